@@ -1,0 +1,72 @@
+# make demo     bring up the whole console with a database of its own (PORT=8000 SESSIONS=40)
+# make test     everything that CI runs, browser tests included; installs what it needs
+# make check    linters, types, layers, Django's checks
+# make bench    figures side by side (ROUNDS=5), also as JSON in bench-results/
+# make format   put the code into the house's form
+# make install  the virtual environment alone
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := demo
+
+PORT ?= 8000
+SESSIONS ?= 40
+# Another interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv)
+
+ifeq ($(UV),)
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+else
+PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+endif
+
+.PHONY: demo test check bench format install install-dev
+
+demo: install
+	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
+
+test: install-dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
+	@.ci/test
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+ROUNDS ?= 5
+bench: install-dev
+	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+# Stamps: nothing is installed again until its lock file changes.
+$(VENV)/.installed: requirements.lock | $(BIN)/python
+	@echo "Installing what the console needs into $(VENV) …"
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock | $(VENV)/.installed
+	@echo "Installing what its tests need into $(VENV) …"
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Notice Console needs Python 3.11 or newer; choose one with: make PYTHON=python3.12")'
+	@$(MAKE_VENV)

@@ -1,0 +1,78 @@
+"""The brake on guessing passwords: a bounded number of attempts for each name and each address.
+
+Counted before the password is hashed, so that refused attempts cost next to nothing. The counts
+are in the process's cache (LocMemCache): each web process counts for itself, a restart forgets.
+"""
+
+import hashlib
+import time
+import unicodedata
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+
+WINDOW_SECONDS = 5 * 60
+NAME_LIMIT = 10
+ADDRESS_LIMIT = 30
+# Of an IPv6 network that one household or machine has to itself.
+IPV6_PREFIX = 64
+
+
+def client_address(request: HttpRequest) -> str:
+    """Who calls. A header is believed only where a proxy sets it (TRUST_PROXY), and of that only
+    what the proxy itself has added at the end."""
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    if settings.TRUST_PROXY:
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        address = forwarded.rpartition(",")[2].strip() or address
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, IPv6Address):
+        return str(known.ipv4_mapped or ip_network((int(known), IPV6_PREFIX), strict=False))
+    return str(known)
+
+
+class Attempt:
+    """One attempt to sign in. It counts as failed until `succeeded` says otherwise, so that no
+    number of attempts at the same time gets past the limits."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        # As the sign-in form reads a name; in any case, as names are unique in any case.
+        name = unicodedata.normalize("NFKC", request.POST.get("username", "")).strip().casefold()
+        self._name = _key("name", name)
+        self._address = _key("address", client_address(request))
+
+    def seconds_to_wait(self) -> int:
+        """Count the attempt; 0 lets it go on. Seconds until the next may."""
+        return _counted(self._address, ADDRESS_LIMIT) or _counted(self._name, NAME_LIMIT)
+
+    def succeeded(self) -> None:
+        """Forget the name's failures, and of the address's counts only this attempt."""
+        cache.delete(self._name)
+        if cache.get(self._address):
+            cache.decr(self._address)
+
+
+def _key(kind: str, value: str) -> str:
+    # Hashed: it is of any length and may hold anything.
+    digest = hashlib.sha256(value.encode(errors="replace")).hexdigest()
+    return f"sign-in-{kind}-{digest}"
+
+
+def _counted(key: str, limit: int) -> int:
+    """One more at `key`. 0, or over the limit the seconds until its window ends."""
+    ends = time.time() + WINDOW_SECONDS
+    if cache.add(key, 0, WINDOW_SECONDS):
+        cache.set(f"{key}-ends", ends, WINDOW_SECONDS)
+    try:
+        count = cache.incr(key)
+    except ValueError:  # its window ended just now
+        return 0
+    if count <= limit:
+        return 0
+    ends = float(cache.get(f"{key}-ends", ends))
+    return max(1, round(ends - time.time()))

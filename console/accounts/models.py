@@ -1,0 +1,158 @@
+"""People, the teams they work in, and the programs that use the API."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from console.actors import Actor, Permission
+
+
+class Role(models.TextChoices):
+    SUPERVISOR = "supervisor", _("Supervisor")
+    EDITOR = "editor", _("Editor")
+    APPROVER = "approver", _("Approver")
+    AUDITOR = "auditor", _("Auditor")
+    ADMINISTRATOR = "administrator", _("Administrator")
+
+
+class Scope(models.TextChoices):
+    FEED = "feed", _("Feed interactions")
+    SEND = "send", _("Send notices")
+    READ = "read", _("Read")
+    CATALOGUE = "catalogue", _("Write and review the catalogue")
+    ADMIN = "admin", _("Administer")
+
+
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.SUPERVISOR: frozenset(
+        {
+            Permission.VIEW_INTERACTIONS,
+            Permission.SEND,
+            Permission.VIEW_CATALOGUE,
+            Permission.VIEW_CHAT_SERVERS,
+        }
+    ),
+    Role.EDITOR: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
+    Role.APPROVER: frozenset({Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE}),
+    Role.AUDITOR: frozenset(
+        {
+            Permission.VIEW_CATALOGUE,
+            Permission.VIEW_HISTORY,
+            Permission.VIEW_AUDIT,
+            Permission.VIEW_CHAT_SERVERS,
+        }
+    ),
+    Role.ADMINISTRATOR: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
+}
+
+SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Scope.FEED: frozenset({Permission.FEED}),
+    Scope.SEND: frozenset(
+        {Permission.SEND, Permission.VIEW_INTERACTIONS, Permission.VIEW_CATALOGUE}
+    ),
+    Scope.READ: frozenset(
+        {
+            Permission.VIEW_INTERACTIONS,
+            Permission.VIEW_CATALOGUE,
+            Permission.VIEW_HISTORY,
+            Permission.VIEW_CHAT_SERVERS,
+        }
+    ),
+    Scope.CATALOGUE: frozenset(
+        {Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE, Permission.REVIEW_CATALOGUE}
+    ),
+    Scope.ADMIN: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
+}
+
+
+def _union(table: dict[str, frozenset[Permission]], names: list[str]) -> frozenset[Permission]:
+    return frozenset().union(*(table[name] for name in names))
+
+
+class Team(models.Model):
+    """A group of people and the queues whose chats they see.
+
+    A chat in a queue that no team has is seen by every supervisor.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    queues = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """A person who signs in. What they may do follows from `roles` alone."""
+
+    roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list)
+    teams = models.ManyToManyField(Team, related_name="members", blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["username"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("username"), name="user_username_any_case"),
+            models.CheckConstraint(
+                condition=models.Q(roles__contained_by=Role.values), name="user_roles_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+    def to_actor(self) -> Actor:
+        """This person as the actor of a service."""
+        permissions = _union(ROLE_PERMISSIONS, self.roles) if self.is_active else frozenset()
+        return Actor(
+            ref=f"user:{self.pk}",
+            # Wherever a name is kept beside its reference there is room for this much.
+            name=str(self)[:200],
+            permissions=permissions,
+            roles=frozenset(self.roles),
+            team_ids=frozenset(self.teams.values_list("pk", flat=True)),
+            sees_all_teams=Role.AUDITOR in self.roles or Role.ADMINISTRATOR in self.roles,
+        )
+
+
+class ApiClient(models.Model):
+    """A program that uses the API with a token, of which only a hash is kept."""
+
+    name = models.CharField(max_length=100, unique=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__contained_by=Scope.values),
+                name="api_client_scopes_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_authenticated(self) -> bool:
+        """What REST framework's permission asks of a request's user."""
+        return True
+
+    def to_actor(self) -> Actor:
+        """This program as the actor of a service. It belongs to no team and serves all."""
+        return Actor(
+            ref=f"client:{self.pk}",
+            name=self.name,
+            permissions=_union(SCOPE_PERMISSIONS, self.scopes),
+            sees_all_teams=True,
+        )

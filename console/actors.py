@@ -1,0 +1,60 @@
+"""Who does something: the first argument of every service and of every filtered read."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from console.errors import PermissionRefused
+
+
+class Permission(StrEnum):
+    """What an actor may do. Roles and API scopes (console.accounts) are sets of these."""
+
+    FEED = "feed interactions"
+    VIEW_INTERACTIONS = "see live chats"
+    SEND = "send notices"
+    VIEW_CATALOGUE = "see the catalogue"
+    EDIT_CATALOGUE = "write notices and presets"
+    REVIEW_CATALOGUE = "review, publish and retire notices"
+    VIEW_HISTORY = "read the history of all sends"
+    VIEW_AUDIT = "read the audit trail"
+    VIEW_CHAT_SERVERS = "see Chat Servers and their health"
+    ADMINISTER = "administer people, Chat Servers and API clients"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person, an API client or the system itself, with what it may do.
+
+    `ref` is stable and unique ("user:12", "client:3", "system:worker"): own-work rules compare
+    it. `name` stands beside it wherever it is kept, so that history survives a deleted person.
+    """
+
+    ref: str
+    name: str
+    permissions: frozenset[Permission] = field(default_factory=frozenset)
+    roles: frozenset[str] = field(default_factory=frozenset)
+    team_ids: frozenset[int] = field(default_factory=frozenset)
+    sees_all_teams: bool = False
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, *permissions: Permission) -> None:
+        """Raise PermissionRefused unless the actor has one of `permissions`."""
+        if not any(self.may(permission) for permission in permissions):
+            wanted = " or ".join(permissions)
+            raise PermissionRefused(
+                "permission_refused",
+                f"{self.name} may not do this. It takes the permission to {wanted}; "
+                "an administrator can grant it.",
+            )
+
+
+def system_actor(part: str) -> Actor:
+    """The console itself, acting without a person: `part` says which part of it."""
+    return Actor(
+        ref=f"system:{part}",
+        name=f"Notice Console ({part})",
+        permissions=frozenset(Permission),
+        sees_all_teams=True,
+    )

@@ -1,0 +1,93 @@
+"""Every error of the API in one shape: {"code", "message", "details"}."""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from console.api.parsers import too_large
+from console.errors import ConsoleError
+
+logger = structlog.get_logger("console.api")
+
+CODES = {
+    exceptions.NotAuthenticated: "not_authenticated",
+    exceptions.AuthenticationFailed: "authentication_failed",
+    exceptions.PermissionDenied: "permission_refused",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.ParseError: "invalid_json",
+    exceptions.Throttled: "too_many_requests",
+    exceptions.NotFound: "not_found",
+}
+DATABASE_AWAY = (
+    "The database does not answer, so it is not known whether this was done. Look, or repeat it "
+    "with the same Idempotency-Key."
+)
+MISSING_TOKEN = "Send the header Authorization: Bearer <token>, or sign in to the pages."  # noqa: S105
+
+
+def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "details": details or {}}
+
+
+def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's exception handler. What it does not know becomes a 500 by Django's own
+    handlers, which answer in the same shape (console.web.handlers)."""
+    if isinstance(error, ConsoleError):
+        set_rollback()
+        return Response(body(error.code, error.message, error.details), status=error.status)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied(str(error) or None)
+    if isinstance(error, exceptions.APIException):
+        set_rollback()
+        return _answer_api_exception(error)
+    if isinstance(error, RequestDataTooBig):
+        return Response(body("body_too_large", too_large()), status=413)
+    if isinstance(error, OperationalError):
+        logger.error("the database failed", exc_info=error)
+        return Response(body("database_unavailable", DATABASE_AWAY), status=503)
+    return None
+
+
+def _answer_api_exception(error: exceptions.APIException) -> Response:
+    if isinstance(error, exceptions.ValidationError):
+        return Response(
+            body("invalid_input", _summary(error.detail), error.detail), status=error.status_code
+        )
+    message = str(error.detail)
+    if isinstance(error, exceptions.NotAuthenticated):
+        message = MISSING_TOKEN
+    response = Response(body(CODES.get(type(error), "error"), message), status=error.status_code)
+    wait = getattr(error, "wait", None)  # seconds; of Throttled
+    if wait is not None:
+        response["Retry-After"] = str(int(wait) + 1)
+    if error_header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = error_header
+    return response
+
+
+def _summary(detail: Any) -> str:
+    """The first complaint, with the field that it is about."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            text = _summary(inner)
+            return text if name == "non_field_errors" else f"{name}: {text}"
+    if isinstance(detail, list) and detail:
+        return _summary(detail[0])
+    return str(detail)
+
+
+def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
+    """What is asked for below /api/ and does not exist."""
+    return JsonResponse(
+        body("not_found", "There is nothing at this address; see /api/v1/docs/."), status=404
+    )

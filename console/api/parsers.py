@@ -1,0 +1,76 @@
+"""Reads request bodies."""
+
+import io
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from console.errors import ConsoleError
+
+
+class BodyTooLarge(ConsoleError):
+    status = 413
+
+
+def too_large() -> str:
+    """What to say about a body over the limit."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return f"The request is larger than {most:,} bytes. Send it in several parts."
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON up to a fixed size, and never a NUL or half a character, which no database can hold."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise BodyTooLarge("body_too_large", too_large())
+        try:
+            parsed = super().parse(io.BytesIO(body), media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+        self.check(parsed)
+        return parsed
+
+    def check(self, parsed: Any) -> None:
+        _require_storable(parsed)
+
+
+class FeedParser(BoundedJSONParser):
+    """For the feed, which refuses such a text together with its event, and takes the others."""
+
+    def check(self, parsed: Any) -> None:
+        if isinstance(parsed, dict):
+            parsed = {name: value for name, value in parsed.items() if name != "events"}
+        _require_storable(parsed)
+
+
+def _require_storable(value: Any) -> None:
+    """Raise ParseError for a text that can't be stored, wherever it stands."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item or not _is_encodable(item):
+                raise ParseError("A text has a NUL or half a character in it; take it out.")
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

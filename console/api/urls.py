@@ -1,0 +1,59 @@
+"""Addresses of the API, version 1."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from console.api import errors
+from console.api.docs import docs
+from console.api.views import audit, catalogue, chat_servers, interactions, sends
+
+app_name = "api"
+
+urlpatterns = [
+    path("interactions/events/", interactions.Feed.as_view(), name="feed"),
+    path("interactions/", interactions.Interactions.as_view(), name="interactions"),
+    path(
+        "interactions/<str:interaction_id>/",
+        interactions.OneInteraction.as_view(),
+        name="interaction",
+    ),
+    path("notices/", catalogue.Notices.as_view(), name="notices"),
+    path("notices/<slug:key>/", catalogue.OneNotice.as_view(), name="notice"),
+    path("notices/<slug:key>/retire/", catalogue.RetireNotice.as_view(), name="notice-retire"),
+    path("notices/<slug:key>/versions/", catalogue.Versions.as_view(), name="versions"),
+    path(
+        "notices/<slug:key>/versions/<int:number>/",
+        catalogue.OneVersion.as_view(),
+        name="version",
+    ),
+    path(
+        "notices/<slug:key>/versions/<int:number>/submit/",
+        catalogue.SubmitVersion.as_view(),
+        name="version-submit",
+    ),
+    path(
+        "notices/<slug:key>/versions/<int:number>/approve/",
+        catalogue.ApproveVersion.as_view(),
+        name="version-approve",
+    ),
+    path(
+        "notices/<slug:key>/versions/<int:number>/reject/",
+        catalogue.RejectVersion.as_view(),
+        name="version-reject",
+    ),
+    path("presets/", catalogue.Presets.as_view(), name="presets"),
+    path("presets/<int:preset_id>/", catalogue.OnePreset.as_view(), name="preset"),
+    path("chat-servers/", chat_servers.ChatServers.as_view(), name="chat-servers"),
+    path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
+    path("sends/", sends.Sends.as_view(), name="sends"),
+    path("sends/<int:send_id>/", sends.OneSend.as_view(), name="send"),
+    path("sends/<int:send_id>/cancel/", sends.CancelSend.as_view(), name="send-cancel"),
+    path("sends/<int:send_id>/deliveries/", sends.SendDeliveries.as_view(), name="send-deliveries"),
+    path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
+    path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),
+    path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("docs/", docs, name="docs"),
+    re_path(r"^(?P<path>.*)$", csrf_exempt(login_not_required(errors.not_found))),
+]

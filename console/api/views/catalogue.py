@@ -1,0 +1,171 @@
+"""Notices, their versions through review, and presets."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.accounts.selectors import team_by_name
+from console.actors import Permission
+from console.api import serializers
+from console.api.base import ConsoleView, query_filters, require_choice
+from console.catalogue import selectors, services
+from console.catalogue.models import NoticeKind, NoticeStatus, NoticeVersion
+
+NOTICE = {200: serializers.NoticeOutput, "4XX": serializers.ErrorOutput}
+VERSION = {200: serializers.VersionOutput, "4XX": serializers.ErrorOutput}
+FILTERS = ("q", "status", "kind", "category")
+
+
+class NoticeView(ConsoleView):
+    """What the views of notices share."""
+
+    def notice_output(self, key: str) -> Any:
+        return serializers.NoticeOutput(selectors.notice_get(self.actor, key)).data
+
+    def version(self, key: str, number: int) -> NoticeVersion:
+        notice = selectors.notice_get(self.actor, key)
+        return selectors.version_get(self.actor, notice, number)
+
+
+class Notices(NoticeView):
+    @extend_schema(
+        summary="List notices",
+        parameters=[OpenApiParameter(name, str) for name in FILTERS],
+        responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        filters = query_filters(request, FILTERS)
+        require_choice(filters, "status", NoticeStatus.values)
+        require_choice(filters, "kind", NoticeKind.values)
+        return self.page(
+            request, selectors.notices(self.actor, **filters), serializers.NoticeOutput
+        )
+
+    @extend_schema(
+        summary="Create a notice",
+        request=serializers.NoticeInput,
+        responses={201: serializers.NoticeOutput, "4XX": serializers.ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Its words come with a version."""
+        given = self.read(serializers.NoticeInput)
+        self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
+        given["team"] = team_by_name(given["team"]) if given.get("team") else None
+        notice = services.notice_create(self.actor, **given)
+        return Response(self.notice_output(notice.key), status=201)
+
+
+class OneNotice(NoticeView):
+    @extend_schema(summary="Read a notice", responses=NOTICE)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(self.notice_output(key))
+
+    @extend_schema(summary="Change a notice", request=serializers.NoticeChanges, responses=NOTICE)
+    def patch(self, request: Request, key: str) -> Response:
+        """Its title, category or team; key and kind are for ever."""
+        notice = selectors.notice_get(self.actor, key)
+        given = self.read(serializers.NoticeChanges)
+        self.actor.require(Permission.EDIT_CATALOGUE)
+        if "team" in given:
+            given["team"] = team_by_name(given["team"]) if given["team"] else None
+        services.notice_update(self.actor, notice, **given)
+        return Response(self.notice_output(key))
+
+
+class RetireNotice(NoticeView):
+    @extend_schema(summary="Retire a notice", request=None, responses=NOTICE)
+    def post(self, request: Request, key: str) -> Response:
+        services.notice_retire(self.actor, selectors.notice_get(self.actor, key))
+        return Response(self.notice_output(key))
+
+
+class Versions(NoticeView):
+    @extend_schema(
+        summary="List a notice's versions",
+        responses={200: serializers.VersionOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request, key: str) -> Response:
+        query_filters(request, ())
+        notice = selectors.notice_get(self.actor, key)
+        rows = selectors.versions(self.actor, notice)
+        return self.page(request, rows, serializers.VersionOutput)
+
+    @extend_schema(
+        summary="Write a notice's next version",
+        request=serializers.VersionInput,
+        responses={201: serializers.VersionOutput, "4XX": serializers.ErrorOutput},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """A draft, until it is submitted."""
+        notice = selectors.notice_get(self.actor, key)
+        given = self.read(serializers.VersionInput)
+        if given.get("preset"):
+            given["preset"] = selectors.preset_named(self.actor, given["preset"])
+        else:
+            given.pop("preset", None)
+        version = services.version_create(self.actor, notice, **given)
+        return Response(serializers.VersionOutput(version).data, status=201)
+
+
+class OneVersion(NoticeView):
+    @extend_schema(summary="Read a version", responses=VERSION)
+    def get(self, request: Request, key: str, number: int) -> Response:
+        return Response(serializers.VersionOutput(self.version(key, number)).data)
+
+
+class SubmitVersion(NoticeView):
+    @extend_schema(summary="Submit a version for review", request=None, responses=VERSION)
+    def post(self, request: Request, key: str, number: int) -> Response:
+        version = services.version_submit(self.actor, self.version(key, number))
+        return Response(serializers.VersionOutput(version).data)
+
+
+class ApproveVersion(NoticeView):
+    @extend_schema(summary="Approve and publish a version", request=None, responses=VERSION)
+    def post(self, request: Request, key: str, number: int) -> Response:
+        """Others' versions alone: nobody approves their own."""
+        version = services.version_approve(self.actor, self.version(key, number))
+        return Response(serializers.VersionOutput(version).data)
+
+
+class RejectVersion(NoticeView):
+    @extend_schema(summary="Reject a version", request=serializers.RejectInput, responses=VERSION)
+    def post(self, request: Request, key: str, number: int) -> Response:
+        reason = self.read(serializers.RejectInput)["reason"]
+        version = services.version_reject(self.actor, self.version(key, number), reason=reason)
+        return Response(serializers.VersionOutput(version).data)
+
+
+class Presets(ConsoleView):
+    @extend_schema(
+        summary="List visibility presets",
+        responses={200: serializers.PresetOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        query_filters(request, ())
+        return self.page(request, selectors.presets(self.actor), serializers.PresetOutput)
+
+    @extend_schema(
+        summary="Create a visibility preset",
+        request=serializers.PresetInput,
+        responses={201: serializers.PresetOutput, "4XX": serializers.ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        preset = services.preset_create(self.actor, **self.read(serializers.PresetInput))
+        return Response(serializers.PresetOutput(preset).data, status=201)
+
+
+class OnePreset(ConsoleView):
+    @extend_schema(
+        summary="Change a visibility preset",
+        request=serializers.PresetInput(partial=True),
+        responses={200: serializers.PresetOutput, "4XX": serializers.ErrorOutput},
+    )
+    def patch(self, request: Request, preset_id: int) -> Response:
+        preset = selectors.preset_get(self.actor, preset_id)
+        checked = serializers.PresetInput(data=request.data, partial=True)
+        checked.is_valid(raise_exception=True)
+        services.preset_update(self.actor, preset, **checked.validated_data)
+        return Response(serializers.PresetOutput(preset).data)

@@ -1,0 +1,52 @@
+"""Chat Servers and their health."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.api import serializers
+from console.api.base import ConsoleView, query_filters
+from console.interactions import selectors, services
+
+ANSWERS = {200: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput}
+
+
+class ChatServerView(ConsoleView):
+    """What the views of Chat Servers share."""
+
+    def server_output(self, name: str) -> object:
+        return serializers.ChatServerOutput(selectors.chat_server_get(self.actor, name)).data
+
+
+class ChatServers(ChatServerView):
+    @extend_schema(
+        summary="List Chat Servers",
+        responses={200: serializers.ChatServerOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        query_filters(request, ())
+        return self.page(request, selectors.chat_servers(self.actor), serializers.ChatServerOutput)
+
+    @extend_schema(
+        summary="Register a Chat Server",
+        request=serializers.ChatServerInput,
+        responses={201: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """`name` is the application name that interactions carry as ChatServerAppName."""
+        server = services.chat_server_create(self.actor, **self.read(serializers.ChatServerInput))
+        return Response(self.server_output(server.name), status=201)
+
+
+class OneChatServer(ChatServerView):
+    @extend_schema(summary="Read a Chat Server", responses=ANSWERS)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(self.server_output(name))
+
+    @extend_schema(
+        summary="Change a Chat Server", request=serializers.ChatServerChanges, responses=ANSWERS
+    )
+    def patch(self, request: Request, name: str) -> Response:
+        server = selectors.chat_server_get(self.actor, name)
+        services.chat_server_update(self.actor, server, **self.read(serializers.ChatServerChanges))
+        return Response(self.server_output(name))

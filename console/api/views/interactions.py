@@ -1,0 +1,70 @@
+"""The feed, and the interactions that came by it."""
+
+from dataclasses import asdict
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.api import serializers
+from console.api.base import ConsoleView, query_filters
+from console.api.parsers import FeedParser
+from console.interactions import selectors, services
+from console.interactions.selectors import InteractionFilter
+
+FILTERS = [
+    OpenApiParameter("queue", str),
+    OpenApiParameter("agent", str),
+    OpenApiParameter("chat_server", str),
+    OpenApiParameter("locale", str),
+    OpenApiParameter("team", str, description="A team's name."),
+    OpenApiParameter("online", bool),
+    OpenApiParameter("q", str, description="Part of an id, a customer, a queue or an agent."),
+    OpenApiParameter("waiting_longer_than", OpenApiTypes.INT, description="Seconds."),
+]
+
+
+class Feed(ConsoleView):
+    parser_classes = (FeedParser,)
+
+    @extend_schema(
+        summary="Feed interactions",
+        request=serializers.FeedInput,
+        responses={202: serializers.FeedOutput, "4XX": serializers.ErrorOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Idempotent, in any order: an older event never overwrites a newer one, and a bad event
+        never blocks the good ones."""
+        events = self.read(serializers.FeedInput)["events"]
+        result = services.feed_apply(self.actor, events)
+        return Response(asdict(result), status=202)
+
+
+class Interactions(ConsoleView):
+    @extend_schema(
+        summary="List live interactions",
+        parameters=FILTERS,
+        responses={
+            200: serializers.InteractionOutput(many=True),
+            "4XX": serializers.ErrorOutput,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Live ones, longest waiting first."""
+        filter = InteractionFilter.from_mapping(
+            query_filters(request, [parameter.name for parameter in FILTERS])
+        )
+        rows = selectors.interactions_visible(self.actor, filter)
+        return self.page(request, rows, serializers.InteractionOutput)
+
+
+class OneInteraction(ConsoleView):
+    @extend_schema(
+        summary="Read an interaction",
+        responses={200: serializers.InteractionOutput, "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request, interaction_id: str) -> Response:
+        """Also one that has ended, as long as it is kept."""
+        interaction = selectors.interaction_get(self.actor, interaction_id)
+        return Response(serializers.InteractionOutput(interaction).data)

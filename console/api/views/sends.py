@@ -1,0 +1,127 @@
+"""Sends, their deliveries, and the history."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.api import serializers
+from console.api.base import ConsoleView, query_filters, require_choice
+from console.api.pagination import HistoryPage
+from console.interactions.selectors import InteractionFilter
+from console.sends import selectors, services
+from console.sends.models import DeliveryStatus
+
+FILTERS = [
+    OpenApiParameter("actor", str, description="A name or reference."),
+    OpenApiParameter("notice", str, description="A notice's key."),
+    OpenApiParameter("interaction", str),
+    OpenApiParameter("chat_server", str),
+    OpenApiParameter("status", str, enum=DeliveryStatus.values),
+    OpenApiParameter("from", OpenApiTypes.DATETIME),
+    OpenApiParameter("until", OpenApiTypes.DATETIME),
+    OpenApiParameter("q", str),
+]
+SEND = {200: serializers.SendOutput, "4XX": serializers.ErrorOutput}
+
+
+class Sends(ConsoleView):
+    @extend_schema(
+        summary="List sends",
+        responses={200: serializers.SendOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Own ones; all for those who read the history."""
+        query_filters(request, ())
+        return self.page(request, selectors.sends_visible(self.actor), serializers.SendOutput)
+
+    @extend_schema(
+        summary="Send a notice, or see what a send would do",
+        request=serializers.SendInput,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="The same key and body answer with the same send, "
+                "another body with 409.",
+            )
+        ],
+        responses={
+            200: serializers.PlanOutput,
+            201: serializers.SendOutput,
+            "4XX": serializers.ErrorOutput,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker."""
+        given = self.read(serializers.SendInput)
+        dry_run = given.pop("dry_run")
+        arguments = _arguments(given)
+        if dry_run:
+            for name in ("why", "scheduled_at"):
+                arguments.pop(name, None)
+            plan = services.send_preview(self.actor, **arguments)
+            return Response(serializers.PlanOutput(plan).data)
+        key = request.headers.get("Idempotency-Key", "")
+        send = services.send_create(self.actor, **arguments, idempotency_key=key)
+        return Response(_output(self, send.pk), status=201)
+
+
+def _arguments(given: dict[str, Any]) -> dict[str, Any]:
+    arguments = {**given, "notice_key": given["notice"]}
+    del arguments["notice"]
+    if "filter" in given:
+        arguments["filter"] = InteractionFilter.from_mapping(given["filter"])
+    return arguments
+
+
+def _output(view: ConsoleView, send_id: int) -> Any:
+    return serializers.SendOutput(selectors.send_get(view.actor, send_id)).data
+
+
+class OneSend(ConsoleView):
+    @extend_schema(summary="Read a send", responses=SEND)
+    def get(self, request: Request, send_id: int) -> Response:
+        return Response(_output(self, send_id))
+
+
+class CancelSend(ConsoleView):
+    @extend_schema(summary="Stop a send", request=None, responses=SEND)
+    def post(self, request: Request, send_id: int) -> Response:
+        """What waits is cancelled; what is on the wire gets its true outcome."""
+        services.send_cancel(self.actor, selectors.send_get(self.actor, send_id))
+        return Response(_output(self, send_id))
+
+
+class SendDeliveries(ConsoleView):
+    @extend_schema(
+        summary="List a send's deliveries",
+        parameters=[OpenApiParameter("status", str, enum=DeliveryStatus.values)],
+        responses={200: serializers.DeliveryOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request, send_id: int) -> Response:
+        filters = query_filters(request, ["status"])
+        require_choice(filters, "status", DeliveryStatus.values)
+        send = selectors.send_get(self.actor, send_id)
+        rows = selectors.send_deliveries(self.actor, send, filters.get("status", ""))
+        return self.page(request, rows, serializers.DeliveryOutput)
+
+
+class Deliveries(ConsoleView):
+    paginator_class = HistoryPage
+
+    @extend_schema(
+        summary="Search the history",
+        parameters=[*FILTERS, OpenApiParameter("cursor", str)],
+        responses={200: serializers.DeliveryOutput(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first. Own ones; all for those who read the history."""
+        filter = selectors.DeliveryFilter.from_mapping(
+            query_filters(request, [parameter.name for parameter in FILTERS])
+        )
+        rows = selectors.deliveries_visible(self.actor, filter)
+        return self.page(request, rows, serializers.DeliveryOutput)

@@ -1,0 +1,11 @@
+"""The web server's entry: pages, API and the event stream in one ASGI application."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+# Under ASGI every request has a thread of its own: only a pool lets them share connections.
+os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
+
+application = get_asgi_application()

@@ -1,0 +1,21 @@
+"""Reads of the ledger."""
+
+from django.db.models import QuerySet
+
+from console.actors import Actor, Permission
+from console.audit.models import AuditEntry
+
+
+def audit_entries(
+    actor: Actor, *, target_kind: str = "", target_ref: str = "", action: str = ""
+) -> QuerySet[AuditEntry]:
+    """The trail, newest first. Only for those who may read it."""
+    actor.require(Permission.VIEW_AUDIT)
+    entries = AuditEntry.objects.all()
+    if target_kind:
+        entries = entries.filter(target_kind=target_kind)
+    if target_ref:
+        entries = entries.filter(target_ref=target_ref)
+    if action:
+        entries = entries.filter(action__startswith=action)
+    return entries

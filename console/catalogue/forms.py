@@ -1,0 +1,194 @@
+"""What the pages of the catalogue take. The services decide what of it is right."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.forms import BaseFormSet, formset_factory
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.models import Role, Team
+from console.catalogue.models import (
+    NoticeKind,
+    NoticeStatus,
+    NoticeVersion,
+    Visibility,
+    VisibilityPreset,
+)
+
+MOMENT = "%Y-%m-%dT%H:%M"
+
+
+def _moment() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
+
+
+class NoticeFilterForm(forms.Form):
+    """The filters of the list."""
+
+    q = forms.CharField(label=_("Key or title"), max_length=200, required=False)
+    status = forms.ChoiceField(
+        label=_("Status"), choices=[("", _("All states")), *NoticeStatus.choices], required=False
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[("", _("All kinds")), *NoticeKind.choices], required=False
+    )
+    category = forms.CharField(label=_("Category"), max_length=100, required=False)
+
+
+class NoticeForm(forms.Form):
+    """A notice without its words. The key and the kind are given once."""
+
+    title = forms.CharField(
+        label=_("Title"),
+        max_length=200,
+        help_text=_("By this people find it. Customers never see it."),
+    )
+    key = forms.SlugField(
+        label=_("Key"),
+        max_length=100,
+        help_text=_(
+            "Workflows send the notice by its key, so it never changes: small letters, digits and "
+            "hyphens, for example delivery-delayed."
+        ),
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=NoticeKind.choices,
+        help_text=_(
+            "A message is a text. A push URL opens a page at the customer's. "
+            "What a custom notice does is up to the client that receives it."
+        ),
+    )
+    category = forms.CharField(
+        label=_("Category"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "categories", "autocomplete": "off"}),
+    )
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("Only this team's people see and send it."),
+    )
+
+
+class BodyForm(forms.Form):
+    """The text in one language."""
+
+    locale = forms.CharField(label=_("Language"), max_length=35, required=False)
+    body = forms.CharField(
+        label=_("Text"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "true"}),
+    )
+
+
+BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)
+
+
+class VersionForm(forms.Form):
+    """A version, but for its texts (BodyFormSet)."""
+
+    default_locale = forms.CharField(
+        label=_("Default language"),
+        max_length=35,
+        initial="en",
+        help_text=_("Customers whose language has no text get this one."),
+    )
+    preset = forms.ModelChoiceField(
+        label=_("Who sees it"),
+        queryset=VisibilityPreset.objects.all(),
+        required=False,
+        empty_label=_("Everyone (ALL)"),
+        help_text=_("A sender may narrow this, never widen it."),
+    )
+    nickname = forms.CharField(
+        label=_("Nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Under this name the chat shows it. Empty: the preset's."),
+    )
+    message_type = forms.CharField(
+        label=_("MessageType"),
+        max_length=100,
+        required=False,
+        help_text=_("Only for messages. Chat Server passes it on as it is."),
+    )
+    valid_from = forms.DateTimeField(label=_("Valid from"), required=False, widget=_moment())
+    valid_until = forms.DateTimeField(label=_("Valid until"), required=False, widget=_moment())
+    change_note = forms.CharField(
+        label=_("What changed, and why"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For the reviewer."),
+    )
+
+
+def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
+    """A form filled with a version, to go on from there."""
+    if version is None:
+        return {"default_locale": "en"}
+    return {
+        "default_locale": version.default_locale,
+        "preset": version.preset_id,
+        "nickname": version.nickname,
+        "message_type": version.message_type,
+        "valid_from": version.valid_from,
+        "valid_until": version.valid_until,
+        "change_note": version.change_note,
+    }
+
+
+def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:
+    """The texts, the default language first."""
+    if version is None:
+        return [{"locale": default, "body": ""}]
+    first = version.default_locale
+    ordered = [first, *(locale for locale in sorted(version.bodies) if locale != first)]
+    return [{"locale": locale, "body": version.bodies[locale]} for locale in ordered]
+
+
+def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
+    """Locale to text, of the rows that have either."""
+    rows = (form.cleaned_data for form in formset.forms)
+    return {
+        row["locale"].strip(): row["body"]
+        for row in rows
+        if row.get("locale", "").strip() or row.get("body", "").strip()
+    }
+
+
+def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
+    """What `version_create` and `version_update` take."""
+    content = dict(form.cleaned_data)
+    if content["preset"] is None:
+        content["visibility"] = Visibility.ALL
+    return {**content, "bodies": bodies}
+
+
+class PresetForm(forms.Form):
+    """A visibility preset."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    visibility = forms.ChoiceField(
+        label=_("Who sees it"),
+        choices=[(value, f"{label} ({value})") for value, label in Visibility.choices],
+    )
+    nickname = forms.CharField(
+        label=_("Nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Under this name the chat shows it, unless the notice has its own."),
+    )
+    roles = forms.MultipleChoiceField(
+        label=_("Who may use it"),
+        choices=Role.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Nobody chosen means everybody."),
+    )

@@ -1,0 +1,65 @@
+"""Which URLs may be pushed to a customer's browser."""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from console.errors import InvalidInput
+
+# A browser makes something else of a URL with these in it.
+UNSAFE = re.compile(r"[\s\"<>^`{|}]")
+# Labels of letters, digits and hyphens, in any script; IPv6 addresses come without brackets.
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+
+
+def check_push_url(url: str) -> None:
+    """Raise InvalidInput (code invalid_url) unless `url` may be pushed.
+
+    Absolute http or https, with a host (on the allow-list where one is set), without
+    credentials, parts that a browser would resolve or characters that it would change, at most
+    URL_LIMIT characters.
+    """
+    if len(url) > settings.URL_LIMIT:
+        raise _refused(f"has {len(url):,} characters; at most {settings.URL_LIMIT:,} go")
+    if UNSAFE.search(url) or not url.isprintable():
+        raise _refused('has spaces, control characters or one of "<>^`{|}; percent-encode them')
+    if "\\" in url:
+        raise _refused("has a backslash, which browsers read as a slash; use / or %5C")
+    parts = _split(url)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise _refused("is not a whole web address; start it with https:// and the host's name")
+    if parts.username is not None or parts.password is not None:
+        raise _refused("carries a user name or password before the host; take them out")
+    if not HOST.fullmatch(parts.hostname) or parts.port == 0:
+        raise _refused(f"names no host that a browser could find: {parts.netloc}")
+    if DOT_SEGMENT.search(parts.path):
+        raise _refused("has . or .. as a part of its path; write out where it leads")
+    allowed = settings.PUSH_URL_HOSTS
+    if allowed and not any(_matches(parts.hostname, pattern) for pattern in allowed):
+        raise _refused(
+            f"leads to {parts.hostname}, which is not on the list of allowed hosts "
+            f"({', '.join(allowed)}); an administrator can add it"
+        )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _refused(f"can't be read: {error}") from error
+    return parts
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """Whether `pattern` allows `host`: the host itself, or ".example.org" and all below it."""
+    pattern = pattern.lower()
+    if pattern.startswith("."):
+        return host.endswith(pattern) or host == pattern[1:]
+    return host == pattern
+
+
+def _refused(what: str) -> InvalidInput:
+    return InvalidInput("invalid_url", f"The URL {what}.")

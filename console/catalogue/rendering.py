@@ -1,0 +1,164 @@
+"""Fills a notice's template for one interaction, with Liquid.
+
+Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`. A variable
+without a value and without `default` is an error, never an empty gap in a customer's sentence.
+In a push URL the host is fixed and every value is percent-encoded, so that none can change where
+it leads.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedError
+
+from console.catalogue.models import NoticeKind
+from console.catalogue.push_urls import check_push_url
+from console.catalogue.templating import fill, first_mistake
+from console.errors import InvalidInput
+
+# Where a push URL leads must be fixed: what comes up to here has no variable in it.
+URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
+
+
+class RenderingRefused(Exception):
+    """This interaction can't get this text. `reason` is a Reason of console.sends."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def check_template(kind: str, template: str) -> None:
+    """Raise InvalidInput for an empty, over-long or malformed template, or a bad URL's."""
+    if not template.strip():
+        raise InvalidInput("empty_text", "Write the text: a notice without one can't be sent.")
+    if len(template) > settings.TEXT_LIMIT:
+        raise InvalidInput(
+            "text_too_long",
+            f"The text has {len(template):,} characters; at most {settings.TEXT_LIMIT:,} go.",
+        )
+    is_url = kind == NoticeKind.PUSH_URL
+    mistake = first_mistake(is_url, template)
+    if mistake:
+        raise InvalidInput("template_error", f"The template can't be read: {mistake}.")
+    if is_url:
+        _check_url_template(template.strip())
+
+
+def _check_url_template(template: str) -> None:
+    """Raise InvalidInput unless the URL's fixed parts are right and its host is one of them."""
+    check_push_url(_sample_url(template))
+    fixed, mark, _rest = template.replace("{%", "{{").partition("{{")
+    if mark and not URL_START.match(fixed):
+        raise InvalidInput(
+            "invalid_url",
+            "The URL names its host with a variable. Write the host out, up to the next slash, "
+            "as in https://example.com/{{ data.OrderId }}.",
+        )
+
+
+def _sample_url(template: str) -> str:
+    """The URL with a harmless word for each variable, to check its fixed parts."""
+    head, _mark, _tail = template.partition("{%")
+    pieces = head.split("{{")
+    return pieces[0] + "".join("x" + piece.partition("}}")[2] for piece in pieces[1:])
+
+
+def render_body(
+    kind: str, template: str, *, interaction: Any, sender_name: str, now: datetime
+) -> str:
+    """The text (a push URL's: the URL) for one interaction.
+
+    Raises RenderingRefused with the reason unresolved_variable, template_error, empty_text,
+    text_too_long or invalid_url.
+    """
+    return renderer(kind, template, sender_name=sender_name, now=now)(interaction)
+
+
+def renderer(kind: str, template: str, *, sender_name: str, now: datetime) -> Callable[[Any], str]:
+    """`render_body` for many interactions: what is the same for all is done once."""
+    is_url = kind == NoticeKind.PUSH_URL
+    common = {"sender": {"name": sender_name}, "now": now}
+    finish = _finish_url if is_url else _finish_text
+
+    def render(interaction: Any) -> str:
+        variables = {
+            **common,
+            "data": _without_empty(interaction.user_data),
+            "interaction": _without_empty(interaction_variables(interaction)),
+        }
+        return finish(_render(is_url, template, variables))
+
+    return render
+
+
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty value is as good as none: `default` fills it, or the chat is skipped."""
+    return {
+        name: _without_empty(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value != ""
+    }
+
+
+def interaction_variables(interaction: Any) -> dict[str, Any]:
+    """What a template may say of the interaction itself."""
+    return {
+        "id": interaction.id,
+        "queue": interaction.queue,
+        "agent": interaction.agent,
+        "locale": interaction.locale,
+        "customer_name": interaction.customer_name,
+        "received_at": interaction.received_at,
+    }
+
+
+def _render(is_url: bool, template: str, variables: Mapping[str, Any]) -> str:
+    text = _filled_in(is_url, template, variables)
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise RenderingRefused(
+            "template_error", "What comes out has characters that can't be stored or sent."
+        )
+    return text
+
+
+def _filled_in(is_url: bool, template: str, variables: Mapping[str, Any]) -> str:
+    try:
+        return fill(is_url, template, variables)
+    except UndefinedError as error:
+        raise RenderingRefused(
+            "unresolved_variable",
+            f"{error.message}: this chat has no value for it, and the text no default.",
+        ) from error
+    except OutputStreamLimitError as error:
+        raise _too_long(f"more than {settings.TEXT_LIMIT:,}") from error
+    except Exception as error:  # a filter may raise anything on a value that it can't use
+        words = error.message if isinstance(error, LiquidError) else str(error)
+        raise RenderingRefused("template_error", f"The text can't be filled in: {words}") from error
+
+
+def _finish_text(text: str) -> str:
+    if not text.strip():
+        raise RenderingRefused("empty_text", "Nothing is left of the text in this chat.")
+    if len(text) > settings.TEXT_LIMIT:
+        raise _too_long(f"{len(text):,}")
+    return text
+
+
+def _finish_url(text: str) -> str:
+    url = text.strip()
+    try:
+        check_push_url(url)
+    except InvalidInput as error:
+        raise RenderingRefused("invalid_url", error.message) from error
+    return url
+
+
+def _too_long(length: str) -> RenderingRefused:
+    return RenderingRefused(
+        "text_too_long", f"The text has {length} characters; at most {settings.TEXT_LIMIT:,} go."
+    )

@@ -1,0 +1,274 @@
+"""Versions of a notice: written, submitted, decided on by somebody else."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.catalogue.models import (
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    VersionStatus,
+    Visibility,
+    VisibilityPreset,
+    same_locale,
+)
+from console.catalogue.rendering import check_template
+from console.catalogue.services.notices import require_not_retired
+from console.catalogue.services.presets import known_visibility
+from console.errors import Conflict, InvalidInput, PermissionRefused
+
+LOCALE_LIMIT = 30
+LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+
+
+def version_create(
+    actor: Actor,
+    notice: CannedNotice,
+    *,
+    default_locale: str,
+    bodies: Mapping[str, str],
+    message_type: str = "",
+    nickname: str = "",
+    preset: VisibilityPreset | None = None,
+    visibility: str | None = None,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+    change_note: str = "",
+) -> NoticeVersion:
+    """Start the next version of a notice, as a draft of the actor's.
+
+    `visibility` and `nickname` given here come before the preset's. Raises InvalidInput for what
+    can't be sent as it stands, Conflict while another version is open.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    require_not_retired(notice)
+    version = NoticeVersion(notice=notice, author_ref=actor.ref, author_name=actor.name)
+    _fill(
+        version,
+        default_locale=default_locale,
+        bodies=bodies,
+        message_type=message_type,
+        nickname=nickname,
+        preset=preset,
+        visibility=visibility,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        change_note=change_note,
+    )
+    with transaction.atomic():
+        CannedNotice.objects.select_for_update().get(pk=notice.pk)
+        _require_none_open(notice)
+        newest = notice.versions.aggregate(newest=Max("number"))["newest"] or 0
+        version.number = newest + 1
+        version.save()
+        _record_version(actor, "version.created", version)
+    return version
+
+
+def version_update(actor: Actor, version: NoticeVersion, **content: Any) -> NoticeVersion:
+    """Change a draft, which only its author may. Takes what `version_create` takes."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    _require_author(actor, version)
+    kept = {
+        name: getattr(version, name)
+        for name in (
+            "default_locale",
+            "bodies",
+            "message_type",
+            "nickname",
+            "preset",
+            "visibility",
+            "valid_from",
+            "valid_until",
+            "change_note",
+        )
+    }
+    if content.get("preset") is not None and "visibility" not in content:
+        kept["visibility"] = None
+    _fill(version, **{**kept, **content})
+    with transaction.atomic():
+        _require_status(version, VersionStatus.DRAFT, "changed")
+        version.save()
+        _record_version(actor, "version.changed", version)
+    return version
+
+
+def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
+    """Hand a draft over to the reviewers; from now on it can't be changed."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    _require_author(actor, version)
+    require_not_retired(version.notice)
+    with transaction.atomic():
+        _require_status(version, VersionStatus.DRAFT, "submitted")
+        version.status = VersionStatus.IN_REVIEW
+        version.submitted_at = timezone.now()
+        version.save(update_fields=["status", "submitted_at"])
+        _record_version(actor, "version.submitted", version)
+    return version
+
+
+def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
+    """Publish a submitted version, in place of the one published before.
+
+    Raises PermissionRefused (own_work) for the author, whatever else the actor may do.
+    """
+    _require_reviewer(actor, version)
+    require_not_retired(version.notice)
+    with transaction.atomic():
+        _require_status(version, VersionStatus.IN_REVIEW, "approved")
+        NoticeVersion.objects.filter(notice=version.notice, status=VersionStatus.PUBLISHED).update(
+            status=VersionStatus.SUPERSEDED
+        )
+        _decide(actor, version, VersionStatus.PUBLISHED)
+        _record_version(actor, "version.approved", version)
+    return version
+
+
+def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
+    """Send a submitted version back with a reason; its author starts a new version from it."""
+    _require_reviewer(actor, version)
+    if not reason.strip():
+        raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
+    with transaction.atomic():
+        _require_status(version, VersionStatus.IN_REVIEW, "rejected")
+        version.reject_reason = reason.strip()
+        _decide(actor, version, VersionStatus.REJECTED)
+        _record_version(actor, "version.rejected", version)
+    return version
+
+
+def _fill(
+    version: NoticeVersion,
+    *,
+    default_locale: str,
+    bodies: Mapping[str, str],
+    message_type: str,
+    nickname: str,
+    preset: VisibilityPreset | None,
+    visibility: str | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+    change_note: str,
+) -> None:
+    """Check a version's content and set it."""
+    kind = version.notice.kind
+    _check_bodies(kind, default_locale, bodies)
+    if message_type and kind != NoticeKind.MESSAGE:
+        raise InvalidInput(
+            "message_type_without_message",
+            "Only a message has a message type; leave it empty for this kind of notice.",
+        )
+    if valid_from and valid_until and valid_from >= valid_until:
+        raise InvalidInput(
+            "validity_reversed", "The notice would end before it starts: swap the two times."
+        )
+    version.default_locale = default_locale
+    version.bodies = dict(bodies)
+    version.message_type = message_type
+    version.preset = preset
+    version.visibility = known_visibility(
+        visibility or (preset.visibility if preset else Visibility.ALL)
+    )
+    version.nickname = nickname or (preset.nickname if preset else "")
+    version.valid_from = valid_from
+    version.valid_until = valid_until
+    version.change_note = change_note
+
+
+def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> None:
+    if default_locale not in bodies:
+        raise InvalidInput(
+            "empty_text",
+            f"Write the text in the default language ({default_locale or 'none set'}).",
+        )
+    if len(bodies) > LOCALE_LIMIT:
+        raise InvalidInput(
+            "too_many_locales",
+            f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
+        )
+    if len(set(map(same_locale, bodies))) < len(bodies):
+        raise InvalidInput(
+            "locale_twice", "One language stands there twice. Keep one text for each language."
+        )
+    for locale, body in bodies.items():
+        if not LOCALE.fullmatch(locale) or len(locale) > 35:
+            raise InvalidInput(
+                "unknown_locale", f"{locale!r} is no language code: use for example en or pt-BR."
+            )
+        try:
+            check_template(kind, body)
+        except InvalidInput as error:
+            raise InvalidInput(
+                error.code, f"{locale}: {error.message}", {"locale": locale}
+            ) from error
+
+
+def _require_none_open(notice: CannedNotice) -> None:
+    opened = notice.versions.filter(
+        status__in=[VersionStatus.DRAFT, VersionStatus.IN_REVIEW]
+    ).first()
+    if opened is not None:
+        raise Conflict(
+            "version_open",
+            f"Version {opened.number} by {opened.author_name} is not decided yet. "
+            "Finish that one first.",
+        )
+
+
+def _require_author(actor: Actor, version: NoticeVersion) -> None:
+    if version.author_ref != actor.ref:
+        raise PermissionRefused(
+            "not_author", f"Only {version.author_name}, who wrote this version, may do this."
+        )
+
+
+def _require_reviewer(actor: Actor, version: NoticeVersion) -> None:
+    actor.require(Permission.REVIEW_CATALOGUE)
+    if version.author_ref == actor.ref:
+        raise PermissionRefused(
+            "own_work", "Nobody decides on their own version. Ask another approver."
+        )
+
+
+def _require_status(version: NoticeVersion, status: str, verb: str) -> None:
+    """Lock the version and check that it still has `status`, whoever else is at it."""
+    current = NoticeVersion.objects.select_for_update().get(pk=version.pk).status
+    if current != status:
+        raise Conflict(
+            "wrong_status",
+            f"Version {version.number} is {VersionStatus(current).label.lower()} "
+            f"and can't be {verb}. Load the page again to see its state.",
+        )
+
+
+def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None:
+    version.status = status
+    version.reviewer_ref = actor.ref
+    version.reviewer_name = actor.name
+    version.reviewed_at = timezone.now()
+    version.save(
+        update_fields=["status", "reviewer_ref", "reviewer_name", "reviewed_at", "reject_reason"]
+    )
+
+
+def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
+    audit.record(
+        actor,
+        action,
+        target=("version", f"{version.notice.key}/{version.number}", version.notice.title),
+        data={
+            "visibility": version.visibility,
+            "default_locale": version.default_locale,
+            "bodies": version.bodies,
+            "change_note": version.change_note,
+            "reject_reason": version.reject_reason,
+        },
+    )

@@ -1,0 +1,151 @@
+"""The processes that the demo consists of: started, watched and ended by the one that you see."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+STOP_SECONDS = 15.0
+SHOWN_LINES = 15
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class ChildFailed(Exception):
+    """A process ended that should not have; the text is for the person at the terminal."""
+
+
+@dataclass(eq=False, slots=True)
+class Child:
+    """A running process. `name` is for people; what it writes goes to the file `log`."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+    copying: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], *, environment: Mapping[str, str], logs: Path
+    ) -> "Child":
+        """Start `command`, whose log begins anew."""
+        log = logs / f"{name.replace(' ', '-')}.log"
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment,
+                cwd=settings.BASE_DIR,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                # Ctrl-C goes to a whole group: these are asked one by one instead, in order.
+                start_new_session=True,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
+            )
+        return cls(name, process, log)
+
+    async def says(self, beginning: str) -> str:
+        """The first line of its output that begins so. Raises ChildFailed if it ends before."""
+        output = self.process.stdout
+        assert output is not None  # noqa: S101 - it was started with a pipe
+        while line := (await output.readline()).decode():
+            if line.startswith(beginning):
+                self.copying = asyncio.create_task(self._copy(output))
+                return line.strip()
+        await self.process.wait()
+        raise self.failure()
+
+    async def _copy(self, output: asyncio.StreamReader) -> None:
+        # Unread, the pipe would fill and the process stand still.
+        with self.log.open("ab") as log:
+            while line := await output.readline():
+                log.write(line)
+                log.flush()
+
+    def failure(self) -> ChildFailed:
+        """What to tell about its unexpected end."""
+        lines = self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
+        shown = "".join(f"\n  | {line}" for line in lines) or "\n  (it wrote nothing)"
+        return ChildFailed(
+            f"The {self.name} ended by itself, with status {self.process.returncode}. "
+            f"Its last lines, from {self.log}:{shown}"
+        )
+
+    async def stop(self) -> None:
+        """Ask it to end; after STOP_SECONDS end it."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+        if self.copying is not None:
+            await self.copying
+
+
+def end_with_parent() -> None:
+    """Called in a new process: the kernel (Linux only) asks it to end should its parent die."""
+    assert _libc is not None  # noqa: S101
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Family:
+    """All children, in the order of their start. Ends them, last first, on leaving."""
+
+    def __init__(self, *, environment: Mapping[str, str], logs: Path) -> None:
+        self._environment = dict(environment)
+        self._logs = logs
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> "Family":
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        for child in reversed(self._children):
+            await child.stop()
+
+    async def start(self, name: str, *arguments: str, **environment: str) -> Child:
+        """Start this Python with `arguments`; keywords are added to the environment for all
+        that is started from now on."""
+        self._environment |= environment
+        child = await Child.start(
+            name,
+            (sys.executable, *arguments),
+            environment=self._environment,
+            logs=self._logs,
+        )
+        self._children.append(child)
+        return child
+
+    def let_go(self, child: Child) -> None:
+        """One that has done its work and ended, as it should."""
+        self._children.remove(child)
+
+    async def first_end(self) -> Child:
+        """Wait until one ends by itself."""
+        waits = {asyncio.create_task(child.process.wait()): child for child in self._children}
+        try:
+            done, _others = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return waits[done.pop()]
+
+
+def clean_environment(data_folder: Path) -> dict[str, str]:
+    """What children get: settings of a production site in this shell must not reach the demo."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "DATABASE_URL" and not name.startswith("CONSOLE_")
+    }
+    return {**kept, "CONSOLE_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}

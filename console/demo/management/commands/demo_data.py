@@ -1,0 +1,53 @@
+"""manage.py demo_data, a step of `manage.py demo`."""
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from console.demo.seeding import feed_token, register_chat_servers, seed
+
+TOKEN_FILE = "demo_feed_token"  # noqa: S105 - a file's name
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrate the database and put the demo's data into it, once; `manage.py demo` calls this. "
+        "Prints the token of the demo's feed. Only for the embedded database."
+    )
+    requires_system_checks = ()  # they are made by the web server, a moment later
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--chat-server",
+            action="append",
+            default=[],
+            metavar="NAME=ADDRESS",
+            help="register a Chat Server; give it several times for several",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.EMBEDDED:
+            raise CommandError(
+                "The demo's people have a password that everybody knows, so they only go into "
+                "the embedded database. Unset DATABASE_URL."
+            )
+        call_command("migrate", verbosity=0, interactive=False)
+        seed()
+        register_chat_servers(dict(entry.split("=", 1) for entry in options["chat_server"]))
+        self.stdout.write(_kept_token(settings.CONSOLE_DATA / TOKEN_FILE))
+
+
+def _kept_token(file: Path) -> str:
+    kept = file.read_text().strip() if file.exists() else ""
+    token = feed_token(kept)
+    if token != kept:
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as writing:
+            writing.write(token)
+    return token

@@ -1,0 +1,138 @@
+"""Brings up the whole demo, and takes it down again in order."""
+
+import asyncio
+import fcntl
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from console.demo.children import Family, clean_environment
+from console.demo.people import logins
+from console.embedded.server import ensure_running
+
+CHAT_SERVERS = ("chat-east", "chat-west")
+MANAGE = str(settings.BASE_DIR / "manage.py")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class DemoRefused(Exception):
+    """The demo can't start; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What to bring up: the port of its pages, how many chats, and where its data lies."""
+
+    port: int
+    sessions: int
+    data_folder: Path
+    say: Callable[[str], None]
+
+    async def run(self) -> None:
+        """Until a signal. Raises DemoRefused, or ChildFailed for a process that ends by itself."""
+        stop = asyncio.Event()
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        playing = asyncio.create_task(self._play())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if playing.done():
+            playing.result()
+        playing.cancel()
+        self.say("Stopping …")
+        await asyncio.wait((playing,))
+
+    async def _play(self) -> None:
+        with only_demo_of(self.data_folder):
+            # Held by this process to the end, so that children come and go over a running server.
+            await asyncio.to_thread(ensure_running, self.data_folder)
+            async with Family(
+                environment=clean_environment(self.data_folder), logs=self.data_folder / "logs"
+            ) as family:
+                self._welcome(await self._bring_up(family))
+                raise (await family.first_end()).failure()
+
+    async def _bring_up(self, family: Family) -> str:
+        """Start all; answers the address of the pages."""
+        self.say("Starting the Chat Server simulators …")
+        ports = await self._start_simulators(family)
+        self.say("Preparing the database and the demo's data …")
+        token = await self._prepare(family, {name: port for name, (port, _) in ports.items()})
+        control = ",".join(f"{name}={port}" for name, (_, port) in ports.items())
+        self.say("Starting the web server, a worker and the traffic of customers …")
+        web = await family.start(
+            "web server",
+            *(MANAGE, "serve", "--port", str(self.port)),
+            CONSOLE_DEMO_SIMULATORS=control,
+        )
+        worker = await family.start("worker", MANAGE, "worker")
+        address = (await web.says("Serving on ")).split()[2]
+        await worker.says("Worker ready")
+        traffic = await family.start(
+            "traffic",
+            *("-m", "console.demo.traffic", "--api", address, "--sessions", str(self.sessions)),
+            CONSOLE_DEMO_TOKEN=token,
+        )
+        await traffic.says("ready")
+        return address
+
+    async def _start_simulators(self, family: Family) -> dict[str, tuple[int, int]]:
+        """Port and control port of each."""
+        simulators = {
+            name: await family.start(
+                f"simulator {name}",
+                *("-m", "console.esp.simulator", "--name", name, "--port", "0"),
+                *("--journal", str(self.data_folder / f"journal-{name}.jsonl")),
+            )
+            for name in CHAT_SERVERS
+        }
+        ports = {}
+        for name, child in simulators.items():
+            words = (await child.says("ready ")).split()
+            facts = dict(word.split("=", 1) for word in words if "=" in word)
+            ports[name] = int(facts["port"]), int(facts["control_port"])
+        return ports
+
+    async def _prepare(self, family: Family, ports: dict[str, int]) -> str:
+        """Migrate and fill the database; answers the feed's token."""
+        addresses = (f"{name}=esp+json://127.0.0.1:{port}" for name, port in ports.items())
+        preparing = await family.start(
+            "preparation",
+            *(MANAGE, "demo_data"),
+            *(word for address in addresses for word in ("--chat-server", address)),
+        )
+        token = await preparing.says("ncon_")
+        await preparing.process.wait()
+        family.let_go(preparing)
+        return token
+
+    def _welcome(self, address: str) -> None:
+        lines = (
+            "",
+            f"Notice Console is ready: {address}",
+            "",
+            *logins(),
+            "",
+            f"Data and logs are in {self.data_folder}. Ctrl-C ends everything.",
+        )
+        self.say("\n".join(lines))
+
+
+@contextmanager
+def only_demo_of(data_folder: Path) -> Iterator[None]:
+    """Two demos with the same data would end each other's chats."""
+    data_folder.mkdir(parents=True, exist_ok=True)
+    with (data_folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DemoRefused(
+                f"A demo runs already on {data_folder}. End it with Ctrl-C, or start this one "
+                "with a --data-dir of its own."
+            ) from error
+        yield

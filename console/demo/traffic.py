@@ -1,0 +1,197 @@
+"""`python -m console.demo.traffic`: customers who come, talk and go, in the demo's simulators.
+
+It stands where a site's workflow does: it tells the console of its chats through the feed of the
+API, with the token of an API client, and knows nothing else of it. So it needs no Django.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from console.demo import customers
+from console.demo.control import SimulatorRefused, SimulatorSilent, ask
+from console.demo.customers import Customer, a_customer, an_interaction_id
+from console.demo.feed import Feed, FeedFailed, FeedRejected
+
+STEP_SECONDS = 2.0
+LONGEST_WAIT = timedelta(minutes=25)
+
+
+@dataclass(slots=True)
+class Chat:
+    """A live chat: who, since when, on which Chat Server, and by whom it is answered."""
+
+    interaction_id: str
+    customer: Customer
+    chat_server: str
+    received_at: datetime
+    agent: str = ""
+
+    def event(self, kind: str = "upsert") -> dict[str, Any]:
+        """What the feed is told about it now."""
+        return {
+            "type": kind,
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "interaction": {
+                "id": self.interaction_id,
+                "media_type": "chat",
+                "tenant_id": 101,
+                "state": "handling" if self.agent else "queued",
+                "queue": self.customer.queue,
+                "agent": self.agent,
+                "locale": self.customer.locale,
+                "received_at": self.received_at.isoformat(),
+                "user_data": self.user_data(is_online=kind == "upsert"),
+            },
+        }
+
+    def user_data(self, *, is_online: bool = True) -> dict[str, str]:
+        return {
+            "InteractionId": self.interaction_id,
+            "IsOnline": "1" if is_online else "0",
+            "ChatServerAppName": self.chat_server,
+            **self.customer.user_data,
+        }
+
+
+class Traffic:
+    """About `wanted` chats at a time, on the simulators with these control ports."""
+
+    def __init__(
+        self, feed: Feed, control_ports: dict[str, int], *, wanted: int, random: Random
+    ) -> None:
+        self._feed = feed
+        self._ports = control_ports
+        self._wanted = wanted
+        self._random = random
+        self._untold: list[dict[str, Any]] = []
+        self.chats: list[Chat] = []
+
+    def begin(self) -> None:
+        """End on the console what an earlier run left, and open the first chats."""
+        left = self._feed.live_chats(list(self._ports))
+        now = datetime.now(UTC)
+        self._tell(
+            {"type": "stopped", "occurred_at": now.isoformat(), "interaction": {"id": chat}}
+            for chat in left
+        )
+        # Most have waited a little, few have waited long.
+        shares = (self._random.random() ** 3 for _ in range(self._wanted))
+        self._tell(self._open(now - LONGEST_WAIT * share).event() for share in shares)
+
+    def step(self) -> None:
+        """A moment passes: one goes and one comes, an agent takes a chat, some say something."""
+        told = []
+        if len(self.chats) >= self._wanted:
+            told.append(self._close(self._random.choice(self.chats)).event("stopped"))
+        if len(self.chats) < self._wanted:
+            told.append(self._open(datetime.now(UTC)).event())
+        told += [chat.event() for chat in self._answered()]
+        self._tell(told)
+        for chat in self._some(self.chats, 3):
+            self._talk(chat)
+
+    def _tell(self, events: Iterable[dict[str, Any]]) -> None:
+        # What the console could not be told, it is told the next time: no chat stays for ever.
+        self._untold += events
+        try:
+            self._feed.tell(self._untold)
+        except FeedRejected:
+            self._untold.clear()
+            raise
+        self._untold.clear()
+
+    def _open(self, received_at: datetime) -> Chat:
+        chat = Chat(
+            an_interaction_id(self._random),
+            a_customer(self._random),
+            self._random.choice(list(self._ports)),
+            received_at,
+        )
+        if received_at < datetime.now(UTC) - timedelta(minutes=1):
+            self._give_agent(chat)
+        self._ask(chat, "open_session", user_data=chat.user_data())
+        self._say_first(chat)
+        self.chats.append(chat)
+        return chat
+
+    def _close(self, chat: Chat) -> Chat:
+        self._ask(chat, "close_session")
+        self.chats.remove(chat)
+        return chat
+
+    def _answered(self) -> Sequence[Chat]:
+        waiting = [chat for chat in self.chats if not chat.agent]
+        taken = self._some(waiting, 1)
+        for chat in taken:
+            self._give_agent(chat)
+        return taken
+
+    def _give_agent(self, chat: Chat) -> None:
+        if self._random.random() < 0.8:
+            chat.agent = self._random.choice(customers.AGENTS[chat.customer.queue])
+
+    def _say_first(self, chat: Chat) -> None:
+        greeting = customers.OWN_WORDS.get(chat.customer.locale)
+        if greeting:
+            self._say(chat, greeting, role="customer")
+        self._say(
+            chat, self._random.choice(customers.QUESTIONS[chat.customer.queue]), role="customer"
+        )
+
+    def _talk(self, chat: Chat) -> None:
+        if chat.agent and self._random.random() < 0.6:
+            self._say(chat, self._random.choice(customers.ANSWERS), role="agent")
+        else:
+            self._say(chat, self._random.choice(customers.MORE), role="customer")
+
+    def _say(self, chat: Chat, text: str, *, role: str) -> None:
+        speaker = chat.agent.partition(".")[0].capitalize() if role == "agent" else "Customer"
+        self._ask(chat, "say", role=role, text=text, **{"from": speaker})
+
+    def _ask(self, chat: Chat, do: str, **arguments: Any) -> None:
+        ask(self._ports[chat.chat_server], do, interaction_id=chat.interaction_id, **arguments)
+
+    def _some(self, chats: list[Chat], most: int) -> list[Chat]:
+        return self._random.sample(chats, min(most, len(chats)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m console.demo.traffic", description=__doc__)
+    parser.add_argument("--api", required=True, help="address of the console")
+    parser.add_argument("--sessions", type=int, default=40, help="chats at a time, about")
+    options = parser.parse_args()
+    ports = dict(pair.split("=", 1) for pair in os.environ["CONSOLE_DEMO_SIMULATORS"].split(","))
+    traffic = Traffic(
+        Feed(options.api, os.environ["CONSOLE_DEMO_TOKEN"]),
+        {name: int(port) for name, port in ports.items()},
+        wanted=options.sessions,
+        random=Random(),  # noqa: S311 - it only makes a show
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    traffic.begin()
+    print("ready", flush=True)  # noqa: T201 - what the demo waits for
+    while not stop.wait(STEP_SECONDS):
+        _step(traffic)
+
+
+def _step(traffic: Traffic) -> None:
+    try:
+        traffic.step()
+    except (FeedFailed, SimulatorRefused, SimulatorSilent) as error:
+        # One missed step does no harm; what lasts is seen by those who wait for the others.
+        print(time.strftime("%H:%M:%S"), error, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

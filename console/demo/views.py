@@ -1,0 +1,87 @@
+"""The customer's side of a chat: what the simulator shows a customer, as a page."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from console.access import actor_of, require
+from console.actors import Permission
+from console.demo.control import SimulatorRefused, SimulatorSilent, ask
+from console.errors import NotFound, Unavailable
+from console.interactions.models import Interaction
+from console.interactions.selectors import interaction_get
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def chat(request: HttpRequest, interaction_id: str) -> HttpResponse:
+    """The whole page, a shop with its chat window."""
+    return render(request, "demo/chat.html", _context(request, interaction_id))
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def chat_transcript(request: HttpRequest, interaction_id: str) -> HttpResponse:
+    """What was said so far, which the page asks for again and again."""
+    return render(request, "demo/_transcript.html", _context(request, interaction_id))
+
+
+def _context(request: HttpRequest, interaction_id: str) -> dict[str, Any]:
+    interaction = interaction_get(actor_of(request), interaction_id)
+    is_open, entries = _seen_by_customer(interaction)
+    return {
+        "interaction_id": interaction.id,
+        "customer_name": interaction.customer_name,
+        "ended": not (is_open and interaction.is_live),
+        "entries": [_shown(entry) for entry in entries],
+        "transcript_url": reverse("demo-chat-transcript", args=[interaction.id]),
+    }
+
+
+def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, Any]]]:
+    """Whether the session is open, and its transcript.
+
+    Raises NotFound where the Chat Server is no simulator, Unavailable where it is silent.
+    """
+    port = settings.DEMO_SIMULATORS.get(interaction.chat_server_name)
+    if port is None:
+        raise NotFound(
+            "no_customer_page",
+            _(
+                "Only chats of the demo's own Chat Servers have a customer's page; "
+                "this one is on %(server)s."
+            )
+            % {"server": interaction.chat_server_name or "–"},
+        )
+    try:
+        answer = ask(int(port), "transcript", interaction_id=interaction.id, view="customer")
+    except SimulatorRefused:
+        return False, []  # a chat of an earlier run: simulators forget them when they end
+    except SimulatorSilent as error:
+        raise Unavailable(
+            "simulator_silent",
+            _(
+                "The Chat Server simulator %(server)s does not answer, so what its customer sees "
+                "is not known now. Load the page again in a moment."
+            )
+            % {"server": interaction.chat_server_name},
+        ) from error
+    return answer["session"]["is_open"], answer["entries"]
+
+
+def _shown(entry: dict[str, Any]) -> dict[str, Any]:
+    # The simulator takes nothing but http and https as a push URL.
+    is_link = entry["kind"] == "push_url"
+    return {
+        **entry,
+        "at": datetime.fromtimestamp(entry["at"], UTC),
+        "mine": entry["role"] == "customer",
+        "host": urlsplit(entry["text"]).hostname if is_link else "",
+    }

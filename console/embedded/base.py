@@ -1,0 +1,18 @@
+"""Django's PostgreSQL backend, which starts the embedded server at the first connection."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+
+from console.embedded.server import ensure_running
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Same as Django's own but for where the server is: that is known once it runs."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        server = ensure_running(settings.CONSOLE_DATA)
+        self.settings_dict["HOST"] = server["host"]
+        self.settings_dict["USER"] = server["user"]
+        return super().get_connection_params()

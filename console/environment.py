@@ -1,0 +1,87 @@
+"""Reads settings from environment variables, and says what to do about a wrong one."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+def read(name: str, convert: Callable[[str], T], default: T) -> T:
+    """The variable ``name`` by ``convert``, or ``default`` where it is unset or empty.
+
+    ``convert`` raises ValueError with a sentence that says what is expected.
+    """
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return default
+    try:
+        return convert(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={raw!r}: {error} (see docs/settings.md)") from error
+
+
+def text(raw: str) -> str:
+    return raw
+
+
+def folder(raw: str) -> Path:
+    return Path(raw).expanduser().resolve()
+
+
+def boolean(raw: str) -> bool:
+    if raw.lower() in TRUE:
+        return True
+    if raw.lower() in FALSE:
+        return False
+    raise ValueError("set it to 1 or 0")
+
+
+def words(raw: str) -> list[str]:
+    return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:
+    """A converter for whole numbers from ``least`` to ``most``."""
+
+    def convert(raw: str) -> int:
+        complaint = f"set it to a whole number of {unit} from {least:,} to {most:,}"
+        try:
+            value = int(raw)
+        except ValueError as error:
+            raise ValueError(complaint) from error
+        if not least <= value <= most:
+            raise ValueError(complaint)
+        return value
+
+    return convert
+
+
+def rate(raw: str) -> str:
+    """So many calls in a unit of time, as REST framework takes it."""
+    if not re.fullmatch(r"[1-9][0-9]{0,6}/(s|sec|m|min|h|hour|d|day)", raw):
+        raise ValueError("set it to a number of calls and a unit, such as 6000/min")
+    return raw
+
+
+def pairs(raw: str) -> dict[str, str]:
+    entries = [entry.split("=") for entry in words(raw)]
+    if any(len(entry) != 2 or not all(entry) for entry in entries):
+        raise ValueError("set it to name=value,name=value")
+    return {entry[0]: entry[1] for entry in entries}
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def convert(raw: str) -> str:
+        if raw not in choices:
+            raise ValueError(f"set it to one of {', '.join(choices)}")
+        return raw
+
+    return convert

@@ -1,0 +1,54 @@
+"""What can go wrong in the console, in words for a person and a code for a program.
+
+ConsoleError
+ ├── InvalidInput      400  what was given can't be used as it is
+ ├── PermissionRefused 403  this actor may not do that
+ ├── NotFound          404  there is no such thing, or none that this actor may see
+ ├── Conflict          409  it contradicts what is there already
+ ├── Unprocessable     422  well-formed, but the state of things does not allow it
+ └── Unavailable       503  something that is needed is not there now
+
+Pages show `message` in place (console.web), the API answers `code`, `message` and `details`
+(console.api.errors). Nothing of an error's text may tell what its actor may not see.
+"""
+
+from typing import Any
+
+
+class ConsoleError(Exception):
+    """The root: `code` for programs, `message` for people, `details` for the field at fault."""
+
+    status = 500
+
+    def __init__(self, code: str, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details or {}
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidInput(ConsoleError):
+    status = 400
+
+
+class PermissionRefused(ConsoleError):
+    status = 403
+
+
+class NotFound(ConsoleError):
+    status = 404
+
+
+class Conflict(ConsoleError):
+    status = 409
+
+
+class Unprocessable(ConsoleError):
+    status = 422
+
+
+class Unavailable(ConsoleError):
+    status = 503

@@ -1,0 +1,235 @@
+"""One connection that speaks the open framing: the channel of `esp+json` addresses.
+
+What it promises: every request that was submitted gets exactly one outcome, by its deadline at
+the latest, and NOT_SENT only if none of its bytes were handed to the network.
+
+A request costs a future and two dictionary entries: no task, and one timer for them all. As the
+timeout is the same for all, the oldest entry is always the next one due.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import cast
+
+from console.esp.errors import InvalidRequest, ProtocolError
+from console.esp.limits import DEFAULT_LIMITS, Limits
+from console.esp.messages import Answer
+from console.esp.outcomes import Outcome, from_answer, not_sent, unknown
+from console.esp.protocol import ClientProtocol
+from console.esp.requests import EspRequest
+
+DEFAULT_PING_INTERVAL = 30.0
+
+_NEVER = float("inf")
+_NOBODY_KNOWS = "It may have been carried out or not."
+
+
+@dataclass(slots=True)
+class _Call:
+    future: "asyncio.Future[Outcome]"
+    submitted_at: float
+
+
+class EspConnection(asyncio.Protocol):
+    """A `Channel`; times are in seconds. Made by `transports.esp_json.open_channel`."""
+
+    def __init__(
+        self,
+        peer: str,
+        *,
+        request_timeout: float,
+        ping_interval: float = DEFAULT_PING_INTERVAL,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._peer = peer
+        self._request_timeout = request_timeout
+        self._ping_interval = ping_interval
+        self._loop = asyncio.get_running_loop()
+        self._protocol = ClientProtocol(limits)
+        self._calls: dict[int, _Call] = {}
+        self._unwritten: dict[int, bytes] = {}
+        self._flush_is_due = False
+        self._write_paused = False
+        self._transport: asyncio.Transport | None = None
+        self._refusal = f"Not connected to {peer} yet."  # why nothing is taken; empty if open
+        self._closed = asyncio.Event()
+        self._heard_at = self._loop.time()
+        self._pong_due = _NEVER
+        self._timer: asyncio.TimerHandle | None = None
+
+    # The channel
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their outcome."""
+        return len(self._calls)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new requests are taken."""
+        return not self._refusal
+
+    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+        """Send a request; see `Channel.submit`."""
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        if self._refusal:
+            future.set_result(not_sent(self._refusal))
+            return future
+        try:
+            reference_id, frame = self._protocol.send_request(request)
+        except InvalidRequest as error:
+            future.set_result(not_sent(str(error), retryable=False))
+            return future
+        now = self._loop.time()
+        self._calls[reference_id] = _Call(future, now)
+        self._unwritten[reference_id] = frame
+        if not self._flush_is_due:  # all requests of one turn of the loop go out in one write
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush)
+        self._wake_by(now + self._request_timeout)
+        return future
+
+    async def close(self) -> None:
+        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        self._stop_taking(f"The connection to {self._peer} was closed.")
+        await self._closed.wait()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._refusal = ""
+        self._heard_at = self._loop.time()
+        self._wake_by(self._heard_at + self._ping_interval)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        try:
+            for answer in self._protocol.receive_data(data):
+                self._settle_by(answer)
+        except ProtocolError as error:
+            self._fail(f"{self._peer} did not keep to the protocol: {error}")
+            return
+        if not self._protocol.awaits_pong:
+            self._pong_due = _NEVER
+        self._wake_by(self._ping_at(self._heard_at))
+        self._flush()
+        self._close_if_done()
+
+    def eof_received(self) -> None:
+        try:
+            self._protocol.receive_eof()
+        except ProtocolError as error:
+            self._fail(f"{self._peer} closed the connection: {error}")
+        else:
+            self._fail(f"{self._peer} closed the connection.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._fail(f"The connection to {self._peer} was lost{f': {exc}' if exc else ''}.")
+        if self._timer is not None:
+            self._timer.cancel()
+        self._closed.set()
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._flush()
+
+    # Writing
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._transport is None or self._write_paused:
+            return  # what waits here is still NOT_SENT
+        data = self._protocol.data_to_send() + b"".join(self._unwritten.values())
+        self._unwritten.clear()
+        if data:
+            self._transport.write(data)
+
+    # Outcomes
+
+    def _settle_by(self, answer: Answer) -> None:
+        call = self._calls.pop(answer.reference_id)
+        _resolve(call, from_answer(answer, self._heard_at - call.submitted_at))
+
+    def _settle_without_answer(self, reference_id: int, why: str) -> None:
+        call = self._calls.pop(reference_id)
+        if self._unwritten.pop(reference_id, None) is not None:
+            _resolve(call, not_sent(f"{why} Nothing was sent.", reference_id))
+        else:
+            _resolve(call, unknown(f"{why} {_NOBODY_KNOWS}", reference_id))
+
+    # Closing
+
+    def _stop_taking(self, why: str) -> None:
+        self._refusal = self._refusal or why
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._refusal and not self._calls and self._transport is not None:
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()  # nobody waits for what the peer does not read
+            else:
+                self._transport.close()
+
+    def _fail(self, why: str) -> None:
+        """The connection is of no use any more: every request in flight ends now."""
+        self._refusal = self._refusal or why
+        for reference_id in list(self._calls):
+            self._settle_without_answer(reference_id, why)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Time
+
+    def _wake_by(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        if when < _NEVER:
+            self._timer = self._loop.call_at(when, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        self._expire_calls(now)
+        self._keep_alive(now)
+        self._wake_by(self._next_event(now))
+
+    def _expire_calls(self, now: float) -> None:
+        why = f"No answer from {self._peer} within {self._request_timeout:g} seconds."
+        for reference_id, call in list(self._calls.items()):
+            if call.submitted_at + self._request_timeout > now:
+                break
+            self._refusal = self._refusal or why
+            self._protocol.give_up(reference_id)
+            self._settle_without_answer(reference_id, why)
+        self._close_if_done()
+
+    def _keep_alive(self, now: float) -> None:
+        if now >= self._pong_due:
+            self._pong_due = _NEVER
+            self._stop_taking(f"{self._peer} did not answer a keep-alive.")
+        elif now >= self._ping_at(now) and self._transport is not None:
+            self._pong_due = now + self._request_timeout
+            self._transport.write(self._protocol.send_ping())
+
+    def _ping_at(self, now: float) -> float:
+        if self._refusal or self._protocol.awaits_pong:
+            return _NEVER
+        quiet_since = now if self._calls else self._heard_at
+        return quiet_since + self._ping_interval
+
+    def _next_event(self, now: float) -> float:
+        oldest = next(iter(self._calls.values()), None)
+        due = oldest.submitted_at + self._request_timeout if oldest else _NEVER
+        return min(due, self._pong_due, self._ping_at(now))
+
+
+def _resolve(call: _Call, outcome: Outcome) -> None:
+    if not call.future.done():  # its waiter may have been cancelled
+        call.future.set_result(outcome)

@@ -1,0 +1,74 @@
+"""Frames: a 4-byte big-endian length and one JSON object (docs/domain.md section 5)."""
+
+import struct
+from collections.abc import Iterator
+
+from console.esp.errors import InvalidRequest, ProtocolError
+from console.esp.limits import DEFAULT_LIMITS, Limits
+from console.esp.messages import Message
+from console.esp.wire import decode_body, encode_body, lists_of
+
+_LENGTH = struct.Struct(">I")
+
+
+def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """One whole frame.
+
+    Raises InvalidRequest for a message over the limits: the peer would close the connection
+    over it, and every other request in flight would be lost with it.
+    """
+    if complaint := limits.complaint(lists_of(message)):
+        raise InvalidRequest("too_large", f"The request is over the limit: {complaint}.")
+    body = encode_body(message)
+    if len(body) > limits.frame_bytes:
+        raise InvalidRequest(
+            "too_large",
+            f"The request takes {len(body)} bytes; at most {limits.frame_bytes} are allowed.",
+        )
+    return _LENGTH.pack(len(body)) + body
+
+
+class Decoder:
+    """Turns the bytes of a stream into messages, however they are cut into pieces."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._broken: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add what came in."""
+        self._buffer += data
+
+    def messages(self) -> Iterator[Message]:
+        """Every whole message so far. Raises ProtocolError, and from then on nothing else."""
+        start = 0
+        try:
+            while (end := self._end_of_frame(start)) is not None:
+                body = bytes(self._buffer[start + _LENGTH.size : end])
+                start = end
+                yield decode_body(body, self._limits)
+        except ProtocolError as error:
+            self._broken = error
+            raise
+        finally:
+            del self._buffer[:start]
+
+    def finish(self) -> None:
+        """The stream has ended. Raises ProtocolError if that was inside a frame."""
+        if self._buffer and self._broken is None:
+            raise ProtocolError("The stream ended in the middle of a frame.")
+
+    def _end_of_frame(self, start: int) -> int | None:
+        if self._broken is not None:
+            raise self._broken
+        if len(self._buffer) - start < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer, start)
+        if length > self._limits.frame_bytes:
+            raise ProtocolError(
+                f"A frame of {length} bytes was announced; "
+                f"at most {self._limits.frame_bytes} are allowed."
+            )
+        end = start + _LENGTH.size + int(length)
+        return end if len(self._buffer) >= end else None

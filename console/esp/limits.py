@@ -1,0 +1,41 @@
+"""Caps on what one message may hold (docs/domain.md section 5)."""
+
+from dataclasses import dataclass
+
+from console.esp.messages import MAX_DEPTH, KVList, ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The same caps hold for what is sent and for what is received."""
+
+    frame_bytes: int = 1024 * 1024
+    depth: int = MAX_DEPTH
+    pairs: int = 10_000
+
+    def complaint(self, lists: tuple[KVList | None, ...]) -> str:
+        """Say what is wrong with the size of one message's lists; empty if nothing is."""
+        total = 0
+        for kvlist in lists:
+            if kvlist is not None:
+                pairs, depth = _measure(kvlist)
+                total += pairs
+                if depth > self.depth:
+                    return f"KV lists are nested {depth} deep; at most {self.depth} is allowed"
+        if total > self.pairs:
+            return f"the message has {total} pairs; at most {self.pairs} are allowed"
+        return ""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def _measure(kvlist: KVList) -> tuple[int, int]:
+    """Count the pairs, nested ones included, and the levels."""
+    pairs, deepest = len(kvlist), 0
+    for pair in kvlist:
+        if pair.type is ValueType.KVLIST:
+            inner, depth = _measure(pair.value)  # type: ignore[arg-type]  # the pair checked it
+            pairs += inner
+            deepest = max(deepest, depth)
+    return pairs, deepest + 1

@@ -1,0 +1,90 @@
+"""What became of one request. The one rule: never claim more than is known."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from console.esp.messages import Answer, Event3rdServerResponse, KVList
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[list[dict[str, Any]]] = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class OutcomeKind(StrEnum):
+    """ACCEPTED: answered 501. REFUSED: answered 502. NOT_SENT: not one byte was handed to the
+    network. UNKNOWN: it may have been carried out or not, and nobody can tell."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`retryable` is False where the request itself can't be sent, however often it is tried.
+    `detail` is a sentence for people; `answer` the raw KV list as JSON data (bytes as base64);
+    `round_trip` is in seconds."""
+
+    kind: OutcomeKind
+    reference_id: int | None
+    fault_code: str = ""
+    fault_text: str = ""
+    detail: str = ""
+    answer: list[dict[str, Any]] | None = None
+    round_trip: float | None = None
+    retryable: bool = True
+
+
+def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
+    """501 is accepted, 502 refused, with the fault's code and text if it carries them."""
+    if isinstance(answer, Event3rdServerResponse):
+        return Outcome(
+            OutcomeKind.ACCEPTED,
+            answer.reference_id,
+            answer=plain(answer.request),
+            round_trip=round_trip,
+        )
+    request = answer.request
+    code = _fault_field(request, "FaultCode")
+    text = _fault_field(request, "FaultString")
+    return Outcome(
+        OutcomeKind.REFUSED,
+        answer.reference_id,
+        fault_code=code,
+        fault_text=text,
+        detail=_refusal_sentence(code, text),
+        answer=None if request is None else plain(request),
+        round_trip=round_trip,
+    )
+
+
+def not_sent(detail: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
+    """Nothing of the request reached the network; it may be tried again, if it is `retryable`."""
+    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=detail, retryable=retryable)
+
+
+def unknown(detail: str, reference_id: int | None = None) -> Outcome:
+    """The request was handed to the network and no answer came back."""
+    return Outcome(OutcomeKind.UNKNOWN, reference_id, detail=detail)
+
+
+def plain(kvlist: KVList) -> list[dict[str, Any]]:
+    """A KV list as JSON data: `[{"key", "type", "value"}, …]`, bytes as base64."""
+    return _decoder.decode(_encoder.encode(kvlist))
+
+
+def _fault_field(request: KVList | None, key: str) -> str:
+    value = None if request is None else request.get(key)
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _refusal_sentence(code: str, text: str) -> str:
+    sentence = (
+        f"The Chat Server refused the request: {text}"
+        if text
+        else ("The Chat Server refused the request without saying why.")
+    )
+    return f"{sentence} (fault code {code})" if code else sentence

@@ -1,0 +1,161 @@
+"""Both sides of an ESP connection as state machines without I/O.
+
+The caller brings the bytes that came in and carries away those that must go out. Answers are
+yielded one by one, so that whole answers in front of a broken frame are not lost with it.
+"""
+
+from collections.abc import Iterator
+
+from console.esp.errors import ProtocolError
+from console.esp.framing import Decoder, encode
+from console.esp.limits import DEFAULT_LIMITS, Limits
+from console.esp.messages import (
+    INT_MAX,
+    Answer,
+    Event3rdServerFault,
+    Event3rdServerResponse,
+    KVList,
+    Message,
+    Ping,
+    Pong,
+    Request3rdServer,
+)
+from console.esp.requests import EspRequest
+
+MAX_UNSENT_PONGS = 10_000
+
+
+class _Peer:
+    """What both sides share: framing, and Ping answered with Pong."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._decoder = Decoder(limits)
+        self._pongs: list[bytes] = []
+
+    def data_to_send(self) -> bytes:
+        """Bytes that must go out now (Pongs); what is returned once is not returned again."""
+        data = b"".join(self._pongs)
+        self._pongs.clear()
+        return data
+
+    def receive_eof(self) -> None:
+        """The peer sends nothing more. Raises ProtocolError if it stopped inside a frame."""
+        self._decoder.finish()
+
+    def _answer_ping(self, ping: Ping) -> None:
+        if len(self._pongs) >= MAX_UNSENT_PONGS:
+            raise ProtocolError("The peer sends Pings and does not read the Pongs.")
+        self._pongs.append(encode(Pong(ping.reference_id)))
+
+
+class ClientProtocol(_Peer):
+    """The asking side: numbers requests and pairs answers with them."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, last_reference_id: int = 0) -> None:
+        super().__init__(limits)
+        self._last_reference_id = last_reference_id
+        self._pending: set[int] = set()
+        self._given_up: set[int] = set()
+        self._pings: set[int] = set()
+
+    @property
+    def awaits_pong(self) -> bool:
+        """A Ping is out and its Pong has not come."""
+        return bool(self._pings)
+
+    def send_request(self, request: EspRequest) -> tuple[int, bytes]:
+        """The request's reference id and frame.
+
+        Raises InvalidRequest if it is over the limits; nothing has changed then.
+        """
+        reference_id = self._free_reference_id()
+        frame = encode(
+            Request3rdServer(reference_id, request.request, request.user_data), self._limits
+        )
+        self._last_reference_id = reference_id
+        self._pending.add(reference_id)
+        return reference_id, frame
+
+    def send_ping(self) -> bytes:
+        """The frame of a keep-alive."""
+        self._last_reference_id = self._free_reference_id()
+        self._pings.add(self._last_reference_id)
+        return encode(Ping(self._last_reference_id))
+
+    def give_up(self, reference_id: int) -> None:
+        """Nobody waits for this answer any more; should it come, it is dropped."""
+        self._pending.remove(reference_id)
+        self._given_up.add(reference_id)
+
+    def receive_data(self, data: bytes) -> Iterator[Answer]:
+        """The answers that `data` completes. Raises ProtocolError when it comes to it."""
+        self._decoder.feed(data)
+        return self._answers()
+
+    def _answers(self) -> Iterator[Answer]:
+        for message in self._decoder.messages():
+            answer = self._received(message)
+            if answer is not None:
+                yield answer
+
+    def _received(self, message: Message) -> Answer | None:
+        if isinstance(message, Event3rdServerResponse | Event3rdServerFault):
+            return self._paired(message)
+        if isinstance(message, Ping):
+            self._answer_ping(message)
+        elif isinstance(message, Pong) and message.reference_id in self._pings:
+            self._pings.remove(message.reference_id)
+        else:
+            raise ProtocolError(f"An unexpected {type(message).__name__} came from the server.")
+        return None
+
+    def _paired(self, answer: Answer) -> Answer | None:
+        reference_id = answer.reference_id
+        if reference_id in self._pending:
+            self._pending.remove(reference_id)
+            return answer
+        if reference_id in self._given_up:
+            self._given_up.remove(reference_id)
+            return None
+        raise ProtocolError(f"An answer to reference id {reference_id}, which awaits none.")
+
+    def _free_reference_id(self) -> int:
+        """Positive, 32 bits with a sign; starts again at 1, and steps over those in use."""
+        candidate = self._last_reference_id
+        while True:
+            candidate = candidate % INT_MAX + 1
+            if not (
+                candidate in self._pending
+                or candidate in self._given_up
+                or candidate in self._pings
+            ):
+                return candidate
+
+
+class ServerProtocol(_Peer):
+    """The answering side, for the simulator and for gateways."""
+
+    def receive_data(self, data: bytes) -> Iterator[Request3rdServer]:
+        """The requests that `data` completes. Raises ProtocolError when it comes to it."""
+        self._decoder.feed(data)
+        return self._requests()
+
+    def send_response(
+        self, reference_id: int, request: KVList, user_data: KVList | None = None
+    ) -> bytes:
+        """The frame that says: taken."""
+        return encode(Event3rdServerResponse(reference_id, request, user_data), self._limits)
+
+    def send_fault(self, reference_id: int, request: KVList | None = None) -> bytes:
+        """The frame that says: refused."""
+        return encode(Event3rdServerFault(reference_id, request), self._limits)
+
+    def _requests(self) -> Iterator[Request3rdServer]:
+        for message in self._decoder.messages():
+            if isinstance(message, Request3rdServer):
+                yield message
+            elif isinstance(message, Ping):
+                self._answer_ping(message)
+            else:
+                raise ProtocolError(f"An unexpected {type(message).__name__} came from a client.")

@@ -1,0 +1,172 @@
+"""The two requests a Chat Server takes: Message and Notice (docs/domain.md section 3).
+
+Nothing is added here that the documentation does not name. How long a text may be is the
+caller's affair: no limit of Chat Server's is documented.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from console.esp.errors import InvalidRequest
+from console.esp.messages import KVList
+
+APP_TYPE = "ChatServer"
+SERVICE = "Chat"
+
+_HOST_BREAKERS = frozenset('@%\\<>^|`{}"')  # what a browser and a parser may read differently
+
+
+class Method(StrEnum):
+    """Methods of the service Chat."""
+
+    MESSAGE = "Message"
+    NOTICE = "Notice"
+
+
+class Visibility(StrEnum):
+    """Who in the session sees it: everybody, agents and supervisors, or supervisors only."""
+
+    ALL = "ALL"
+    INT = "INT"
+    VIP = "VIP"
+
+
+class NoticeType(StrEnum):
+    """Kinds of a Notice."""
+
+    USER_PUSHED_URL = "USER_PUSHED_URL"
+    USER_CUSTOM = "USER_CUSTOM"
+
+
+@dataclass(frozen=True, slots=True)
+class EspRequest:
+    """What to ask a Chat Server. The reference id comes later, from the connection."""
+
+    method: Method
+    request: KVList
+    user_data: KVList
+
+
+def build_message(
+    *,
+    app_name: str,
+    text: str,
+    user_data: KVList,
+    visibility: Visibility | str = Visibility.ALL,
+    message_type: str = "",
+    nickname: str = "",
+    tenant_id: int | None = None,
+    media_type: str = "",
+) -> EspRequest:
+    """A text message into the session that `user_data` (all of the interaction's) belongs to.
+
+    Raises InvalidRequest: empty_text, empty_app_name, unknown_visibility, invalid_value.
+    """
+    if not text.strip():
+        raise InvalidRequest("empty_text", "The message has no text. Write one.")
+    parameters = _without_empty(MessageText=text, MessageType=message_type, Nickname=nickname)
+    return _build(
+        Method.MESSAGE, app_name, parameters, visibility, user_data, tenant_id, media_type
+    )
+
+
+def build_notice(
+    *,
+    app_name: str,
+    notice_type: NoticeType | str,
+    user_data: KVList,
+    text: str = "",
+    visibility: Visibility | str = Visibility.ALL,
+    nickname: str = "",
+    tenant_id: int | None = None,
+    media_type: str = "",
+) -> EspRequest:
+    """A notification into the session; for USER_PUSHED_URL the text is the URL.
+
+    Raises InvalidRequest: unknown_notice_type, invalid_url, empty_app_name,
+    unknown_visibility, invalid_value.
+    """
+    kind = _member(NoticeType, notice_type, "unknown_notice_type", "notice type")
+    if kind is NoticeType.USER_PUSHED_URL:
+        check_push_url(text)
+    parameters = _without_empty(NoticeType=kind, NoticeText=text, Nickname=nickname)
+    return _build(Method.NOTICE, app_name, parameters, visibility, user_data, tenant_id, media_type)
+
+
+def check_push_url(url: str) -> None:
+    """Accept an absolute http or https URL without credentials, blanks or control characters.
+
+    A backslash is refused too: a browser takes it for a slash, so that it could open another
+    host than the one an allow-list saw. Raises InvalidRequest (invalid_url).
+    """
+    if complaint := _url_complaint(url):
+        raise InvalidRequest(
+            "invalid_url",
+            f"{complaint} Give a full address such as https://www.example.com/help.",
+        )
+
+
+def _url_complaint(url: str) -> str:
+    if not url:
+        return "A push URL needs its URL."
+    if "\\" in url or any(char.isspace() or not char.isprintable() for char in url):
+        return "The URL contains a blank, a control character or a backslash."
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        return "The URL's host or port cannot be read."
+    if parts.scheme not in ("http", "https"):
+        return "The URL does not start with http:// or https://."
+    if "@" in parts.netloc:
+        return "The URL contains a user name or password."
+    if not host or _HOST_BREAKERS.intersection(parts.netloc):
+        return "The URL has no valid host name."
+    return ""
+
+
+def _build(
+    method: Method,
+    app_name: str,
+    parameters: dict[str, str],
+    visibility: Visibility | str,
+    user_data: KVList,
+    tenant_id: int | None,
+    media_type: str,
+) -> EspRequest:
+    if not app_name.strip():
+        raise InvalidRequest(
+            "empty_app_name",
+            "The Chat Server's application name is missing (user data ChatServerAppName).",
+        )
+    shown_to = _member(Visibility, visibility, "unknown_visibility", "visibility")
+    request: dict[str, object] = {
+        "AppName": app_name,
+        "AppType": APP_TYPE,
+        "Service": SERVICE,
+        "Method": method,
+    }
+    if tenant_id is not None:
+        request["TenantId"] = tenant_id
+    if media_type:
+        request["MediaType"] = media_type
+    request["Parameters"] = {**parameters, "Visibility": shown_to}
+    return EspRequest(method, KVList.of(request), user_data)
+
+
+def _without_empty(**parameters: str) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if value}
+
+
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+def _member(choices: type[_Enum], word: str, code: str, what: str) -> _Enum:
+    try:
+        return choices(word)
+    except ValueError:
+        known = ", ".join(choices)
+        raise InvalidRequest(code, f"Unknown {what} {word!r}. Use one of {known}.") from None

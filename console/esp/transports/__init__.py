@@ -1,0 +1,87 @@
+"""Ways to reach a Chat Server, chosen by the URL scheme of its address.
+
+A transport is a module with `check_address` and `open_channel`; it is imported when an address
+first asks for it, so that an optional dependency of one burdens nobody else.
+"""
+
+import asyncio
+import ssl
+from importlib import import_module
+from typing import Protocol, cast
+from urllib.parse import urlsplit
+
+from console.esp.errors import InvalidAddress
+from console.esp.outcomes import Outcome
+from console.esp.requests import EspRequest
+
+SCHEMES: dict[str, str] = {
+    "esp+json": "console.esp.transports.esp_json",
+    "esp+json+tls": "console.esp.transports.esp_json",
+}
+
+
+class Channel(Protocol):
+    """One connection to one Chat Server, with many requests in flight."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their outcome."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new requests are taken. Once False, it stays so: open another channel."""
+
+    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+        """Send a request. Never raises, and the future never has an exception: what went wrong
+        is in the outcome. It has one by the request timeout at the latest."""
+
+    async def close(self) -> None:
+        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+
+
+class _Transport(Protocol):
+    def check_address(self, url: str) -> None: ...
+
+    async def open_channel(
+        self,
+        url: str,
+        *,
+        connect_timeout: float,
+        request_timeout: float,
+        ssl_context: ssl.SSLContext | None,
+    ) -> Channel: ...
+
+
+def check_address(url: str) -> None:
+    """Raises InvalidAddress, saying what to change, if no transport could use the address."""
+    _transport_of(url).check_address(url)
+
+
+async def open_channel(
+    url: str,
+    *,
+    connect_timeout: float,
+    request_timeout: float,
+    ssl_context: ssl.SSLContext | None = None,
+) -> Channel:
+    """Connect within `connect_timeout` seconds; requests then have `request_timeout` each.
+
+    Raises InvalidAddress, or NotConnected with a sentence that says why.
+    """
+    return await _transport_of(url).open_channel(
+        url,
+        connect_timeout=connect_timeout,
+        request_timeout=request_timeout,
+        ssl_context=ssl_context,
+    )
+
+
+def _transport_of(url: str) -> _Transport:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+    if scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise InvalidAddress(f"The address {url!r} must begin with one of {known}.")
+    return cast(_Transport, import_module(SCHEMES[scheme]))

@@ -1,0 +1,189 @@
+"""One message as a JSON object and back: the body of a frame (docs/domain.md section 5).
+
+The structs below are the format; msgspec checks names, types and ranges while it parses.
+Fields the format does not know are ignored, so that a newer peer can add some; a field given
+twice is refused, because two readers could take different ones.
+"""
+
+import json
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from console.esp.errors import ProtocolError
+from console.esp.limits import DEFAULT_LIMITS, Limits
+from console.esp.messages import (
+    INT_MAX,
+    INT_MIN,
+    Event3rdServerFault,
+    Event3rdServerResponse,
+    KVList,
+    Message,
+    Pair,
+    Ping,
+    Pong,
+    Request3rdServer,
+    ValueType,
+)
+
+Int32: TypeAlias = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
+Lists = TypeVar("Lists")  # KVList on the way out, parsed pairs on the way in
+
+
+class StrPair(Struct, tag_field="type", tag="str", gc=False):
+    key: str
+    value: str
+
+
+class UtfPair(Struct, tag_field="type", tag="utf", gc=False):
+    key: str
+    value: str
+
+
+class IntPair(Struct, tag_field="type", tag="int", gc=False):
+    key: str
+    value: Int32
+
+
+class BytesPair(Struct, tag_field="type", tag="byte[]", gc=False):
+    key: str
+    value: bytes
+
+
+class ListPair(Struct, tag_field="type", tag="kvlist", gc=False):
+    key: str
+    value: "list[AnyPair]"
+
+
+AnyPair: TypeAlias = StrPair | UtfPair | IntPair | BytesPair | ListPair
+
+_TYPES: dict[type, ValueType] = {
+    StrPair: ValueType.STR,
+    UtfPair: ValueType.UTF,
+    IntPair: ValueType.INT,
+    BytesPair: ValueType.BYTES,
+}
+
+
+class _WireMessage(
+    Struct,
+    tag_field="messageName",
+    rename={
+        "message_id": "messageId",
+        "reference_id": "ReferenceId",
+        "request": "Request",
+        "user_data": "UserData",
+    },
+):
+    pass
+
+
+class WireRequest(_WireMessage, Generic[Lists], tag="Request3rdServer"):
+    message_id: Literal[500]
+    reference_id: Int32
+    request: Lists
+    user_data: Lists
+
+
+class WireResponse(_WireMessage, Generic[Lists], tag="Event3rdServerResponse"):
+    message_id: Literal[501]
+    reference_id: Int32
+    request: Lists
+    user_data: Lists | UnsetType = UNSET
+
+
+class WireFault(_WireMessage, Generic[Lists], tag="Event3rdServerFault"):
+    message_id: Literal[502]
+    reference_id: Int32
+    request: Lists | UnsetType = UNSET
+
+
+class WirePing(_WireMessage, tag="Ping"):
+    reference_id: Int32
+
+
+class WirePong(_WireMessage, tag="Pong"):
+    reference_id: Int32
+
+
+_Parsed: TypeAlias = (
+    WireRequest[list[AnyPair]]
+    | WireResponse[list[AnyPair]]
+    | WireFault[list[AnyPair]]
+    | WirePing
+    | WirePong
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[_Parsed] = msgspec.json.Decoder(_Parsed)
+
+
+def encode_body(message: Message) -> bytes:
+    """The canonical JSON of a message: no blanks, fields in the documented order."""
+    return _encoder.encode(_to_wire(message))
+
+
+def decode_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
+    """Parse and check one body. Raises ProtocolError."""
+    try:
+        message = _from_wire(_decoder.decode(body))
+        if complaint := limits.complaint(lists_of(message)):
+            raise ProtocolError(f"Message over the limit: {complaint}")
+        if encode_body(message) != body:  # canonical JSON has no room for a field given twice
+            json.loads(body.decode(), object_pairs_hook=_refuse_repeated_fields)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ProtocolError(f"Malformed message: {str(error)[:200]}") from error
+    except RecursionError as error:
+        raise ProtocolError("Malformed message: nested far too deeply") from error
+    return message
+
+
+def lists_of(message: Message) -> tuple[KVList | None, ...]:
+    """The KV lists of a message, for counting."""
+    if isinstance(message, Request3rdServer | Event3rdServerResponse):
+        return message.request, message.user_data
+    if isinstance(message, Event3rdServerFault):
+        return (message.request,)
+    return ()
+
+
+def _to_wire(message: Message) -> _WireMessage:
+    if isinstance(message, Request3rdServer):
+        return WireRequest(500, message.reference_id, message.request, message.user_data)
+    if isinstance(message, Event3rdServerResponse):
+        user_data = UNSET if message.user_data is None else message.user_data
+        return WireResponse(501, message.reference_id, message.request, user_data)
+    if isinstance(message, Event3rdServerFault):
+        request = UNSET if message.request is None else message.request
+        return WireFault(502, message.reference_id, request)
+    return (WirePing if isinstance(message, Ping) else WirePong)(message.reference_id)
+
+
+def _from_wire(wire: _Parsed) -> Message:
+    if isinstance(wire, WireRequest):
+        return Request3rdServer(wire.reference_id, _kvlist(wire.request), _kvlist(wire.user_data))
+    if isinstance(wire, WireResponse):
+        user_data = None if wire.user_data is UNSET else _kvlist(wire.user_data)
+        return Event3rdServerResponse(wire.reference_id, _kvlist(wire.request), user_data)
+    if isinstance(wire, WireFault):
+        request = None if wire.request is UNSET else _kvlist(wire.request)
+        return Event3rdServerFault(wire.reference_id, request)
+    return (Ping if isinstance(wire, WirePing) else Pong)(wire.reference_id)
+
+
+def _kvlist(pairs: list[AnyPair]) -> KVList:
+    return KVList(
+        [
+            Pair(pair.key, ValueType.KVLIST, _kvlist(pair.value))
+            if isinstance(pair, ListPair)
+            else Pair(pair.key, _TYPES[type(pair)], pair.value)
+            for pair in pairs
+        ]
+    )
+
+
+def _refuse_repeated_fields(fields: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in fields]
+    if len(set(names)) != len(names):
+        raise ProtocolError("Malformed message: a field is given twice")

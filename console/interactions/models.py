@@ -1,0 +1,118 @@
+"""Chat Servers and the interactions that they own (docs/domain.md sections 2, 6 and 8)."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.models import Team
+
+
+class Health(models.TextChoices):
+    """What the last attempts to reach a Chat Server say."""
+
+    UNTRIED = "untried", _("Not tried yet")
+    HEALTHY = "healthy", _("Healthy")
+    UNHEALTHY = "unhealthy", _("Unreachable")
+
+
+class ChatServer(models.Model):
+    """A Chat Server application and how to reach it.
+
+    `name` is the application name that interactions carry as ChatServerAppName. The pace is in
+    messages a second, `burst` the most that any one second may see, the window in requests in
+    flight, timeouts in seconds (docs/domain.md section 9 has the vendor's sizing, from which the
+    defaults come).
+    """
+
+    name = models.CharField(max_length=128, unique=True)
+    url = models.CharField(max_length=500)
+    pace_per_second = models.FloatField(
+        default=50, validators=[MinValueValidator(0.1), MaxValueValidator(100_000)]
+    )
+    burst = models.PositiveIntegerField(
+        default=150, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    window = models.PositiveIntegerField(
+        default=32, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    connect_timeout_seconds = models.FloatField(
+        default=5, validators=[MinValueValidator(0.1), MaxValueValidator(60)]
+    )
+    request_timeout_seconds = models.FloatField(
+        default=10, validators=[MinValueValidator(0.1), MaxValueValidator(120)]
+    )
+    enabled = models.BooleanField(default=True)
+    health = models.CharField(max_length=10, choices=Health.choices, default=Health.UNTRIED)
+    health_since = models.DateTimeField(null=True, blank=True)
+    health_detail = models.TextField(blank=True)
+    failures_in_a_row = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    # The token bucket that paces it (console.sends.services.pacing): one for all workers.
+    bucket_tokens = models.FloatField(default=1)
+    bucket_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(pace_per_second__gt=0) & Q(burst__gte=1) & Q(window__gte=1),
+                name="chat_server_pace_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Interaction(models.Model):
+    """A chat as the feed tells of it. `user_data` is the interaction's whole user data.
+
+    (`last_event_at`, `last_sequence`) orders events: an older one never overwrites a newer one.
+    `chat_server_name` is what ChatServerAppName last said, known to the console or not.
+    """
+
+    id = models.CharField(max_length=64, primary_key=True)
+    media_type = models.CharField(max_length=64, blank=True)
+    tenant_id = models.IntegerField(null=True, blank=True)
+    state = models.CharField(max_length=64, blank=True)
+    is_online = models.BooleanField(default=True)
+    chat_server_name = models.CharField(max_length=128, blank=True)
+    queue = models.CharField(max_length=255, blank=True)
+    agent = models.CharField(max_length=255, blank=True)
+    locale = models.CharField(max_length=35, blank=True)
+    customer_name = models.CharField(max_length=255, blank=True)
+    received_at = models.DateTimeField()
+    user_data = models.JSONField(default=dict)
+    last_event_at = models.DateTimeField()
+    last_sequence = models.BigIntegerField(default=-1)
+    # The same for what decides about sending: is_online, chat_server_name and user_data.
+    facts_at = models.DateTimeField(default=timezone.now)
+    facts_sequence = models.BigIntegerField(default=-1)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        ordering: ClassVar = ["received_at", "id"]
+        indexes: ClassVar = [
+            models.Index(
+                F("received_at"), F("id"), name="interaction_live", condition=Q(ended_at=None)
+            ),
+            models.Index(F("ended_at"), name="interaction_ended", condition=~Q(ended_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def waiting_seconds(self) -> int:
+        """Seconds since the chat was received, until its end where it has ended."""
+        until = self.ended_at or timezone.now()
+        return max(0, int((until - self.received_at).total_seconds()))

@@ -1,0 +1,197 @@
+"""Reads of interactions and Chat Servers, filtered by what the actor may see."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from console.actors import Actor, Permission
+from console.errors import InvalidInput, NotFound
+from console.interactions.models import ChatServer, Interaction
+
+WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionFilter:
+    """Which chats: the same for the board, the API and a send to "all that match".
+
+    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received.
+    """
+
+    queue: str = ""
+    agent: str = ""
+    chat_server: str = ""
+    locale: str = ""
+    team: str = ""
+    online: bool | None = None
+    q: str = ""
+    waiting_longer_than: int | None = None
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
+        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none."""
+        unknown = sorted(set(raw) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise InvalidInput(
+                "unknown_filter",
+                f"There is no filter {', '.join(unknown)}; "
+                f"use {', '.join(cls.__dataclass_fields__)}.",
+            )
+        values: dict[str, Any] = {}
+        for name, value in raw.items():
+            if value in ("", None):
+                continue
+            if name == "online":
+                values[name] = _boolean(value)
+            elif name == "waiting_longer_than":
+                values[name] = _seconds(value)
+            else:
+                values[name] = _text(name, value)
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What is set, as JSON can hold it."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+
+    def to_condition(self) -> Q:
+        condition = Q()
+        if self.queue:
+            condition &= Q(queue=self.queue)
+        if self.agent:
+            condition &= Q(agent=self.agent)
+        if self.chat_server:
+            condition &= Q(chat_server_name=self.chat_server)
+        if self.locale:
+            condition &= Q(locale=self.locale)
+        if self.team:
+            condition &= Q(team__name=self.team)
+        if self.online is not None:
+            condition &= Q(is_online=self.online)
+        if self.q:
+            condition &= (
+                Q(id__icontains=self.q)
+                | Q(customer_name__icontains=self.q)
+                | Q(queue__icontains=self.q)
+                | Q(agent__icontains=self.q)
+            )
+        if self.waiting_longer_than is not None:
+            since = timezone.now() - timedelta(seconds=self.waiting_longer_than)
+            condition &= Q(received_at__lt=since)
+        return condition
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in WORDS:
+        raise InvalidInput("invalid_filter", "online: use true or false.", {"field": "online"})
+    return WORDS[str(value).lower()]
+
+
+def _seconds(value: object) -> int:
+    try:
+        seconds = int(str(value))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 10**9:
+        raise InvalidInput(
+            "invalid_filter",
+            "waiting_longer_than: use a whole number of seconds.",
+            {"field": "waiting_longer_than"},
+        )
+    return seconds
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 255:
+        raise InvalidInput(
+            "invalid_filter", f"{name}: use a text of at most 255 characters.", {"field": name}
+        )
+    return value.strip()
+
+
+def in_own_teams(actor: Actor) -> Q:
+    """Chats of the actor's teams, and those in a queue that no team has."""
+    if actor.sees_all_teams:
+        return Q()
+    return Q(team=None) | Q(team__in=actor.team_ids)
+
+
+def interactions_visible(
+    actor: Actor, filter: InteractionFilter | None = None, *, live_only: bool = True
+) -> QuerySet[Interaction]:
+    """The chats that the actor may see, longest waiting first; live ones unless told otherwise."""
+    actor.require(Permission.VIEW_INTERACTIONS)
+    found = Interaction.objects.select_related("team").filter(in_own_teams(actor))
+    if live_only:
+        found = found.filter(ended_at=None)
+    if filter is not None:
+        found = found.filter(filter.to_condition())
+    return found.order_by("received_at", "id")
+
+
+def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
+    """Raises NotFound where there is none that the actor may see."""
+    found = interactions_visible(actor, live_only=False).filter(pk=interaction_id).first()
+    if found is None:
+        raise NotFound("interaction_not_found", f"There is no chat {interaction_id}.")
+    return found
+
+
+def filter_choices(actor: Actor) -> dict[str, list[str]]:
+    """What the actor's live chats have to choose from, for the filters of the board."""
+    live = interactions_visible(actor).order_by()
+    columns = {
+        "queue": "queue",
+        "agent": "agent",
+        "chat_server": "chat_server_name",
+        "locale": "locale",
+    }
+    return {
+        name: list(
+            live.exclude(**{column: ""}).values_list(column, flat=True).distinct().order_by(column)
+        )
+        for name, column in columns.items()
+    }
+
+
+def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
+    """All Chat Servers by name, with `live_count`, the number of their live chats."""
+    actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
+    live = (
+        Interaction.objects.filter(ended_at=None, chat_server_name=OuterRef("name"))
+        .order_by()
+        .values("chat_server_name")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    return ChatServer.objects.annotate(
+        live_count=Coalesce(Subquery(live, output_field=IntegerField()), 0)
+    ).order_by("name")
+
+
+def chat_server_get(actor: Actor, name: str) -> ChatServer:
+    server = chat_servers(actor).filter(name=name).first()
+    if server is None:
+        raise NotFound("chat_server_not_found", f"There is no Chat Server named {name}.")
+    return server
+
+
+def unregistered_chat_servers(actor: Actor) -> list[str]:
+    """Names that live chats carry and no registered Chat Server has."""
+    actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
+    known = ChatServer.objects.values("name")
+    return list(
+        Interaction.objects.filter(ended_at=None)
+        .exclude(chat_server_name="")
+        .exclude(chat_server_name__in=known)
+        .annotate(name=F("chat_server_name"))
+        .values_list("name", flat=True)
+        .distinct()
+        .order_by("name")
+    )

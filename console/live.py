@@ -1,0 +1,24 @@
+"""Tells open pages that something changed, by PostgreSQL's NOTIFY.
+
+A topic is a word ("board", "send-12"), never data: a page that hears it loads anew what its
+person may see. Inside a transaction nobody hears anything before the commit.
+"""
+
+from django.db import connection
+
+CHANNEL = "console_live"
+
+BOARD = "board"
+SENDS = "sends"
+CHAT_SERVERS = "chat-servers"
+
+
+def send_topic(send_id: int) -> str:
+    return f"send-{send_id}"
+
+
+def publish(*topics: str) -> None:
+    """Wake the pages that follow one of `topics`; PostgreSQL folds doubles in a transaction."""
+    with connection.cursor() as cursor:
+        for topic in topics:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])

@@ -1,0 +1,142 @@
+"""The only bridge between the console and the ESP library.
+
+Turns a claimed delivery into an ESP request, and an outcome of the wire into what a person may be
+told of it. Keeps one open channel a Chat Server for the life of the worker.
+"""
+
+from console.catalogue.models import NoticeKind
+from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
+from console.esp.messages import KVList
+from console.esp.outcomes import Outcome, OutcomeKind
+from console.esp.requests import EspRequest, NoticeType, build_message, build_notice
+from console.esp.transports import Channel, open_channel
+from console.interactions.models import ChatServer
+from console.sends.models import DeliveryStatus, Reason
+from console.sends.services.endings import ClaimedDelivery, Ending
+
+NOTICE_TYPES = {
+    NoticeKind.PUSH_URL: NoticeType.USER_PUSHED_URL,
+    NoticeKind.CUSTOM: NoticeType.USER_CUSTOM,
+}
+UNKNOWN_SENTENCE = (
+    "The request was handed to the network and no answer came. The customer may have seen it. "
+    "Sending again may show it twice."
+)
+
+
+class Unreachable(Exception):
+    """No channel to the Chat Server, and so nothing was sent. The text says why."""
+
+
+def esp_request(delivery: ClaimedDelivery) -> EspRequest:
+    """The ESP request of docs/domain.md section 3, with the interaction's whole user data.
+
+    Raises InvalidRequest for what can't travel.
+    """
+    user_data = _user_data(delivery)
+    if delivery.kind == NoticeKind.MESSAGE:
+        return build_message(
+            app_name=delivery.chat_server_name,
+            text=delivery.body,
+            message_type=delivery.message_type,
+            nickname=delivery.nickname,
+            visibility=delivery.visibility,
+            user_data=user_data,
+        )
+    return build_notice(
+        app_name=delivery.chat_server_name,
+        notice_type=NOTICE_TYPES[NoticeKind(delivery.kind)],
+        text=delivery.body,
+        nickname=delivery.nickname,
+        visibility=delivery.visibility,
+        user_data=user_data,
+    )
+
+
+def _user_data(delivery: ClaimedDelivery) -> KVList:
+    data = delivery.user_data
+    if "InteractionId" not in data:
+        # Which key finds the session is not documented (docs/domain.md section 4).
+        data = {**data, "InteractionId": delivery.interaction_id}
+    try:
+        return KVList.of(data)
+    except (EspError, TypeError, ValueError) as error:
+        raise InvalidRequest("invalid_user_data", str(error)) from error
+
+
+def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
+    """A delivery whose request can't be built or is over a limit: nothing is sent."""
+    return Ending(delivery, DeliveryStatus.SKIPPED, Reason.INVALID_USER_DATA, why)
+
+
+def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
+    """What an outcome means for the delivery; None where it may be tried again."""
+    if outcome.kind == OutcomeKind.NOT_SENT:
+        return None if outcome.retryable else refused_here(delivery, outcome.detail)
+    if outcome.kind == OutcomeKind.ACCEPTED:
+        status, reason, detail = DeliveryStatus.DELIVERED, "", ""
+    elif outcome.kind == OutcomeKind.REFUSED:
+        status, reason = DeliveryStatus.FAILED, str(Reason.REFUSED)
+        detail = outcome.detail
+    else:
+        status, reason = DeliveryStatus.UNKNOWN, str(Reason.NO_ANSWER)
+        detail = f"{UNKNOWN_SENTENCE} ({outcome.detail})" if outcome.detail else UNKNOWN_SENTENCE
+    return Ending(
+        delivery,
+        status,
+        reason,
+        _storable(detail),
+        outcome.reference_id,
+        _storable(outcome.fault_code),
+        _storable(outcome.fault_text),
+        None if outcome.answer is None else _storable_answer(outcome.answer),
+    )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text can't hold NUL, which a peer may well send."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _storable_answer(value: object) -> object:
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, list):
+        return [_storable_answer(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _storable_answer(item) for key, item in value.items()}
+    return value
+
+
+class Gateway:
+    """Open channels by Chat Server. Use it within one event loop, and close it at the end."""
+
+    def __init__(self) -> None:
+        self._channels: dict[int, tuple[tuple[str, float], Channel]] = {}
+
+    async def channel(self, server: ChatServer) -> Channel:
+        """The open channel to a Chat Server, opened anew if there is none. Raises Unreachable."""
+        wanted = (server.url, server.request_timeout_seconds)
+        known = self._channels.get(server.pk)
+        if known is not None:
+            address, channel = known
+            if address == wanted and channel.is_open:
+                return channel
+            del self._channels[server.pk]
+            await channel.close()
+        try:
+            channel = await open_channel(
+                server.url,
+                connect_timeout=server.connect_timeout_seconds,
+                request_timeout=server.request_timeout_seconds,
+            )
+        except (NotConnected, InvalidAddress) as error:
+            raise Unreachable(str(error)) from error
+        self._channels[server.pk] = (wanted, channel)
+        return channel
+
+    async def close(self) -> None:
+        """Close all channels, after what is in flight has its answers."""
+        channels, self._channels = self._channels, {}
+        for _address, channel in channels.values():
+            await channel.close()

@@ -1,0 +1,32 @@
+"""manage.py worker"""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from console.sends.worker import WorkerFailed, run_until_signalled
+
+
+class Command(BaseCommand):
+    help = (
+        "Send what waits to be sent. Run any number of these on any number of machines against "
+        "one database. SIGTERM lets it finish what is on the wire."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write("Worker ready. Ctrl-C stops it after what is on the wire.")
+        self.stdout.flush()
+        if settings.DATABASE_POOL_SIZE:
+            raise CommandError(
+                "Unset CONSOLE_DATABASE_POOL_SIZE for workers: a pool keeps connections open, and "
+                "with them the locks of drains that are over."
+            )
+        try:
+            asyncio.run(run_until_signalled())
+        except WorkerFailed as error:
+            raise CommandError(
+                "The worker failed; the log above says why. Start it again: nothing is lost."
+            ) from error
+        self.stdout.write("Worker stopped.")

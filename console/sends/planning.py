@@ -1,0 +1,254 @@
+"""Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+from django.utils import timezone
+
+from console.actors import Actor, Permission
+from console.catalogue.models import VISIBILITY_ORDER, NoticeVersion, VersionStatus, Visibility
+from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.selectors import notice_get, versions
+from console.errors import InvalidInput, Unprocessable
+from console.interactions.feed import says_offline
+from console.interactions.models import ChatServer, Interaction
+from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.sends.models import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One chosen chat. An empty `reason` means that it is ready to be sent to."""
+
+    interaction_id: str
+    customer_name: str = ""
+    locale: str = ""
+    body: str = ""
+    chat_server_name: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class SendPlan:
+    """What a send would do: shown before it, and carried out as it stands."""
+
+    version: NoticeVersion
+    visibility: str
+    nickname: str
+    targets: list[Target]
+
+    @cached_property
+    def ready(self) -> list[Target]:
+        return [target for target in self.targets if not target.reason]
+
+    @cached_property
+    def skipped(self) -> list[Target]:
+        return [target for target in self.targets if target.reason]
+
+    @cached_property
+    def digest(self) -> str:
+        """Names exactly this: the words, for whom, under which name, to which chats.
+
+        Texts that tell the time differ from one moment to the next, and count by their template.
+        """
+        timeless = not any("now" in body for body in self.version.bodies.values())
+        said = [
+            [target.interaction_id, target.body if timeless else target.locale]
+            for target in sorted(self.ready, key=lambda target: target.interaction_id)
+        ]
+        whole = [self.version.pk, self.visibility, self.nickname, said]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Targets by skip reason; the ready ones stand under "ready"."""
+        return dict(Counter(target.reason or "ready" for target in self.targets))
+
+
+def plan_send(
+    actor: Actor,
+    *,
+    notice_key: str,
+    interactions: Sequence[str] | None = None,
+    filter: InteractionFilter | None = None,
+    visibility: str | None = None,
+    nickname: str | None = None,
+    now: datetime | None = None,
+) -> SendPlan:
+    """Resolve the targets that the actor may see, check the notice, render each text.
+
+    Raises NotFound for the notice; Unprocessable when it can't be sent now or would reach a wider
+    audience than it was approved for; InvalidInput for no targets, too many, or both ways at once.
+    """
+    actor.require(Permission.SEND)
+    now = now or timezone.now()
+    version = _sendable_version(actor, notice_key, now)
+    chosen = _visibility(version, visibility)
+    found = _targets(actor, interactions, filter)
+    planner = _Planner(actor, version, now)
+    return SendPlan(
+        version=version,
+        visibility=chosen,
+        nickname=version.nickname if nickname is None else nickname.strip(),
+        targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
+    )
+
+
+def _sendable_version(actor: Actor, notice_key: str, now: datetime) -> NoticeVersion:
+    notice = notice_get(actor, notice_key)
+    version = versions(actor, notice).filter(status=VersionStatus.PUBLISHED).first()
+    if notice.retired_at is not None:
+        raise Unprocessable("notice_retired", f"The notice {notice.key} is retired.")
+    if version is None:
+        raise Unprocessable(
+            "notice_not_published",
+            f"The notice {notice.key} has no published version. An approver has to publish one.",
+        )
+    if not is_valid_at(version.valid_from, version.valid_until, now):
+        raise Unprocessable(
+            "notice_expired", f"The notice {notice.key} is not valid now; see its validity."
+        )
+    return version
+
+
+def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> bool:
+    return (start is None or start <= now) and (end is None or now < end)
+
+
+def _visibility(version: NoticeVersion, wanted: str | None) -> str:
+    """The sender's choice, which may hide a text from more people, never show it to more."""
+    if not wanted:
+        return version.visibility
+    if wanted not in Visibility.values:
+        raise InvalidInput(
+            "unknown_visibility",
+            f"{wanted!r} is no visibility: choose {', '.join(Visibility.values)}.",
+        )
+    order = [str(visibility) for visibility in VISIBILITY_ORDER]
+    if order.index(wanted) < order.index(version.visibility):
+        raise Unprocessable(
+            "visibility_widened",
+            f"This notice was approved for {Visibility(version.visibility).label!s} "
+            f"({version.visibility}); it can't be sent to {Visibility(wanted).label!s} ({wanted}).",
+        )
+    return wanted
+
+
+def _targets(
+    actor: Actor, ids: Sequence[str] | None, filter: InteractionFilter | None
+) -> list[tuple[str, Interaction | None]]:
+    if (ids is None) == (filter is None):
+        raise InvalidInput("no_targets", "Say which chats: either by their ids or by a filter.")
+    if filter is not None:
+        found = list(interactions_visible(actor, filter)[: settings.TARGET_LIMIT + 1])
+        chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
+    else:
+        unique = list(dict.fromkeys(ids or ()))
+        _check_ids(unique)
+        visible = interactions_visible(actor, live_only=False).in_bulk(unique)
+        chosen = [(interaction_id, visible.get(interaction_id)) for interaction_id in unique]
+    if not chosen:
+        raise InvalidInput("no_targets", "No chat was chosen. Choose at least one.")
+    if len(chosen) > settings.TARGET_LIMIT:
+        raise InvalidInput(
+            "too_many_targets",
+            f"More than {settings.TARGET_LIMIT:,} chats were chosen. Narrow the choice.",
+        )
+    return chosen
+
+
+def _check_ids(ids: Sequence[object]) -> None:
+    for interaction_id in ids:
+        if (
+            not isinstance(interaction_id, str)
+            or not 0 < len(interaction_id) <= 64
+            or not interaction_id.isprintable()
+        ):
+            raise InvalidInput(
+                "invalid_interaction_id",
+                f"{str(interaction_id)[:64]!r} is no interaction id: a text of 1 to 64 characters.",
+            )
+
+
+class _Planner:
+    """What is the same for all targets of a send, done once."""
+
+    def __init__(self, actor: Actor, version: NoticeVersion, now: datetime) -> None:
+        self.version = version
+        self.kind = version.notice.kind
+        self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
+        self.renderers = {
+            locale: renderer(self.kind, body, sender_name=actor.name, now=now)
+            for locale, body in version.bodies.items()
+        }
+
+    def plan(self, interaction_id: str, chat: Interaction | None) -> Target:
+        if chat is None:
+            return _skipped(interaction_id, None, Reason.NOT_ALLOWED)
+        obstacle = chat_obstacle(
+            ended=chat.ended_at is not None,
+            is_online=chat.is_online,
+            user_data=chat.user_data,
+        ) or server_obstacle(chat.chat_server_name, self.servers)
+        if obstacle:
+            return _skipped(interaction_id, chat, *obstacle)
+        locale, _body = self.version.body_for(chat.locale)
+        try:
+            body = self.renderers[locale](chat)
+        except RenderingRefused as refusal:
+            return _skipped(interaction_id, chat, refusal.reason, refusal.message)
+        return Target(
+            interaction_id=interaction_id,
+            customer_name=chat.customer_name,
+            locale=locale,
+            body=body,
+            chat_server_name=chat.chat_server_name,
+        )
+
+
+def chat_obstacle(
+    *, ended: bool, is_online: bool, user_data: dict[str, object]
+) -> tuple[str, str] | None:
+    """Why nothing may go to this chat: docs/domain.md section 2, step 1."""
+    if ended or not is_online or says_offline(user_data):
+        return Reason.OFFLINE, str(Reason.OFFLINE.label)
+    return None
+
+
+def server_obstacle(name: str, servers: dict[str, bool]) -> tuple[str, str] | None:
+    """Why the chat's Chat Server can't be asked. `servers` maps names to enabled."""
+    if not name:
+        return (
+            Reason.UNKNOWN_CHAT_SERVER,
+            "The chat's user data has no ChatServerAppName, which would say where it is.",
+        )
+    if name not in servers:
+        return (
+            Reason.UNKNOWN_CHAT_SERVER,
+            f"No Chat Server named {name} is registered; an administrator can add it.",
+        )
+    if not servers[name]:
+        return (
+            Reason.CHAT_SERVER_DISABLED,
+            f"The Chat Server {name} is switched off in the console.",
+        )
+    return None
+
+
+def _skipped(
+    interaction_id: str, chat: Interaction | None, reason: str, detail: str = ""
+) -> Target:
+    return Target(
+        interaction_id=interaction_id,
+        customer_name=chat.customer_name if chat else "",
+        chat_server_name=chat.chat_server_name if chat else "",
+        reason=str(reason),
+        detail=detail or str(Reason(reason).label),
+    )

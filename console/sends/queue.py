@@ -1,0 +1,47 @@
+"""The jobs of sending, put into procrastinate in the transaction of what they are for.
+
+A job only says that a Chat Server has work; the work itself is in the deliveries. So a doubled job
+does nothing, and a lost one is made up for by the sweep (console.sends.tasks).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+from console.sends.models import Send, SendStatus
+
+DRAIN = "console.sends.tasks.drain"
+RELEASE = "console.sends.tasks.release"
+WAKE = "console.sends.tasks.wake"
+
+
+def enqueue_send(send: Send, servers: Iterable[str]) -> None:
+    """Have a new send start: now, or when its undo seconds or its schedule are over."""
+    if send.status == SendStatus.RUNNING:
+        enqueue_drains(servers)
+    elif send.status in (SendStatus.HOLDING, SendStatus.SCHEDULED):
+        app.configure_task(RELEASE, schedule_at=send.release_at).defer(send_id=send.pk)
+
+
+def enqueue_drains(servers: Iterable[str]) -> None:
+    """Tell the workers that these Chat Servers have work now."""
+    for server in servers:
+        app.configure_task(DRAIN).defer(server=server)
+
+
+def enqueue_wake(server: str, at: datetime) -> None:
+    """Have a Chat Server's work looked at again at `at`; one such job a Chat Server is enough.
+
+    No `lock` is used, on purpose: procrastinate lets a waiting job hold back all later ones with
+    the same lock, also while it waits for a time far ahead.
+    """
+    try:
+        with transaction.atomic():
+            app.configure_task(WAKE, schedule_at=at, queueing_lock=f"wake:{server}").defer(
+                server=server
+            )
+    except AlreadyEnqueued:
+        return

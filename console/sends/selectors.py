@@ -1,0 +1,186 @@
+"""Reads of sends and deliveries, filtered by what the actor may see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from console.actors import Actor, Permission
+from console.errors import InvalidInput, NotFound
+from console.sends.models import OPEN_STATUSES, Delivery, DeliveryStatus, Send, SendStatus
+
+
+def _own(actor: Actor, path: str = "actor_ref") -> Q:
+    """Those who read the history see every send, all others their own."""
+    actor.require(Permission.VIEW_HISTORY, Permission.SEND)
+    if actor.may(Permission.VIEW_HISTORY):
+        return Q()
+    return Q(**{path: actor.ref})
+
+
+def sends_visible(actor: Actor) -> QuerySet[Send]:
+    """Sends, newest first, with the number of their deliveries by status."""
+    counts = {
+        status: Count("deliveries", filter=Q(deliveries__status=status))
+        for status in DeliveryStatus.values
+    }
+    return (
+        Send.objects.filter(_own(actor))
+        .select_related("version__notice")
+        .annotate(
+            total=Count("deliveries"),
+            open=Count("deliveries", filter=Q(deliveries__status__in=OPEN_STATUSES)),
+            **counts,
+        )
+        .order_by("-pk")
+    )
+
+
+def send_get(actor: Actor, send_id: int) -> Send:
+    """Raises NotFound where there is none that the actor may see."""
+    send = sends_visible(actor).filter(pk=send_id).first()
+    if send is None:
+        raise NotFound("send_not_found", f"There is no send {send_id}.")
+    return send
+
+
+def send_counts(send: Send) -> dict[str, int]:
+    """Deliveries by status, every status named, and their `total`."""
+    rows = send.deliveries.order_by().values_list("status").annotate(n=Count("pk"))
+    counts = dict.fromkeys(DeliveryStatus.values, 0) | dict(rows)
+    return {**counts, "total": sum(counts.values())}
+
+
+def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
+    """A send's deliveries in the order of its targets."""
+    found = Delivery.objects.filter(_own(actor, "send__actor_ref"), send=send).order_by("pk")
+    return found.filter(status=status) if status else found
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """The history's filter. `actor` is a name or reference, `notice` a key; times are aware."""
+
+    actor: str = ""
+    notice: str = ""
+    interaction: str = ""
+    chat_server: str = ""
+    status: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
+        """Read it from query parameters (`from` is `since`). Raises InvalidInput."""
+        values: dict[str, Any] = {}
+        for given, value in raw.items():
+            name = "since" if given == "from" else given
+            if name not in cls.__dataclass_fields__:
+                raise InvalidInput("unknown_filter", f"There is no filter {given}.")
+            if value in ("", None):
+                continue
+            values[name] = (
+                _time(given, str(value)) if name in ("since", "until") else _text(given, value)
+            )
+        if values.get("status", DeliveryStatus.PENDING) not in DeliveryStatus.values:
+            raise InvalidInput(
+                "invalid_filter", f"status: choose {', '.join(DeliveryStatus.values)}."
+            )
+        return cls(**values)
+
+    def to_condition(self) -> Q:
+        condition = Q()
+        if self.actor:
+            condition &= Q(send__actor_ref=self.actor) | Q(send__actor_name__icontains=self.actor)
+        if self.notice:
+            condition &= Q(send__version__notice__key=self.notice)
+        if self.interaction:
+            condition &= Q(interaction_id=self.interaction)
+        if self.chat_server:
+            condition &= Q(chat_server_name=self.chat_server)
+        if self.status:
+            condition &= Q(status=self.status)
+        if self.since:
+            condition &= Q(created_at__gte=self.since)
+        if self.until:
+            condition &= Q(created_at__lt=self.until)
+        if self.q:
+            condition &= (
+                Q(interaction__id__icontains=self.q)
+                | Q(customer_name__icontains=self.q)
+                | Q(body__icontains=self.q)
+                | Q(send__version__notice__key__icontains=self.q)
+                | Q(send__actor_name__icontains=self.q)
+            )
+        return condition
+
+
+def _text(name: str, value: object) -> str:
+    text = str(value).strip()
+    if "\0" in text or len(text) > 255:
+        raise InvalidInput("invalid_filter", f"{name}: use a text of at most 255 characters.")
+    return text
+
+
+def _time(name: str, value: str) -> datetime:
+    """A time, in the console's zone where it names none; a date means its first moment."""
+    try:
+        parsed = parse_datetime(value)
+        if parsed is None and (day := parse_date(value)) is not None:
+            parsed = datetime(day.year, day.month, day.day)
+    except ValueError:
+        parsed = None
+    # Of years near the first and last there is no time in every other zone.
+    if parsed is None or not 1970 <= parsed.year <= 9000:
+        raise InvalidInput("invalid_filter", f"{name}: use a time such as 2026-01-31T12:00:00Z.")
+    return timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed
+
+
+def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:
+    """The history, newest first."""
+    found = Delivery.objects.select_related("send__version__notice").filter(
+        _own(actor, "send__actor_ref")
+    )
+    if filter is not None:
+        found = found.filter(filter.to_condition())
+    return found.order_by("-pk")
+
+
+def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
+    delivery = deliveries_visible(actor).filter(pk=delivery_id).first()
+    if delivery is None:
+        raise NotFound("delivery_not_found", f"There is no delivery {delivery_id}.")
+    return delivery
+
+
+def next_due_at(server_name: str) -> datetime | None:
+    """When a Chat Server's next waiting delivery of a running send is due."""
+    found = Delivery.objects.filter(
+        status=DeliveryStatus.PENDING,
+        chat_server_name=server_name,
+        send__status=SendStatus.RUNNING,
+    ).aggregate(first=Min("due_at"))
+    first: datetime | None = found["first"]
+    return first
+
+
+def servers_with_open_deliveries(now: datetime) -> list[str]:
+    """Chat Servers with something due now, or left in `sending`, perhaps by a lost worker."""
+    due = Q(status=DeliveryStatus.PENDING, due_at__lte=now, send__status=SendStatus.RUNNING)
+    return list(
+        Delivery.objects.filter(due | Q(status=DeliveryStatus.SENDING))
+        .order_by("chat_server_name")
+        .values_list("chat_server_name", flat=True)
+        .distinct()
+    )
+
+
+def sends_running(actor: Actor) -> QuerySet[Send]:
+    """The actor's own sends that are not over."""
+    over = [SendStatus.FINISHED, SendStatus.CANCELLED]
+    return Send.objects.filter(actor_ref=actor.ref).exclude(status__in=over)

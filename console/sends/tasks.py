@@ -1,0 +1,62 @@
+"""The jobs that procrastinate runs. A job says that there is work; services and drains do it."""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from console.interactions.services import interactions_forget
+from console.sends import queue, selectors
+from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.services import deliveries
+
+
+@app.task(name=queue.DRAIN, pass_context=True)
+async def drain(context: JobContext, server: str) -> None:
+    """Send what is due to one Chat Server."""
+    dispatch: Dispatch = context.additional_context["dispatch"]
+    await drain_chat_server(server, dispatch)
+
+
+@app.task(name=queue.WAKE)
+def wake(server: str) -> None:
+    """The time has come to look at a Chat Server again."""
+    queue.enqueue_drains([server])
+
+
+@app.task(name=queue.RELEASE)
+def release(send_id: int) -> None:
+    """A send's undo seconds or schedule are over."""
+    deliveries.sends_release()
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="console.sends.tasks.sweep", queueing_lock="sweep")
+def sweep(timestamp: int) -> None:
+    """Every five seconds: whatever has work and, for whatever reason, no job."""
+    sweep_now()
+
+
+def sweep_now() -> None:
+    """Start what is due, end what is late or done, have every Chat Server with work looked at."""
+    deliveries.sends_release()
+    deliveries.deliveries_abandon()
+    deliveries.deliveries_expire()
+    deliveries.sends_finish()
+    with transaction.atomic():
+        queue.enqueue_drains(selectors.servers_with_open_deliveries(timezone.now()))
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="console.sends.tasks.forget", queueing_lock="forget")
+async def forget(timestamp: int) -> None:
+    """Every night: erase interactions that ended longer ago than the site keeps them."""
+    await sync_to_async(interactions_forget)()
+
+
+def worker_context(dispatch: Dispatch) -> dict[str, Any]:
+    """What procrastinate hands to `drain`."""
+    return {"dispatch": dispatch}

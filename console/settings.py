@@ -1,0 +1,334 @@
+"""The site's settings: from environment variables alone, each described in docs/settings.md."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import environ
+import structlog
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from console import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where things are ---------------------------------------------------------------------------
+
+CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
+DATABASE_URL = env.read("DATABASE_URL", env.text, "")
+EMBEDDED = not DATABASE_URL
+DATABASE_POOL_SIZE = env.read(
+    "CONSOLE_DATABASE_POOL_SIZE", env.number(least=0, most=500, unit="connections"), 0
+)
+
+
+def database() -> dict[str, Any]:
+    if EMBEDDED:
+        chosen: dict[str, Any] = {"ENGINE": "console.embedded", "NAME": "console"}
+    else:
+        if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+            raise ImproperlyConfigured(
+                "DATABASE_URL must start with postgresql:// "
+                "(for example postgresql://user:password@host:5432/console); "
+                "leave it empty to use the embedded PostgreSQL"
+            )
+        try:
+            chosen = dict(environ.Env.db_url_config(DATABASE_URL))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"DATABASE_URL can't be read: {error}. Write it as "
+                "postgresql://user:password@host:5432/console, special characters percent-encoded"
+            ) from error
+        chosen["ENGINE"] = "django.db.backends.postgresql"
+    options = chosen.setdefault("OPTIONS", {})
+    if DATABASE_POOL_SIZE:
+        # Connections that died in the pool are found before they are handed out.
+        chosen["CONN_HEALTH_CHECKS"] = True
+        options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    return chosen
+
+
+def secret_key() -> str:
+    """From the environment; only beside the embedded database may it be made up and kept."""
+    given = env.read("CONSOLE_SECRET_KEY", env.text, "")
+    if given:
+        return given
+    if not EMBEDDED:
+        raise ImproperlyConfigured(
+            "CONSOLE_SECRET_KEY is not set. Set it to a long random text, for example the output "
+            "of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    kept = CONSOLE_DATA / "secret_key"
+    CONSOLE_DATA.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return kept.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key
+
+
+# --- The console's own limits ------------------------------------------------------------------
+
+TEXT_LIMIT = env.read(
+    "CONSOLE_TEXT_LIMIT", env.number(least=1, most=100_000, unit="characters"), 4096
+)
+URL_LIMIT = 2048
+PUSH_URL_HOSTS = env.read("CONSOLE_PUSH_URL_HOSTS", env.words, list[str]())
+TARGET_LIMIT = env.read(
+    "CONSOLE_TARGET_LIMIT", env.number(least=1, most=100_000, unit="chats"), 10_000
+)
+UNDO_SECONDS = env.read("CONSOLE_UNDO_SECONDS", env.number(least=0, most=60, unit="seconds"), 5)
+DELIVERY_TTL_SECONDS = env.read(
+    "CONSOLE_DELIVERY_TTL_SECONDS", env.number(least=1, most=86_400, unit="seconds"), 120
+)
+INTERACTION_RETENTION_DAYS = env.read(
+    "CONSOLE_INTERACTION_RETENTION_DAYS", env.number(least=1, most=3650, unit="days"), 30
+)
+FEED_EVENT_LIMIT = env.read(
+    "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
+)
+CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
+# Kept equal to the transports that console.esp has by a test: only `sends` may import that.
+CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls")
+# Where the demo's simulators are controlled: "name=port,name=port". Empty: this is no demo.
+DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str]())
+
+# --- Django ------------------------------------------------------------------------------------
+
+SECRET_KEY = secret_key()
+DEBUG = env.read("CONSOLE_DEBUG", env.boolean, False)
+# Without HTTPS cookies would travel in the clear: only the embedded set-up starts without it.
+HTTPS = env.read("CONSOLE_HTTPS", env.boolean, not EMBEDDED)
+# Only a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself may be believed.
+TRUST_PROXY = env.read("CONSOLE_TRUST_PROXY", env.boolean, False)
+ALLOWED_HOSTS = env.read(
+    "CONSOLE_ALLOWED_HOSTS", env.words, ["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else []
+)
+CSRF_TRUSTED_ORIGINS = env.read("CONSOLE_TRUSTED_ORIGINS", env.words, list[str]())
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "procrastinate.contrib.django",
+    "csp",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "console.audit",
+    "console.accounts",
+    "console.catalogue",
+    "console.interactions",
+    "console.sends",
+    "console.api",
+    "console.web",
+    "console.demo",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    # Outside of all that can fail, so that failures carry its header too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "console.web.middleware.NotStoredMiddleware",
+    "console.web.middleware.ReadableRequestMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "console.web.middleware.ConsoleErrorMiddleware",
+]
+
+ROOT_URLCONF = "console.urls"
+ASGI_APPLICATION = "console.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "console.web.context.console",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Only rate limits live here, so each web process counts for itself. Room for many: what is dropped
+# for want of it starts to count anew.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.read("CONSOLE_TIME_ZONE", env.one_of(*sorted(available_timezones())), "UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = CONSOLE_DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# The demo and a developer need no collectstatic: files are found where they lie.
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+
+# --- Security ----------------------------------------------------------------------------------
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+if HTTPS:
+    SESSION_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_SECURE = True
+    CSRF_COOKIE_NAME = "__Host-csrf"
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    if TRUST_PROXY:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+# --- API ---------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "console.api.authentication.BearerToken",
+        "console.api.authentication.PageSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["console.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "actor": env.read("CONSOLE_API_RATE", env.rate, "6000/min"),
+    },
+    "EXCEPTION_HANDLER": "console.api.errors.answer_error",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notice Console",
+    "DESCRIPTION": "Send canned chat notices into live chat sessions, and prove it afterwards.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Queue and logs ----------------------------------------------------------------------------
+
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+
+LOG_LEVEL = env.read("CONSOLE_LOG_LEVEL", env.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+            ],
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer()
+                if LOG_FORMAT == "json"
+                else structlog.processors.LogfmtRenderer(
+                    key_order=["timestamp", "level", "logger", "event"]
+                ),
+            ],
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "console": {"level": LOG_LEVEL},
+        "procrastinate": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,219 @@
+"""The live board: choose chats, compose, preview and send on one screen."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import replace_url
+
+from console.access import actor_of, require
+from console.actors import Actor, Permission
+from console.catalogue.models import Visibility
+from console.catalogue.selectors import sendable_versions, usable_presets
+from console.errors import ConsoleError
+from console.interactions.models import Interaction
+from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
+from console.sends.planning import SendPlan
+from console.sends.services import send_create, send_preview
+from console.sends.views import progress_context
+from console.web import tables
+from console.web.forms import ComposeForm, read_filter
+
+PAGE_SIZE = 100
+SHOWN_SKIPPED = 6
+SHOWN_READY = 12
+# Seconds, in words.
+WAITS = ((60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10 min"), (1800, "30 min"))
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def board(request: HttpRequest) -> HttpResponse:
+    """The whole page."""
+    actor = actor_of(request)
+    form = ComposeForm(initial={"notice": request.GET.get("notice", "")})
+    return render(request, "board/board.html", _page_context(request, actor, form))
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def board_rows(request: HttpRequest) -> HttpResponse:
+    """The list alone, for filters and for live refreshes; the page's address follows it."""
+    context = _rows_context(request, actor_of(request))
+    answer = render(request, "board/_rows.html", context)
+    return replace_url(answer, context["board_url"])
+
+
+@require(Permission.SEND)
+def board_compose(request: HttpRequest) -> HttpResponse:
+    """The compose panel anew: empty, or with what is posted."""
+    actor = actor_of(request)
+    form = ComposeForm(initial=request.POST.dict()) if request.method == "POST" else ComposeForm()
+    return _answer(request, actor, form)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_preview(request: HttpRequest) -> HttpResponse:
+    """What each chosen chat would get. Writes nothing."""
+    actor = actor_of(request)
+    form = ComposeForm(request.POST)
+    context = _preview_context(actor, form)
+    if not request.htmx:  # type: ignore[attr-defined]
+        page = {**_page_context(request, actor, form), **context}
+        return render(request, "board/board.html", page)
+    return render(request, "board/_preview_answer.html", context)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_send(request: HttpRequest) -> HttpResponse:
+    """Send. A refusal keeps everything that was typed; the same form twice sends once."""
+    actor = actor_of(request)
+    form = ComposeForm(request.POST)
+    if not form.is_valid():
+        return _answer(request, actor, form, status=422)
+    try:
+        send = send_create(
+            actor,
+            **form.to_request(actor),
+            why=form.cleaned_data["why"],
+            idempotency_key=form.cleaned_data["idempotency_key"],
+            undo_seconds=settings.UNDO_SECONDS,
+            expected_plan=form.cleaned_data["expected_plan"],
+        )
+    except ConsoleError as refusal:
+        if refusal.code == "idempotency_key_reused":
+            return _answer(request, actor, form.renewed(), error=_sent_before(refusal), status=422)
+        return _answer(request, actor, form, error=refusal.message, status=422)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("send-detail", send.pk)
+    return render(request, "board/_sent.html", progress_context(actor, send.pk))
+
+
+def _sent_before(refusal: ConsoleError) -> str:
+    """For who went back to a form that was sent, and changed it."""
+    words = _("Not sent: this form was sent before, as send %(id)s. To send this too, press again.")
+    return words % {"id": refusal.details.get("send", "")}
+
+
+def _answer(
+    request: HttpRequest, actor: Actor, form: ComposeForm, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    """The panel to htmx, the whole page to a browser without scripts."""
+    context = {**_compose_context(actor, form), **_preview_context(actor, form), "error": error}
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "board/_compose.html", context, status=status)
+    page = {**_page_context(request, actor, form), **context}
+    return render(request, "board/board.html", page, status=status)
+
+
+def _page_context(request: HttpRequest, actor: Actor, form: ComposeForm) -> dict[str, Any]:
+    context = {**_rows_context(request, actor), "choices": filter_choices(actor), "waits": WAITS}
+    context["selected"] = set(form.selected)
+    if actor.may(Permission.SEND):
+        context |= _compose_context(actor, form) | _preview_context(actor, form)
+    return context
+
+
+def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+    chosen = read_filter(request.GET)
+    sort = tables.known_sort(request.GET.get("sort", ""))
+    chats = tables.sorted_chats(interactions_visible(actor, chosen), sort)
+    page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    query = chosen.to_mapping()
+    here = {**query, "sort": sort} if sort != tables.DEFAULT_SORT else query
+    return {
+        "page": page,
+        "filter": chosen,
+        "filtered": bool(query),
+        "filter_words": _filter_words(chosen),
+        "sort": sort,
+        "heads": tables.heads(sort, query),
+        "rows_url": tables.board_url(_with_page(here, page.number), "board-rows"),
+        "board_url": tables.board_url(_with_page(here, page.number)),
+        **_page_urls(page, here),
+    }
+
+
+def _with_page(query: dict[str, Any], number: int) -> dict[str, Any]:
+    return {**query, "page": number} if number > 1 else query
+
+
+def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]:
+    """Addresses of the neighbouring pages: of the whole page, and of its rows alone."""
+    urls = {}
+    if page.has_previous():
+        previous = _with_page(query, page.previous_page_number())
+        urls["previous_query"] = tables.board_url(previous)
+        urls["previous_rows"] = tables.board_url(previous, "board-rows")
+    if page.has_next():
+        following = _with_page(query, page.next_page_number())
+        urls["next_query"] = tables.board_url(following)
+        urls["next_rows"] = tables.board_url(following, "board-rows")
+    return urls
+
+
+def _filter_words(chosen: InteractionFilter) -> str:
+    """What was searched, for the words of an empty answer."""
+    names = {
+        "q": _("text"),
+        "queue": _("queue"),
+        "agent": _("agent"),
+        "chat_server": _("Chat Server"),
+        "locale": _("language"),
+        "team": _("team"),
+        "online": _("online"),
+        "waiting_longer_than": _("waiting longer than (seconds)"),
+    }
+    return ", ".join(f"{names[name]} {value}" for name, value in chosen.to_mapping().items())
+
+
+def _compose_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
+    return {
+        "form": form,
+        "versions": list(sendable_versions(actor)),
+        "presets": list(usable_presets(actor)),
+        "undo_seconds": settings.UNDO_SECONDS,
+    }
+
+
+def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
+    hint = _("Choose chats in the list. Then choose a notice, and see here what each chat gets.")
+    context: dict[str, Any] = {"preview_hint": hint, "undo_seconds": settings.UNDO_SECONDS}
+    if not form.has_targets:
+        return context
+    if not form.is_valid():
+        return {**context, "preview_hint": _("Choose a notice, and see here what each chat gets.")}
+    try:
+        plan = send_preview(actor, **form.to_request(actor))
+    except ConsoleError as refusal:
+        return {**context, "preview_error": refusal.message}
+    skipped, ready = plan.skipped[:SHOWN_SKIPPED], plan.ready[:SHOWN_READY]
+    return {
+        **context,
+        "plan": plan,
+        "shown_skipped": skipped,
+        "shown_ready": ready,
+        "not_shown": len(plan.targets) - len(skipped) - len(ready),
+        "send_words": send_words(plan),
+    }
+
+
+def send_words(plan: SendPlan) -> str:
+    """What the send button says: to whom, in the words of the visibility, and how many."""
+    count = len(plan.ready)
+    if plan.visibility == Visibility.INT:
+        words = ngettext("Send to staff in %(n)s chat", "Send to staff in %(n)s chats", count)
+    elif plan.visibility == Visibility.VIP:
+        words = ngettext(
+            "Send to supervisors in %(n)s chat", "Send to supervisors in %(n)s chats", count
+        )
+    else:
+        words = ngettext("Send to %(n)s customer", "Send to %(n)s customers", count)
+    return words % {"n": f"{count:,}"}

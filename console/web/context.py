@@ -1,0 +1,36 @@
+"""What every page may show: who is here, what they may do, and what waits for them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from console.access import actor_of
+from console.accounts.models import Role
+from console.actors import Actor, Permission
+from console.catalogue.selectors import review_queue
+from console.sends.selectors import sends_running
+
+
+def console(request: HttpRequest) -> dict[str, Any]:
+    """`actor`, `may` by permission, `demo`, and for a signed-in person `waiting` counts."""
+    if not hasattr(request, "user") or not request.user.is_authenticated:
+        return {"demo": bool(settings.DEMO_SIMULATORS)}
+    actor = actor_of(request)
+    is_fragment = bool(getattr(request, "htmx", False))
+    return {
+        "actor": actor,
+        "may": {permission.name.lower(): actor.may(permission) for permission in Permission},
+        "role_names": [str(Role(role).label) for role in request.user.roles],
+        "demo": bool(settings.DEMO_SIMULATORS),
+        "waiting": {} if is_fragment else _waiting(actor),
+    }
+
+
+def _waiting(actor: Actor) -> dict[str, int]:
+    waiting = {}
+    if actor.may(Permission.REVIEW_CATALOGUE):
+        waiting["review"] = review_queue(actor).count()
+    if actor.may(Permission.SEND):
+        waiting["sends"] = sends_running(actor).count()
+    return waiting

@@ -1,0 +1,155 @@
+"""The event stream: tells open pages which topics changed (console.live).
+
+One connection to PostgreSQL listens for the whole process and hands each topic to the streams that
+follow it. An event carries the topic's name and nothing else, so the stream needs no permission
+beyond a sign-in: the page loads anew what its person may see.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+from console.live import CHANNEL
+
+logger = structlog.get_logger("console.events")
+
+TOPIC_LIMIT = 20
+KEEP_ALIVE_SECONDS = 15.0
+RECONNECT_SECONDS = 1.0
+LISTENING_SECONDS = 2.0
+# Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
+EVERYTHING = "*"
+# Told to every stream when the server stops; no topic is empty.
+END = ""
+
+
+class Hub:
+    """The streams of one event loop and the one listener that feeds them."""
+
+    def __init__(self) -> None:
+        self._streams: dict[asyncio.Queue[str], frozenset[str]] = {}
+        self._listener: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    @contextmanager
+    def stream(self, topics: frozenset[str]) -> Any:
+        """A queue of the topics that change while the context lasts."""
+        queue: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+        self._streams[queue] = topics
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen())
+        try:
+            yield queue
+        finally:
+            del self._streams[queue]
+            if not self._streams:
+                self._listener.cancel()
+                # It takes a moment to end, and who comes meanwhile must not count on it.
+                self._listener = None
+                self._listening.clear()
+
+    async def listening(self) -> None:
+        """Until PostgreSQL tells of changes: what a page loads after this does not stay stale.
+
+        Not for ever: a stream that was there when the database came back is told EVERYTHING.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENING_SECONDS):
+                await self._listening.wait()
+
+    async def _listen(self) -> None:
+        lost = False
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    **await asyncio.to_thread(_connection_params), autocommit=True
+                ) as connection:
+                    await connection.execute(f'LISTEN "{CHANNEL}"')
+                    self._listening.set()
+                    if lost:
+                        self._publish(EVERYTHING)
+                    async for notification in connection.notifies():
+                        self._publish(notification.payload)
+            except (psycopg.Error, OSError) as error:
+                self._listening.clear()
+                logger.warning("event listener lost the database", error=str(error))
+                lost = True
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def end(self) -> None:
+        """End all streams, even those that are behind with reading."""
+        for queue in self._streams:
+            while queue.full():
+                queue.get_nowait()
+            queue.put_nowait(END)
+
+    def _publish(self, topic: str) -> None:
+        for queue, topics in self._streams.items():
+            if (topic in topics or topic == EVERYTHING) and not queue.full():
+                queue.put_nowait(topic)
+
+
+def _connection_params() -> dict[str, Any]:
+    params = connections["default"].get_connection_params()
+    kept = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "service")
+    return {name: params[name] for name in kept if params.get(name)}
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def _hub() -> Hub:
+    loop = asyncio.get_running_loop()
+    for closed in [known for known in _hubs if known.is_closed()]:
+        del _hubs[closed]
+    return _hubs.setdefault(loop, Hub())
+
+
+def end_streams() -> None:
+    """End the streams of the running event loop: its server stops, and they would hold it up."""
+    _hub().end()
+
+
+async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """GET /events/?topic=board&topic=send-12: server-sent events, each with a topic as data."""
+    topics = frozenset(request.GET.getlist("topic"))
+    if not 0 < len(topics) <= TOPIC_LIMIT:
+        return HttpResponse(f"Ask for 1 to {TOPIC_LIMIT} topics.", status=400)
+    await sync_to_async(_give_back_connections)()
+    response = StreamingHttpResponse(_stream(topics), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    # A proxy that buffers would hold the events back (nginx reads this).
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _give_back_connections() -> None:
+    """What the check of the sign-in has borrowed. Django gives it back at the end of the response,
+    and a stream lasts as long as its page: a few open pages would use up the pool."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+async def _stream(topics: frozenset[str]) -> AsyncIterator[bytes]:
+    hub = _hub()
+    with hub.stream(topics) as queue:
+        await hub.listening()
+        yield b": connected\n\n"
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                    topic = await queue.get()
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if topic == END:
+                return
+            yield f"data: {topic}\n\n".encode()

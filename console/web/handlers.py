@@ -1,0 +1,47 @@
+"""What Django answers by itself when something goes wrong: pages for people, JSON below /api/."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from console.api.errors import body
+
+API = "/api/"
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path.startswith(API):
+        return JsonResponse(body(code, message), status=status)
+    context = {"status": status, "code": code, "message": message}
+    return render(request, "errors/console_error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "bad_request", "The request could not be read. Nothing was done.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "permission_refused", "You may not do this.")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(API):
+        return _answer(request, 404, "not_found", "There is nothing at this address.")
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Nothing that could fail once more: no database, no context processor."""
+    message = "The console failed. The failure is logged. Look whether it happened, then try again."
+    if request.path.startswith(API):
+        return JsonResponse(body("failed", message), status=500)
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(
+        request,
+        403,
+        "csrf_failed",
+        "This form is too old, or cookies are blocked. Load the page again and repeat it.",
+    )

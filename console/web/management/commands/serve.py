@@ -1,0 +1,77 @@
+"""manage.py serve"""
+
+import signal
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from console.web.server import CannotListen, ConsoleServer, address_of, listen
+
+# Requests that are under way at a stop have this long; event streams end at once.
+GRACE_SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve pages, API and event streams from one process. SIGTERM or Ctrl-C lets requests "
+        f"that are under way finish, for at most {GRACE_SECONDS} seconds."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+        parser.add_argument(
+            "--port", type=int, default=8000, help="0 is any free one; default: %(default)s"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _require_migrations()
+        connection.close()
+        try:
+            listener = listen(options["host"], options["port"])
+        except CannotListen as error:
+            raise CommandError(str(error)) from error
+        server = ConsoleServer(_config(), announce=lambda: self._announce(listener))
+        # uvicorn raises a caught signal again when it has stopped. Without handlers of our own it
+        # would end the process on the spot, before what is registered with atexit.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        with listener:
+            server.run(sockets=[listener])
+
+    def _announce(self, listener: socket.socket) -> None:
+        self.stdout.write(f"Serving on {address_of(listener)} - Ctrl-C stops it.")
+        self.stdout.flush()
+
+
+def _config() -> uvicorn.Config:
+    return uvicorn.Config(
+        "console.asgi:application",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Believe a proxy about scheme and client only where the operator says that there is one.
+        proxy_headers=bool(settings.SECURE_PROXY_SSL_HEADER),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _require_migrations() -> None:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        raise CommandError(
+            f"The database does not answer: {error}. Check DATABASE_URL and that PostgreSQL runs."
+        ) from error
+    if waiting:
+        raise CommandError(
+            f"The database lacks {len(waiting)} migrations. Run first: manage.py migrate"
+        )

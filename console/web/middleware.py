@@ -1,0 +1,80 @@
+"""What no view should see, what nobody may keep, and errors of the console as pages."""
+
+import codecs
+import re
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
+
+from console.errors import ConsoleError
+from console.web.handlers import API
+
+# As Django makes them. Others can't be in the database, and some it can't even be asked for.
+SESSION_KEY = re.compile(r"[a-z0-9]+")
+
+
+class _Middleware(MiddlewareMixin):
+    sync_capable = True
+    async_capable = True
+    get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+
+
+class NotStoredMiddleware(_Middleware):
+    """Pages and answers tell of customers: no cache keeps them. What says otherwise, as static
+    files do, is left alone."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "private, no-store"
+        return response
+
+
+class ReadableRequestMiddleware(_Middleware):
+    """Answers 400 to what PostgreSQL or the views could not read: a NUL, or another charset."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        # By this name alone Django knows it, and the page that refuses another is in it too.
+        request.encoding = "utf-8"
+        if not _is_utf8(charset):
+            raise BadRequest("The charset is not utf-8")
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path or "\0" in query or "%00" in query:
+            raise BadRequest("There is a NUL in the address")
+        session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if session_key is not None and not SESSION_KEY.fullmatch(session_key):
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        # The API takes no forms, and reads its body itself.
+        if not request.path.startswith(API) and _has_nul(request):
+            raise BadRequest("There is a NUL in the form")
+
+
+def _is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name == "utf-8"
+    except (LookupError, ValueError):
+        return False
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    return any(
+        "\0" in text for name, values in request.POST.lists() for text in (name, *map(str, values))
+    )
+
+
+class ConsoleErrorMiddleware(_Middleware):
+    """Answers a ConsoleError that a view lets through with the page of its status."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, ConsoleError):
+            return None
+        context = {
+            "status": exception.status,
+            "code": exception.code,
+            "message": exception.message,
+        }
+        return render(request, "errors/console_error.html", context, status=exception.status)

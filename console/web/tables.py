@@ -1,0 +1,85 @@
+"""How the live board's columns are named and sorted."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.interactions.models import Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the board and the fields that sort it.
+
+    Waiting times rise as the moment of arrival falls, hence the minus in that column.
+    """
+
+    name: str
+    label: str | Promise
+    fields: tuple[str, ...]
+    numeric: bool = False
+
+
+COLUMNS = (
+    Column("customer", _("Customer"), ("customer_name", "id")),
+    Column("queue", _("Queue"), ("queue", "received_at", "id")),
+    Column("locale", _("Language"), ("locale", "received_at", "id")),
+    Column("waiting", _("Waiting"), ("-received_at", "-id"), numeric=True),
+    Column("agent", _("Agent"), ("agent", "received_at", "id")),
+    Column("chat_server", _("Chat Server"), ("chat_server_name", "received_at", "id")),
+)
+BY_NAME = {column.name: column for column in COLUMNS}
+DEFAULT_SORT = "-waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head as the template draws it."""
+
+    name: str
+    label: str | Promise
+    numeric: bool
+    direction: str
+    query: str
+
+
+def known_sort(asked: str) -> str:
+    """`asked` where it names a column, else the longest waiting first."""
+    return asked if asked.removeprefix("-") in BY_NAME else DEFAULT_SORT
+
+
+def sorted_chats(chats: QuerySet[Interaction], sort: str) -> QuerySet[Interaction]:
+    fields = BY_NAME[sort.removeprefix("-")].fields
+    if sort.startswith("-"):
+        fields = tuple(f.removeprefix("-") if f.startswith("-") else f"-{f}" for f in fields)
+    return chats.order_by(*fields)
+
+
+def heads(sort: str, query: dict[str, Any]) -> list[Head]:
+    """The heads: each links to its own order, the one in use to the reverse of itself."""
+    found = []
+    for column in COLUMNS:
+        descending = sort == f"-{column.name}"
+        in_use = descending or sort == column.name
+        first = f"-{column.name}" if column.numeric else column.name
+        after = (column.name if descending else f"-{column.name}") if in_use else first
+        direction = ("descending" if descending else "ascending") if in_use else ""
+        found.append(
+            Head(
+                column.name,
+                column.label,
+                column.numeric,
+                direction,
+                urlencode({**query, "sort": after}),
+            )
+        )
+    return found
+
+
+def board_url(query: dict[str, Any], name: str = "board") -> str:
+    return f"{reverse(name)}?{urlencode(query)}" if query else reverse(name)

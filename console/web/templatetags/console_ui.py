@@ -1,0 +1,322 @@
+"""The design system's pieces for templates: icons, badges, times, fields. It decides nothing."""
+
+import difflib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from itertools import takewhile
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, Select, Textarea
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from console.catalogue.models import NoticeKind, NoticeStatus, VersionStatus, Visibility
+from console.interactions.models import Health
+from console.sends.models import DeliveryStatus, SendStatus
+
+register = template.Library()
+
+STATUS_ICONS = {
+    "delivered": "delivered",
+    "failed": "failed",
+    "unknown": "unknown",
+    "skipped": "skipped",
+    "sending": "sending",
+    "pending": "pending",
+    "cancelled": "cancelled",
+    "scheduled": "pending",
+    "awaiting_approval": "person",
+    "holding": "undo",
+    "running": "sending",
+    "paused": "paused",
+    "finished": "delivered",
+    "draft": "edit",
+    "in_review": "person",
+    "published": "delivered",
+    "retired": "archive",
+    "rejected": "failed",
+    "superseded": "archive",
+    "untried": "pending",
+    "healthy": "delivered",
+    "unhealthy": "failed",
+}
+VISIBILITY_ICONS = {
+    Visibility.ALL: "everyone",
+    Visibility.INT: "staff",
+    Visibility.VIP: "supervisors",
+}
+# No two of these choices give one value two meanings, so a badge needs only the value.
+STATUS_WORDS = dict(
+    pair
+    for choices in (DeliveryStatus, SendStatus, NoticeStatus, VersionStatus, Health)
+    for pair in choices.choices
+)
+DAY = 86_400
+COMPARED_TOKENS = 1000
+COMPARED_PAIRS = 25_000
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A drawing of static/icons/sprite.svg. It is decoration: words stand beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        static("icons/sprite.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(value: str, pill: bool = False) -> SafeString:
+    """The status of a delivery, send, notice, version or Chat Server: icon and word."""
+    return format_html(
+        '<span class="status status--{}{}">{}<span>{}</span></span>',
+        value,
+        " status--pill" if pill else "",
+        icon(STATUS_ICONS.get(value, "info")),
+        STATUS_WORDS.get(value, value),
+    )
+
+
+@register.simple_tag
+def visibility(value: str) -> SafeString:
+    """Who sees a text, in the form that it has everywhere."""
+    return format_html(
+        '<span class="visibility visibility--{}">{}{}</span>',
+        value,
+        icon(VISIBILITY_ICONS.get(Visibility(value), "everyone")),
+        Visibility(value).label,
+    )
+
+
+@register.simple_tag
+def visibility_icon(value: str) -> SafeString:
+    return icon(VISIBILITY_ICONS[Visibility(value)])
+
+
+@register.simple_tag
+def kind(value: str) -> SafeString:
+    """A notice's kind with its drawing."""
+    return format_html(
+        '<span class="status">{}<span>{}</span></span>', icon(value), NoticeKind(value).label
+    )
+
+
+@register.filter
+def exact(moment: datetime | None) -> str:
+    """The moment to the second, with its zone: for titles, prints and proofs."""
+    if moment is None:
+        return ""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+@register.filter
+def exact_ms(moment: datetime | None) -> str:
+    """The moment to the millisecond, with its zone."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+
+
+def _ago(seconds: float) -> str:
+    size = abs(int(seconds))
+    if size < 5:
+        return _("now")
+    if size >= 7 * DAY:
+        return ""
+    if size < 60:
+        words = ngettext("%d sec", "%d sec", size) % size
+    elif size < 3600:
+        words = ngettext("%d min", "%d min", size // 60) % (size // 60)
+    elif size < DAY:
+        words = ngettext("%d hr", "%d hr", size // 3600) % (size // 3600)
+    else:
+        words = ngettext("%d day", "%d days", size // DAY) % (size // DAY)
+    pattern = _("%(time)s ago") if seconds > 0 else _("in %(time)s")
+    return pattern % {"time": words}
+
+
+@register.simple_tag
+def ago(moment: datetime | None, absent: str = "–") -> SafeString:
+    """How long ago, with the exact time in the title; older than a week, the date itself."""
+    if moment is None:
+        return format_html("{}", absent)
+    words = _ago((timezone.now() - moment).total_seconds())
+    live = " data-relative" if words else ""
+    return format_html(
+        '<time datetime="{}" title="{}" data-exact="{}"{}>{}</time>',
+        moment.isoformat(),
+        exact(moment),
+        exact(moment),
+        SafeString(live),
+        words or date_format(timezone.localtime(moment), "j M Y"),
+    )
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """A duration in seconds as 2:14, or 1:02:14 from an hour on."""
+    if seconds is None:
+        return "–"
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours}:{minutes:02d}:{whole % 60:02d}"
+    return f"{minutes}:{whole % 60:02d}"
+
+
+@register.simple_tag
+def waiting_since(moment: datetime) -> SafeString:
+    """A duration that keeps counting in the browser (times.js)."""
+    seconds = (timezone.now() - moment).total_seconds()
+    return format_html(
+        '<span data-since="{}" title="{}">{}</span>',
+        moment.isoformat(),
+        _("since %(moment)s") % {"moment": exact(moment)},
+        clock(seconds),
+    )
+
+
+@register.inclusion_tag("ui/copy.html")
+def copy(text: Any, what: str = "") -> dict[str, Any]:
+    """An id or a key in monospace, with a button that copies it."""
+    return {"text": text, "what": what or text}
+
+
+@register.inclusion_tag("ui/field.html")
+def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, Any]:
+    """Label, control, help and errors of a form's field; `quiet` leaves out "optional"."""
+    widget = bound.field.widget
+    check = isinstance(widget, CheckboxInput)
+    if isinstance(widget, Textarea):
+        base = "textarea"
+    elif isinstance(widget, Select):
+        base = "select"
+    else:
+        base = "input"
+    described = [f"{bound.auto_id}_help"] if bound.help_text else []
+    if bound.errors:
+        described.append(f"{bound.auto_id}_error")
+    attrs: dict[str, Any] = {} if check else {"class": f"{base} {css}".strip()}
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    return {
+        "field": bound,
+        "widget": bound.as_widget(attrs=attrs),
+        "check": check,
+        "optional": not (bound.field.required or check or quiet),
+    }
+
+
+@register.inclusion_tag("ui/nav_link.html", takes_context=True)
+def nav_link(
+    context: template.Context, url_name: str, label: str, drawing: str, count: int = 0
+) -> dict[str, Any]:
+    """One entry of the navigation; `count` is what waits for the person there."""
+    url = reverse(url_name)
+    request = context.get("request")
+    return {
+        "url": url,
+        "label": label,
+        "drawing": drawing,
+        "count": count,
+        "current": bool(request and request.path.startswith(url)),
+    }
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s+|\w+|[^\w\s]", text)
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _is_soon_compared(old: list[str], new: list[str]) -> bool:
+    """difflib looks at every pair of equal words, once for each piece that it finds."""
+    if max(len(old), len(new)) > COMPARED_TOKENS:
+        return False
+    times = Counter(new)
+    return sum(times[word] for word in old if not word.isspace()) <= COMPARED_PAIRS
+
+
+def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """What became of what, as difflib's tag and the words of both sides.
+
+    Comparing takes long where much lies between the common start and end: all of it went then,
+    and all came.
+    """
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    yield "equal", before[:start], after[:start]
+    if not _is_soon_compared(old, new):
+        yield "replace", old, new
+    else:
+        matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
+        for tag, a0, a1, b0, b1 in matcher.get_opcodes():
+            yield tag, old[a0:a1], new[b0:b1]
+    yield "equal", before[len(before) - end :], after[len(after) - end :]
+
+
+@register.simple_tag
+def difference(old: str, new: str) -> SafeString:
+    """`new` with what came and what went against `old`, marked by <ins> and <del>."""
+    parts: list[tuple[str, str]] = []
+    for tag, gone, came in _changes(_words(old), _words(new)):
+        if tag == "equal":
+            parts.append(("span", "".join(came)))
+        else:
+            parts += [("del", "".join(gone)), ("ins", "".join(came))]
+    marked = [(name, text) for name, text in parts if text]
+    return format_html_join("", "<{0}>{1}</{0}>", marked)
+
+
+@register.simple_tag
+def meter(counts: Any, label: str = "") -> SafeString:
+    """A bar of outcomes: of a mapping, or of a send that carries them as attributes.
+
+    SVG attributes draw it, because the policy allows no style attribute.
+    """
+    order = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
+    number = counts.get if isinstance(counts, dict) else partial(getattr, counts)
+    total = number("total", 0) or 1
+    rects: list[tuple[str, str, str]] = []
+    at = 0.0
+    for name in order:
+        share = 100 * number(name, 0) / total
+        if share:
+            rects.append((name, f"{at:.3f}", f"{share:.3f}"))
+            at += share
+    return format_html(
+        '<svg class="meter" role="img" aria-label="{}" preserveAspectRatio="none"'
+        ' viewBox="0 0 100 8">{}</svg>',
+        label,
+        format_html_join("", '<rect class="meter__{}" x="{}" width="{}" height="8"></rect>', rects),
+    )
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    """An entry of a mapping by a key that the template has in a variable."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def as_json(data: Any) -> str:
+    """Data to read: indented, in its own order."""
+    return json.dumps(data, indent=2, ensure_ascii=False)

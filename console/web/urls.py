@@ -1,0 +1,20 @@
+"""All pages: the board's own, and those of the apps below."""
+
+from django.urls import include, path
+
+from console.web import board, trail, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("help/", views.help_page, name="help"),
+    path("board/", board.board, name="board"),
+    path("board/rows/", board.board_rows, name="board-rows"),
+    path("board/compose/", board.board_compose, name="board-compose"),
+    path("board/preview/", board.board_preview, name="board-preview"),
+    path("audit/", trail.audit_trail, name="audit"),
+    path("sends/new/", board.board_send, name="send-create"),
+    path("", include("console.accounts.urls")),
+    path("", include("console.catalogue.urls")),
+    path("", include("console.interactions.urls")),
+    path("", include("console.sends.urls")),
+]

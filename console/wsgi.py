@@ -1,0 +1,9 @@
+"""The entry for a WSGI server: pages and API without the event stream (docs/deploy.md)."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+application = get_wsgi_application()

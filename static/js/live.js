@@ -1,0 +1,119 @@
+// Follows the server: one event stream for all topics of the page. An element with data-live-topic
+// and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
+// While the stream is broken the page stays readable and says since when it is stale.
+
+const QUIET_MS = 1000;
+const STALE_AFTER_MS = 3000;
+const CLOSED = 2;
+
+let source = null;
+let openTopics = "";
+let lostAt = null;
+let staleTimer = 0;
+// By id, not by element: each refresh puts a new element in the place of the old one.
+const states = new Map();
+
+const followers = () => document.querySelectorAll("[data-live-topic]");
+
+function stateOf(id) {
+  if (!states.has(id)) states.set(id, { last: -Infinity, timer: 0, busy: false, again: false });
+  return states.get(id);
+}
+
+function fire(id) {
+  const state = stateOf(id);
+  if (state.timer) return;
+  // What changes while an answer is on its way may not be in it: ask once more afterwards.
+  if (state.busy) {
+    state.again = true;
+    return;
+  }
+  const run = () => {
+    state.timer = 0;
+    state.last = performance.now();
+    document.getElementById(id)?.dispatchEvent(new CustomEvent("live", { bubbles: false }));
+  };
+  const rest = state.last + QUIET_MS - performance.now();
+  if (rest <= 0) run();
+  else state.timer = setTimeout(run, rest);
+}
+
+function onRequest(event) {
+  const { elt } = event.detail.requestConfig;
+  if (elt.matches?.("[data-live-topic]")) stateOf(elt.id).busy = true;
+}
+
+function onAnswer(event) {
+  const { elt } = event.detail.requestConfig;
+  const state = states.get(elt.id);
+  if (!state?.busy) return;
+  state.busy = false;
+  if (state.again) {
+    state.again = false;
+    fire(elt.id);
+  }
+}
+
+function announce(topic) {
+  for (const element of followers()) {
+    if (topic === null || element.dataset.liveTopic.split(" ").includes(topic)) fire(element.id);
+  }
+}
+
+function showStale(at) {
+  const band = document.querySelector("[data-stale-band]");
+  if (!band) return;
+  band.hidden = at === null;
+  if (at !== null) {
+    const words = band.querySelector("[data-stale-text]");
+    words.textContent = words.dataset.staleText.replace("{time}", at.toLocaleTimeString());
+  }
+}
+
+function connected() {
+  clearTimeout(staleTimer);
+  staleTimer = 0;
+  if (lostAt === null) return;
+  lostAt = null;
+  showStale(null);
+  announce(null);
+}
+
+function broken() {
+  lostAt ??= new Date();
+  if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
+  // A refused stream is not tried again by the browser itself.
+  if (source.readyState === CLOSED) setTimeout(() => connect(true), 5000);
+}
+
+function connect(again = false) {
+  const topics = [...new Set([...followers()].flatMap((e) => e.dataset.liveTopic.split(" ")))];
+  const wanted = topics.sort().join("&topic=");
+  if (wanted === openTopics && !again) return;
+  source?.close();
+  source = null;
+  openTopics = wanted;
+  if (!wanted) return;
+  const url = document.querySelector('meta[name="events-url"]')?.content;
+  if (!url) return;
+  source = new EventSource(`${url}?topic=${wanted}`);
+  source.addEventListener("open", connected);
+  source.addEventListener("error", broken);
+  // "*": the server itself has missed something.
+  source.addEventListener("message", ({ data }) => announce(data === "*" ? null : data));
+}
+
+export function startLive() {
+  connect();
+  document.body.addEventListener("htmx:afterSettle", () => connect());
+  document.body.addEventListener("htmx:beforeRequest", onRequest);
+  document.body.addEventListener("htmx:afterRequest", onAnswer);
+  // A page that comes back from the browser's cache has missed what happened meanwhile.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      connect(true);
+      announce(null);
+    }
+  });
+  addEventListener("pagehide", () => source?.close());
+}

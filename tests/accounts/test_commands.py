@@ -1,0 +1,98 @@
+"""manage.py create_api_client and create_admin, as a person types them."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from console.accounts.models import ApiClient, User
+from console.accounts.selectors import api_client_by_token
+from console.audit.models import AuditEntry
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command(*words, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+# --- create_api_client ---------------------------------------------------------------------------
+
+
+def test_the_token_stands_alone_on_standard_output() -> None:
+    out, err = run("create_api_client", "Workflow", "--scope", "feed", "--scope", "send")
+    token = out.strip()
+    assert out == f"{token}\n"
+    assert err == ""
+    client = api_client_by_token(token)
+    assert client is not None
+    assert (client.name, client.scopes) == ("Workflow", ["feed", "send"])
+    assert token not in str(ApiClient.objects.values_list())
+    entry = AuditEntry.objects.get()
+    assert entry.actor_ref == "system:command line"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["Workflow"], "--scope"),
+        (["Workflow", "--scope", "everything"], "invalid choice"),
+        (["", "--scope", "feed"], "name"),
+        (["x" * 101, "--scope", "feed"], "100"),
+    ],
+)
+def test_what_it_can_not_create(words: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("create_api_client", *words)
+    assert not ApiClient.objects.exists()
+
+
+def test_a_second_client_of_the_same_name() -> None:
+    run("create_api_client", "Workflow", "--scope", "feed")
+    with pytest.raises(CommandError, match="Choose another name"):
+        run("create_api_client", "Workflow", "--scope", "feed")
+
+
+# --- create_admin --------------------------------------------------------------------------------
+
+
+def test_the_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", PASSWORD)
+    out, _err = run("create_admin", "adam")
+    assert out == "Created adam with the roles administrator.\n"
+    user = User.objects.get()
+    assert user.check_password(PASSWORD)
+    assert PASSWORD not in out
+
+
+def test_the_password_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONSOLE_ADMIN_PASSWORD", raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: PASSWORD)
+    out, _err = run("create_admin", "adam", "--role", "auditor", "--role", "administrator")
+    assert "administrator, auditor" in out
+    assert User.objects.get().roles == ["administrator", "auditor"]
+
+
+@pytest.mark.parametrize("password", ["short", "qwerty123456", "adam-the-administrator"])
+def test_a_password_that_is_too_weak(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", password)
+    with pytest.raises(CommandError):
+        run("create_admin", "adam-the-administrator")
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("username", ["", "adam and eve"])
+def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch, username: str) -> None:
+    monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", PASSWORD)
+    with pytest.raises(CommandError):
+        run("create_admin", username)
+
+
+def test_a_second_admin_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", PASSWORD)
+    run("create_admin", "adam")
+    with pytest.raises(CommandError, match="already"):
+        run("create_admin", "Adam")

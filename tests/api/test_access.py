@@ -1,0 +1,283 @@
+"""Every route with every kind of caller: one table, and nothing of the API outside of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.urls import URLPattern, reverse
+
+from console.accounts.models import ApiClient, Role, Scope, User
+from console.actors import Actor, system_actor
+from console.api import urls
+from console.catalogue import services as catalogue
+from console.catalogue.models import NoticeVersion, VisibilityPreset
+from console.interactions.models import ChatServer, Interaction
+from console.sends.services import send_create
+from tests.api.conftest import Caller, by_token
+from tests.conftest import upsert
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+EVERYBODY = {*Scope.values, *Role.values}
+READ_CATALOGUE = {"send", "read", "catalogue", "supervisor", "editor", "approver", "auditor"}
+WRITE_CATALOGUE = {"catalogue", "editor"}
+REVIEW = {"catalogue", "approver"}
+SEE_CHATS = {"send", "read", "supervisor"}
+SEE_SENDS = {"send", "read", "supervisor", "auditor"}
+SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
+
+NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
+NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
+
+# (method, route): who may, the body that is sent, and the status that those who may get.
+TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
+    ("POST", "feed"): ({"feed"}, {"events": [upsert("a1")]}, 202),
+    ("GET", "interactions"): (SEE_CHATS, None, 200),
+    ("GET", "interaction"): (SEE_CHATS, None, 200),
+    ("GET", "notices"): (READ_CATALOGUE, None, 200),
+    ("POST", "notices"): (
+        WRITE_CATALOGUE,
+        {"key": "new", "kind": "message", "title": "New"},
+        201,
+    ),
+    ("GET", "notice"): (READ_CATALOGUE, None, 200),
+    ("PATCH", "notice"): (WRITE_CATALOGUE, {"title": "Other"}, 200),
+    ("POST", "notice-retire"): (REVIEW, None, 200),
+    ("GET", "versions"): (READ_CATALOGUE, None, 200),
+    ("POST", "versions"): (WRITE_CATALOGUE, NEW_VERSION, 409),  # one is open already
+    ("GET", "version"): (READ_CATALOGUE, None, 200),
+    ("POST", "version-submit"): (WRITE_CATALOGUE, None, 403),  # somebody else's
+    ("POST", "version-approve"): (REVIEW, None, 200),
+    ("POST", "version-reject"): (REVIEW, {"reason": "No."}, 200),
+    ("GET", "presets"): (READ_CATALOGUE, None, 200),
+    ("POST", "presets"): (WRITE_CATALOGUE, {"name": "New", "visibility": "INT"}, 201),
+    ("PATCH", "preset"): (WRITE_CATALOGUE, {"nickname": "Desk"}, 200),
+    ("GET", "chat-servers"): (SEE_SERVERS, None, 200),
+    ("POST", "chat-servers"): ({"admin", "administrator"}, NEW_SERVER, 201),
+    ("GET", "chat-server"): (SEE_SERVERS, None, 200),
+    ("PATCH", "chat-server"): ({"admin", "administrator"}, {"window": 5}, 200),
+    ("GET", "sends"): (SEE_SENDS, None, 200),
+    ("POST", "sends"): (
+        {"send", "supervisor"},
+        {"notice": "greeting", "interactions": ["a1"]},
+        201,
+    ),
+    # Those who do not read the history see their own sends, and this is somebody else's.
+    ("GET", "send"): ({"read", "auditor"}, None, 200),
+    ("POST", "send-cancel"): (set(), None, 0),
+    ("GET", "send-deliveries"): ({"read", "auditor"}, None, 200),
+    ("GET", "deliveries"): (SEE_SENDS, None, 200),
+    ("GET", "audit-entries"): ({"auditor"}, None, 200),
+    ("GET", "schema"): (EVERYBODY, None, 200),
+}
+# Own sends alone: others' are not there.
+NOT_THERE = {
+    ("GET", "send"): {"send", "supervisor"},
+    ("POST", "send-cancel"): {"send", "supervisor"},
+    ("GET", "send-deliveries"): {"send", "supervisor"},
+}
+NOT_OF_THE_API = {"docs", None}  # a page, and what catches all other addresses
+
+
+def routes() -> Iterator[tuple[str, Any]]:
+    for pattern in urls.urlpatterns:
+        assert isinstance(pattern, URLPattern), "a nested include needs a look here"
+        if pattern.name not in NOT_OF_THE_API:
+            yield str(pattern.name), pattern.callback.cls  # type: ignore[attr-defined]
+
+
+def implemented() -> set[tuple[str, str]]:
+    return {
+        (method, name)
+        for name, view in routes()
+        for method in METHODS
+        if hasattr(view, method.lower())
+    }
+
+
+def test_the_table_has_every_route_and_method() -> None:
+    assert implemented() == set(TABLE)
+
+
+# --- The world -----------------------------------------------------------------------------------
+
+
+def address(name: str, *, send: int = 1, preset: int = 1) -> str:
+    arguments: dict[str, dict[str, Any]] = {
+        "interaction": {"interaction_id": "a1"},
+        "notice": {"key": "greeting"},
+        "notice-retire": {"key": "greeting"},
+        "versions": {"key": "draft"},
+        **{
+            name: {"key": "draft", "number": 1}
+            for name in ("version", "version-submit", "version-approve", "version-reject")
+        },
+        "preset": {"preset_id": preset},
+        "chat-server": {"name": "chat-east"},
+        **{name: {"send_id": send} for name in ("send", "send-cancel", "send-deliveries")},
+    }
+    return reverse(f"api:{name}", kwargs=arguments.get(name))
+
+
+@pytest.fixture
+def addresses(
+    make_notice: Callable[..., NoticeVersion],
+    make_interaction: Callable[..., Interaction],
+    chat_server: ChatServer,
+) -> dict[str, str]:
+    """The address of each route, with things to find at it."""
+    root = system_actor("tests")
+    author = Actor("user:author", "Author", root.permissions)
+    make_notice(key="greeting")
+    make_interaction("a1")
+    draft = catalogue.notice_create(author, key="draft", kind="message", title="Draft")
+    opened = catalogue.version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    catalogue.version_submit(author, opened)
+    send = send_create(root, notice_key="greeting", interactions=["a1"])
+    preset = VisibilityPreset.objects.first()
+    assert preset is not None
+    return {name: address(name, send=send.pk, preset=preset.pk) for name, _view in routes()}
+
+
+@pytest.fixture
+def callers(
+    make_client: Callable[..., tuple[ApiClient, str]],
+    make_user: Callable[..., User],
+    person: Callable[[User], Caller],
+) -> dict[str, Caller]:
+    """One for each scope and one for each role, and what it has is all that it has."""
+    return {
+        **{scope: by_token(make_client(scope)[1]) for scope in Scope.values},
+        **{role: person(make_user(f"the-{role}", role)) for role in Role.values},
+    }
+
+
+# --- The table -----------------------------------------------------------------------------------
+
+
+def test_who_may_do_what(addresses: dict[str, str], callers: dict[str, Caller]) -> None:
+    assert set(callers) == EVERYBODY
+    outcomes, expected = {}, {}
+    for (method, name), (allowed, body, status) in TABLE.items():
+        not_there = NOT_THERE.get((method, name), set())
+        for who, call in callers.items():
+            with transaction.atomic():
+                response = call.raw(method, addresses[name], body)
+                transaction.set_rollback(True)
+            case = f"{method} {name} by {who}"
+            outcomes[case] = _outcome(response)
+            expected[case] = status if who in allowed else 404 if who in not_there else "refused"
+    assert outcomes == expected
+
+
+def _outcome(response: HttpResponse) -> int | str:
+    refusals = ("permission_refused", "not_sender")
+    if response.status_code == 403 and json.loads(response.content)["code"] in refusals:
+        return "refused"
+    return response.status_code
+
+
+def test_strangers_stay_outside(db: None, anybody: Caller, program: Any) -> None:
+    token = program("feed").headers["Authorization"]
+    strangers: dict[str, dict[str, str]] = {
+        "nobody": {},
+        "a wrong token": {"Authorization": "Bearer ncon_wrong"},
+        "an empty token": {"Authorization": "Bearer "},
+        "a token too long": {"Authorization": f"{token}x"},
+        "another scheme": {"Authorization": token.replace("Bearer", "Token")},
+        "a password": {"Authorization": "Basic YWRhbTpzZWNyZXQ="},
+    }
+    for (method, name), (_allowed, body, _status) in TABLE.items():
+        for who, headers in strangers.items():
+            response = anybody.raw(method, address(name), body, **headers)
+            assert response.status_code == 401, (method, name, who)
+            assert response.headers["WWW-Authenticate"] == 'Bearer realm="Notice Console"'
+            answer = response.json()
+            assert answer["code"] in ("not_authenticated", "authentication_failed")
+            assert answer["details"] == {}
+
+
+def test_other_methods_are_refused(almighty: Caller) -> None:
+    for name in sorted({name for _method, name in TABLE}):
+        known = {method for method, route in TABLE if route == name}
+        for method in set(METHODS) - known:
+            response = almighty.raw(method, address(name), {})
+            assert response.status_code == 405, (method, name)
+            assert response.json()["code"] == "method_not_allowed"
+            offered = set(response.headers["Allow"].split(", "))
+            assert offered - {"OPTIONS", "HEAD"} == known, name
+
+
+def test_the_docs_are_a_page_for_people(callers: dict[str, Caller], anybody: Caller) -> None:
+    page = reverse("api:docs")
+    for role in Role.values:
+        assert callers[role].raw("GET", page).status_code == 200
+    for stranger in (anybody, callers["admin"]):
+        response = stranger.raw("GET", page)
+        assert response.status_code == 302
+        assert response.headers["Location"].startswith(reverse("login"))
+
+
+# --- Clients and people that are closed ----------------------------------------------------------
+
+
+def test_a_closed_client_is_a_stranger(make_client: Callable[..., tuple[ApiClient, str]]) -> None:
+    client, token = make_client("read")
+    call = by_token(token)
+    assert call("GET", "notices/")[0] == 200
+    ApiClient.objects.filter(pk=client.pk).update(is_active=False)
+    assert call("GET", "notices/")[0] == 401
+
+
+def test_a_closed_account_is_a_stranger(supervisor: User, person: Callable[[User], Caller]) -> None:
+    call = person(supervisor)
+    assert call("GET", "notices/")[0] == 200
+    User.objects.update(is_active=False)
+    assert call("GET", "notices/")[0] == 401
+
+
+def test_a_role_taken_away_is_gone_at_once(
+    supervisor: User, person: Callable[[User], Caller]
+) -> None:
+    call = person(supervisor)
+    User.objects.update(roles=["editor"])
+    assert call("GET", "interactions/")[0] == 403
+
+
+def test_a_wrong_token_is_not_made_up_for_by_a_session(
+    supervisor: User, person: Callable[[User], Caller]
+) -> None:
+    call = person(supervisor)
+    assert call("GET", "notices/", Authorization="Bearer ncon_wrong")[0] == 401
+
+
+def test_use_is_noted(make_client: Callable[..., tuple[ApiClient, str]]) -> None:
+    client, token = make_client("read")
+    by_token(token)("GET", "notices/")
+    client.refresh_from_db()
+    assert client.last_used_at is not None
+
+
+# --- Sessions need their CSRF token --------------------------------------------------------------
+
+
+def test_a_session_writes_with_its_csrf_token_alone(
+    editor: User, person: Callable[[User], Caller]
+) -> None:
+    call = person(editor)
+    notice = {"key": "new", "kind": "message", "title": "New"}
+    for wrong in ("", "b" * 32):
+        status, answer = call("POST", "notices/", notice, X_CSRFToken=wrong)
+        assert (status, answer["code"]) == (403, "permission_refused")
+        assert "CSRF" in answer["message"]
+    assert call("GET", "notices/")[1]["count"] == 0
+    assert call("POST", "notices/", notice)[0] == 201
+
+
+def test_a_session_of_another_site_does_not_write(
+    editor: User, person: Callable[[User], Caller]
+) -> None:
+    status, answer = person(editor)("POST", "notices/", {}, Origin="https://evil.example")
+    assert (status, answer["code"]) == (403, "permission_refused")

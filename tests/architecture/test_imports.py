@@ -1,0 +1,76 @@
+"""Who may know of whom."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from console.esp import transports
+
+ROOT = Path(__file__).resolve().parents[2]
+CONSOLE = ROOT / "console"
+# Declared by the project for the wire alone.
+CODECS = {"msgspec"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, relative ones by their whole names."""
+    package = list(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: -node.level] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def is_below(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def test_the_contracts_hold() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [str(program), "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_the_esp_library_needs_the_standard_library_alone() -> None:
+    files = sorted((CONSOLE / "esp").rglob("*.py"))
+    assert len(files) > 10
+    foreign = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in files
+        for module in imported(path)
+        if module.split(".")[0] not in sys.stdlib_module_names | CODECS
+        and not is_below(module, "console.esp")
+        and module != "console"
+    }
+    assert foreign == set()
+
+
+def test_only_sends_knows_the_esp_library() -> None:
+    known_to = {
+        path.relative_to(CONSOLE).parts[0]
+        for path in CONSOLE.rglob("*.py")
+        for module in imported(path)
+        if is_below(module, "console.esp")
+    }
+    assert known_to == {"esp", "sends"}
+
+
+def test_the_settings_know_the_transports() -> None:
+    assert set(settings.CHAT_SERVER_SCHEMES) == set(transports.SCHEMES)

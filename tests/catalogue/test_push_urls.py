@@ -1,0 +1,129 @@
+"""Which URLs may be pushed to a customer's browser."""
+
+from typing import Any
+
+import pytest
+
+from console.catalogue.push_urls import check_push_url
+from console.errors import InvalidInput
+
+REFUSED = {
+    "nothing": "",
+    "relative": "/orders/1",
+    "without a scheme": "example.com/orders",
+    "without a scheme's name": "//example.com/orders",
+    "without slashes": "https:example.com",
+    "one slash": "https:/example.com",
+    "without a host": "https:///orders",
+    "a port alone": "https://:443/",
+    "script": "javascript:alert(1)",
+    "script in disguise": "JaVaScRiPt://example.com/%0aalert(1)",
+    "data": "data:text/html,hello",
+    "file": "file:///etc/passwd",
+    "ftp": "ftp://example.com/",
+    "mail": "mailto:ann@example.com",
+    "a user": "https://ann@example.com/",
+    "a user and a password": "https://ann:secret@example.com/",
+    "no user, but the sign": "https://@example.com/",
+    "a password alone": "https://:secret@example.com/",
+    "a host as a user": "https://example.com@evil.example/",
+    "a space": "https://example.com/a b",
+    "a space in front": " https://example.com/",
+    "a line break": "https://example.com/\n",
+    "a tab inside the scheme": "ht\ttps://example.com/",
+    "a NUL": "https://example.com/\0",
+    "a space that is not ASCII": "https://example.com/a\u00a0b",
+    "an invisible character": "https://exam\u200bple.com/",
+    "a change of direction": "https://example.com/\u202egpj",
+    "a soft hyphen": "https://exam\u00adple.com/",
+    "half a character": "https://example.com/\ud800",
+    "a backslash": "https://example.com\\@evil.example/",
+    "backslashes for slashes": "https:\\\\example.com/",
+    "a port that is none": "https://example.com:port/",
+    "a port too high": "https://example.com:65536/",
+    "a negative port": "https://example.com:-1/",
+    "port nought": "https://example.com:0/",
+    "two ports": "https://example.com:80:80/",
+    "half a bracket": "https://[::1/",
+    "a word in brackets": "https://[example]/",
+    "a slash in the host": "https://example.com%2f.example.org/",
+    "a wide slash in the host": "https://evil.example\uff0fexample.com/",
+    "two dots": "https://example..com/",
+    "a dot alone": "https://./",
+    "quotes": 'https://example.com/"onload="x',
+    "angle brackets": "https://example.com/<script>",
+    "braces": "https://example.com/{{ data.x }}",
+    "one level up": "https://example.com/a/../b",
+    "one level up, encoded": "https://example.com/a/%2E%2e/b",
+    "this level": "https://example.com/a/./b",
+    "up at the end": "https://example.com/a/..",
+    "over-long": "https://example.com/" + "a" * 2029,
+}
+
+
+@pytest.mark.parametrize("url", REFUSED.values(), ids=REFUSED)
+def test_a_url_that_may_not_be_pushed(url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check_push_url(url)
+    assert refused.value.code == "invalid_url"
+    assert refused.value.message.startswith("The URL ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "http://example.com/",
+        "HTTPS://Example.COM/",
+        "https://example.com:8443/orders?id=1&x=%20#top",
+        "https://127.0.0.1/",
+        "https://[::1]:8443/",
+        "https://[2001:db8::1]/",
+        "https://bücher.example/straße?größe=ü",
+        "https://例え.テスト/注文",
+        "https://xn--bcher-kva.example/",
+        "https://my_host-1.example.com./",
+        "https://example.com/a..b/.well-known/...",
+        "https://example.com?next=../x",
+        "https://example.com:/",
+        "https://example.com/" + "a" * 2028,
+    ],
+)
+def test_a_url_that_may(url: str) -> None:
+    check_push_url(url)
+
+
+# --- The list of allowed hosts -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("example.com", True),
+        ("EXAMPLE.com", True),
+        ("www.example.com", False),
+        ("evil-example.com", False),
+        ("example.com.evil.org", False),
+        ("example.org", True),
+        ("shop.example.org", True),
+        ("a.shop.Example.org", True),
+        ("notexample.org", False),
+        (".example.org", False),
+        ("127.0.0.1", False),
+        ("[::1]", False),
+    ],
+)
+def test_only_listed_hosts(settings: Any, host: str, allowed: bool) -> None:
+    settings.PUSH_URL_HOSTS = ["Example.com", ".example.org"]
+    if allowed:
+        check_push_url(f"https://{host}:8443/x")
+        return
+    with pytest.raises(InvalidInput) as refused:
+        check_push_url(f"https://{host}/x?u=https://example.com/")
+    assert refused.value.code == "invalid_url"
+
+
+def test_the_refusal_names_the_host_and_the_list(settings: Any) -> None:
+    settings.PUSH_URL_HOSTS = ["example.com"]
+    with pytest.raises(InvalidInput, match=r"evil\.example.*example\.com"):
+        check_push_url("https://evil.example/")

@@ -1,0 +1,238 @@
+"""What all tests share: named people, a small world of chats and notices, and a real simulator."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.services import api_client_create, team_create, user_create
+from console.actors import Actor, system_actor
+from console.catalogue import services as catalogue
+from console.catalogue.models import NoticeVersion, VisibilityPreset
+from console.interactions.models import ChatServer, Interaction
+from console.interactions.services import chat_server_create, feed_apply
+from tests.demos import demo  # noqa: F401 - a fixture, one for all folders
+from tests.simulators import Simulator, running_simulator
+
+ROOT = system_actor("tests")
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(settings: Any) -> None:
+    """Hashing passwords slowly is Django's tested business, not ours."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _clean_start(request: pytest.FixtureRequest) -> None:
+    """Tests with real commits leave what flushing the tables does not mend: jobs in tables that
+    Django does not manage, and no presets, which came by a migration."""
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        request.getfixturevalue("db")
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+        for name, visibility in [
+            ("Everyone", "ALL"),
+            ("Staff only", "INT"),
+            ("Supervisors only", "VIP"),
+        ]:
+            VisibilityPreset.objects.get_or_create(name=name, defaults={"visibility": visibility})
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rate_limits() -> None:
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+# --- People --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    def make(username: str, *roles: str, teams: list[Team] | None = None) -> User:
+        return user_create(
+            ROOT,
+            username=username,
+            password=PASSWORD,
+            roles=list(roles),
+            first_name=username.capitalize(),
+            teams=teams or [],
+        )
+
+    return make
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    """The team that serves the queue `sales`; other queues are everybody's."""
+    return team_create(ROOT, name="Sales", queues=["sales"])
+
+
+@pytest.fixture
+def supervisor(make_user: Callable[..., User], team: Team) -> User:
+    return make_user("sue", Role.SUPERVISOR, teams=[team])
+
+
+@pytest.fixture
+def outsider(make_user: Callable[..., User]) -> User:
+    """A supervisor of no team: sees none of the chats in `sales`."""
+    return make_user("otto", Role.SUPERVISOR)
+
+
+@pytest.fixture
+def editor(make_user: Callable[..., User]) -> User:
+    return make_user("eddy", Role.EDITOR)
+
+
+@pytest.fixture
+def approver(make_user: Callable[..., User]) -> User:
+    return make_user("anna", Role.APPROVER)
+
+
+@pytest.fixture
+def auditor(make_user: Callable[..., User]) -> User:
+    return make_user("audrey", Role.AUDITOR)
+
+
+@pytest.fixture
+def administrator(make_user: Callable[..., User]) -> User:
+    return make_user("adam", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def make_client(db: None) -> Callable[..., tuple[ApiClient, str]]:
+    """An API client with scopes, and its token."""
+    numbers = count(1)
+
+    def make(*scopes: str, name: str = "") -> tuple[ApiClient, str]:
+        return api_client_create(
+            ROOT, name=name or f"client {next(numbers)}", scopes=scopes or Scope.values
+        )
+
+    return make
+
+
+# --- The world -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat_server(db: None) -> ChatServer:
+    """A registered Chat Server that nobody listens for."""
+    return chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
+
+
+def upsert(interaction_id: str, **interaction: Any) -> dict[str, Any]:
+    """A feed event with everything in it; keywords replace fields of the interaction."""
+    user_data = {
+        "InteractionId": interaction_id,
+        "IsOnline": "1",
+        "ChatServerAppName": "chat-east",
+        "FirstName": "Zoë",
+        "LastName": "Martin",
+    } | interaction.pop("user_data", {})
+    return {
+        "type": interaction.pop("type", "upsert"),
+        "occurred_at": interaction.pop("occurred_at", timezone.now().isoformat()),
+        "sequence": interaction.pop("sequence", None),
+        "interaction": {
+            "id": interaction_id,
+            "media_type": "chat",
+            "tenant_id": 101,
+            "state": "handling",
+            "queue": "billing",
+            "agent": "ann",
+            "locale": "en",
+            "received_at": (timezone.now() - timedelta(minutes=2)).isoformat(),
+            "user_data": user_data,
+            **interaction,
+        },
+    }
+
+
+@pytest.fixture
+def make_interaction(db: None) -> Callable[..., Interaction]:
+    """A live chat, fed in as a site would feed it."""
+    numbers = count(1)
+
+    def make(interaction_id: str = "", **interaction: Any) -> Interaction:
+        interaction_id = interaction_id or f"chat{next(numbers):04}"
+        result = feed_apply(ROOT, [upsert(interaction_id, **interaction)])
+        assert result.rejected == []
+        return Interaction.objects.get(pk=interaction_id)
+
+    return make
+
+
+@pytest.fixture
+def make_notice(db: None) -> Callable[..., NoticeVersion]:
+    """A published notice: written by one, approved by another."""
+    author = Actor("user:author", "Author", ROOT.permissions)
+    reviewer = Actor("user:reviewer", "Reviewer", ROOT.permissions)
+    numbers = count(1)
+
+    def make(
+        body: str = "An agent will be with you shortly.",
+        *,
+        key: str = "",
+        kind: str = "message",
+        bodies: dict[str, str] | None = None,
+        **version: Any,
+    ) -> NoticeVersion:
+        key = key or f"notice-{next(numbers)}"
+        notice = catalogue.notice_create(author, key=key, kind=kind, title=f"Notice {key}")
+        draft = catalogue.version_create(
+            author, notice, default_locale="en", bodies=bodies or {"en": body}, **version
+        )
+        catalogue.version_submit(author, draft)
+        return catalogue.version_approve(reviewer, draft)
+
+    return make
+
+
+# --- Chat Server ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_simulator(
+    tmp_path: Path,
+) -> Iterator[Callable[..., Simulator]]:
+    """Start simulators, processes of their own, that end with the test."""
+    running: list[AbstractContextManager[Simulator]] = []
+    numbers = count(1)
+
+    def start(name: str = "chat-east", **options: Any) -> Simulator:
+        journal = options.pop("journal", tmp_path / f"journal-{next(numbers)}.jsonl")
+        context = running_simulator(name, journal, **options)
+        running.append(context)
+        return context.__enter__()
+
+    yield start
+    for context in reversed(running):
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def simulator(start_simulator: Callable[..., Simulator], db: None) -> Simulator:
+    """A running simulator, registered as the Chat Server `chat-east`, unpaced."""
+    started = start_simulator()
+    chat_server_create(
+        ROOT,
+        name="chat-east",
+        url=started.url,
+        pace_per_second=100_000,
+        burst=100_000,
+        request_timeout_seconds=2,
+        connect_timeout_seconds=2,
+    )
+    return started

@@ -1,0 +1,111 @@
+"""`manage.py demo` while it runs."""
+
+import re
+from html import unescape
+
+import pytest
+
+from console.demo import customers
+from console.demo.people import PASSWORD, PEOPLE
+from tests.demos import SESSIONS, Browser, Demo, manage, until
+
+
+def test_it_prints_the_logins(demo: Demo) -> None:
+    assert demo.address
+    for person in PEOPLE:
+        assert re.search(rf"^ +{person.username} +{person.role.value} ", demo.output, re.MULTILINE)
+    assert PASSWORD in demo.output
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.username)
+def test_each_login_opens_the_door(demo: Demo, person: object) -> None:
+    browser = Browser(demo.address)
+
+    status, page = browser.sign_in(person.username)  # type: ignore[attr-defined]
+
+    assert status == 200
+    assert "/accounts/logout/" in page
+
+
+def test_the_board_fills_through_the_feed(demo: Demo) -> None:
+    chats = demo.api().live_chats()
+
+    assert SESSIONS - 1 <= len(chats) <= SESSIONS + 1
+    assert {chat["chat_server"] for chat in chats} == {"chat-east", "chat-west"}
+    assert len({chat["locale"] for chat in chats}) > 3
+    assert len({chat["queue"] for chat in chats}) > 2
+    assert all(chat["user_data"]["InteractionId"] == chat["id"] for chat in chats)
+
+
+def test_customers_come_and_go(demo: Demo) -> None:
+    before = {chat["id"] for chat in demo.api().live_chats()}
+
+    def changed() -> bool:
+        now = {chat["id"] for chat in demo.api().live_chats()}
+        return bool(now - before) and bool(before - now)
+
+    until(changed)
+
+
+def test_a_supervisor_sees_what_a_customer_sees(demo: Demo) -> None:
+    browser = Browser(demo.address)
+    browser.sign_in("sue")
+    own_queues = {"sales", "returns"}
+    chat = next(chat for chat in demo.api().live_chats() if chat["queue"] in own_queues)
+
+    status, page = browser.get(f"/demo/chats/{chat['id']}/")
+    fragment_status, fragment = browser.get(f"/demo/chats/{chat['id']}/transcript/")
+
+    asked = customers.QUESTIONS[chat["queue"]]
+    assert status == fragment_status == 200
+    assert any(question in unescape(page) for question in asked)
+    assert any(question in unescape(fragment) for question in asked)
+    assert "<html" not in fragment
+
+
+def test_the_catalogue_is_there_in_all_stages(demo: Demo) -> None:
+    statuses = [notice["status"] for notice in demo.api().get("notices/")["results"]]
+
+    assert sorted(set(statuses)) == ["draft", "in_review", "published"]
+    assert statuses.count("published") == 8
+
+
+def test_a_second_terminal_uses_the_same_data(demo: Demo) -> None:
+    made = manage("create_api_client", "second terminal", "--scope", "read", data=demo.data)
+
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("ncon_")
+    assert demo.api().live_chats()
+
+
+def test_one_demo_a_data_folder(demo: Demo) -> None:
+    refused = manage("demo", "--port", "0", data=demo.data)
+
+    assert refused.returncode == 1
+    assert f"A demo runs already on {demo.data}" in refused.stderr
+    assert "--data-dir" in refused.stderr
+
+
+def test_a_port_in_use_is_told_at_once(demo: Demo) -> None:
+    port = demo.address.rstrip("/").rpartition(":")[2]
+
+    refused = manage("demo", "--port", port, data=demo.data)
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert f"Can't listen on 127.0.0.1, port {port}: address already in use." in refused.stderr
+
+
+def test_a_number_of_sessions_out_of_range_is_refused(demo: Demo) -> None:
+    refused = manage("demo", "--sessions", "0", data=demo.data)
+
+    assert "--sessions: use a number from 1 to 2,000." in refused.stderr
+
+
+def test_nothing_goes_wrong_behind_the_scenes(demo: Demo) -> None:
+    assert demo.address
+    logs = {log.name: log.read_text() for log in (demo.data / "logs").iterdir()}
+
+    assert len(logs) == 6
+    for log in logs.values():
+        assert not re.search("level=(?!info)|Traceback|Warning", log), log

@@ -1,0 +1,270 @@
+"""The demo as a process of its own, as `make demo` starts it, and small clients for its pages."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
+
+import psutil
+import pytest
+
+from console.demo.children import end_with_parent
+from console.demo.control import ask
+from console.demo.feed import Feed
+from console.demo.people import PASSWORD
+
+ROOT = Path(__file__).resolve().parent.parent
+MANAGE = str(ROOT / "manage.py")
+START_SECONDS = 90.0
+STOP_SECONDS = 45.0
+SESSIONS = 20
+
+T = TypeVar("T")
+
+
+def environment(data_folder: Path) -> dict[str, str]:
+    """A fresh shell's: settings of whoever runs the tests have no say."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("CONSOLE_") and name != "DATABASE_URL"
+    }
+    return {**kept, "CONSOLE_DATA": str(data_folder)}
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """One that PostgreSQL may use as another user, which it may not with those of pytest."""
+    folder = Path(tempfile.mkdtemp(prefix="notice-console-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def until(true: Callable[[], T], *, within: float = 30.0) -> T:
+    """What `true` answers once it answers something; fails with its last answer after `within`
+    seconds."""
+    deadline = time.monotonic() + within
+    while not (answer := true()):
+        assert time.monotonic() < deadline, f"still {answer!r} after {within:.0f} s"
+        time.sleep(0.05)
+    return answer
+
+
+def manage(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
+    """One command, as from a second terminal."""
+    return subprocess.run(
+        [sys.executable, MANAGE, *arguments],
+        env=environment(data),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+    )
+
+
+class Program:
+    """A command of manage.py that runs on; `output` is what it has said."""
+
+    def __init__(self, *arguments: str, data: Path) -> None:
+        self.data = data
+        self.output = ""
+        self.process = subprocess.Popen(
+            [sys.executable, MANAGE, *arguments],
+            env=environment(data),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
+        )
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Wait for it to say that; fails when it ends without."""
+
+        def said() -> re.Match[str] | None:
+            found = re.search(pattern, self.output)
+            assert found or self._reading.is_alive(), self.output
+            return found
+
+        return until(said, within=START_SECONDS)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its status, once it has ended."""
+        status = self.process.wait(STOP_SECONDS)
+        self._reading.join(STOP_SECONDS)
+        return status
+
+    def close(self) -> None:
+        """End it, whatever became of the test."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+
+
+class Demo(Program):
+    """A running demo."""
+
+    def __init__(self, *, data: Path, sessions: int = SESSIONS) -> None:
+        super().__init__("demo", "--port", "0", "--sessions", str(sessions), data=data)
+
+    @property
+    def address(self) -> str:
+        """Of its pages; waits until it is ready."""
+        found = self.says(r"is ready: (http://\S+)\n(?:.*\n)*.*Ctrl-C ends everything")
+        return found[1]
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """All its processes, PostgreSQL included, by what they are."""
+        main = psutil.Process(self.process.pid)
+        postmaster = int((self.data / "postgres/postmaster.pid").read_text().split()[0])
+        found = {"demo": main, "postgres": psutil.Process(postmaster)}
+        for child in main.children(recursive=True):
+            found[" ".join(child.cmdline()[1:4])] = child
+        return found
+
+    def api(self) -> "Api":
+        """With the token of the demo's own feed."""
+        return Api(self.address, (self.data / "demo_feed_token").read_text())
+
+    def control(self, chat_server: str, do: str, **arguments: Any) -> dict[str, Any]:
+        """One command to a simulator, whose control port its web server knows."""
+        web = next(part for name, part in self.processes().items() if " serve" in name)
+        ports = dict(
+            entry.split("=") for entry in web.environ()["CONSOLE_DEMO_SIMULATORS"].split(",")
+        )
+        return ask(int(ports[chat_server]), do, **arguments)
+
+    @contextmanager
+    def chat(self, interaction_id: str, *, waiting: timedelta, **user_data: str) -> Iterator[None]:
+        """A chat in `sales` that stays as long as this lasts, whoever else comes and goes."""
+        user_data |= {
+            "InteractionId": interaction_id,
+            "IsOnline": "1",
+            "ChatServerAppName": "chat-east",
+        }
+        opening = {"interaction_id": interaction_id, "user_data": user_data}
+        self.control("chat-east", "open_session", **opening)
+        interaction = {
+            "id": interaction_id,
+            "media_type": "chat",
+            "tenant_id": 101,
+            "state": "handling",
+            "queue": "sales",
+            "agent": "ann.keller",
+            "locale": "en",
+            "received_at": (datetime.now(UTC) - waiting).isoformat(),
+            "user_data": user_data,
+        }
+        self._feed("upsert", interaction)
+        try:
+            yield
+        finally:
+            self.control("chat-east", "close_session", interaction_id=interaction_id)
+            self._feed("stopped", interaction)
+
+    def _feed(self, kind: str, interaction: dict[str, Any]) -> None:
+        event = {
+            "type": kind,
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "interaction": interaction,
+        }
+        Feed(self.address, self.api().token).tell([event])
+
+
+@dataclass
+class Api:
+    """The HTTP API with a token."""
+
+    address: str
+    token: str
+
+    def get(self, path: str, **query: Any) -> Any:
+        request = urllib.request.Request(
+            urljoin(self.address, f"/api/v1/{path}?{urlencode(query)}"),
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        with _opener().open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def live_chats(self) -> list[dict[str, Any]]:
+        chats: list[dict[str, Any]] = self.get("interactions/", page_size=500)["results"]
+        return chats
+
+
+@dataclass
+class Browser:
+    """Pages without scripts: cookies, forms and links."""
+
+    address: str
+    opener: urllib.request.OpenerDirector = field(
+        default_factory=lambda: _opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    )
+
+    def get(self, path: str) -> tuple[int, str]:
+        return self._open(path, None)
+
+    def sign_in(self, username: str) -> tuple[int, str]:
+        _status, page = self.get("/accounts/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token, page
+        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+        return self._open("/accounts/login/", form)
+
+    def _open(self, path: str, form: dict[str, str] | None) -> tuple[int, str]:
+        body = None if form is None else urlencode(form).encode()
+        try:
+            with self.opener.open(urljoin(self.address, path), body, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
+def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """The one demo that tests share: they look, send and sign in, and leave it running."""
+    with data_folder() as folder:
+        running = Demo(data=folder)
+        try:
+            running.address  # noqa: B018 - waits until it is ready
+            yield running
+        finally:
+            running.close()

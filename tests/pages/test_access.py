@@ -1,0 +1,158 @@
+"""Who may open which page: one table, held against the addresses that there are."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from console.accounts.models import User
+from console.catalogue.models import NoticeVersion
+from console.sends.services import send_create
+
+PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
+EVERYBODY = set(PEOPLE)
+CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
+
+# Page -> method, arguments by name, and who gets past its door.
+PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "home": ("get", {}, EVERYBODY),
+    "help": ("get", {}, EVERYBODY),
+    "board": ("get", {}, {"supervisor"}),
+    "board-rows": ("get", {}, {"supervisor"}),
+    "board-compose": ("get", {}, {"supervisor"}),
+    "board-preview": ("post", {}, {"supervisor"}),
+    "send-create": ("post", {}, {"supervisor"}),
+    "send-list": ("get", {}, {"supervisor", "auditor"}),
+    "send-detail": ("get", {"send_id": "SEND"}, {"supervisor", "auditor"}),
+    "send-progress": ("get", {"send_id": "SEND"}, {"supervisor", "auditor"}),
+    "send-cancel": ("post", {"send_id": "SEND"}, {"supervisor"}),
+    "history": ("get", {}, {"supervisor", "auditor"}),
+    "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
+    "notice-list": ("get", {}, CATALOGUE),
+    "notice-create": ("get", {}, {"editor"}),
+    "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
+    "notice-edit": ("get", {"key": "hello"}, {"editor"}),
+    "notice-preview": ("post", {"key": "hello"}, {"editor"}),
+    "notice-retire": ("post", {"key": "hello"}, {"approver"}),
+    "version-submit": ("post", {"key": "hello", "number": 1}, {"editor"}),
+    "version-approve": ("post", {"key": "hello", "number": 1}, {"approver"}),
+    "version-reject": ("post", {"key": "hello", "number": 1}, {"approver"}),
+    "preset-list": ("get", {}, CATALOGUE),
+    "preset-create": ("get", {}, {"editor"}),
+    "preset-edit": ("get", {"preset_id": "PRESET"}, {"editor"}),
+    "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),
+    "chat-server-create": ("get", {}, {"administrator"}),
+    "chat-server-edit": ("get", {"name": "chat-east"}, {"administrator"}),
+    "audit": ("get", {}, {"auditor"}),
+}
+# Open without a sign-in, and tested elsewhere: signing in itself, health, the API (by token),
+# the event stream, which tells topics and nothing else.
+ELSEWHERE = {"login", "logout", "alive", "ready", "events"}
+
+
+def _page_names(patterns: list[Any] | None = None) -> Iterator[str]:
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(entry, URLResolver):
+            if not str(entry.pattern).startswith(("api/", "demo/")):
+                yield from _page_names(entry.url_patterns)
+        elif isinstance(entry, URLPattern):
+            yield str(entry.name)
+
+
+def test_no_page_is_forgotten() -> None:
+    assert set(_page_names()) - ELSEWHERE == set(PAGES)
+
+
+@pytest.fixture
+def world(
+    supervisor: User,
+    editor: User,
+    approver: User,
+    auditor: User,
+    administrator: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., NoticeVersion],
+) -> dict[str, Any]:
+    """Everybody, and one of each thing that a page shows."""
+    make_notice("Hello.", key="hello")
+    chat = make_interaction()
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=[chat.pk])
+    from console.catalogue.models import VisibilityPreset
+
+    return {
+        "people": {
+            "supervisor": supervisor,
+            "editor": editor,
+            "approver": approver,
+            "auditor": auditor,
+            "administrator": administrator,
+        },
+        "SEND": send.pk,
+        "DELIVERY": send.deliveries.get().pk,
+        "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+    }
+
+
+def _open(client: Client, name: str, world: dict[str, Any]) -> int:
+    """The status that a page answers with; 401 for the way to the sign-in."""
+    return _answer(client, name, world)[0]
+
+
+def _answer(client: Client, name: str, world: dict[str, Any]) -> tuple[int, str]:
+    method, arguments, _allowed = PAGES[name]
+    filled = {key: world.get(value, value) for key, value in arguments.items()}
+    response = getattr(client, method)(reverse(name, kwargs=filled))
+    if response.status_code == 302 and "/accounts/login/" in response.url:
+        return 401, ""
+    return int(response.status_code), response.content.decode()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nobody_gets_in_without_signing_in(
+    name: str, world: dict[str, Any], browse: Callable[..., Client]
+) -> None:
+    assert _open(browse(), name, world) == 401
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_only_the_right_roles_get_in(
+    name: str, world: dict[str, Any], browse: Callable[..., Client]
+) -> None:
+    """Past the door a page may answer with what is wrong (409, 422), never with a crash."""
+    answers = {who: _answer(browse(user), name, world) for who, user in world["people"].items()}
+
+    turned_away = {who for who, (_, html) in answers.items() if "403 permission_refused" in html}
+    assert EVERYBODY - turned_away == PAGES[name][2]
+    assert not [status for status, _ in answers.values() if status == 401 or status >= 500]
+
+
+def test_somebody_without_any_role_is_told_who_can_help(
+    make_user: Callable[..., User], browse: Callable[..., Client]
+) -> None:
+    client = browse(make_user("nobody"))
+
+    assert client.get("/", follow=True).request["PATH_INFO"] == "/help/"
+    page = client.get(reverse("board"))
+    assert page.status_code == 403
+    assert "an administrator can grant it" in page.content.decode()
+
+
+def test_another_teams_chat_is_not_there(
+    outsider: User, team: Any, make_interaction: Callable[..., Any], browse: Callable[..., Client]
+) -> None:
+    make_interaction("secret-chat", queue="sales")
+
+    assert "secret-chat" not in browse(outsider).get(reverse("board")).content.decode()
+
+
+def test_another_supervisors_send_is_not_found(
+    world: dict[str, Any], outsider: User, browse: Callable[..., Client]
+) -> None:
+    client = browse(outsider)
+
+    assert _open(client, "send-detail", world) == 404
+    assert _open(client, "delivery-detail", world) == 404
+    assert _open(client, "send-cancel", world) == 404

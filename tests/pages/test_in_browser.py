@@ -1,0 +1,341 @@
+"""The pages in a real Chromium, against the running demo: keyboard, live refresh, accessibility."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import APIResponse, Page, Route, expect
+
+from tests.demos import Demo
+from tests.pages.browsing import Desk, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = {
+    "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
+    "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
+    "anna": ["/notices/"],
+    "audrey": ["/audit/", "/history/?q=zebra"],
+    "adam": ["/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/"],
+}
+
+
+@pytest.fixture
+def sit_down(demo: Demo) -> Iterator[Callable[..., Desk]]:
+    """Desks at the demo. None may hear a complaint of the browser, unless it is expected."""
+    desks: list[Desk] = []
+    with chromium() as browser:
+
+        def sit(**context: Any) -> Desk:
+            desks.append(Desk(browser, demo.address, **context))
+            return desks[-1]
+
+        yield sit
+    for desk in desks:
+        assert desk.complaints == []
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#board-rows tbody tr")
+
+
+def wait_for_scripts(page: Page) -> None:
+    """The switch of colours is there as soon as the modules run."""
+    expect(page.locator("[data-theme-switch]")).to_be_visible()
+
+
+def choose_chats(page: Page, count: int) -> None:
+    """By keyboard alone. The newest ones, which don't end while a test looks at them."""
+    page.goto(page.url.partition("?")[0] + "?sort=waiting")
+    expect(rows(page).first).to_be_visible()
+    wait_for_scripts(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("x")
+    for _ in range(count - 1):
+        page.keyboard.press("Shift+ArrowDown")
+    expect(page.locator(".selection [data-selection-count]")).to_have_text(str(count))
+
+
+def choose_notice(page: Page, words: str) -> None:
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Narrow the notices")).to_be_focused()
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+
+
+def send_button(page: Page) -> Any:
+    return page.locator("[data-send-button]")
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(sit_down: Callable[..., Desk], scheme: str) -> None:
+    found: dict[str, list[str]] = {}
+    for person, paths in PAGES.items():
+        desk = sit_down(color_scheme=scheme)
+        desk.sign_in(person)
+        for path in paths:
+            desk.go(path)
+            found[f"{person} {path}"] = violations(desk.page)
+        desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
+
+    assert {path: each for path, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_way_of_a_notice(
+    sit_down: Callable[..., Desk], scheme: str
+) -> None:
+    """Compose with its preview, a send that holds, one that is over, and a delivery."""
+    desk = sit_down(color_scheme=scheme)
+    page = desk.sign_in("sue")
+    choose_chats(page, 4)
+    choose_notice(page, "agent will be")
+    page.locator(".presets").get_by_text("Staff only").click()
+    expect(send_button(page)).to_contain_text("Send to staff in")
+    assert violations(page) == []
+
+    send_button(page).click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("link", name="Its page").click()
+    expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
+    assert violations(page) == []
+    page.locator("#deliveries tbody a").first.click()
+    expect(page.get_by_role("heading", name="The request")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    choose_chats(page, 4)
+    choose_notice(page, "agent will be")
+    expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customers"))
+
+    page.keyboard.press("Control+Enter")
+    expect(send_button(page)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
+    state = page.locator(".send__state")
+    expect(state).to_contain_text("Finished", timeout=30_000)
+
+    page.get_by_role("link", name="Its page").click()
+    delivered = page.locator("#deliveries tbody tr", has_text="Delivered").first
+    delivered.get_by_role("link").click()
+    text = page.locator(".body-text").inner_text()
+    chat_id = page.locator(".facts [data-copy-text]").first.inner_text()
+    desk.go(f"/demo/chats/{chat_id}/")
+    expect(page.get_by_role("log")).to_contain_text(text)
+
+
+def test_enter_in_a_field_sends_nothing(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    choose_chats(page, 1)
+    choose_notice(page, "agent will be")
+    expect(send_button(page)).to_be_enabled()
+
+    page.get_by_text("Nickname and reason").click()
+    page.get_by_label("Why").fill("a storm")
+    page.keyboard.press("Enter")
+    page.get_by_label("Nickname").press("Enter")
+
+    expect(page.get_by_role("heading", name="Compose")).to_be_visible()
+    assert "/board/" in page.url
+
+
+def test_undo_while_it_holds(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    choose_chats(page, 2)
+    choose_notice(page, "agent will be")
+    send_button(page).click()
+
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.locator(".send__state")).to_contain_text("0 of 2 delivered")
+    expect(page.locator(".send__state .status--pill")).to_have_text("Cancelled")
+
+
+def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    choose_chats(page, 3)
+    chosen = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
+    page.evaluate("document.getElementById('board-rows').dataset.old = 'yes'")
+
+    # The demo's customers come and go: sooner or later the rows come anew.
+    expect(page.locator("#board-rows:not([data-old])")).to_be_attached(timeout=30_000)
+
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
+    shown = page.locator("#board-rows tr[data-id]").evaluate_all(
+        "all => all.map(r => r.dataset.id)"
+    )
+    marked = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
+    assert set(marked) == set(chosen) & set(shown)
+
+
+def test_the_button_waits_for_the_preview_of_what_was_chosen_last(
+    sit_down: Callable[..., Desk],
+) -> None:
+    """Between a new choice and its preview the button must not send what it does not say."""
+    page = sit_down().sign_in("sue")
+    choose_chats(page, 1)
+    choose_notice(page, "agent will be")
+    expect(send_button(page)).to_have_text("Send to 1 customer")
+    page.route("**/board/preview/", lambda route: None)  # the preview never comes
+
+    page.locator(".presets").get_by_text("Staff only").click()
+
+    expect(send_button(page)).to_be_disabled()
+
+
+def test_a_choice_made_while_a_preview_is_on_its_way_is_not_lost(
+    sit_down: Callable[..., Desk],
+) -> None:
+    page = sit_down().sign_in("sue")
+    choose_chats(page, 1)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/board/preview/", hold_first)
+    choose_notice(page, "agent will be")
+    while not held:
+        page.wait_for_timeout(10)
+
+    # The first answer comes while the second question is still held back by its short delay.
+    route, answer = held[0]
+    page.locator(".presets").get_by_text("Staff only").click()
+    route.fulfill(response=answer)
+
+    expect(send_button(page)).to_have_text("Send to staff in 1 chat")
+
+
+def test_a_broken_stream_is_said_and_the_page_stays_readable(
+    sit_down: Callable[..., Desk],
+) -> None:
+    desk = sit_down()
+    desk.context.route("**/events/**", lambda route: route.abort())
+    page = desk.sign_in("sue")
+
+    expect(page.get_by_text(re.compile(r"Connection lost. What you see is as of"))).to_be_visible(
+        timeout=15_000
+    )
+    expect(rows(page).first).to_be_visible()
+    desk.context.unroute("**/events/**")
+    expect(page.locator("[data-stale-band]")).to_be_hidden(timeout=15_000)
+    desk.complaints = [each for each in desk.complaints if "ERR_FAILED" not in each]
+
+
+def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down(java_script_enabled=False)
+    page = desk.sign_in("sue")
+    desk.go("/board/?sort=waiting")
+    for number in (0, 1):
+        page.locator("#board-rows input.pick").nth(number).check()
+    page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+    page.get_by_role("button", name="Preview").click()
+
+    expect(page.locator(".preview__counts")).to_contain_text("ready")
+    page.locator("[data-send-button]").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Send \d+"))
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_narrow_screens_scroll_one_way_only(sit_down: Callable[..., Desk], width: int) -> None:
+    wide: dict[str, int] = {}
+    for person in ("sue", "eddy", "audrey", "adam"):
+        desk = sit_down(viewport={"width": width, "height": 844})
+        desk.sign_in(person)
+        for path in PAGES[person]:
+            desk.go(path)
+            wide[f"{person} {path}"] = desk.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
+
+    assert {path: pixels for path, pixels in wide.items() if pixels} == {}
+
+
+def test_the_theme_is_kept(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down(color_scheme="light")
+    page = desk.sign_in("sue")
+    page.get_by_role("button", name="Colours: as the system").click()
+    page.get_by_role("button", name="Colours: light").click()
+
+    page.reload()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(15, 18, 21)"
+
+
+def test_jumping_to_a_page_by_keyboard(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    wait_for_scripts(page)
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("histo")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("History")
+
+
+STREAM_IN_THE_HAND_OF_THE_TEST = """
+window.EventSource = class extends EventTarget {
+  constructor() { super(); window.stream = this; }
+  close() {}
+};
+"""
+
+
+def test_a_change_during_a_refresh_is_not_lost(sit_down: Callable[..., Desk]) -> None:
+    """Told of a change while the rows are on their way, the board asks once more."""
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_IN_THE_HAND_OF_THE_TEST)
+    page = desk.sign_in("sue")
+    wait_for_scripts(page)
+    tell = "stream.dispatchEvent(new MessageEvent('message', {data: 'board'}))"
+    held: list[Route] = []
+    page.route("**/board/rows/**", lambda route: held.append(route))
+    page.evaluate(tell)
+    while not held:
+        page.wait_for_timeout(10)
+
+    page.evaluate(tell)
+    with page.expect_request("**/board/rows/**"):
+        held[0].continue_()
+
+
+def test_what_was_chosen_before_the_scripts_came_is_previewed(
+    sit_down: Callable[..., Desk],
+) -> None:
+    """On a slow line one clicks before anything listens."""
+    page = sit_down().sign_in("sue")
+    wait_for_scripts(page)
+    held: list[Route] = []
+    page.route("**/static/js/app.js", lambda route: held.append(route))
+    page.goto(page.url, wait_until="commit")
+    page.locator("tbody input[type=checkbox]").first.click()
+    page.locator("[name=notice]").first.check(force=True)
+    while not held:
+        page.wait_for_timeout(10)
+
+    held[0].continue_()
+
+    expect(page.locator("[data-send-button]")).to_be_enabled()

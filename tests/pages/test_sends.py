@@ -1,0 +1,252 @@
+"""A send's page, the list of sends, and the history."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from console.accounts.models import User
+from console.catalogue.models import NoticeVersion
+from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.services import send_create
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def make_send(
+    supervisor: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., NoticeVersion],
+) -> Callable[..., Send]:
+    """A send of the supervisor's to a number of new chats."""
+
+    def make(chats: int = 1, *, undo_seconds: int = 0, **wanted: Any) -> Send:
+        notice = make_notice("Hello {{ data.FirstName }}.")
+        ids = [make_interaction().pk for _ in range(chats)]
+        return send_create(
+            supervisor.to_actor(),
+            notice_key=notice.notice.key,
+            interactions=ids,
+            undo_seconds=undo_seconds,
+            **wanted,
+        )
+
+    return make
+
+
+@pytest.fixture
+def page(supervisor: User, browse: Callable[..., Client]) -> Client:
+    return browse(supervisor)
+
+
+def end(send: Send, status: str, **outcome: Any) -> Delivery:
+    """Give the first open delivery its outcome, as the dispatcher would."""
+    delivery = send.deliveries.filter(status=DeliveryStatus.PENDING).order_by("pk")[0]
+    for name, value in {"status": status, "finished_at": timezone.now(), **outcome}.items():
+        setattr(delivery, name, value)
+    delivery.save()
+    return delivery
+
+
+def test_progress_tells_every_outcome(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send(4)
+    end(send, "delivered")
+    end(send, "failed", reason="refused")
+    end(send, "unknown", reason="no_answer")
+
+    html = page.get(reverse("send-progress", args=[send.pk])).content.decode()
+
+    assert "1 of 4 delivered" in html
+    for word in ("Failed", "Unknown", "Waiting"):
+        assert word in html
+    assert "Sending again may show it twice." in html
+
+
+def test_a_finished_send_stops_asking(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send()
+    live = page.get(reverse("send-detail", args=[send.pk])).content.decode()
+    Send.objects.filter(pk=send.pk).update(status=SendStatus.FINISHED)
+
+    assert f'data-live-topic="send-{send.pk}"' in live
+    over = page.get(reverse("send-detail", args=[send.pk])).content.decode()
+    assert "data-live-topic" not in over
+
+
+def test_undo_while_it_holds(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send(undo_seconds=30)
+    assert "Undo" in page.get(reverse("send-detail", args=[send.pk])).content.decode()
+
+    answer = page.post(reverse("send-cancel", args=[send.pk]), headers=HTMX)
+
+    assert "Cancelled" in answer.content.decode()
+    send.refresh_from_db()
+    assert send.status == SendStatus.CANCELLED
+
+
+def test_stopping_asks_first(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send()
+
+    html = page.get(reverse("send-detail", args=[send.pk])).content.decode()
+
+    assert "<dialog" in html
+    assert "Stop this send?" in html
+
+
+def test_what_is_over_cannot_be_stopped_and_says_so(
+    page: Client, make_send: Callable[..., Send]
+) -> None:
+    send = make_send()
+    Send.objects.filter(pk=send.pk).update(status=SendStatus.FINISHED)
+
+    fragment = page.post(reverse("send-cancel", args=[send.pk]), headers=HTMX)
+    whole = page.post(reverse("send-cancel", args=[send.pk]))
+
+    assert (fragment.status_code, whole.status_code) == (422, 409)
+    for answer in (fragment, whole):
+        assert "nothing waits any more" in answer.content.decode()
+
+
+def test_deliveries_by_outcome(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send(2)
+    failed = end(send, "failed", reason="refused", detail="Chat Server refused it: no session.")
+    other = send.deliveries.exclude(pk=failed.pk).get()
+
+    html = page.get(reverse("send-detail", args=[send.pk]), {"status": "failed"}).content.decode()
+
+    assert reverse("delivery-detail", args=[failed.pk]) in html
+    assert reverse("delivery-detail", args=[other.pk]) not in html
+    assert "no session" in html
+
+
+def test_list_is_empty_at_first_and_says_how_to_begin(page: Client) -> None:
+    html = page.get(reverse("send-list")).content.decode()
+
+    assert "Nothing was sent yet" in html
+    assert reverse("board") in html
+
+
+def test_list_by_status(page: Client, make_send: Callable[..., Send]) -> None:
+    held = make_send(undo_seconds=30)
+    running = make_send()
+
+    html = page.get(reverse("send-list"), {"status": "holding"}).content.decode()
+
+    assert reverse("send-detail", args=[held.pk]) in html
+    assert reverse("send-detail", args=[running.pk]) not in html
+    none = page.get(reverse("send-list"), {"status": "paused"}).content.decode()
+    assert "No send is in this state" in none
+
+
+def test_one_delivery_is_the_whole_proof(page: Client, make_send: Callable[..., Send]) -> None:
+    send = make_send(visibility="INT", nickname="Desk")
+    delivery = end(
+        send,
+        "failed",
+        reason="refused",
+        reference_id=4711,
+        attempted_at=timezone.now(),
+        fault_code="17",
+        fault_text="no such session",
+        answer=[{"key": "FaultCode", "type": "int", "value": 17}],
+    )
+
+    html = page.get(reverse("delivery-detail", args=[delivery.pk])).content.decode()
+
+    for fact in (
+        "Hello Zoë.",
+        "MessageText",
+        "Desk",
+        "Staff only",
+        "4711",
+        "no such session",
+        "&quot;FaultCode&quot;",
+        "Chat Server refused it.",
+        "chat-east",
+    ):
+        assert fact in html, fact
+
+
+def test_the_ledger_entry_is_shown_to_those_who_may_read_it(
+    page: Client,
+    auditor: User,
+    make_send: Callable[..., Send],
+    browse: Callable[..., Client],
+    make_interaction: Callable[..., Any],
+) -> None:
+    send = make_send()
+    skipped = send_create(
+        # Offline from the start: its entry is written with the send.
+        User.objects.get(username="sue").to_actor(),
+        notice_key=send.version.notice.key,
+        interactions=[make_interaction(user_data={"IsOnline": "0"}).pk],
+    ).deliveries.get()
+    address = reverse("delivery-detail", args=[skipped.pk])
+
+    assert "delivery.skipped" in browse(auditor).get(address).content.decode()
+    assert "delivery.skipped" not in page.get(address).content.decode()
+
+
+def test_history_finds_and_says_when_it_does_not(
+    page: Client, make_send: Callable[..., Send]
+) -> None:
+    delivery = make_send().deliveries.get()
+    address = reverse("delivery-detail", args=[delivery.pk])
+
+    assert address in page.get(reverse("history")).content.decode()
+    assert address in page.get(reverse("history"), {"q": "Hello"}).content.decode()
+    nothing = page.get(reverse("history"), {"q": "zebra"}).content.decode()
+    assert address not in nothing
+    assert "Nothing in the history matches" in nothing
+    assert 'value="zebra"' in nothing
+
+
+def test_history_by_time(page: Client, make_send: Callable[..., Send]) -> None:
+    address = reverse("delivery-detail", args=[make_send().deliveries.get().pk])
+
+    assert address in page.get(reverse("history"), {"since": "2020-01-01T00:00"}).content.decode()
+    assert (
+        address not in page.get(reverse("history"), {"until": "2020-01-01T00:00"}).content.decode()
+    )
+
+
+def test_history_goes_back_page_by_page(
+    page: Client, make_send: Callable[..., Send], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.sends.views.DELIVERIES_A_PAGE", 2)
+    newest_first = [
+        reverse("delivery-detail", args=[each.pk])
+        for each in make_send(3).deliveries.order_by("-pk")
+    ]
+
+    first = page.get(reverse("history"), {"q": "Hello"})
+    older = first.context["page"].older
+    second = page.get(reverse("history") + older)
+
+    assert [address in first.content.decode() for address in newest_first] == [True, True, False]
+    assert [address in second.content.decode() for address in newest_first] == [False, False, True]
+    assert "q=Hello" in older
+    assert second.context["page"].newest == "?q=Hello"
+
+
+@pytest.mark.parametrize("name", ["send-list", "history"])
+def test_longer_lists_cost_no_more_queries(
+    page: Client, make_send: Callable[..., Send], name: str
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert page.get(reverse(name)).status_code == 200
+        return len(captured)
+
+    make_send(2)
+    few = queries()
+    for _ in range(4):
+        make_send(5)
+
+    assert queries() == few

@@ -1,0 +1,151 @@
+"""What a review found once, and must not come back."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from console.interactions.models import ChatServer, Interaction
+from console.interactions.services import chat_server_update
+from console.sends.models import Delivery, Send, SendStatus
+from console.sends.services import send_cancel, send_create
+from console.sends.services.deliveries import deliveries_abandon, deliveries_expire, drain_step
+from console.sends.services.endings import Postponement
+from console.sends.worker import WorkerFailed, run_worker
+from tests.conftest import ROOT
+from tests.sends.test_dispatcher import assert_ledger_agrees, drain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def send_hello(supervisor, make_notice, make_interaction):
+    def create(number, body="Hello"):
+        ids = [make_interaction(f"r{index}").pk for index in range(number)]
+        key = make_notice(body).notice.key
+        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+
+    return create
+
+
+def test_what_comes_back_unsent_after_its_send_was_cancelled_is_cancelled_too(
+    chat_server, send_hello, supervisor
+):
+    from uuid import uuid4
+
+    send = send_hello(1)
+    claim = uuid4()
+    step = drain_step(chat_server.pk, claim=claim, room=1)
+    send_cancel(supervisor.to_actor(), send)
+    back = [Postponement(step.claimed[0], timezone.now(), "no connection")]
+    drain_step(chat_server.pk, claim=claim, postponements=back)
+    assert send.deliveries.get().status == "cancelled"
+    assert deliveries_abandon() == 0
+    assert_ledger_agrees()
+
+
+def test_a_request_over_the_limits_is_skipped_and_is_no_fault_of_the_chat_server(
+    simulator, send_hello
+):
+    send = send_hello(3)
+    # More than the feed lets in, as something older may have.
+    Interaction.objects.filter(pk="r1").update(user_data={"Big": "x" * 1_100_000})
+    drain()
+    assert Counter(send.deliveries.values_list("status", flat=True)) == {
+        "delivered": 2,
+        "skipped": 1,
+    }
+    assert send.deliveries.get(interaction="r1").reason == "invalid_user_data"
+    assert ChatServer.objects.get().health == "healthy"
+    assert_ledger_agrees()
+
+
+def test_a_changed_address_is_used_from_the_next_claim_on(
+    simulator, start_simulator, send_hello, monkeypatch
+):
+    """And what is known of the old one is not written over the new one's record."""
+    moved = start_simulator("chat-east")
+    chat_server_update(ROOT, ChatServer.objects.get(), window=2)
+    send = send_hello(10)
+    from console.sends.services import deliveries
+
+    original = deliveries.claim_due
+
+    def move_then_claim(*arguments, **options):
+        monkeypatch.setattr(deliveries, "claim_due", original)
+        result = original(*arguments, **options)
+        ChatServer.objects.update(url=moved.url, health="untried")
+        return result
+
+    monkeypatch.setattr(deliveries, "claim_due", move_then_claim)
+    drain()
+    assert Counter(send.deliveries.values_list("status", flat=True)) == {"delivered": 10}
+    assert len(simulator.journalled()) == 2
+    assert len(moved.journalled()) == 8
+
+
+def test_what_was_not_sent_in_time_keeps_what_stood_in_its_way(chat_server, send_hello):
+    send = send_hello(1)
+    drain()
+    Delivery.objects.update(expires_at=timezone.now())
+    deliveries_expire()
+    detail = send.deliveries.get().detail
+    assert "time to live" in detail
+    assert "127.0.0.1:9" in detail
+
+
+def test_one_chat_with_a_nul_does_not_stop_the_others(
+    chat_server, supervisor, make_interaction, make_notice
+):
+    make_interaction("bad", user_data={"Q": "a%00b"})
+    make_interaction("good", user_data={"Q": "a%20b"})
+    make_notice("You asked: {{ data.Q | url_decode }}", key="q")
+    send = send_create(supervisor.to_actor(), notice_key="q", interactions=["bad", "good"])
+    assert dict(send.deliveries.values_list("interaction_id", "reason")) == {
+        "bad": "template_error",
+        "good": "",
+    }
+
+
+def test_a_failing_part_ends_the_worker_with_an_error(db, monkeypatch):
+    """A supervisor of processes restarts what fails, not what ends well."""
+
+    async def fail(*_arguments):
+        raise RuntimeError("no heartbeat")
+
+    monkeypatch.setattr("procrastinate.manager.JobManager.update_heartbeat", fail)
+    monkeypatch.setattr("console.sends.worker.HEARTBEAT_SECONDS", 0.01)
+
+    async def run():
+        async with asyncio.timeout(30):
+            await run_worker()
+
+    with pytest.raises(WorkerFailed):
+        asyncio.run(run())
+
+
+def test_a_worker_wants_no_pool(settings):
+    settings.DATABASE_POOL_SIZE = 4
+    with pytest.raises(CommandError, match="CONSOLE_DATABASE_POOL_SIZE"):
+        call_command("worker")
+
+
+def test_a_finished_send_whose_finishing_failed_loses_no_claims(simulator, send_hello, monkeypatch):
+    """The claims are committed by then: not sending them would leave them for lost."""
+    from django.db import OperationalError
+
+    from console.sends.services import deliveries
+
+    def fail(*_arguments):
+        raise OperationalError("gone for a moment")
+
+    monkeypatch.setattr(deliveries, "sends_finish", fail)
+    send = send_hello(3)
+    drain()
+    assert Counter(send.deliveries.values_list("status", flat=True)) == {"delivered": 3}
+    monkeypatch.undo()
+    deliveries.sends_finish()
+    assert Send.objects.get().status == SendStatus.FINISHED

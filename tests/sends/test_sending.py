@@ -1,0 +1,381 @@
+"""Creating, previewing and cancelling sends: what is decided before anything leaves."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from console.actors import Actor
+from console.audit.models import AuditEntry
+from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
+from console.interactions.selectors import InteractionFilter
+from console.interactions.services import chat_server_update
+from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.services import send_cancel, send_create, send_preview
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("chat_server")
+
+
+def jobs():
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    return list(ProcrastinateJob.objects.order_by("id").values_list("task_name", "args"))
+
+
+def test_preview_says_what_each_chat_gets_and_writes_nothing(
+    supervisor, make_interaction, make_notice
+):
+    make_interaction("zoe", user_data={"FirstName": "Zoë"})
+    make_interaction("nameless", user_data={"FirstName": ""})
+    make_interaction("gone", user_data={"IsOnline": "0"})
+    make_interaction("elsewhere", user_data={"ChatServerAppName": "chat-west"})
+    make_interaction("nowhere", user_data={"ChatServerAppName": ""})
+    make_notice("Hello {{ data.FirstName }}!", key="hello")
+
+    plan = send_preview(
+        supervisor.to_actor(),
+        notice_key="hello",
+        interactions=["zoe", "nameless", "gone", "elsewhere", "nowhere", "nobody", "zoe"],
+    )
+
+    assert [(t.interaction_id, t.body, t.reason) for t in plan.targets] == [
+        ("zoe", "Hello Zoë!", ""),
+        ("nameless", "", "unresolved_variable"),
+        ("gone", "", "offline"),
+        ("elsewhere", "", "unknown_chat_server"),
+        ("nowhere", "", "unknown_chat_server"),
+        ("nobody", "", "not_allowed"),
+    ]
+    assert plan.counts == {
+        "ready": 1,
+        "unresolved_variable": 1,
+        "offline": 1,
+        "unknown_chat_server": 2,
+        "not_allowed": 1,
+    }
+    assert not Send.objects.exists()
+    assert jobs() == []
+
+
+def test_creating_writes_send_deliveries_audit_and_job_together(
+    supervisor, make_interaction, make_notice
+):
+    make_interaction("zoe")
+    make_interaction("gone", user_data={"IsOnline": "0"})
+    make_notice("Hello", key="hello")
+
+    send = send_create(
+        supervisor.to_actor(), notice_key="hello", interactions=["zoe", "gone"], why="late"
+    )
+
+    assert send.status == SendStatus.RUNNING
+    zoe, gone = send.deliveries.order_by("pk")
+    assert (zoe.status, zoe.body, zoe.method) == (DeliveryStatus.PENDING, "Hello", "Message")
+    assert (gone.status, gone.reason) == (DeliveryStatus.SKIPPED, "offline")
+    created, skipped = AuditEntry.objects.filter(action__regex="^(send|delivery)").order_by("seq")
+    assert created.action == "send.created"
+    assert created.actor_ref == f"user:{supervisor.pk}"
+    assert created.data["counts"] == {"ready": 1, "offline": 1}
+    assert skipped.action == "delivery.skipped"
+    assert "Hello" not in str(created.data) + str(skipped.data)
+    assert jobs() == [("console.sends.tasks.drain", {"server": "chat-east"})]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_if_the_ledger_cannot_be_written_nothing_is(
+    supervisor, make_interaction, make_notice, monkeypatch
+):
+    make_interaction("zoe")
+    make_notice("Hello", key="hello")
+
+    def broken(*_arguments):
+        raise RuntimeError("ledger broken")
+
+    monkeypatch.setattr("console.audit.services.record_many", broken)
+    with pytest.raises(RuntimeError, match="ledger broken"):
+        send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+
+    assert not Send.objects.exists()
+    assert not Delivery.objects.exists()
+    assert jobs() == []
+
+
+def test_a_send_where_nobody_can_be_reached_is_over_at_once(
+    supervisor, make_interaction, make_notice
+):
+    make_interaction("gone", user_data={"IsOnline": "0"})
+    make_notice(key="hello")
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=["gone"])
+    assert send.status == SendStatus.FINISHED
+    assert send.finished_at is not None
+    assert jobs() == []
+
+
+def test_what_a_person_was_shown_is_what_is_sent_or_nothing(
+    supervisor, make_interaction, make_notice
+):
+    actor = supervisor.to_actor()
+    arguments = {"notice_key": "hello", "filter": InteractionFilter()}
+    make_interaction("a")
+    make_notice("Hello {{ data.FirstName }}", key="hello")
+    shown = send_preview(actor, **arguments).digest
+
+    make_interaction("b")
+    with pytest.raises(Conflict, match="it is 2 chats"):
+        send_create(actor, **arguments, expected_plan=shown)
+    make_interaction("b", type="stopped")
+    make_interaction("a", user_data={"FirstName": "Somebody else"})
+    with pytest.raises(Conflict, match="changed"):
+        send_create(actor, **arguments, expected_plan=shown)
+    assert not Send.objects.exists()
+
+    shown = send_preview(actor, **arguments).digest
+    send = send_create(actor, **arguments, expected_plan=shown)
+    assert [d.body for d in send.deliveries.all()] == ["Hello Somebody else"]
+
+
+def test_a_new_version_since_the_preview_is_not_sent_unseen(
+    supervisor, make_interaction, make_notice
+):
+    """Else "send to staff" on the button could become a send to customers."""
+    actor = supervisor.to_actor()
+    arguments = {"notice_key": "note", "interactions": ["a"]}
+    make_interaction("a")
+    version = make_notice("For staff", key="note", visibility="INT")
+    shown = send_preview(actor, **arguments).digest
+    from console.catalogue import services as catalogue
+    from console.catalogue.selectors import notice_get
+
+    author = Actor("user:author", "Author", ROOT.permissions)
+    draft = catalogue.version_create(
+        author,
+        notice_get(ROOT, version.notice.key),
+        default_locale="en",
+        bodies={"en": "For staff"},
+    )
+    catalogue.version_submit(author, draft)
+    catalogue.version_approve(ROOT, draft)
+    with pytest.raises(Conflict, match="changed"):
+        send_create(actor, **arguments, expected_plan=shown)
+
+
+def test_a_text_that_tells_the_time_is_still_the_same_plan(
+    supervisor, make_interaction, make_notice
+):
+    make_interaction("a")
+    make_notice("It is {{ now | date: '%s %N' }}", key="clock")
+    actor = supervisor.to_actor()
+    arguments = {"notice_key": "clock", "interactions": ["a"]}
+    shown = send_preview(actor, **arguments).digest
+    assert send_create(actor, **arguments, expected_plan=shown).pk
+
+
+def test_undo_seconds_hold_a_send_and_a_job_waits_for_their_end(
+    supervisor, make_interaction, make_notice
+):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    send = send_create(
+        supervisor.to_actor(), notice_key="hello", interactions=["zoe"], undo_seconds=5
+    )
+    assert send.status == SendStatus.HOLDING
+    assert timedelta(seconds=4) < send.release_at - timezone.now() <= timedelta(seconds=5)
+    assert jobs() == [("console.sends.tasks.release", {"send_id": send.pk})]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(timedelta(seconds=-1), "passed"), (timedelta(days=367), "366 days")]
+)
+def test_a_schedule_is_in_the_near_future(ahead, words, supervisor, make_interaction, make_notice):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    with pytest.raises(InvalidInput, match=words):
+        send_create(
+            supervisor.to_actor(),
+            notice_key="hello",
+            interactions=["zoe"],
+            scheduled_at=timezone.now() + ahead,
+        )
+
+
+def test_a_preset_for_some_roles_is_offered_to_these_alone(supervisor, make_client):
+    from console.catalogue.selectors import usable_preset_get, usable_presets
+    from console.catalogue.services import preset_create
+
+    preset = preset_create(ROOT, name="Auditors", visibility="INT", roles=["auditor"])
+    mine = preset_create(ROOT, name="Mine", visibility="INT", roles=["supervisor", "auditor"])
+    names = set(usable_presets(supervisor.to_actor()).values_list("name", flat=True))
+    assert names == {"Everyone", "Staff only", "Supervisors only", "Mine"}
+    assert usable_preset_get(supervisor.to_actor(), mine.pk) == mine
+    with pytest.raises(NotFound):
+        usable_preset_get(supervisor.to_actor(), preset.pk)
+    client, _token = make_client("send")
+    assert usable_presets(client.to_actor()).count() == 3
+
+
+def test_the_team_decides_which_chats_one_reaches(
+    supervisor, outsider, make_interaction, make_notice
+):
+    make_interaction("in-sales", queue="sales")
+    make_notice(key="hello")
+    mine = send_preview(supervisor.to_actor(), notice_key="hello", interactions=["in-sales"])
+    theirs = send_preview(outsider.to_actor(), notice_key="hello", interactions=["in-sales"])
+    assert mine.targets[0].reason == ""
+    assert theirs.targets[0].reason == "not_allowed"
+    assert theirs.targets[0].customer_name == ""
+    with pytest.raises(InvalidInput, match="No chat"):
+        send_preview(
+            outsider.to_actor(), notice_key="hello", filter=InteractionFilter(queue="sales")
+        )
+
+
+def test_a_filter_is_resolved_and_kept(supervisor, make_interaction, make_notice):
+    make_interaction("a", queue="billing")
+    make_interaction("b", queue="support")
+    make_notice(key="hello")
+    send = send_create(
+        supervisor.to_actor(), notice_key="hello", filter=InteractionFilter(queue="billing")
+    )
+    assert [d.interaction_id for d in send.deliveries.all()] == ["a"]
+    assert send.target == {"filter": {"queue": "billing"}}
+
+
+@pytest.mark.parametrize(
+    ("approved", "wanted", "outcome"),
+    [
+        ("ALL", "INT", "INT"),
+        ("ALL", "VIP", "VIP"),
+        ("INT", "VIP", "VIP"),
+        ("INT", None, "INT"),
+        ("INT", "ALL", Unprocessable),
+        ("VIP", "ALL", Unprocessable),
+        ("VIP", "INT", Unprocessable),
+        ("ALL", "all", InvalidInput),
+    ],
+)
+def test_visibility_may_be_narrowed_and_never_widened(
+    approved, wanted, outcome, supervisor, make_interaction, make_notice
+):
+    make_interaction("zoe")
+    make_notice(key="note", visibility=approved)
+    arguments = {"notice_key": "note", "interactions": ["zoe"], "visibility": wanted}
+    if isinstance(outcome, str):
+        assert send_preview(supervisor.to_actor(), **arguments).visibility == outcome
+    else:
+        with pytest.raises(outcome):
+            send_preview(supervisor.to_actor(), **arguments)
+
+
+def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, make_notice, editor):
+    from console.catalogue.services import notice_create, notice_retire
+
+    make_interaction("zoe")
+    actor = supervisor.to_actor()
+
+    def preview(key):
+        return send_preview(actor, notice_key=key, interactions=["zoe"])
+
+    with pytest.raises(NotFound):
+        preview("no-such-notice")
+    notice_create(ROOT, key="empty", kind="message", title="Empty")
+    with pytest.raises(Unprocessable, match="no published version"):
+        preview("empty")
+    make_notice(key="past", valid_until=timezone.now() - timedelta(minutes=1))
+    with pytest.raises(Unprocessable, match="not valid now"):
+        preview("past")
+    make_notice(key="future", valid_from=timezone.now() + timedelta(minutes=1))
+    with pytest.raises(Unprocessable, match="not valid now"):
+        preview("future")
+    notice_retire(ROOT, make_notice(key="retired").notice)
+    with pytest.raises(Unprocessable, match="retired"):
+        preview("retired")
+
+
+def test_targets_must_be_said_one_way(supervisor, make_notice, settings):
+    make_notice(key="hello")
+    actor = supervisor.to_actor()
+    with pytest.raises(InvalidInput, match="either"):
+        send_preview(actor, notice_key="hello")
+    with pytest.raises(InvalidInput, match="either"):
+        send_preview(actor, notice_key="hello", interactions=["a"], filter=InteractionFilter())
+    with pytest.raises(InvalidInput, match="at least one"):
+        send_preview(actor, notice_key="hello", interactions=[])
+    for wrong in ("", "x" * 65, "new\nline", 7):
+        with pytest.raises(InvalidInput, match="interaction id"):
+            send_preview(actor, notice_key="hello", interactions=[wrong])
+    settings.TARGET_LIMIT = 2
+    with pytest.raises(InvalidInput, match="More than 2"):
+        send_preview(actor, notice_key="hello", interactions=["a", "b", "c"])
+
+
+def test_a_disabled_chat_server_is_a_reason(supervisor, make_interaction, make_notice, chat_server):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    chat_server_update(ROOT, chat_server, enabled=False)
+    plan = send_preview(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+    assert plan.targets[0].reason == "chat_server_disabled"
+
+
+def test_only_those_who_may_send_do(editor, auditor, make_interaction, make_notice):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    for person in (editor, auditor):
+        with pytest.raises(PermissionRefused):
+            send_create(person.to_actor(), notice_key="hello", interactions=["zoe"])
+
+
+def test_the_same_idempotency_key_answers_with_the_same_send(
+    supervisor, outsider, make_interaction, make_notice
+):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    make_notice(key="other")
+
+    def create(person, key, notice="hello"):
+        return send_create(
+            person.to_actor(), notice_key=notice, interactions=["zoe"], idempotency_key=key
+        )
+
+    first = create(supervisor, "k1")
+    assert create(supervisor, "k1").pk == first.pk
+    assert create(supervisor, "k2").pk != first.pk
+    assert create(outsider, "k1").pk != first.pk
+    with pytest.raises(Conflict, match="another send"):
+        create(supervisor, "k1", notice="other")
+    with pytest.raises(InvalidInput):
+        create(supervisor, "new\nline")
+    assert Delivery.objects.count() == 3
+
+
+# --- Cancel --------------------------------------------------------------------------------------
+
+
+def test_cancelling_stops_what_waits(supervisor, make_interaction, make_notice):
+    make_interaction("zoe")
+    make_interaction("gone", user_data={"IsOnline": "0"})
+    make_notice(key="hello")
+    actor = supervisor.to_actor()
+    send = send_create(actor, notice_key="hello", interactions=["zoe", "gone"], undo_seconds=5)
+
+    cancelled = send_cancel(actor, send)
+
+    assert cancelled.status == SendStatus.CANCELLED
+    assert [d.status for d in send.deliveries.order_by("pk")] == ["cancelled", "skipped"]
+    actions = list(AuditEntry.objects.order_by("-seq").values_list("action", flat=True)[:2])
+    assert actions == ["delivery.cancelled", "send.cancelled"]
+    with pytest.raises(Conflict, match="nothing waits"):
+        send_cancel(actor, send)
+
+
+def test_only_the_sender_cancels(
+    supervisor, outsider, administrator, make_interaction, make_notice
+):
+    make_interaction("zoe")
+    make_notice(key="hello")
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+    with pytest.raises(PermissionRefused, match="Sue"):
+        send_cancel(outsider.to_actor(), send)
+    with pytest.raises(PermissionRefused):
+        send_cancel(administrator.to_actor(), send)
+    assert send_cancel(supervisor.to_actor(), send).status == SendStatus.CANCELLED

@@ -1,0 +1,67 @@
+"""docs/settings.md has every setting, and no setting that is not there."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTED = ROOT / "docs" / "settings.md"
+# Set by one of our own processes for another; nobody else is to set them.
+BETWEEN_PROCESSES = {"CONSOLE_DEMO_TOKEN", "DJANGO_SETTINGS_MODULE"}
+
+
+def read_by_the_code() -> dict[str, str]:
+    """Each variable that the code reads, and a file that does."""
+    found = {}
+    for path in [ROOT / "manage.py", *sorted((ROOT / "console").rglob("*.py"))]:
+        for name in _names(ast.parse(path.read_text("utf-8"))):
+            found[name] = str(path.relative_to(ROOT))
+    return {name: file for name, file in found.items() if name not in BETWEEN_PROCESSES}
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """By `env.read("NAME", …)`, `os.environ["NAME"]`, `os.environ.get("NAME")` and the like."""
+    for node in ast.walk(tree):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func)
+            if re.search(r"(^|\.)(env\.read|getenv|environ\.(get|setdefault|pop))$", called):
+                key = node.args[0]
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+            key = node.slice
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"^\| `([A-Z_]+)` \|", DOCUMENTED.read_text("utf-8"), re.MULTILINE))
+
+
+def test_every_setting_is_documented() -> None:
+    missing = {name: file for name, file in read_by_the_code().items() if name not in documented()}
+    assert missing == {}, "docs/settings.md lacks these"
+
+
+def test_every_documented_setting_is_read() -> None:
+    read = set(read_by_the_code())
+    assert len(read) > 20
+    of_tests = {"CHROMIUM"}
+    assert documented() - read - of_tests == set()
+
+
+def test_documented_defaults_are_the_codes() -> None:
+    text = DOCUMENTED.read_text("utf-8")
+    tree = ast.parse((ROOT / "console" / "settings.py").read_text("utf-8"))
+    compared = 0
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "env.read"):
+            continue
+        name, default = node.args[0], node.args[2]
+        if isinstance(default, ast.Constant) and isinstance(default.value, int):
+            assert isinstance(name, ast.Constant)
+            row = re.search(rf"^\| `{name.value}` \| ([^|]+)\|", text, re.MULTILINE)
+            assert row is not None, name.value
+            assert re.search(rf"\b{int(default.value)}\b", row[1]), f"{name.value}: {row[1]}"
+            compared += 1
+    assert compared > 5

@@ -1,0 +1,210 @@
+"""Settings come from the environment alone; a wrong one says what to do."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from console import environment as env
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("CONSOLE_", "DATABASE_URL")
+
+
+def load(monkeypatch: pytest.MonkeyPatch, folder: Path, **variables: str) -> dict[str, Any]:
+    """The settings as a process with these variables, and no others of ours, would have them."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    for name, value in {"CONSOLE_DATA": str(folder), **variables}.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(ROOT / "console" / "settings.py"))
+
+
+def check(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`manage.py check` in a process of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check", *arguments],
+        env={**kept, "CONSOLE_DATA": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+# --- Reading one variable ------------------------------------------------------------------------
+
+
+def test_unset_empty_and_blank_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONSOLE_TEST", raising=False)
+    assert env.read("CONSOLE_TEST", env.text, "default") == "default"
+    for empty in ("", "  "):
+        monkeypatch.setenv("CONSOLE_TEST", empty)
+        assert env.read("CONSOLE_TEST", env.text, "default") == "default"
+
+
+@pytest.mark.parametrize(
+    ("convert", "raw", "expected"),
+    [
+        (env.text, " a b ", "a b"),
+        (env.boolean, "1", True),
+        (env.boolean, "YES", True),
+        (env.boolean, "on", True),
+        (env.boolean, "0", False),
+        (env.boolean, "False", False),
+        (env.words, "a, b,,c ,", ["a", "b", "c"]),
+        (env.number(least=1, most=10, unit="x"), "10", 10),
+        (env.one_of("a", "b"), "b", "b"),
+        (env.rate, "60/min", "60/min"),
+        (env.pairs, "a=1, b=2", {"a": "1", "b": "2"}),
+        (env.folder, "/tmp/../tmp/x", Path("/tmp/x")),
+    ],
+)
+def test_what_is_set_is_converted(
+    monkeypatch: pytest.MonkeyPatch, convert: Any, raw: str, expected: object
+) -> None:
+    monkeypatch.setenv("CONSOLE_TEST", raw)
+    assert env.read("CONSOLE_TEST", convert, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("convert", "raw", "sentence"),
+    [
+        (env.boolean, "maybe", "1 or 0"),
+        (env.number(least=1, most=10, unit="apples"), "ten", "apples from 1 to 10"),
+        (env.number(least=1, most=10, unit="apples"), "0", "apples from 1 to 10"),
+        (env.number(least=1, most=10, unit="apples"), "11", "apples from 1 to 10"),
+        (env.number(least=1, most=10, unit="apples"), "1.5", "whole number"),
+        (env.one_of("a", "b"), "c", "a, b"),
+        (env.rate, "0/min", "6000/min"),
+        (env.rate, "60/fortnight", "6000/min"),
+        (env.pairs, "a=1,b", "name=value"),
+        (env.pairs, "=1", "name=value"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, convert: Any, raw: str, sentence: str
+) -> None:
+    monkeypatch.setenv("CONSOLE_TEST", raw)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.read("CONSOLE_TEST", convert, None)
+    for part in ("CONSOLE_TEST", repr(raw), sentence, "docs/settings.md"):
+        assert part in str(refused.value)
+
+
+# --- The settings as a whole ---------------------------------------------------------------------
+
+WRONG = {
+    "CONSOLE_API_RATE": "fast",
+    "CONSOLE_DEMO_SIMULATORS": "chat-east",
+    "CONSOLE_DATABASE_POOL_SIZE": "-1",
+    "CONSOLE_TEXT_LIMIT": "0",
+    "CONSOLE_TARGET_LIMIT": "many",
+    "CONSOLE_UNDO_SECONDS": "61",
+    "CONSOLE_DELIVERY_TTL_SECONDS": "0",
+    "CONSOLE_INTERACTION_RETENTION_DAYS": "0",
+    "CONSOLE_FEED_EVENT_LIMIT": "0",
+    "CONSOLE_DEBUG": "perhaps",
+    "CONSOLE_HTTPS": "tls",
+    "CONSOLE_TIME_ZONE": "Mars/Olympus",
+    "CONSOLE_LOG_LEVEL": "LOUD",
+    "CONSOLE_LOG_FORMAT": "xml",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG.items())
+def test_a_wrong_setting_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name) as refused:
+        load(monkeypatch, tmp_path, **{"CONSOLE_SECRET_KEY": "k" * 60, name: value})
+    assert "set it to" in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://db/console", "postgresql://db:port/console", "console"])
+def test_an_address_of_a_database_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL.*postgresql://user"):
+        load(monkeypatch, tmp_path, DATABASE_URL=url, CONSOLE_SECRET_KEY="k" * 60)
+
+
+def test_a_start_without_any_setting_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = load(monkeypatch, tmp_path)
+    assert settings["DATABASES"]["default"]["ENGINE"] == "console.embedded"
+    assert not settings["DEBUG"]
+    assert not settings["HTTPS"]
+    assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
+
+
+def test_the_secret_key_is_made_up_once_and_kept_private(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = load(monkeypatch, tmp_path)["SECRET_KEY"]
+    assert len(first) >= 50
+    assert load(monkeypatch, tmp_path)["SECRET_KEY"] == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_with_a_database_of_its_own_it_must_be_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match="CONSOLE_SECRET_KEY is not set"):
+        load(monkeypatch, tmp_path, DATABASE_URL="postgresql://db.example/console")
+
+
+def test_production_is_safe_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load(
+        monkeypatch,
+        tmp_path,
+        DATABASE_URL="postgresql://ann:p%40ss@db.example:5433/console",
+        CONSOLE_SECRET_KEY="k" * 60,
+        CONSOLE_DATABASE_POOL_SIZE="7",
+    )
+    database = settings["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert (database["USER"], database["PASSWORD"]) == ("ann", "p@ss")
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 5433, "console")
+    assert database["OPTIONS"]["pool"]["max_size"] == 7
+    for name in ("HTTPS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT"):
+        assert settings[name] is True, name
+    assert settings["SESSION_COOKIE_NAME"].startswith("__Host-")
+    assert settings["SECURE_HSTS_SECONDS"] >= 365 * 24 * 60 * 60
+    assert settings["ALLOWED_HOSTS"] == []
+    assert not settings.get("SECURE_PROXY_SSL_HEADER")
+
+
+def test_a_proxy_is_believed_only_when_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load(monkeypatch, tmp_path, CONSOLE_HTTPS="1", CONSOLE_TRUST_PROXY="1")
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+# --- As commands see it --------------------------------------------------------------------------
+
+
+def test_the_command_says_the_sentence(tmp_path: Path) -> None:
+    done = check(tmp_path, CONSOLE_TEXT_LIMIT="many")
+    assert done.returncode != 0
+    assert len(done.stderr.strip().splitlines()) == 1, "a sentence, and no traceback"
+    assert "CONSOLE_TEXT_LIMIT='many': set it to a whole number of characters" in done.stderr
+
+
+def test_production_settings_pass_djangos_own_review(tmp_path: Path) -> None:
+    done = check(
+        tmp_path,
+        *("--deploy", "--fail-level", "WARNING"),
+        DATABASE_URL="postgresql://ann:secret@db.example/console",
+        CONSOLE_SECRET_KEY="Vq3x-long-and-random-Tz8m_kWJb2Pf7sYd1RuC5nHg9LeAo4Xi6",
+        CONSOLE_ALLOWED_HOSTS="console.example.org",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout

@@ -1,0 +1,252 @@
+"""The event stream through ASGI, fed by PostgreSQL: what is published is heard, by who may."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+
+from console import live
+from console.accounts.models import User
+from console.asgi import application
+from console.web.events import TOPIC_LIMIT, Hub, end_streams
+
+DEADLINE_SECONDS = 20
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def cookie(supervisor: User) -> str:
+    client = Client()
+    client.force_login(supervisor)
+    jar: SimpleCookie = client.cookies
+    return f"{settings.SESSION_COOKIE_NAME}={jar[settings.SESSION_COOKIE_NAME].value}"
+
+
+class Stream:
+    """A page that follows topics, by its cookie."""
+
+    def __init__(self, topics: list[str], cookie: str = "") -> None:
+        self.communicator = ApplicationCommunicator(
+            application,
+            {
+                "type": "http",
+                "http_version": "1.1",
+                "method": "GET",
+                "path": "/events/",
+                "raw_path": b"/events/",
+                "query_string": urlencode([("topic", topic) for topic in topics]).encode(),
+                "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())],
+            },
+        )
+        self.status = 0
+        self.headers: dict[str, str] = {}
+
+    async def __aenter__(self) -> "Stream":
+        await self.communicator.send_input({"type": "http.request", "body": b""})
+        start = await self.communicator.receive_output(DEADLINE_SECONDS)
+        self.status = start["status"]
+        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.communicator.send_input({"type": "http.disconnect"})
+        await self.communicator.wait(DEADLINE_SECONDS)
+
+    async def read(self, seconds: float = DEADLINE_SECONDS) -> str:
+        part: dict[str, Any] = await self.communicator.receive_output(seconds)
+        return bytes(part["body"]).decode()
+
+    async def hears(self, publish: Callable[[], Awaitable[None]]) -> str:
+        """The first event. Published again and again: the stream may not listen yet."""
+
+        async def keep_publishing() -> None:
+            while True:
+                await publish()
+                await asyncio.sleep(0.05)
+
+        publishing = asyncio.create_task(keep_publishing())
+        try:
+            return await self.read()
+        finally:
+            publishing.cancel()
+
+
+async def publish(*topics: str) -> None:
+    def now() -> None:
+        live.publish(*topics)
+
+    await sync_to_async(now)()
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    # What is not async runs in this thread then, with this test's own connection.
+    async_to_sync(story)()
+
+
+def test_what_is_published_is_heard(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board", "send-12"], cookie) as stream:
+            assert stream.status == 200
+            assert stream.headers["Content-Type"] == "text/event-stream"
+            assert stream.headers["Cache-Control"] == "no-store"
+            assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
+            assert await stream.read() == ": connected\n\n"
+            assert await stream.hears(lambda: publish("send-12")) == "data: send-12\n\n"
+
+    run(story)
+
+
+def test_only_the_topics_that_are_followed_are_heard(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as board, Stream(["sends"], cookie) as sends:
+            await board.read()
+            await sends.read()
+            # Each hears its own, though everything is published to both.
+            everything = ("chat-servers", "sends", "board")
+            assert await board.hears(lambda: publish(*everything)) == "data: board\n\n"
+            assert await sends.hears(lambda: publish(*everything)) == "data: sends\n\n"
+
+    run(story)
+
+
+def test_nothing_is_heard_before_the_commit_nor_after_a_rollback(cookie: str) -> None:
+    def rolled_back() -> None:
+        with transaction.atomic():
+            live.publish("never")
+            transaction.set_rollback(True)
+
+    async def story() -> None:
+        async with Stream(["board", "never"], cookie) as stream:
+            await stream.read()
+            await stream.hears(lambda: publish("board"))
+            await sync_to_async(rolled_back)()
+            await publish("board")
+            assert await stream.read() == "data: board\n\n"
+
+    run(story)
+
+
+def test_strangers_are_sent_to_sign_in() -> None:
+    async def story() -> None:
+        async with Stream(["board"]) as stream:
+            assert stream.status == 302
+            assert stream.headers["Location"].startswith("/accounts/login/")
+
+    run(story)
+
+
+@pytest.mark.parametrize("topics", [[], [f"topic-{n}" for n in range(TOPIC_LIMIT + 1)]])
+def test_a_stream_follows_a_few_topics(cookie: str, topics: list[str]) -> None:
+    async def story() -> None:
+        async with Stream(topics, cookie) as stream:
+            assert stream.status == 400
+            assert str(TOPIC_LIMIT) in await stream.read()
+
+    run(story)
+
+
+def test_doubled_topics_are_one(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"] * (TOPIC_LIMIT + 1), cookie) as stream:
+            assert stream.status == 200
+
+    run(story)
+
+
+def test_an_open_page_holds_no_connection_to_the_database(cookie: str) -> None:
+    def sessions() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            return int(cursor.fetchone()[0])
+
+    async def story() -> None:
+        async with AsyncExitStack() as pages:
+            for _ in range(3):
+                page = await pages.enter_async_context(Stream(["board"], cookie))
+                await page.read()
+            await page.hears(lambda: publish("board"))
+            # The one that listens for all of them.
+            assert await sync_to_async(sessions)() == 1
+
+    run(story)
+
+
+def test_who_comes_as_the_last_one_leaves_hears_all_the_same() -> None:
+    topics = frozenset({"board"})
+
+    async def story() -> None:
+        hub = Hub()
+        with hub.stream(topics) as first:
+            await published_until_heard(first)
+        # As a page is loaded anew: nothing happens in between.
+        with hub.stream(topics) as second:
+            assert await published_until_heard(second) == "board"
+
+    run(story)
+
+
+async def published_until_heard(queue: "asyncio.Queue[str]") -> str:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while queue.empty():
+            await publish("board")
+            await asyncio.sleep(0.05)
+    return queue.get_nowait()
+
+
+def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> None:
+    async def story() -> None:
+        for _ in range(3):
+            async with Stream(["board"], cookie) as stream:
+                assert await stream.read() == ": connected\n\n"
+                await publish("board")
+                assert await stream.read() == "data: board\n\n"
+
+    run(story)
+
+
+def test_a_lost_database_makes_every_page_look_anew(
+    cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.web.events.RECONNECT_SECONDS", 0.01)
+
+    def cut_off() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            await sync_to_async(cut_off)()
+            # Whatever happened meanwhile was not heard.
+            assert await stream.read() == "data: *\n\n"
+            await publish("board")
+            assert await stream.read() == "data: board\n\n"
+
+    run(story)
+
+
+def test_streams_end_when_the_server_stops(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            end_streams()
+            last = await stream.communicator.receive_output(DEADLINE_SECONDS)
+            assert (last.get("body", b""), last.get("more_body", False)) == (b"", False)
+
+    run(story)
