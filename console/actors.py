@@ -39,6 +39,10 @@ class Actor:
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
 
+    def sees_team(self, team_id: int | None) -> bool:
+        """Whether the actor sees the chats of this team; None is that of nobody's queues."""
+        return team_id is None or self.sees_all_teams or team_id in self.team_ids
+
     def require(self, *permissions: Permission) -> None:
         """Raise PermissionRefused unless the actor has one of `permissions`."""
         if not any(self.may(permission) for permission in permissions):

@@ -51,7 +51,9 @@ class ChatServer(models.Model):
     health_detail = models.TextField(blank=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
-    # The token bucket that paces it (console.sends.services.pacing): one for all workers.
+    # When it last took something: while it does, what waits for its turn does not grow too old.
+    progressed_at = models.DateTimeField(null=True, blank=True)
+    # The token bucket that paces it (chat_server_take_tokens): one for all workers.
     bucket_tokens = models.FloatField(default=1)
     bucket_at = models.DateTimeField(default=timezone.now)
 

@@ -34,7 +34,7 @@ CHAT_SERVER_FIELDS = {
     "enabled",
 }
 HEALTH_FIELDS = {"health", "health_detail", "health_since", "failures_in_a_row", "retry_at"}
-WORKERS_FIELDS = {*HEALTH_FIELDS, "bucket_tokens", "bucket_at"}
+WORKERS_FIELDS = {*HEALTH_FIELDS, "progressed_at", "bucket_tokens", "bucket_at"}
 
 
 def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> ChatServer:
@@ -197,32 +197,44 @@ def _set_health(
 # the bucket 2% of itself, and that much the pace gives way.
 _LEAST = "greatest(1, burst * 0.02)"
 _RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
-REFILL = f"""
-UPDATE interactions_chatserver SET
-    bucket_tokens = least(
+TAKE = f"""
+WITH bucket AS (
+    SELECT id, {_RATE} AS rate, least(
         greatest({_LEAST}, burst - {_RATE}),
-        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at))),
-    bucket_at = clock_timestamp()
-WHERE id = %s
-RETURNING bucket_tokens, {_RATE}
+        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at))
+        ) AS tokens
+    FROM interactions_chatserver
+    WHERE id = %(id)s
+    FOR NO KEY UPDATE),
+grant_ AS (
+    SELECT *, greatest(0, least(%(most)s, floor(tokens)))::int AS granted FROM bucket)
+UPDATE interactions_chatserver server SET
+    bucket_tokens = tokens - granted,
+    bucket_at = clock_timestamp(),
+    progressed_at = CASE WHEN %(progressed)s THEN clock_timestamp() ELSE progressed_at END
+FROM grant_
+WHERE server.id = grant_.id
+RETURNING server.*, granted, tokens, rate
 """  # noqa: S608 - put together from the constants above
 QUANTUM_SECONDS = 0.1
 
 
-def chat_server_take_tokens(server_id: int, *, most: int) -> tuple[int, float]:
-    """Take up to `most` tokens: answers how many, and seconds to wait where there are none.
+def chat_server_take_tokens(
+    server_id: int, *, most: int, progressed: bool = False
+) -> tuple[ChatServer, int, float]:
+    """Take up to `most` tokens: answers the Chat Server as it is now, how many were granted, and
+    the seconds to wait where there are none.
 
-    The wait is for a tenth of a second's worth of tokens, not for each single one.
+    The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
+    notes that the Chat Server took something.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(REFILL, [server_id])
-        tokens, rate = cursor.fetchone()
-        granted = min(most, int(tokens))
-        if granted <= 0:
-            worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
-            return 0, max(0.001, (worthwhile - tokens) / rate)
-    chat_server_return_tokens(server_id, -granted)
-    return granted, 0.0
+    values = {"id": server_id, "most": most, "progressed": progressed}
+    server: Any
+    (server,) = ChatServer.objects.raw(TAKE, values)
+    if server.granted:
+        return server, server.granted, 0.0
+    worthwhile = min(most, max(1.0, server.rate * QUANTUM_SECONDS))
+    return server, 0, max(0.001, (worthwhile - server.tokens) / server.rate)
 
 
 def chat_server_return_tokens(server_id: int, unused: int) -> None:

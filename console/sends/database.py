@@ -51,7 +51,7 @@ class DatabaseThreads:
         may be lost, and must not keep a lock."""
         thread = self._idle.pop() if self._idle else DatabaseThread()
         try:
-            await thread.call(_reconnect_if_lost)
+            await thread.call(reconnect)
             yield thread
         except BaseException:
             await thread.close()
@@ -64,7 +64,8 @@ class DatabaseThreads:
             await thread.close()
 
 
-def _reconnect_if_lost() -> None:
+def reconnect() -> None:
+    """Have this thread's next query go over a new connection, if the old one is of no use."""
     if connection.connection is not None and not connection.is_usable():
         connection.close()
 

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -61,7 +62,10 @@ class Send(models.Model):
     """Somebody's decision to put one notice version into chosen chats.
 
     The version is pinned: what is published later changes nothing here. `target` is what was
-    asked for: {"interactions": [ids]} or {"filter": {…}}.
+    asked for: {"interactions": [ids]} or {"filter": {…}}; `ready_count` of them were ready to be
+    sent to. `time_zone` is the one that `scheduled_at` was chosen in. A cancelled send has in
+    `ended_by_name` and `end_note` by whom and why. `retry_of` is the send whose failed or unknown
+    deliveries this one tries again.
     """
 
     actor_ref = models.CharField(max_length=64)
@@ -74,12 +78,20 @@ class Send(models.Model):
     status = models.CharField(max_length=20, choices=SendStatus.choices)
     created_at = models.DateTimeField(auto_now_add=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
     release_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    ready_count = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     approved_by_ref = models.CharField(max_length=64, blank=True)
     approved_by_name = models.CharField(max_length=200, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    ended_by_name = models.CharField(max_length=200, blank=True)
+    end_note = models.TextField(blank=True)
+    retry_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
+    )
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -103,6 +115,9 @@ class Send(models.Model):
                 condition=Q(status__in=[SendStatus.SCHEDULED, SendStatus.HOLDING]),
                 name="send_to_release",
             ),
+            models.Index(
+                fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -112,14 +127,22 @@ class Send(models.Model):
 class Delivery(models.Model):
     """One send to one interaction: what was to be said, and what is known of its fate.
 
-    `claim` names the batch that took it to the wire. `expires_at` ends its time to live, and
-    `body_salt` is what makes the text's digest in the ledger erasable (console.audit.chain).
+    `claim` names the batch that took it to the wire, and `body_salt` is what makes the text's
+    digest in the ledger erasable (console.audit.chain). No index has a column that changes on the
+    way to the wire and back: so PostgreSQL keeps the new versions of a row on its own page (HOT),
+    and recording an outcome touches no index. Which deliveries are open is in Outbox.
     """
 
-    send = models.ForeignKey(Send, on_delete=models.PROTECT, related_name="deliveries")
+    send = models.ForeignKey(
+        Send, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     # Interactions are erased after a while, and their deliveries are not.
     interaction = models.ForeignKey(
-        Interaction, on_delete=models.DO_NOTHING, db_constraint=False, related_name="deliveries"
+        Interaction,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="deliveries",
     )
     customer_name = models.CharField(max_length=255, blank=True)
     locale = models.CharField(max_length=35, blank=True)
@@ -133,8 +156,6 @@ class Delivery(models.Model):
     reason = models.CharField(max_length=24, choices=Reason.choices, blank=True)
     detail = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    due_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
     claim = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     attempted_at = models.DateTimeField(null=True, blank=True)
@@ -143,12 +164,25 @@ class Delivery(models.Model):
     fault_code = models.CharField(max_length=100, blank=True)
     fault_text = models.TextField(blank=True)
     answer = models.JSONField(null=True, blank=True)
+    retry_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="retries",
+    )
 
     class Meta:
         ordering: ClassVar = ["-pk"]
         verbose_name_plural = "deliveries"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["send", "interaction"], name="one_delivery_a_target"),
+            models.UniqueConstraint(
+                fields=["retry_of"],
+                condition=Q(retry_of__isnull=False),
+                name="one_retry_a_delivery",
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"
             ),
@@ -162,17 +196,74 @@ class Delivery(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # Only open rows are in these two, so that ending a delivery writes to neither.
-            models.Index(
-                fields=["chat_server_name", "due_at", "id"],
-                condition=Q(status__in=OPEN_STATUSES),
-                name="delivery_open_by_server",
-            ),
-            models.Index(
-                fields=["send"], condition=Q(status__in=OPEN_STATUSES), name="delivery_open_by_send"
-            ),
             models.Index(fields=["interaction", "-id"], name="delivery_by_interaction"),
         ]
 
     def __str__(self) -> str:
         return f"delivery {self.pk}"
+
+
+class Outbox(models.Model):
+    """The deliveries that are not over, `pending` or `sending`, and when each may be sent.
+
+    A row comes with the delivery and goes in the transaction that ends it. `expires_at` ends the
+    delivery's time to live, unless its Chat Server is making progress (docs/delivery.md).
+    """
+
+    delivery = models.OneToOneField(
+        Delivery,
+        primary_key=True,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        related_name="outbox",
+    )
+    send = models.ForeignKey(
+        Send, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    chat_server_name = models.CharField(max_length=128)
+    due_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "outbox"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["send", "chat_server_name", "due_at", "delivery"], name="outbox_by_send"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"open delivery {self.pk}"
+
+
+class Claim(models.Model):
+    """A batch that was taken to the wire: its deliveries carry this id.
+
+    Goes when all of them have ended. What a lost worker left behind is found by it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    chat_server_name = models.CharField(max_length=128)
+    delivery_ids = ArrayField(models.BigIntegerField())
+    claimed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"claim {self.pk}"
+
+
+class SendingStop(models.Model):
+    """The stop-everything switch: while its one row is there, nothing is taken to the wire."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    reason = models.TextField()
+    actor_ref = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=200)
+    stopped_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="one_sending_stop"),
+        ]
+
+    def __str__(self) -> str:
+        return f"sending stopped by {self.actor_name}"

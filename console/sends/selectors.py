@@ -1,17 +1,27 @@
 """Reads of sends and deliveries, filtered by what the actor may see."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from console.actors import Actor, Permission
 from console.errors import InvalidInput, NotFound
-from console.sends.models import OPEN_STATUSES, Delivery, DeliveryStatus, Send, SendStatus
+from console.interactions.models import ChatServer
+from console.sends.models import (
+    OPEN_STATUSES,
+    Claim,
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    Send,
+    SendStatus,
+)
 
 
 def _own(actor: Actor, path: str = "actor_ref") -> Q:
@@ -158,26 +168,39 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
     return delivery
 
 
+NEXT_DUE = """
+SELECT min(o.due_at)
+FROM sends_send s
+CROSS JOIN LATERAL (
+    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %s
+    ORDER BY due_at LIMIT 1) o
+WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
+"""
+
+
 def next_due_at(server_name: str) -> datetime | None:
-    """When a Chat Server's next waiting delivery of a running send is due."""
-    found = Delivery.objects.filter(
-        status=DeliveryStatus.PENDING,
-        chat_server_name=server_name,
-        send__status=SendStatus.RUNNING,
-    ).aggregate(first=Min("due_at"))
-    first: datetime | None = found["first"]
+    """When the first of a Chat Server's waiting deliveries is due that may leave at all: of running
+    sends, and not while all sending is stopped. Call it when nothing is on the wire."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_DUE, [server_name])
+        first: datetime | None = cursor.fetchone()[0]
     return first
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:
-    """Chat Servers with something due now, or left in `sending`, perhaps by a lost worker."""
-    due = Q(status=DeliveryStatus.PENDING, due_at__lte=now, send__status=SendStatus.RUNNING)
-    return list(
-        Delivery.objects.filter(due | Q(status=DeliveryStatus.SENDING))
-        .order_by("chat_server_name")
-        .values_list("chat_server_name", flat=True)
-        .distinct()
+    """Chat Servers with something due now, or left on the wire, perhaps by a lost worker."""
+    due = Outbox.objects.filter(
+        chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
     )
+    claimed = Claim.objects.filter(chat_server_name=OuterRef("name"))
+    servers = ChatServer.objects.filter(Exists(due) | Exists(claimed))
+    return list(servers.order_by("name").values_list("name", flat=True))
+
+
+def servers_of_sends(send_ids: Collection[int]) -> list[str]:
+    """Chat Servers for which these sends have something waiting."""
+    rows = Outbox.objects.filter(send__in=send_ids).order_by("chat_server_name")
+    return list(rows.values_list("chat_server_name", flat=True).distinct())
 
 
 def sends_running(actor: Actor) -> QuerySet[Send]:

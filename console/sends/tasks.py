@@ -10,15 +10,15 @@ from procrastinate.contrib.django import app
 
 from console.interactions.services import interactions_forget
 from console.sends import queue, selectors
-from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.dispatcher import Dispatch
 from console.sends.services import deliveries
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
 async def drain(context: JobContext, server: str) -> None:
-    """Send what is due to one Chat Server."""
+    """A Chat Server has work. The drain runs beside the jobs and takes none of their places."""
     dispatch: Dispatch = context.additional_context["dispatch"]
-    await drain_chat_server(server, dispatch)
+    dispatch.wake(server)
 
 
 @app.task(name=queue.WAKE)
@@ -41,9 +41,11 @@ def sweep(timestamp: int) -> None:
 
 
 def sweep_now() -> None:
-    """Start what is due, end what is late or done, have every Chat Server with work looked at."""
+    """Start what is due, move what its chat has left behind, end what is late or done, and have
+    every Chat Server with work looked at."""
     deliveries.sends_release()
     deliveries.deliveries_abandon()
+    deliveries.deliveries_follow()
     deliveries.deliveries_expire()
     deliveries.sends_finish()
     with transaction.atomic():

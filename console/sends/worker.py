@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import sys
 import warnings
 from typing import cast
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.db import connections
 from procrastinate import App
@@ -14,14 +16,16 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from console.sends.dispatcher import Dispatch
 from console.sends.tasks import worker_context
 
-CONCURRENCY = 32
+logger = structlog.get_logger("console.sends")
+
+CONCURRENCY = 8
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
-
-
-class WorkerFailed(Exception):
-    """The worker ended although nobody asked it to."""
+RESTART_SECONDS = 1.0
+# The event loop and the database threads take turns at this interval; Python's own of 5 ms would
+# have a drain wait that long for each of its queries.
+SWITCH_SECONDS = 0.0002
 
 
 def worker_app() -> App:
@@ -34,43 +38,64 @@ def worker_app() -> App:
 
 
 async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> None:
-    """Run jobs until `stop` is set, or with `wait=False` until there is none left.
+    """Run jobs and drains until `stop` is set, or with `wait=False` until there is none left.
 
-    Drains then finish what is in flight, and nothing else.
+    Drains then finish what is in flight, and nothing else. A database that goes away is waited for.
     """
-    app = worker_app()
-    async with app.open_async(), Dispatch() as dispatch:
-        worker = asyncio.create_task(
-            app.run_worker_async(
-                concurrency=CONCURRENCY,
-                wait=wait,
-                fetch_job_polling_interval=POLL_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-                delete_jobs="always",
-                install_signal_handlers=False,
-                additional_context=worker_context(dispatch),
-            )
-        )
-        stopper = asyncio.create_task(_stop(stop or asyncio.Event(), dispatch, worker))
-        try:
-            await worker
-            if wait and not dispatch.stopping.is_set():
-                # It ends by itself when one of its parts fails; what is wrong stands in the log.
-                raise WorkerFailed
-        except asyncio.CancelledError:
-            if not dispatch.stopping.is_set():
-                raise
-        finally:
-            stopper.cancel()
-            # Of the thread in which procrastinate defers what is periodic.
-            await sync_to_async(connections.close_all)()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        async with Dispatch() as dispatch:
+            if wait:
+                await _run_until(stop or asyncio.Event(), dispatch)
+            else:
+                while True:
+                    await _run_jobs(dispatch, wait=False)
+                    if not await dispatch.settled():
+                        return
+    finally:
+        # Of the thread in which procrastinate defers what is periodic.
+        await sync_to_async(connections.close_all)()
 
 
-async def _stop(stop: asyncio.Event, dispatch: Dispatch, worker: "asyncio.Task[None]") -> None:
-    await stop.wait()
+async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
+    parts = [
+        asyncio.create_task(dispatch.listen(), name="listener"),
+        asyncio.create_task(_keep_running_jobs(dispatch), name="jobs"),
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
     dispatch.stopping.set()
-    worker.cancel()
+    for part in (*parts, stopped):
+        part.cancel()
+    await asyncio.wait([*parts, stopped])
+    for part in parts:
+        if not part.cancelled():
+            part.result()
+
+
+async def _keep_running_jobs(dispatch: Dispatch) -> None:
+    """procrastinate's worker ends when one of its parts fails, as when the database restarts."""
+    while True:
+        try:
+            await _run_jobs(dispatch, wait=True)
+        except Exception as error:
+            logger.warning("job queue failed", error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
+    app = worker_app()
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            wait=wait,
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            additional_context=worker_context(dispatch),
+        )
 
 
 async def run_until_signalled() -> None:

@@ -10,19 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psycopg
-import structlog
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
+from console.listening import LISTENING, LOST, listen
 from console.live import CHANNEL
-
-logger = structlog.get_logger("console.events")
 
 TOPIC_LIMIT = 20
 KEEP_ALIVE_SECONDS = 15.0
-RECONNECT_SECONDS = 1.0
 LISTENING_SECONDS = 2.0
 # Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
 EVERYTHING = "*"
@@ -65,23 +61,17 @@ class Hub:
                 await self._listening.wait()
 
     async def _listen(self) -> None:
-        lost = False
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(
-                    **await asyncio.to_thread(_connection_params), autocommit=True
-                ) as connection:
-                    await connection.execute(f'LISTEN "{CHANNEL}"')
-                    self._listening.set()
-                    if lost:
-                        self._publish(EVERYTHING)
-                    async for notification in connection.notifies():
-                        self._publish(notification.payload)
-            except (psycopg.Error, OSError) as error:
+        is_first = True
+        async for topic in listen(CHANNEL):
+            if topic is LOST:
                 self._listening.clear()
-                logger.warning("event listener lost the database", error=str(error))
-                lost = True
-                await asyncio.sleep(RECONNECT_SECONDS)
+            elif topic == LISTENING:
+                self._listening.set()
+                if not is_first:
+                    self._publish(EVERYTHING)
+                is_first = False
+            else:
+                self._publish(topic)
 
     def end(self) -> None:
         """End all streams, even those that are behind with reading."""
@@ -94,12 +84,6 @@ class Hub:
         for queue, topics in self._streams.items():
             if (topic in topics or topic == EVERYTHING) and not queue.full():
                 queue.put_nowait(topic)
-
-
-def _connection_params() -> dict[str, Any]:
-    params = connections["default"].get_connection_params()
-    kept = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "service")
-    return {name: params[name] for name in kept if params.get(name)}
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -17,8 +17,9 @@ from console.audit.models import AuditEntry
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update, feed_apply
 from console.sends import selectors
-from console.sends.dispatcher import Dispatch, backoff_seconds, drain_chat_server
-from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.drain import backoff_seconds
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import send_cancel, send_create
 from console.sends.services.deliveries import (
     deliveries_expire,
@@ -226,7 +227,7 @@ def test_a_fault_costs_at_most_one_window(fault, simulator, chats, send_to):
     assert server.failures_in_a_row == 1
     simulator.faults(**{fault: 0})
     ChatServer.objects.update(retry_at=None)
-    Delivery.objects.filter(status="pending").update(due_at=timezone.now())
+    Outbox.objects.update(due_at=timezone.now())
     drain()
     assert statuses(send)["pending"] == 0
     journalled = Counter(entry["interaction_id"] for entry in simulator.journalled())
@@ -256,7 +257,7 @@ def test_an_unreachable_chat_server_leaves_everything_waiting(chat_server, chats
 
 def test_what_could_not_be_sent_in_time_has_failed(chat_server, chats, send_to):
     send = send_to(chats(2))
-    Delivery.objects.update(expires_at=timezone.now())
+    Outbox.objects.update(expires_at=timezone.now())
     assert deliveries_expire() == 2
     delivery = send.deliveries.first()
     assert (delivery.status, delivery.reason) == (DeliveryStatus.FAILED, "not_sent")
@@ -268,7 +269,7 @@ def test_what_could_not_be_sent_in_time_has_failed(chat_server, chats, send_to):
 
 def test_a_late_delivery_is_not_sent_even_when_chat_server_is_back(simulator, chats, send_to):
     send = send_to(chats(1))
-    Delivery.objects.update(expires_at=timezone.now())
+    Outbox.objects.update(expires_at=timezone.now())
     drain()
     assert statuses(send) == {"failed": 1}
     assert simulator.journalled() == []
@@ -365,7 +366,7 @@ def test_a_holding_send_leaves_only_when_its_time_has_come(simulator, chats, sen
     assert simulator.journalled() == []
     assert sends_release() == []
     Send.objects.update(release_at=timezone.now())
-    Delivery.objects.update(due_at=timezone.now())
+    Outbox.objects.update(due_at=timezone.now())
     assert sends_release() == [send.pk]
     work()
     assert statuses(send) == {"delivered": 1}

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
-from console.sends.models import Delivery, Send, SendStatus
+from console.sends.models import Outbox, Send, SendStatus
 from console.sends.services import send_cancel, send_create
 from console.sends.services.deliveries import deliveries_abandon, deliveries_expire, drain_step
 from console.sends.services.endings import Postponement
-from console.sends.worker import WorkerFailed, run_worker
+from console.sends.worker import run_worker
 from tests.conftest import ROOT
 from tests.sends.test_dispatcher import assert_ledger_agrees, drain
 
@@ -90,7 +90,7 @@ def test_a_changed_address_is_used_from_the_next_claim_on(
 def test_what_was_not_sent_in_time_keeps_what_stood_in_its_way(chat_server, send_hello):
     send = send_hello(1)
     drain()
-    Delivery.objects.update(expires_at=timezone.now())
+    Outbox.objects.update(expires_at=timezone.now())
     deliveries_expire()
     detail = send.deliveries.get().detail
     assert "time to live" in detail
@@ -110,21 +110,39 @@ def test_one_chat_with_a_nul_does_not_stop_the_others(
     }
 
 
-def test_a_failing_part_ends_the_worker_with_an_error(db, monkeypatch):
-    """A supervisor of processes restarts what fails, not what ends well."""
+def test_a_job_queue_that_fails_is_started_again(simulator, send_hello, monkeypatch):
+    """As when the database restarts: the worker goes on, and so does what it sends."""
+    failed = asyncio.Event()
 
     async def fail(*_arguments):
+        monkeypatch.undo()
+        failed.set()
         raise RuntimeError("no heartbeat")
 
     monkeypatch.setattr("procrastinate.manager.JobManager.update_heartbeat", fail)
     monkeypatch.setattr("console.sends.worker.HEARTBEAT_SECONDS", 0.01)
 
     async def run():
-        async with asyncio.timeout(30):
-            await run_worker()
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_worker(stop=stop))
+        async with asyncio.timeout(60):
+            await failed.wait()
+            await asyncio.to_thread(send_and_close)
+            while not simulator.journalled():
+                await asyncio.sleep(0.01)
+            stop.set()
+            await worker
 
-    with pytest.raises(WorkerFailed):
-        asyncio.run(run())
+    def send_and_close():
+        from django.db import connection
+
+        send_hello(1)
+        connection.close()
+
+    asyncio.run(run())
+    assert Counter(Send.objects.get().deliveries.values_list("status", flat=True)) == {
+        "delivered": 1
+    }
 
 
 def test_a_worker_wants_no_pool(settings):

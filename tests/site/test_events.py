@@ -220,7 +220,7 @@ def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> Non
 def test_a_lost_database_makes_every_page_look_anew(
     cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.web.events.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("console.listening.RECONNECT_SECONDS", 0.01)
 
     def cut_off() -> None:
         with connection.cursor() as cursor:

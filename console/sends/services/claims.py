@@ -1,14 +1,17 @@
 """Takes due deliveries to the wire: the claim is committed before a byte is written."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+from django.conf import settings
 from django.db import connection
 
+from console.accounts.selectors import actor_by_ref
+from console.actors import Actor, Permission
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
 from console.sends import queue
@@ -30,95 +33,201 @@ class Step:
     server: ChatServer | None = None
 
 
+# One of each running send in turn, so that a small send never waits for a large one. What is on
+# the wire is in the outbox too, and is passed over by its ids.
 CLAIM = """
+WITH due AS (
+    SELECT o.delivery_id, o.expires_at, o.turn, s.id AS send_id
+    FROM sends_send s
+    CROSS JOIN LATERAL (
+        SELECT delivery_id, expires_at, row_number() OVER (ORDER BY due_at, delivery_id) AS turn
+        FROM sends_outbox
+        WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
+            AND delivery_id <> ALL(%(on_the_wire)s)
+        ORDER BY due_at, delivery_id
+        LIMIT %(room)s) o
+    WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
+    ORDER BY o.turn, s.id
+    LIMIT %(room)s)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
-       d.attempts + 1, d.expires_at, s.visibility, s.nickname, v.message_type, n.kind,
-       d.detail, i.user_data, i.id IS NULL OR i.ended_at IS NOT NULL, coalesce(i.is_online, false),
-       coalesce(i.chat_server_name, ''), v.valid_from, v.valid_until, n.retired_at
-FROM sends_delivery d
-JOIN sends_send s ON s.id = d.send_id
+       d.attempts + 1, due.expires_at, s.visibility, s.nickname, v.message_type, n.kind, d.detail,
+       i.user_data::text, i.id IS NULL OR i.ended_at IS NOT NULL, coalesce(i.is_online, false),
+       coalesce(i.chat_server_name, ''), i.team_id, s.actor_ref, v.valid_from, v.valid_until,
+       n.retired_at IS NOT NULL
+FROM due
+JOIN sends_delivery d ON d.id = due.delivery_id
+JOIN sends_send s ON s.id = due.send_id
 JOIN catalogue_noticeversion v ON v.id = s.version_id
 JOIN catalogue_cannednotice n ON n.id = v.notice_id
 LEFT JOIN interactions_interaction i ON i.id = d.interaction_id
-WHERE d.status = 'pending' AND d.chat_server_name = %s AND d.due_at <= %s AND s.status = 'running'
-ORDER BY d.due_at, d.id
-LIMIT %s
+WHERE d.status = 'pending'
+ORDER BY due.turn, due.send_id
 FOR UPDATE OF d SKIP LOCKED
 """
 
+# The ids stand in a row of their own: so a lost worker's deliveries are found without an index on
+# what changes with each delivery.
 MARK_SENDING = """
+WITH noted AS (
+    INSERT INTO sends_claim (id, chat_server_name, delivery_ids, claimed_at)
+    VALUES (%(claim)s, %(server)s, %(ids)s, %(now)s))
 UPDATE sends_delivery
-SET status = 'sending', claim = %s, attempts = attempts + 1, attempted_at = %s
-WHERE id = ANY(%s)
+SET status = 'sending', claim = %(claim)s, attempts = attempts + 1, attempted_at = %(now)s
+WHERE id = ANY(%(ids)s)
 """
 
 MOVE = """
-UPDATE sends_delivery d
-SET chat_server_name = m.name
-FROM unnest(%s::bigint[], %s::text[]) AS m(id, name)
-WHERE d.id = m.id
+WITH moved AS (
+    UPDATE sends_delivery d
+    SET chat_server_name = m.name
+    FROM unnest(%s::bigint[], %s::text[]) AS m(id, name)
+    WHERE d.id = m.id
+    RETURNING d.id, d.chat_server_name)
+UPDATE sends_outbox o SET chat_server_name = moved.chat_server_name
+FROM moved WHERE o.delivery_id = moved.id
 """
 
 
+class _Circumstances(NamedTuple):
+    """What is looked at again in the moment of sending, in the order of CLAIM's columns."""
+
+    ended: bool
+    is_online: bool
+    chat_server_name: str
+    team_id: int | None
+    actor_ref: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    is_retired: bool
+
+
 def claim_due(
-    server_id: int, *, claim: UUID, room: int, now: datetime
+    server_id: int,
+    *,
+    claim: UUID,
+    room: int,
+    now: datetime,
+    on_the_wire: Collection[int] = (),
+    has_answered: bool = False,
 ) -> tuple[Step, list[Ending]]:
-    server = ChatServer.objects.get(pk=server_id)
-    granted, wait_seconds = chat_server_take_tokens(server_id, most=room)
+    """Claim up to `room` due deliveries; answers with them those that can't be sent any more.
+
+    Call it in a transaction. `on_the_wire` are the caller's own, `has_answered` says that the Chat
+    Server took something since the last time.
+    """
+    server, granted, wait_seconds = chat_server_take_tokens(
+        server_id, most=room, progressed=has_answered
+    )
     if not granted:
         return Step(wait_seconds=wait_seconds, server=server), []
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [server.name, now, granted])
-        rows = cursor.fetchall()
-    servers = dict(ChatServer.objects.values_list("name", "enabled")) if rows else {}
+    rows = _due_rows(server, now, on_the_wire, granted)
+    sorter = _Sorter(server, now)
     claimed: list[ClaimedDelivery] = []
     endings: list[Ending] = []
     moved: list[tuple[int, str]] = []
     for row in rows:
-        delivery, sorting = _sort(row, servers, now)
-        if sorting is None:
+        delivery = ClaimedDelivery(*(claim, *row[:14], _user_data(row[14])))
+        fate = sorter.sort(delivery, _Circumstances(*row[15:]))
+        if fate is None:
             claimed.append(delivery)
-        elif isinstance(sorting, Ending):
-            endings.append(sorting)
+        elif isinstance(fate, Ending):
+            endings.append(fate)
         else:
-            moved.append((delivery.id, sorting))
-    _mark_sending(claimed, claim, now)
+            moved.append((delivery.id, fate))
+    _mark_sending(server, claimed, claim, now)
     _move(moved)
     chat_server_return_tokens(server_id, granted - len(claimed))
     # Fewer rows than asked for means that nothing more is due; skipped ones made room for others.
     return Step(claimed, 0.0 if len(rows) == granted else None, server), endings
 
 
-def _sort(
-    row: Sequence[Any], servers: dict[str, bool], now: datetime
-) -> tuple[ClaimedDelivery, Ending | str | None]:
-    """What to do with a row: send it (None), end it, or leave it to another Chat Server (name)."""
-    *_, user_data, ended, is_online, current_server, valid_from, valid_until, retired_at = row
-    delivery = ClaimedDelivery(*(*row[:14], _json(user_data)))
-    if delivery.expires_at <= now:
-        return delivery, expired(delivery)
-    obstacle = chat_obstacle(ended=ended, is_online=is_online, user_data=delivery.user_data)
-    if obstacle is None and (
-        retired_at is not None or not is_valid_at(valid_from, valid_until, now)
-    ):
-        obstacle = Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
-    obstacle = obstacle or server_obstacle(current_server, servers)
-    if obstacle is not None:
-        return delivery, Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
-    if current_server != delivery.chat_server_name:
-        return delivery, str(current_server)
-    return delivery, None
+def _due_rows(
+    server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM,
+            {"server": server.name, "now": now, "on_the_wire": list(on_the_wire), "room": room},
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
-def _json(value: Any) -> dict[str, Any]:
-    # Django has psycopg leave jsonb as text, and decodes it in its own fields.
-    return json.loads(value) if value else {}
+class _Sorter:
+    """Decides about claimed rows; what they share is read once."""
+
+    def __init__(self, server: ChatServer, now: datetime) -> None:
+        self.now = now
+        self.servers: dict[str, bool] | None = None
+        self.senders: dict[str, Actor | None] = {}
+        self.health_detail = server.health_detail
+        self.is_progressing = is_progressing(server, now)
+
+    def sort(self, delivery: ClaimedDelivery, now_known: _Circumstances) -> Ending | str | None:
+        """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
+        (its name)."""
+        if delivery.expires_at <= self.now and not self.is_progressing:
+            return expired(delivery, self.health_detail)
+        obstacle = self._obstacle(delivery, now_known)
+        if obstacle is not None:
+            return Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
+        current = now_known.chat_server_name
+        return None if current == delivery.chat_server_name else current
+
+    def _obstacle(
+        self, delivery: ClaimedDelivery, now_known: _Circumstances
+    ) -> tuple[str, str] | None:
+        obstacle = chat_obstacle(
+            ended=now_known.ended, is_online=now_known.is_online, user_data=delivery.user_data
+        )
+        if obstacle is not None:
+            return obstacle
+        if now_known.is_retired or not is_valid_at(
+            now_known.valid_from, now_known.valid_until, self.now
+        ):
+            return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
+        if self.servers is None:
+            self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
+        return server_obstacle(now_known.chat_server_name, self.servers) or self._not_allowed(
+            now_known
+        )
+
+    def _not_allowed(self, now_known: _Circumstances) -> tuple[str, str] | None:
+        """A sender who was signed off, or lost the role or the chat's team, sends nothing more."""
+        ref = now_known.actor_ref
+        if ref not in self.senders:
+            self.senders[ref] = actor_by_ref(ref)
+        sender = self.senders[ref]
+        if sender is None or not sender.may(Permission.SEND):
+            return (
+                Reason.NOT_ALLOWED,
+                "The sender lost the permission to send before this could leave.",
+            )
+        if not sender.sees_team(now_known.team_id):
+            return Reason.NOT_ALLOWED, "The chat is in another team's queue now."
+        return None
 
 
-def _mark_sending(claimed: Sequence[ClaimedDelivery], claim: UUID, now: datetime) -> None:
+def is_progressing(server: ChatServer, now: datetime) -> bool:
+    """Whether the Chat Server took something within a time to live: then what waits for its turn
+    waits for the pace alone, and is not too late."""
+    patience = timedelta(seconds=settings.DELIVERY_TTL_SECONDS)
+    return server.progressed_at is not None and server.progressed_at > now - patience
+
+
+def _user_data(text: str | None) -> dict[str, Any]:
+    return msgspec.json.decode(text) if text else {}
+
+
+def _mark_sending(
+    server: ChatServer, claimed: Sequence[ClaimedDelivery], claim: UUID, now: datetime
+) -> None:
     if claimed:
+        ids = [delivery.id for delivery in claimed]
         with connection.cursor() as cursor:
-            cursor.execute(MARK_SENDING, [claim, now, [delivery.id for delivery in claimed]])
+            cursor.execute(
+                MARK_SENDING, {"claim": claim, "server": server.name, "ids": ids, "now": now}
+            )
 
 
 def _move(moved: Sequence[tuple[int, str]]) -> None:

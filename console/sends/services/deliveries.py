@@ -10,17 +10,28 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, transaction
-from django.db.models import Count
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
 from console import live
 from console.actors import system_actor
 from console.audit import services as audit
-from console.sends import queue
-from console.sends.models import OPEN_STATUSES, Delivery, DeliveryStatus, Reason, Send, SendStatus
-from console.sends.services.claims import Step, claim_due
+from console.interactions.models import ChatServer
+from console.sends import queue, selectors
+from console.sends.models import (
+    Claim,
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    Reason,
+    Send,
+    SendingStop,
+    SendStatus,
+)
+from console.sends.services.claims import Step, claim_due, is_progressing
 from console.sends.services.endings import (
+    ClaimedDelivery,
     Ending,
     Postponement,
     expired,
@@ -41,24 +52,35 @@ def drain_step(
     endings: Sequence[Ending] = (),
     postponements: Sequence[Postponement] = (),
     room: int = 0,
+    on_the_wire: Collection[int] = (),
+    settled: Collection[UUID] = (),
 ) -> Step:
-    """Record what has come back and claim up to `room` more, in one transaction.
+    """Record what has come back and claim up to `room` more under `claim`, in one transaction.
 
-    `claim` is the drain's own id. What can't be sent any more is skipped here, at the last moment:
-    chats that ended, notices past their validity, Chat Servers that are gone. A chat that has moved
-    to another Chat Server follows it there (docs/domain.md section 2, step 2).
+    `on_the_wire` are the ids that the drain still waits for, `settled` the claims of which with
+    this step all have ended. What can't be sent any more is skipped here, at the last moment: chats
+    that ended, notices past their validity, senders without permission, Chat Servers that are gone.
+    What waits for a chat that has moved to another Chat Server follows it there (docs/domain.md
+    section 2, step 2).
     """
     with transaction.atomic():
         now = timezone.now()
-        entries = write_endings(endings, from_status=DeliveryStatus.SENDING, claim=claim, now=now)
-        write_postponements(postponements, claim)
+        entries = write_endings(endings, from_status=DeliveryStatus.SENDING, now=now)
+        write_postponements(postponements)
+        if settled:
+            Claim.objects.filter(pk__in=settled).delete()
         step = Step()
         ended = list(endings)
         if room > 0:
-            step, skipped = claim_due(server_id, claim=claim, room=room, now=now)
-            entries += write_endings(
-                skipped, from_status=DeliveryStatus.PENDING, claim=None, now=now
+            step, skipped = claim_due(
+                server_id,
+                claim=claim,
+                room=room,
+                now=now,
+                on_the_wire=on_the_wire,
+                has_answered=any(ending.is_answered for ending in endings),
             )
+            entries += write_endings(skipped, from_status=DeliveryStatus.PENDING, now=now)
             ended += skipped
         send_ids = {item.delivery.send_id for item in ended}
         _announce(send_ids, entries)
@@ -66,45 +88,74 @@ def drain_step(
     return step
 
 
-def deliveries_recover(server_name: str) -> int:
+def deliveries_recover(
+    server_name: str, *, ours: Collection[UUID] = (), unwritten: Collection[UUID] = ()
+) -> int:
     """Mark what a lost drain of this Chat Server left in `sending` as unknown; answers how many.
 
-    Only for whoever holds the Chat Server's drain lock: nobody else is sending to it then.
+    Only for whoever holds the Chat Server's drain lock: nobody else is sending to it then. `ours`
+    are claims that the caller still has in flight, `unwritten` those of which it knows that not a
+    byte was written: they go back to wait for their turn.
     """
     with transaction.atomic():
         now = timezone.now()
-        left = locked_rows(status=DeliveryStatus.SENDING, chat_server_name=server_name)
-        by_claim: dict[UUID | None, list[Ending]] = {}
-        for delivery, claim in left:
-            by_claim.setdefault(claim, []).append(
-                Ending(
-                    delivery,
-                    DeliveryStatus.UNKNOWN,
-                    Reason.WORKER_LOST,
-                    "The worker stopped while it was sending. The customer may have seen it.",
-                )
+        claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
+        ids = [pk for claim in claims for pk in claim.delivery_ids]
+        left = locked_rows(
+            Delivery.objects.filter(
+                pk__in=ids, status=DeliveryStatus.SENDING, claim__in=[claim.pk for claim in claims]
             )
-        entries = []
-        for claim, endings in by_claim.items():
-            entries += write_endings(
-                endings, from_status=DeliveryStatus.SENDING, claim=claim, now=now
-            )
-        send_ids = {delivery.send_id for delivery, _claim in left}
+        )
+        write_postponements(
+            [Postponement(row, now, row.last_detail) for row in left if row.claim in unwritten]
+        )
+        entries = write_endings(
+            [_lost(row) for row in left if row.claim not in unwritten],
+            from_status=DeliveryStatus.SENDING,
+            now=now,
+        )
+        Claim.objects.filter(pk__in=[claim.pk for claim in claims]).delete()
+        send_ids = {delivery.send_id for delivery in left}
         _announce(send_ids, entries)
-    _tidy_up(send_ids)
+    _tidy_up(send_ids, came_back=bool(unwritten))
     return len(entries)
 
 
+def _lost(delivery: ClaimedDelivery) -> Ending:
+    return Ending(
+        delivery,
+        DeliveryStatus.UNKNOWN,
+        Reason.WORKER_LOST,
+        "The worker stopped while it was sending. The customer may have seen it. "
+        "Sending again may show it twice.",
+    )
+
+
 def deliveries_expire(now: datetime | None = None) -> int:
-    """End what could not be sent within its time to live; answers how many."""
+    """End what could not be sent within its time to live; answers how many.
+
+    While its Chat Server takes others, a delivery only waits for its turn and does not expire; nor
+    does it while an administrator has stopped all sending.
+    """
     with transaction.atomic():
         now = now or timezone.now()
+        if SendingStop.objects.exists():
+            return 0
+        servers = {server.name: server for server in ChatServer.objects.all()}
+        details = {name: server.health_detail for name, server in servers.items()}
+        progressing = [name for name, server in servers.items() if is_progressing(server, now)]
         late = locked_rows(
-            status=DeliveryStatus.PENDING, expires_at__lte=now, send__status=SendStatus.RUNNING
+            Delivery.objects.filter(
+                outbox__expires_at__lte=now,
+                status=DeliveryStatus.PENDING,
+                send__status=SendStatus.RUNNING,
+            ).exclude(outbox__chat_server_name__in=progressing)
         )
-        endings = [expired(delivery) for delivery, _claim in late]
-        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, claim=None, now=now)
-        send_ids = {delivery.send_id for delivery, _claim in late}
+        endings = [
+            expired(delivery, servers[delivery.chat_server_name].health_detail) for delivery in late
+        ]
+        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        send_ids = {delivery.send_id for delivery in late}
         _announce(send_ids, entries)
     _tidy_up(send_ids)
     return len(entries)
@@ -118,11 +169,48 @@ def deliveries_abandon() -> int:
     """
     with transaction.atomic():
         now = timezone.now()
-        left = locked_rows(status=DeliveryStatus.PENDING, send__status=SendStatus.CANCELLED)
-        endings = [Ending(delivery, DeliveryStatus.CANCELLED) for delivery, _claim in left]
-        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, claim=None, now=now)
-        _announce({delivery.send_id for delivery, _claim in left}, entries)
+        left = locked_rows(
+            Delivery.objects.filter(
+                outbox__isnull=False,
+                status=DeliveryStatus.PENDING,
+                send__status=SendStatus.CANCELLED,
+            )
+        )
+        endings = [Ending(delivery, DeliveryStatus.CANCELLED) for delivery in left]
+        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        _announce({delivery.send_id for delivery in left}, entries)
     return len(entries)
+
+
+def deliveries_follow() -> int:
+    """Move what waits for a Chat Server that fails or is gone to where its chats are now; answers
+    how many. A Chat Server that works moves each when its turn comes."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(FOLLOW)
+        names = [name for (name,) in cursor.fetchall()]
+        queue.enqueue_drains(sorted(set(names)))
+    return len(names)
+
+
+FOLLOW = """
+WITH moving AS (
+    SELECT d.id, i.chat_server_name
+    FROM interactions_chatserver working
+    JOIN interactions_interaction i ON i.chat_server_name = working.name AND i.ended_at IS NULL
+    JOIN sends_delivery d ON d.interaction_id = i.id
+    JOIN sends_outbox o ON o.delivery_id = d.id
+    JOIN interactions_chatserver left_behind ON left_behind.name = o.chat_server_name
+    WHERE working.enabled AND d.status = 'pending' AND o.chat_server_name <> i.chat_server_name
+        AND (left_behind.health = 'unhealthy' OR NOT left_behind.enabled)
+    FOR UPDATE OF d SKIP LOCKED),
+moved AS (
+    UPDATE sends_delivery d SET chat_server_name = moving.chat_server_name
+    FROM moving WHERE d.id = moving.id
+    RETURNING d.id, d.chat_server_name)
+UPDATE sends_outbox o SET chat_server_name = moved.chat_server_name
+FROM moved WHERE o.delivery_id = moved.id
+RETURNING o.chat_server_name
+"""
 
 
 def sends_release(now: datetime | None = None) -> list[int]:
@@ -136,13 +224,7 @@ def sends_release(now: datetime | None = None) -> list[int]:
         )
         ids = [send.pk for send in due]
         Send.objects.filter(pk__in=ids).update(status=SendStatus.RUNNING)
-        servers = (
-            Delivery.objects.filter(send__in=ids, status=DeliveryStatus.PENDING)
-            .order_by("chat_server_name")
-            .values_list("chat_server_name", flat=True)
-            .distinct()
-        )
-        queue.enqueue_drains(servers)
+        queue.enqueue_drains(selectors.servers_of_sends(ids))
         if ids:
             live.publish(live.SENDS, *map(live.send_topic, ids))
             audit.record_many(
@@ -162,9 +244,8 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
     if send_ids is not None and not send_ids:
         return []
     with transaction.atomic():
-        over = Send.objects.filter(status=SendStatus.RUNNING).exclude(
-            deliveries__status__in=OPEN_STATUSES
-        )
+        is_open = Exists(Outbox.objects.filter(send=OuterRef("pk")))
+        over = Send.objects.filter(~is_open, status=SendStatus.RUNNING)
         if send_ids is not None:
             over = over.filter(pk__in=send_ids)
         ids = sorted(over.values_list("pk", flat=True))

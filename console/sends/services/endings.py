@@ -1,13 +1,14 @@
 """Writes how deliveries ended, in bulk, only where a row is still as its drain left it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection
+from django.db.models import QuerySet
 
 from console.audit.services import Record
 from console.sends.models import Delivery, DeliveryStatus, Reason
@@ -16,8 +17,12 @@ from console.sends.services import records
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """All that is needed to send one delivery and to record what became of it."""
+    """All that is needed to send one delivery and to record what became of it.
 
+    `claim` is that of the batch in which it is, None while it is in none.
+    """
+
+    claim: UUID | None
     id: int
     send_id: int
     interaction_id: str
@@ -48,6 +53,11 @@ class Ending:
     fault_text: str = ""
     answer: Any = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether Chat Server said what it made of it."""
+        return self.answer is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
@@ -59,51 +69,63 @@ class Postponement:
 
 
 END = """
-UPDATE sends_delivery d
-SET status = e.status, reason = e.reason, detail = e.detail, reference_id = e.reference_id,
-    fault_code = e.fault_code, fault_text = e.fault_text, answer = e.answer,
-    finished_at = %(now)s
-FROM json_to_recordset(%(endings)s) AS e(
-    id bigint, from_status text, status text, reason text, detail text, reference_id int,
-    fault_code text, fault_text text, answer jsonb)
-WHERE d.id = e.id AND d.status = e.from_status AND d.claim IS NOT DISTINCT FROM %(claim)s
-RETURNING d.id
+WITH ended AS (
+    UPDATE sends_delivery d
+    SET status = e.status, reason = e.reason, detail = e.detail, reference_id = e.reference_id,
+        fault_code = e.fault_code, fault_text = e.fault_text, answer = e.answer,
+        finished_at = %(now)s
+    FROM json_to_recordset(%(endings)s) AS e(
+        id bigint, claim uuid, status text, reason text, detail text, reference_id int,
+        fault_code text, fault_text text, answer jsonb)
+    WHERE d.id = e.id AND d.status = %(from_status)s AND d.claim IS NOT DISTINCT FROM e.claim
+    RETURNING d.id),
+gone AS (
+    DELETE FROM sends_outbox USING ended WHERE delivery_id = ended.id)
+SELECT id FROM ended
 """
 
 POSTPONE = """
-UPDATE sends_delivery d
-SET status = 'pending', claim = NULL, due_at = p.due_at, detail = p.detail
-FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS p(id, due_at, detail)
-WHERE d.id = p.id AND d.status = 'sending' AND d.claim = %s
+WITH back AS (
+    UPDATE sends_delivery d
+    SET status = 'pending', claim = NULL, detail = p.detail
+    FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[], %s::text[])
+        AS p(id, claim, due_at, detail)
+    WHERE d.id = p.id AND d.status = 'sending' AND d.claim = p.claim
+    RETURNING d.id, p.due_at)
+UPDATE sends_outbox o SET due_at = back.due_at FROM back WHERE o.delivery_id = back.id
 """
 
 
 def write_endings(
-    endings: Sequence[Ending], *, from_status: DeliveryStatus, claim: UUID | None, now: datetime
+    endings: Sequence[Ending], *, from_status: DeliveryStatus, now: datetime
 ) -> list[Record]:
-    """Write the endings of rows that are still as expected; answers those rows' audit records."""
+    """Write the endings of rows that are still as expected; answers those rows' audit records.
+
+    A row in `sending` must still carry the delivery's claim, one in `pending` has none.
+    """
     if not endings:
         return []
+    is_claimed = from_status == DeliveryStatus.SENDING
     with connection.cursor() as cursor:
         cursor.execute(
             END,
             {
                 "now": now,
-                "claim": claim,
+                "from_status": from_status,
                 # One JSON text: arrays of texts cost the client several times as much.
-                "endings": json.dumps([_as_json(ending, from_status) for ending in endings]),
+                "endings": msgspec.json.encode(
+                    [_as_json(ending, is_claimed=is_claimed) for ending in endings]
+                ).decode(),
             },
         )
         written = {row[0] for row in cursor.fetchall()}
     return [_record(ending) for ending in endings if ending.delivery.id in written]
 
 
-def _as_json(ending: Ending, from_status: DeliveryStatus) -> dict[str, Any]:
+def _as_json(ending: Ending, *, is_claimed: bool) -> dict[str, Any]:
     return {
         "id": ending.delivery.id,
-        # In the row and not in the query, where it would lead PostgreSQL to an index of open
-        # deliveries, which is full of dead rows, instead of to the ids.
-        "from_status": from_status,
+        "claim": ending.delivery.claim if is_claimed else None,
         "status": ending.status,
         "reason": ending.reason,
         "detail": ending.detail,
@@ -133,54 +155,49 @@ def _record(ending: Ending) -> Record:
     )
 
 
-def write_postponements(postponements: Sequence[Postponement], claim: UUID) -> None:
+def write_postponements(postponements: Sequence[Postponement]) -> None:
+    """Put back what was claimed and never written to the wire, for later."""
     if postponements:
         with connection.cursor() as cursor:
             cursor.execute(
                 POSTPONE,
                 [
                     [item.delivery.id for item in postponements],
+                    [item.delivery.claim for item in postponements],
                     [item.due_at for item in postponements],
                     [item.detail for item in postponements],
-                    claim,
                 ],
             )
 
 
-def locked_rows(**conditions: Any) -> list[tuple[ClaimedDelivery, UUID | None]]:
-    """Locked rows by ORM conditions, for the rare paths."""
-    rows = (
-        Delivery.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("send")
-        .filter(**conditions)
-        .order_by("pk")
-    )
+def locked_rows(rows: QuerySet[Delivery]) -> list[ClaimedDelivery]:
+    """Those of `rows` that nobody else holds, locked; for the rare paths."""
+    rows = rows.select_for_update(of=("self",), skip_locked=True).select_related("send", "outbox")
     return [
-        (
-            ClaimedDelivery(
-                id=row.pk,
-                send_id=row.send_id,
-                interaction_id=row.interaction_id,
-                method=row.method,
-                chat_server_name=row.chat_server_name,
-                body=row.body,
-                body_salt=row.body_salt,
-                attempts=row.attempts,
-                expires_at=row.expires_at,
-                visibility=row.send.visibility,
-                nickname=row.send.nickname,
-                message_type="",
-                kind="",
-                last_detail=row.detail,
-                user_data={},
-            ),
-            row.claim,
+        ClaimedDelivery(
+            claim=row.claim,
+            id=row.pk,
+            send_id=row.send_id,
+            interaction_id=row.interaction_id,
+            method=row.method,
+            chat_server_name=row.chat_server_name,
+            body=row.body,
+            body_salt=row.body_salt,
+            attempts=row.attempts,
+            expires_at=row.outbox.expires_at,
+            visibility=row.send.visibility,
+            nickname=row.send.nickname,
+            message_type="",
+            kind="",
+            last_detail=row.detail,
+            user_data={},
         )
-        for row in rows
+        for row in rows.order_by("pk")
     ]
 
 
-def expired(delivery: ClaimedDelivery) -> Ending:
-    """It was not sent within its time to live: with the last thing that stood in its way."""
-    why = f"{Reason.NOT_SENT.label} {delivery.last_detail}".strip()
+def expired(delivery: ClaimedDelivery, obstacle: str = "") -> Ending:
+    """It was not sent within its time to live: with what last stood in its way, its own or its Chat
+    Server's."""
+    why = f"{Reason.NOT_SENT.label} {delivery.last_detail or obstacle}".strip()
     return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, why)

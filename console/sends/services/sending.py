@@ -18,7 +18,7 @@ from console.catalogue.models import NoticeKind
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.interactions.selectors import InteractionFilter
 from console.sends import queue
-from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.planning import SendPlan, Target, plan_send
 from console.sends.services import records
 
@@ -91,6 +91,7 @@ def send_create(
         scheduled_at=scheduled_at,
         release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
         finished_at=None if plan.ready else now,
+        ready_count=len(plan.ready),
         idempotency_key=idempotency_key,
         request_digest=digest,
     )
@@ -177,6 +178,10 @@ def _write(actor: Actor, send: Send, plan: SendPlan, now: datetime) -> None:
     send.save()
     deliveries = [_delivery(send, plan, target, now) for target in plan.targets]
     Delivery.objects.bulk_create(deliveries, batch_size=BATCH)
+    Outbox.objects.bulk_create(
+        (_open(send, row) for row in deliveries if row.status == DeliveryStatus.PENDING),
+        batch_size=BATCH,
+    )
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
     live.publish(live.SENDS)
     notice = plan.version.notice
@@ -220,9 +225,17 @@ def _delivery(send: Send, plan: SendPlan, target: Target, now: datetime) -> Deli
         status=DeliveryStatus.SKIPPED if skipped else DeliveryStatus.PENDING,
         reason=target.reason,
         detail=target.detail,
+        finished_at=now if skipped else None,
+    )
+
+
+def _open(send: Send, delivery: Delivery) -> Outbox:
+    return Outbox(
+        delivery=delivery,
+        send=send,
+        chat_server_name=delivery.chat_server_name,
         due_at=send.release_at,
         expires_at=send.release_at + timedelta(seconds=settings.DELIVERY_TTL_SECONDS),
-        finished_at=now if skipped else None,
     )
 
 
@@ -252,6 +265,7 @@ def send_cancel(actor: Actor, send: Send) -> Send:
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in waiting]).update(
             status=DeliveryStatus.CANCELLED, finished_at=now
         )
+        Outbox.objects.filter(pk__in=[delivery.pk for delivery in waiting]).delete()
         locked.status, locked.finished_at = SendStatus.CANCELLED, now
         locked.save(update_fields=["status", "finished_at"])
         live.publish(live.SENDS, live.send_topic(locked.pk))

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from console.sends.worker import WorkerFailed, run_until_signalled
+from console.sends.worker import run_until_signalled
 
 
 class Command(BaseCommand):
@@ -23,10 +23,5 @@ class Command(BaseCommand):
                 "Unset CONSOLE_DATABASE_POOL_SIZE for workers: a pool keeps connections open, and "
                 "with them the locks of drains that are over."
             )
-        try:
-            asyncio.run(run_until_signalled())
-        except WorkerFailed as error:
-            raise CommandError(
-                "The worker failed; the log above says why. Start it again: nothing is lost."
-            ) from error
+        asyncio.run(run_until_signalled())
         self.stdout.write("Worker stopped.")
