@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from console.sends import views
+from console.sends.views import following, history
 
 urlpatterns = [
-    path("sends/", views.send_list, name="send-list"),
-    path("sends/<int:send_id>/", views.send_detail, name="send-detail"),
-    path("sends/<int:send_id>/progress/", views.send_progress, name="send-progress"),
-    path("sends/<int:send_id>/cancel/", views.send_stop, name="send-cancel"),
-    path("history/", views.history, name="history"),
-    path("history/<int:delivery_id>/", views.delivery_detail, name="delivery-detail"),
+    path("sends/", following.send_list, name="send-list"),
+    path("sends/<int:send_id>/", following.send_detail, name="send-detail"),
+    path("sends/<int:send_id>/progress/", following.send_progress, name="send-progress"),
+    path("sends/<int:send_id>/cancel/", following.send_stop, name="send-cancel"),
+    path("history/", history.history, name="history"),
+    path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
 ]

@@ -20,7 +20,7 @@ from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
 from console.sends.planning import SendPlan
 from console.sends.services import send_create, send_preview
-from console.sends.views import progress_context
+from console.sends.views.following import progress_context
 from console.web import tables
 from console.web.forms import ComposeForm, read_filter
 

@@ -1,0 +1,65 @@
+"""The history of all deliveries, and one delivery as proof."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from console.access import actor_of, require
+from console.actors import Permission
+from console.audit.selectors import audit_entries
+from console.audit.tables import older_page
+from console.catalogue.models import NoticeKind
+from console.errors import ConsoleError
+from console.sends.forms import HistoryForm
+from console.sends.selectors import DeliveryFilter, deliveries_visible, delivery_get
+
+DELIVERIES_A_PAGE = 100
+
+
+@require_GET
+@require(Permission.SEND, Permission.VIEW_HISTORY)
+def history(request: HttpRequest) -> HttpResponse:
+    """All deliveries that the person may see, the newest first."""
+    form = HistoryForm(request.GET)
+    error = ""
+    chosen = DeliveryFilter()
+    if form.is_valid():
+        try:
+            chosen = DeliveryFilter.from_mapping(form.to_mapping())
+        except ConsoleError as refusal:
+            error = refusal.message
+    page = older_page(deliveries_visible(actor_of(request), chosen), request.GET, DELIVERIES_A_PAGE)
+    context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
+    return render(request, "sends/history.html", context, status=422 if error else 200)
+
+
+@require_GET
+@require(Permission.SEND, Permission.VIEW_HISTORY)
+def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """One delivery as proof: what was asked of Chat Server, what it answered, and when."""
+    actor = actor_of(request)
+    delivery = delivery_get(actor, delivery_id)
+    entries = None
+    if actor.may(Permission.VIEW_AUDIT):
+        entries = audit_entries(actor, target_kind="delivery", target_ref=str(delivery.pk))
+    context = {
+        "delivery": delivery,
+        "send": delivery.send,
+        "version": delivery.send.version,
+        "notice": delivery.send.version.notice,
+        "is_message": delivery.send.version.notice.kind == NoticeKind.MESSAGE,
+        "notice_type": {
+            NoticeKind.PUSH_URL: "USER_PUSHED_URL",
+            NoticeKind.CUSTOM: "USER_CUSTOM",
+        }.get(NoticeKind(delivery.send.version.notice.kind)),
+        "answer_text": _pretty(delivery.answer),
+        "entries": entries,
+    }
+    return render(request, "sends/delivery_detail.html", context)
+
+
+def _pretty(answer: Any) -> str:
+    return "" if answer is None else json.dumps(answer, indent=2, ensure_ascii=False)
