@@ -159,6 +159,7 @@ def test_not_sent_after_close(simulator: SimulatorProcess) -> None:
     [
         ("silent_every", SOON, True, "No answer"),
         ("drop_every", NEVER, True, "closed the connection"),
+        ("cut_every", NEVER, True, "in the middle of a frame"),
         ("drop_before_every", NEVER, False, "closed the connection"),
         ("garbage_every", NEVER, True, "did not keep to the protocol"),
     ],

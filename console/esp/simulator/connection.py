@@ -21,6 +21,7 @@ _TAKEN = KVList.of({"Service": "Chat"})  # the documentation does not say what a
 _ON_DEMAND = Refusal("refused_on_demand", "The simulator was told to refuse this request.")
 _GARBAGE = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # as a frame its length would be over the cap
 _ANSWERED = (Treatment.NORMAL, Treatment.REFUSE)
+_LAST = (Treatment.DROP, Treatment.DROP_BEFORE, Treatment.CUT)  # the connection ends with these
 
 
 class Connection(asyncio.Protocol):
@@ -93,7 +94,7 @@ class Connection(asyncio.Protocol):
         answers: list[bytes],
     ) -> None:
         treatment = self._simulator.plan.next_treatment()
-        self._is_over = treatment in (Treatment.DROP, Treatment.DROP_BEFORE)
+        self._is_over = treatment in _LAST
         if treatment is Treatment.DROP_BEFORE:
             return
         refused = treatment is Treatment.REFUSE
@@ -104,6 +105,9 @@ class Connection(asyncio.Protocol):
             answers.append(self._frame(message.reference_id, refusal))
         elif treatment is Treatment.GARBAGE:
             answers.append(_GARBAGE)
+        elif treatment is Treatment.CUT:
+            frame = self._frame(message.reference_id, refusal)
+            answers.append(frame[: len(frame) // 2])
         self._simulator.stats.count(answer)
         lines.append(
             JournalLine(

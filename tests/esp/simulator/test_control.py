@@ -18,9 +18,11 @@ from tests.esp.support import run
 NO_FAULTS = {
     "drop_before_every": 0,
     "drop_every": 0,
+    "cut_every": 0,
     "garbage_every": 0,
     "silent_every": 0,
     "refuse_every": 0,
+    "times": 0,
     "latency": 0.0,
     "half_open": False,
     "not_listening": False,

@@ -20,6 +20,7 @@ def test_without_faults_all_is_normal() -> None:
     [
         ("drop_before_every", Treatment.DROP_BEFORE),
         ("drop_every", Treatment.DROP),
+        ("cut_every", Treatment.CUT),
         ("garbage_every", Treatment.GARBAGE),
         ("silent_every", Treatment.SILENT),
         ("refuse_every", Treatment.REFUSE),
@@ -43,6 +44,20 @@ def test_of_several_the_gravest_counts() -> None:
     ]
 
 
+def test_so_many_times_and_no_more() -> None:
+    normal = Treatment.NORMAL
+    assert treatments(7, silent_every=3, refuse_every=2, times=2) == [
+        normal, Treatment.REFUSE, Treatment.SILENT, normal, normal, normal, normal
+    ]  # fmt: skip
+
+
+def test_counting_the_times_starts_anew_with_each_change() -> None:
+    plan = FaultPlan(Faults(silent_every=1, times=1))
+    assert [plan.next_treatment() for _ in range(2)] == [Treatment.SILENT, Treatment.NORMAL]
+    plan.set(plan.faults)
+    assert plan.next_treatment() is Treatment.SILENT
+
+
 def test_counting_starts_anew_with_each_change() -> None:
     plan = FaultPlan(Faults(refuse_every=2))
     plan.next_treatment()
@@ -62,6 +77,7 @@ def test_a_change_leaves_the_rest() -> None:
         {"refuse_every": 1.5},
         {"refuse_every": "1"},
         {"latency": -0.1},
+        {"times": -1},
         {"half_open": 1},
         {"unheard_of": 1},
     ],

@@ -171,5 +171,5 @@ def test_the_help_names_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for option in ("latency", "refuse-every", "silent-every", "drop-every", "drop-before-every"):
         assert f"--{option}" in shown
-    for option in ("garbage-every", "half-open", "not-listening"):
+    for option in ("garbage-every", "cut-every", "times", "half-open", "not-listening"):
         assert f"--{option}" in shown
