@@ -12,6 +12,7 @@ class Permission(StrEnum):
     FEED = "feed interactions"
     VIEW_INTERACTIONS = "see live chats"
     SEND = "send notices"
+    APPROVE_SENDS = "approve large sends of others"
     VIEW_CATALOGUE = "see the catalogue"
     EDIT_CATALOGUE = "write notices and presets"
     REVIEW_CATALOGUE = "review, publish and retire notices"

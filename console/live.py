@@ -11,6 +11,8 @@ CHANNEL = "console_live"
 BOARD = "board"
 SENDS = "sends"
 CHAT_SERVERS = "chat-servers"
+# The stop-everything switch.
+SENDING = "sending"
 
 
 def send_topic(send_id: int) -> str:

@@ -37,7 +37,9 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
         }
     ),
     Role.EDITOR: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
-    Role.APPROVER: frozenset({Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE}),
+    Role.APPROVER: frozenset(
+        {Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE, Permission.APPROVE_SENDS}
+    ),
     Role.AUDITOR: frozenset(
         {
             Permission.VIEW_CATALOGUE,

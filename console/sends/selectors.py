@@ -20,33 +20,67 @@ from console.sends.models import (
     DeliveryStatus,
     Outbox,
     Send,
+    SendingStop,
     SendStatus,
 )
 
+READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
-def _own(actor: Actor, path: str = "actor_ref") -> Q:
-    """Those who read the history see every send, all others their own."""
-    actor.require(Permission.VIEW_HISTORY, Permission.SEND)
+
+def _readable(actor: Actor, path: str = "") -> Q:
+    """The sends whose texts the actor may read, on the way `path` to them: one's own; for
+    approvers what awaits them and what they approved; for those who read the history, all."""
     if actor.may(Permission.VIEW_HISTORY):
         return Q()
-    return Q(**{path: actor.ref})
+    readable = Q(**{f"{path}actor_ref": actor.ref})
+    if actor.may(Permission.APPROVE_SENDS):
+        readable |= Q(**{f"{path}approved_by_ref": actor.ref}) | _to_approve(actor, path)
+    return readable
+
+
+def _to_approve(actor: Actor, path: str = "") -> Q:
+    """Others' sends that await approval, of notices that the actor's teams share."""
+    waiting = Q(**{f"{path}status": SendStatus.AWAITING_APPROVAL})
+    waiting &= ~Q(**{f"{path}actor_ref": actor.ref})
+    if not actor.sees_all_teams:
+        team = f"{path}version__notice__team"
+        waiting &= Q(**{f"{team}__isnull": True}) | Q(**{f"{team}__in": actor.team_ids})
+    return waiting
+
+
+def _seen(actor: Actor) -> Q:
+    """The sends that the actor sees. Administrators, who may stop any, see of every send whose it
+    is and how far; the texts, with their customers, are not theirs to read."""
+    actor.require(*READERS, Permission.ADMINISTER)
+    return Q() if actor.may(Permission.ADMINISTER) else _readable(actor)
 
 
 def sends_visible(actor: Actor) -> QuerySet[Send]:
     """Sends, newest first, with the number of their deliveries by status."""
+    return _with_counts(Send.objects.filter(_seen(actor))).order_by("-pk")
+
+
+def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
+    """What the actor may approve, the longest waiting first, with the same numbers."""
+    actor.require(Permission.APPROVE_SENDS)
+    return _with_counts(Send.objects.filter(_to_approve(actor))).order_by("pk")
+
+
+def send_with_counts(send: Send) -> Send:
+    """A send as it is now, for whoever has just done something with it: after that it may be out
+    of their sight."""
+    return _with_counts(Send.objects.filter(pk=send.pk)).get()
+
+
+def _with_counts(sends: QuerySet[Send]) -> QuerySet[Send]:
     counts = {
         status: Count("deliveries", filter=Q(deliveries__status=status))
         for status in DeliveryStatus.values
     }
-    return (
-        Send.objects.filter(_own(actor))
-        .select_related("version__notice")
-        .annotate(
-            total=Count("deliveries"),
-            open=Count("deliveries", filter=Q(deliveries__status__in=OPEN_STATUSES)),
-            **counts,
-        )
-        .order_by("-pk")
+    return sends.select_related("version__notice").annotate(
+        total=Count("deliveries"),
+        open=Count("deliveries", filter=Q(deliveries__status__in=OPEN_STATUSES)),
+        **counts,
     )
 
 
@@ -66,8 +100,10 @@ def send_counts(send: Send) -> dict[str, int]:
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
-    """A send's deliveries in the order of its targets."""
-    found = Delivery.objects.filter(_own(actor, "send__actor_ref"), send=send).order_by("pk")
+    """A send's deliveries in the order of its targets; none where its texts are not the actor's
+    to read."""
+    actor.require(*READERS, Permission.ADMINISTER)
+    found = Delivery.objects.filter(_readable(actor, "send__"), send=send).order_by("pk")
     return found.filter(status=status) if status else found
 
 
@@ -153,8 +189,9 @@ def _time(name: str, value: str) -> datetime:
 
 def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:
     """The history, newest first."""
+    actor.require(*READERS)
     found = Delivery.objects.select_related("send__version__notice").filter(
-        _own(actor, "send__actor_ref")
+        _readable(actor, "send__")
     )
     if filter is not None:
         found = found.filter(filter.to_condition())
@@ -207,3 +244,8 @@ def sends_running(actor: Actor) -> QuerySet[Send]:
     """The actor's own sends that are not over."""
     over = [SendStatus.FINISHED, SendStatus.CANCELLED]
     return Send.objects.filter(actor_ref=actor.ref).exclude(status__in=over)
+
+
+def sending_stopped() -> SendingStop | None:
+    """Who stopped all sending, when and why; None while nobody has."""
+    return SendingStop.objects.first()

@@ -1,8 +1,19 @@
 """All writes of sends and deliveries.
 
-`sending` is what people and programs ask for; `deliveries` is what the dispatcher does with it.
+`sending` is what people and programs ask for; `control`, `approval` and `retrying` what they do
+with it afterwards, `switch` with all sends; `deliveries` is what the dispatcher does.
 """
 
-from console.sends.services.sending import send_cancel, send_create, send_preview
+from console.sends.services.control import send_cancel, send_pause, send_resume
+from console.sends.services.sending import send_create, send_preview
+from console.sends.services.switch import sending_restart, sending_stop
 
-__all__ = ["send_cancel", "send_create", "send_preview"]
+__all__ = [
+    "send_cancel",
+    "send_create",
+    "send_pause",
+    "send_preview",
+    "send_resume",
+    "sending_restart",
+    "sending_stop",
+]

@@ -1,4 +1,4 @@
-"""What people and programs ask for: preview, send, cancel."""
+"""What people and programs ask for: preview and send."""
 
 import hashlib
 import json
@@ -15,12 +15,13 @@ from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.catalogue.models import NoticeKind
-from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.errors import Conflict, InvalidInput
 from console.interactions.selectors import InteractionFilter
 from console.sends import queue
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.planning import SendPlan, Target, plan_send
 from console.sends.services import records
+from console.sends.services.control import CANCELLABLE as CANCELLABLE
 
 send_preview = plan_send
 
@@ -31,13 +32,6 @@ METHODS = {
     NoticeKind.PUSH_URL: "Notice",
     NoticeKind.CUSTOM: "Notice",
 }
-CANCELLABLE = (
-    SendStatus.SCHEDULED,
-    SendStatus.AWAITING_APPROVAL,
-    SendStatus.HOLDING,
-    SendStatus.RUNNING,
-    SendStatus.PAUSED,
-)
 
 
 def send_create(
@@ -237,45 +231,3 @@ def _open(send: Send, delivery: Delivery) -> Outbox:
         due_at=send.release_at,
         expires_at=send.release_at + timedelta(seconds=settings.DELIVERY_TTL_SECONDS),
     )
-
-
-def send_cancel(actor: Actor, send: Send) -> Send:
-    """Stop a send: what waits is cancelled, what is on the wire gets its true outcome.
-
-    For whoever sent it. Raises Conflict when there is nothing to stop.
-    """
-    actor.require(Permission.SEND)
-    if send.actor_ref != actor.ref:
-        raise PermissionRefused("not_sender", f"Only {send.actor_name} may stop this send.")
-    with transaction.atomic():
-        locked = Send.objects.select_for_update(no_key=True).get(pk=send.pk)
-        if locked.status not in CANCELLABLE:
-            raise Conflict(
-                "send_over",
-                f"This send is {SendStatus(locked.status).label.lower()}: nothing waits any more.",
-            )
-        now = timezone.now()
-        waiting = list(
-            Delivery.objects.select_for_update()
-            .filter(send=locked, status=DeliveryStatus.PENDING)
-            .order_by("pk")
-        )
-        for delivery in waiting:
-            delivery.status, delivery.finished_at = DeliveryStatus.CANCELLED, now
-        Delivery.objects.filter(pk__in=[delivery.pk for delivery in waiting]).update(
-            status=DeliveryStatus.CANCELLED, finished_at=now
-        )
-        Outbox.objects.filter(pk__in=[delivery.pk for delivery in waiting]).delete()
-        locked.status, locked.finished_at = SendStatus.CANCELLED, now
-        locked.save(update_fields=["status", "finished_at"])
-        live.publish(live.SENDS, live.send_topic(locked.pk))
-        audit.record_many(
-            actor,
-            [
-                audit.Record(
-                    "send.cancelled", records.send_target(locked), {"cancelled": len(waiting)}
-                ),
-                *(records.delivery_record(d, visibility=locked.visibility) for d in waiting),
-            ],
-        )
-    return locked

@@ -1,0 +1,152 @@
+"""Holding up a send that is under way: pause, resume, stop."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from console import live
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.errors import Conflict, PermissionRefused
+from console.sends import queue, selectors
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.services import records
+from console.sends.services.deliveries import sends_finish
+from console.sends.services.outbox import outbox_move
+
+CANCELLABLE = (
+    SendStatus.SCHEDULED,
+    SendStatus.AWAITING_APPROVAL,
+    SendStatus.HOLDING,
+    SendStatus.RUNNING,
+    SendStatus.PAUSED,
+)
+
+
+def send_pause(actor: Actor, send: Send) -> Send:
+    """Let nothing more of a running send leave; what is on the wire gets its true outcome.
+
+    For whoever sent it, and for administrators. Raises Conflict where it does not run.
+    """
+    _require_control(actor, send)
+    with transaction.atomic():
+        locked = lock_send(send)
+        if locked.status != SendStatus.RUNNING:
+            raise Conflict(
+                "send_not_running",
+                f"This send is {_status(locked)}: only one that is sending can be paused.",
+            )
+        locked.status = SendStatus.PAUSED
+        locked.save(update_fields=["status"])
+        announce(locked)
+        record_control(actor, locked, "send.paused")
+    return locked
+
+
+def send_resume(actor: Actor, send: Send) -> Send:
+    """Go on with a paused send: what waits has a whole time to live again.
+
+    For whoever sent it, and for administrators. Raises Conflict where it is not paused.
+    """
+    _require_control(actor, send)
+    with transaction.atomic():
+        locked = lock_send(send)
+        if locked.status != SendStatus.PAUSED:
+            raise Conflict(
+                "send_not_paused",
+                f"This send is {_status(locked)}: only a paused one can go on.",
+            )
+        locked.status = SendStatus.RUNNING
+        locked.save(update_fields=["status"])
+        outbox_move(locked, timezone.now())
+        queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
+        announce(locked)
+        record_control(actor, locked, "send.resumed")
+    # While it was paused its last deliveries may have come back from the wire.
+    if sends_finish([locked.pk]):
+        locked.refresh_from_db()
+    return locked
+
+
+def send_cancel(actor: Actor, send: Send) -> Send:
+    """Stop a send: what waits is cancelled, what is on the wire gets its true outcome.
+
+    For whoever sent it, and for administrators. Raises Conflict when there is nothing to stop.
+    """
+    _require_control(actor, send)
+    with transaction.atomic():
+        locked = lock_send(send)
+        if locked.status not in CANCELLABLE:
+            raise Conflict("send_over", f"This send is {_status(locked)}: nothing waits any more.")
+        end_send(actor, locked, "send.cancelled")
+    return locked
+
+
+def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
+    """Cancel a locked send and all that waits of it, with the entries of both."""
+    now = timezone.now()
+    waiting = list(
+        Delivery.objects.select_for_update()
+        .filter(send=send, status=DeliveryStatus.PENDING)
+        .order_by("pk")
+    )
+    for delivery in waiting:
+        delivery.status, delivery.finished_at = DeliveryStatus.CANCELLED, now
+    ids = [delivery.pk for delivery in waiting]
+    Delivery.objects.filter(pk__in=ids).update(status=DeliveryStatus.CANCELLED, finished_at=now)
+    Outbox.objects.filter(pk__in=ids).delete()
+    send.status, send.finished_at = SendStatus.CANCELLED, now
+    send.ended_by_name, send.end_note = actor.name, note
+    send.save(update_fields=["status", "finished_at", "ended_by_name", "end_note"])
+    announce(send)
+    data = {"cancelled": len(waiting), **({"reason": note} if note else {})}
+    audit.record_many(
+        actor,
+        [
+            audit.Record(action, records.send_target(send), _with_sender(actor, send, data)),
+            *(records.delivery_record(row, visibility=send.visibility) for row in waiting),
+        ],
+    )
+
+
+# --- What the other services of sends share ----------------------------------------------------
+
+
+def lock_send(send: Send) -> Send:
+    """The send as it is now, and nobody else's until the transaction ends."""
+    return Send.objects.select_for_update(no_key=True).get(pk=send.pk)
+
+
+def announce(send: Send) -> None:
+    live.publish(live.SENDS, live.send_topic(send.pk))
+
+
+def record_control(
+    actor: Actor, send: Send, action: str, data: dict[str, object] | None = None
+) -> None:
+    """What somebody did with a send; whose it is stands beside it where it is not their own."""
+    audit.record(
+        actor,
+        action,
+        target=records.send_target(send),
+        data=_with_sender(actor, send, data or {}),
+    )
+
+
+def _with_sender(actor: Actor, send: Send, data: dict[str, object]) -> dict[str, object]:
+    return data if send.actor_ref == actor.ref else {**data, "sender": send.actor_name}
+
+
+def _require_control(actor: Actor, send: Send) -> None:
+    """A runaway send must be stoppable although its sender has gone home."""
+    if actor.may(Permission.ADMINISTER):
+        return
+    actor.require(Permission.SEND)
+    if send.actor_ref != actor.ref:
+        raise PermissionRefused(
+            "not_sender",
+            f"Only {send.actor_name} or an administrator may stop, pause or resume this send.",
+        )
+
+
+def _status(send: Send) -> str:
+    return str(SendStatus(send.status).label).lower()
