@@ -98,10 +98,12 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
             drain = dispatch.drains[name] = Drain(
                 server, database, dispatch.gateway, dispatch.stopping
             )
+            drain.record.start()
             try:
                 await drain.run()
             finally:
                 del dispatch.drains[name]
+                drain.record.stop()
             if drain.is_superseded:
                 return
             await database.call(unlock, server.pk)

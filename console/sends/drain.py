@@ -25,6 +25,7 @@ from console.sends.database import DatabaseThread, reconnect, try_lock
 from console.sends.gateway import Gateway, Unreachable, ending, esp_request, refused_here
 from console.sends.services.deliveries import deliveries_recover, drain_step
 from console.sends.services.endings import ClaimedDelivery, Ending, Postponement
+from console.sends.tally import DrainRecord
 
 logger = structlog.get_logger("console.sends")
 
@@ -75,6 +76,7 @@ class Drain:
         self.open_claims: Counter[UUID] = Counter()
         self.settled: list[UUID] = []
         self.progress = asyncio.Event()
+        self.record = DrainRecord(server.name)
 
     def look_again(self) -> None:
         """There may be more to send than there was a moment ago."""
@@ -142,6 +144,7 @@ class Drain:
             await self._regain_database(error, unwritten=claim)
             return 0.0
         self.database_failures = 0
+        self.record.step(step.claimed, endings, unsent)
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
         if step.claimed:
@@ -234,6 +237,7 @@ class Drain:
     def _settle(self, delivery: ClaimedDelivery, future: "asyncio.Future[Outcome]") -> None:
         outcome = future.result()
         self.on_the_wire.discard(delivery.id)
+        self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)
         if ended is None:

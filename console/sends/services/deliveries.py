@@ -11,19 +11,18 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count
 from django.utils import timezone
 
 from console import live
 from console.actors import system_actor
 from console.audit import services as audit
 from console.interactions.models import ChatServer
-from console.sends import queue, selectors
+from console.sends import logs, queue, selectors
 from console.sends.models import (
     Claim,
     Delivery,
     DeliveryStatus,
-    Outbox,
     Reason,
     Send,
     SendingStop,
@@ -152,7 +151,7 @@ def deliveries_expire(now: datetime | None = None) -> int:
             ).exclude(outbox__chat_server_name__in=progressing)
         )
         endings = [
-            expired(delivery, servers[delivery.chat_server_name].health_detail) for delivery in late
+            expired(delivery, details.get(delivery.chat_server_name, "")) for delivery in late
         ]
         entries = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
         send_ids = {delivery.send_id for delivery in late}
@@ -227,10 +226,9 @@ def sends_release(now: datetime | None = None) -> list[int]:
         queue.enqueue_drains(selectors.servers_of_sends(ids))
         if ids:
             live.publish(live.SENDS, *map(live.send_topic, ids))
-            audit.record_many(
-                WORKER,
-                [audit.Record("send.started", ("send", pk, f"send {pk}")) for pk in ids],
-            )
+            records = [audit.Record("send.started", ("send", pk, f"send {pk}")) for pk in ids]
+            audit.record_many(WORKER, records)
+            logs.sends_changed(records)
     return ids
 
 
@@ -243,17 +241,25 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
     """
     if send_ids is not None and not send_ids:
         return []
+    with connection.cursor() as cursor:
+        cursor.execute(OVER, [None if send_ids is None else list(send_ids)])
+        ids = [pk for (pk,) in cursor.fetchall()]
+    if not ids:
+        return []
     with transaction.atomic():
-        is_open = Exists(Outbox.objects.filter(send=OuterRef("pk")))
-        over = Send.objects.filter(~is_open, status=SendStatus.RUNNING)
-        if send_ids is not None:
-            over = over.filter(pk__in=send_ids)
-        ids = sorted(over.values_list("pk", flat=True))
         finished = [pk for pk in ids if _finish(pk)]
         if finished:
             live.publish(live.SENDS, *map(live.send_topic, finished))
             audit.record_many(WORKER, map(_finished_record, finished))
     return finished
+
+
+OVER = """
+SELECT id FROM sends_send s
+WHERE status = 'running' AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
+    AND coalesce(id = ANY(%s), true)
+ORDER BY id
+"""
 
 
 # --- Parts -------------------------------------------------------------------------------------
@@ -287,3 +293,4 @@ def _announce(send_ids: Collection[int], entries: Sequence[audit.Record]) -> Non
     if entries:
         live.publish(*map(live.send_topic, sorted(send_ids)))
         audit.record_many(WORKER, entries)
+        logs.deliveries_ended(entries)

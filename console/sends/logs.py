@@ -1,0 +1,74 @@
+"""What the log says of sends and deliveries: with their ids, and after the commit.
+
+A line before it could tell of what never happened.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from console.audit.services import Record
+from console.sends.models import Send, SendStatus
+
+logger = structlog.get_logger("console.sends")
+
+UNKNOWN = "delivery.unknown"
+SHOWN_RANGES = 20
+
+
+def compact(ids: Iterable[int]) -> str:
+    """Many ids on little room: "3,7-12"; of very scattered ones the first, and how many more."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(ids)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+    if len(words) > SHOWN_RANGES:
+        left = sum(last - first + 1 for first, last in ranges[SHOWN_RANGES:])
+        words = [*words[:SHOWN_RANGES], f"and {left} more"]
+    return ",".join(words)
+
+
+def send_created(send: Send, counts: Mapping[str, int]) -> None:
+    """A send from a page waits for its undo seconds or its time; one by API starts at once."""
+    is_started = send.status == SendStatus.RUNNING
+    _say("send started" if is_started else "send created", send=send.pk, **_words(counts))
+
+
+def sends_changed(records: Sequence[Record]) -> None:
+    """One line for each send that started, finished or was cancelled, as its ledger entry says."""
+    for record in records:
+        _kind, ref, _name = record.target
+        data = record.data
+        _say(record.action.replace(".", " "), send=ref, **_words(data.get("counts", data)))
+
+
+def deliveries_ended(records: Sequence[Record]) -> None:
+    """One line for each that is unknown: somebody has to look into it."""
+    for record in records:
+        if record.action == UNKNOWN:
+            _warn(
+                "delivery unknown",
+                send=record.data["send"],
+                delivery=record.target[1],
+                interaction=record.data["interaction"],
+                chat_server=record.data["chat_server"],
+                cause=record.data["reason"],
+            )
+
+
+def _words(counts: Mapping[str, int]) -> dict[str, Any]:
+    return {"count": sum(counts.values()), **counts} if counts else {}
+
+
+def _say(event: str, **facts: Any) -> None:
+    transaction.on_commit(partial(logger.info, event, **facts), robust=True)
+
+
+def _warn(event: str, **facts: Any) -> None:
+    transaction.on_commit(partial(logger.warning, event, **facts), robust=True)
