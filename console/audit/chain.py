@@ -5,10 +5,11 @@ nothing escaped that need not be, times in UTC with microseconds, and no fractio
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 GENESIS = "0" * 64
 FIELDS = (
@@ -25,34 +26,39 @@ FIELDS = (
 )
 
 
-# One encoder for all: json.dumps would make one at each call.
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)
-
-
 def canonical(entry: Mapping[str, Any]) -> bytes:
     """The bytes that are hashed: exactly FIELDS, `at` as `canonical_time` gives it."""
-    return _ENCODER.encode({field: entry[field] for field in FIELDS}).encode()
+    return _canonical(entry, canonical_data(entry["data"]))
 
 
-def canonical_data(data: Mapping[str, Any]) -> str:
+def _canonical(entry: Mapping[str, Any], data: bytes) -> bytes:
+    return _sorted_json({field: entry[field] for field in FIELDS} | {"data": msgspec.Raw(data)})
+
+
+def canonical_data(data: Mapping[str, Any]) -> bytes:
     """An entry's data alone, in the same form.
 
     Raises TypeError for a fraction or a key that is no text: a database gives them back otherwise
     than it got them, and the entry would not verify.
     """
     _require_exact(data)
-    return _ENCODER.encode(data)
+    return _sorted_json(data)
+
+
+# The same bytes as json.dumps(…, sort_keys=True, separators=(",", ":"), ensure_ascii=False), which
+# a test holds to, in a fifth of its time.
+_sorted_json = msgspec.json.Encoder(order="sorted").encode
+_EXACT = frozenset({str, int, bool, type(None)})
 
 
 def _require_exact(value: object) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for name, item in value.items():
-            if not isinstance(name, str):
+            if type(name) is not str:
                 raise TypeError(f"the key {name!r} in an entry's data must be a text")
-            _require_exact(item)
-    elif isinstance(value, (list, tuple)):
+            if type(item) not in _EXACT:
+                _require_exact(item)
+    elif isinstance(value, list | tuple):
         for item in value:
             _require_exact(item)
     elif isinstance(value, float):
@@ -63,9 +69,11 @@ def canonical_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def entry_hash(entry: Mapping[str, Any]) -> str:
-    """SHA-256 over the canonical entry, in hexadecimal."""
-    return hashlib.sha256(canonical(entry)).hexdigest()
+def entry_hash(entry: Mapping[str, Any], data: bytes | None = None) -> str:
+    """SHA-256 over the canonical entry, in hexadecimal. `data` spares making `canonical_data` of
+    its data again."""
+    whole = canonical(entry) if data is None else _canonical(entry, data)
+    return hashlib.sha256(whole).hexdigest()
 
 
 def text_digest(text: str, salt: str) -> str:

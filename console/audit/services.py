@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from console.actors import Actor
 from console.audit.chain import FIELDS, GENESIS, canonical_data, canonical_time, entry_hash
-from console.audit.models import AuditEntry
 
 # Any fixed number does: it names the lock under which the chain is extended.
 CHAIN_LOCK = 0x4C45444745520001
@@ -40,29 +39,32 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
+    # All at hand before the lock is taken: what is made lazily may need the connection itself.
+    records = list(records)
+    at = canonical_time(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
-    newest = AuditEntry.objects.order_by("-seq").values_list("seq", "hash").first()
-    seq, previous = newest or (0, GENESIS)
-    # All at hand before COPY begins: what is made lazily may need the connection itself.
-    records = list(records)
-    with connection.cursor() as cursor, cursor.cursor.copy(COPY) as copy:
-        for item in records:
-            seq += 1
-            row = _row(actor, item, seq=seq, previous=previous)
-            previous = row[-1]
-            copy.write_row(row)
+        # A statement of its own: it must see what was there when the lock came.
+        cursor.execute(NEWEST)
+        seq, previous = cursor.fetchone() or (0, GENESIS)
+        with cursor.cursor.copy(COPY) as copy:
+            for item in records:
+                seq += 1
+                row = _row(actor, item, at=at, seq=seq, previous=previous)
+                previous = row[-1]
+                copy.write_row(row)
 
 
+NEWEST = "SELECT seq, hash FROM audit_auditentry ORDER BY seq DESC LIMIT 1"
 COPY = f"""COPY audit_auditentry ({", ".join(FIELDS)}, hash) FROM STDIN"""
 
 
-def _row(actor: Actor, item: Record, *, seq: int, previous: str) -> list[Any]:
+def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> list[Any]:
     """An entry as COPY takes it: FIELDS and, last, its hash."""
     kind, ref, name = item.target
     entry = {
         "seq": seq,
-        "at": canonical_time(timezone.now()),
+        "at": at,
         "actor_ref": actor.ref,
         "actor_name": actor.name,
         "action": item.action,
@@ -72,6 +74,7 @@ def _row(actor: Actor, item: Record, *, seq: int, previous: str) -> list[Any]:
         "data": item.data,
         "prev_hash": previous,
     }
-    digest = entry_hash(entry)
-    entry["data"] = canonical_data(item.data)
+    data = canonical_data(item.data)
+    digest = entry_hash(entry, data)
+    entry["data"] = data.decode()
     return [*entry.values(), digest]

@@ -50,10 +50,10 @@ WITH due AS (
     ORDER BY o.turn, s.id
     LIMIT %(room)s)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
-       d.attempts + 1, due.expires_at, s.visibility, s.nickname, v.message_type, n.kind, d.detail,
-       i.user_data::text, i.id IS NULL OR i.ended_at IS NOT NULL, coalesce(i.is_online, false),
-       coalesce(i.chat_server_name, ''), i.team_id, s.actor_ref, v.valid_from, v.valid_until,
-       n.retired_at IS NOT NULL
+       d.attempts + 1, s.visibility, s.nickname, v.message_type, n.kind, d.detail,
+       i.user_data::text, due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id, s.actor_ref,
+       v.valid_from, v.valid_until, n.retired_at IS NOT NULL
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
 JOIN sends_send s ON s.id = due.send_id
@@ -91,6 +91,7 @@ FROM moved WHERE o.delivery_id = moved.id
 class _Circumstances(NamedTuple):
     """What is looked at again in the moment of sending, in the order of CLAIM's columns."""
 
+    is_late: bool
     ended: bool
     is_online: bool
     chat_server_name: str
@@ -126,8 +127,8 @@ def claim_due(
     endings: list[Ending] = []
     moved: list[tuple[int, str]] = []
     for row in rows:
-        delivery = ClaimedDelivery(*(claim, *row[:14], _user_data(row[14])))
-        fate = sorter.sort(delivery, _Circumstances(*row[15:]))
+        delivery = ClaimedDelivery(*(claim, *row[:13], _user_data(row[13])))
+        fate = sorter.sort(delivery, _Circumstances(*row[14:]))
         if fate is None:
             claimed.append(delivery)
         elif isinstance(fate, Ending):
@@ -166,7 +167,7 @@ class _Sorter:
     def sort(self, delivery: ClaimedDelivery, now_known: _Circumstances) -> Ending | str | None:
         """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
         (its name)."""
-        if delivery.expires_at <= self.now and not self.is_progressing:
+        if now_known.is_late and not self.is_progressing:
             return expired(delivery, self.health_detail)
         obstacle = self._obstacle(delivery, now_known)
         if obstacle is not None:

@@ -31,7 +31,6 @@ class ClaimedDelivery:
     body: str
     body_salt: str
     attempts: int
-    expires_at: datetime
     visibility: str
     nickname: str
     message_type: str
@@ -172,7 +171,7 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
 
 def locked_rows(rows: QuerySet[Delivery]) -> list[ClaimedDelivery]:
     """Those of `rows` that nobody else holds, locked; for the rare paths."""
-    rows = rows.select_for_update(of=("self",), skip_locked=True).select_related("send", "outbox")
+    rows = rows.select_for_update(of=("self",), skip_locked=True).select_related("send")
     return [
         ClaimedDelivery(
             claim=row.claim,
@@ -184,7 +183,6 @@ def locked_rows(rows: QuerySet[Delivery]) -> list[ClaimedDelivery]:
             body=row.body,
             body_salt=row.body_salt,
             attempts=row.attempts,
-            expires_at=row.outbox.expires_at,
             visibility=row.send.visibility,
             nickname=row.send.nickname,
             message_type="",
