@@ -41,11 +41,15 @@ def send_created(send: Send, counts: Mapping[str, int]) -> None:
 
 
 def sends_changed(records: Sequence[Record]) -> None:
-    """One line for each send that started, finished or was cancelled, as its ledger entry says."""
+    """One line for each send that started or finished, with the counts of its ledger entry."""
     for record in records:
         _kind, ref, _name = record.target
-        data = record.data
-        _say(record.action.replace(".", " "), send=ref, **_words(data.get("counts", data)))
+        _say(_event(record.action), send=ref, **_words(record.data.get("counts", {})))
+
+
+def send_changed(send: Send, action: str, **facts: Any) -> None:
+    """What somebody did with a send."""
+    _say(_event(action), send=send.pk, **facts)
 
 
 def deliveries_ended(records: Sequence[Record]) -> None:
@@ -60,6 +64,10 @@ def deliveries_ended(records: Sequence[Record]) -> None:
                 chat_server=record.data["chat_server"],
                 cause=record.data["reason"],
             )
+
+
+def _event(action: str) -> str:
+    return action.replace(".", " ")
 
 
 def _words(counts: Mapping[str, int]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.errors import Conflict, PermissionRefused
-from console.sends import queue, selectors
+from console.sends import logs, queue, selectors
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import records
 from console.sends.services.deliveries import sends_finish
@@ -99,13 +99,10 @@ def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     send.save(update_fields=["status", "finished_at", "ended_by_name", "end_note"])
     announce(send)
     data = {"cancelled": len(waiting), **({"reason": note} if note else {})}
-    audit.record_many(
-        actor,
-        [
-            audit.Record(action, records.send_target(send), _with_sender(actor, send, data)),
-            *(records.delivery_record(row, visibility=send.visibility) for row in waiting),
-        ],
-    )
+    entry = audit.Record(action, records.send_target(send), _with_sender(actor, send, data))
+    ended = (records.delivery_record(row, visibility=send.visibility) for row in waiting)
+    audit.record_many(actor, [entry, *ended])
+    logs.send_changed(send, action, **data)
 
 
 # --- What the other services of sends share ----------------------------------------------------
@@ -130,6 +127,7 @@ def record_control(
         target=records.send_target(send),
         data=_with_sender(actor, send, data or {}),
     )
+    logs.send_changed(send, action)
 
 
 def _with_sender(actor: Actor, send: Send, data: dict[str, object]) -> dict[str, object]:
