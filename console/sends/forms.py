@@ -1,4 +1,4 @@
-"""The filters of the history."""
+"""The filters of the history, and what is asked before something is done with a send."""
 
 from typing import Any
 
@@ -43,3 +43,15 @@ class HistoryForm(forms.Form):
     @property
     def is_filled(self) -> bool:
         return any(self.data.get(name) for name in self.fields)
+
+
+class ReasonForm(forms.Form):
+    """Why, in words for those whom it concerns."""
+
+    reason = forms.CharField(widget=forms.Textarea(attrs={"autofocus": True}), max_length=2000)
+
+    def __init__(self, *args: Any, label: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["reason"]
+        field.label = label
+        field.error_messages["required"] = str(_("Say why: others need to know."))

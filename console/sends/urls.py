@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from console.sends.views import following, history
+from console.sends.views import control, following, history, switch
 
 urlpatterns = [
     path("sends/", following.send_list, name="send-list"),
     path("sends/<int:send_id>/", following.send_detail, name="send-detail"),
     path("sends/<int:send_id>/progress/", following.send_progress, name="send-progress"),
-    path("sends/<int:send_id>/cancel/", following.send_stop, name="send-cancel"),
+    path("sends/<int:send_id>/cancel/", control.send_stop, name="send-cancel"),
+    path("sends/<int:send_id>/pause/", control.send_hold, name="send-pause"),
+    path("sends/<int:send_id>/resume/", control.send_go_on, name="send-resume"),
+    path("sending/", switch.switch, name="sending-switch"),
+    path("sending/band/", switch.band, name="sending-band"),
+    path("sending/stop/", switch.stop, name="sending-stop"),
+    path("sending/restart/", switch.restart, name="sending-restart"),
     path("history/", history.history, name="history"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
 ]

@@ -9,22 +9,25 @@ from console.access import actor_of
 from console.accounts.models import Role
 from console.actors import Actor, Permission
 from console.catalogue.selectors import review_queue
-from console.sends.selectors import sends_running
+from console.sends.selectors import sending_stopped, sends_running
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """`actor`, `may` by permission, `demo`, and for a signed-in person `waiting` counts."""
+    """`actor`, `may` by permission, `demo`, and for a signed-in person `waiting` counts and who
+    has stopped all sending."""
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"demo": bool(settings.DEMO_SIMULATORS)}
     actor = actor_of(request)
     is_fragment = bool(getattr(request, "htmx", False))
-    return {
+    context = {
         "actor": actor,
         "may": {permission.name.lower(): actor.may(permission) for permission in Permission},
         "role_names": [str(Role(role).label) for role in request.user.roles],
         "demo": bool(settings.DEMO_SIMULATORS),
-        "waiting": {} if is_fragment else _waiting(actor),
     }
+    if not is_fragment:  # which has no frame
+        context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
+    return context
 
 
 def _waiting(actor: Actor) -> dict[str, int]:

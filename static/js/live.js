@@ -1,6 +1,7 @@
 // Follows the server: one event stream for all topics of the page. An element with data-live-topic
 // and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
-// While the stream is broken the page stays readable and says since when it is stale.
+// While the stream is broken the page stays readable and says since when it is stale. A page that
+// nobody looks at holds no stream, since a browser keeps only a few connections to one server.
 
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
@@ -83,7 +84,7 @@ function broken() {
   lostAt ??= new Date();
   if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
   // A refused stream is not tried again by the browser itself.
-  if (source.readyState === CLOSED) setTimeout(() => connect(true), 5000);
+  if (source?.readyState === CLOSED) setTimeout(() => connect(true), 5000);
 }
 
 function connect(again = false) {
@@ -93,7 +94,7 @@ function connect(again = false) {
   source?.close();
   source = null;
   openTopics = wanted;
-  if (!wanted) return;
+  if (!wanted || document.hidden) return;
   const url = document.querySelector('meta[name="events-url"]')?.content;
   if (!url) return;
   source = new EventSource(`${url}?topic=${wanted}`);
@@ -103,8 +104,14 @@ function connect(again = false) {
   source.addEventListener("message", ({ data }) => announce(data === "*" ? null : data));
 }
 
+function onVisibility() {
+  connect(true);
+  if (!document.hidden) announce(null);
+}
+
 export function startLive() {
   connect();
+  document.addEventListener("visibilitychange", onVisibility);
   document.body.addEventListener("htmx:afterSettle", () => connect());
   document.body.addEventListener("htmx:beforeRequest", onRequest);
   document.body.addEventListener("htmx:afterRequest", onAnswer);

@@ -49,8 +49,24 @@ function tick() {
   }
 }
 
-export function startTimes() {
+// A moment in the time of whoever looks, where none of the zones beside it is theirs.
+function showOwnTimes() {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const element of document.querySelectorAll("[data-own-time]")) {
+    if (element.dataset.zones.split(" ").includes(own)) continue;
+    const at = new Date(element.dataset.ownTime);
+    const words = at.toLocaleString(document.documentElement.lang, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    setText(element, ` = ${words} ${own}`);
+  }
+}
+
+function refresh() {
   tick();
+  showOwnTimes();
+}
+
+export function startTimes() {
+  refresh();
   setInterval(tick, 1000);
-  document.body.addEventListener("htmx:afterSettle", tick);
+  document.body.addEventListener("htmx:afterSettle", refresh);
 }

@@ -1,11 +1,15 @@
 """A browser's view of the console: signed-in clients and the HTML that they get."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from console.accounts.models import User
+from console.catalogue.models import NoticeVersion
+from console.sends.models import Send
+from console.sends.services import send_create
 
 
 @pytest.fixture
@@ -19,3 +23,26 @@ def browse(db: None) -> Callable[[User | None], Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def make_send(
+    supervisor: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., NoticeVersion],
+) -> Callable[..., Send]:
+    """A send of the supervisor's to a number of new chats."""
+
+    def make(chats: int = 1, *, undo_seconds: int = 0, **wanted: Any) -> Send:
+        notice = make_notice("Hello {{ data.FirstName }}.")
+        ids = [make_interaction().pk for _ in range(chats)]
+        return send_create(
+            supervisor.to_actor(),
+            notice_key=notice.notice.key,
+            interactions=ids,
+            undo_seconds=undo_seconds,
+            **wanted,
+        )
+
+    return make

@@ -13,6 +13,8 @@ from console.sends.services import send_create
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)
+# Each sees sends of their own: made by them, to be approved by them, to be stopped by them.
+FOLLOWERS = {"supervisor", "approver", "auditor", "administrator"}
 CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
 
 # Page -> method, arguments by name, and who gets past its door.
@@ -24,10 +26,16 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
     "send-create": ("post", {}, {"supervisor"}),
-    "send-list": ("get", {}, {"supervisor", "auditor"}),
-    "send-detail": ("get", {"send_id": "SEND"}, {"supervisor", "auditor"}),
-    "send-progress": ("get", {"send_id": "SEND"}, {"supervisor", "auditor"}),
-    "send-cancel": ("post", {"send_id": "SEND"}, {"supervisor"}),
+    "send-list": ("get", {}, FOLLOWERS),
+    "send-detail": ("get", {"send_id": "SEND"}, FOLLOWERS),
+    "send-progress": ("get", {"send_id": "SEND"}, FOLLOWERS),
+    "send-cancel": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
+    "send-pause": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
+    "send-resume": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
+    "sending-switch": ("get", {}, {"administrator"}),
+    "sending-band": ("get", {}, EVERYBODY),
+    "sending-stop": ("post", {}, {"administrator"}),
+    "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
     "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
     "notice-list": ("get", {}, CATALOGUE),

@@ -3,29 +3,35 @@
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import Count, Prefetch
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
-from console.errors import ConsoleError
-from console.sends.models import DeliveryStatus, SendStatus
+from console.audit.models import AuditEntry
+from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.selectors import (
+    READERS,
+    deliveries_visible,
     send_counts,
     send_deliveries,
     send_get,
     sends_visible,
 )
-from console.sends.services import send_cancel
-from console.sends.services.sending import CANCELLABLE
+from console.sends.services.control import CANCELLABLE
 
 SENDS_A_PAGE = 50
 DELIVERIES_A_PAGE = 100
+MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
+RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
+FOLLOWERS = (*READERS, Permission.ADMINISTER)
 
 
 @require_GET
-@require(Permission.SEND, Permission.VIEW_HISTORY)
+@require(*FOLLOWERS)
 def send_list(request: HttpRequest) -> HttpResponse:
     sends = sends_visible(actor_of(request))
     status = request.GET.get("status", "")
@@ -37,55 +43,71 @@ def send_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@require(Permission.SEND, Permission.VIEW_HISTORY)
+@require(*FOLLOWERS)
 def send_detail(request: HttpRequest, send_id: int) -> HttpResponse:
-    return _detail(request, send_id)
+    return send_page(request, send_id)
 
 
 @require_GET
-@require(Permission.SEND, Permission.VIEW_HISTORY)
+@require(*FOLLOWERS)
 def send_progress(request: HttpRequest, send_id: int) -> HttpResponse:
     """How far a send is: the part of its page that is loaded anew when something changed."""
     context = progress_context(actor_of(request), send_id)
     return render(request, "sends/_progress.html", context)
 
 
-@require_POST
-@require(Permission.SEND)
-def send_stop(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Undo while it holds, or stop what has not gone out yet."""
-    actor = actor_of(request)
-    try:
-        send_cancel(actor, send_get(actor, send_id))
-    except ConsoleError as refusal:
-        if request.htmx:  # type: ignore[attr-defined]
-            context = {**progress_context(actor, send_id), "error": refusal.message}
-            return render(request, "sends/_progress.html", context, status=422)
-        return _detail(request, send_id, error=refusal.message, status=refusal.status)
-    if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "sends/_progress.html", progress_context(actor, send_id))
-    return redirect("send-detail", send_id)
-
-
 def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
     """What the progress of a send shows. Raises NotFound."""
     send = send_get(actor, send_id)
+    is_own = send.actor_ref == actor.ref
+    controls = is_own or actor.may(Permission.ADMINISTER)
+    retries = actor.may(Permission.SEND) and controls
     return {
         "send": send,
         "counts": send_counts(send),
-        "stoppable": send.status in CANCELLABLE and send.actor_ref == actor.ref,
+        "is_own": is_own,
+        "is_late": send.scheduled_at is not None and send.scheduled_at <= timezone.now(),
+        "stoppable": controls and send.status in CANCELLABLE,
+        "pausable": controls and send.status == SendStatus.RUNNING,
+        "resumable": controls and send.status == SendStatus.PAUSED,
+        "movable": is_own and send.status in MOVABLE,
+        "retryable": retryable(send) if retries else {},
+        **_other_tries(actor, send),
+        "paused": _last_paused(send) if send.status == SendStatus.PAUSED else None,
     }
 
 
-def _detail(
+def retryable(send: Send) -> dict[str, int]:
+    """How many deliveries may be tried again, by status: each once."""
+    ended = send.deliveries.filter(status__in=RETRYABLE, retries=None).order_by()
+    return dict(ended.values_list("status").annotate(Count("pk")))
+
+
+def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
+    """The send that this one tries again, and those that try this one again."""
+    seen = sends_visible(actor).order_by("pk").values_list("pk", flat=True)
+    original = seen.filter(pk=send.retry_of_id).first() if send.retry_of_id else None
+    return {"retry_of": original, "retried_in": list(seen.filter(retry_of=send))}
+
+
+def _last_paused(send: Send) -> AuditEntry | None:
+    """By whom and when: the ledger alone knows."""
+    entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
+    return entries.filter(action="send.paused").first()
+
+
+def send_page(
     request: HttpRequest, send_id: int, *, error: str = "", status: int = 200
 ) -> HttpResponse:
     actor = actor_of(request)
     context = progress_context(actor, send_id)
     wanted = request.GET.get("status", "")
     chosen = wanted if wanted in DeliveryStatus.values else ""
-    deliveries = send_deliveries(actor, context["send"], status=chosen)
-    page = Paginator(deliveries, DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
+    page = None
+    if send_deliveries(actor, context["send"]).exists():
+        deliveries = send_deliveries(actor, context["send"], status=chosen)
+        deliveries = deliveries.prefetch_related(*tries(actor))
+        page = Paginator(deliveries, DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page,
         "status": chosen,
@@ -94,3 +116,8 @@ def _detail(
         "here": request.get_full_path(),
     }
     return render(request, "sends/send_detail.html", context, status=status)
+
+
+def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
+    """With what a delivery tries again, and with what tries it again, where the actor sees that."""
+    return [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -15,6 +16,7 @@ from console.catalogue.models import NoticeKind
 from console.errors import ConsoleError
 from console.sends.forms import HistoryForm
 from console.sends.selectors import DeliveryFilter, deliveries_visible, delivery_get
+from console.sends.views.following import tries
 
 DELIVERIES_A_PAGE = 100
 
@@ -42,6 +44,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """One delivery as proof: what was asked of Chat Server, what it answered, and when."""
     actor = actor_of(request)
     delivery = delivery_get(actor, delivery_id)
+    prefetch_related_objects([delivery], *tries(actor))
     entries = None
     if actor.may(Permission.VIEW_AUDIT):
         entries = audit_entries(actor, target_kind="delivery", target_ref=str(delivery.pk))

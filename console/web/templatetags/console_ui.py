@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms import BoundField, CheckboxInput, Select, Textarea
@@ -166,6 +167,31 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     )
 
 
+@register.simple_tag
+def moment(at: datetime | None, zone: str = "") -> SafeString:
+    """A moment to come, in the zone that it was chosen in and in the site's; times.js adds the
+    browser's where that is a third."""
+    if at is None:
+        return format_html("–")
+    site = timezone.get_default_timezone_name()
+    zones = list(dict.fromkeys([zone or site, site]))
+    chosen, *others = (at.astimezone(ZoneInfo(name)) for name in zones)
+    beside = [
+        f"{date_format(other, 'H:i' if other.date() == chosen.date() else 'D j M, H:i')} {name}"
+        for other, name in zip(others, zones[1:], strict=True)
+    ]
+    return format_html(
+        '<span class="moment"><time datetime="{}">{} <span class="moment__zone">{}</span></time>'
+        '{}<span class="muted" data-own-time="{}" data-zones="{}"></span></span>',
+        at.isoformat(),
+        date_format(chosen, "D j M Y, H:i"),
+        zones[0],
+        format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
+        at.isoformat(),
+        " ".join(zones),
+    )
+
+
 @register.filter
 def clock(seconds: float | None) -> str:
     """A duration in seconds as 2:14, or 1:02:14 from an hour on."""
@@ -223,17 +249,24 @@ def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, An
 
 @register.inclusion_tag("ui/nav_link.html", takes_context=True)
 def nav_link(
-    context: template.Context, url_name: str, label: str, drawing: str, count: int = 0
+    context: template.Context,
+    url_name: str,
+    label: str,
+    drawing: str,
+    count: int = 0,
+    but: str = "",
 ) -> dict[str, Any]:
-    """One entry of the navigation; `count` is what waits for the person there."""
+    """One entry of the navigation; `count` is what waits for the person there, and `but` names a
+    page below that has an entry of its own."""
     url = reverse(url_name)
     request = context.get("request")
+    here = request.path if request else ""
     return {
         "url": url,
         "label": label,
         "drawing": drawing,
         "count": count,
-        "current": bool(request and request.path.startswith(url)),
+        "current": here.startswith(url) and not (but and here.startswith(reverse(but))),
     }
 
 

@@ -1,0 +1,55 @@
+"""Asks before something dangerous is done: in a dialog, or without scripts on a page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from console.errors import ConsoleError
+
+asks = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. `action` is posted to, `back` is where a no leads, `place` heads the page.
+
+    `answer_to` selects the element that takes the answer where the page stays open behind the
+    dialog. Without a `button` there is nothing to be done.
+    """
+
+    place: str
+    title: str
+    texts: tuple[str, ...]
+    button: str
+    action: str
+    back: str
+    warning: str = ""
+    form: forms.Form | None = None
+    answer_to: str = ""
+    is_dangerous: bool = True
+
+
+def ask(
+    request: HttpRequest, question: Question, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    in_dialog = bool(request.htmx)  # type: ignore[attr-defined]
+    template = "ui/_question.html" if in_dialog else "ui/question.html"
+    context = {"question": question, "error": error, "in_dialog": in_dialog}
+    return render(request, template, context, status=status)
+
+
+def ask_then(request: HttpRequest, question: Question, do: Callable[[], str]) -> HttpResponse:
+    """GET asks. POST does it and leads to the address that `do` answers, or says in place why not,
+    with all that was typed."""
+    if request.method != "POST":
+        return ask(request, question)
+    if question.form is not None and not question.form.is_valid():
+        return ask(request, question, status=422)
+    try:
+        return redirect(do())
+    except ConsoleError as refusal:
+        return ask(request, question, error=refusal.message, status=refusal.status)
