@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            "ALTER TABLE sends_delivery SET (fillfactor = 45)",
+            "ALTER TABLE sends_delivery SET (fillfactor = 35)",
             "ALTER TABLE sends_delivery RESET (fillfactor)",
         ),
         migrations.RunSQL(
