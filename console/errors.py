@@ -6,6 +6,7 @@ ConsoleError
  ├── NotFound          404  there is no such thing, or none that this actor may see
  ├── Conflict          409  it contradicts what is there already
  ├── Unprocessable     422  well-formed, but the state of things does not allow it
+ ├── TooManyRequests   429  more than this actor may do in so short a time
  └── Unavailable       503  something that is needed is not there now
 
 Pages show `message` in place (console.web), the API answers `code`, `message` and `details`
@@ -48,6 +49,23 @@ class Conflict(ConsoleError):
 
 class Unprocessable(ConsoleError):
     status = 422
+
+
+class TooManyRequests(ConsoleError):
+    """`retry_after` is in how many seconds it can be done; None where waiting does not help."""
+
+    status = 429
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        details: dict[str, Any] | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code, message, details)
+        self.retry_after = retry_after
 
 
 class Unavailable(ConsoleError):

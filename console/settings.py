@@ -88,6 +88,16 @@ UNDO_SECONDS = env.read("CONSOLE_UNDO_SECONDS", env.number(least=0, most=60, uni
 DELIVERY_TTL_SECONDS = env.read(
     "CONSOLE_DELIVERY_TTL_SECONDS", env.number(least=1, most=86_400, unit="seconds"), 120
 )
+# Of these three 0 means: no such limit.
+APPROVAL_ABOVE = env.read(
+    "CONSOLE_APPROVAL_ABOVE", env.number(least=0, most=100_000, unit="chats"), 500
+)
+HOURLY_QUOTA = env.read(
+    "CONSOLE_HOURLY_QUOTA", env.number(least=0, most=10_000_000, unit="chats"), 5000
+)
+RESEND_GUARD_MINUTES = env.read(
+    "CONSOLE_RESEND_GUARD_MINUTES", env.number(least=0, most=10_080, unit="minutes"), 10
+)
 INTERACTION_RETENTION_DAYS = env.read(
     "CONSOLE_INTERACTION_RETENTION_DAYS", env.number(least=1, most=3650, unit="days"), 30
 )

@@ -31,6 +31,13 @@ def _cheap_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_guard(settings: Any) -> None:
+    """Tests send the same notice to the same chat as often as they like; those of the guard itself
+    switch it on."""
+    settings.RESEND_GUARD_MINUTES = 0
+
+
+@pytest.fixture(autouse=True)
 def _clean_start(request: pytest.FixtureRequest) -> None:
     """Tests with real commits leave what flushing the tables does not mend: jobs in tables that
     Django does not manage, and no presets, which came by a migration."""

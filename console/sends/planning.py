@@ -1,75 +1,31 @@
 """Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 
 from django.conf import settings
 from django.utils import timezone
 
 from console.actors import Actor, Permission
-from console.catalogue.models import VISIBILITY_ORDER, NoticeVersion, VersionStatus, Visibility
+from console.catalogue.models import (
+    VISIBILITY_ORDER,
+    CannedNotice,
+    NoticeVersion,
+    VersionStatus,
+    Visibility,
+)
 from console.catalogue.rendering import RenderingRefused, renderer
 from console.catalogue.selectors import notice_get, versions
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.sends.guard import guarded
 from console.sends.models import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One chosen chat. An empty `reason` means that it is ready to be sent to."""
-
-    interaction_id: str
-    customer_name: str = ""
-    locale: str = ""
-    body: str = ""
-    chat_server_name: str = ""
-    reason: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class SendPlan:
-    """What a send would do: shown before it, and carried out as it stands."""
-
-    version: NoticeVersion
-    visibility: str
-    nickname: str
-    targets: list[Target]
-
-    @cached_property
-    def ready(self) -> list[Target]:
-        return [target for target in self.targets if not target.reason]
-
-    @cached_property
-    def skipped(self) -> list[Target]:
-        return [target for target in self.targets if target.reason]
-
-    @cached_property
-    def digest(self) -> str:
-        """Names exactly this: the words, for whom, under which name, to which chats.
-
-        Texts that tell the time differ from one moment to the next, and count by their template.
-        """
-        timeless = not any("now" in body for body in self.version.bodies.values())
-        said = [
-            [target.interaction_id, target.body if timeless else target.locale]
-            for target in sorted(self.ready, key=lambda target: target.interaction_id)
-        ]
-        whole = [self.version.pk, self.visibility, self.nickname, said]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
-
-    @cached_property
-    def counts(self) -> dict[str, int]:
-        """Targets by skip reason; the ready ones stand under "ready"."""
-        return dict(Counter(target.reason or "ready" for target in self.targets))
+from console.sends.plans import SendPlan as SendPlan
+from console.sends.plans import Target as Target
+from console.sends.quota import exceeded, quota_of
 
 
 def plan_send(
@@ -80,42 +36,71 @@ def plan_send(
     filter: InteractionFilter | None = None,
     visibility: str | None = None,
     nickname: str | None = None,
+    scheduled_at: datetime | None = None,
+    ignore_recent: bool = False,
     now: datetime | None = None,
 ) -> SendPlan:
     """Resolve the targets that the actor may see, check the notice, render each text.
 
-    Raises NotFound for the notice; Unprocessable when it can't be sent now or would reach a wider
+    Chats that get the same notice within the guarded minutes are skipped, unless `ignore_recent`.
+    Raises NotFound for the notice; Unprocessable when it can't be sent then or would reach a wider
     audience than it was approved for; InvalidInput for no targets, too many, or both ways at once.
     """
     actor.require(Permission.SEND)
     now = now or timezone.now()
-    version = _sendable_version(actor, notice_key, now)
+    release_at = scheduled_at or now
+    version = _published_version(actor, notice_key)
+    require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, visibility)
     found = _targets(actor, interactions, filter)
     planner = _Planner(actor, version, now)
-    return SendPlan(
+    plan = SendPlan(
         version=version,
         visibility=chosen,
         nickname=version.nickname if nickname is None else nickname.strip(),
         targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
     )
+    if not ignore_recent:
+        plan = guarded(plan, release_at=release_at, now=now)
+    return _with_quota(actor, plan, now)
 
 
-def _sendable_version(actor: Actor, notice_key: str, now: datetime) -> NoticeVersion:
+def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
+    quota = quota_of(actor, now)
+    if quota is None:
+        return plan
+    refusal = exceeded(quota, len(plan.ready), now)
+    return replace(plan, quota_left=quota.left, quota_refusal=refusal)
+
+
+def _published_version(actor: Actor, notice_key: str) -> NoticeVersion:
     notice = notice_get(actor, notice_key)
     version = versions(actor, notice).filter(status=VersionStatus.PUBLISHED).first()
-    if notice.retired_at is not None:
-        raise Unprocessable("notice_retired", f"The notice {notice.key} is retired.")
-    if version is None:
+    if version is None and notice.retired_at is None:
         raise Unprocessable(
             "notice_not_published",
             f"The notice {notice.key} has no published version. An approver has to publish one.",
         )
-    if not is_valid_at(version.valid_from, version.valid_until, now):
-        raise Unprocessable(
-            "notice_expired", f"The notice {notice.key} is not valid now; see its validity."
-        )
+    if version is None:
+        raise _retired(notice)
     return version
+
+
+def require_valid(version: NoticeVersion, *, at: datetime, now: datetime) -> None:
+    """Raise Unprocessable for a version of a retired notice, or one that is not valid `at` the
+    time when it is to leave."""
+    if version.notice.retired_at is not None:
+        raise _retired(version.notice)
+    if not is_valid_at(version.valid_from, version.valid_until, at):
+        when = "now" if at <= now else "at that time"
+        raise Unprocessable(
+            "notice_expired",
+            f"The notice {version.notice.key} is not valid {when}; see its validity.",
+        )
+
+
+def _retired(notice: CannedNotice) -> Unprocessable:
+    return Unprocessable("notice_retired", f"The notice {notice.key} is retired.")
 
 
 def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> bool:

@@ -66,6 +66,12 @@ def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
     return _with_counts(Send.objects.filter(_to_approve(actor))).order_by("pk")
 
 
+def leaves_at(send: Send, now: datetime) -> datetime:
+    """When a send that awaits approval leaves once it is approved: at its time, and at once where
+    it has none or that has passed."""
+    return max(send.scheduled_at or now, now)
+
+
 def send_with_counts(send: Send) -> Send:
     """A send as it is now, for whoever has just done something with it: after that it may be out
     of their sight."""

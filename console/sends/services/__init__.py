@@ -4,15 +4,19 @@
 with it afterwards, `switch` with all sends; `deliveries` is what the dispatcher does.
 """
 
+from console.sends.services.approval import send_approve, send_reject, send_reschedule
 from console.sends.services.control import send_cancel, send_pause, send_resume
 from console.sends.services.sending import send_create, send_preview
 from console.sends.services.switch import sending_restart, sending_stop
 
 __all__ = [
+    "send_approve",
     "send_cancel",
     "send_create",
     "send_pause",
     "send_preview",
+    "send_reject",
+    "send_reschedule",
     "send_resume",
     "sending_restart",
     "sending_stop",

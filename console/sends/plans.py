@@ -1,0 +1,77 @@
+"""What a send would do, chat by chat: shown before it, and carried out as it stands."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.conf import settings
+
+from console.catalogue.models import NoticeVersion
+from console.errors import TooManyRequests
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One chosen chat. An empty `reason` means that it is ready to be sent to. `retry_of` is the
+    delivery that is tried again."""
+
+    interaction_id: str
+    customer_name: str = ""
+    locale: str = ""
+    body: str = ""
+    chat_server_name: str = ""
+    reason: str = ""
+    detail: str = ""
+    retry_of: int | None = None
+
+
+@dataclass(frozen=True)
+class SendPlan:
+    """What a send would do. `quota_left` is to how many chats its sender may send now, None where
+    nothing limits that; `quota_refusal` is what would be said to this plan because of it."""
+
+    version: NoticeVersion
+    visibility: str
+    nickname: str
+    targets: list[Target]
+    quota_left: int | None = None
+    quota_refusal: TooManyRequests | None = None
+
+    @cached_property
+    def ready(self) -> list[Target]:
+        return [target for target in self.targets if not target.reason]
+
+    @cached_property
+    def skipped(self) -> list[Target]:
+        return [target for target in self.targets if target.reason]
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether somebody else has to approve of it before anything leaves."""
+        return needs_approval(len(self.ready))
+
+    @cached_property
+    def digest(self) -> str:
+        """Names exactly this: the words, for whom, under which name, to which chats.
+
+        Texts that tell the time differ from one moment to the next, and count by their template.
+        """
+        timeless = not any("now" in body for body in self.version.bodies.values())
+        said = [
+            [target.interaction_id, target.body if timeless else target.locale]
+            for target in sorted(self.ready, key=lambda target: target.interaction_id)
+        ]
+        whole = [self.version.pk, self.visibility, self.nickname, said]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Targets by skip reason; the ready ones stand under "ready"."""
+        return dict(Counter(target.reason or "ready" for target in self.targets))
+
+
+def needs_approval(ready_count: int) -> bool:
+    """Whether a send to so many chats takes a second person's approval."""
+    return 0 < settings.APPROVAL_ABOVE < ready_count

@@ -1,0 +1,98 @@
+"""How many chats a person may send to within an hour. Programs have no such limit."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q
+
+from console.actors import Actor
+from console.errors import TooManyRequests
+from console.sends.models import Delivery, Send, SendStatus
+
+PERIOD = timedelta(hours=1)
+# Any fixed number does: it keeps these locks apart from others in the same database.
+QUOTA_LOCK = 0x4E51
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a person may still send to. `used` has when chats were sent to, and how many, the
+    oldest first."""
+
+    limit: int
+    used: list[tuple[datetime, int]]
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - sum(chats for _at, chats in self.used))
+
+    def free_at(self, wanted: int) -> datetime | None:
+        """When that many are left; None where there never are."""
+        left = self.limit - sum(chats for _at, chats in self.used)
+        for at, chats in self.used:
+            left += chats
+            if left >= wanted:
+                return at + PERIOD
+        return None
+
+
+def quota_of(actor: Actor, now: datetime) -> Quota | None:
+    """What the actor may still send to; None where nothing limits it."""
+    if not _is_limited(actor):
+        return None
+    before = Send.objects.filter(actor_ref=actor.ref, created_at__lte=now - PERIOD).order_by("-pk")
+    last = before.values_list("pk", flat=True).first()
+    left_something = Exists(Delivery.objects.filter(send=OuterRef("pk"), attempts__gt=0))
+    sends = (
+        Send.objects.filter(actor_ref=actor.ref, pk__gt=last or 0)
+        .filter(~Q(status=SendStatus.CANCELLED) | left_something)
+        .order_by("pk")
+    )
+    return Quota(settings.HOURLY_QUOTA, list(sends.values_list("created_at", "ready_count")))
+
+
+def hold_quota(actor: Actor) -> None:
+    """Until the transaction ends, no other send of this actor is counted or made."""
+    if _is_limited(actor):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [QUOTA_LOCK, actor.ref]
+            )
+
+
+def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests | None:
+    """What to say about a send to `wanted` chats that goes over the quota."""
+    if quota is None or wanted <= quota.left:
+        return None
+    message = (
+        f"This send is to {wanted:,} chats. Of the {quota.limit:,} to which a person may send "
+        f"within an hour {quota.left:,} are left. "
+    )
+    free_at = quota.free_at(wanted)
+    if free_at is None:
+        seconds = None
+        message += "Choose fewer chats."
+    else:
+        seconds = max(1, math.ceil((free_at - now).total_seconds()))
+        minutes = math.ceil(seconds / 60)
+        message += "Choose fewer chats, or send it in " + (
+            "a minute." if minutes == 1 else f"{minutes} minutes."
+        )
+    return TooManyRequests(
+        "quota_exceeded", message, {"limit": quota.limit, "left": quota.left}, retry_after=seconds
+    )
+
+
+def require_quota(actor: Actor, wanted: int, now: datetime) -> None:
+    """Raise TooManyRequests where a send to so many chats goes over the actor's quota. Call it
+    after `hold_quota`."""
+    refusal = exceeded(quota_of(actor, now), wanted, now)
+    if refusal is not None:
+        raise refusal
+
+
+def _is_limited(actor: Actor) -> bool:
+    return bool(settings.HOURLY_QUOTA) and actor.ref.startswith("user:")

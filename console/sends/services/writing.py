@@ -1,0 +1,199 @@
+"""Writes a decided send, all or nothing: the row, its deliveries, what is open of them, the
+entries and the jobs. By COPY, since a send may have many thousand targets."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from console import live
+from console.actors import Actor
+from console.audit import services as audit
+from console.catalogue.models import NoticeKind
+from console.sends import queue
+from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.plans import SendPlan, Target
+from console.sends.services import records
+from console.sends.services.outbox import expires_at
+
+METHODS = {
+    NoticeKind.MESSAGE: "Message",
+    NoticeKind.PUSH_URL: "Notice",
+    NoticeKind.CUSTOM: "Notice",
+}
+SALT_BYTES = 16
+
+NEXT_IDS = """
+SELECT nextval(pg_get_serial_sequence('sends_delivery', 'id')) FROM generate_series(1, %s)
+"""
+COPY_DELIVERIES = """
+COPY sends_delivery (
+    id, send_id, interaction_id, customer_name, locale, body, body_salt, method, chat_server_name,
+    status, reason, detail, attempts, created_at, finished_at, fault_code, fault_text, retry_of_id)
+FROM STDIN
+"""
+COPY_OUTBOX = """
+COPY sends_outbox (delivery_id, send_id, chat_server_name, due_at, expires_at) FROM STDIN
+"""
+
+
+class _Planned(NamedTuple):
+    """A target, with what its delivery gets beside it."""
+
+    id: int
+    salt: str
+    target: Target
+
+
+def new_send(
+    actor: Actor,
+    plan: SendPlan,
+    *,
+    now: datetime,
+    scheduled_at: datetime | None = None,
+    undo_seconds: int = 0,
+    **fields: Any,
+) -> Send:
+    """The send that carries out `plan`, not written yet."""
+    return Send(
+        actor_ref=actor.ref,
+        actor_name=actor.name,
+        version=plan.version,
+        visibility=plan.visibility,
+        nickname=plan.nickname,
+        status=_first_status(plan, scheduled_at, undo_seconds),
+        scheduled_at=scheduled_at,
+        release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
+        finished_at=None if plan.ready else now,
+        ready_count=len(plan.ready),
+        **fields,
+    )
+
+
+def _first_status(plan: SendPlan, scheduled_at: datetime | None, undo_seconds: int) -> SendStatus:
+    if not plan.ready:
+        return SendStatus.FINISHED
+    if plan.needs_approval:
+        return SendStatus.AWAITING_APPROVAL
+    if scheduled_at is not None:
+        return SendStatus.SCHEDULED
+    return SendStatus.HOLDING if undo_seconds else SendStatus.RUNNING
+
+
+def send_write(
+    actor: Actor, send: Send, plan: SendPlan, *, now: datetime, facts: dict[str, Any]
+) -> None:
+    """Write `send` with the deliveries of `plan`. `facts` go into its entry in the ledger.
+
+    Call it in a transaction, with what was checked before still held.
+    """
+    send.save(force_insert=True)
+    planned = _numbered(plan.targets)
+    method = METHODS[NoticeKind(plan.version.notice.kind)]
+    _copy(COPY_DELIVERIES, (_delivery_row(send, method, item, now) for item in planned))
+    _copy(COPY_OUTBOX, (_outbox_row(send, item) for item in planned if not item.target.reason))
+    queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
+    live.publish(live.SENDS)
+    audit.record_many(
+        actor,
+        [
+            audit.Record("send.created", records.send_target(send), _facts(send, plan) | facts),
+            *(_skipped_record(send, method, item) for item in planned if item.target.reason),
+        ],
+    )
+
+
+def _numbered(targets: list[Target]) -> list[_Planned]:
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_IDS, [len(targets)])
+        ids = [pk for (pk,) in cursor.fetchall()]
+    salts = secrets.token_hex(SALT_BYTES * len(targets))
+    size = 2 * SALT_BYTES
+    return [
+        _Planned(pk, salts[index * size : (index + 1) * size], target)
+        for index, (pk, target) in enumerate(zip(ids, targets, strict=True))
+    ]
+
+
+def _copy(statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _delivery_row(send: Send, method: str, item: _Planned, now: datetime) -> tuple[Any, ...]:
+    target = item.target
+    skipped = bool(target.reason)
+    return (
+        item.id,
+        send.pk,
+        target.interaction_id,
+        target.customer_name,
+        target.locale,
+        target.body,
+        item.salt,
+        method,
+        target.chat_server_name,
+        (DeliveryStatus.SKIPPED if skipped else DeliveryStatus.PENDING).value,
+        target.reason,
+        target.detail,
+        0,
+        now,
+        now if skipped else None,
+        "",
+        "",
+        target.retry_of,
+    )
+
+
+def _outbox_row(send: Send, item: _Planned) -> tuple[Any, ...]:
+    return (
+        item.id,
+        send.pk,
+        item.target.chat_server_name,
+        send.release_at,
+        expires_at(send.release_at),
+    )
+
+
+def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
+    return {
+        "notice": plan.version.notice.key,
+        "version": plan.version.number,
+        "visibility": plan.visibility,
+        "nickname": plan.nickname,
+        "counts": plan.counts,
+        "targets_sha256": digest(sorted(target.interaction_id for target in plan.targets)),
+        "why": send.why,
+        "status": send.status,
+        "release_at": send.release_at.isoformat(),
+    }
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 of what was asked for, in hexadecimal."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _skipped_record(send: Send, method: str, item: _Planned) -> audit.Record:
+    target = item.target
+    return records.delivery_ended(
+        status=DeliveryStatus.SKIPPED,
+        pk=item.id,
+        send_id=send.pk,
+        interaction_id=target.interaction_id,
+        method=method,
+        visibility=send.visibility,
+        chat_server_name=target.chat_server_name,
+        reason=target.reason,
+        reference_id=None,
+        fault_code="",
+        attempts=0,
+        body=target.body,
+        body_salt=item.salt,
+    )
