@@ -64,6 +64,12 @@ def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:
     return convert
 
 
+def port(raw: str) -> int | None:
+    if not re.fullmatch(r"[0-9]{1,5}", raw) or not 1 <= int(raw) <= 65_535:
+        raise ValueError("set it to a port, a number from 1 to 65535")
+    return int(raw)
+
+
 def rate(raw: str) -> str:
     """So many calls in a unit of time, as REST framework takes it."""
     if not re.fullmatch(r"[1-9][0-9]{0,6}/(s|sec|m|min|h|hour|d|day)", raw):

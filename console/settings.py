@@ -24,6 +24,10 @@ EMBEDDED = not DATABASE_URL
 DATABASE_POOL_SIZE = env.read(
     "CONSOLE_DATABASE_POOL_SIZE", env.number(least=0, most=500, unit="connections"), 0
 )
+# Of the workers' sessions: after this time without a sign of a machine its locks are free.
+DATABASE_KEEPALIVE_SECONDS = env.read(
+    "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
+)
 
 
 def database() -> dict[str, Any]:
@@ -245,7 +249,7 @@ if HTTPS:
     SECURE_HSTS_PRELOAD = True
     if TRUST_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -292,9 +296,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
-# --- Queue and logs ----------------------------------------------------------------------------
+# --- Queue, metrics and logs ----------------------------------------------------------------------
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+
+# Without a token metrics are for this machine alone (console.sends.scraping).
+METRICS_TOKEN = env.read("CONSOLE_METRICS_TOKEN", env.text, "")
+WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.port, None)
 
 LOG_LEVEL = env.read("CONSOLE_LOG_LEVEL", env.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")

@@ -14,6 +14,7 @@ handler500 = "console.web.handlers.server_error"
 urlpatterns = [
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", health.metrics, name="metrics"),
     path("events/", events, name="events"),
     path("api/v1/", include("console.api.urls")),
     path("", include("console.web.urls")),

@@ -197,12 +197,12 @@ def _set_health(
 # the bucket 2% of itself, and that much the pace gives way.
 _LEAST = "greatest(1, burst * 0.02)"
 _RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
+_TOKENS = f"""least(
+        greatest({_LEAST}, burst - {_RATE}),
+        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at)))"""
 TAKE = f"""
 WITH bucket AS (
-    SELECT id, {_RATE} AS rate, least(
-        greatest({_LEAST}, burst - {_RATE}),
-        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at))
-        ) AS tokens
+    SELECT id, {_RATE} AS rate, {_TOKENS} AS tokens
     FROM interactions_chatserver
     WHERE id = %(id)s
     FOR NO KEY UPDATE),
@@ -235,6 +235,13 @@ def chat_server_take_tokens(
         return server, server.granted, 0.0
     worthwhile = min(most, max(1.0, server.rate * QUANTUM_SECONDS))
     return server, 0, max(0.001, (worthwhile - server.tokens) / server.rate)
+
+
+def chat_server_buckets() -> dict[str, float]:
+    """How many tokens each Chat Server's bucket holds at this moment, by name. Takes none."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, {_TOKENS} FROM interactions_chatserver")  # noqa: S608
+        return {name: float(tokens) for name, tokens in cursor.fetchall()}
 
 
 def chat_server_return_tokens(server_id: int, unused: int) -> None:

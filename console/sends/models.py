@@ -267,3 +267,63 @@ class SendingStop(models.Model):
 
     def __str__(self) -> str:
         return f"sending stopped by {self.actor_name}"
+
+
+class OutcomeTotal(models.Model):
+    """How many deliveries to a Chat Server ever ended so. Only grows.
+
+    Counted from the ledger (console.sends.services.counting): a monitor asks every few seconds, and
+    can't have the history counted each time. Names of Chat Servers that were not registered when
+    it was counted are the feed's to choose, and stand together under "".
+    """
+
+    chat_server_name = models.CharField(max_length=128, blank=True)
+    outcome = models.CharField(max_length=10, choices=DeliveryStatus.choices)
+    total = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["chat_server_name", "outcome"], name="one_total_an_outcome"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chat_server_name} {self.outcome}"
+
+
+class OutcomeMark(models.Model):
+    """Up to which entry of the ledger the outcomes are counted: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    counted_to = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="one_outcome_mark"),
+        ]
+
+    def __str__(self) -> str:
+        return f"counted to {self.counted_to}"
+
+
+class Worker(models.Model):
+    """A worker process, which says every few seconds that it lives; `seen_at` is PostgreSQL's time.
+
+    `chat_servers` are those that it drains at the moment. The row goes when the process ends in
+    order; of one that was lost it stays for a while, to be seen.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    is_stopping = models.BooleanField(default=False)
+    chat_servers = ArrayField(models.CharField(max_length=128), default=list)
+
+    class Meta:
+        ordering: ClassVar = ["host", "pid", "started_at"]
+
+    def __str__(self) -> str:
+        return f"worker {self.pid} on {self.host}"

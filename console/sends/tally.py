@@ -103,13 +103,14 @@ class DrainRecord:
         change = len(claimed) - len(endings) - len(unsent)
         self.claimed += len(claimed)
         self.open += change
-        self.outcomes.update(outcomes)
-        self.send_ids.update([delivery.send_id for delivery in claimed])
+        self.send_ids |= {delivery.send_id for delivery in claimed}
         tally = self.tally
         tally.steps += 1
         tally.claimed += len(claimed)
         tally.open += change
-        tally.outcomes.update(outcomes)
+        for name, number in outcomes.items():
+            self.outcomes[name] += number
+            tally.outcomes[name] += number
         if _standard_logger.isEnabledFor(logging.DEBUG):
             self._tell(claimed, endings, unsent)
 

@@ -12,6 +12,8 @@ from console.interactions.services import interactions_forget
 from console.sends import queue, selectors
 from console.sends.dispatcher import Dispatch
 from console.sends.services import deliveries
+from console.sends.services.counting import outcomes_count
+from console.sends.services.workers import jobs_clear, workers_forget
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
@@ -42,7 +44,7 @@ def sweep(timestamp: int) -> None:
 
 def sweep_now() -> None:
     """Start what is due, move what its chat has left behind, end what is late or done, and have
-    every Chat Server with work looked at."""
+    every Chat Server with work looked at. Then what is for monitors alone."""
     deliveries.sends_release()
     deliveries.deliveries_abandon()
     deliveries.deliveries_follow()
@@ -50,6 +52,15 @@ def sweep_now() -> None:
     deliveries.sends_finish()
     with transaction.atomic():
         queue.enqueue_drains(selectors.servers_with_open_deliveries(timezone.now()))
+    outcomes_count()
+    workers_forget()
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="console.sends.tasks.clear", queueing_lock="clear", pass_context=True)
+async def clear(context: JobContext, timestamp: int) -> None:
+    """Every ten seconds: drop the jobs that lost workers left half done."""
+    await jobs_clear(context.app.job_manager)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -14,6 +14,8 @@ from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from console.sends.dispatcher import Dispatch
+from console.sends.keepalive import use_keepalives
+from console.sends.presence import present
 from console.sends.tasks import worker_context
 
 logger = structlog.get_logger("console.sends")
@@ -43,11 +45,14 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
     Drains then finish what is in flight, and nothing else. A database that goes away is waited for.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    use_keepalives()
+    dispatch = Dispatch()
     try:
-        async with Dispatch() as dispatch:
-            if wait:
+        if wait:
+            async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
                 await _run_until(stop or asyncio.Event(), dispatch)
-            else:
+        else:
+            async with dispatch:
                 while True:
                     await _run_jobs(dispatch, wait=False)
                     if not await dispatch.settled():

@@ -1,11 +1,14 @@
 """manage.py worker"""
 
 import asyncio
+from argparse import ArgumentParser
+from contextlib import ExitStack
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from console.sends.scraping import CannotShowMetrics, metrics_port
 from console.sends.worker import run_until_signalled
 
 
@@ -15,13 +18,35 @@ class Command(BaseCommand):
         "one database. SIGTERM lets it finish what is on the wire."
     )
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            default=settings.WORKER_METRICS_PORT,
+            help="show this worker's metrics there; 0 is any free one; default: "
+            "CONSOLE_WORKER_METRICS_PORT, or none",
+        )
+        parser.add_argument(
+            "--metrics-host",
+            default="127.0.0.1",
+            help="any other address needs CONSOLE_METRICS_TOKEN; default: %(default)s",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write("Worker ready. Ctrl-C stops it after what is on the wire.")
-        self.stdout.flush()
         if settings.DATABASE_POOL_SIZE:
             raise CommandError(
                 "Unset CONSOLE_DATABASE_POOL_SIZE for workers: a pool keeps connections open, and "
                 "with them the locks of drains that are over."
             )
-        asyncio.run(run_until_signalled())
+        with ExitStack() as stack:
+            if options["metrics_port"] is not None:
+                try:
+                    opened = metrics_port(options["metrics_host"], options["metrics_port"])
+                    port = stack.enter_context(opened)
+                except CannotShowMetrics as error:
+                    raise CommandError(str(error)) from error
+                self.stdout.write(f"Metrics on port {port}.")
+            self.stdout.write("Worker ready. Ctrl-C stops it after what is on the wire.")
+            self.stdout.flush()
+            asyncio.run(run_until_signalled())
         self.stdout.write("Worker stopped.")
