@@ -100,10 +100,13 @@ def deliveries_recover(
         now = timezone.now()
         claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
+        # All of them: their claims go, and what is left out here would never be found again. Whoever
+        # cancels the send may hold some for a moment.
         left = locked_rows(
             Delivery.objects.filter(
                 pk__in=ids, status=DeliveryStatus.SENDING, claim__in=[claim.pk for claim in claims]
-            )
+            ),
+            wait=True,
         )
         write_postponements(
             [Postponement(row, now, row.last_detail) for row in left if row.claim in unwritten]

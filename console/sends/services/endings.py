@@ -169,9 +169,9 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
             )
 
 
-def locked_rows(rows: QuerySet[Delivery]) -> list[ClaimedDelivery]:
-    """Those of `rows` that nobody else holds, locked; for the rare paths."""
-    rows = rows.select_for_update(of=("self",), skip_locked=True).select_related("send")
+def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[ClaimedDelivery]:
+    """Those of `rows` that nobody else holds, or with `wait` all, locked; for the rare paths."""
+    rows = rows.select_for_update(of=("self",), skip_locked=not wait).select_related("send")
     return [
         ClaimedDelivery(
             claim=row.claim,
