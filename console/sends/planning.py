@@ -22,7 +22,7 @@ from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.sends.guard import guarded
-from console.sends.models import Reason
+from console.sends.models import Delivery, Reason, Send
 from console.sends.plans import SendPlan as SendPlan
 from console.sends.plans import Target as Target
 from console.sends.quota import exceeded, quota_of
@@ -63,6 +63,41 @@ def plan_send(
     if not ignore_recent:
         plan = guarded(plan, release_at=release_at, now=now)
     return _with_quota(actor, plan, now)
+
+
+def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:
+    """The same texts again, for those chats that can be reached now, where they are now."""
+    servers = dict(ChatServer.objects.values_list("name", "enabled"))
+    chats = interactions_visible(actor, live_only=False).in_bulk(
+        [delivery.interaction_id for delivery in deliveries]
+    )
+    return SendPlan(
+        version=send.version,
+        visibility=send.visibility,
+        nickname=send.nickname,
+        targets=[
+            _again(delivery, chats.get(delivery.interaction_id), servers) for delivery in deliveries
+        ],
+    )
+
+
+def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool]) -> Target:
+    """A skipped one does not try the delivery again: that can still be done later."""
+    if chat is None:
+        return _skipped(delivery.interaction_id, None, Reason.NOT_ALLOWED)
+    obstacle = _obstacle(chat, servers)
+    if obstacle:
+        return _skipped(chat.pk, chat, *obstacle)
+    if not delivery.body:
+        return _skipped(chat.pk, chat, Reason.EMPTY_TEXT, "Its text has been erased.")
+    return Target(
+        interaction_id=chat.pk,
+        customer_name=delivery.customer_name,
+        locale=delivery.locale,
+        body=delivery.body,
+        chat_server_name=chat.chat_server_name,
+        retry_of=delivery.pk,
+    )
 
 
 def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
@@ -177,11 +212,7 @@ class _Planner:
     def plan(self, interaction_id: str, chat: Interaction | None) -> Target:
         if chat is None:
             return _skipped(interaction_id, None, Reason.NOT_ALLOWED)
-        obstacle = chat_obstacle(
-            ended=chat.ended_at is not None,
-            is_online=chat.is_online,
-            user_data=chat.user_data,
-        ) or server_obstacle(chat.chat_server_name, self.servers)
+        obstacle = _obstacle(chat, self.servers)
         if obstacle:
             return _skipped(interaction_id, chat, *obstacle)
         locale, _body = self.version.body_for(chat.locale)
@@ -196,6 +227,12 @@ class _Planner:
             body=body,
             chat_server_name=chat.chat_server_name,
         )
+
+
+def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
+    return chat_obstacle(
+        ended=chat.ended_at is not None, is_online=chat.is_online, user_data=chat.user_data
+    ) or server_obstacle(chat.chat_server_name, servers)
 
 
 def chat_obstacle(

@@ -105,6 +105,12 @@ def send_counts(send: Send) -> dict[str, int]:
     return {**counts, "total": sum(counts.values())}
 
 
+def not_retried(send: Send, status: str) -> QuerySet[Delivery]:
+    """A send's deliveries in this status that nobody has tried again yet."""
+    tried_again = Exists(Delivery.objects.filter(retry_of=OuterRef("pk")))
+    return Delivery.objects.filter(~tried_again, send=send, status=status).order_by("pk")
+
+
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
     """A send's deliveries in the order of its targets; none where its texts are not the actor's
     to read."""

@@ -1,22 +1,29 @@
-"""A send to hold up, and to try again."""
-
-from collections.abc import Callable
+"""Chats and sends to them."""
 
 import pytest
 
-from console.accounts.models import User
-from console.catalogue.models import NoticeVersion
-from console.interactions.models import Interaction
-from console.sends.models import Send
 from console.sends.services import send_create
 
 
 @pytest.fixture
-def send(
-    supervisor: User,
-    make_interaction: Callable[..., Interaction],
-    make_notice: Callable[..., NoticeVersion],
-) -> Send:
+def chats(make_interaction):
+    def make(number):
+        return [make_interaction(f"c{index:04}").pk for index in range(number)]
+
+    return make
+
+
+@pytest.fixture
+def send_to(supervisor, make_notice):
+    def create(ids, body="Hello {{ data.FirstName }}", notice=None, **arguments):
+        key = notice or make_notice(body).notice.key
+        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids, **arguments)
+
+    return create
+
+
+@pytest.fixture
+def send(supervisor, make_interaction, make_notice):
     """Sue's, to the chats c0, c1 and c2; it has begun, and nothing has left yet."""
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     key = make_notice("Hello", key="greeting").notice.key

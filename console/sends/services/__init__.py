@@ -6,6 +6,7 @@ with it afterwards, `switch` with all sends; `deliveries` is what the dispatcher
 
 from console.sends.services.approval import send_approve, send_reject, send_reschedule
 from console.sends.services.control import send_cancel, send_pause, send_resume
+from console.sends.services.retrying import send_retry_failed, send_retry_unknown
 from console.sends.services.sending import send_create, send_preview
 from console.sends.services.switch import sending_restart, sending_stop
 
@@ -18,6 +19,8 @@ __all__ = [
     "send_reject",
     "send_reschedule",
     "send_resume",
+    "send_retry_failed",
+    "send_retry_unknown",
     "sending_restart",
     "sending_stop",
 ]

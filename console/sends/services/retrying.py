@@ -1,0 +1,117 @@
+"""Trying again what failed, and, when a person so decides, what nobody knows of.
+
+A retry is a send of its own: the same texts, to the chats where the first one did not arrive. Each
+delivery is tried again once at most; one that fails again can itself be tried again.
+"""
+
+from collections import Counter
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from console.actors import Actor, Permission
+from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.sends import selectors
+from console.sends.guard import guarded, guards, hold_notice
+from console.sends.models import DeliveryStatus, Send
+from console.sends.planning import plan_retry, require_valid
+from console.sends.plans import SendPlan
+from console.sends.quota import hold_quota, require_quota
+from console.sends.services.control import lock_send
+from console.sends.services.writing import new_send, send_write
+
+
+def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0) -> Send:
+    """Try again what failed of a send, of which it is certain that nothing was shown; answers the
+    new send.
+
+    For the sender, and administrators who may send. Raises Conflict where nothing is left to try
+    again, or no chat can be reached now; Unprocessable where the notice is not valid any more; and
+    TooManyRequests.
+    """
+    return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {})
+
+
+def send_retry_unknown(
+    actor: Actor, send: Send, *, may_show_twice: bool, undo_seconds: int = 0
+) -> Send:
+    """Try again what nobody knows of: only for who says that it `may_show_twice`.
+
+    Raises InvalidInput without that, and what `send_retry_failed` raises.
+    """
+    if not may_show_twice:
+        raise InvalidInput(
+            "confirmation_needed",
+            "These customers may have seen it already, and may then see it twice. Confirm that "
+            "this is all right to send it again.",
+            {"field": "may_show_twice"},
+        )
+    return _retry(actor, send, DeliveryStatus.UNKNOWN, undo_seconds, {"may_show_twice": True})
+
+
+def _retry(
+    actor: Actor, send: Send, status: DeliveryStatus, undo_seconds: int, facts: dict[str, Any]
+) -> Send:
+    _require_retrier(actor, send)
+    with transaction.atomic():
+        # Of two at once the second waits here, and then finds nothing left.
+        original = lock_send(send)
+        hold_quota(actor)
+        if guards():
+            hold_notice(original.version.notice)
+        now = timezone.now()
+        require_valid(original.version, at=now, now=now)
+        left = list(selectors.not_retried(original, status))
+        if not left:
+            raise Conflict(
+                "nothing_to_retry",
+                f"Nothing of this send is {status.label.lower()} that has not been tried again.",
+            )
+        plan = guarded(
+            plan_retry(actor, original, left),
+            release_at=now,
+            now=now,
+            apart_from=_line_of(original),
+        )
+        _require_ready(plan)
+        require_quota(actor, len(plan.ready), now)
+        retry = new_send(
+            actor,
+            plan,
+            now=now,
+            undo_seconds=undo_seconds,
+            target={"interactions": [target.interaction_id for target in plan.targets]},
+            why=original.why,
+            retry_of=original,
+        )
+        send_write(actor, retry, plan, now=now, facts={"retry_of": original.pk, **facts})
+    return retry
+
+
+def _require_retrier(actor: Actor, send: Send) -> None:
+    actor.require(Permission.SEND)
+    if send.actor_ref != actor.ref and not actor.may(Permission.ADMINISTER):
+        raise PermissionRefused("not_sender", f"Only {send.actor_name} may try this send again.")
+
+
+def _line_of(send: Send) -> list[int]:
+    """A send and those that it tries again. What they brought to a chat is known to whoever tries
+    once more, and not what the guard is against."""
+    line = [send.pk]
+    while send.retry_of is not None:
+        send = send.retry_of
+        line.append(send.pk)
+    return line
+
+
+def _require_ready(plan: SendPlan) -> None:
+    if not plan.ready:
+        (detail, _number), *_others = Counter(t.detail for t in plan.targets).most_common(1)
+        raise Conflict(
+            "nothing_to_retry",
+            f"None of these {len(plan.targets):,} chats can be sent to now. {detail}"
+            if len(plan.targets) > 1
+            else f"This chat can't be sent to now. {detail}",
+            {"counts": plan.counts},
+        )
