@@ -119,6 +119,8 @@ class Drain:
         """
         await self._connect()
         await self._note_health()
+        if self.is_superseded:
+            return None
         endings, self.endings = self.endings, []
         unsent, self.unsent = self.unsent, []
         settled, self.settled = self.settled, []

@@ -12,7 +12,6 @@ VENDORED = re.compile(r"^static/(vendor|lib)/|\.min\.(js|css)$|^static/js/htmx")
 # Longer, each with its reason.
 LONGER = {
     # One story, which is told best in one place.
-    "tests/sends/test_dispatcher.py",
 }
 # Put together here, so that this file does not have them in itself.
 ELSEWHERE = {

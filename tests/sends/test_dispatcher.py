@@ -1,10 +1,9 @@
 """The dispatcher against a real simulator over TCP and a real PostgreSQL.
 
-Every test ends by comparing three things: what the simulator journalled, what the deliveries say
-and what the ledger says.
+Tests end by comparing three things: what the simulator journalled, what the deliveries say and what
+the ledger says.
 """
 
-import asyncio
 import time
 from collections import Counter
 from datetime import timedelta
@@ -13,79 +12,19 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from console.audit.models import AuditEntry
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_update, feed_apply
+from console.interactions.services import chat_server_update
 from console.sends import selectors
-from console.sends.dispatcher import Dispatch, drain_chat_server
 from console.sends.drain import backoff_seconds
-from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services import send_cancel, send_create
+from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services.deliveries import (
     deliveries_expire,
     drain_step,
-    sends_release,
 )
-from console.sends.worker import run_worker
-from tests.conftest import ROOT, upsert
+from tests.conftest import ROOT
+from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DEADLINE_SECONDS = 60
-
-
-def drain(name="chat-east"):
-    """One drain, as a worker's job would do it."""
-
-    async def run():
-        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
-            await drain_chat_server(name, dispatch)
-
-    asyncio.run(run())
-
-
-def work():
-    """A worker that runs all jobs that are there, and ends."""
-
-    async def run():
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await run_worker(wait=False)
-
-    asyncio.run(run())
-
-
-def statuses(send=None):
-    rows = Delivery.objects.filter(send=send) if send else Delivery.objects.all()
-    return Counter(rows.values_list("status", flat=True))
-
-
-def assert_ledger_agrees():
-    """Each ended delivery has exactly one entry with its status, and no other has any."""
-    told = Counter(
-        (int(ref), action.removeprefix("delivery."))
-        for ref, action in AuditEntry.objects.filter(target_kind="delivery").values_list(
-            "target_ref", "action"
-        )
-    )
-    ended = Delivery.objects.exclude(status__in=["pending", "sending"])
-    assert told == Counter(ended.values_list("pk", "status"))
-
-
-@pytest.fixture
-def chats(make_interaction):
-    def make(number):
-        return [make_interaction(f"c{index:04}").pk for index in range(number)]
-
-    return make
-
-
-@pytest.fixture
-def send_to(supervisor, make_notice):
-    def create(ids, body="Hello {{ data.FirstName }}", notice=None, **arguments):
-        key = notice or make_notice(body).notice.key
-        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids, **arguments)
-
-    return create
 
 
 def test_a_message_reaches_the_session_with_everything_the_vendor_asks_for(
@@ -275,250 +214,6 @@ def test_a_late_delivery_is_not_sent_even_when_chat_server_is_back(simulator, ch
     assert simulator.journalled() == []
 
 
-# --- The truth at the moment of sending ----------------------------------------------------------
-
-
-def test_a_chat_that_ended_since_gets_nothing(simulator, chats, send_to):
-    first, second = chats(2)
-    send = send_to([first, second])
-    feed_apply(ROOT, [upsert(first, user_data={"IsOnline": "0"})])
-    feed_apply(ROOT, [upsert(second, type="stopped")])
-    drain()
-    assert statuses(send) == {"skipped": 2}
-    assert set(send.deliveries.values_list("reason", flat=True)) == {"offline"}
-    assert simulator.journalled() == []
-    assert_ledger_agrees()
-
-
-def test_after_a_failover_the_delivery_follows_the_chat(simulator, start_simulator, chats, send_to):
-    from console.interactions.services import chat_server_create
-
-    west = start_simulator("chat-west")
-    chat_server_create(ROOT, name="chat-west", url=west.url)
-    (chat,) = chats(1)
-    send = send_to([chat])
-    feed_apply(ROOT, [upsert(chat, user_data={"ChatServerAppName": "chat-west"})])
-    drain()
-    assert simulator.journalled() == []
-    work()
-    (entry,) = west.journalled()
-    assert {p["key"]: p["value"] for p in entry["request"]}["AppName"] == "chat-west"
-    assert send.deliveries.get().chat_server_name == "chat-west"
-    assert statuses(send) == {"delivered": 1}
-
-
-def test_a_chat_that_moved_to_an_unknown_chat_server_is_skipped(simulator, chats, send_to):
-    (chat,) = chats(1)
-    send = send_to([chat])
-    feed_apply(ROOT, [upsert(chat, user_data={"ChatServerAppName": "chat-north"})])
-    drain()
-    assert send.deliveries.get().reason == "unknown_chat_server"
-    assert simulator.journalled() == []
-
-
-def test_a_notice_retired_since_is_not_sent(simulator, chats, send_to, make_notice):
-    from console.catalogue.services import notice_retire
-
-    version = make_notice(key="late")
-    send = send_to(chats(1), notice="late")
-    notice_retire(ROOT, version.notice)
-    drain()
-    assert send.deliveries.get().reason == "expired_notice"
-    assert simulator.journalled() == []
-
-
-def test_a_chat_server_switched_off_since_is_not_asked(simulator, chats, send_to):
-    send = send_to(chats(1))
-    chat_server_update(ROOT, ChatServer.objects.get(), enabled=False)
-    drain()
-    assert send.deliveries.get().reason == "chat_server_disabled"
-    assert simulator.journalled() == []
-
-
-def test_user_data_that_can_not_travel_is_skipped(simulator, chats, send_to):
-    from console.interactions.models import Interaction
-
-    (chat,) = chats(1)
-    send = send_to([chat])
-    # The feed lets no such thing in; something older may have.
-    Interaction.objects.update(user_data={"Ratio": 0.5})
-    drain()
-    assert send.deliveries.get().reason == "invalid_user_data"
-    assert simulator.journalled() == []
-    assert_ledger_agrees()
-
-
-def test_a_cancelled_send_leaves_nothing_for_the_drain(simulator, chats, send_to, supervisor):
-    send = send_to(chats(2))
-    send_cancel(supervisor.to_actor(), send)
-    drain()
-    assert simulator.journalled() == []
-    assert statuses(send) == {"cancelled": 2}
-    assert_ledger_agrees()
-
-
-# --- Holding and schedule ------------------------------------------------------------------------
-
-
-def test_a_holding_send_leaves_only_when_its_time_has_come(simulator, chats, send_to):
-    send = send_to(chats(1), undo_seconds=5)
-    drain()
-    assert simulator.journalled() == []
-    assert sends_release() == []
-    Send.objects.update(release_at=timezone.now())
-    Outbox.objects.update(due_at=timezone.now())
-    assert sends_release() == [send.pk]
-    work()
-    assert statuses(send) == {"delivered": 1}
-
-
-# --- One at a time, and what a crash leaves ------------------------------------------------------
-
-
-def test_two_drains_at_once_send_nothing_twice(simulator, chats, send_to):
-    ids = chats(60)
-    send = send_to(ids)
-
-    async def run():
-        async with Dispatch() as dispatch:
-            await asyncio.gather(*(drain_chat_server("chat-east", dispatch) for _ in range(4)))
-
-    asyncio.run(run())
-    assert statuses(send) == {"delivered": 60}
-    assert Counter(e["interaction_id"] for e in simulator.journalled()) == Counter(ids)
-
-
-def test_what_a_lost_drain_had_claimed_is_unknown_and_nothing_else(simulator, chats, send_to):
-    send = send_to(chats(5))
-    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=2)
-    assert len(step.claimed) == 2
-    drain()
-    assert statuses(send) == {"unknown": 2, "delivered": 3}
-    lost = send.deliveries.filter(status="unknown").first()
-    assert lost.reason == "worker_lost"
-    assert len(simulator.journalled()) == 3
-    assert_ledger_agrees()
-
-
-def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_to):
-    from console.sends.services.endings import Ending
-
-    send = send_to(chats(1))
-    server, claim = ChatServer.objects.get(), uuid4()
-    step = drain_step(server.pk, claim=claim, room=1)
-    drain()
-    drain_step(server.pk, claim=claim, endings=[Ending(step.claimed[0], DeliveryStatus.DELIVERED)])
-    assert statuses(send) == {"unknown": 1}
-    assert_ledger_agrees()
-
-
-def test_never_more_than_the_window_is_claimed(simulator, chats, send_to):
-    """Watched from outside, in the database, while the simulator answers slowly."""
-    chat_server_update(ROOT, ChatServer.objects.get(), window=3)
-    simulator.faults(latency=0.05)
-    send = send_to(chats(12))
-    most = 0
-
-    async def watch(drained):
-        nonlocal most
-        while not drained.done():
-            sending = await asyncio.to_thread(count_sending)
-            most = max(most, sending)
-            await asyncio.sleep(0.005)
-
-    def count_sending():
-        from django.db import connection
-
-        try:
-            return Delivery.objects.filter(status="sending").count()
-        finally:
-            connection.close()
-
-    async def run():
-        dispatch = Dispatch()
-        drained = asyncio.ensure_future(drain_chat_server("chat-east", dispatch))
-        await watch(drained)
-        await drained
-        await dispatch.__aexit__()
-
-    asyncio.run(run())
-    assert statuses(send) == {"delivered": 12}
-    assert 1 <= most <= 3
-
-
-def test_a_stopping_worker_finishes_what_is_on_the_wire_and_no_more(simulator, chats, send_to):
-    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
-    simulator.faults(latency=0.2)
-    send = send_to(chats(40))
-
-    async def run():
-        stop = asyncio.Event()
-        worker = asyncio.create_task(run_worker(stop=stop))
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not simulator.journalled():
-                await asyncio.sleep(0.01)
-            stop.set()
-            await worker
-
-    asyncio.run(run())
-    counts = statuses(send)
-    assert counts["sending"] == counts["unknown"] == 0
-    assert counts["delivered"] == len(simulator.journalled())
-    assert 1 <= counts["delivered"] < 40
-    assert counts["pending"] == 40 - counts["delivered"]
-    assert_ledger_agrees()
-
-
-def test_the_sweep_finds_work_that_has_no_job(simulator, chats, send_to):
-    from procrastinate.contrib.django.models import ProcrastinateJob
-
-    from console.sends.tasks import sweep_now
-
-    send = send_to(chats(2))
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs")
-    assert not ProcrastinateJob.objects.exists()
-    sweep_now()
-    work()
-    assert statuses(send) == {"delivered": 2}
-
-
-def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats, send_to):
-    """A job that finds the lock taken goes away: the holder must look again afterwards."""
-    first, second = chats(2)
-    send_to([first])
-
-    async def run():
-        dispatch = Dispatch()
-        from console.sends import dispatcher
-
-        original = dispatcher.Drain.run
-
-        async def run_and_then_another_send(self):
-            await original(self)
-            if Delivery_count["made"] == 0:
-                Delivery_count["made"] = 1
-                await self.database.call(send_to, [second])
-                # Its job comes at once, finds the lock taken, and goes away.
-                await drain_chat_server("chat-east", dispatch)
-
-        Delivery_count = {"made": 0}
-        dispatcher.Drain.run = run_and_then_another_send
-        try:
-            await drain_chat_server("chat-east", dispatch)
-        finally:
-            dispatcher.Drain.run = original
-            await dispatch.__aexit__()
-
-    asyncio.run(run())
-    assert statuses() == {"delivered": 2}
-
-
-# --- Pace ----------------------------------------------------------------------------------------
-
-
 def test_the_pace_is_kept(simulator, chats, send_to):
     """That no second sees more than the burst is shown on the bucket itself (tests/interactions):
     when requests arrive depends on the machine's load."""
@@ -561,52 +256,26 @@ def test_a_send_whose_end_nobody_noted_is_finished_by_the_sweep(simulator, chats
     assert send.finished_at is not None
 
 
-def test_cancelling_while_a_drain_skips_does_not_deadlock(
-    simulator, chats, send_to, supervisor, monkeypatch
-):
-    """The drain holds a delivery's row and cancelling holds the send's: neither may want both."""
-    import threading
+def test_a_small_send_does_not_wait_for_a_large_one(chat_server, chats, send_to):
+    ids = chats(21)
+    large, small = send_to(ids[:20]), send_to(ids[20:])
+    step = drain_step(chat_server.pk, claim=uuid4(), room=4)
+    taken = Counter(delivery.send_id for delivery in step.claimed)
+    assert taken == {large.pk: 3, small.pk: 1}
 
-    from django.db import connection
 
-    from console.sends.services import claims
+def test_sends_of_equal_size_take_turns(chat_server, chats, send_to):
+    ids = chats(30)
+    sends = [send_to(ids[start : start + 10]) for start in (0, 10, 20)]
+    step = drain_step(chat_server.pk, claim=uuid4(), room=9)
+    assert [delivery.send_id for delivery in step.claimed] == [send.pk for send in sends] * 3
 
-    def waiting_for_a_lock():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            return cursor.fetchone()[0]
 
-    (chat,) = chats(1)
-    send = send_to([chat])
-    feed_apply(ROOT, [upsert(chat, type="stopped")])
-    holding = threading.Event()
-    original = claims.chat_server_return_tokens
-
-    def hold(*arguments):
-        """In the drain's transaction, with its claims: until the other waits for one of them."""
-        holding.set()
-        for _attempt in range(1000):
-            if waiting_for_a_lock():
-                break
-            time.sleep(0.01)
-        original(*arguments)
-
-    monkeypatch.setattr(claims, "chat_server_return_tokens", hold)
-
-    def cancel():
-        try:
-            assert holding.wait(DEADLINE_SECONDS)
-            send_cancel(supervisor.to_actor(), send)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
-    drain()
-    thread.join(DEADLINE_SECONDS)
-    send.refresh_from_db()
-    assert send.status in (SendStatus.CANCELLED, SendStatus.FINISHED)
-    assert_ledger_agrees()
+def test_what_is_on_the_wire_is_not_claimed_again(chat_server, chats, send_to):
+    send_to(chats(5))
+    first = drain_step(chat_server.pk, claim=uuid4(), room=3)
+    on_the_wire = [delivery.id for delivery in first.claimed]
+    second = drain_step(chat_server.pk, claim=uuid4(), room=3, on_the_wire=on_the_wire)
+    assert len(on_the_wire) == 3
+    assert len(second.claimed) == 2
+    assert not {delivery.id for delivery in second.claimed} & set(on_the_wire)

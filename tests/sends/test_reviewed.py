@@ -16,7 +16,7 @@ from console.sends.services.deliveries import deliveries_abandon, deliveries_exp
 from console.sends.services.endings import Postponement
 from console.sends.worker import run_worker
 from tests.conftest import ROOT
-from tests.sends.test_dispatcher import assert_ledger_agrees, drain
+from tests.sends.drains import assert_ledger_agrees, drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

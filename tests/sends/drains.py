@@ -1,0 +1,48 @@
+"""Drains and workers as the tests run them, and what must agree afterwards."""
+
+import asyncio
+from collections import Counter
+
+from console.audit.models import AuditEntry
+from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.models import Delivery
+from console.sends.worker import run_worker
+
+DEADLINE_SECONDS = 60
+
+
+def drain(name="chat-east"):
+    """One drain, as a worker's job would do it."""
+
+    async def run():
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            await drain_chat_server(name, dispatch)
+
+    asyncio.run(run())
+
+
+def work():
+    """A worker that runs all jobs that are there, and ends."""
+
+    async def run():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await run_worker(wait=False)
+
+    asyncio.run(run())
+
+
+def statuses(send=None):
+    rows = Delivery.objects.filter(send=send) if send else Delivery.objects.all()
+    return Counter(rows.values_list("status", flat=True))
+
+
+def assert_ledger_agrees():
+    """Each ended delivery has exactly one entry with its status, and no other has any."""
+    told = Counter(
+        (int(ref), action.removeprefix("delivery."))
+        for ref, action in AuditEntry.objects.filter(target_kind="delivery").values_list(
+            "target_ref", "action"
+        )
+    )
+    ended = Delivery.objects.exclude(status__in=["pending", "sending"])
+    assert told == Counter(ended.values_list("pk", "status"))

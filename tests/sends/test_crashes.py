@@ -1,0 +1,379 @@
+"""One drain at a time, and what is left when something breaks in the middle."""
+
+import asyncio
+import time
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_update, feed_apply
+from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.models import Delivery, DeliveryStatus, SendStatus
+from console.sends.services import send_cancel
+from console.sends.services.deliveries import (
+    drain_step,
+)
+from console.sends.worker import run_worker
+from tests.conftest import ROOT, upsert
+from tests.sends.drains import DEADLINE_SECONDS, assert_ledger_agrees, drain, statuses, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_two_drains_at_once_send_nothing_twice(simulator, chats, send_to):
+    ids = chats(60)
+    send = send_to(ids)
+
+    async def run():
+        async with Dispatch() as dispatch:
+            await asyncio.gather(*(drain_chat_server("chat-east", dispatch) for _ in range(4)))
+
+    asyncio.run(run())
+    assert statuses(send) == {"delivered": 60}
+    assert Counter(e["interaction_id"] for e in simulator.journalled()) == Counter(ids)
+
+
+def test_what_a_lost_drain_had_claimed_is_unknown_and_nothing_else(simulator, chats, send_to):
+    send = send_to(chats(5))
+    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=2)
+    assert len(step.claimed) == 2
+    drain()
+    assert statuses(send) == {"unknown": 2, "delivered": 3}
+    lost = send.deliveries.filter(status="unknown").first()
+    assert lost.reason == "worker_lost"
+    assert len(simulator.journalled()) == 3
+    assert_ledger_agrees()
+
+
+def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_to):
+    from console.sends.services.endings import Ending
+
+    send = send_to(chats(1))
+    server, claim = ChatServer.objects.get(), uuid4()
+    step = drain_step(server.pk, claim=claim, room=1)
+    drain()
+    drain_step(server.pk, claim=claim, endings=[Ending(step.claimed[0], DeliveryStatus.DELIVERED)])
+    assert statuses(send) == {"unknown": 1}
+    assert_ledger_agrees()
+
+
+def test_never_more_than_the_window_is_claimed(simulator, chats, send_to):
+    """Watched from outside, in the database, while the simulator answers slowly."""
+    chat_server_update(ROOT, ChatServer.objects.get(), window=3)
+    simulator.faults(latency=0.05)
+    send = send_to(chats(12))
+    most = 0
+
+    async def watch(drained):
+        nonlocal most
+        while not drained.done():
+            sending = await asyncio.to_thread(count_sending)
+            most = max(most, sending)
+            await asyncio.sleep(0.005)
+
+    def count_sending():
+        from django.db import connection
+
+        try:
+            return Delivery.objects.filter(status="sending").count()
+        finally:
+            connection.close()
+
+    async def run():
+        dispatch = Dispatch()
+        drained = asyncio.ensure_future(drain_chat_server("chat-east", dispatch))
+        await watch(drained)
+        await drained
+        await dispatch.__aexit__()
+
+    asyncio.run(run())
+    assert statuses(send) == {"delivered": 12}
+    assert 1 <= most <= 3
+
+
+def test_a_stopping_worker_finishes_what_is_on_the_wire_and_no_more(simulator, chats, send_to):
+    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
+    simulator.faults(latency=0.2)
+    send = send_to(chats(40))
+
+    async def run():
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_worker(stop=stop))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not simulator.journalled():
+                await asyncio.sleep(0.01)
+            stop.set()
+            await worker
+
+    asyncio.run(run())
+    counts = statuses(send)
+    assert counts["sending"] == counts["unknown"] == 0
+    assert counts["delivered"] == len(simulator.journalled())
+    assert 1 <= counts["delivered"] < 40
+    assert counts["pending"] == 40 - counts["delivered"]
+    assert_ledger_agrees()
+
+
+def test_the_sweep_finds_work_that_has_no_job(simulator, chats, send_to):
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    from console.sends.tasks import sweep_now
+
+    send = send_to(chats(2))
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+    assert not ProcrastinateJob.objects.exists()
+    sweep_now()
+    work()
+    assert statuses(send) == {"delivered": 2}
+
+
+def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats, send_to):
+    """A job that finds the lock taken goes away: the holder must look again afterwards."""
+    first, second = chats(2)
+    send_to([first])
+
+    async def run():
+        dispatch = Dispatch()
+        from console.sends import dispatcher
+
+        original = dispatcher.Drain.run
+
+        async def run_and_then_another_send(self):
+            await original(self)
+            if Delivery_count["made"] == 0:
+                Delivery_count["made"] = 1
+                await self.database.call(send_to, [second])
+                # Its job comes at once, finds the lock taken, and goes away.
+                await drain_chat_server("chat-east", dispatch)
+
+        Delivery_count = {"made": 0}
+        dispatcher.Drain.run = run_and_then_another_send
+        try:
+            await drain_chat_server("chat-east", dispatch)
+        finally:
+            dispatcher.Drain.run = original
+            await dispatch.__aexit__()
+
+    asyncio.run(run())
+    assert statuses() == {"delivered": 2}
+
+
+def test_cancelling_while_a_drain_skips_does_not_deadlock(
+    simulator, chats, send_to, supervisor, monkeypatch
+):
+    """The drain holds a delivery's row and cancelling holds the send's: neither may want both."""
+    import threading
+
+    from django.db import connection
+
+    from console.sends.services import claims
+
+    def waiting_for_a_lock():
+        with connection.cursor() as cursor:
+            # Within a transaction this view is otherwise read once.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            return cursor.fetchone()[0]
+
+    (chat,) = chats(1)
+    send = send_to([chat])
+    feed_apply(ROOT, [upsert(chat, type="stopped")])
+    holding = threading.Event()
+    original = claims.chat_server_return_tokens
+
+    def hold(*arguments):
+        """In the drain's transaction, with its claims: until the other waits for one of them."""
+        holding.set()
+        for _attempt in range(1000):
+            if waiting_for_a_lock():
+                break
+            time.sleep(0.01)
+        original(*arguments)
+
+    monkeypatch.setattr(claims, "chat_server_return_tokens", hold)
+
+    def cancel():
+        try:
+            assert holding.wait(DEADLINE_SECONDS)
+            send_cancel(supervisor.to_actor(), send)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    drain()
+    thread.join(DEADLINE_SECONDS)
+    send.refresh_from_db()
+    assert send.status in (SendStatus.CANCELLED, SendStatus.FINISHED)
+    assert_ledger_agrees()
+
+
+# --- A database that goes away -------------------------------------------------------------------
+
+
+@pytest.fixture
+def cut_the_drains_connection(db):
+    """As PostgreSQL does when it is stopped at once. The test keeps its own."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (own,) = cursor.fetchone()
+
+    def cut():
+        with connection.cursor() as cursor:  # of whichever thread this is called in
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+                [own],
+            )
+        connection.close()
+
+    return cut
+
+
+def assert_each_arrived_once(simulator, ids):
+    assert Counter(entry["interaction_id"] for entry in simulator.journalled()) == Counter(ids)
+
+
+def test_outcomes_wait_for_a_database_that_goes_away(
+    simulator, chats, send_to, cut_the_drains_connection
+):
+    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
+    simulator.faults(latency=0.1)
+    ids = chats(16)
+    send = send_to(ids)
+
+    async def run():
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            dispatch.wake("chat-east")
+            for arrived in (1, 6, 11):
+                while len(simulator.journalled()) < arrived:
+                    await asyncio.sleep(0.005)
+                await asyncio.to_thread(cut_the_drains_connection)
+            while dispatch.drains:
+                await asyncio.sleep(0.005)
+
+    asyncio.run(run())
+    drain()
+    assert statuses(send) == {"delivered": 16}
+    assert_each_arrived_once(simulator, ids)
+    assert_ledger_agrees()
+
+
+def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send_to, monkeypatch):
+    """Its deliveries were not written to the wire: to call them unknown would be untrue."""
+    from django.db import OperationalError
+
+    from console.sends import drain as module
+
+    ids = chats(3)
+    send = send_to(ids)
+    original = module.drain_step
+
+    def commit_and_lose_the_answer(*arguments, **options):
+        step = original(*arguments, **options)
+        if step.claimed:
+            monkeypatch.setattr(module, "drain_step", original)
+            raise OperationalError("server closed the connection unexpectedly")
+        return step
+
+    monkeypatch.setattr(module, "drain_step", commit_and_lose_the_answer)
+    drain()
+    assert statuses(send) == {"delivered": 3}
+    assert set(send.deliveries.values_list("attempts", flat=True)) == {2}
+    assert_each_arrived_once(simulator, ids)
+    assert_ledger_agrees()
+
+
+def test_who_took_over_meanwhile_is_not_contradicted(
+    simulator, chats, send_to, monkeypatch, cut_the_drains_connection
+):
+    from console.sends import drain as module
+    from console.sends.database import try_lock
+    from console.sends.services.deliveries import deliveries_recover
+
+    chat_server_update(ROOT, ChatServer.objects.get(), window=2)
+    simulator.faults(latency=0.2)
+    send = send_to(chats(6))
+    taken_over = []
+
+    def take_over_first():
+        """In the drain's thread, but on another connection, which is the other worker's."""
+        from django.db import connections
+
+        if not taken_over:
+            taken_over.append(other_worker())
+        connections["default"].close()
+
+    def other_worker():
+        import threading
+
+        held = threading.Event()
+
+        def work():
+            assert try_lock(ChatServer.objects.get().pk)
+            deliveries_recover("chat-east")
+            held.set()
+            over.wait(DEADLINE_SECONDS)
+            from django.db import connection
+
+            connection.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert held.wait(DEADLINE_SECONDS)
+        return thread
+
+    import threading
+
+    over = threading.Event()
+    monkeypatch.setattr(module, "reconnect", take_over_first)
+
+    async def run():
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            dispatch.wake("chat-east")
+            while not simulator.journalled():
+                await asyncio.sleep(0.005)
+            await asyncio.to_thread(cut_the_drains_connection)
+            while dispatch.drains:
+                await asyncio.sleep(0.005)
+
+    asyncio.run(run())
+    over.set()
+    taken_over[0].join(DEADLINE_SECONDS)
+    assert statuses(send) == {"unknown": 2, "pending": 4}
+    assert len(simulator.journalled()) == 2
+    monkeypatch.undo()
+    drain()
+    assert statuses(send) == {"unknown": 2, "delivered": 4}
+    assert_ledger_agrees()
+
+
+def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
+    simulator, chats, send_to, monkeypatch
+):
+    from django.db import DataError
+
+    from console.sends import drain as module
+
+    def fail(*_arguments, **_options):
+        raise DataError("no such thing fits here")
+
+    send = send_to(chats(2))
+    monkeypatch.setattr(module, "drain_step", fail)
+    with pytest.raises(DataError):
+        drain()
+    assert statuses(send) == {"pending": 2}
+    assert simulator.journalled() == []
+    monkeypatch.undo()
+    drain()
+    assert statuses(send) == {"delivered": 2}
