@@ -1,11 +1,15 @@
 """The filters of the history, and what is asked before something is done with a send."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.sends.models import DeliveryStatus
+from console.sends.models import DeliveryStatus, Send
+from console.sends.schedule import moment
+from console.sends.zones import ClockField, ZoneSelect
 
 
 class HistoryForm(forms.Form):
@@ -55,3 +59,38 @@ class ReasonForm(forms.Form):
         field = self.fields["reason"]
         field.label = label
         field.error_messages["required"] = str(_("Say why: others need to know."))
+
+
+class RescheduleForm(forms.Form):
+    """Another time for a send, on the clocks of a zone."""
+
+    later = ClockField(label=_("Date and time"))
+    time_zone = forms.CharField(label=_("Time zone"), max_length=64, widget=ZoneSelect)
+
+    def __init__(self, data: QueryDict | None, *, send: Send) -> None:
+        initial = {}
+        if send.scheduled_at is not None and send.time_zone:
+            local = send.scheduled_at.astimezone(ZoneInfo(send.time_zone))
+            initial = {"later": local.strftime("%Y-%m-%dT%H:%M"), "time_zone": send.time_zone}
+        super().__init__(data, initial=initial)
+
+    def to_schedule(self) -> dict[str, Any]:
+        """The arguments of `send_reschedule`. Raises InvalidInput for a time that these clocks
+        never show, or show twice."""
+        zone = self.cleaned_data["time_zone"]
+        return {"scheduled_at": moment(self.cleaned_data["later"], zone), "time_zone": zone}
+
+
+class ApproveForm(forms.Form):
+    """The time at which the send was to leave when it was looked at."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+class MayShowTwiceForm(forms.Form):
+    """Somebody takes it on themselves."""
+
+    may_show_twice = forms.BooleanField(
+        label=_("I know that it may be shown twice, and want it sent."),
+        error_messages={"required": _("Tick the box if it may be shown twice; else go back.")},
+    )

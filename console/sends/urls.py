@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.sends.views import control, following, history, switch
+from console.sends.views import again, approvals, control, following, history, switch
 
 urlpatterns = [
     path("sends/", following.send_list, name="send-list"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("sends/<int:send_id>/cancel/", control.send_stop, name="send-cancel"),
     path("sends/<int:send_id>/pause/", control.send_hold, name="send-pause"),
     path("sends/<int:send_id>/resume/", control.send_go_on, name="send-resume"),
+    path("sends/approvals/", approvals.approvals, name="send-approvals"),
+    path("sends/<int:send_id>/approve/", approvals.approve, name="send-approve"),
+    path("sends/<int:send_id>/reject/", approvals.reject, name="send-reject"),
+    path("sends/<int:send_id>/reschedule/", again.send_another_time, name="send-reschedule"),
     path("sending/", switch.switch, name="sending-switch"),
     path("sending/band/", switch.band, name="sending-band"),
     path("sending/stop/", switch.stop, name="sending-stop"),

@@ -1,5 +1,6 @@
 """The live board: choose chats, compose, preview and send on one screen."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -7,26 +8,27 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import replace_url
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
-from console.catalogue.models import Visibility
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.errors import ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
-from console.sends.planning import SendPlan
+from console.sends.models import Reason
+from console.sends.plans import SendPlan
 from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
+from console.sends.wording import send_words
 from console.web import tables
 from console.web.forms import ComposeForm, read_filter
 
 PAGE_SIZE = 100
 SHOWN_SKIPPED = 6
 SHOWN_READY = 12
+QUOTA_IS_NEAR = 0.1
 # Seconds, in words.
 WAITS = ((60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10 min"), (1800, "30 min"))
 
@@ -83,6 +85,7 @@ def board_send(request: HttpRequest) -> HttpResponse:
             actor,
             **form.to_request(actor),
             why=form.cleaned_data["why"],
+            time_zone=form.zone,
             idempotency_key=form.cleaned_data["idempotency_key"],
             undo_seconds=settings.UNDO_SECONDS,
             expected_plan=form.cleaned_data["expected_plan"],
@@ -189,31 +192,50 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     if not form.has_targets:
         return context
     if not form.is_valid():
-        return {**context, "preview_hint": _("Choose a notice, and see here what each chat gets.")}
+        return {**context, "preview_hint": _what_is_missing(form)}
     try:
-        plan = send_preview(actor, **form.to_request(actor))
+        request = form.to_request(actor)
+        plan = send_preview(actor, **request)
     except ConsoleError as refusal:
         return {**context, "preview_error": refusal.message}
+    return context | _plan_context(plan, form, request.get("scheduled_at"))
+
+
+def _what_is_missing(form: ComposeForm) -> str:
+    if "later" in form.errors:
+        return " ".join(str(words) for words in form.errors["later"])
+    return _("Choose a notice, and see here what each chat gets.")
+
+
+def _plan_context(
+    plan: SendPlan, form: ComposeForm, scheduled_at: datetime | None
+) -> dict[str, Any]:
     skipped, ready = plan.skipped[:SHOWN_SKIPPED], plan.ready[:SHOWN_READY]
     return {
-        **context,
         "plan": plan,
         "shown_skipped": skipped,
         "shown_ready": ready,
         "not_shown": len(plan.targets) - len(skipped) - len(ready),
-        "send_words": send_words(plan),
+        "send_words": send_words(
+            plan.visibility,
+            len(plan.ready),
+            later=scheduled_at is not None,
+            needs_approval=plan.needs_approval,
+        ),
+        "scheduled_at": scheduled_at,
+        "time_zone": form.zone,
+        "approval_above": settings.APPROVAL_ABOVE,
+        "repeats": plan.counts.get(Reason.RECENTLY_SENT, 0),
+        "allows_repeat": form.cleaned_data["allow_repeat"],
+        "guard_minutes": settings.RESEND_GUARD_MINUTES,
+        "quota_after": _quota_after(plan),
+        "quota": settings.HOURLY_QUOTA,
     }
 
 
-def send_words(plan: SendPlan) -> str:
-    """What the send button says: to whom, in the words of the visibility, and how many."""
-    count = len(plan.ready)
-    if plan.visibility == Visibility.INT:
-        words = ngettext("Send to staff in %(n)s chat", "Send to staff in %(n)s chats", count)
-    elif plan.visibility == Visibility.VIP:
-        words = ngettext(
-            "Send to supervisors in %(n)s chat", "Send to supervisors in %(n)s chats", count
-        )
-    else:
-        words = ngettext("Send to %(n)s customer", "Send to %(n)s customers", count)
-    return words % {"n": f"{count:,}"}
+def _quota_after(plan: SendPlan) -> int | None:
+    """To how many chats the person may send after this send, where that has become few."""
+    if plan.quota_left is None or plan.quota_refusal is not None:
+        return None
+    left = plan.quota_left - len(plan.ready)
+    return left if left < settings.HOURLY_QUOTA * QUOTA_IS_NEAR else None

@@ -9,7 +9,7 @@ from console.access import actor_of
 from console.accounts.models import Role
 from console.actors import Actor, Permission
 from console.catalogue.selectors import review_queue
-from console.sends.selectors import sending_stopped, sends_running
+from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -34,6 +34,8 @@ def _waiting(actor: Actor) -> dict[str, int]:
     waiting = {}
     if actor.may(Permission.REVIEW_CATALOGUE):
         waiting["review"] = review_queue(actor).count()
+    if actor.may(Permission.APPROVE_SENDS):
+        waiting["approvals"] = sends_awaiting_approval(actor).count()
     if actor.may(Permission.SEND):
         waiting["sends"] = sends_running(actor).count()
     return waiting

@@ -5,12 +5,15 @@ from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
 from console.catalogue.selectors import usable_preset_get
 from console.errors import InvalidInput
 from console.interactions.selectors import InteractionFilter
+from console.sends.schedule import moment, require_near_future
+from console.sends.zones import ClockField, ZoneSelect
 
 FILTERS = tuple(InteractionFilter.__dataclass_fields__)
 
@@ -45,6 +48,15 @@ class ComposeForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("For the history")}),
     )
+    when = forms.ChoiceField(
+        choices=[("now", _("Now")), ("later", _("Later"))], required=False, initial="now"
+    )
+    later = ClockField(label=_("Date and time"), required=False)
+    time_zone = forms.CharField(
+        label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect
+    )
+    # Also to chats that got the same notice a short while ago.
+    allow_repeat = forms.BooleanField(required=False)
     idempotency_key = forms.CharField(max_length=100)
     # How many chats the button spoke of: nothing is sent when it has become another number.
     expected_plan = forms.CharField(max_length=64, required=False)
@@ -54,6 +66,17 @@ class ComposeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("idempotency_key", secrets.token_urlsafe(16))
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if self.is_later and not given.get("later") and "later" not in self.errors:
+            self.add_error("later", self.fields["later"].error_messages["required"])
+        return given
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it is to leave at a time of its own. Without scripts both are on the form."""
+        return bool(self["when"].value() == "later")
 
     def renewed(self) -> "ComposeForm":
         """The same again as another send, with a key of its own."""
@@ -78,7 +101,8 @@ class ComposeForm(forms.Form):
         return bool(self.data.get("everything") or self.selected)
 
     def to_request(self, actor: Actor) -> dict[str, Any]:
-        """The arguments of `send_preview`. Raises InvalidInput, NotFound."""
+        """The arguments of `send_preview`. Raises InvalidInput, NotFound, also for a time that has
+        passed or that the clocks of its zone never show."""
         given = self.cleaned_data
         request: dict[str, Any] = {"notice_key": given["notice"]}
         if given.get("everything"):
@@ -93,4 +117,15 @@ class ComposeForm(forms.Form):
             request["visibility"] = preset.visibility
             nickname = nickname or preset.nickname or None
         request["nickname"] = nickname
+        request["ignore_recent"] = given["allow_repeat"]
+        if self.is_later:
+            request["scheduled_at"] = moment(given["later"], self.zone)
+            require_near_future(request["scheduled_at"], timezone.now())
         return request
+
+    @property
+    def zone(self) -> str:
+        """The zone on whose clocks the time was chosen; "" without a time."""
+        if not self.is_later:
+            return ""
+        return self.cleaned_data["time_zone"] or timezone.get_default_timezone_name()

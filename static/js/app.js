@@ -12,6 +12,7 @@ import { startPicker } from "./picker.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
+import { startZones } from "./zones.js";
 
 startTheme();
 startDialogs();
@@ -23,5 +24,6 @@ startKeys();
 startPicker();
 startBoard();
 startInsert();
+startZones();
 startJump();
 startLive();

@@ -32,11 +32,11 @@ def make_send(
     make_interaction: Callable[..., Any],
     make_notice: Callable[..., NoticeVersion],
 ) -> Callable[..., Send]:
-    """A send of the supervisor's to a number of new chats."""
+    """A send of the supervisor's to a number of new chats, or to those with these ids."""
 
-    def make(chats: int = 1, *, undo_seconds: int = 0, **wanted: Any) -> Send:
+    def make(chats: int | list[str] = 1, *, undo_seconds: int = 0, **wanted: Any) -> Send:
         notice = make_notice("Hello {{ data.FirstName }}.")
-        ids = [make_interaction().pk for _ in range(chats)]
+        ids = [make_interaction().pk for _ in range(chats)] if isinstance(chats, int) else chats
         return send_create(
             supervisor.to_actor(),
             notice_key=notice.notice.key,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -33,10 +33,17 @@ class Question:
     is_dangerous: bool = True
 
 
+def posted(request: HttpRequest) -> QueryDict | None:
+    """For a form: what was posted, be it nothing."""
+    return request.POST if request.method == "POST" else None
+
+
 def ask(
     request: HttpRequest, question: Question, *, error: str = "", status: int = 200
 ) -> HttpResponse:
     in_dialog = bool(request.htmx)  # type: ignore[attr-defined]
+    if in_dialog and status >= 400:
+        status = 422  # the one refusal that htmx shows
     template = "ui/_question.html" if in_dialog else "ui/question.html"
     context = {"question": question, "error": error, "in_dialog": in_dialog}
     return render(request, template, context, status=status)

@@ -13,7 +13,7 @@ from console.sends.forms import ReasonForm
 from console.sends.models import Outbox
 from console.sends.selectors import sending_stopped
 from console.sends.services import sending_restart, sending_stop
-from console.sends.views.asking import Question, ask_then, asks
+from console.sends.views.asking import Question, ask_then, asks, posted
 
 
 @require_GET
@@ -32,7 +32,7 @@ def band(request: HttpRequest) -> HttpResponse:
 @require(Permission.ADMINISTER)
 def stop(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = ReasonForm(request.POST or None, label=_("Why, in words for everybody"))
+    form = ReasonForm(posted(request), label=_("Why, in words for everybody"))
 
     def stop_all() -> str:
         sending_stop(actor, reason=form.cleaned_data["reason"])

@@ -24,6 +24,7 @@ from django.utils.translation import ngettext
 
 from console.catalogue.models import NoticeKind, NoticeStatus, VersionStatus, Visibility
 from console.interactions.models import Health
+from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
 
 register = template.Library()
@@ -105,6 +106,12 @@ def visibility(value: str) -> SafeString:
 @register.simple_tag
 def visibility_icon(value: str) -> SafeString:
     return icon(VISIBILITY_ICONS[Visibility(value)])
+
+
+@register.simple_tag
+def audience(value: str, count: int) -> str:
+    """To whom a send goes, in the words of its visibility."""
+    return wording.audience(value, count)
 
 
 @register.simple_tag
