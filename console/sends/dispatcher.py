@@ -15,7 +15,7 @@ from django.utils import timezone
 from console.interactions.models import ChatServer
 from console.listening import LISTENING, LOST, listen
 from console.sends import queue, selectors
-from console.sends.database import DatabaseThreads, try_lock, unlock
+from console.sends.database import DatabaseThread, DatabaseThreads, try_lock, unlock
 from console.sends.drain import Drain
 from console.sends.gateway import Gateway
 from console.sends.services.deliveries import deliveries_recover
@@ -92,31 +92,39 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
     """
     async with dispatch.databases.thread() as database:
         while not dispatch.stopping.is_set():
-            server = await database.call(_begin, name)
-            if server is None:
+            begun = await database.call(_begin, name)
+            if begun is None:
                 return
-            drain = dispatch.drains[name] = Drain(
-                server, database, dispatch.gateway, dispatch.stopping
-            )
-            drain.record.start()
-            try:
-                await drain.run()
-            finally:
-                del dispatch.drains[name]
-                drain.record.stop()
-            if drain.is_superseded:
+            server, has_work = begun
+            has_claimed = not has_work or await _drain(server, database, dispatch)
+            if has_claimed is None:
                 return
             await database.call(unlock, server.pk)
             if not await database.call(_continue_or_wake, server.pk):
                 return
-            if not drain.has_claimed:
+            if not has_claimed:
                 # What is due is held by somebody else's transaction: it takes a moment.
                 await asyncio.sleep(LOCKED_ROWS_SECONDS)
 
 
-def _begin(name: str) -> ChatServer | None:
-    """Become the one that drains a Chat Server, and clear up after one that was lost. None where
-    somebody else is at it or there is no such Chat Server."""
+async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatch) -> bool | None:
+    """One drain by the holder of the lock; answers whether it found something to claim, None where
+    the lock was lost and is another's now."""
+    drain = dispatch.drains[server.name] = Drain(
+        server, database, dispatch.gateway, dispatch.stopping
+    )
+    drain.record.start()
+    try:
+        await drain.run()
+    finally:
+        del dispatch.drains[server.name]
+        drain.record.stop()
+    return None if drain.is_superseded else drain.has_claimed
+
+
+def _begin(name: str) -> tuple[ChatServer, bool] | None:
+    """Become the one that drains a Chat Server, and clear up after one that was lost. Answers also
+    whether anything is due; None where somebody else is at it or there is no such Chat Server."""
     server = ChatServer.objects.filter(name=name).first()
     if server is None:
         logger.warning("chat server unknown", chat_server=name)
@@ -126,7 +134,8 @@ def _begin(name: str) -> ChatServer | None:
     lost = deliveries_recover(name)
     if lost:
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
-    return server
+    due_at = selectors.next_due_at(name)
+    return server, due_at is not None and due_at <= timezone.now()
 
 
 def _continue_or_wake(server_id: int) -> bool:
