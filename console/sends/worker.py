@@ -4,14 +4,13 @@ import asyncio
 import signal
 import sys
 import warnings
-from typing import cast
 
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import connections
-from procrastinate import App
+from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django import connector_params
 
 from console.sends.dispatcher import Dispatch
 from console.sends.keepalive import use_keepalives
@@ -25,6 +24,8 @@ POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
+# How long the job queue waits for a connection before it gives up and begins anew.
+CONNECTION_SECONDS = 5.0
 # The event loop and the database threads take turns at this interval; Python's own of 5 ms would
 # have a drain wait that long for each of its queries.
 SWITCH_SECONDS = 0.0002
@@ -33,7 +34,7 @@ SWITCH_SECONDS = 0.0002
 def worker_app() -> App:
     """An app with a connector for workers, while the tasks keep deferring by Django's connection,
     that is, in the transaction that they are in."""
-    connector = cast(DjangoConnector, django_app.connector).get_worker_connector()
+    connector = PsycopgConnector(kwargs=connector_params(), timeout=CONNECTION_SECONDS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return django_app.with_connector(connector)
@@ -79,8 +80,12 @@ async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
 
 
 async def _keep_running_jobs(dispatch: Dispatch) -> None:
-    """procrastinate's worker ends when one of its parts fails, as when the database restarts."""
-    while True:
+    """procrastinate's worker ends when one of its parts fails, as when the database restarts.
+
+    It signs off in the database at its end: where that fails while this is being cancelled, the
+    error is all that one sees of the cancellation.
+    """
+    while not dispatch.stopping.is_set():
         try:
             await _run_jobs(dispatch, wait=True)
         except Exception as error:

@@ -1,16 +1,22 @@
 """What `make torture` found once, and must not come back."""
 
+import asyncio
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection, transaction
+from psycopg import sql
 
 from console.audit.models import AuditEntry
 from console.sends.models import Claim, Delivery
 from console.sends.services import send_create
 from console.sends.services.deliveries import deliveries_recover, drain_step
+from console.sends.worker import run_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,3 +59,64 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
     assert set(send.deliveries.values_list("status", flat=True)) == {"unknown"}
     assert not Claim.objects.exists()
     assert AuditEntry.objects.filter(action="delivery.unknown").count() == 2
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    """Ends every connection to the tests' database and lets nobody in."""
+    parameters = connection.get_connection_params()
+    name = parameters.pop("dbname")
+    kept = {key: parameters[key] for key in {"host", "port", "user", "password"} & {*parameters}}
+    connection.close()
+    with psycopg.connect(**kept, dbname="postgres", autocommit=True) as other:
+        let_in = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        other.execute(let_in.format(sql.Identifier(name), sql.Literal(False)))
+        try:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            other.execute(let_in.format(sql.Identifier(name), sql.Literal(True)))
+
+
+class WorkerThread(threading.Thread):
+    """A worker that can be asked to end."""
+
+    def run(self) -> None:
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.stop = asyncio.Event()
+        await run_worker(stop=self.stop)
+
+    def ask_to_end(self) -> None:
+        self.loop.call_soon_threadsafe(self.stop.set)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def job_queue_runs() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM procrastinate_workers)")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_worker_ends_when_asked_though_its_job_queue_is_failing(caplog):
+    """Without a database procrastinate can't sign off, and its error hides the cancellation."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
+    worker = WorkerThread(daemon=True)
+    worker.start()
+    until(job_queue_runs)
+    with database_away():
+        until(lambda: "stopping worker" in caplog.text)
+        worker.ask_to_end()
+        worker.join(DEADLINE_SECONDS * 2)
+    assert not worker.is_alive()
