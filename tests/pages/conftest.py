@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
-from console.sends.models import Send
+from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.services import send_create
 
 
@@ -46,3 +47,12 @@ def make_send(
         )
 
     return make
+
+
+def end(send: Send, status: str, **outcome: Any) -> Delivery:
+    """Give the first open delivery its outcome, as the dispatcher would."""
+    delivery = send.deliveries.filter(status=DeliveryStatus.PENDING).order_by("pk")[0]
+    for name, value in {"status": status, "finished_at": timezone.now(), **outcome}.items():
+        setattr(delivery, name, value)
+    delivery.save()
+    return delivery

@@ -32,6 +32,8 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "send-cancel": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
     "send-pause": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
     "send-resume": ("post", {"send_id": "SEND"}, {"supervisor", "administrator"}),
+    "send-retry-failed": ("post", {"send_id": "SEND"}, {"supervisor"}),
+    "send-retry-unknown": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-reschedule": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-approvals": ("get", {}, {"approver"}),
     "send-approve": ("post", {"send_id": "SEND"}, {"approver"}),

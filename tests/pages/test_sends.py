@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.accounts.models import User
-from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.models import Send, SendStatus
 from console.sends.services import send_create
+from tests.pages.conftest import end
 
 HTMX = {"HX-Request": "true"}
 
@@ -20,15 +21,6 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def page(supervisor: User, browse: Callable[..., Client]) -> Client:
     return browse(supervisor)
-
-
-def end(send: Send, status: str, **outcome: Any) -> Delivery:
-    """Give the first open delivery its outcome, as the dispatcher would."""
-    delivery = send.deliveries.filter(status=DeliveryStatus.PENDING).order_by("pk")[0]
-    for name, value in {"status": status, "finished_at": timezone.now(), **outcome}.items():
-        setattr(delivery, name, value)
-    delivery.save()
-    return delivery
 
 
 def test_progress_tells_every_outcome(page: Client, make_send: Callable[..., Send]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Prefetch
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,16 +16,17 @@ from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.selectors import (
     READERS,
     deliveries_visible,
+    not_retried,
     send_counts,
     send_deliveries,
     send_get,
     sends_visible,
 )
+from console.sends.services.approval import MOVABLE
 from console.sends.services.control import CANCELLABLE
 
 SENDS_A_PAGE = 50
 DELIVERIES_A_PAGE = 100
-MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
 RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
 FOLLOWERS = (*READERS, Permission.ADMINISTER)
 
@@ -79,8 +80,8 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
 
 def retryable(send: Send) -> dict[str, int]:
     """How many deliveries may be tried again, by status: each once."""
-    ended = send.deliveries.filter(status__in=RETRYABLE, retries=None).order_by()
-    return dict(ended.values_list("status").annotate(Count("pk")))
+    counts = {status.value: not_retried(send, status).count() for status in RETRYABLE}
+    return {status: count for status, count in counts.items() if count}
 
 
 def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
