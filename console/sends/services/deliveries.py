@@ -253,7 +253,9 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
         finished = [pk for pk in ids if _finish(pk)]
         if finished:
             live.publish(live.SENDS, *map(live.send_topic, finished))
-            audit.record_many(WORKER, map(_finished_record, finished))
+            records = [_finished_record(pk) for pk in finished]
+            audit.record_many(WORKER, records)
+            logs.sends_changed(records)
     return finished
 
 
