@@ -14,7 +14,7 @@ from console import live
 from console.actors import Actor
 from console.audit import services as audit
 from console.catalogue.models import NoticeKind
-from console.sends import queue
+from console.sends import logs, queue
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plans import SendPlan, Target
 from console.sends.services import records
@@ -105,6 +105,7 @@ def send_write(
             *(_skipped_record(send, method, item) for item in planned if item.target.reason),
         ],
     )
+    logs.send_created(send, plan.counts)
 
 
 def _numbered(targets: list[Target]) -> list[_Planned]:
