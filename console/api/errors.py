@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from console.api.parsers import too_large
-from console.errors import ConsoleError
+from console.errors import ConsoleError, TooManyRequests
 
 logger = structlog.get_logger("console.api")
 
@@ -42,7 +42,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     handlers, which answer in the same shape (console.web.handlers)."""
     if isinstance(error, ConsoleError):
         set_rollback()
-        return Response(body(error.code, error.message, error.details), status=error.status)
+        answer = Response(body(error.code, error.message, error.details), status=error.status)
+        if isinstance(error, TooManyRequests) and error.retry_after is not None:
+            answer["Retry-After"] = str(error.retry_after)
+        return answer
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

@@ -16,7 +16,6 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.interactions.models import ChatServer, Interaction
-from console.sends.models import Delivery, Send
 
 
 class ErrorOutput(serializers.Serializer[Any]):
@@ -245,129 +244,7 @@ class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
         )
 
 
-# --- Sends -------------------------------------------------------------------------------------
-
-
-class SendInput(StrictInput):
-    notice = serializers.CharField(max_length=100, help_text="The notice's key.")
-    interactions = serializers.ListField(child=serializers.CharField(), required=False)
-    filter = serializers.DictField(required=False, help_text="As the filters of interactions/.")
-    visibility = serializers.CharField(
-        required=False, allow_null=True, help_text="May narrow the notice's own, never widen it."
-    )
-    nickname = serializers.CharField(
-        max_length=100, required=False, allow_null=True, allow_blank=True
-    )
-    why = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    scheduled_at = serializers.DateTimeField(required=False, allow_null=True)
-    dry_run = serializers.BooleanField(required=False, default=False)
-
-
-class TargetOutput(serializers.Serializer[Any]):
-    interaction = serializers.CharField(source="interaction_id")
-    customer_name = serializers.CharField()
-    locale = serializers.CharField()
-    body = serializers.CharField()
-    chat_server = serializers.CharField(source="chat_server_name")
-    reason = serializers.CharField(help_text="Why it would be skipped; empty when it is ready.")
-    detail = serializers.CharField()
-
-
-class PlanOutput(serializers.Serializer[Any]):
-    """What a dry run answers. Nothing was written."""
-
-    dry_run = serializers.SerializerMethodField()
-    notice = serializers.CharField(source="version.notice.key")
-    version = serializers.IntegerField(source="version.number")
-    visibility = serializers.CharField()
-    nickname = serializers.CharField()
-    counts = serializers.DictField(child=serializers.IntegerField())
-    targets = TargetOutput(many=True)
-
-    @extend_schema_field(bool)
-    def get_dry_run(self, plan: Any) -> bool:
-        return True
-
-
-class SendOutput(serializers.ModelSerializer[Send]):
-    notice = serializers.CharField(source="version.notice.key")
-    version = serializers.IntegerField(source="version.number")
-    actor = serializers.CharField(source="actor_name")
-    counts = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Send
-        fields = (
-            "id",
-            "status",
-            "notice",
-            "version",
-            "visibility",
-            "nickname",
-            "actor",
-            "why",
-            "target",
-            "counts",
-            "created_at",
-            "scheduled_at",
-            "release_at",
-            "finished_at",
-        )
-
-    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
-    def get_counts(self, send: Any) -> dict[str, int]:
-        names = (
-            "pending",
-            "sending",
-            "delivered",
-            "failed",
-            "unknown",
-            "skipped",
-            "cancelled",
-            "total",
-        )
-        return {name: getattr(send, name) for name in names}
-
-
-class FaultOutput(serializers.Serializer[Any]):
-    code = serializers.CharField(source="fault_code")
-    text = serializers.CharField(source="fault_text")
-
-
-class DeliveryOutput(serializers.ModelSerializer[Delivery]):
-    send = serializers.IntegerField(source="send_id")
-    interaction = serializers.CharField(source="interaction_id")
-    chat_server = serializers.CharField(source="chat_server_name")
-    fault = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Delivery
-        fields = (
-            "id",
-            "send",
-            "interaction",
-            "customer_name",
-            "status",
-            "reason",
-            "detail",
-            "locale",
-            "body",
-            "chat_server",
-            "method",
-            "attempts",
-            "reference_id",
-            "fault",
-            "answer",
-            "created_at",
-            "attempted_at",
-            "finished_at",
-        )
-
-    @extend_schema_field(FaultOutput(allow_null=True))
-    def get_fault(self, delivery: Delivery) -> dict[str, str] | None:
-        if not (delivery.fault_code or delivery.fault_text):
-            return None
-        return {"code": delivery.fault_code, "text": delivery.fault_text}
+# --- The ledger --------------------------------------------------------------------------------
 
 
 class AuditEntryOutput(serializers.ModelSerializer[AuditEntry]):

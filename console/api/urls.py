@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from console.api import errors
 from console.api.docs import docs
-from console.api.views import audit, catalogue, chat_servers, interactions, sends
+from console.api.views import audit, catalogue, chat_servers, interactions, send_actions, sends
 
 app_name = "api"
 
@@ -49,8 +49,21 @@ urlpatterns = [
     path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
     path("sends/", sends.Sends.as_view(), name="sends"),
     path("sends/<int:send_id>/", sends.OneSend.as_view(), name="send"),
-    path("sends/<int:send_id>/cancel/", sends.CancelSend.as_view(), name="send-cancel"),
+    *(
+        path(f"sends/<int:send_id>/{action}/", view.as_view(), name=f"send-{action}")
+        for action, view in [
+            ("cancel", send_actions.CancelSend),
+            ("pause", send_actions.PauseSend),
+            ("resume", send_actions.ResumeSend),
+            ("approve", send_actions.ApproveSend),
+            ("reject", send_actions.RejectSend),
+            ("reschedule", send_actions.RescheduleSend),
+            ("retry-failed", send_actions.RetryFailed),
+            ("retry-unknown", send_actions.RetryUnknown),
+        ]
+    ),
     path("sends/<int:send_id>/deliveries/", sends.SendDeliveries.as_view(), name="send-deliveries"),
+    path("sending-stop/", send_actions.AllSending.as_view(), name="sending-stop"),
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
     path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),

@@ -25,7 +25,8 @@ READ_CATALOGUE = {"send", "read", "catalogue", "supervisor", "editor", "approver
 WRITE_CATALOGUE = {"catalogue", "editor"}
 REVIEW = {"catalogue", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
-SEE_SENDS = {"send", "read", "supervisor", "auditor"}
+SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
+ADMINISTER = {"admin", "administrator"}
 SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
 
 NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
@@ -58,25 +59,35 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "chat-servers"): ({"admin", "administrator"}, NEW_SERVER, 201),
     ("GET", "chat-server"): (SEE_SERVERS, None, 200),
     ("PATCH", "chat-server"): ({"admin", "administrator"}, {"window": 5}, 200),
-    ("GET", "sends"): (SEE_SENDS, None, 200),
+    ("GET", "sends"): (SEE_SENDS | ADMINISTER, None, 200),
     ("POST", "sends"): (
         {"send", "supervisor"},
         {"notice": "greeting", "interactions": ["a1"]},
         201,
     ),
     # Those who do not read the history see their own sends, and this is somebody else's.
-    ("GET", "send"): ({"read", "auditor"}, None, 200),
-    ("POST", "send-cancel"): (set(), None, 0),
-    ("GET", "send-deliveries"): ({"read", "auditor"}, None, 200),
+    ("GET", "send"): ({"read", "auditor"} | ADMINISTER, None, 200),
+    ("POST", "send-cancel"): (ADMINISTER, None, 200),
+    ("POST", "send-pause"): (ADMINISTER, None, 200),
+    ("POST", "send-resume"): (ADMINISTER, None, 409),  # it is not paused
+    ("POST", "send-approve"): (set(), None, 0),  # it awaits no approval
+    ("POST", "send-reject"): (set(), {"reason": "No."}, 0),
+    ("POST", "send-reschedule"): (set(), {"scheduled_at": "2027-01-01T00:00:00Z"}, 0),
+    ("POST", "send-retry-failed"): (set(), None, 0),
+    ("POST", "send-retry-unknown"): (set(), {"may_show_twice": True}, 0),
+    ("GET", "send-deliveries"): ({"read", "auditor"} | ADMINISTER, None, 200),
+    ("GET", "sending-stop"): (SEE_SERVERS, None, 200),
+    ("PUT", "sending-stop"): (ADMINISTER, {"reason": "Wrong text"}, 200),
+    ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
     ("GET", "audit-entries"): ({"auditor"}, None, 200),
     ("GET", "schema"): (EVERYBODY, None, 200),
 }
-# Own sends alone: others' are not there.
+# Own sends alone, and what awaits approval: others' are not there.
 NOT_THERE = {
-    ("GET", "send"): {"send", "supervisor"},
-    ("POST", "send-cancel"): {"send", "supervisor"},
-    ("GET", "send-deliveries"): {"send", "supervisor"},
+    (method, name): {"send", "supervisor", "approver"}
+    for method, name in TABLE
+    if name.startswith("send-") or name == "send"
 }
 NOT_OF_THE_API = {"docs", None}  # a page, and what catches all other addresses
 
@@ -116,7 +127,11 @@ def address(name: str, *, send: int = 1, preset: int = 1) -> str:
         },
         "preset": {"preset_id": preset},
         "chat-server": {"name": "chat-east"},
-        **{name: {"send_id": send} for name in ("send", "send-cancel", "send-deliveries")},
+        **{
+            name: {"send_id": send}
+            for _method, name in TABLE
+            if name.startswith("send-") or name == "send"
+        },
     }
     return reverse(f"api:{name}", kwargs=arguments.get(name))
 

@@ -7,12 +7,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.api import serializers
+from console.api import send_serializers as serializers
 from console.api.base import ConsoleView, query_filters, require_choice
 from console.api.pagination import HistoryPage
+from console.api.serializers import ErrorOutput
 from console.interactions.selectors import InteractionFilter
 from console.sends import selectors, services
-from console.sends.models import DeliveryStatus
+from console.sends.models import DeliveryStatus, SendStatus
+from console.sends.schedule import moment
 
 FILTERS = [
     OpenApiParameter("actor", str, description="A name or reference."),
@@ -24,18 +26,22 @@ FILTERS = [
     OpenApiParameter("until", OpenApiTypes.DATETIME),
     OpenApiParameter("q", str),
 ]
-SEND = {200: serializers.SendOutput, "4XX": serializers.ErrorOutput}
+SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
 
 
 class Sends(ConsoleView):
     @extend_schema(
         summary="List sends",
-        responses={200: serializers.SendOutput(many=True), "4XX": serializers.ErrorOutput},
+        parameters=[OpenApiParameter("status", str, enum=SendStatus.values)],
+        responses={200: serializers.SendOutput(many=True), "4XX": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
-        """Own ones; all for those who read the history."""
-        query_filters(request, ())
-        return self.page(request, selectors.sends_visible(self.actor), serializers.SendOutput)
+        """Newest first. Own ones; for approvers what awaits them; all for those who read the
+        history, and for administrators."""
+        filters = query_filters(request, ["status"])
+        require_choice(filters, "status", SendStatus.values)
+        rows = selectors.sends_visible(self.actor).filter(**filters)
+        return self.page(request, rows, serializers.SendOutput)
 
     @extend_schema(
         summary="Send a notice, or see what a send would do",
@@ -52,16 +58,17 @@ class Sends(ConsoleView):
         responses={
             200: serializers.PlanOutput,
             201: serializers.SendOutput,
-            "4XX": serializers.ErrorOutput,
+            "4XX": ErrorOutput,
         },
     )
     def post(self, request: Request) -> Response:
-        """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker."""
+        """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker; one to
+        many chats awaits a second person's approval first."""
         given = self.read(serializers.SendInput)
         dry_run = given.pop("dry_run")
         arguments = _arguments(given)
         if dry_run:
-            for name in ("why", "scheduled_at"):
+            for name in ("why", "time_zone"):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)
@@ -71,10 +78,14 @@ class Sends(ConsoleView):
 
 
 def _arguments(given: dict[str, Any]) -> dict[str, Any]:
-    arguments = {**given, "notice_key": given["notice"]}
-    del arguments["notice"]
+    """What was given, by the names of the service."""
+    arguments = dict(given)
+    arguments["notice_key"] = arguments.pop("notice")
+    arguments["ignore_recent"] = arguments.pop("allow_repeat")
     if "filter" in given:
         arguments["filter"] = InteractionFilter.from_mapping(given["filter"])
+    if given.get("scheduled_at") is not None:
+        arguments["scheduled_at"] = moment(given["scheduled_at"], given.get("time_zone", ""))
     return arguments
 
 
@@ -88,19 +99,11 @@ class OneSend(ConsoleView):
         return Response(_output(self, send_id))
 
 
-class CancelSend(ConsoleView):
-    @extend_schema(summary="Stop a send", request=None, responses=SEND)
-    def post(self, request: Request, send_id: int) -> Response:
-        """What waits is cancelled; what is on the wire gets its true outcome."""
-        services.send_cancel(self.actor, selectors.send_get(self.actor, send_id))
-        return Response(_output(self, send_id))
-
-
 class SendDeliveries(ConsoleView):
     @extend_schema(
         summary="List a send's deliveries",
         parameters=[OpenApiParameter("status", str, enum=DeliveryStatus.values)],
-        responses={200: serializers.DeliveryOutput(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
     )
     def get(self, request: Request, send_id: int) -> Response:
         filters = query_filters(request, ["status"])
@@ -116,7 +119,7 @@ class Deliveries(ConsoleView):
     @extend_schema(
         summary="Search the history",
         parameters=[*FILTERS, OpenApiParameter("cursor", str)],
-        responses={200: serializers.DeliveryOutput(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Newest first. Own ones; all for those who read the history."""

@@ -1,0 +1,213 @@
+"""What the API takes and gives of sends and their deliveries."""
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.api.serializers import StrictInput
+from console.sends.models import Delivery, Send, SendingStop
+
+# --- Input -------------------------------------------------------------------------------------
+
+
+class Time(serializers.DateTimeField):
+    """ISO 8601 as it stands: which zone a time without an offset is in, `time_zone` says."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        return value
+
+
+TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
+
+
+class SendInput(StrictInput):
+    notice = serializers.CharField(max_length=100, help_text="The notice's key.")
+    interactions = serializers.ListField(child=serializers.CharField(), required=False)
+    filter = serializers.DictField(required=False, help_text="As the filters of interactions/.")
+    visibility = serializers.CharField(
+        required=False, allow_null=True, help_text="May narrow the notice's own, never widen it."
+    )
+    nickname = serializers.CharField(
+        max_length=100, required=False, allow_null=True, allow_blank=True
+    )
+    why = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    scheduled_at = Time(
+        required=False,
+        allow_null=True,
+        help_text="With an offset; or without one, on the clocks of time_zone.",
+    )
+    time_zone = serializers.CharField(required=False, allow_blank=True, help_text=TIME_ZONE)
+    allow_repeat = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also to chats that got this notice a short while ago.",
+    )
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class RescheduleInput(StrictInput):
+    scheduled_at = Time(help_text="With an offset; or without one, on the clocks of time_zone.")
+    time_zone = serializers.CharField(required=False, allow_blank=True, help_text=TIME_ZONE)
+
+
+class RetryUnknownInput(StrictInput):
+    may_show_twice = serializers.BooleanField(
+        help_text="true: it is all right that a customer may see the text twice."
+    )
+
+
+class StopInput(StrictInput):
+    reason = serializers.CharField(allow_blank=True, help_text="Shown to everybody who sends.")
+
+
+# --- Output ------------------------------------------------------------------------------------
+
+
+class TargetOutput(serializers.Serializer[Any]):
+    interaction = serializers.CharField(source="interaction_id")
+    customer_name = serializers.CharField()
+    locale = serializers.CharField()
+    body = serializers.CharField()
+    chat_server = serializers.CharField(source="chat_server_name")
+    reason = serializers.CharField(help_text="Why it would be skipped; empty when it is ready.")
+    detail = serializers.CharField()
+
+
+class PlanOutput(serializers.Serializer[Any]):
+    """What a dry run answers. Nothing was written."""
+
+    dry_run = serializers.SerializerMethodField()
+    notice = serializers.CharField(source="version.notice.key")
+    version = serializers.IntegerField(source="version.number")
+    visibility = serializers.CharField()
+    nickname = serializers.CharField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    needs_approval = serializers.BooleanField(
+        help_text="Whether a second person has to approve before anything leaves."
+    )
+    quota_left = serializers.IntegerField(
+        allow_null=True, help_text="To how many chats this person may send now; null: no limit."
+    )
+    targets = TargetOutput(many=True)
+
+    @extend_schema_field(bool)
+    def get_dry_run(self, plan: Any) -> bool:
+        return True
+
+
+class SendOutput(serializers.ModelSerializer[Send]):
+    notice = serializers.CharField(source="version.notice.key")
+    version = serializers.IntegerField(source="version.number")
+    actor = serializers.CharField(source="actor_name")
+    counts = serializers.SerializerMethodField()
+    approved_by = serializers.CharField(source="approved_by_name")
+    ended_by = serializers.CharField(
+        source="ended_by_name", help_text="Who stopped or rejected it; end_note says why."
+    )
+    retry_of = serializers.IntegerField(
+        source="retry_of_id", allow_null=True, help_text="The send that this one tries again."
+    )
+
+    class Meta:
+        model = Send
+        fields = (
+            "id",
+            "status",
+            "notice",
+            "version",
+            "visibility",
+            "nickname",
+            "actor",
+            "why",
+            "target",
+            "ready_count",
+            "counts",
+            "created_at",
+            "scheduled_at",
+            "time_zone",
+            "release_at",
+            "finished_at",
+            "approved_by",
+            "approved_at",
+            "ended_by",
+            "end_note",
+            "retry_of",
+        )
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_counts(self, send: Any) -> dict[str, int]:
+        names = (
+            "pending",
+            "sending",
+            "delivered",
+            "failed",
+            "unknown",
+            "skipped",
+            "cancelled",
+            "total",
+        )
+        return {name: getattr(send, name) for name in names}
+
+
+class FaultOutput(serializers.Serializer[Any]):
+    code = serializers.CharField(source="fault_code")
+    text = serializers.CharField(source="fault_text")
+
+
+class DeliveryOutput(serializers.ModelSerializer[Delivery]):
+    send = serializers.IntegerField(source="send_id")
+    interaction = serializers.CharField(source="interaction_id")
+    chat_server = serializers.CharField(source="chat_server_name")
+    fault = serializers.SerializerMethodField()
+    retry_of = serializers.IntegerField(
+        source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
+    )
+
+    class Meta:
+        model = Delivery
+        fields = (
+            "id",
+            "send",
+            "interaction",
+            "customer_name",
+            "status",
+            "reason",
+            "detail",
+            "locale",
+            "body",
+            "chat_server",
+            "method",
+            "attempts",
+            "reference_id",
+            "fault",
+            "answer",
+            "created_at",
+            "attempted_at",
+            "finished_at",
+            "retry_of",
+        )
+
+    @extend_schema_field(FaultOutput(allow_null=True))
+    def get_fault(self, delivery: Delivery) -> dict[str, str] | None:
+        if not (delivery.fault_code or delivery.fault_text):
+            return None
+        return {"code": delivery.fault_code, "text": delivery.fault_text}
+
+
+class StopOutput(serializers.Serializer[SendingStop | None]):
+    """The stop-everything switch. While nobody has switched it on, all but `stopped` is empty."""
+
+    stopped = serializers.BooleanField()
+    reason = serializers.CharField()
+    stopped_by = serializers.CharField()
+    stopped_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, instance: SendingStop | None) -> dict[str, Any]:
+        return {
+            "stopped": instance is not None,
+            "reason": instance.reason if instance else "",
+            "stopped_by": instance.actor_name if instance else "",
+            "stopped_at": instance.stopped_at if instance else None,
+        }
