@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from servestatic.middleware import ServeStaticMiddleware
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
@@ -17,17 +18,45 @@ from console.catalogue import services as catalogue
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
-from tests.demos import demo  # noqa: F401 - a fixture, one for all folders
+from tests.browsing import browser, sessions  # noqa: F401 - fixtures for all folders
+from tests.demos import demo  # noqa: F401 - one more
 from tests.simulators import Simulator, running_simulator
 
 ROOT = system_actor("tests")
 PASSWORD = "correct horse battery staple"
+PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  # by a migration
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the shared demo goes to one process, so that it starts once. As the largest
+    group it is begun first; the other processes take all else meanwhile."""
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("demo"))
 
 
 @pytest.fixture(autouse=True)
 def _cheap_passwords(settings: Any) -> None:
     """Hashing passwords slowly is Django's tested business, not ours."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_listed_once() -> Iterator[None]:
+    """Each test client makes its middlewares anew, and most of its time would go into this."""
+    listed: dict[str, Any] = {}
+    list_them = ServeStaticMiddleware.add_files_from_finders
+
+    def add_listed(middleware: ServeStaticMiddleware) -> None:
+        if not listed:
+            list_them(middleware)
+            listed.update(middleware.files)
+        middleware.files.update(listed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", add_listed)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +76,12 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
 
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_jobs")
-        for name, visibility in [
-            ("Everyone", "ALL"),
-            ("Staff only", "INT"),
-            ("Supervisors only", "VIP"),
-        ]:
-            VisibilityPreset.objects.get_or_create(name=name, defaults={"visibility": visibility})
+        there = set(VisibilityPreset.objects.values_list("name", flat=True))
+        VisibilityPreset.objects.bulk_create(
+            VisibilityPreset(name=name, visibility=visibility)
+            for name, visibility in PRESETS.items()
+            if name not in there
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The Chat Server simulator as a process, and its control port."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -74,7 +75,9 @@ def running_simulator(
         *("--name", name, "--port", str(port), "--control-port", "0"),
         *("--journal", str(journal), *arguments),
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # Its coverage is measured by the tests of the ESP library.
+    environment = {name: it for name, it in os.environ.items() if not name.startswith("COVERAGE_")}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         ready = process.stdout.readline()

@@ -19,12 +19,12 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[[], Demo]]:
+def start(folder: Path) -> Iterator[Callable[..., Demo]]:
     """Start a small demo; all on the same data."""
     started: list[Demo] = []
 
-    def start() -> Demo:
-        started.append(Demo(data=folder, sessions=4))
+    def start(*, measured: bool = False) -> Demo:
+        started.append(Demo(data=folder, sessions=4, measured=measured))
         return started[-1]
 
     yield start
@@ -47,8 +47,8 @@ def assert_all_end(processes: list[psutil.Process], *, within: float = 0) -> Non
     assert alive == []
 
 
-def test_ctrl_c_ends_all_and_a_second_start_finds_the_data(start: Callable[[], Demo]) -> None:
-    first = start()
+def test_ctrl_c_ends_all_and_a_second_start_finds_the_data(start: Callable[..., Demo]) -> None:
+    first = start(measured=True)
     processes = all_processes(first)
     token = first.api().token
     before = {chat["id"] for chat in first.api().live_chats()}
@@ -70,7 +70,7 @@ def test_ctrl_c_ends_all_and_a_second_start_finds_the_data(start: Callable[[], D
     assert_all_end(processes)
 
 
-def test_a_part_that_dies_ends_all_with_an_error(start: Callable[[], Demo]) -> None:
+def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo]) -> None:
     demo = start()
     processes = all_processes(demo)
     worker = next(part for name, part in demo.processes().items() if "worker" in name)
@@ -82,7 +82,7 @@ def test_a_part_that_dies_ends_all_with_an_error(start: Callable[[], Demo]) -> N
     assert_all_end(processes)
 
 
-def test_its_parts_do_not_outlive_a_killed_demo(start: Callable[[], Demo]) -> None:
+def test_its_parts_do_not_outlive_a_killed_demo(start: Callable[..., Demo]) -> None:
     demo = start()
     processes = all_processes(demo)
     demo.send(signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_its_parts_do_not_outlive_a_killed_demo(start: Callable[[], Demo]) -> No
     assert_all_end(processes, within=30)
 
 
-def test_ctrl_c_before_it_is_ready(start: Callable[[], Demo]) -> None:
+def test_ctrl_c_before_it_is_ready(start: Callable[..., Demo]) -> None:
     demo = start()
     demo.says("Preparing the database")
     processes = list(demo.processes().values())

@@ -1,52 +1,28 @@
-"""A real Chromium for the tests that need one."""
+"""Somebody at a browser, at the demo."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from console.demo.people import PASSWORD
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK = {"width": 1440, "height": 900}
-
-
-def _program() -> str | None:
-    """The setting CHROMIUM, one on PATH, or none: then Playwright takes its own."""
-    on_path = (shutil.which(name) for name in NAMES)
-    return os.environ.get("CHROMIUM") or next(filter(None, on_path), None)
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_program(), args=ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 class Desk:
     """One person at one screen. `complaints` is what the browser said against the pages."""
 
-    def __init__(self, browser: Browser, address: str, **context: Any) -> None:
+    def __init__(
+        self, browser: Browser, address: str, sessions: Callable[[str], str], **context: Any
+    ) -> None:
         self.address = address.rstrip("/")
         self.complaints: list[str] = []
         self.context = browser.new_context(**{"viewport": DESK, **context})
         self.page = self.open()
+        self._sessions = sessions
 
     def open(self) -> Page:
         page = self.context.new_page()
@@ -59,8 +35,16 @@ class Desk:
             self.complaints.append(text)
 
     def sign_in(self, username: str) -> Page:
+        """On the first page, with the session that this person has had for a while."""
+        kept = json.loads(Path(self._sessions(username)).read_text())
+        self.context.add_cookies(kept["cookies"])
+        self.go("/")
+        expect(self.page.locator("#nav")).to_be_attached()
+        return self.page
+
+    def sign_in_anew(self, username: str) -> Page:
         page = self.page
-        page.goto(f"{self.address}/accounts/login/")
+        self.go("/accounts/login/")
         page.get_by_label("Name").fill(username)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
+from tests.axe import faults
 from tests.demos import Demo
-from tests.pages.browsing import Desk, chromium
+from tests.pages.browsing import Desk
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.browser
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
     "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
@@ -24,16 +23,19 @@ PAGES = {
 
 
 @pytest.fixture
-def sit_down(demo: Demo) -> Iterator[Callable[..., Desk]]:
+def sit_down(
+    browser: Browser, demo: Demo, sessions: Callable[[str], str]
+) -> Iterator[Callable[..., Desk]]:
     """Desks at the demo. None may hear a complaint of the browser, unless it is expected."""
     desks: list[Desk] = []
-    with chromium() as browser:
 
-        def sit(**context: Any) -> Desk:
-            desks.append(Desk(browser, demo.address, **context))
-            return desks[-1]
+    def sit(**context: Any) -> Desk:
+        desks.append(Desk(browser, demo.address, sessions, **context))
+        return desks[-1]
 
-        yield sit
+    yield sit
+    for desk in desks:
+        desk.context.close()
     for desk in desks:
         assert desk.complaints == []
 
@@ -70,47 +72,38 @@ def send_button(page: Page) -> Any:
     return page.locator("[data-send-button]")
 
 
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(sit_down: Callable[..., Desk], scheme: str) -> None:
+def test_axe_finds_nothing(sit_down: Callable[..., Desk]) -> None:
     found: dict[str, list[str]] = {}
     for person, paths in PAGES.items():
-        desk = sit_down(color_scheme=scheme)
+        desk = sit_down()
         desk.sign_in(person)
         for path in paths:
             desk.go(path)
-            found[f"{person} {path}"] = violations(desk.page)
+            found[f"{person} {path}"] = faults(desk.page)
         desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
 
     assert {path: each for path, each in found.items() if each} == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_way_of_a_notice(
-    sit_down: Callable[..., Desk], scheme: str
-) -> None:
+def test_axe_finds_nothing_on_the_way_of_a_notice(sit_down: Callable[..., Desk]) -> None:
     """Compose with its preview, a send that holds, one that is over, and a delivery."""
-    desk = sit_down(color_scheme=scheme)
+    desk = sit_down()
     page = desk.sign_in("sue")
     choose_chats(page, 4)
     choose_notice(page, "agent will be")
     page.locator(".presets").get_by_text("Staff only").click()
     expect(send_button(page)).to_contain_text("Send to staff in")
-    assert violations(page) == []
+    assert faults(page) == []
 
     send_button(page).click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    assert violations(page) == []
+    assert faults(page) == []
     page.get_by_role("link", name="Its page").click()
     expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
-    assert violations(page) == []
+    assert faults(page) == []
     page.locator("#deliveries tbody a").first.click()
     expect(page.get_by_role("heading", name="The request")).to_be_visible()
-    assert violations(page) == []
+    assert faults(page) == []
 
 
 def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[..., Desk]) -> None:
@@ -239,7 +232,7 @@ def test_a_broken_stream_is_said_and_the_page_stays_readable(
 
 def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down(java_script_enabled=False)
-    page = desk.sign_in("sue")
+    page = desk.sign_in_anew("sue")
     desk.go("/board/?sort=waiting")
     for number in (0, 1):
         page.locator("#board-rows input.pick").nth(number).check()
@@ -252,20 +245,21 @@ def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk]) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Send \d+"))
 
 
-@pytest.mark.parametrize("width", [320, 390])
-def test_narrow_screens_scroll_one_way_only(sit_down: Callable[..., Desk], width: int) -> None:
-    wide: dict[str, int] = {}
+def test_narrow_screens_scroll_one_way_only(sit_down: Callable[..., Desk]) -> None:
+    too_wide: dict[str, int] = {}
     for person in ("sue", "eddy", "audrey", "adam"):
-        desk = sit_down(viewport={"width": width, "height": 844})
+        desk = sit_down(viewport={"width": 390, "height": 844})
         desk.sign_in(person)
         for path in PAGES[person]:
             desk.go(path)
-            wide[f"{person} {path}"] = desk.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
+            for width in (390, 320):
+                desk.page.set_viewport_size({"width": width, "height": 844})
+                too_wide[f"{person} {path} {width}"] = desk.page.evaluate(
+                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                )
         desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
 
-    assert {path: pixels for path, pixels in wide.items() if pixels} == {}
+    assert {path: pixels for path, pixels in too_wide.items() if pixels} == {}
 
 
 def test_the_theme_is_kept(sit_down: Callable[..., Desk]) -> None:

@@ -1,0 +1,69 @@
+"""A real Chromium, and the sessions of people who are signed in with it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from console.demo.people import PASSWORD
+from tests.demos import Demo
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WAIT_MILLISECONDS = 20_000
+
+
+def chromium_path() -> str | None:
+    """By the setting CHROMIUM, else the one on PATH, else (None) Playwright's own."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+# For a module and no longer: Playwright keeps an event loop in this thread, beside which Django
+# refuses to use its database.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=WAIT_MILLISECONDS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def sessions(browser: Browser, demo: Demo) -> Callable[[str], str]:
+    """The stored session of a person, who signs in once for all."""
+    folder = demo.data / "sessions"
+    folder.mkdir(exist_ok=True)
+
+    def session(name: str) -> str:
+        kept = folder / f"{name}.json"
+        if name and not kept.exists():
+            context = browser.new_context(base_url=demo.address)
+            page = context.new_page()
+            page.goto("/accounts/login/")
+            sign_in(page, name)
+            context.storage_state(path=kept)
+            context.close()
+        return str(kept)
+
+    return session
+
+
+def sign_in(page: Page, name: str) -> None:
+    """With the keyboard alone; the name's field has the focus already."""
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Main")).to_be_attached()
+    page.wait_for_load_state()  # from now on its scripts listen
