@@ -21,19 +21,15 @@ from console.interactions.services import chat_server_create, feed_apply
 from tests.browsing import browser, sessions  # noqa: F401 - fixtures for all folders
 from tests.demos import demo  # noqa: F401 - one more
 from tests.simulators import Simulator, running_simulator
+from tests.spreading import Spreading
 
 ROOT = system_actor("tests")
 PASSWORD = "correct horse battery staple"
 PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  # by a migration
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the shared demo goes to one process, so that it starts once. As the largest
-    group it is begun first; the other processes take all else meanwhile."""
-    for item in items:
-        if "demo" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("demo"))
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Spreading())
 
 
 @pytest.fixture(autouse=True)

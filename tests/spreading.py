@@ -1,0 +1,45 @@
+"""How tests are spread over processes, with `pytest -n 2 --dist loadgroup`."""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# Those that use the shared demo: together, so that it starts once. As the largest group they are
+# begun first; the other processes take all else meanwhile.
+AT_THE_DEMO = (
+    "tests/demo/test_demo.py",
+    "tests/demo/test_serve.py",
+    "tests/journey/",
+    "tests/pages/test_in_browser.py",
+)
+# Those that start much of their own. They are the next: at the end others would wait for them.
+SLOW = ("tests/api/test_docs.py", "tests/demo/test_demo_ends.py")
+
+
+class ByGroup(LoadScopeScheduling):
+    """By file where that was said above, else test by test.
+
+    The groups are not marked as xdist would have it, since it forgets marks with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith(AT_THE_DEMO):
+            return "demo"
+        return file if file in SLOW else nodeid
+
+
+class Spreading:
+    """The plugin for pytest."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        return ByGroup(config, log) if config.getoption("dist") == "loadgroup" else None
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            if "demo" in getattr(item, "fixturenames", ()):
+                assert item.nodeid.startswith(AT_THE_DEMO), (
+                    f"{item.nodeid} uses the demo: name its file in {__name__}"
+                )
