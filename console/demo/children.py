@@ -50,13 +50,15 @@ class Child:
             )
         return cls(name, process, log)
 
-    async def says(self, beginning: str) -> str:
-        """The first line of its output that begins so. Raises ChildFailed if it ends before."""
+    async def says(self, beginning: str, *, last: bool = True) -> str:
+        """The next line of its output that begins so; the last one that is waited for, or not.
+        Raises ChildFailed if it ends before."""
         output = self.process.stdout
         assert output is not None  # noqa: S101 - it was started with a pipe
         while line := (await output.readline()).decode():
             if line.startswith(beginning):
-                self.copying = asyncio.create_task(self._copy(output))
+                if last:
+                    self.copying = asyncio.create_task(self._copy(output))
                 return line.strip()
         await self.process.wait()
         raise self.failure()

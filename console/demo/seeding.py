@@ -22,6 +22,7 @@ from console.interactions.services import chat_server_create, chat_server_update
 
 DEMO = system_actor("demo")
 FEED_CLIENT = "Demo feed"
+MIGRATED = "migrated"  # what the command says when other parts of the demo can start
 
 
 def seed() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from console.demo.children import Family, clean_environment
+from console.demo.children import Child, Family, clean_environment
 from console.demo.people import logins
+from console.demo.seeding import MIGRATED
 from console.embedded.server import ensure_running
 
 CHAT_SERVERS = ("chat-east", "chat-west")
@@ -49,8 +50,6 @@ class Show:
 
     async def _play(self) -> None:
         with only_demo_of(self.data_folder):
-            # Held by this process to the end, so that children come and go over a running server.
-            await asyncio.to_thread(ensure_running, self.data_folder)
             async with Family(
                 environment=clean_environment(self.data_folder), logs=self.data_folder / "logs"
             ) as family:
@@ -58,26 +57,33 @@ class Show:
                 raise (await family.first_end()).failure()
 
     async def _bring_up(self, family: Family) -> str:
-        """Start all; answers the address of the pages."""
-        self.say("Starting the Chat Server simulators …")
-        ports = await self._start_simulators(family)
+        """Start all, each part as soon as what it needs is there; answers the address of the
+        pages."""
+        self.say("Starting PostgreSQL and the Chat Server simulators …")
+        ports, _ = await asyncio.gather(
+            self._start_simulators(family),
+            # Held by this process to the end, so that children come and go over a running server.
+            asyncio.to_thread(ensure_running, self.data_folder),
+        )
         self.say("Preparing the database and the demo's data …")
-        token = await self._prepare(family, {name: port for name, (port, _) in ports.items()})
-        control = ",".join(f"{name}={port}" for name, (_, port) in ports.items())
+        preparing = await self._prepare(family, {name: port for name, (port, _) in ports.items()})
         self.say("Starting the web server, a worker and the traffic of customers …")
         web = await family.start(
             "web server",
             *(MANAGE, "serve", "--port", str(self.port)),
-            CONSOLE_DEMO_SIMULATORS=control,
+            CONSOLE_DEMO_SIMULATORS=",".join(
+                f"{name}={control}" for name, (_, control) in ports.items()
+            ),
         )
         worker = await family.start("worker", MANAGE, "worker")
+        token = await self._prepared(family, preparing)
         address = (await web.says("Serving on ")).split()[2]
-        await worker.says("Worker ready")
         traffic = await family.start(
             "traffic",
             *("-m", "console.demo.traffic", "--api", address, "--sessions", str(self.sessions)),
             CONSOLE_DEMO_TOKEN=token,
         )
+        await worker.says("Worker ready")
         await traffic.says("ready")
         return address
 
@@ -98,14 +104,19 @@ class Show:
             ports[name] = int(facts["port"]), int(facts["control_port"])
         return ports
 
-    async def _prepare(self, family: Family, ports: dict[str, int]) -> str:
-        """Migrate and fill the database; answers the feed's token."""
+    async def _prepare(self, family: Family, ports: dict[str, int]) -> Child:
+        """Begin to migrate and fill the database; the other parts can start on it by now."""
         addresses = (f"{name}=esp+json://127.0.0.1:{port}" for name, port in ports.items())
         preparing = await family.start(
             "preparation",
             *(MANAGE, "demo_data"),
             *(word for address in addresses for word in ("--chat-server", address)),
         )
+        await preparing.says(MIGRATED, last=False)
+        return preparing
+
+    async def _prepared(self, family: Family, preparing: Child) -> str:
+        """Wait for all of the data; answers the feed's token."""
         token = await preparing.says("ncon_")
         await preparing.process.wait()
         family.let_go(preparing)

@@ -107,7 +107,7 @@ def test_the_command_prepares_all_and_prints_the_token(
     first = capsys.readouterr().out
     call_command("demo_data")
 
-    assert first.startswith("ncon_")
+    assert first.startswith("migrated\nncon_")
     assert capsys.readouterr().out == first
     assert (tmp_path / "demo_feed_token").stat().st_mode & 0o777 == 0o600
     assert ChatServer.objects.get().name == "chat-east"

@@ -8,8 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
-from console.demo.seeding import feed_token, register_chat_servers, seed
+from console.demo.seeding import MIGRATED, feed_token, register_chat_servers, seed
 
 TOKEN_FILE = "demo_feed_token"  # noqa: S105 - a file's name
 
@@ -17,7 +19,8 @@ TOKEN_FILE = "demo_feed_token"  # noqa: S105 - a file's name
 class Command(BaseCommand):
     help = (
         "Migrate the database and put the demo's data into it, once; `manage.py demo` calls this. "
-        "Prints the token of the demo's feed. Only for the embedded database."
+        "Says when it has migrated, and at the end the token of the demo's feed. Only for the "
+        "embedded database."
     )
     requires_system_checks = ()  # they are made by the web server, a moment later
 
@@ -36,10 +39,19 @@ class Command(BaseCommand):
                 "The demo's people have a password that everybody knows, so they only go into "
                 "the embedded database. Unset DATABASE_URL."
             )
-        call_command("migrate", verbosity=0, interactive=False)
-        seed()
+        _migrate()
         register_chat_servers(dict(entry.split("=", 1) for entry in options["chat_server"]))
+        self.stdout.write(MIGRATED)
+        self.stdout.flush()
+        seed()
         self.stdout.write(_kept_token(settings.CONSOLE_DATA / TOKEN_FILE))
+
+
+def _migrate() -> None:
+    """The command takes its time to find out that there is nothing to do, as on most starts."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
 
 
 def _kept_token(file: Path) -> str:
