@@ -1,0 +1,256 @@
+"""Several `manage.py worker` processes against one database: one is asked to stop, one is killed,
+and the third goes on. Real processes, real simulators, real load."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from console.interactions.services import chat_server_create, feed_apply
+from console.sends import operations, queue
+from console.sends.database import DRAIN_LOCK
+from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
+from console.sends.services import send_create
+from tests.conftest import ROOT, upsert
+from tests.demos import MANAGE, until
+from tests.sends.drains import assert_ledger_agrees, statuses, work
+from tests.simulators import Simulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAMES = ("chat-east", "chat-north", "chat-west")
+CHATS_A_SERVER = 250
+WINDOW = 8
+# With the window this makes some 50 deliveries a second and Chat Server: enough to be in the middle
+# of whenever something happens to a worker.
+LATENCY_SECONDS = 0.15
+PATIENCE_SECONDS = 90.0
+
+
+class WorkerProcess:
+    """`manage.py worker` on the tests' database. PostgreSQL knows its sessions by `name`."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        settings = connection.settings_dict
+        url = f"postgresql://{settings['USER']}@/{settings['NAME']}?host={settings['HOST']}"
+        kept = {name: value for name, value in os.environ.items() if "CONSOLE_" not in name}
+        own = {
+            "DATABASE_URL": url,
+            "CONSOLE_DATA": str(folder),
+            "CONSOLE_SECRET_KEY": "of no use here" * 4,
+            "CONSOLE_LOG_FORMAT": "json",
+            "PGAPPNAME": name,
+        }
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, MANAGE, "worker", "--metrics-port", "0"],
+                env={**kept, **own},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        assert first.startswith("Metrics on port "), self.log.read_text()
+        self.metrics_port = int(first.rstrip(".\n").rpartition(" ")[2])
+        assert self.process.stdout.readline().startswith("Worker ready")
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Its status, and the rest of what it said."""
+        self.process.send_signal(number)
+        said, _none = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, said
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def holds(self) -> set[str]:
+        """The Chat Servers that it drains, by PostgreSQL's locks."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT s.name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+                "JOIN interactions_chatserver s ON s.id = l.objid "
+                "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s "
+                "AND a.application_name = %s AND a.datname = current_database()",
+                [DRAIN_LOCK, self.name],
+            )
+            return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[list[WorkerProcess]]:
+    """Three of them; what still runs at the end of the test is ended."""
+    started = [WorkerProcess(f"worker-{number}", tmp_path) for number in range(3)]
+    yield started
+    for worker in started:
+        if worker.process.poll() is None:
+            worker.end(signal.SIGKILL)
+        assert worker.process.stdout is not None
+        worker.process.stdout.close()
+
+
+@pytest.fixture
+def simulators(start_simulator: Callable[..., Simulator]) -> dict[str, Simulator]:
+    """A registered Chat Server for each name, unpaced and slow to answer."""
+    running = {}
+    for name in NAMES:
+        simulator = running[name] = start_simulator(name)
+        chat_server_create(
+            ROOT,
+            name=name,
+            url=simulator.url,
+            pace_per_second=100_000,
+            burst=100_000,
+            window=WINDOW,
+        )
+        simulator.faults(latency=LATENCY_SECONDS)
+    return running
+
+
+@pytest.fixture
+def send(
+    simulators: dict[str, Simulator], supervisor: Any, make_notice: Any, settings: Any
+) -> Send:
+    """One send to many chats of all Chat Servers."""
+    settings.APPROVAL_ABOVE = 0
+    ids = [f"{name}-{number}" for name in NAMES for number in range(CHATS_A_SERVER)]
+    events = [
+        upsert(pk, user_data={"ChatServerAppName": pk.rpartition("-")[0], "InteractionId": pk})
+        for pk in ids
+    ]
+    assert feed_apply(ROOT, events).rejected == []
+    key = make_notice("Hello").notice.key
+    return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+
+
+def journalled(simulators: dict[str, Simulator]) -> Counter[str]:
+    return Counter(
+        entry["interaction_id"]
+        for simulator in simulators.values()
+        for entry in simulator.journalled()
+    )
+
+
+def a_busy_one(workers: list[WorkerProcess]) -> WorkerProcess:
+    """One that has something on the wire, as soon as there is one."""
+
+    def busy() -> WorkerProcess | None:
+        claimed = set(Claim.objects.values_list("chat_server_name", flat=True))
+        return next((worker for worker in workers if worker.holds() & claimed), None)
+
+    return until(busy, within=PATIENCE_SECONDS)
+
+
+def test_one_stops_one_is_killed_and_the_third_goes_on(
+    workers: list[WorkerProcess], simulators: dict[str, Simulator], send: Send
+) -> None:
+    until(lambda: Worker.objects.count() == 3, within=PATIENCE_SECONDS)
+    until(lambda: all(s.journalled() for s in simulators.values()), within=PATIENCE_SECONDS)
+
+    # Asked to stop, it sees through what is on the wire: nothing of it is unknown.
+    stopped = a_busy_one(workers)
+    status, said = stopped.end(signal.SIGTERM)
+    assert (status, said) == (0, "Worker stopped.\n"), stopped.log.read_text()
+    assert statuses(send)["unknown"] == 0
+    assert Worker.objects.count() == 2
+    left = [worker for worker in workers if worker is not stopped]
+
+    # Killed, it leaves one window a Chat Server unknown at the most.
+    killed = a_busy_one(left)
+    held = killed.holds()
+    killed.end(signal.SIGKILL)
+    (survivor,) = (worker for worker in left if worker is not killed)
+
+    until(lambda: not Outbox.objects.exists(), within=PATIENCE_SECONDS)
+    until(
+        lambda: Send.objects.get(pk=send.pk).status == SendStatus.FINISHED, within=PATIENCE_SECONDS
+    )
+    assert_nothing_lost_and_nothing_doubled(send, simulators, most_unknown=WINDOW * len(held))
+    assert_the_logs_name_what_is_unknown(left)
+    assert console_round_trips(survivor) > 0
+    (lost,) = until(lambda: [w for w in operations.workers() if w.is_lost], within=PATIENCE_SECONDS)
+    assert lost.pid == killed.process.pid
+    status, _said = survivor.end(signal.SIGTERM)
+    assert status == 0, survivor.log.read_text()
+
+
+def console_round_trips(worker: WorkerProcess) -> int:
+    """How many answers a worker's own metrics have counted."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{worker.metrics_port}/metrics", timeout=20) as answer:
+        text = answer.read().decode()
+    counts = re.findall(r"^console_round_trip_seconds_count\S* (\S+)$", text, re.MULTILINE)
+    return sum(int(float(count)) for count in counts)
+
+
+def assert_nothing_lost_and_nothing_doubled(
+    send: Send, simulators: dict[str, Simulator], *, most_unknown: int
+) -> None:
+    arrived = journalled(simulators)
+    counts = statuses(send)
+    assert set(arrived.values()) == {1}
+    assert set(counts) <= {"delivered", "unknown"}
+    assert counts.total() == len(NAMES) * CHATS_A_SERVER
+    assert counts["unknown"] <= most_unknown
+    by_status = {
+        status: set(send.deliveries.filter(status=status).values_list("interaction_id", flat=True))
+        for status in ("delivered", "unknown")
+    }
+    assert by_status["delivered"] <= set(arrived)
+    assert set(arrived) <= by_status["delivered"] | by_status["unknown"]
+    assert set(send.deliveries.filter(status="unknown").values_list("reason", flat=True)) <= {
+        "worker_lost"
+    }
+    assert not Claim.objects.exists()
+    assert_ledger_agrees()
+
+
+def assert_the_logs_name_what_is_unknown(workers: list[WorkerProcess]) -> None:
+    """The lines come after the commit, a moment later."""
+
+    def lines(event: str) -> list[dict[str, Any]]:
+        told = [line for worker in workers for line in worker.lines()]
+        return [line for line in told if line["event"] == event]
+
+    (finished,) = until(lambda: lines("send finished"), within=PATIENCE_SECONDS)
+    assert finished["delivered"] == statuses()["delivered"]
+    unknown = set(Delivery.objects.filter(status="unknown").values_list("pk", flat=True))
+    assert {line["delivery"] for line in lines("delivery unknown")} == unknown
+    drains = until(lambda: lines("drain stopped"), within=PATIENCE_SECONDS)
+    assert {line["chat_server"] for line in drains} <= set(NAMES)
+
+
+def test_jobs_that_a_lost_worker_left_half_done_are_cleared(db: None) -> None:
+    queue.enqueue_drains(["of-the-lost", "of-the-living"])
+    with connection.cursor() as cursor:
+        for name, silent in (("of-the-lost", "1 minute"), ("of-the-living", "0 s")):
+            cursor.execute(
+                "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat) "
+                "VALUES (now() - %s::interval) RETURNING id) "
+                "UPDATE procrastinate_jobs SET status = 'doing', "
+                "worker_id = (SELECT id FROM worker) WHERE args->>'server' = %s",
+                [silent, name],
+            )
+    app.configure_task("console.sends.tasks.clear").defer(timestamp=0)
+    work()
+    left = ProcrastinateJob.objects.filter(status="doing").values_list("args", flat=True)
+    assert list(left) == [{"server": "of-the-living"}]
+
+
+def test_clearing_is_done_again_and_again() -> None:
+    periodic = {task.task.name for task in app.periodic_registry.periodic_tasks.values()}
+    assert "console.sends.tasks.clear" in periodic
