@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Count
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_buckets
-from console.sends.models import OutcomeTotal
+from console.sends.models import Outbox, OutcomeTotal
 
 # Three heartbeats and some patience (console.sends.worker).
 LOST_AFTER_SECONDS = 15.0
@@ -115,6 +116,12 @@ def workers() -> list[WorkerState]:
     with connection.cursor() as cursor:
         cursor.execute(WORKERS)
         return [WorkerState(*row) for row in cursor.fetchall()]
+
+
+def open_by_send() -> dict[int, int]:
+    """How many open deliveries each send has that has any."""
+    rows = Outbox.objects.values("send").annotate(number=Count("pk")).order_by()
+    return dict(rows.values_list("send", "number"))
 
 
 def outcome_totals() -> list[tuple[str, str, int]]:

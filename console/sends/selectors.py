@@ -258,6 +258,12 @@ def sends_running(actor: Actor) -> QuerySet[Send]:
     return Send.objects.filter(actor_ref=actor.ref).exclude(status__in=over)
 
 
+def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
+    """Those of these sends that the actor sees, newest first, without counting deliveries."""
+    found = Send.objects.filter(_seen(actor), pk__in=ids)
+    return found.select_related("version__notice").order_by("-pk")
+
+
 def sending_stopped() -> SendingStop | None:
     """Who stopped all sending, when and why; None while nobody has."""
     return SendingStop.objects.first()

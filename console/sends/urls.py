@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from console.sends.views import again, approvals, control, following, history, switch
+from console.sends.views import (
+    again,
+    approvals,
+    control,
+    following,
+    history,
+    operations,
+    switch,
+)
 
 urlpatterns = [
     path("sends/", following.send_list, name="send-list"),
@@ -21,6 +29,7 @@ urlpatterns = [
     path("sending/band/", switch.band, name="sending-band"),
     path("sending/stop/", switch.stop, name="sending-stop"),
     path("sending/restart/", switch.restart, name="sending-restart"),
+    path("operations/", operations.operations, name="operations"),
     path("history/", history.history, name="history"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
 ]

@@ -57,6 +57,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "preset-create": ("get", {}, {"editor"}),
     "preset-edit": ("get", {"preset_id": "PRESET"}, {"editor"}),
     "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),
+    "operations": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "chat-server-create": ("get", {}, {"administrator"}),
     "chat-server-edit": ("get", {"name": "chat-east"}, {"administrator"}),
     "audit": ("get", {}, {"auditor"}),
