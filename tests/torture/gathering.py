@@ -1,0 +1,67 @@
+"""Reads a run's evidence from journals and database."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from console.audit.chain import FIELDS, canonical_time
+from tests.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Line, SendRow
+from tests.torture.world import World
+
+SENDS = "SELECT id, idempotency_key, status FROM sends_send ORDER BY id"
+DELIVERIES = """
+SELECT id, send_id, interaction_id, chat_server_name, status, reason,
+    extract(epoch FROM attempted_at)::float
+FROM sends_delivery ORDER BY id
+"""
+ENTRIES = f"SELECT {', '.join(FIELDS)}, hash FROM audit_auditentry ORDER BY seq"
+
+
+def gather(
+    world: World, *, asked: list[Asked], faults: list[Fault], troubles: list[str]
+) -> Evidence:
+    """Call it when the processes have ended."""
+    return Evidence(
+        asked=asked,
+        sends=[SendRow(*row) for row in world.ask(SENDS)],
+        deliveries=[DeliveryRow(*row) for row in world.ask(DELIVERIES)],
+        lines=[
+            line
+            for simulator in world.simulators
+            for line in journalled(simulator.name, simulator.journal)
+        ],
+        entries=[_entry(row) for row in world.ask(ENTRIES)],
+        faults=sorted(faults, key=lambda fault: fault.begin),
+        troubles=troubles,
+        claims_left=world.ask("SELECT count(*) FROM sends_claim")[0][0],
+        outbox_left=world.ask("SELECT count(*) FROM sends_outbox")[0][0],
+        request_timeout=world.request_timeout,
+    )
+
+
+def journalled(chat_server: str, journal: Path) -> Iterator[Line]:
+    """A journal's lines, without those that the simulator's death cut short: they were never
+    answered."""
+    for text in journal.read_text("utf-8", errors="replace").splitlines():
+        try:
+            taken = json.loads(text)
+        except ValueError:
+            continue
+        yield Line(
+            chat_server=chat_server,
+            interaction_id=taken["interaction_id"],
+            key=_nickname(taken["request"]),
+            at=taken["at"],
+            answer=taken["answer"],
+        )
+
+
+def _nickname(request: list[dict[str, Any]]) -> str:
+    (parameters,) = (pair["value"] for pair in request if pair["key"] == "Parameters")
+    return next((pair["value"] for pair in parameters if pair["key"] == "Nickname"), "")
+
+
+def _entry(row: tuple[Any, ...]) -> Mapping[str, Any]:
+    entry = dict(zip((*FIELDS, "hash"), row, strict=True))
+    return {**entry, "at": canonical_time(entry["at"])}

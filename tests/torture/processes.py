@@ -1,0 +1,261 @@
+"""The processes of a run: started again by a supervisor a moment after they have ended."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from console.demo.children import end_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = str(ROOT / "manage.py")
+START_SECONDS = 90.0
+STOP_SECONDS = 60.0
+# Below those that systems give to outgoing connections: a port stays free while its owner is down.
+PORTS = range(20_000, 32_000)
+
+# Children end with the thread that started them, so one that lasts starts them all.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+
+def spawn(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a process that ends when this one does, and that Ctrl-C does not reach."""
+    if sys.platform == "linux":
+        options["preexec_fn"] = end_with_parent
+    return _spawner.submit(
+        subprocess.Popen, command, stdin=subprocess.DEVNULL, start_new_session=True, **options
+    ).result()
+
+
+def free_port() -> int:
+    numbers = random.SystemRandom()
+    while True:
+        port = numbers.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class Supervised:
+    """A command that is to run always. `busy` is held by whoever does something to it."""
+
+    restart_seconds = 0.5
+
+    def __init__(self, name: str, command: Sequence[str], environment: dict[str, str], log: Path):
+        self.name = name
+        self.busy = threading.Lock()
+        self.ended_by_itself: list[int] = []
+        self._command = list(command)
+        self._environment = environment
+        self._log = log
+        self._expected_end = False
+        self._held_down = False
+        self._started = 0
+        self.process = self._start()
+
+    @property
+    def tag(self) -> str:
+        """Names this process among all that ever ran here, in PostgreSQL's list of connections."""
+        return f"torture-{self.name}-{self._started}"
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._started += 1
+        self._expected_end = False
+        with self._log.open("ab") as log:
+            log.write(f"--- {self.tag}\n".encode())
+            log.flush()
+            return spawn(
+                self._command,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**self._environment, "PGAPPNAME": self.tag},
+            )
+
+    def look_after(self) -> None:
+        """What a supervisor does again and again: start it if it has ended."""
+        status = self.process.poll()
+        if status is None or self._held_down:
+            return
+        if not self._expected_end:
+            self.ended_by_itself.append(status)
+        time.sleep(self.restart_seconds)
+        self.process = self._start()
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process.poll() is None:
+            self._expected_end = True
+            self.process.send_signal(number)
+
+    def pause(self) -> None:
+        """Stop it in its tracks, so that one can look at what it has in hand."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+
+    def kill(self, *, down: float = 0.0) -> float:
+        """kill -9, and keep it down for so many seconds; answers when it was dead."""
+        self._held_down = True
+        self.signal(signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+        dead_at = time.time()
+        time.sleep(down)
+        self._held_down = False
+        return dead_at
+
+    def stop(self) -> int:
+        """Ask it to end, for good; its status."""
+        self._held_down = True
+        self.resume()
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait(STOP_SECONDS)
+
+
+class Worker(Supervised):
+    def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
+        name = f"worker-{number}"
+        command = [sys.executable, MANAGE, "worker"]
+        super().__init__(name, command, environment, folder / f"{name}.log")
+
+
+class Web(Supervised):
+    """`manage.py serve`, and how to call its API."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.token = ""
+        command = [sys.executable, MANAGE, "serve", "--port", str(self.port)]
+        super().__init__("web", command, environment, folder / "web.log")
+
+    def post(
+        self, path: str, body: Any, *, key: str = "", asked: threading.Event | None = None
+    ) -> tuple[int, Any]:
+        """Status and answer; `asked` is set once the whole request has left.
+
+        Raises OSError or http.client.HTTPException where the answer was lost.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
+        try:
+            connection.request("POST", f"/api/v1/{path}", json.dumps(body), headers)
+            if asked is not None:
+                asked.set()
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        try:
+            return response.status, json.loads(content)
+        except ValueError:
+            return response.status, content.decode(errors="replace")
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline, f"no web server; see {self._log}"
+                time.sleep(0.1)
+
+
+class Simulator(Supervised):
+    """A Chat Server stand-in, always on the same ports and with the same journal."""
+
+    restart_seconds = 0.0
+
+    def __init__(
+        self, number: int, latency: float, environment: dict[str, str], folder: Path
+    ) -> None:
+        name = f"chat-{number}"
+        self.latency = latency
+        self.port, self.control_port = free_port(), free_port()
+        self.journal = folder / f"{name}.jsonl"
+        command = [
+            *(sys.executable, "-m", "console.esp.simulator", "--name", name),
+            *("--port", str(self.port), "--control-port", str(self.control_port)),
+            *("--journal", str(self.journal), "--latency", str(latency)),
+        ]
+        super().__init__(name, command, environment, folder / f"{name}.log")
+
+    @property
+    def url(self) -> str:
+        return f"esp+json://127.0.0.1:{self.port}"
+
+    def faults(self, **changes: Any) -> None:
+        """Change what goes wrong there."""
+        with socket.create_connection(("127.0.0.1", self.control_port), timeout=20) as control:
+            control.sendall(json.dumps({"do": "faults", "set": changes}).encode() + b"\n")
+            with control.makefile("rb") as lines:
+                answer = json.loads(lines.readline())
+        assert answer["ok"], answer
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.faults()
+                return
+            except OSError:
+                assert time.monotonic() < deadline, f"no simulator; see {self._log}"
+                time.sleep(0.02)
+
+
+class Supervisor:
+    """Watches over all processes, each from a thread of its own."""
+
+    def __init__(self, processes: Sequence[Supervised]) -> None:
+        self.processes = processes
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._watch, args=(process,), name=f"watch {process.name}")
+            for process in processes
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _watch(self, process: Supervised) -> None:
+        while not self._over.wait(0.05):
+            process.look_after()
+
+    def close(self) -> dict[str, int]:
+        """End the processes, last first; their statuses."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        return {process.name: process.stop() for process in reversed(self.processes)}
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """What the processes get: settings of this shell have no say."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CONSOLE_", "PG")) and name != "DATABASE_URL"
+    }
+    # With the fault handler a process that hangs can be made to say where.
+    ours = {"CONSOLE_DATA": str(folder), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    return {**kept, **ours, **settings}

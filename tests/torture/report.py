@@ -1,0 +1,48 @@
+"""What a run tells: a table of the faults, what became of the deliveries, and the verdict."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tests.torture.checker import TAKEOVER_SECONDS, Verdict
+from tests.torture.evidence import WINDOW, Evidence
+
+SHOWN = 10
+
+
+def report(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+    yield from _faults(evidence, verdict)
+    yield ""
+    statuses = Counter(delivery.status for delivery in evidence.deliveries)
+    counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
+    yield f"{len(evidence.deliveries):,} deliveries in {len(evidence.sends):,} sends: {counts}"
+    yield f"{len(evidence.lines):,} lines in the journals, {len(evidence.entries):,} in the ledger"
+    yield _takeovers(verdict)
+    yield ""
+    for name, sentences in verdict.complaints.items():
+        yield f"{name:12} {len(sentences):6}"
+        yield from (f"    {sentence}" for sentence in sentences[:SHOWN])
+        if len(sentences) > SHOWN:
+            yield f"    … and {len(sentences) - SHOWN} more"
+
+
+def _faults(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+    """By kind: how often, how many unknown in all, and the most for one fault and Chat Server."""
+    costs = defaultdict(list)
+    for fault in evidence.faults:
+        costs[fault.kind] += [verdict.blamed[fault.number, name] for name in fault.touched] or [0]
+    numbers = Counter(fault.kind for fault in evidence.faults)
+    yield f"{'fault':20} {'times':>6} {'unknown':>8} {'most':>6}   (a window is {WINDOW})"
+    for kind in sorted(numbers):
+        yield f"{kind:20} {numbers[kind]:6} {sum(costs[kind]):8} {max(costs[kind]):6}"
+    total = sum(map(sum, costs.values()))
+    yield f"{'all':20} {len(evidence.faults):6} {total:8}"
+
+
+def _takeovers(verdict: Verdict) -> str:
+    times = sorted(takeover.seconds or 0.0 for takeover in verdict.takeovers)
+    if not times:
+        return "no worker was killed while it had something claimed"
+    return (
+        f"takeover after {len(times)} deaths at work: median {times[len(times) // 2]:.1f} s, "
+        f"longest {times[-1]:.1f} s (at most {TAKEOVER_SECONDS:.0f})"
+    )

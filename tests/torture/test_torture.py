@@ -1,0 +1,42 @@
+"""A short run of what `make torture` does at length, with other faults each time."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from tests.torture.faults import HARD, KINDS, SOFT, plan
+from tests.torture.processes import ROOT
+
+DEADLINE_SECONDS = 420
+
+
+@pytest.mark.timeout(DEADLINE_SECONDS + 30)
+def test_a_short_torture() -> None:
+    """Repeat a failed one with the command that it prints."""
+    seed = random.SystemRandom().randrange(10**6)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.torture", "--faults", "12", "--deliveries", "1000"),
+            *("--pause", "1", "--minutes", "3", "--pace", "30", "--only-measure-takeover"),
+            *("--request-timeout", "2", "--seed", str(seed)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert done.returncode == 0, f"seed {seed}\n{done.stderr}\n{done.stdout}"
+
+
+def test_a_seed_draws_the_same_faults_again() -> None:
+    assert plan(7, 50, pause=1) == plan(7, 50, pause=1)
+    assert plan(7, 50, pause=1) != plan(8, 50, pause=1)
+
+
+def test_every_kind_of_fault_comes_in_its_turn() -> None:
+    drawn = [planned.kind for planned in plan(7, 2 * len(SOFT), pause=1)]
+    assert set(drawn[: 2 * len(HARD) : 2]) == set(HARD)
+    assert set(drawn[1::2]) == set(SOFT)
+    assert {*HARD, *SOFT} == set(KINDS)

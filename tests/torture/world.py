@@ -1,0 +1,197 @@
+"""What is tortured: a database, three Chat Servers, three workers, one web process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.torture.cluster import Cluster
+from tests.torture.evidence import WINDOW
+from tests.torture.processes import Simulator, Supervisor, Web, Worker, environment
+
+NOTICE = "torture"
+TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly."
+CHATS = 1500
+# How long each Chat Server takes for an answer: so there is always something on the wire.
+LATENCIES = (0.05, 0.15, 0.3)
+WORKERS = 3
+DRAIN_LOCKS = """
+SELECT c.name FROM pg_locks l
+JOIN pg_stat_activity a USING (pid)
+JOIN interactions_chatserver c ON c.id = l.objid::bigint
+WHERE l.locktype = 'advisory' AND l.classid = %s AND l.granted AND a.application_name = %s
+"""
+CLAIMED = "SELECT DISTINCT chat_server_name FROM sends_claim WHERE chat_server_name = ANY(%s)"
+
+
+@dataclass
+class World:
+    """`request_timeout` is the Chat Servers', in seconds."""
+
+    folder: Path
+    cluster: Cluster
+    simulators: list[Simulator]
+    workers: list[Worker]
+    web: Web
+    supervisor: Supervisor
+    chats: list[str]
+    request_timeout: float
+
+    @property
+    def chat_servers(self) -> tuple[str, ...]:
+        return tuple(simulator.name for simulator in self.simulators)
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Raises psycopg.Error while there is no database."""
+        with self.cluster.connect() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def drained_by(self, worker: Worker) -> tuple[str, ...]:
+        """The Chat Servers of which this worker has the drain's lock."""
+        from console.sends.database import DRAIN_LOCK
+
+        return tuple(name for (name,) in self.ask(DRAIN_LOCKS, DRAIN_LOCK, worker.tag))
+
+    def open_deliveries(self) -> int | None:
+        """None while there is no database."""
+        try:
+            return int(self.ask("SELECT count(*) FROM sends_outbox")[0][0])
+        except psycopg.Error:
+            return None
+
+    def is_quiet(self) -> bool:
+        """Whether every send is over and nothing is on the wire."""
+        query = (
+            "SELECT (SELECT count(*) FROM sends_outbox), (SELECT count(*) FROM sends_claim), "
+            "(SELECT count(*) FROM sends_send WHERE status NOT IN ('finished', 'cancelled'))"
+        )
+        try:
+            return self.ask(query) == [(0, 0, 0)]
+        except psycopg.Error:
+            return False
+
+
+@contextmanager
+def world(folder: Path, *, request_timeout: float, pace: float) -> Iterator[World]:
+    """All of it, running; ended on leaving. The folder must be open to PostgreSQL's user."""
+    cluster = Cluster(folder)
+    cluster.start()
+    settings = _settings(folder, cluster)
+    os.environ.update({name: settings[name] for name in settings if _is_ours(name)})
+    try:
+        simulators = [
+            Simulator(number, latency, settings, folder)
+            for number, latency in enumerate(LATENCIES, start=1)
+        ]
+        token = _set_up(simulators, request_timeout, pace)
+        workers = [Worker(number, settings, folder) for number in range(1, WORKERS + 1)]
+        web = Web(settings, folder)
+        web.token = token
+        supervisor = Supervisor([*simulators, *workers, web])
+        try:
+            web.wait_ready()
+            for simulator in simulators:
+                simulator.wait_ready()
+            chats = [f"chat{number:05}" for number in range(CHATS)]
+            yield World(
+                folder, cluster, simulators, workers, web, supervisor, chats, request_timeout
+            )
+        finally:
+            supervisor.close()
+    finally:
+        cluster.close()
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("CONSOLE_") or name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+
+
+def _settings(folder: Path, cluster: Cluster) -> dict[str, str]:
+    return environment(
+        folder,
+        DJANGO_SETTINGS_MODULE="console.settings",
+        DATABASE_URL=cluster.url,
+        CONSOLE_SECRET_KEY="only for this run, which nobody signs in to",
+        CONSOLE_HTTPS="0",
+        CONSOLE_ALLOWED_HOSTS="127.0.0.1",
+        CONSOLE_LOG_LEVEL="INFO",
+        CONSOLE_API_RATE="600000/min",
+        CONSOLE_DELIVERY_TTL_SECONDS="3600",
+        # Limits for people are not what is tried here.
+        CONSOLE_APPROVAL_ABOVE="0",
+        CONSOLE_HOURLY_QUOTA="0",
+        CONSOLE_RESEND_GUARD_MINUTES="0",
+    )
+
+
+def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) -> str:
+    """Tables, Chat Servers, chats, a published notice and an API client; answers its token."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    from console.accounts.models import Scope
+    from console.accounts.services import api_client_create
+    from console.actors import Actor, system_actor
+    from console.catalogue import services as catalogue
+    from console.interactions.services import chat_server_create, feed_apply
+
+    call_command("migrate", verbosity=0)
+    root = system_actor("torture")
+    for simulator in simulators:
+        chat_server_create(
+            root,
+            name=simulator.name,
+            url=simulator.url,
+            window=WINDOW,
+            pace_per_second=pace,
+            connect_timeout_seconds=request_timeout,
+            request_timeout_seconds=request_timeout,
+        )
+    author = Actor("user:author", "Author", root.permissions)
+    reviewer = Actor("user:reviewer", "Reviewer", root.permissions)
+    notice = catalogue.notice_create(author, key=NOTICE, kind="message", title="Torture")
+    version = catalogue.version_create(author, notice, default_locale="en", bodies={"en": TEXT})
+    catalogue.version_submit(author, version)
+    catalogue.version_approve(reviewer, version)
+    for first in range(0, CHATS, 500):
+        fed = feed_apply(
+            root,
+            [
+                chat_event(f"chat{number:05}", simulators[number % len(simulators)].name)
+                for number in range(first, min(first + 500, CHATS))
+            ],
+        )
+        assert not fed.rejected, fed.rejected[:3]
+    _client, token = api_client_create(root, name="torture", scopes=Scope.values)
+    connection.close()
+    return token
+
+
+def chat_event(interaction_id: str, chat_server: str, *, online: bool = True) -> dict[str, Any]:
+    """The feed's event that says where a chat is now."""
+    now = datetime.now(UTC).isoformat()
+    return {
+        "type": "upsert",
+        "occurred_at": now,
+        "interaction": {
+            "id": interaction_id,
+            "media_type": "chat",
+            "state": "handling",
+            "locale": "en",
+            "received_at": now,
+            "user_data": {
+                "InteractionId": interaction_id,
+                "IsOnline": "1" if online else "0",
+                "ChatServerAppName": chat_server,
+                "FirstName": "Zoë",
+            },
+        },
+    }
