@@ -19,6 +19,7 @@ from console.sends.database import DatabaseThread, DatabaseThreads, try_lock, un
 from console.sends.drain import Drain
 from console.sends.gateway import Gateway
 from console.sends.services.deliveries import deliveries_recover
+from console.sends.tally import drain_failed
 
 logger = structlog.get_logger("console.sends")
 
@@ -64,8 +65,10 @@ class Dispatch:
                 await drain_chat_server(name, self)
         # Whatever it is, the deliveries are safe: the sweep has them looked at again.
         except (DatabaseError, InterfaceError) as error:
+            drain_failed(name)
             logger.warning("drain lost the database", chat_server=name, error=str(error))
         except Exception:
+            drain_failed(name)
             logger.exception("drain failed", chat_server=name)
         finally:
             del self._tasks[name]

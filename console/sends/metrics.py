@@ -17,7 +17,7 @@ from console.sends.models import SendingStop
 from console.sends.operations import Queue
 from console.sends.tally import BOUNDS, Tally, tallies
 
-UNREGISTERED = "(unregistered)"
+NO_SERVER = "(none)"
 SERVER = ["chat_server"]
 
 
@@ -68,7 +68,7 @@ def _deliveries() -> Metric:
         labels=["chat_server", "outcome"],
     )
     for name, outcome, total in operations.outcome_totals():
-        family.add_metric([name or UNREGISTERED, outcome], total)
+        family.add_metric([name or NO_SERVER, outcome], total)
     return family
 
 
@@ -150,6 +150,9 @@ class _Worker(Collector):
         steps = CounterMetricFamily(
             "console_drain_steps", "Transactions that recorded and claimed.", labels=SERVER
         )
+        failures = CounterMetricFamily(
+            "console_drain_failures", "Drains that an error of the console ended.", labels=SERVER
+        )
         claimed = CounterMetricFamily(
             "console_drain_claimed", "Deliveries taken to the wire.", labels=SERVER
         )
@@ -163,12 +166,13 @@ class _Worker(Collector):
         for name, tally in known:
             drains.add_metric([name], tally.drains)
             steps.add_metric([name], tally.steps)
+            failures.add_metric([name], tally.failures)
             claimed.add_metric([name], tally.claimed)
             running.add_metric([name], tally.running)
             open_.add_metric([name], tally.open)
             for outcome, number in list(tally.outcomes.items()):
                 recorded.add_metric([name, outcome], number)
-        yield from (drains, steps, claimed, running, open_, recorded)
+        yield from (drains, steps, failures, claimed, running, open_, recorded)
 
 
 def _round_trips(known: list[tuple[str, Tally]]) -> Metric:

@@ -125,7 +125,7 @@ def open_by_send() -> dict[int, int]:
 
 
 def outcome_totals() -> list[tuple[str, str, int]]:
-    """How many deliveries ever ended, by Chat Server ("" for unregistered ones) and outcome."""
+    """How many deliveries ever ended, by Chat Server ("" where none is registered) and outcome."""
     rows = OutcomeTotal.objects.order_by("chat_server_name", "outcome")
     return list(rows.values_list("chat_server_name", "outcome", "total"))
 

@@ -46,6 +46,7 @@ class Tally:
     round_trip_seconds: float = 0.0
     drains: int = 0
     running: int = 0
+    failures: int = 0
     steps: int = 0
     claimed: int = 0
     open: int = 0
@@ -68,6 +69,11 @@ def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
             counts[name] = count
             left -= count
     return counts
+
+
+def drain_failed(chat_server: str) -> None:
+    """An error ended a drain, the console's own or the database's; the sweep starts another."""
+    tallies.setdefault(chat_server, Tally()).failures += 1
 
 
 class DrainRecord:

@@ -108,7 +108,7 @@ def test_outcomes_are_counted_from_the_ledger_and_only_grow(
     first = scrape(client)
     assert first["console_deliveries_total", "chat-east", "failed"] == 1
     # Names that only the feed knows make no label of their own.
-    assert first["console_deliveries_total", "(unregistered)", "skipped"] == 1
+    assert first["console_deliveries_total", "(none)", "skipped"] == 1
     send_cancel(sender, three_waiting)
     sweep_now()
     second = scrape(client)
@@ -243,6 +243,7 @@ def asked(port: int, path: str = "/metrics", **headers: str) -> Iterator[Any]:
 def test_a_worker_shows_its_round_trips_and_drains() -> None:
     record = DrainRecord("chat-east")
     record.start()
+    tally.drain_failed("chat-east")
     record.round_trips += [0.0004, 0.02, None, 60.0]
     record.step([], [], [])
     with scraping.metrics_port("127.0.0.1", 0) as port, asked(port) as answer:
@@ -255,6 +256,7 @@ def test_a_worker_shows_its_round_trips_and_drains() -> None:
     assert found["console_round_trip_seconds_sum", "chat-east"] == pytest.approx(60.0204)
     assert found["console_drains_total", "chat-east"] == 1
     assert found["console_drains_running", "chat-east"] == 1
+    assert found["console_drain_failures_total", "chat-east"] == 1
     record.stop()
     assert tally.tallies["chat-east"].running == 0
 
