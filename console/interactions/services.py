@@ -21,6 +21,7 @@ from console.audit import services as audit
 from console.errors import Conflict, ConsoleError, InvalidInput
 from console.interactions.feed import FeedEvent, parse_event
 from console.interactions.models import ChatServer, Health, Interaction
+from console.prepared import execute
 
 # --- Chat Servers ------------------------------------------------------------------------------
 
@@ -204,14 +205,14 @@ TAKE = f"""
 WITH bucket AS (
     SELECT id, {_RATE} AS rate, {_TOKENS} AS tokens
     FROM interactions_chatserver
-    WHERE id = %(id)s
+    WHERE id = %(id)s::bigint
     FOR NO KEY UPDATE),
 grant_ AS (
-    SELECT *, greatest(0, least(%(most)s, floor(tokens)))::int AS granted FROM bucket)
+    SELECT *, greatest(0, least(%(most)s::int, floor(tokens)))::int AS granted FROM bucket)
 UPDATE interactions_chatserver server SET
     bucket_tokens = tokens - granted,
     bucket_at = clock_timestamp(),
-    progressed_at = CASE WHEN %(progressed)s THEN clock_timestamp() ELSE progressed_at END
+    progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END
 FROM grant_
 WHERE server.id = grant_.id
 RETURNING server.*, granted, tokens, rate
@@ -229,12 +230,14 @@ def chat_server_take_tokens(
     notes that the Chat Server took something.
     """
     values = {"id": server_id, "most": most, "progressed": progressed}
-    server: Any
-    (server,) = ChatServer.objects.raw(TAKE, values)
-    if server.granted:
-        return server, server.granted, 0.0
-    worthwhile = min(most, max(1.0, server.rate * QUANTUM_SECONDS))
-    return server, 0, max(0.001, (worthwhile - server.tokens) / server.rate)
+    (row,) = execute(TAKE, values)
+    granted, tokens, rate = row["granted"], row["tokens"], row["rate"]
+    columns = [column.attname for column in ChatServer._meta.concrete_fields]
+    server = ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
+    if granted:
+        return server, granted, 0.0
+    worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
+    return server, 0, max(0.001, (worthwhile - tokens) / rate)
 
 
 def chat_server_buckets() -> dict[str, float]:

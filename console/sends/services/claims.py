@@ -14,6 +14,7 @@ from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
+from console.prepared import execute_rows
 from console.sends import queue
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.planning import chat_obstacle, is_valid_at, server_obstacle
@@ -43,23 +44,24 @@ WITH due AS (
         SELECT delivery_id, expires_at, row_number() OVER (ORDER BY due_at, delivery_id) AS turn
         FROM sends_outbox
         WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
-            AND delivery_id <> ALL(%(on_the_wire)s)
+            AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
         ORDER BY due_at, delivery_id
-        LIMIT %(room)s) o
+        LIMIT %(room)s::int) o
     WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
     ORDER BY o.turn, s.id
-    LIMIT %(room)s)
+    LIMIT %(room)s::int)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
        d.attempts + 1, s.visibility, s.nickname, v.message_type, n.kind, d.detail,
        i.user_data::text, due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
-       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id, s.actor_ref,
-       v.valid_from, v.valid_until, n.retired_at IS NOT NULL
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), c.enabled, i.team_id,
+       s.actor_ref, v.valid_from, v.valid_until, n.retired_at IS NOT NULL
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
 JOIN sends_send s ON s.id = due.send_id
 JOIN catalogue_noticeversion v ON v.id = s.version_id
 JOIN catalogue_cannednotice n ON n.id = v.notice_id
 LEFT JOIN interactions_interaction i ON i.id = d.interaction_id
+LEFT JOIN interactions_chatserver c ON c.name = i.chat_server_name
 WHERE d.status = 'pending'
 ORDER BY due.turn, due.send_id
 FOR UPDATE OF d SKIP LOCKED
@@ -70,10 +72,10 @@ FOR UPDATE OF d SKIP LOCKED
 MARK_SENDING = """
 WITH noted AS (
     INSERT INTO sends_claim (id, chat_server_name, delivery_ids, claimed_at)
-    VALUES (%(claim)s, %(server)s, %(ids)s, %(now)s))
+    VALUES (%(claim)s, %(server)s, %(ids)s::bigint[], %(now)s))
 UPDATE sends_delivery
 SET status = 'sending', claim = %(claim)s, attempts = attempts + 1, attempted_at = %(now)s
-WHERE id = ANY(%(ids)s)
+WHERE id = ANY(%(ids)s::bigint[])
 """
 
 MOVE = """
@@ -95,6 +97,7 @@ class _Circumstances(NamedTuple):
     ended: bool
     is_online: bool
     chat_server_name: str
+    server_enabled: bool | None
     team_id: int | None
     actor_ref: str
     valid_from: datetime | None
@@ -145,13 +148,8 @@ def claim_due(
 def _due_rows(
     server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
 ) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {"server": server.name, "now": now, "on_the_wire": list(on_the_wire), "room": room},
-        )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+    values = {"server": server.name, "now": now, "on_the_wire": list(on_the_wire), "room": room}
+    return execute_rows(CLAIM, values)
 
 
 class _Sorter:
@@ -159,7 +157,6 @@ class _Sorter:
 
     def __init__(self, server: ChatServer, now: datetime) -> None:
         self.now = now
-        self.servers: dict[str, bool] | None = None
         self.senders: dict[str, Actor | None] = {}
         self.health_detail = server.health_detail
         self.is_progressing = is_progressing(server, now)
@@ -187,11 +184,9 @@ class _Sorter:
             now_known.valid_from, now_known.valid_until, self.now
         ):
             return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
-        if self.servers is None:
-            self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
-        return server_obstacle(now_known.chat_server_name, self.servers) or self._not_allowed(
-            now_known
-        )
+        name, enabled = now_known.chat_server_name, now_known.server_enabled
+        servers = {} if enabled is None else {name: enabled}
+        return server_obstacle(name, servers) or self._not_allowed(now_known)
 
     def _not_allowed(self, now_known: _Circumstances) -> tuple[str, str] | None:
         """A sender who was signed off, or lost the role or the chat's team, sends nothing more."""
@@ -225,10 +220,8 @@ def _mark_sending(
 ) -> None:
     if claimed:
         ids = [delivery.id for delivery in claimed]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                MARK_SENDING, {"claim": claim, "server": server.name, "ids": ids, "now": now}
-            )
+        values = {"claim": claim, "server": server.name, "ids": ids, "now": now}
+        execute_rows(MARK_SENDING, values)
 
 
 def _move(moved: Sequence[tuple[int, str]]) -> None:

@@ -64,10 +64,10 @@ def drain_step(
     """
     with transaction.atomic():
         now = timezone.now()
-        entries = write_endings(endings, from_status=DeliveryStatus.SENDING, now=now)
+        entries = write_endings(
+            endings, from_status=DeliveryStatus.SENDING, now=now, settled=settled
+        )
         write_postponements(postponements)
-        if settled:
-            Claim.objects.filter(pk__in=settled).delete()
         step = Step()
         ended = list(endings)
         if room > 0:
@@ -83,6 +83,8 @@ def drain_step(
             ended += skipped
         send_ids = {item.delivery.send_id for item in ended}
         _announce(send_ids, entries)
+    # A send of which more went out just now is not over.
+    send_ids -= {delivery.send_id for delivery in step.claimed}
     _tidy_up(send_ids, came_back=bool(postponements))
     return step
 
@@ -100,8 +102,8 @@ def deliveries_recover(
         now = timezone.now()
         claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
-        # All of them: their claims go, and what is left out here would never be found again. Whoever
-        # cancels the send may hold some for a moment.
+        # All of them: their claims go, and what is left out here would never be found again.
+        # Whoever cancels the send may hold some for a moment.
         left = locked_rows(
             Delivery.objects.filter(
                 pk__in=ids, status=DeliveryStatus.SENDING, claim__in=[claim.pk for claim in claims]

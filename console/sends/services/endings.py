@@ -1,6 +1,6 @@
 """Writes how deliveries ended, in bulk, only where a row is still as its drain left it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from console.audit.services import Record
+from console.prepared import execute_rows
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.services import records
 
@@ -73,13 +74,15 @@ WITH ended AS (
     SET status = e.status, reason = e.reason, detail = e.detail, reference_id = e.reference_id,
         fault_code = e.fault_code, fault_text = e.fault_text, answer = e.answer,
         finished_at = %(now)s
-    FROM json_to_recordset(%(endings)s) AS e(
+    FROM json_to_recordset(%(endings)s::json) AS e(
         id bigint, claim uuid, status text, reason text, detail text, reference_id int,
         fault_code text, fault_text text, answer jsonb)
     WHERE d.id = e.id AND d.status = %(from_status)s AND d.claim IS NOT DISTINCT FROM e.claim
     RETURNING d.id),
 gone AS (
-    DELETE FROM sends_outbox USING ended WHERE delivery_id = ended.id)
+    DELETE FROM sends_outbox USING ended WHERE delivery_id = ended.id),
+forgotten AS (
+    DELETE FROM sends_claim WHERE id = ANY(%(settled)s::uuid[]))
 SELECT id FROM ended
 """
 
@@ -96,28 +99,33 @@ UPDATE sends_outbox o SET due_at = back.due_at FROM back WHERE o.delivery_id = b
 
 
 def write_endings(
-    endings: Sequence[Ending], *, from_status: DeliveryStatus, now: datetime
+    endings: Sequence[Ending],
+    *,
+    from_status: DeliveryStatus,
+    now: datetime,
+    settled: Collection[UUID] = (),
 ) -> list[Record]:
     """Write the endings of rows that are still as expected; answers those rows' audit records.
 
-    A row in `sending` must still carry the delivery's claim, one in `pending` has none.
+    A row in `sending` must still carry the delivery's claim, one in `pending` has none. `settled`
+    are claims to forget, since with this all of theirs have ended.
     """
-    if not endings:
+    if not endings and not settled:
         return []
     is_claimed = from_status == DeliveryStatus.SENDING
-    with connection.cursor() as cursor:
-        cursor.execute(
-            END,
-            {
-                "now": now,
-                "from_status": from_status,
-                # One JSON text: arrays of texts cost the client several times as much.
-                "endings": msgspec.json.encode(
-                    [_as_json(ending, is_claimed=is_claimed) for ending in endings]
-                ).decode(),
-            },
-        )
-        written = {row[0] for row in cursor.fetchall()}
+    rows = execute_rows(
+        END,
+        {
+            "now": now,
+            "from_status": str(from_status),
+            # One JSON text: arrays of texts cost the client several times as much.
+            "endings": msgspec.json.encode(
+                [_as_json(ending, is_claimed=is_claimed) for ending in endings]
+            ).decode(),
+            "settled": list(settled),
+        },
+    )
+    written = {pk for (pk,) in rows}
     return [_record(ending) for ending in endings if ending.delivery.id in written]
 
 
