@@ -47,7 +47,8 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
         # A statement of its own: it must see what was there when the lock came.
         cursor.execute(NEWEST)
         seq, previous = cursor.fetchone() or (0, GENESIS)
-        with cursor.cursor.copy(COPY) as copy:
+        # Django's cursors don't know COPY: its errors are psycopg's own unless one sees to it.
+        with connection.wrap_database_errors, cursor.cursor.copy(COPY) as copy:
             for item in records:
                 seq += 1
                 row = _row(actor, item, at=at, seq=seq, previous=previous)

@@ -9,14 +9,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from psycopg import sql
 
+from console.audit import services as audit
 from console.audit.models import AuditEntry
 from console.sends.models import Claim, Delivery
 from console.sends.services import send_create
 from console.sends.services.deliveries import deliveries_recover, drain_step
+from console.sends.services.writing import _copy
 from console.sends.worker import run_worker
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,3 +123,12 @@ def test_a_worker_ends_when_asked_though_its_job_queue_is_failing(caplog):
         worker.ask_to_end()
         worker.join(DEADLINE_SECONDS * 2)
     assert not worker.is_alive()
+
+
+def test_what_fails_in_copy_is_an_error_of_djangos():
+    """A database that went away then was an unknown error: the drain gave up with its outcomes
+    unrecorded, and the API answered 500."""
+    with transaction.atomic(), pytest.raises(DataError):
+        audit.record(ROOT, "tried", target=("thing", "x" * 1000, "a thing"))
+    with transaction.atomic(), pytest.raises(DataError):
+        _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))

@@ -121,7 +121,12 @@ def _numbered(targets: list[Target]) -> list[_Planned]:
 
 
 def _copy(statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    with connection.cursor() as cursor, cursor.cursor.copy(statement) as copy:
+    # Django's cursors don't know COPY: its errors are psycopg's own unless one sees to it.
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.cursor.copy(statement) as copy,
+    ):
         for row in rows:
             copy.write_row(row)
 
