@@ -91,6 +91,9 @@ def check_answers(output: str) -> None:
     assert '"status":"published"' in output
     assert '"counts":{"ready":1,"not_allowed":1}' in output
     assert '"status":"delivered"' in output
+    assert '"status":"scheduled"' in output
+    assert '"status":"cancelled"' in output
+    assert '"stopped":true,"reason":"A wrong text is going out","stopped_by":"Setup"' in output
     assert '"code":"notice_not_found"' in output
 
 
