@@ -52,7 +52,9 @@ class HistoryForm(forms.Form):
 class ReasonForm(forms.Form):
     """Why, in words for those whom it concerns."""
 
-    reason = forms.CharField(widget=forms.Textarea(attrs={"autofocus": True}), max_length=2000)
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"autofocus": True, "rows": 3}), max_length=2000
+    )
 
     def __init__(self, *args: Any, label: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

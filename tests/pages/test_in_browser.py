@@ -16,9 +16,9 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
     "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
-    "anna": ["/notices/"],
+    "anna": ["/notices/", "/sends/approvals/"],
     "audrey": ["/audit/", "/history/?q=zebra"],
-    "adam": ["/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/"],
+    "adam": ["/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"],
 }
 
 
@@ -154,6 +154,32 @@ def test_undo_while_it_holds(sit_down: Callable[..., Desk]) -> None:
 
     expect(page.locator(".send__state")).to_contain_text("0 of 2 delivered")
     expect(page.locator(".send__state .status--pill")).to_have_text("Cancelled")
+
+
+def test_all_sending_is_stopped_and_open_pages_say_so_at_once(
+    sit_down: Callable[..., Desk],
+) -> None:
+    sue = sit_down().sign_in("sue")
+    office = sit_down()
+    adam = office.sign_in("adam")
+    office.go("/sending/")
+    band = sue.get_by_text("Sending is stopped for everybody.")
+    wait_for_scripts(sue)
+
+    adam.locator("main").get_by_role("link", name="Stop all sending").click()
+    reason = adam.get_by_role("dialog").get_by_label("Why, in words for everybody")
+    expect(reason).to_be_focused()
+    assert faults(adam) == []
+    reason.fill("a wrong text")
+    adam.get_by_role("button", name="Stop all sending now").click()
+    try:
+        expect(band).to_be_visible()
+        expect(send_button(sue)).to_be_in_viewport()  # the board makes room for the band
+        assert faults(sue) == []
+    finally:
+        adam.locator("main").get_by_role("link", name="Start sending again").click()
+        adam.get_by_role("dialog").get_by_role("button", name="Start sending again").click()
+    expect(band).to_be_hidden()
 
 
 def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]) -> None:

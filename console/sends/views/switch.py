@@ -19,7 +19,8 @@ from console.sends.views.asking import Question, ask_then, asks, posted
 @require_GET
 @require(Permission.ADMINISTER)
 def switch(request: HttpRequest) -> HttpResponse:
-    return render(request, "sends/switch.html", {"open_count": Outbox.objects.count()})
+    context = {"open_count": Outbox.objects.count(), "sending_stopped": sending_stopped()}
+    return render(request, "sends/switch.html", context)
 
 
 @require_GET

@@ -177,7 +177,7 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
 @register.simple_tag
 def moment(at: datetime | None, zone: str = "") -> SafeString:
     """A moment to come, in the zone that it was chosen in and in the site's; times.js adds the
-    browser's where that is a third."""
+    browser's where that is a third. How far it is stands beside it, if less than a week."""
     if at is None:
         return format_html("–")
     site = timezone.get_default_timezone_name()
@@ -189,13 +189,14 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
     ]
     return format_html(
         '<span class="moment"><time datetime="{}">{} <span class="moment__zone">{}</span></time>'
-        '{}<span class="muted" data-own-time="{}" data-zones="{}"></span></span>',
+        '{}<span class="muted" data-own-time="{}" data-zones="{}"></span>{}</span>',
         at.isoformat(),
         date_format(chosen, "D j M Y, H:i"),
         zones[0],
         format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
         at.isoformat(),
         " ".join(zones),
+        format_html(", {}", ago(at)) if _ago((timezone.now() - at).total_seconds()) else "",
     )
 
 
