@@ -74,6 +74,9 @@ def test_the_unknown_need_a_tick_beside_plain_words(page: Client, over: Send) ->
     answer = page.post(address, {"may_show_twice": "on"})
     retry = Send.objects.get(retry_of=over)
     assert answer.url == reverse("send-detail", args=[retry.pk])
+    again = page.post(address, {"may_show_twice": "on"})
+    assert again.status_code == 409
+    assert "Nothing of it is left to retry" in again.content.decode()
 
 
 def test_a_send_and_its_retries_lead_to_each_other(page: Client, over: Send) -> None:

@@ -90,12 +90,10 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
     form = MayShowTwiceForm(posted(request))
 
     def again() -> str:
-        twice = bool(form.cleaned_data["may_show_twice"])
-        return _page(
-            send_retry_unknown(
-                actor, send, may_show_twice=twice, undo_seconds=settings.UNDO_SECONDS
-            )
+        new = send_retry_unknown(
+            actor, send, may_show_twice=form.is_valid(), undo_seconds=settings.UNDO_SECONDS
         )
+        return _page(new)
 
     return ask_then(
         request,
