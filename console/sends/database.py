@@ -5,12 +5,13 @@ connection. So each drain has a thread to itself, and the event loop never waits
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
-from django.db import connection
+from django.db import InterfaceError, connection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +37,22 @@ class DatabaseThread:
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+    async def call_with_lock(
+        self, server_id: int, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """`call` for what only the one that drains a Chat Server may do.
+
+        Raises InterfaceError where the connection that got the lock is gone: Django opens another
+        without a word.
+        """
+
+        def call() -> R:
+            if not _has_lock(server_id):
+                raise InterfaceError("the connection that had the drain's lock was lost")
+            return function(*args, **kwargs)
+
+        return await self.call(call)
 
 
 class DatabaseThreads:
@@ -70,14 +87,33 @@ def reconnect() -> None:
         connection.close()
 
 
+class _Held(threading.local):
+    """The lock that a thread got last, and the connection that it belongs to."""
+
+    server_id: int | None = None
+    by: object = None
+
+
+_held = _Held()
+
+
+def _has_lock(server_id: int) -> bool:
+    return _held.server_id == server_id and _held.by is connection.connection is not None
+
+
 def try_lock(server_id: int) -> bool:
     """Become the one that drains a Chat Server; False where somebody is. PostgreSQL frees it when
     this connection ends, however it ends."""
+    if _has_lock(server_id):
+        return True  # taken twice it would have to be given back twice
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [DRAIN_LOCK, server_id])
-        return bool(cursor.fetchone()[0])
+        is_ours = bool(cursor.fetchone()[0])
+    _held.server_id, _held.by = server_id, connection.connection if is_ours else None
+    return is_ours
 
 
 def unlock(server_id: int) -> None:
+    _held.by = None
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [DRAIN_LOCK, server_id])

@@ -130,7 +130,8 @@ class Drain:
             return None if self._is_over() else 0.0
         claim = uuid4()
         try:
-            step = await self.database.call(
+            step = await self.database.call_with_lock(
+                self.server.pk,
                 drain_step,
                 self.server.pk,
                 claim=claim,

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -14,9 +14,13 @@ from psycopg import sql
 
 from console.audit import services as audit
 from console.audit.models import AuditEntry
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_update
+from console.sends.database import DRAIN_LOCK, try_lock, unlock
+from console.sends.dispatcher import Dispatch, drain_chat_server
 from console.sends.models import Claim, Delivery
-from console.sends.services import send_create
-from console.sends.services.deliveries import deliveries_recover, drain_step
+from console.sends.services import deliveries, send_create
+from console.sends.services.deliveries import deliveries_recover, drain_step, sends_finish
 from console.sends.services.writing import _copy
 from console.sends.worker import run_worker
 from tests.conftest import ROOT
@@ -132,3 +136,62 @@ def test_what_fails_in_copy_is_an_error_of_djangos():
         audit.record(ROOT, "tried", target=("thing", "x" * 1000, "a thing"))
     with transaction.atomic(), pytest.raises(DataError):
         _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))
+
+
+def lose_connection() -> None:
+    """As by a database that restarts; Django drops a connection on which a rollback fails."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def is_locked(server_id: int) -> bool:
+    """Whether somebody has a Chat Server's drain lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND classid = %s AND objid = %s)",
+            [DRAIN_LOCK, server_id],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_drain_never_goes_on_without_its_lock(
+    simulator, supervisor, make_notice, make_interaction, monkeypatch
+):
+    """A connection that was lost where that is of no concern was replaced without a word, and two
+    drains worked for one Chat Server: each took for lost what the other had on the wire."""
+    server = ChatServer.objects.get()
+    chat_server_update(ROOT, server, window=1)
+    key = make_notice().notice.key
+    for index in range(6):
+        chat = make_interaction(f"t{index}").pk
+        send_create(supervisor.to_actor(), notice_key=key, interactions=[chat])
+    seen = []
+
+    def finish(send_ids: Collection[int] | None = None) -> list[int]:
+        if send_ids:
+            seen.append(is_locked(server.pk))
+            if len(seen) == 2:
+                lose_connection()
+        return sends_finish(send_ids)
+
+    monkeypatch.setattr(deliveries, "sends_finish", finish)
+
+    async def drain() -> None:
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            await drain_chat_server(server.name, dispatch)
+
+    asyncio.run(drain())
+    assert len(seen) >= 5
+    assert all(seen)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
+    assert len(simulator.journalled()) == 6
+
+
+def test_a_lock_taken_again_is_free_when_it_is_given_back_once(chat_server):
+    """After a failure that left the connection as it was, the lock was taken a second time, given
+    back once, and so kept for ever by a worker that did nothing with it."""
+    assert try_lock(chat_server.pk)
+    assert try_lock(chat_server.pk)
+    unlock(chat_server.pk)
+    assert not is_locked(chat_server.pk)
