@@ -74,6 +74,7 @@ def torture(order: Order, folder: Path) -> Evidence:
             f"{tormentor.interrupted_creations} times while it created a send"
         )
         for process in tortured.supervisor.processes:
+            troubles += process.unforeseen()
             if process.ended_by_itself:
                 _tell(f"{process.name} ended by itself: {process.ended_by_itself}")
         return gather(tortured, asked=senders.asked, faults=tormentor.done, troubles=troubles)

@@ -23,6 +23,7 @@ START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 # Below those that systems give to outgoing connections: a port stays free while its owner is down.
 PORTS = range(20_000, 32_000)
+UNFORESEEN = ('event="drain failed"', "Internal Server Error", 'event="no channel"')
 
 # Children end with the thread that started them, so one that lasts starts them all.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
@@ -65,6 +66,15 @@ class Supervised:
         self._held_down = False
         self._started = 0
         self.process = self._start()
+
+    def unforeseen(self) -> list[str]:
+        """What its log says of errors that nobody foresaw; those of a database that is away are."""
+        lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        return [
+            f"{self.name}: {line[:300]}"
+            for line in lines
+            if any(sign in line for sign in UNFORESEEN)
+        ]
 
     @property
     def tag(self) -> str:
