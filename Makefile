@@ -1,8 +1,7 @@
 # make demo     bring up the whole console with a database of its own (PORT=8000 SESSIONS=40)
 # make test     everything that CI runs, browser tests included; installs what it needs
 # make check    linters, types, layers, Django's checks
-# make bench    figures side by side (ROUNDS=5), also as JSON in bench-results/
-# make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again
+# make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make format   put the code into the house's form
 # make install  the virtual environment alone
 
@@ -28,7 +27,7 @@ PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture format install install-dev
+.PHONY: demo test check bench format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -46,16 +45,11 @@ check: install-dev
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 ROUNDS ?= 5
+NUMBER ?= 100000
+# Some measures alone: make bench ONLY=client,pacing
+ONLY ?=
 bench: install-dev
-	@$(BIN)/python -m tests.bench --rounds $(ROUNDS)
-
-FAULTS ?= 200
-DELIVERIES ?= 20000
-MINUTES ?= 25
-SEED ?=
-torture: install-dev
-	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
-		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) --number $(NUMBER) $(if $(ONLY),--only $(ONLY))
 
 format: install-dev
 	$(BIN)/ruff check --fix .

@@ -1,126 +1,105 @@
 """make bench: figures side by side, in one run. Ratios are the medians of the rounds' own ratios.
 
-Nothing is asserted here: the machine is whatever it is. The same is written as JSON to
-bench-results/bench.json.
+Nothing is asserted here: the machine is whatever it is. docs/performance.md tells how to read it.
+The exit status is 1 where a measure could not be taken.
 """
 
 import argparse
-import json
+import os
 import platform
-import statistics
+import signal
 import sys
+import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
-from tests.bench import measures
-from tests.bench.world import WINDOW, make_chats, world
+from tests.bench.progress import say
+from tests.bench.results import Row, table, write_json
+from tests.bench.world import World, prepared, world
 
 RESULTS = Path("bench-results") / "bench.json"
+# In this order; imported when Django is set up. Each takes the world and answers rows.
+MEASURES = {
+    "client": "measures",
+    "procrastinate": "baselines.jobs",
+    "celery": "baselines.tasks",
+    "cost": "measures",
+    "creating": "measures",
+    "single": "served",
+    "pages": "served",
+    "pacing": "pacing",
+}
 
 
-@dataclass
-class Comparison:
-    """`first` and `second` are medians in `unit`; `ratio` is the median of first / second."""
-
-    name: str
-    unit: str
-    first: float
-    second: float
-    ratio: float
-    goal: str
-
-
-def compare(
-    name: str, unit: str, goal: str, rounds: int, measure: Callable[[], tuple[float, float]]
-) -> Comparison:
-    pairs = []
-    for number in range(rounds):
-        pairs.append(measure())
-        print(f"  {name}: round {number + 1} of {rounds}", file=sys.stderr)
-    return Comparison(
-        name,
-        unit,
-        statistics.median(first for first, _second in pairs),
-        statistics.median(second for _first, second in pairs),
-        statistics.median(first / second for first, second in pairs),
-        goal,
-    )
+def main() -> int:
+    options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end what was started, too
+    with (
+        prepared() as folder,
+        world(folder, rounds=options.rounds, number=options.number) as made,
+    ):
+        rows = [row for name in options.only for row in _take(name, made)]
+    facts = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "rounds": options.rounds,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n")
+    print(table(rows))
+    write_json(RESULTS, rows, **facts)
+    print(f"\nAlso in {RESULTS}, with the figures of every round.")
+    return 1 if any(row.is_failed for row in rows) else 0
 
 
-def run(rounds: int, number: int) -> list[Comparison]:
-    with world() as simulator:
-        ids = make_chats(max(number, 10_000))
-
-        def engine_rate(ids: list[str]) -> float:
-            _seconds, send = measures.create_send(ids)
-            return len(ids) / measures.engine(send)
-
-        engine_rate(ids[:1000])  # warm
-        return [
-            compare(
-                f"engine : bare ESP client (window {WINDOW})",
-                "deliveries/s",
-                "at least 0.5",
-                rounds,
-                lambda: (
-                    engine_rate(ids[:number]),
-                    number / measures.bare_client(simulator.url, ids[:number]),
-                ),
-            ),
-            compare(
-                f"cost a delivery, {number:,} : 1,000 at once",
-                "µs",
-                "at most 1.3",
-                rounds,
-                lambda: (1e6 / engine_rate(ids[:number]), 1e6 / engine_rate(ids[:1000])),
-            ),
-            compare(
-                "creating a send of 10,000 : of 1,000",
-                "targets/s",
-                "at least 5,000 targets/s",
-                rounds,
-                lambda: (
-                    10_000 / _created(ids[:10_000]),
-                    1_000 / _created(ids[:1000]),
-                ),
-            ),
-            compare(
-                "single send to the journal : one commit + one round trip",
-                "ms",
-                "at most 3",
-                rounds,
-                lambda: (
-                    1e3 * measures.single_send(simulator),
-                    1e3 * measures.commit_and_round_trip(simulator.url),
-                ),
-            ),
-        ]
+def _take(name: str, made: World) -> list[Row]:
+    """One measure; where it fails the others are taken all the same."""
+    say(f"{name} …")
+    try:
+        rows: list[Row] = getattr(import_module(f"tests.bench.{MEASURES[name]}"), name)(made)
+    except Exception as error:
+        traceback.print_exc()
+        return [Row(name, name, is_failed=True, note=f"{type(error).__name__}: {error}")]
+    return rows
 
 
-def _created(ids: list[str]) -> float:
-    seconds, send = measures.create_send(ids)
-    measures.engine(send)
-    return seconds
-
-
-def main() -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--number", type=int, default=10_000, help="deliveries a round")
-    options = parser.parse_args()
-    results = run(options.rounds, options.number)
-    print(f"{platform.machine()}, Python {platform.python_version()}, {options.rounds} rounds\n")
-    width = max(len(result.name) for result in results)
-    print(f"{'':{width}}  {'first':>12}  {'second':>12}  {'unit':14} {'ratio':>6}  goal")
-    for result in results:
-        print(
-            f"{result.name:{width}}  {result.first:12,.1f}  {result.second:12,.1f}  "
-            f"{result.unit:14} {result.ratio:6.2f}  {result.goal}"
-        )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+    parser.add_argument("--rounds", type=_number(1, 1000), default=5, help="default: %(default)s")
+    parser.add_argument(
+        "--number",
+        type=_number(100, 100_000),
+        default=100_000,
+        help="deliveries of a large send; less is a quicker look (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only",
+        type=_names,
+        default=list(MEASURES),
+        metavar="NAME[,NAME]",
+        help=f"some of: {', '.join(MEASURES)}",
+    )
+    return parser
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def convert(raw: str) -> int:
+        if not raw.isdecimal() or not least <= int(raw) <= most:
+            raise argparse.ArgumentTypeError(f"use a whole number from {least:,} to {most:,}")
+        return int(raw)
+
+    return convert
+
+
+def _names(raw: str) -> list[str]:
+    wanted = [name.strip() for name in raw.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in MEASURES]
+    if unknown or not wanted:
+        raise argparse.ArgumentTypeError(f"choose from {', '.join(MEASURES)}")
+    return [name for name in MEASURES if name in wanted]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,51 +1,150 @@
-"""What is measured, each as one round. All answer seconds."""
+"""The engine beside the bare ESP client, a large send beside small ones, and creating a send."""
 
 import asyncio
+import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tests.bench.world import SERVER, USER_DATA, WINDOW
+from console.actors import Actor, system_actor
+from console.esp.messages import KVList
+from console.esp.requests import EspRequest, build_message
+from console.esp.transports import open_channel
+from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.services import send_create
+from tests.bench.progress import say
+from tests.bench.results import Goal, Pair, Row, row
+from tests.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data
 
-ROUND_TRIPS = 20
+# A send of 1,000 is over in a moment: the median of several counts as one.
+SMALL_SENDS = 7
 
 
-def create_send(ids: list[str]) -> tuple[float, Any]:
-    """Render, validate, insert and record a send to `ids`."""
-    from console.actors import system_actor
-    from console.sends.services import send_create
+def in_rounds(name: str, world: World, measure: Callable[[], Pair]) -> list[Pair]:
+    """As many rounds as asked for, after one small send that warms up."""
+    warm_up(world)
+    pairs = []
+    for number in range(world.rounds):
+        pairs.append(measure())
+        say(f"{name}: round {number + 1} of {world.rounds}, ratio {pairs[-1].ratio:.3f}")
+    return pairs
 
+
+def warm_up(world: World) -> None:
+    engine_rate(world.chats(world.small))
+
+
+def client(world: World) -> list[Row]:
+    """The engine, less what it does for keeping, proving and pacing, is this client."""
+    ids = world.chats(world.medium)
+
+    def measure() -> Pair:
+        return Pair(engine_rate(ids), len(ids) / bare_client(world.simulator.url, ids))
+
+    return [
+        row(
+            "client",
+            f"engine : bare ESP client, window {WINDOW}",
+            in_rounds("client", world, measure),
+            unit="deliveries/s",
+            goal=Goal(least=0.5),
+            deliveries=len(ids),
+        )
+    ]
+
+
+def cost(world: World) -> list[Row]:
+    """Whether a delivery of a large send costs more than one of a small send."""
+    small = world.chats(world.small)
+    large = world.chats(world.number)
+
+    def microseconds(ids: Sequence[str]) -> float:
+        return 1e6 / engine_rate(ids)
+
+    def measure() -> Pair:
+        beside = statistics.median(microseconds(small) for _ in range(SMALL_SENDS))
+        return Pair(microseconds(large), beside)
+
+    return [
+        row(
+            "cost",
+            f"cost of a delivery, {len(large):,} : {len(small):,} at once",
+            in_rounds("cost", world, measure),
+            unit="µs",
+            goal=Goal(most=1.3),
+        )
+    ]
+
+
+def creating(world: World) -> list[Row]:
+    """Render, validate, insert and record."""
+    small, medium = world.chats(world.small), world.chats(world.medium)
+
+    def rate(ids: Sequence[str]) -> float:
+        seconds, send = create_send(ids)
+        drain(send)
+        return len(ids) / seconds
+
+    return [
+        row(
+            "creating",
+            f"creating a send of {len(medium):,} : of {len(small):,}",
+            in_rounds("creating", world, lambda: Pair(rate(medium), rate(small))),
+            unit="targets/s",
+            goal=Goal(least=5000, of="first"),
+        )
+    ]
+
+
+# --- The engine --------------------------------------------------------------------------------
+
+
+def create_send(ids: Sequence[str], actor: Actor | None = None) -> tuple[float, Send]:
+    """A send to `ids`, and the seconds that its creation took."""
     started = time.perf_counter()
-    send = send_create(system_actor("bench"), notice_key="bench", interactions=ids)
+    send = send_create(actor or system_actor("bench"), notice_key=NOTICE, interactions=ids)
     return time.perf_counter() - started, send
 
 
-def engine(send: Any) -> float:
-    """From pending to recorded outcome, all of a send."""
-    from console.sends.dispatcher import Dispatch, drain_chat_server
-    from console.sends.models import SendStatus
+def drain(send: Send) -> float:
+    """Seconds from pending to recorded outcome, all of a send."""
 
-    async def drain() -> float:
+    async def timed() -> float:
         async with Dispatch() as dispatch:
             started = time.perf_counter()
             await drain_chat_server(SERVER, dispatch)
             return time.perf_counter() - started
 
-    seconds = asyncio.run(drain())
-    send.refresh_from_db()
-    assert send.status == SendStatus.FINISHED, send.status
-    assert set(send.deliveries.values_list("status", flat=True)) == {"delivered"}
+    seconds = asyncio.run(timed())
+    require_delivered(send)
     return seconds
 
 
-def bare_client(url: str, ids: list[str]) -> float:
+def require_delivered(send: Send) -> None:
+    """What did not do its work was not fast."""
+    send.refresh_from_db()
+    statuses = set(send.deliveries.values_list("status", flat=True).distinct().order_by())
+    if send.status != SendStatus.FINISHED or statuses != {DeliveryStatus.DELIVERED}:
+        raise RuntimeError(f"send {send.pk} is {send.status}, its deliveries are {statuses}")
+
+
+def engine_rate(ids: Sequence[str]) -> float:
+    """Deliveries a second, creation not counted."""
+    _seconds, send = create_send(ids)
+    return len(ids) / drain(send)
+
+
+# --- The bare client ---------------------------------------------------------------------------
+
+
+def bare_client(url: str, ids: Sequence[str]) -> float:
     """The ESP client alone: build, write, read, with the same window and the same simulator."""
-    from console.esp.transports import open_channel
 
     async def send_all() -> float:
         channel = await open_channel(url, connect_timeout=5, request_timeout=30)
         started = time.perf_counter()
-        await _Pump(channel, _requests(ids)).run(len(ids))
+        await _Pump(channel, requests(ids)).run(len(ids))
         seconds = time.perf_counter() - started
         await channel.close()
         return seconds
@@ -53,32 +152,30 @@ def bare_client(url: str, ids: list[str]) -> float:
     return asyncio.run(send_all())
 
 
-def _requests(ids: Iterable[str]) -> Iterator[Any]:
-    from console.esp.messages import KVList
-    from console.esp.requests import build_message
-
+def requests(ids: Iterable[str]) -> Iterator[EspRequest]:
+    """What the engine sends, ready to be written."""
     for interaction_id in ids:
         yield build_message(
             app_name=SERVER,
-            text="Hello Zoë, an agent will be with you shortly.",
-            user_data=KVList.of({**USER_DATA, "InteractionId": interaction_id}),
+            text=RENDERED,
+            user_data=KVList.of(user_data(SERVER, interaction_id)),
         )
 
 
 class _Pump:
     """Keeps a window of requests in flight."""
 
-    def __init__(self, channel: Any, requests: Iterator[Any]) -> None:
+    def __init__(self, channel: Any, requests: Iterator[EspRequest]) -> None:
         self.channel = channel
         self.requests = requests
         self.done = 0
-        self.all_done = asyncio.Event()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, number: int) -> None:
         self.number = number
         for _ in range(WINDOW):
             self._next()
-        await self.all_done.wait()
+        await self.over
 
     def _next(self) -> None:
         request = next(self.requests, None)
@@ -86,72 +183,10 @@ class _Pump:
             self.channel.submit(request).add_done_callback(self._settle)
 
     def _settle(self, future: Any) -> None:
-        assert future.result().kind == "accepted", future.result()
+        outcome = future.result()
         self.done += 1
-        if self.done == self.number:
-            self.all_done.set()
+        if outcome.kind != "accepted" and not self.over.done():
+            self.over.set_exception(RuntimeError(f"the client got {outcome}"))
+        elif self.done == self.number and not self.over.done():
+            self.over.set_result(None)
         self._next()
-
-
-def commit_and_round_trip(url: str) -> float:
-    """One small commit and one ESP request with its answer: the least that a send can cost."""
-    from django.db import connection, transaction
-
-    from console.esp.client import Client
-
-    async def round_trips(client: Any) -> None:
-        (request,) = _requests(["chat000000"])
-        assert (await client.request(request)).kind == "accepted"
-
-    def commit() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("UPDATE interactions_chatserver SET burst = burst")
-
-    async def both() -> float:
-        async with Client(url) as client:
-            await round_trips(client)
-            seconds = 0.0
-            for _ in range(ROUND_TRIPS):
-                started = time.perf_counter()
-                await asyncio.to_thread(commit)
-                await round_trips(client)
-                seconds += time.perf_counter() - started
-            await asyncio.to_thread(lambda: connection.close())
-            return seconds / ROUND_TRIPS
-
-    return asyncio.run(both())
-
-
-def single_send(simulator: Any) -> float:
-    """One send on an idle system: from `send_create`'s return to the simulator's journal, with a
-    worker that is notified."""
-    from console.sends.worker import run_worker
-
-    async def measured() -> float:
-        stop = asyncio.Event()
-        worker = asyncio.create_task(run_worker(stop=stop))
-        await asyncio.to_thread(_until_journalled, simulator)
-        seconds = [await asyncio.to_thread(_until_journalled, simulator) for _ in range(10)]
-        stop.set()
-        await worker
-        return sorted(seconds)[len(seconds) // 2]
-
-    return asyncio.run(measured())
-
-
-def _until_journalled(simulator: Any) -> float:
-    from django.db import connection
-
-    before = simulator.journal.stat().st_size
-    _seconds, send = create_send(["chat000000"])
-    created = time.time()
-    deadline = time.monotonic() + 30
-    while simulator.journal.stat().st_size == before:
-        assert time.monotonic() < deadline, "the send did not arrive"
-        time.sleep(0.0005)
-    arrived: float = simulator.journalled_last()["at"]
-    while not type(send).objects.filter(pk=send.pk, status="finished").exists():
-        assert time.monotonic() < deadline, "the send did not finish"
-        time.sleep(0.005)
-    connection.close()
-    return arrived - created

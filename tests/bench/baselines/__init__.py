@@ -1,0 +1,1 @@
+"""How the same would be done with a job or a task a delivery, done as well as we can."""
