@@ -257,6 +257,16 @@ def test_another_time_voids_the_approval(scheduled, approver, supervisor):
 
 
 @pytest.mark.usefixtures("chat_server")
+def test_who_saw_another_time_has_not_approved_this_one(scheduled, approver, supervisor):
+    seen = scheduled(3)
+    later = timezone.now() + 2 * HOUR
+    send_reschedule(supervisor.to_actor(), Send.objects.get(), scheduled_at=later)
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        send_approve(approver.to_actor(), seen)
+    assert Send.objects.get().status == SendStatus.AWAITING_APPROVAL
+
+
+@pytest.mark.usefixtures("chat_server")
 def test_a_small_send_moves_without_approval(scheduled, supervisor):
     send = scheduled(2)
     later = timezone.now() + 3 * HOUR

@@ -22,12 +22,17 @@ MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
 def send_approve(actor: Actor, send: Send) -> Send:
     """Let somebody else's send leave: at its time, or at once where that has come.
 
-    Raises PermissionRefused for one's own; Conflict where it does not await approval (any more);
-    Unprocessable where its notice is retired or not valid then.
+    Approves it as `send` has it. Raises PermissionRefused for one's own; Conflict where it does not
+    await approval (any more) or has another time by now; Unprocessable where its notice is retired
+    or not valid then.
     """
     _require_other(actor, send)
     with transaction.atomic():
         locked = _lock_awaiting(send)
+        if locked.scheduled_at != send.scheduled_at:
+            raise Conflict(
+                "send_moved", "Its time was changed meanwhile. Look at it again, then approve."
+            )
         now = timezone.now()
         release_at = selectors.leaves_at(locked, now)
         require_valid(locked.version, at=release_at, now=now)
