@@ -2,6 +2,7 @@
 # make test     everything that CI runs, browser tests included; installs what it needs
 # make check    linters, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
+# make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again
 # make format   put the code into the house's form
 # make install  the virtual environment alone
 
@@ -27,7 +28,7 @@ PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench format install install-dev
+.PHONY: demo test check bench torture format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -50,6 +51,14 @@ NUMBER ?= 100000
 ONLY ?=
 bench: install-dev
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) --number $(NUMBER) $(if $(ONLY),--only $(ONLY))
+
+FAULTS ?= 200
+DELIVERIES ?= 20000
+MINUTES ?= 25
+SEED ?=
+torture: install-dev
+	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
+		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 format: install-dev
 	$(BIN)/ruff check --fix .
