@@ -264,7 +264,8 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CONSOLE_", "PG")) and name != "DATABASE_URL"
+        # Nor is it measured what they cover: they die before they could tell.
+        if not name.startswith(("CONSOLE_", "PG", "COVERAGE_")) and name != "DATABASE_URL"
     }
     # With the fault handler a process that hangs can be made to say where.
     ours = {"CONSOLE_DATA": str(folder), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}

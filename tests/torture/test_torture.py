@@ -3,17 +3,18 @@
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.torture.faults import HARD, KINDS, SOFT, plan
-from tests.torture.processes import ROOT
+from tests.torture.processes import ROOT, environment
 
 DEADLINE_SECONDS = 420
 
 
 @pytest.mark.timeout(DEADLINE_SECONDS + 30)
-def test_a_short_torture() -> None:
+def test_a_short_torture(tmp_path: Path) -> None:
     """Repeat a failed one with the command that it prints."""
     seed = random.SystemRandom().randrange(10**6)
     done = subprocess.run(
@@ -23,6 +24,7 @@ def test_a_short_torture() -> None:
             *("--request-timeout", "2", "--seed", str(seed)),
         ],
         cwd=ROOT,
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
