@@ -13,21 +13,29 @@ from console.sends.models import DeliveryStatus, Reason
 from console.sends.plans import SendPlan, Target
 
 # What waits leaves when its send is released, and from now on where that has been. Of several the
-# one that is nearest.
+# one that is nearest. The planner is kept to the chats' own deliveries, by their index: all that a
+# much used notice ever brought to anybody may be millions.
 RECENT = """
-SELECT DISTINCT ON (chat.id) chat.id, found.status, found.at
-FROM unnest(%(ids)s::text[]) AS chat(id)
-CROSS JOIN LATERAL (
-    SELECT d.status,
-        CASE WHEN d.status = 'pending' THEN greatest(s.release_at, %(now)s)
-             ELSE d.attempted_at END AS at
-    FROM sends_delivery d
-    JOIN sends_send s ON s.id = d.send_id
-    WHERE d.interaction_id = chat.id AND d.status IN ('pending', 'sending', 'delivered', 'unknown')
-        AND s.version_id = ANY(%(versions)s) AND d.send_id <> ALL(%(apart_from)s)) found
-WHERE found.at > %(release_at)s - make_interval(mins => %(minutes)s)
-    AND found.at < %(release_at)s + make_interval(mins => %(minutes)s)
-ORDER BY chat.id, greatest(found.at - %(release_at)s, %(release_at)s - found.at)
+WITH theirs AS MATERIALIZED (
+    SELECT chat.id, d.send_id, d.status, d.attempted_at
+    FROM unnest(%(ids)s::text[]) AS chat(id)
+    CROSS JOIN LATERAL (
+        SELECT send_id, status, attempted_at FROM sends_delivery
+        WHERE interaction_id = chat.id
+            AND status IN ('pending', 'sending', 'delivered', 'unknown')
+        OFFSET 0) d),
+moments AS (
+    SELECT theirs.id, theirs.status,
+        CASE WHEN theirs.status = 'pending' THEN greatest(s.release_at, %(now)s)
+             ELSE theirs.attempted_at END AS at
+    FROM theirs
+    JOIN sends_send s ON s.id = theirs.send_id
+    WHERE s.version_id = ANY(%(versions)s) AND s.id <> ALL(%(apart_from)s))
+SELECT DISTINCT ON (id) id, status, at
+FROM moments
+WHERE at > %(release_at)s - make_interval(mins => %(minutes)s)
+    AND at < %(release_at)s + make_interval(mins => %(minutes)s)
+ORDER BY id, greatest(at - %(release_at)s, %(release_at)s - at)
 """
 
 

@@ -15,7 +15,6 @@ from console.sends.models import Send
 from console.sends.planning import SendPlan, plan_send
 from console.sends.quota import hold_quota, require_quota
 from console.sends.schedule import require_near_future, zone_named
-from console.sends.services.control import CANCELLABLE as CANCELLABLE
 from console.sends.services.writing import digest, new_send, send_write
 
 send_preview = plan_send
