@@ -215,10 +215,21 @@ def pages(world: World) -> list[Row]:
             pairs,
             unit="ms",
             goal=Goal(most=3),
-            each={path: _medians(p) for path, p in each.items() if _kind(path) == kind},
+            note=_worst(ratios := {k: _medians(p) for k, p in each.items() if _kind(k) == kind}),
+            each=ratios,
         )
         for kind, pairs in found.items()
     ]
+
+
+def _worst(each: dict[str, dict[str, float]]) -> str:
+    """A slow page must not hide a quick one that became slow."""
+    path = max(each, key=lambda path: each[path]["ratio"])
+    figures = each[path]
+    return (
+        f"The highest ratio of one alone has {path}: {figures['busy_ms']:.0f} : "
+        f"{figures['idle_ms']:.0f} ms, {figures['ratio']:.1f}."
+    )
 
 
 def _visits(browser: Visitor, api: Visitor, send: Send) -> list[Visit]:

