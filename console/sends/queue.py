@@ -5,12 +5,15 @@ does nothing, and a lost one is made up for by the sweep (console.sends.tasks). 
 it by NOTIFY, which spares them the fetching of the job.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import JobDeferrer
 
 from console.sends.models import Send, SendStatus
 
@@ -25,13 +28,13 @@ def enqueue_send(send: Send, servers: Iterable[str]) -> None:
     if send.status == SendStatus.RUNNING:
         enqueue_drains(servers)
     elif send.status in (SendStatus.HOLDING, SendStatus.SCHEDULED):
-        app.configure_task(RELEASE, schedule_at=send.release_at).defer(send_id=send.pk)
+        _defer(app.configure_task(RELEASE, schedule_at=send.release_at), send_id=send.pk)
 
 
 def enqueue_drains(servers: Iterable[str]) -> None:
     """Tell the workers that these Chat Servers have work now."""
     for server in servers:
-        app.configure_task(DRAIN).defer(server=server)
+        _defer(app.configure_task(DRAIN), server=server)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, server])
 
@@ -44,8 +47,24 @@ def enqueue_wake(server: str, at: datetime) -> None:
     """
     try:
         with transaction.atomic():
-            app.configure_task(WAKE, schedule_at=at, queueing_lock=f"wake:{server}").defer(
-                server=server
-            )
+            task = app.configure_task(WAKE, schedule_at=at, queueing_lock=f"wake:{server}")
+            _defer(task, server=server)
     except AlreadyEnqueued:
         return
+
+
+def _defer(task: JobDeferrer, **arguments: Any) -> None:
+    with _djangos_errors():
+        task.defer(**arguments)
+
+
+@contextmanager
+def _djangos_errors() -> Iterator[None]:
+    """procrastinate hides the database's errors in one of its own, for which nobody looks here."""
+    with connection.wrap_database_errors:
+        try:
+            yield
+        except ConnectorException as error:
+            if error.__cause__ is None:
+                raise
+            raise error.__cause__ from None

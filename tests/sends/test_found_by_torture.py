@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from psycopg import sql
 
 from console.audit import services as audit
 from console.audit.models import AuditEntry
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
+from console.sends import queue
 from console.sends.database import DRAIN_LOCK, try_lock, unlock
 from console.sends.dispatcher import Dispatch, drain_chat_server
 from console.sends.models import Claim, Delivery
@@ -136,6 +137,15 @@ def test_what_fails_in_copy_is_an_error_of_djangos():
         audit.record(ROOT, "tried", target=("thing", "x" * 1000, "a thing"))
     with transaction.atomic(), pytest.raises(DataError):
         _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))
+
+
+def test_what_fails_in_procrastinate_is_an_error_of_djangos_too():
+    with transaction.atomic():
+        with connection.cursor() as cursor, pytest.raises(DatabaseError):
+            cursor.execute("SELECT 1 / 0")
+        with pytest.raises(DatabaseError, match="transaction is aborted"):
+            queue.enqueue_drains(["chat-east"])
+        transaction.set_rollback(True)
 
 
 def lose_connection() -> None:
