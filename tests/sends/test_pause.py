@@ -9,7 +9,7 @@ from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
 from console.sends.models import Delivery, Outbox, SendStatus
 from console.sends.services import send_cancel, send_create, send_pause, send_resume
-from console.sends.services.deliveries import deliveries_expire
+from console.sends.services.deliveries import deliveries_expire, sends_finish
 from tests.sends.working import last_entry, statuses, work
 
 
@@ -53,6 +53,15 @@ def test_a_send_whose_last_came_back_while_it_was_paused_is_over_when_resumed(se
     Delivery.objects.update(status="delivered", finished_at=timezone.now())
     Outbox.objects.all().delete()
     assert send_resume(actor, send).status == SendStatus.FINISHED
+
+
+@pytest.mark.usefixtures("chat_server")
+def test_a_paused_send_with_nothing_left_is_finished(send, supervisor):
+    send_pause(supervisor.to_actor(), send)
+    assert sends_finish() == []
+    Delivery.objects.update(status="delivered", finished_at=timezone.now())
+    Outbox.objects.all().delete()
+    assert sends_finish() == [send.pk]
 
 
 @pytest.mark.usefixtures("chat_server")

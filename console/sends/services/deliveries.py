@@ -238,7 +238,8 @@ def sends_release(now: datetime | None = None) -> list[int]:
 
 
 def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
-    """Finish those running sends (of all, without ids) that have nothing open; answers their ids.
+    """Finish those sends (of all, without ids) that have begun and have nothing open, also where
+    somebody paused them in the last moment; answers their ids.
 
     In a transaction of its own, after the endings are committed: of two drains that end a send's
     last deliveries at the same moment, the later one sees both. And nobody locks a delivery
@@ -263,7 +264,7 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
 
 OVER = """
 SELECT id FROM sends_send s
-WHERE status = 'running' AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
+WHERE status IN ('running', 'paused') AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
     AND coalesce(id = ANY(%s), true)
 ORDER BY id
 """
@@ -284,8 +285,8 @@ def _tidy_up(send_ids: Collection[int], *, came_back: bool = False) -> None:
 
 
 def _finish(send_id: int) -> bool:
-    running = Send.objects.filter(pk=send_id, status=SendStatus.RUNNING)
-    changed = running.update(status=SendStatus.FINISHED, finished_at=timezone.now())
+    begun = Send.objects.filter(pk=send_id, status__in=[SendStatus.RUNNING, SendStatus.PAUSED])
+    changed = begun.update(status=SendStatus.FINISHED, finished_at=timezone.now())
     return bool(changed)
 
 
