@@ -124,7 +124,7 @@ def test_a_worker_ends_when_asked_though_its_job_queue_is_failing(caplog):
     worker.start()
     until(job_queue_runs)
     with database_away():
-        until(lambda: "stopping worker" in caplog.text)
+        until(lambda: "error connecting in 'pool" in caplog.text)
         worker.ask_to_end()
         worker.join(DEADLINE_SECONDS * 2)
     assert not worker.is_alive()
