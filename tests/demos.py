@@ -38,10 +38,10 @@ SESSIONS = 20
 T = TypeVar("T")
 
 
-def environment(data_folder: Path, *, measured: bool = False) -> dict[str, str]:
-    """A fresh shell's: settings of whoever runs the tests have no say. Only what is `measured`
-    counts as covered: that makes processes about twice as slow."""
-    others = ("CONSOLE_",) if measured else ("CONSOLE_", "COVERAGE_")
+def environment(data_folder: Path) -> dict[str, str]:
+    """A fresh shell's: settings of whoever runs the tests have no say. What runs here does not
+    count as covered: that would make processes about twice as slow."""
+    others = ("CONSOLE_", "COVERAGE_")
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -84,12 +84,12 @@ def manage(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 class Program:
     """A command of manage.py that runs on; `output` is what it has said."""
 
-    def __init__(self, *arguments: str, data: Path, measured: bool = False) -> None:
+    def __init__(self, *arguments: str, data: Path) -> None:
         self.data = data
         self.output = ""
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, *arguments],
-            env=environment(data, measured=measured),
+            env=environment(data),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -140,9 +140,9 @@ class Program:
 class Demo(Program):
     """A running demo."""
 
-    def __init__(self, *, data: Path, sessions: int = SESSIONS, measured: bool = False) -> None:
+    def __init__(self, *, data: Path, sessions: int = SESSIONS) -> None:
         arguments = ("demo", "--port", "0", "--sessions", str(sessions))
-        super().__init__(*arguments, data=data, measured=measured)
+        super().__init__(*arguments, data=data)
 
     @property
     def address(self) -> str:

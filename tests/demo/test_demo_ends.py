@@ -23,8 +23,8 @@ def start(folder: Path) -> Iterator[Callable[..., Demo]]:
     """Start a small demo; all on the same data."""
     started: list[Demo] = []
 
-    def start(*, measured: bool = False) -> Demo:
-        started.append(Demo(data=folder, sessions=4, measured=measured))
+    def start() -> Demo:
+        started.append(Demo(data=folder, sessions=4))
         return started[-1]
 
     yield start
@@ -48,7 +48,7 @@ def assert_all_end(processes: list[psutil.Process], *, within: float = 0) -> Non
 
 
 def test_ctrl_c_ends_all_and_a_second_start_finds_the_data(start: Callable[..., Demo]) -> None:
-    first = start(measured=True)
+    first = start()
     processes = all_processes(first)
     token = first.api().token
     before = {chat["id"] for chat in first.api().live_chats()}
