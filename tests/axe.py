@@ -8,8 +8,8 @@ from playwright.sync_api import Page
 
 ALL_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 OF_COLOURS = ("color-contrast", "link-in-text-block")
-# Colours that are on their way from one scheme to the other are not looked at. Only the findings are
-# brought over: with all that is well it takes three times as long.
+# Colours that are on their way from one scheme to the other are not looked at. Only the findings
+# are brought over: with all that is well it takes three times as long.
 RUN = """async (rules) => {
   for (const animation of document.getAnimations()) {
     try { animation.finish(); } catch { animation.cancel(); }
