@@ -1,13 +1,19 @@
 """Statements that PostgreSQL parses and plans once a connection, for the few that run all the time.
 
-Django puts the values into the text of each query, so that each is a new one.
+Django puts the values into the text of each query, so that each is a new one, and turns
+psycopg's preparing off, which is for poolers that hand out connections by the transaction. These
+run where a connection is kept anyway, for its locks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection
+
+# Executions before psycopg prepares what it is not told to: its default. Django's cursors never do.
+THRESHOLD = 5
 
 
 def execute(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -25,9 +31,18 @@ def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return _execute(sql, values)[0]
 
 
+def array(values: Iterable[int | UUID | None]) -> str:
+    """An array of numbers or ids as PostgreSQL reads it, in a tenth of the time that psycopg
+    takes."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
+
+
 def _execute(sql: str, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    driver = connection.connection
+    if driver.prepare_threshold is None:
+        driver.prepare_threshold = THRESHOLD  # None would outdo `prepare=True`
+    with connection.wrap_database_errors, psycopg.Cursor(driver) as cursor:
         cursor.execute(sql, values, prepare=True)
         columns = cursor.description
         if columns is None:

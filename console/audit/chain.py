@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 GENESIS = "0" * 64
 FIELDS = (
@@ -26,13 +27,34 @@ FIELDS = (
 )
 
 
+class ChainedEntry(Struct, frozen=True, gc=False):
+    """What is hashed: exactly FIELDS, here in the order of the canonical form. `at` is as
+    `canonical_time` gives it, `data` as `canonical_data` does."""
+
+    action: str
+    actor_name: str
+    actor_ref: str
+    at: str
+    data: msgspec.Raw
+    prev_hash: str
+    seq: int
+    target_kind: str
+    target_name: str
+    target_ref: str
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical entry, in hexadecimal."""
+        return hashlib.sha256(_sorted_json(self)).hexdigest()
+
+
 def canonical(entry: Mapping[str, Any]) -> bytes:
-    """The bytes that are hashed: exactly FIELDS, `at` as `canonical_time` gives it."""
-    return _canonical(entry, canonical_data(entry["data"]))
+    """The bytes that are hashed."""
+    return _sorted_json(_chained(entry))
 
 
-def _canonical(entry: Mapping[str, Any], data: bytes) -> bytes:
-    return _sorted_json({field: entry[field] for field in FIELDS} | {"data": msgspec.Raw(data)})
+def _chained(entry: Mapping[str, Any]) -> ChainedEntry:
+    data = msgspec.Raw(canonical_data(entry["data"]))
+    return ChainedEntry(**{**{field: entry[field] for field in FIELDS}, "data": data})
 
 
 def canonical_data(data: Mapping[str, Any]) -> bytes:
@@ -69,11 +91,9 @@ def canonical_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def entry_hash(entry: Mapping[str, Any], data: bytes | None = None) -> str:
-    """SHA-256 over the canonical entry, in hexadecimal. `data` spares making `canonical_data` of
-    its data again."""
-    whole = canonical(entry) if data is None else _canonical(entry, data)
-    return hashlib.sha256(whole).hexdigest()
+def entry_hash(entry: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical entry, in hexadecimal."""
+    return _chained(entry).digest()
 
 
 def text_digest(text: str, salt: str) -> str:

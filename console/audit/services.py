@@ -1,14 +1,20 @@
 """Writes of the ledger. Called by every service, inside the transaction of what it records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from msgspec import Raw, Struct
 
 from console.actors import Actor
-from console.audit.chain import FIELDS, GENESIS, canonical_data, canonical_time, entry_hash
+from console.audit.chain import (
+    FIELDS,
+    GENESIS,
+    ChainedEntry,
+    canonical_data,
+    canonical_time,
+)
 
 # Any fixed number does: it names the lock under which the chain is extended.
 CHAIN_LOCK = 0x4C45444745520001
@@ -16,13 +22,12 @@ CHAIN_LOCK = 0x4C45444745520001
 Target = tuple[str, object, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """What an entry says. `target` is (kind, id, name)."""
 
     action: str
     target: Target
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = {}
 
 
 def record(
@@ -42,40 +47,38 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
     # All at hand before the lock is taken: what is made lazily may need the connection itself.
     records = list(records)
     at = canonical_time(timezone.now())
+    rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
-        # A statement of its own: it must see what was there when the lock came.
-        cursor.execute(NEWEST)
+        cursor.execute(LOCK_AND_NEWEST)
+        cursor.nextset()
         seq, previous = cursor.fetchone() or (0, GENESIS)
-        # Django's cursors don't know COPY: its errors are psycopg's own unless one sees to it.
-        with connection.wrap_database_errors, cursor.cursor.copy(COPY) as copy:
-            for item in records:
-                seq += 1
-                row = _row(actor, item, at=at, seq=seq, previous=previous)
-                previous = row[-1]
-                copy.write_row(row)
+        for item in records:
+            seq += 1
+            rows.append(_row(actor, item, at=at, seq=seq, previous=previous))
+            previous = rows[-1][-1]
+        for start in range(0, len(rows), ROWS_AN_INSERT):
+            part = rows[start : start + ROWS_AN_INSERT]
+            values = ", ".join([ONE_ROW] * len(part))
+            cursor.execute(f"{INSERT} {values}", [value for row in part for value in row])
 
 
-NEWEST = "SELECT seq, hash FROM audit_auditentry ORDER BY seq DESC LIMIT 1"
-COPY = f"""COPY audit_auditentry ({", ".join(FIELDS)}, hash) FROM STDIN"""
+# Two statements: the second must see what was there when the lock came.
+LOCK_AND_NEWEST = f"""
+SELECT pg_advisory_xact_lock({CHAIN_LOCK});
+SELECT seq, hash FROM audit_auditentry ORDER BY seq DESC LIMIT 1
+"""  # noqa: S608 - a number of ours
+INSERT = f"""INSERT INTO audit_auditentry ({", ".join(FIELDS)}, hash) VALUES"""
+ONE_ROW = f"({', '.join(['%s'] * (len(FIELDS) + 1))})"
+ROWS_AN_INSERT = 500
 
 
-def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> list[Any]:
+def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tuple[Any, ...]:
     """An entry as COPY takes it: FIELDS and, last, its hash."""
     kind, ref, name = item.target
-    entry = {
-        "seq": seq,
-        "at": at,
-        "actor_ref": actor.ref,
-        "actor_name": actor.name,
-        "action": item.action,
-        "target_kind": kind,
-        "target_ref": str(ref),
-        "target_name": name[:255],
-        "data": item.data,
-        "prev_hash": previous,
-    }
+    ref, name = str(ref), name[:255]
     data = canonical_data(item.data)
-    digest = entry_hash(entry, data)
-    entry["data"] = data.decode()
-    return [*entry.values(), digest]
+    digest = ChainedEntry(
+        item.action, actor.name, actor.ref, at, Raw(data), previous, seq, kind, name, ref
+    ).digest()
+    text = data.decode()
+    return seq, at, actor.ref, actor.name, item.action, kind, ref, name, text, previous, digest

@@ -3,12 +3,14 @@
 What it promises: every request that was submitted gets exactly one outcome, by its deadline at
 the latest, and NOT_SENT only if none of its bytes were handed to the network.
 
-A request costs a future and two dictionary entries: no task, and one timer for them all. As the
+A request costs two dictionary entries: no task, and one timer for them all. As the
 timeout is the same for all, the oldest entry is always the next one due.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from console.esp.errors import InvalidRequest, ProtocolError
@@ -26,7 +28,7 @@ _NOBODY_KNOWS = "It may have been carried out or not."
 
 @dataclass(slots=True)
 class _Call:
-    future: "asyncio.Future[Outcome]"
+    settle: Callable[[Outcome], None]
     submitted_at: float
 
 
@@ -72,22 +74,26 @@ class EspConnection(asyncio.Protocol):
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
         """Send a request; see `Channel.submit`."""
         future: asyncio.Future[Outcome] = self._loop.create_future()
+        self.send(request, partial(_resolve, future))
+        return future
+
+    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+        """Send a request; see `Channel.send`."""
         if self._refusal:
-            future.set_result(not_sent(self._refusal))
-            return future
+            settle(not_sent(self._refusal))
+            return
         try:
             reference_id, frame = self._protocol.send_request(request)
         except InvalidRequest as error:
-            future.set_result(not_sent(str(error), retryable=False))
-            return future
+            settle(not_sent(str(error), retryable=False))
+            return
         now = self._loop.time()
-        self._calls[reference_id] = _Call(future, now)
+        self._calls[reference_id] = _Call(settle, now)
         self._unwritten[reference_id] = frame
         if not self._flush_is_due:  # all requests of one turn of the loop go out in one write
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
         self._wake_by(now + self._request_timeout)
-        return future
 
     async def close(self) -> None:
         """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
@@ -153,14 +159,14 @@ class EspConnection(asyncio.Protocol):
 
     def _settle_by(self, answer: Answer) -> None:
         call = self._calls.pop(answer.reference_id)
-        _resolve(call, from_answer(answer, self._heard_at - call.submitted_at))
+        call.settle(from_answer(answer, self._heard_at - call.submitted_at))
 
     def _settle_without_answer(self, reference_id: int, why: str) -> None:
         call = self._calls.pop(reference_id)
         if self._unwritten.pop(reference_id, None) is not None:
-            _resolve(call, not_sent(f"{why} Nothing was sent.", reference_id))
+            call.settle(not_sent(f"{why} Nothing was sent.", reference_id))
         else:
-            _resolve(call, unknown(f"{why} {_NOBODY_KNOWS}", reference_id))
+            call.settle(unknown(f"{why} {_NOBODY_KNOWS}", reference_id))
 
     # Closing
 
@@ -230,6 +236,6 @@ class EspConnection(asyncio.Protocol):
         return min(due, self._pong_due, self._ping_at(now))
 
 
-def _resolve(call: _Call, outcome: Outcome) -> None:
-    if not call.future.done():  # its waiter may have been cancelled
-        call.future.set_result(outcome)
+def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+    if not future.done():  # its waiter may have been cancelled
+        future.set_result(outcome)

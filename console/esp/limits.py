@@ -28,14 +28,14 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+_KVLIST = ValueType.KVLIST
 
 
 def _measure(kvlist: KVList) -> tuple[int, int]:
     """Count the pairs, nested ones included, and the levels."""
     pairs, deepest = len(kvlist), 0
-    for pair in kvlist:
-        if pair.type is ValueType.KVLIST:
-            inner, depth = _measure(pair.value)  # type: ignore[arg-type]  # the pair checked it
-            pairs += inner
-            deepest = max(deepest, depth)
+    for nested in [pair.value for pair in kvlist if pair.type is _KVLIST]:
+        inner, depth = _measure(nested)  # type: ignore[arg-type]  # the pair checked it
+        pairs += inner
+        deepest = max(deepest, depth)
     return pairs, deepest + 1

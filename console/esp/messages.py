@@ -7,7 +7,7 @@ A `Pair` is checked whenever it is built, by a caller or by the decoder, so that
 exists can be sent.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 from typing import Self, TypeAlias
 
@@ -32,7 +32,7 @@ class ValueType(StrEnum):
     KVLIST = "kvlist"
 
 
-_STR = ValueType.STR
+_STR, _UTF, _KVLIST = ValueType.STR, ValueType.UTF, ValueType.KVLIST
 
 
 class Pair(Struct, frozen=True, gc=False):
@@ -87,7 +87,7 @@ class KVList(tuple[Pair, ...]):
 
         Raises InvalidRequest as `Pair.of` does, and for nesting deeper than 16.
         """
-        return cls(_pairs(items, depth=1))
+        return tuple.__new__(cls, _pairs(items, depth=1))
 
     def get(self, key: str, default: "Value | None" = None) -> "Value | None":
         """The first value under the key."""
@@ -171,27 +171,33 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _pairs(
-    items: Mapping[str, object] | Iterable[tuple[str, object]], depth: int
-) -> Iterator[Pair]:
+def _pairs(items: Mapping[str, object] | Iterable[tuple[str, object]], depth: int) -> list[Pair]:
     if depth > MAX_DEPTH:
         raise InvalidRequest("too_deep", f"KV lists may be nested {MAX_DEPTH} deep, not deeper.")
-    for key, value in items.items() if isinstance(items, Mapping) else items:
-        yield _pair(key, value, depth)
+    if isinstance(items, Mapping):
+        items = items.items()
+    return [_pair(key, value, depth) for key, value in items]
+
+
+def _kvlist(pairs: list[Pair]) -> KVList:
+    """Of what certainly are pairs: without looking at each once more."""
+    return tuple.__new__(KVList, pairs)
 
 
 def _pair(key: str, value: object, depth: int) -> Pair:
+    if type(value) is str:  # nearly every value
+        return Pair(key, _STR if value.isascii() else _UTF, value)
     if isinstance(value, str):
         text = str.__str__(value)  # an exact str, also from an enum or a template's safe string
-        return Pair(key, ValueType.STR if text.isascii() else ValueType.UTF, text)
+        return Pair(key, _STR if text.isascii() else _UTF, text)
     if isinstance(value, int) and not isinstance(value, bool):
         return Pair(key, ValueType.INT, int(value))
     if isinstance(value, bytes):
         return Pair(key, ValueType.BYTES, bytes(value))
     if isinstance(value, KVList):
-        return Pair(key, ValueType.KVLIST, value)
+        return Pair(key, _KVLIST, value)
     if isinstance(value, Mapping):
-        return Pair(key, ValueType.KVLIST, KVList(_pairs(value, depth + 1)))
+        return Pair(key, _KVLIST, _kvlist(_pairs(value, depth + 1)))
     raise InvalidRequest(
         "invalid_value",
         f"The value of {key!r} is of type {type(value).__name__}, which ESP cannot carry. "

@@ -1,10 +1,10 @@
 """What became of one request. The one rule: never claim more than is known."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from console.esp.messages import Answer, Event3rdServerResponse, KVList
 
@@ -22,8 +22,7 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """`retryable` is False where the request itself can't be sent, however often it is tried.
     `detail` is a sentence for people; `answer` the raw KV list as JSON data (bytes as base64);
     `round_trip` is in seconds."""

@@ -4,10 +4,11 @@ Nothing is added here that the documentation does not name. How long a text may 
 caller's affair: no limit of Chat Server's is documented.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from console.esp.errors import InvalidRequest
 from console.esp.messages import KVList
@@ -40,8 +41,7 @@ class NoticeType(StrEnum):
     USER_CUSTOM = "USER_CUSTOM"
 
 
-@dataclass(frozen=True, slots=True)
-class EspRequest:
+class EspRequest(Struct, frozen=True, gc=False):
     """What to ask a Chat Server. The reference id comes later, from the connection."""
 
     method: Method

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
+import psycopg
 from django.db import InterfaceError, connection
 
 P = ParamSpec("P")
@@ -64,11 +65,10 @@ class DatabaseThreads:
 
     @asynccontextmanager
     async def thread(self) -> AsyncIterator[DatabaseThread]:
-        """A thread with a working connection. After an error it is not used again: its connection
-        may be lost, and must not keep a lock."""
+        """A thread, which looks itself whether its connection is lost (`drop_if_lost`). After an
+        error it is not used again: its connection must not keep a lock."""
         thread = self._idle.pop() if self._idle else DatabaseThread()
         try:
-            await thread.call(reconnect)
             yield thread
         except BaseException:
             await thread.close()
@@ -84,6 +84,20 @@ class DatabaseThreads:
 def reconnect() -> None:
     """Have this thread's next query go over a new connection, if the old one is of no use."""
     if connection.connection is not None and not connection.is_usable():
+        connection.close()
+
+
+def drop_if_lost() -> None:
+    """`reconnect` for a connection that was left in order: asks the socket, not the server."""
+    driver = connection.connection
+    if driver is None:
+        return
+    try:
+        driver.pgconn.consume_input()
+        is_lost = driver.closed
+    except psycopg.Error:
+        is_lost = True
+    if is_lost:
         connection.close()
 
 

@@ -15,7 +15,13 @@ from django.utils import timezone
 from console.interactions.models import ChatServer
 from console.listening import LISTENING, LOST, listen
 from console.sends import queue, selectors
-from console.sends.database import DatabaseThread, DatabaseThreads, try_lock, unlock
+from console.sends.database import (
+    DatabaseThread,
+    DatabaseThreads,
+    drop_if_lost,
+    try_lock,
+    unlock,
+)
 from console.sends.drain import Drain
 from console.sends.gateway import Gateway
 from console.sends.services.deliveries import deliveries_recover
@@ -128,16 +134,18 @@ async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatc
 def _begin(name: str) -> tuple[ChatServer, bool] | None:
     """Become the one that drains a Chat Server, and clear up after one that was lost. Answers also
     whether anything is due; None where somebody else is at it or there is no such Chat Server."""
+    drop_if_lost()
     server = ChatServer.objects.filter(name=name).first()
     if server is None:
         logger.warning("chat server unknown", chat_server=name)
         return None
     if not try_lock(server.pk):
         return None
-    lost = deliveries_recover(name)
-    if lost:
+    # After the lock came: what a lost drain claimed is there now.
+    has_claims, due_at = selectors.work_of(name)
+    if has_claims:
+        lost = deliveries_recover(name)
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
-    due_at = selectors.next_due_at(name)
     return server, due_at is not None and due_at <= timezone.now()
 
 

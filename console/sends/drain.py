@@ -31,6 +31,10 @@ logger = structlog.get_logger("console.sends")
 
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MOST_SECONDS = 30.0
+# A window has so many parts that go their ways one after the other.
+PARTS = 2
+# How many requests go into one write to the wire.
+SUBMIT_AT_ONCE = 128
 # Outcomes are recorded at the latest after this time, however slow the others are.
 RECORD_AFTER_SECONDS = 0.2
 # How long outcomes are kept for a database that is away, and how often it is tried.
@@ -70,6 +74,8 @@ class Drain:
         self.has_claimed = False
         self.is_superseded = False
         self.database_failures = 0
+        self.writing: set[asyncio.Task[None]] = set()
+        # Claimed, and without an outcome.
         self.on_the_wire: set[int] = set()
         self.endings: list[Ending] = []
         self.unsent: list[tuple[ClaimedDelivery, str]] = []
@@ -93,7 +99,7 @@ class Drain:
                 if wait_seconds is None or self._is_over():
                     return
                 await self._sleep(wait_seconds)
-            elif self.on_the_wire:
+            elif not self._is_worth_a_step(wait_seconds):
                 await self._await_progress(wait_seconds)
 
     def _is_over(self) -> bool:
@@ -110,10 +116,21 @@ class Drain:
         window = 1 if self.server.failures_in_a_row else self.server.window
         return max(0, window - len(self.on_the_wire))
 
+    def _is_worth_a_step(self, wait_seconds: float | None) -> bool:
+        """A part of the window is, so that the rest is on the wire while the database is at it; and
+        the last one that is out."""
+        part = max(1, self.server.window // PARTS)
+        return (
+            len(self.endings) + len(self.unsent) >= part
+            or not self.on_the_wire
+            or (wait_seconds == 0.0 and self._room() >= part)
+        )
+
     # Steps
 
     async def _step(self) -> float | None:
-        """Record what has come back, claim what there is room for, and write that to the wire.
+        """Record what has come back, claim what there is room for, and have that written to the
+        wire, while the next step begins.
 
         Answers the seconds until more may go out by the pace, None where nothing more is due.
         """
@@ -153,7 +170,11 @@ class Drain:
         if step.claimed:
             self.has_claimed = True
             self.open_claims[claim] = len(step.claimed)
-            self._write(step.claimed, None if has_moved else self.channel)
+            self.on_the_wire |= {delivery.id for delivery in step.claimed}
+            channel = None if has_moved else self.channel
+            writing = asyncio.create_task(self._write(step.claimed, channel))
+            self.writing.add(writing)
+            writing.add_done_callback(self.writing.discard)
         return step.wait_seconds
 
     def _postponements(self, unsent: list[tuple[ClaimedDelivery, str]]) -> list[Postponement]:
@@ -218,14 +239,18 @@ class Drain:
             logger.exception("no channel", chat_server=self.server.name)
             self.failed = f"The console failed to open a connection: {error}"
 
-    def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
+    async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
         """Submit all; without a channel, as after a change of the address, they wait again."""
-        for delivery in claimed:
+        for number, delivery in enumerate(claimed, start=1):
+            if self.is_superseded:
+                return
             if channel is not None:
                 self._submit(channel, delivery)
             else:
                 self._is_settled(delivery)
                 self.unsent.append((delivery, "The Chat Server's settings changed."))
+            if number % SUBMIT_AT_ONCE == 0:
+                await asyncio.sleep(0)  # so that they leave, and answers come in
 
     def _submit(self, channel: Channel, delivery: ClaimedDelivery) -> None:
         try:
@@ -234,12 +259,9 @@ class Drain:
             self._is_settled(delivery)
             self.endings.append(refused_here(delivery, str(error)))
             return
-        self.on_the_wire.add(delivery.id)
-        channel.submit(request).add_done_callback(partial(self._settle, delivery))
+        channel.send(request, partial(self._settle, delivery))
 
-    def _settle(self, delivery: ClaimedDelivery, future: "asyncio.Future[Outcome]") -> None:
-        outcome = future.result()
-        self.on_the_wire.discard(delivery.id)
+    def _settle(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)
@@ -251,11 +273,12 @@ class Drain:
             self.answered = True
         elif outcome.kind == OutcomeKind.UNKNOWN or outcome.retryable:
             self.failed = self.failed or outcome.detail
-        if len(self.on_the_wire) <= self.server.window // 2:
+        if self._is_worth_a_step(None):
             self.progress.set()
 
     def _is_settled(self, delivery: ClaimedDelivery) -> None:
         """Count down its claim, which is of no more use once all of its deliveries are settled."""
+        self.on_the_wire.discard(delivery.id)
         claim = delivery.claim
         if claim is not None:
             self.open_claims[claim] -= 1
@@ -288,14 +311,15 @@ class Drain:
     # Waiting
 
     async def _await_progress(self, wait_seconds: float | None) -> None:
-        """Until half the window is back, there is more to send, or it is time to record."""
-        waits_for_pace = wait_seconds is not None and self._room() > self.server.window // 2
-        seconds = wait_seconds if waits_for_pace and wait_seconds else RECORD_AFTER_SECONDS
-        if waits_for_pace and not wait_seconds:
-            return
+        """Until enough has come back, there is more to send, or it is time to record."""
+        seconds = RECORD_AFTER_SECONDS
+        if wait_seconds and self._room():
+            seconds = min(seconds, wait_seconds)
         self.progress.clear()
+        if self._is_worth_a_step(wait_seconds):
+            return  # it came while the last was written
         try:
-            async with asyncio.timeout(min(seconds, RECORD_AFTER_SECONDS)):
+            async with asyncio.timeout(seconds):
                 await self.progress.wait()
         except TimeoutError:
             return

@@ -4,6 +4,10 @@ Turns a claimed delivery into an ESP request, and an outcome of the wire into wh
 told of it. Keeps one open channel a Chat Server for the life of the worker.
 """
 
+from typing import Any
+
+import msgspec
+
 from console.catalogue.models import NoticeKind
 from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
 from console.esp.messages import KVList
@@ -89,7 +93,7 @@ def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
         outcome.reference_id,
         _storable(outcome.fault_code),
         _storable(outcome.fault_text),
-        None if outcome.answer is None else _storable_answer(outcome.answer),
+        _as_json(outcome.answer),
     )
 
 
@@ -98,13 +102,23 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
-def _storable_answer(value: object) -> object:
+def _as_json(answer: Any) -> str | None:
+    """As the delivery keeps it."""
+    if answer is None:
+        return None
+    text = msgspec.json.encode(answer)
+    if b"\\u0000" in text:  # one look at the whole: it is rare enough
+        text = msgspec.json.encode(_replaced(answer))
+    return text.decode()
+
+
+def _replaced(value: Any) -> Any:
     if isinstance(value, str):
         return _storable(value)
     if isinstance(value, list):
-        return [_storable_answer(item) for item in value]
+        return [_replaced(item) for item in value]
     if isinstance(value, dict):
-        return {key: _storable_answer(item) for key, item in value.items()}
+        return {key: _replaced(item) for key, item in value.items()}
     return value
 
 

@@ -15,7 +15,6 @@ from console.sends.models import Send, SendStatus
 
 logger = structlog.get_logger("console.sends")
 
-UNKNOWN = "delivery.unknown"
 SHOWN_RANGES = 20
 
 
@@ -52,18 +51,9 @@ def send_changed(send: Send, action: str, **facts: Any) -> None:
     _say(_event(action), send=send.pk, **facts)
 
 
-def deliveries_ended(records: Sequence[Record]) -> None:
-    """One line for each that is unknown: somebody has to look into it."""
-    for record in records:
-        if record.action == UNKNOWN:
-            _warn(
-                "delivery unknown",
-                send=record.data["send"],
-                delivery=record.target[1],
-                interaction=record.data["interaction"],
-                chat_server=record.data["chat_server"],
-                cause=record.data["reason"],
-            )
+def delivery_unknown(**facts: Any) -> None:
+    """Somebody has to look into it."""
+    _warn("delivery unknown", **facts)
 
 
 def _event(action: str) -> str:

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from console.actors import Actor, Permission
+from console.audit.models import AuditEntry
+from console.audit.selectors import audit_entries
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer
 from console.sends.models import (
@@ -217,11 +219,20 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
     return delivery
 
 
+def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
+    """The ledger's entry of how a delivery ended, once it has. Only for those who may read the
+    trail."""
+    entries = audit_entries(
+        actor, target_kind="send", target_ref=str(delivery.send_id), action="deliveries."
+    )
+    return entries.filter(data__deliveries__contains=[{"id": delivery.pk}])
+
+
 NEXT_DUE = """
-SELECT min(o.due_at)
+SELECT min(o.due_at), EXISTS (SELECT FROM sends_claim WHERE chat_server_name = %(name)s)
 FROM sends_send s
 CROSS JOIN LATERAL (
-    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %s
+    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %(name)s
     ORDER BY due_at LIMIT 1) o
 WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
 """
@@ -230,10 +241,15 @@ WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
 def next_due_at(server_name: str) -> datetime | None:
     """When the first of a Chat Server's waiting deliveries is due that may leave at all: of running
     sends, and not while all sending is stopped. Call it when nothing is on the wire."""
+    return work_of(server_name)[1]
+
+
+def work_of(server_name: str) -> tuple[bool, datetime | None]:
+    """Whether anything is claimed at a Chat Server, and `next_due_at`."""
     with connection.cursor() as cursor:
-        cursor.execute(NEXT_DUE, [server_name])
-        first: datetime | None = cursor.fetchone()[0]
-    return first
+        cursor.execute(NEXT_DUE, {"name": server_name})
+        due_at, has_claims = cursor.fetchone()
+    return has_claims, due_at
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -14,15 +13,15 @@ from console.esp.transports import open_channel
 from console.sends.dispatcher import Dispatch, drain_chat_server
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.services import send_create
-from console.sends.worker import SWITCH_SECONDS
+from console.sends.worker import prepare_process
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
 from tests.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data
 
 # A send of 1,000 is over in a moment: the median of several counts as one.
 SMALL_SENDS = 7
-# Threads take turns as in a worker process; here it holds for all that is compared.
-sys.setswitchinterval(SWITCH_SECONDS)
+# As in a worker process; here it holds for all that is compared.
+prepare_process()
 
 
 def in_rounds(name: str, world: World, measure: Callable[[], Pair]) -> list[Pair]:

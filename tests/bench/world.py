@@ -25,7 +25,7 @@ TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly."
 RENDERED = "Hello Zoë, an agent will be with you shortly."
 NOTICE = "bench"
 SERVER = "bench"
-WINDOW = 256
+WINDOW = 512
 STOP_SECONDS = 30
 ENVIRONMENT = {
     "CONSOLE_TARGET_LIMIT": "100000",

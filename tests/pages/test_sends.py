@@ -148,8 +148,8 @@ def test_the_ledger_entry_is_shown_to_those_who_may_read_it(
     ).deliveries.get()
     address = reverse("delivery-detail", args=[skipped.pk])
 
-    assert "delivery.skipped" in browse(auditor).get(address).content.decode()
-    assert "delivery.skipped" not in page.get(address).content.decode()
+    assert "deliveries.skipped" in browse(auditor).get(address).content.decode()
+    assert "deliveries.skipped" not in page.get(address).content.decode()
 
 
 def test_history_finds_and_says_when_it_does_not(

@@ -145,7 +145,7 @@ def test_nothing_personal_is_kept_of_who_is_skipped_for_it(make_interaction, cre
     assert (ready.status, ready.body) == ("pending", "Hello")
     assert send.ready_count == 1
     assert last_entry("send.created").data["counts"] == {"recently_sent": 1, "ready": 1}
-    assert last_entry("delivery.skipped").data["reason"] == "recently_sent"
+    assert last_entry("deliveries.skipped").data["deliveries"][0]["reason"] == "recently_sent"
 
 
 def test_who_means_it_sends_nevertheless_and_it_is_noted(make_interaction, create, preview):

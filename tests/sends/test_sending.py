@@ -73,11 +73,11 @@ def test_creating_writes_send_deliveries_audit_and_job_together(
     zoe, gone = send.deliveries.order_by("pk")
     assert (zoe.status, zoe.body, zoe.method) == (DeliveryStatus.PENDING, "Hello", "Message")
     assert (gone.status, gone.reason) == (DeliveryStatus.SKIPPED, "offline")
-    created, skipped = AuditEntry.objects.filter(action__regex="^(send|delivery)").order_by("seq")
+    created, skipped = AuditEntry.objects.filter(action__regex="^(send|deliveries)").order_by("seq")
     assert created.action == "send.created"
     assert created.actor_ref == f"user:{supervisor.pk}"
     assert created.data["counts"] == {"ready": 1, "offline": 1}
-    assert skipped.action == "delivery.skipped"
+    assert skipped.action == "deliveries.skipped"
     assert "Hello" not in str(created.data) + str(skipped.data)
     assert jobs() == [("console.sends.tasks.drain", {"server": "chat-east"})]
 
@@ -363,7 +363,7 @@ def test_cancelling_stops_what_waits(supervisor, make_interaction, make_notice):
     assert cancelled.status == SendStatus.CANCELLED
     assert [d.status for d in send.deliveries.order_by("pk")] == ["cancelled", "skipped"]
     actions = list(AuditEntry.objects.order_by("-seq").values_list("action", flat=True)[:2])
-    assert actions == ["delivery.cancelled", "send.cancelled"]
+    assert actions == ["deliveries.cancelled", "send.cancelled"]
     with pytest.raises(Conflict, match="nothing waits"):
         send_cancel(actor, send)
 

@@ -9,6 +9,7 @@ from typing import Any
 from console.audit.chain import GENESIS, entry_hash
 from tests.torture.evidence import DeliveryRow, Evidence, Fault, Line
 
+ENDED = "deliveries."  # how the actions of their entries begin
 OVER = {"delivered", "failed", "unknown", "skipped", "cancelled"}
 TAKEOVER_SECONDS = 15.0
 # How far beside a fault an unknown may lie: besides the request timeout, within which what was in
@@ -177,21 +178,22 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
 
 def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:
     verdict.ledger += _broken_links(evidence.entries)
-    told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    told: dict[int, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     sends: Counter[tuple[str, str]] = Counter()
     for entry in evidence.entries:
-        if entry["target_kind"] == "delivery":
-            told[entry["target_ref"]].append(entry)
+        if entry["action"].startswith(ENDED):
+            for said in entry["data"]["deliveries"]:
+                told[said["id"]].append((entry["action"], said))
         elif entry["target_kind"] == "send":
             sends[entry["target_ref"], entry["action"]] += 1
     for delivery in evidence.deliveries:
-        entries = told.pop(str(delivery.id), [])
-        actions = [entry["action"] for entry in entries]
-        expected = [f"delivery.{delivery.status}"] if delivery.status in OVER else []
+        entries = told.pop(delivery.id, [])
+        actions = [action for action, _said in entries]
+        expected = [f"{ENDED}{delivery.status}"] if delivery.status in OVER else []
         if actions != expected:
             verdict.ledger.append(f"{delivery}, but the ledger has {actions or 'nothing'}")
-        elif entries and _facts(entries[0]) != (delivery.interaction_id, delivery.reason):
-            verdict.ledger.append(f"{delivery}, but the ledger says {_facts(entries[0])}")
+        elif entries and _facts(entries[0][1]) != (delivery.interaction_id, delivery.reason):
+            verdict.ledger.append(f"{delivery}, but the ledger says {_facts(entries[0][1])}")
     verdict.ledger += [f"the ledger has a delivery {ref}, which is not there" for ref in told]
     # A send whose chats were all gone when it was made never started, and so did not finish.
     started = {d.send_id for d in evidence.deliveries if d.status != "skipped"}
@@ -202,8 +204,8 @@ def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:
                 verdict.ledger.append(f"send {send.id}: the ledger has {action} {count} times")
 
 
-def _facts(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return entry["data"]["interaction"], entry["data"]["reason"]
+def _facts(said: Mapping[str, Any]) -> tuple[str, str]:
+    return said["interaction"], said.get("reason", "")
 
 
 def _broken_links(entries: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -226,7 +228,7 @@ def _check_takeovers(evidence: Evidence, verdict: Verdict, most: float | None) -
     work, less the time in which there was no database."""
     activity = defaultdict(list)
     for entry in evidence.entries:
-        if entry["target_kind"] == "delivery" and entry["actor_ref"] == "system:worker":
+        if entry["action"].startswith(ENDED) and entry["actor_ref"] == "system:worker":
             at = datetime.fromisoformat(entry["at"]).timestamp()
             activity[entry["data"]["chat_server"]].append(at)
     outages = [(f.begin, f.end) for f in evidence.faults if f.kind == "database stopped"]

@@ -64,13 +64,13 @@ def an_entry(action: str, kind: str, ref: int, at: float = BEGIN, **data: Any) -
 
 
 def an_ending(delivery: DeliveryRow, at: float = BEGIN) -> dict[str, Any]:
+    said = {"id": delivery.id, "interaction": delivery.interaction_id, "reason": delivery.reason}
     return an_entry(
-        f"delivery.{delivery.status}",
-        "delivery",
-        delivery.id,
+        f"deliveries.{delivery.status}",
+        "send",
+        delivery.send_id,
         at,
-        interaction=delivery.interaction_id,
-        reason=delivery.reason,
+        deliveries=[said],
         chat_server=delivery.chat_server,
     )
 
@@ -275,8 +275,8 @@ def test_a_missing_a_doubled_and_another_entry_are_named() -> None:
     assert check(evidence).ledger == [
         "delivery 1 of send 1 to chat1: delivered, but the ledger has nothing",
         "delivery 2 of send 1 to chat2: delivered, but the ledger has "
-        "['delivery.delivered', 'delivery.delivered']",
-        "delivery 3 of send 1 to chat3: skipped, but the ledger has ['delivery.failed']",
+        "['deliveries.delivered', 'deliveries.delivered']",
+        "delivery 3 of send 1 to chat3: skipped, but the ledger has ['deliveries.failed']",
         "the ledger has a delivery 9, which is not there",
         "send 1: the ledger has send.finished 2 times",
     ]

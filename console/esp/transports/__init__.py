@@ -6,6 +6,7 @@ first asks for it, so that an optional dependency of one burdens nobody else.
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, cast
 from urllib.parse import urlsplit
@@ -34,6 +35,10 @@ class Channel(Protocol):
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
         """Send a request. Never raises, and the future never has an exception: what went wrong
         is in the outcome. It has one by the request timeout at the latest."""
+
+    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+        """`submit` for many: the outcome goes to `settle`, which must not raise, and which may be
+        called before this returns."""
 
     async def close(self) -> None:
         """Take nothing new, wait for what is in flight (up to its deadlines), and close."""

@@ -14,7 +14,7 @@ from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
-from console.prepared import execute_rows
+from console.prepared import array, execute_rows
 from console.sends import queue
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.planning import chat_obstacle, is_valid_at, server_obstacle
@@ -51,20 +51,25 @@ WITH due AS (
     ORDER BY o.turn, s.id
     LIMIT %(room)s::int)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
-       d.attempts + 1, s.visibility, s.nickname, v.message_type, n.kind, d.detail,
-       i.user_data::text, due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
-       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), c.enabled, i.team_id,
-       s.actor_ref, v.valid_from, v.valid_until, n.retired_at IS NOT NULL
+       d.attempts + 1, d.detail, i.user_data::text,
+       due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
-JOIN sends_send s ON s.id = due.send_id
-JOIN catalogue_noticeversion v ON v.id = s.version_id
-JOIN catalogue_cannednotice n ON n.id = v.notice_id
 LEFT JOIN interactions_interaction i ON i.id = d.interaction_id
-LEFT JOIN interactions_chatserver c ON c.name = i.chat_server_name
 WHERE d.status = 'pending'
 ORDER BY due.turn, due.send_id
 FOR UPDATE OF d SKIP LOCKED
+"""
+
+# What all deliveries of a send share.
+SHARED = """
+SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, s.actor_ref, v.valid_from,
+       v.valid_until, n.retired_at IS NOT NULL
+FROM sends_send s
+JOIN catalogue_noticeversion v ON v.id = s.version_id
+JOIN catalogue_cannednotice n ON n.id = v.notice_id
+WHERE s.id = ANY(%(ids)s::bigint[])
 """
 
 # The ids stand in a row of their own: so a lost worker's deliveries are found without an index on
@@ -90,19 +95,28 @@ FROM moved WHERE o.delivery_id = moved.id
 """
 
 
-class _Circumstances(NamedTuple):
-    """What is looked at again in the moment of sending, in the order of CLAIM's columns."""
+class _Shared(NamedTuple):
+    """A send, in the order of SHARED's columns."""
+
+    send_id: int
+    visibility: str
+    nickname: str
+    message_type: str
+    kind: str
+    actor_ref: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    is_retired: bool
+
+
+class _Chat(NamedTuple):
+    """How its chat is in the moment of sending, in the order of CLAIM's last columns."""
 
     is_late: bool
     ended: bool
     is_online: bool
     chat_server_name: str
-    server_enabled: bool | None
     team_id: int | None
-    actor_ref: str
-    valid_from: datetime | None
-    valid_until: datetime | None
-    is_retired: bool
 
 
 def claim_due(
@@ -125,13 +139,13 @@ def claim_due(
     if not granted:
         return Step(wait_seconds=wait_seconds, server=server), []
     rows = _due_rows(server, now, on_the_wire, granted)
-    sorter = _Sorter(server, now)
+    sorter = _Sorter(server, now, rows)
     claimed: list[ClaimedDelivery] = []
     endings: list[Ending] = []
     moved: list[tuple[int, str]] = []
     for row in rows:
-        delivery = ClaimedDelivery(*(claim, *row[:13], _user_data(row[13])))
-        fate = sorter.sort(delivery, _Circumstances(*row[14:]))
+        delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
+        fate = sorter.sort(delivery, _Chat(*row[10:]))
         if fate is None:
             claimed.append(delivery)
         elif isinstance(fate, Ending):
@@ -148,49 +162,78 @@ def claim_due(
 def _due_rows(
     server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
 ) -> list[tuple[Any, ...]]:
-    values = {"server": server.name, "now": now, "on_the_wire": list(on_the_wire), "room": room}
+    values = {"server": server.name, "now": now, "on_the_wire": array(on_the_wire), "room": room}
     return execute_rows(CLAIM, values)
 
 
-class _Sorter:
-    """Decides about claimed rows; what they share is read once."""
+def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
+    pk, send_id, interaction_id, method, chat_server_name, body, salt, attempts, detail, data = row
+    return ClaimedDelivery(
+        claim,
+        pk,
+        send_id,
+        interaction_id,
+        method,
+        chat_server_name,
+        body,
+        salt,
+        attempts,
+        send.visibility,
+        send.nickname,
+        send.message_type,
+        send.kind,
+        detail,
+        _user_data(data),
+    )
 
-    def __init__(self, server: ChatServer, now: datetime) -> None:
+
+class _Sorter:
+    """Decides about CLAIM's rows; what they share is read once."""
+
+    def __init__(self, server: ChatServer, now: datetime, rows: Sequence[Sequence[Any]]) -> None:
         self.now = now
+        self.sends = _shared({row[1] for row in rows})
+        self.servers = _enabled(server, {row[13] for row in rows})
         self.senders: dict[str, Actor | None] = {}
+        # By send, Chat Server and team.
+        self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
         self.health_detail = server.health_detail
         self.is_progressing = is_progressing(server, now)
 
-    def sort(self, delivery: ClaimedDelivery, now_known: _Circumstances) -> Ending | str | None:
+    def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
         """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
         (its name)."""
-        if now_known.is_late and not self.is_progressing:
+        if chat.is_late and not self.is_progressing:
             return expired(delivery, self.health_detail)
-        obstacle = self._obstacle(delivery, now_known)
+        obstacle = self._obstacle(delivery, chat)
         if obstacle is not None:
             return Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
-        current = now_known.chat_server_name
+        current = chat.chat_server_name
         return None if current == delivery.chat_server_name else current
 
-    def _obstacle(
-        self, delivery: ClaimedDelivery, now_known: _Circumstances
-    ) -> tuple[str, str] | None:
+    def _obstacle(self, delivery: ClaimedDelivery, chat: _Chat) -> tuple[str, str] | None:
         obstacle = chat_obstacle(
-            ended=now_known.ended, is_online=now_known.is_online, user_data=delivery.user_data
+            ended=chat.ended, is_online=chat.is_online, user_data=delivery.user_data
         )
         if obstacle is not None:
             return obstacle
-        if now_known.is_retired or not is_valid_at(
-            now_known.valid_from, now_known.valid_until, self.now
-        ):
-            return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
-        name, enabled = now_known.chat_server_name, now_known.server_enabled
-        servers = {} if enabled is None else {name: enabled}
-        return server_obstacle(name, servers) or self._not_allowed(now_known)
+        alike = (delivery.send_id, chat.chat_server_name, chat.team_id)
+        if alike not in self.obstacles:
+            send = self.sends[delivery.send_id]
+            self.obstacles[alike] = (
+                self._notice_obstacle(send)
+                or server_obstacle(chat.chat_server_name, self.servers)
+                or self._not_allowed(send.actor_ref, chat.team_id)
+            )
+        return self.obstacles[alike]
 
-    def _not_allowed(self, now_known: _Circumstances) -> tuple[str, str] | None:
+    def _notice_obstacle(self, send: _Shared) -> tuple[str, str] | None:
+        if send.is_retired or not is_valid_at(send.valid_from, send.valid_until, self.now):
+            return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
+        return None
+
+    def _not_allowed(self, ref: str, team_id: int | None) -> tuple[str, str] | None:
         """A sender who was signed off, or lost the role or the chat's team, sends nothing more."""
-        ref = now_known.actor_ref
         if ref not in self.senders:
             self.senders[ref] = actor_by_ref(ref)
         sender = self.senders[ref]
@@ -199,9 +242,26 @@ class _Sorter:
                 Reason.NOT_ALLOWED,
                 "The sender lost the permission to send before this could leave.",
             )
-        if not sender.sees_team(now_known.team_id):
+        if not sender.sees_team(team_id):
             return Reason.NOT_ALLOWED, "The chat is in another team's queue now."
         return None
+
+
+def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
+    if not send_ids:
+        return {}
+    return {row[0]: _Shared(*row) for row in execute_rows(SHARED, {"ids": array(send_ids)})}
+
+
+def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
+    """Which of `names` are Chat Servers, and whether they are enabled; nearly always all of them
+    are the one that is at hand."""
+    enabled = {server.name: server.enabled}
+    others = [name for name in names if name != server.name]
+    if others:
+        rows = ChatServer.objects.filter(name__in=others).values_list("name", "enabled")
+        enabled.update(rows)
+    return enabled
 
 
 def is_progressing(server: ChatServer, now: datetime) -> bool:
@@ -219,7 +279,7 @@ def _mark_sending(
     server: ChatServer, claimed: Sequence[ClaimedDelivery], claim: UUID, now: datetime
 ) -> None:
     if claimed:
-        ids = [delivery.id for delivery in claimed]
+        ids = array(delivery.id for delivery in claimed)
         values = {"claim": claim, "server": server.name, "ids": ids, "now": now}
         execute_rows(MARK_SENDING, values)
 

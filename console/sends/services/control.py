@@ -100,7 +100,7 @@ def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     announce(send)
     data = {"cancelled": len(waiting), **({"reason": note} if note else {})}
     entry = audit.Record(action, records.send_target(send), _with_sender(actor, send, data))
-    ended = (records.delivery_record(row, visibility=send.visibility) for row in waiting)
+    ended = records.rows_ended(waiting, visibility=send.visibility)
     audit.record_many(actor, [entry, *ended])
     logs.send_changed(send, action, **data)
 

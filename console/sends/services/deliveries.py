@@ -33,6 +33,7 @@ from console.sends.services.endings import (
     ClaimedDelivery,
     Ending,
     Postponement,
+    ended_records,
     expired,
     locked_rows,
     write_endings,
@@ -64,12 +65,11 @@ def drain_step(
     """
     with transaction.atomic():
         now = timezone.now()
-        entries = write_endings(
+        written = write_endings(
             endings, from_status=DeliveryStatus.SENDING, now=now, settled=settled
         )
         write_postponements(postponements)
         step = Step()
-        ended = list(endings)
         if room > 0:
             step, skipped = claim_due(
                 server_id,
@@ -79,10 +79,9 @@ def drain_step(
                 on_the_wire=on_the_wire,
                 has_answered=any(ending.is_answered for ending in endings),
             )
-            entries += write_endings(skipped, from_status=DeliveryStatus.PENDING, now=now)
-            ended += skipped
-        send_ids = {item.delivery.send_id for item in ended}
-        _announce(send_ids, entries)
+            written += write_endings(skipped, from_status=DeliveryStatus.PENDING, now=now)
+        send_ids = {item.delivery.send_id for item in [*endings, *written]}
+        _announce(written)
     # A send of which more went out just now is not over.
     send_ids -= {delivery.send_id for delivery in step.claimed}
     _tidy_up(send_ids, came_back=bool(postponements))
@@ -113,16 +112,16 @@ def deliveries_recover(
         write_postponements(
             [Postponement(row, now, row.last_detail) for row in left if row.claim in unwritten]
         )
-        entries = write_endings(
+        written = write_endings(
             [_lost(row) for row in left if row.claim not in unwritten],
             from_status=DeliveryStatus.SENDING,
             now=now,
         )
         Claim.objects.filter(pk__in=[claim.pk for claim in claims]).delete()
         send_ids = {delivery.send_id for delivery in left}
-        _announce(send_ids, entries)
+        _announce(written)
     _tidy_up(send_ids, came_back=bool(unwritten))
-    return len(entries)
+    return len(written)
 
 
 def _lost(delivery: ClaimedDelivery) -> Ending:
@@ -158,11 +157,11 @@ def deliveries_expire(now: datetime | None = None) -> int:
         endings = [
             expired(delivery, details.get(delivery.chat_server_name, "")) for delivery in late
         ]
-        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        written = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
         send_ids = {delivery.send_id for delivery in late}
-        _announce(send_ids, entries)
+        _announce(written)
     _tidy_up(send_ids)
-    return len(entries)
+    return len(written)
 
 
 def deliveries_abandon() -> int:
@@ -181,9 +180,9 @@ def deliveries_abandon() -> int:
             )
         )
         endings = [Ending(delivery, DeliveryStatus.CANCELLED) for delivery in left]
-        entries = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
-        _announce({delivery.send_id for delivery in left}, entries)
-    return len(entries)
+        written = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        _announce(written)
+    return len(written)
 
 
 def deliveries_follow() -> int:
@@ -296,9 +295,21 @@ def _finished_record(send_id: int) -> audit.Record:
     return audit.Record("send.finished", ("send", send_id, f"send {send_id}"), {"counts": counts})
 
 
-def _announce(send_ids: Collection[int], entries: Sequence[audit.Record]) -> None:
+def _announce(written: Sequence[Ending]) -> None:
     """Tell the pages, and write the ledger: last, since its lock is everybody's."""
-    if entries:
-        live.publish(*map(live.send_topic, sorted(send_ids)))
-        audit.record_many(WORKER, entries)
-        logs.deliveries_ended(entries)
+    if written:
+        live.publish(*map(live.send_topic, sorted({item.delivery.send_id for item in written})))
+        audit.record_many(WORKER, ended_records(written))
+        for item in written:
+            if item.status == DeliveryStatus.UNKNOWN:
+                _log_unknown(item)
+
+
+def _log_unknown(ending: Ending) -> None:
+    logs.delivery_unknown(
+        send=ending.delivery.send_id,
+        delivery=ending.delivery.id,
+        interaction=ending.delivery.interaction_id,
+        chat_server=ending.delivery.chat_server_name,
+        cause=str(ending.reason),
+    )

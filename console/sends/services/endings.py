@@ -1,23 +1,21 @@
 """Writes how deliveries ended, in bulk, only where a row is still as its drain left it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
 from django.db import connection
 from django.db.models import QuerySet
+from msgspec import Struct
 
 from console.audit.services import Record
-from console.prepared import execute_rows
+from console.prepared import array, execute_rows
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.services import records
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedDelivery:
+class ClaimedDelivery(Struct, frozen=True, gc=False):
     """All that is needed to send one delivery and to record what became of it.
 
     `claim` is that of the batch in which it is, None while it is in none.
@@ -40,9 +38,8 @@ class ClaimedDelivery:
     user_data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a delivery ended."""
+class Ending(Struct, frozen=True, gc=False):
+    """How a delivery ended. `answer` is what Chat Server said, as JSON."""
 
     delivery: ClaimedDelivery
     status: DeliveryStatus
@@ -51,7 +48,7 @@ class Ending:
     reference_id: int | None = None
     fault_code: str = ""
     fault_text: str = ""
-    answer: Any = None
+    answer: str | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -59,8 +56,7 @@ class Ending:
         return self.answer is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Postponement:
+class Postponement(Struct, frozen=True, gc=False):
     """Nothing was written: the delivery may be tried again at `due_at`, within its time to live."""
 
     delivery: ClaimedDelivery
@@ -71,13 +67,12 @@ class Postponement:
 END = """
 WITH ended AS (
     UPDATE sends_delivery d
-    SET status = e.status, reason = e.reason, detail = e.detail, reference_id = e.reference_id,
-        fault_code = e.fault_code, fault_text = e.fault_text, answer = e.answer,
-        finished_at = %(now)s
-    FROM json_to_recordset(%(endings)s::json) AS e(
-        id bigint, claim uuid, status text, reason text, detail text, reference_id int,
-        fault_code text, fault_text text, answer jsonb)
-    WHERE d.id = e.id AND d.status = %(from_status)s AND d.claim IS NOT DISTINCT FROM e.claim
+    SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
+        reference_id = e.reference_id, fault_code = %(fault_code)s, fault_text = %(fault_text)s,
+        answer = %(answer)s::jsonb, finished_at = %(now)s
+    FROM unnest(%(ids)s::bigint[], %(reference_ids)s::int[]) AS e(id, reference_id)
+    WHERE d.id = e.id AND d.status = %(from_status)s
+        AND d.claim IS NOT DISTINCT FROM %(claim)s::uuid
     RETURNING d.id),
 gone AS (
     DELETE FROM sends_outbox USING ended WHERE delivery_id = ended.id),
@@ -98,67 +93,112 @@ UPDATE sends_outbox o SET due_at = back.due_at FROM back WHERE o.delivery_id = b
 """
 
 
+ALIKE = (
+    "claim",
+    "status",
+    "reason",
+    "detail",
+    "fault_code",
+    "fault_text",
+    "answer",
+    "ids",
+    "reference_ids",
+)
+
+
 def write_endings(
     endings: Sequence[Ending],
     *,
     from_status: DeliveryStatus,
     now: datetime,
     settled: Collection[UUID] = (),
-) -> list[Record]:
-    """Write the endings of rows that are still as expected; answers those rows' audit records.
+) -> list[Ending]:
+    """Write the endings of rows that are still as expected; answers those.
 
     A row in `sending` must still carry the delivery's claim, one in `pending` has none. `settled`
     are claims to forget, since with this all of theirs have ended.
     """
     if not endings and not settled:
         return []
+    written: set[int] = set()
     is_claimed = from_status == DeliveryStatus.SENDING
-    rows = execute_rows(
-        END,
-        {
+    alikes = _alike(endings, is_claimed=is_claimed) or [_NOTHING]
+    for common, ids, reference_ids in alikes:
+        values = {
+            **common._asdict(),
             "now": now,
-            "from_status": str(from_status),
-            # One JSON text: arrays of texts cost the client several times as much.
-            "endings": msgspec.json.encode(
-                [_as_json(ending, is_claimed=is_claimed) for ending in endings]
-            ).decode(),
-            "settled": list(settled),
-        },
-    )
-    written = {pk for (pk,) in rows}
-    return [_record(ending) for ending in endings if ending.delivery.id in written]
+            "from_status": from_status.value,
+            "ids": array(ids),
+            "reference_ids": array(reference_ids),
+            "settled": array(settled),
+        }
+        written.update(pk for (pk,) in execute_rows(END, values))
+        settled = ()
+    return [ending for ending in endings if ending.delivery.id in written]
 
 
-def _as_json(ending: Ending, *, is_claimed: bool) -> dict[str, Any]:
-    return {
-        "id": ending.delivery.id,
-        "claim": ending.delivery.claim if is_claimed else None,
-        "status": ending.status,
-        "reason": ending.reason,
-        "detail": ending.detail,
-        "reference_id": ending.reference_id,
-        "fault_code": ending.fault_code[:100],
-        "fault_text": ending.fault_text,
-        "answer": ending.answer,
-    }
+class _Common(NamedTuple):
+    """What endings have in common, which is nearly everything: all of a step mostly make one or two
+    groups."""
+
+    claim: UUID | None = None
+    status: str = ""
+    reason: str = ""
+    detail: str = ""
+    fault_code: str = ""
+    fault_text: str = ""
+    answer: str | None = None
 
 
-def _record(ending: Ending) -> Record:
+_Alike = tuple[_Common, list[int], list[int | None]]
+_NOTHING: _Alike = (_Common(), [], [])
+
+
+def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
+    groups: dict[_Common, tuple[list[int], list[int | None]]] = {}
+    for ending in endings:
+        common = _Common(
+            ending.delivery.claim if is_claimed else None,
+            ending.status.value,
+            str(ending.reason),
+            ending.detail,
+            ending.fault_code[:100],
+            ending.fault_text,
+            ending.answer,
+        )
+        ids, reference_ids = groups.setdefault(common, ([], []))
+        ids.append(ending.delivery.id)
+        reference_ids.append(ending.reference_id)
+    return [(common, *lists) for common, lists in groups.items()]
+
+
+def ended_records(endings: Iterable[Ending]) -> list[Record]:
+    """The ledger's entries of what has ended."""
+    return list(records.deliveries_ended((_together(ending), _said(ending)) for ending in endings))
+
+
+def _together(ending: Ending) -> records.Together:
     delivery = ending.delivery
-    return records.delivery_ended(
-        status=ending.status,
+    return records.Together(
+        delivery.send_id,
+        ending.status.value,
+        delivery.chat_server_name,
+        delivery.method,
+        delivery.visibility,
+    )
+
+
+def _said(ending: Ending) -> dict[str, Any]:
+    delivery = ending.delivery
+    return records.ended_delivery(
         pk=delivery.id,
-        send_id=delivery.send_id,
         interaction_id=delivery.interaction_id,
-        method=delivery.method,
-        visibility=delivery.visibility,
-        chat_server_name=delivery.chat_server_name,
-        reason=ending.reason,
-        reference_id=ending.reference_id,
-        fault_code=ending.fault_code,
         attempts=delivery.attempts,
         body=delivery.body,
         body_salt=delivery.body_salt,
+        reason=ending.reason,
+        reference_id=ending.reference_id,
+        fault_code=ending.fault_code,
     )
 
 

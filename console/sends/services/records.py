@@ -1,63 +1,99 @@
-"""How sends and deliveries stand in the ledger."""
+"""How sends and deliveries stand in the ledger.
+
+Deliveries that ended together stand in one entry, those of one send at one Chat Server with one
+outcome: so a broadcast costs the ledger little, and the outcome of each is under its hash all the
+same. A text is there as a salted digest alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from console.audit.chain import text_digest
 from console.audit.services import Record, Target
 from console.sends.models import Delivery, Send
 
+# An entry is to remain something that a person can look at.
+DELIVERIES_AN_ENTRY = 500
+
+
+class Together(NamedTuple):
+    """What the deliveries of an entry share; `status` is the outcome."""
+
+    send_id: int
+    status: str
+    chat_server: str
+    method: str
+    visibility: str
+
+    @property
+    def action(self) -> str:
+        return f"deliveries.{self.status}"
+
 
 def send_target(send: Send) -> Target:
-    return ("send", send.pk, f"send {send.pk}")
+    return _target(send.pk)
 
 
-def delivery_ended(
+def _target(send_id: int) -> Target:
+    return ("send", send_id, f"send {send_id}")
+
+
+def ended_delivery(
     *,
-    status: str,
     pk: int,
-    send_id: int,
     interaction_id: str,
-    method: str,
-    visibility: str,
-    chat_server_name: str,
-    reason: str,
-    reference_id: int | None,
-    fault_code: str,
     attempts: int,
     body: str,
     body_salt: str,
-) -> Record:
-    """The entry of a delivery that has ended. Its text is there as a salted digest alone."""
-    return Record(
-        f"delivery.{status}",
-        ("delivery", pk, f"send {send_id} to {interaction_id}"),
-        {
-            "send": send_id,
-            "interaction": interaction_id,
-            "method": method,
-            "visibility": visibility,
-            "chat_server": chat_server_name,
-            "reason": str(reason),
-            "reference_id": reference_id,
-            "fault_code": fault_code,
-            "attempts": attempts,
-            "text_sha256": text_digest(body, body_salt) if body else "",
-        },
-    )
+    reason: str = "",
+    reference_id: int | None = None,
+    fault_code: str = "",
+) -> dict[str, Any]:
+    """What an entry says of one delivery; what there is nothing of is left out."""
+    said: dict[str, Any] = {"id": pk, "interaction": interaction_id, "attempts": attempts}
+    if body:
+        said["text_sha256"] = text_digest(body, body_salt)
+    if reason:
+        said["reason"] = str(reason)
+    if reference_id is not None:
+        said["reference_id"] = reference_id
+    if fault_code:
+        said["fault_code"] = fault_code
+    return said
 
 
-def delivery_record(delivery: Delivery, *, visibility: str) -> Record:
-    """`delivery_ended` from a row."""
-    return delivery_ended(
-        status=delivery.status,
-        pk=delivery.pk,
-        send_id=delivery.send_id,
-        interaction_id=delivery.interaction_id,
-        method=delivery.method,
-        visibility=visibility,
-        chat_server_name=delivery.chat_server_name,
-        reason=delivery.reason,
-        reference_id=delivery.reference_id,
-        fault_code=delivery.fault_code,
-        attempts=delivery.attempts,
-        body=delivery.body,
-        body_salt=delivery.body_salt,
+def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterator[Record]:
+    """The entries of deliveries that have ended, each given as `ended_delivery` has it."""
+    groups: defaultdict[Together, list[dict[str, Any]]] = defaultdict(list)
+    for together, said in ended:
+        groups[together].append(said)
+    for together, deliveries in groups.items():
+        shared = {
+            "chat_server": together.chat_server,
+            "method": together.method,
+            "visibility": together.visibility,
+        }
+        for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
+            part = deliveries[start : start + DELIVERIES_AN_ENTRY]
+            yield Record(together.action, _target(together.send_id), {**shared, "deliveries": part})
+
+
+def rows_ended(rows: Iterable[Delivery], *, visibility: str) -> Iterator[Record]:
+    """`deliveries_ended` from rows."""
+    return deliveries_ended(
+        (
+            Together(row.send_id, row.status, row.chat_server_name, row.method, visibility),
+            ended_delivery(
+                pk=row.pk,
+                interaction_id=row.interaction_id,
+                attempts=row.attempts,
+                body=row.body,
+                body_salt=row.body_salt,
+                reason=row.reason,
+                reference_id=row.reference_id,
+                fault_code=row.fault_code,
+            ),
+        )
+        for row in rows
     )

@@ -4,7 +4,7 @@ entries and the jobs. By COPY, since a send may have many thousand targets."""
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -102,7 +102,7 @@ def send_write(
         actor,
         [
             audit.Record("send.created", records.send_target(send), _facts(send, plan) | facts),
-            *(_skipped_record(send, method, item) for item in planned if item.target.reason),
+            *_skipped_records(send, method, planned),
         ],
     )
     logs.send_created(send, plan.counts)
@@ -186,20 +186,27 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _skipped_record(send: Send, method: str, item: _Planned) -> audit.Record:
-    target = item.target
-    return records.delivery_ended(
-        status=DeliveryStatus.SKIPPED,
-        pk=item.id,
-        send_id=send.pk,
-        interaction_id=target.interaction_id,
-        method=method,
-        visibility=send.visibility,
-        chat_server_name=target.chat_server_name,
-        reason=target.reason,
-        reference_id=None,
-        fault_code="",
-        attempts=0,
-        body=target.body,
-        body_salt=item.salt,
+def _skipped_records(
+    send: Send, method: str, planned: Iterable[_Planned]
+) -> Iterator[audit.Record]:
+    return records.deliveries_ended(
+        (
+            records.Together(
+                send.pk,
+                DeliveryStatus.SKIPPED.value,
+                item.target.chat_server_name,
+                method,
+                send.visibility,
+            ),
+            records.ended_delivery(
+                pk=item.id,
+                interaction_id=item.target.interaction_id,
+                attempts=0,
+                body=item.target.body,
+                body_salt=item.salt,
+                reason=item.target.reason,
+            ),
+        )
+        for item in planned
+        if item.target.reason
     )

@@ -10,12 +10,16 @@ from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Permission
-from console.audit.selectors import audit_entries
 from console.audit.tables import older_page
 from console.catalogue.models import NoticeKind
 from console.errors import ConsoleError
 from console.sends.forms import HistoryForm
-from console.sends.selectors import DeliveryFilter, deliveries_visible, delivery_get
+from console.sends.selectors import (
+    DeliveryFilter,
+    deliveries_visible,
+    delivery_entries,
+    delivery_get,
+)
 from console.sends.views.following import tries
 
 DELIVERIES_A_PAGE = 100
@@ -47,7 +51,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     prefetch_related_objects([delivery], *tries(actor))
     entries = None
     if actor.may(Permission.VIEW_AUDIT):
-        entries = audit_entries(actor, target_kind="delivery", target_ref=str(delivery.pk))
+        entries = delivery_entries(actor, delivery)
     context = {
         "delivery": delivery,
         "send": delivery.send,

@@ -1,0 +1,39 @@
+"""Statements that are parsed and planned once a connection."""
+
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from console.prepared import array, execute, execute_rows
+
+pytestmark = pytest.mark.django_db
+
+STATEMENT = "SELECT %(n)s::int + 1 AS more, 'a prepared statement of the tests' AS words"
+
+
+def times_prepared() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s",
+            ["%a prepared statement of the tests%"],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_a_statement_is_prepared_when_it_first_runs_and_then_used() -> None:
+    assert execute_rows(STATEMENT, {"n": 1})[0][0] == 2
+    assert times_prepared() == 1
+    assert execute(STATEMENT, {"n": 2}) == [
+        {"more": 3, "words": "a prepared statement of the tests"}
+    ]
+    assert times_prepared() == 1
+
+
+def test_arrays_are_what_postgresql_reads() -> None:
+    one = UUID(int=1)
+    found = execute_rows(
+        "SELECT %(ids)s::bigint[], %(some)s::int[], %(claims)s::uuid[], %(none)s::bigint[]",
+        {"ids": array([1, 2**40]), "some": array([None, 3]), "claims": array([one]), "none": "{}"},
+    )
+    assert found == [([1, 2**40], [None, 3], [one], [])]
