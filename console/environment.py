@@ -1,5 +1,6 @@
 """Reads settings from environment variables, and says what to do about a wrong one."""
 
+import base64
 import os
 import re
 from collections.abc import Callable
@@ -74,6 +75,26 @@ def rate(raw: str) -> str:
     """So many calls in a unit of time, as REST framework takes it."""
     if not re.fullmatch(r"[1-9][0-9]{0,6}/(s|sec|m|min|h|hour|d|day)", raw):
         raise ValueError("set it to a number of calls and a unit, such as 6000/min")
+    return raw
+
+
+def key(raw: str) -> str:
+    """32 bytes in base64, which sign."""
+    try:
+        is_key = len(base64.b64decode(raw, validate=True)) == 32
+    except ValueError:
+        is_key = False
+    if not is_key:
+        raise ValueError("set it to what manage.py audit_key prints: 32 bytes in base64")
+    return raw
+
+
+def place(raw: str) -> str:
+    """A folder, or an address that takes a POST."""
+    if raw.startswith("https://"):
+        return raw
+    if "://" in raw or not Path(raw).is_absolute():
+        raise ValueError("set it to a folder with its whole path, or to an address with https://")
     return raw
 
 

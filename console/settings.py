@@ -1,5 +1,6 @@
 """The site's settings: from environment variables alone, each described in docs/settings.md."""
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -66,16 +67,28 @@ def secret_key() -> str:
             "CONSOLE_SECRET_KEY is not set. Set it to a long random text, for example the output "
             "of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
-    kept = CONSOLE_DATA / "secret_key"
+    return kept("secret_key", secrets.token_urlsafe(50))
+
+
+def kept(name: str, made_up: str) -> str:
+    """A secret that was made up beside the embedded database once, and is the same ever after."""
+    path = CONSOLE_DATA / name
     CONSOLE_DATA.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return kept.read_text().strip()
+        return path.read_text().strip()
     with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(50)
-        file.write(key)
-    return key
+        file.write(made_up)
+    return made_up
+
+
+def audit_key() -> str:
+    """What signs checkpoints and exports; empty where nothing is to be signed."""
+    given = env.read("CONSOLE_AUDIT_KEY", env.key, "")
+    if given or not EMBEDDED:
+        return given
+    return kept("audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
 
 
 # --- The console's own limits ------------------------------------------------------------------
@@ -104,6 +117,12 @@ RESEND_GUARD_MINUTES = env.read(
 )
 INTERACTION_RETENTION_DAYS = env.read(
     "CONSOLE_INTERACTION_RETENTION_DAYS", env.number(least=1, most=3650, unit="days"), 30
+)
+# The ledger's: its signing key, the public keys that signed before, and where checkpoints go.
+AUDIT_KEY = audit_key()
+AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.words, list[str]())
+CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
+    str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""
 )
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000

@@ -55,6 +55,35 @@ def _static_files_listed_once() -> Iterator[None]:
         yield
 
 
+# Tests with real commits empty all tables when they are over.
+NOT_EMPTIED = {
+    "audit_auditentry": "audit_entry_not_emptied",
+    "audit_auditcheckpoint": "audit_checkpoint_not_emptied",
+    "catalogue_noticeversion": "versions_not_emptied",
+    "sends_delivery": "deliveries_not_emptied",
+}
+
+
+def _switch_truncating(how: str) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table, trigger in NOT_EMPTIED.items():
+            cursor.execute(f"ALTER TABLE {table} {how} TRIGGER {trigger}")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock():
+        _switch_truncating("DISABLE")
+
+
+@pytest.fixture
+def truncating_refused(db: None) -> None:
+    """As on a real site; the test's own rollback takes it back."""
+    _switch_truncating("ENABLE")
+
+
 @pytest.fixture(autouse=True)
 def _no_guard(settings: Any) -> None:
     """Tests send the same notice to the same chat as often as they like; those of the guard itself

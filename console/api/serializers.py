@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.accounts.models import Role
-from console.audit.models import AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
@@ -263,3 +263,9 @@ class AuditEntryOutput(serializers.ModelSerializer[AuditEntry]):
             "prev_hash",
             "hash",
         )
+
+
+class AuditCheckpointOutput(serializers.ModelSerializer[AuditCheckpoint]):
+    class Meta:
+        model = AuditCheckpoint
+        fields = ("seq", "hash", "at", "key_id", "signature", "outside_at")

@@ -66,6 +66,8 @@ urlpatterns = [
     path("sending-stop/", send_actions.AllSending.as_view(), name="sending-stop"),
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
     path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),
+    path("audit/checkpoints/", audit.AuditCheckpoints.as_view(), name="audit-checkpoints"),
+    path("audit/export/", audit.AuditExport.as_view(), name="audit-export"),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
     re_path(r"^(?P<path>.*)$", csrf_exempt(login_not_required(errors.not_found))),

@@ -1,6 +1,6 @@
 """The ledger: what happened, in an order that can't be changed without anyone seeing it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -38,3 +38,32 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
+
+
+class AuditCheckpoint(models.Model):
+    """A signed statement that entry `seq` had this hash: who rewrites the chain up to there can't
+    sign another one. `outside_at` says since when it is kept outside of the database, too."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    hash = models.CharField(max_length=64)
+    at = models.CharField(max_length=27)  # as it was signed
+    key_id = models.CharField(max_length=16)
+    signature = models.CharField(max_length=88)
+    outside_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-seq"]
+
+    def __str__(self) -> str:
+        return f"checkpoint of entry {self.seq}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """As it was signed, with its signature."""
+        return {
+            "seq": self.seq,
+            "hash": self.hash,
+            "at": self.at,
+            "key_id": self.key_id,
+            "signature": self.signature,
+        }

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from console.actors import Actor, Permission
-from console.audit.models import AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry
 
 
 def audit_entries(
@@ -19,3 +19,9 @@ def audit_entries(
     if action:
         entries = entries.filter(action__startswith=action)
     return entries
+
+
+def audit_checkpoints(actor: Actor) -> QuerySet[AuditCheckpoint]:
+    """The signed checkpoints, newest first. Only for those who may read the trail."""
+    actor.require(Permission.VIEW_AUDIT)
+    return AuditCheckpoint.objects.all()

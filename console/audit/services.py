@@ -1,13 +1,16 @@
 """Writes of the ledger. Called by every service, inside the transaction of what it records."""
 
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
+import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from msgspec import Raw, Struct
 
-from console.actors import Actor
+from console.actors import Actor, Permission, system_actor
 from console.audit.chain import (
     FIELDS,
     GENESIS,
@@ -15,9 +18,17 @@ from console.audit.chain import (
     canonical_data,
     canonical_time,
 )
+from console.audit.checkpoints import put_outside, signed
+from console.audit.exporting import export_to
+from console.audit.models import AuditCheckpoint, AuditEntry
 
 # Any fixed number does: it names the lock under which the chain is extended.
 CHAIN_LOCK = 0x4C45444745520001
+
+# And this one the making of checkpoints.
+CHECKPOINT_LOCK = 0x4C45444745520002
+
+logger = structlog.get_logger("console.audit")
 
 Target = tuple[str, object, str]
 
@@ -82,3 +93,55 @@ def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tup
     ).digest()
     text = data.decode()
     return seq, at, actor.ref, actor.name, item.action, kind, ref, name, text, previous, digest
+
+
+# --- Checkpoints and exports -------------------------------------------------------------------
+
+
+def checkpoint_make() -> AuditCheckpoint | None:
+    """Sign the newest entry, and keep outside what is not there yet; None where nothing is new.
+
+    Where the outside can't be reached the checkpoint stays in the database, and the next call
+    tries again. Raises Unsigned where there is no key.
+    """
+    made = _checkpoint_newest()
+    if settings.CHECKPOINTS_TO:
+        for checkpoint in AuditCheckpoint.objects.filter(outside_at=None).order_by("seq"):
+            try:
+                put_outside(checkpoint.said)
+            except OSError as error:
+                logger.error("checkpoint not kept outside", seq=checkpoint.seq, error=str(error))
+                break
+            checkpoint.outside_at = timezone.now()
+            checkpoint.save(update_fields=["outside_at"])
+    return made
+
+
+def _checkpoint_newest() -> AuditCheckpoint | None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
+        last = AuditCheckpoint.objects.first()
+        newest = AuditEntry.objects.first()
+        if newest is None or (last is not None and last.seq >= newest.seq):
+            return None
+        key_id = signed("checkpoint", {})["key_id"]
+        if last is not None and last.key_id != key_id:
+            target = ("key", key_id, f"key {key_id}")
+            record(CONSOLE, "audit.key_changed", target=target, data={"from": last.key_id})
+            newest = AuditEntry.objects.latest("seq")  # that one: it has the chain's lock
+        at = canonical_time(timezone.now())
+        said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
+        return AuditCheckpoint.objects.create(**said)
+
+
+def audit_export(actor: Actor, file: IO[bytes] | Path) -> int:
+    """Write the whole ledger into `file`, and that it was exported into the ledger; answers the
+    number of the last entry in it. Raises PermissionRefused, Unsigned."""
+    actor.require(Permission.VIEW_AUDIT)
+    last = export_to(file)
+    with transaction.atomic():
+        record(actor, "audit.exported", target=("ledger", last, f"entries 1 to {last}"))
+    return last
+
+
+CONSOLE = system_actor("audit")

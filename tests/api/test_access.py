@@ -81,6 +81,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
     ("GET", "audit-entries"): ({"auditor"}, None, 200),
+    ("GET", "audit-checkpoints"): ({"auditor"}, None, 200),
+    ("GET", "audit-export"): ({"auditor"}, None, 200),
     ("GET", "schema"): (EVERYBODY, None, 200),
 }
 # Own sends alone, and what awaits approval: others' are not there.
@@ -183,6 +185,8 @@ def test_who_may_do_what(addresses: dict[str, str], callers: dict[str, Caller]) 
                 transaction.set_rollback(True)
             case = f"{method} {name} by {who}"
             outcomes[case] = _outcome(response)
+            if response.streaming:  # a file, closed when it was read
+                list(response)
             expected[case] = status if who in allowed else 404 if who in not_there else "refused"
     assert outcomes == expected
 

@@ -30,6 +30,8 @@ MEASURES = {
     "single": "served",
     "pages": "served",
     "pacing": "pacing",
+    "ledger": "ledger",
+    "verifier": "ledger",
 }
 
 

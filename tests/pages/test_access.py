@@ -61,6 +61,9 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "chat-server-create": ("get", {}, {"administrator"}),
     "chat-server-edit": ("get", {"name": "chat-east"}, {"administrator"}),
     "audit": ("get", {}, {"auditor"}),
+    "audit-proof": ("get", {}, {"auditor"}),
+    "audit-verify": ("post", {}, {"auditor"}),
+    "audit-export": ("post", {}, {"auditor"}),
 }
 # Open without a sign-in, and tested elsewhere: signing in itself, health, the API (by token),
 # the event stream, which tells topics and nothing else.
@@ -122,6 +125,8 @@ def _answer(client: Client, name: str, world: dict[str, Any]) -> tuple[int, str]
     response = getattr(client, method)(reverse(name, kwargs=filled))
     if response.status_code == 302 and "/accounts/login/" in response.url:
         return 401, ""
+    if response.streaming:  # a file, closed when it was read
+        return int(response.status_code), str(list(response))
     return int(response.status_code), response.content.decode()
 
 

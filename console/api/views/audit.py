@@ -1,5 +1,7 @@
 """The audit trail."""
 
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,6 +10,7 @@ from console.api import serializers
 from console.api.base import ConsoleView, query_filters
 from console.api.pagination import HistoryPage
 from console.audit import selectors
+from console.audit.downloads import ledger_download
 
 FILTERS = ("target_kind", "target_ref", "action")
 
@@ -23,3 +26,35 @@ class AuditEntries(ConsoleView):
     def get(self, request: Request) -> Response:
         rows = selectors.audit_entries(self.actor, **query_filters(request, FILTERS))
         return self.page(request, rows, serializers.AuditEntryOutput)
+
+
+class AuditCheckpoints(ConsoleView):
+    paginator_class = HistoryPage
+
+    @extend_schema(
+        summary="List the signed checkpoints of the audit trail",
+        responses={
+            200: serializers.AuditCheckpointOutput(many=True),
+            "4XX": serializers.ErrorOutput,
+        },
+    )
+    def get(self, request: Request) -> Response:
+        query_filters(request, ())
+        rows = selectors.audit_checkpoints(self.actor)
+        return self.page(request, rows, serializers.AuditCheckpointOutput)
+
+
+class AuditExport(ConsoleView):
+    @extend_schema(
+        summary="Export the whole audit trail",
+        description="A zip file for `python -m console.audit.verify`. That it was exported is "
+        "recorded in the trail.",
+        responses={
+            (200, "application/zip"): OpenApiTypes.BINARY,
+            "4XX": serializers.ErrorOutput,
+            "5XX": serializers.ErrorOutput,
+        },
+    )
+    def get(self, request: Request) -> FileResponse:
+        query_filters(request, ())
+        return ledger_download(self.actor)

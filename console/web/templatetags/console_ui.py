@@ -65,6 +65,7 @@ STATUS_WORDS = dict(
     for pair in choices.choices
 )
 DAY = 86_400
+JSON_SHOWN = 4000
 COMPARED_TOKENS = 1000
 COMPARED_PAIRS = 25_000
 
@@ -359,5 +360,9 @@ def get(mapping: dict[str, Any], key: str) -> Any:
 
 @register.filter
 def as_json(data: Any) -> str:
-    """Data to read: indented, in its own order."""
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    """Data to read: indented, in its own order, and of a very long one the beginning."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    if len(text) <= JSON_SHOWN:
+        return text
+    left = len(text) - JSON_SHOWN
+    return text[:JSON_SHOWN] + "\n" + _("… and %(n)s characters more") % {"n": f"{left:,}"}

@@ -1,0 +1,97 @@
+"""Signs statements about the ledger, and keeps checkpoints outside of the database."""
+
+import base64
+import json
+import os
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+
+from console.audit.verify import Keys, checkpoints_of, key_id, signed_bytes
+from console.errors import Unavailable
+
+FILE = "checkpoints.jsonl"
+POST_SECONDS = 10
+
+
+class Unsigned(Unavailable):
+    """There is no key to sign with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no_audit_key",
+            "Nothing can be signed: the setting CONSOLE_AUDIT_KEY is not set. An administrator of "
+            "the machine makes a key with: manage.py audit_key",
+        )
+
+
+def new_key() -> str:
+    """A private key, in base64."""
+    return base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
+
+
+def public_key(private: str) -> str:
+    """The public key of a private one, both in base64."""
+    return base64.b64encode(_private(private).public_key().public_bytes_raw()).decode()
+
+
+def _private(text: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text))
+
+
+def signed(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """`said` with the key's name and the signature. Raises Unsigned."""
+    if not settings.AUDIT_KEY:
+        raise Unsigned
+    private = _private(settings.AUDIT_KEY)
+    whole = {**said, "key_id": key_id(private.public_key().public_bytes_raw())}
+    signature = private.sign(signed_bytes(kind, whole))
+    return {**whole, "signature": base64.b64encode(signature).decode()}
+
+
+def own_public_key() -> str:
+    """That of the key that signs, in base64; empty where nothing is signed."""
+    return public_key(settings.AUDIT_KEY) if settings.AUDIT_KEY else ""
+
+
+def trusted_keys() -> Keys:
+    """This console's own keys: the one that signs, and those that did before.
+
+    Raises console.audit.verify.Unreadable where one of CONSOLE_AUDIT_OLD_KEYS is none.
+    """
+    return Keys(filter(None, [own_public_key(), *settings.AUDIT_OLD_KEYS]))
+
+
+def put_outside(checkpoint: Mapping[str, Any]) -> None:
+    """Keep a checkpoint outside of the database. Raises OSError where that fails."""
+    place = settings.CHECKPOINTS_TO
+    text = json.dumps(checkpoint, sort_keys=True) + "\n"
+    if place.startswith("https://"):
+        request = urllib.request.Request(  # noqa: S310 - https, by the setting's check
+            place, text.encode(), {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=POST_SECONDS):  # noqa: S310
+            return
+    folder = Path(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def kept_outside() -> list[dict[str, Any]]:
+    """The checkpoints in the folder outside; none where they go to an address, or none are kept.
+
+    Raises console.audit.verify.Unreadable.
+    """
+    place = settings.CHECKPOINTS_TO
+    if not place or place.startswith("https://") or not (Path(place) / FILE).exists():
+        return []
+    return checkpoints_of(Path(place) / FILE)

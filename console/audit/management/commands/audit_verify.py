@@ -1,0 +1,37 @@
+"""manage.py audit_verify [--checkpoints FILE]"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from console.audit.exporting import verify_database
+from console.audit.verify import Unreadable, checkpoints_of, sentences
+
+
+class Command(BaseCommand):
+    help = (
+        "Follow the ledger in the database from its first entry to its newest, beside all "
+        "checkpoints. The exit status is 1 where something does not hold."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--checkpoints",
+            type=Path,
+            help="one more file of checkpoints, one a line, as it was kept elsewhere",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            file = options["checkpoints"]
+            report = verify_database(checkpoints_of(file) if file else [])
+        except Unreadable as error:
+            raise CommandError(str(error), returncode=2) from error
+        *told, verdict = sentences(report)
+        for sentence in told:
+            self.stdout.write(sentence)
+        if not report.holds:
+            raise CommandError(verdict)
+        self.stdout.write(verdict)
