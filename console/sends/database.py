@@ -19,6 +19,12 @@ R = TypeVar("R")
 
 # Any fixed number does: it keeps these locks apart from others in the same database.
 DRAIN_LOCK = 0x4E43
+# A drain's statements take a few rows each, and their plans are made once a connection: perhaps
+# when the tables are nearly empty, for which PostgreSQL would read them whole, and go on doing that
+# when they no longer are.
+BY_INDEX = ", ".join(
+    f"set_config('enable_{way}', 'off', false)" for way in ("seqscan", "hashjoin", "mergejoin")
+)
 
 
 class DatabaseThread:
@@ -121,7 +127,7 @@ def try_lock(server_id: int) -> bool:
     if _has_lock(server_id):
         return True  # taken twice it would have to be given back twice
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [DRAIN_LOCK, server_id])
+        cursor.execute(f"SELECT pg_try_advisory_lock(%s, %s), {BY_INDEX}", [DRAIN_LOCK, server_id])
         is_ours = bool(cursor.fetchone()[0])
     _held.server_id, _held.by = server_id, connection.connection if is_ours else None
     return is_ours

@@ -23,7 +23,7 @@ from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import send_create, send_retry_failed, send_retry_unknown
 from tests.conftest import ROOT
-from tests.sends.working import last_entry, statuses, work
+from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
 
 FAILED, UNKNOWN = DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN
 
@@ -221,7 +221,10 @@ def test_the_guard_knows_what_is_tried_again(
     )
     third = send_retry_unknown(actor, retry, may_show_twice=True)
     assert [row.interaction_id for row in third.deliveries.all()] == ["c0"]
-    Delivery.objects.filter(send=other).update(attempted_at=timezone.now() - timedelta(minutes=11))
+    with changing_what_has_ended():
+        Delivery.objects.filter(send=other).update(
+            attempted_at=timezone.now() - timedelta(minutes=11)
+        )
     assert send_retry_unknown(actor, send, may_show_twice=True).ready_count == 1
 
 

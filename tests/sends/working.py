@@ -2,6 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
 
 from console.audit.models import AuditEntry
 from console.sends.models import Delivery, Send
@@ -24,6 +28,16 @@ def statuses(send: Send | None = None) -> Counter[str]:
     """How many deliveries are in which status, of one send or of all."""
     rows = Delivery.objects.filter(send=send) if send else Delivery.objects.all()
     return Counter(rows.values_list("status", flat=True))
+
+
+@contextmanager
+def changing_what_has_ended() -> Iterator[None]:
+    """As if time had passed since: PostgreSQL refuses to change such a delivery."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the table is held by what is deferred
+        cursor.execute("ALTER TABLE sends_delivery DISABLE TRIGGER ended_delivery_kept")
+        yield
+        cursor.execute("ALTER TABLE sends_delivery ENABLE TRIGGER ended_delivery_kept")
 
 
 def last_entry(action: str) -> AuditEntry:

@@ -64,18 +64,20 @@ class Postponement(Struct, frozen=True, gc=False):
     detail: str
 
 
+# Tables are entered by the ids and nothing is joined: the plan is made once a connection, perhaps
+# when the tables are nearly empty, and must be right when they no longer are.
 END = """
 WITH ended AS (
     UPDATE sends_delivery d
     SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
-        reference_id = e.reference_id, fault_code = %(fault_code)s, fault_text = %(fault_text)s,
+        reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
+        fault_code = %(fault_code)s, fault_text = %(fault_text)s,
         answer = %(answer)s::jsonb, finished_at = %(now)s
-    FROM unnest(%(ids)s::bigint[], %(reference_ids)s::int[]) AS e(id, reference_id)
-    WHERE d.id = e.id AND d.status = %(from_status)s
+    WHERE d.id = ANY(%(ids)s::bigint[]) AND d.status = %(from_status)s
         AND d.claim IS NOT DISTINCT FROM %(claim)s::uuid
     RETURNING d.id),
 gone AS (
-    DELETE FROM sends_outbox USING ended WHERE delivery_id = ended.id),
+    DELETE FROM sends_outbox WHERE delivery_id = ANY(ARRAY(SELECT id FROM ended))),
 forgotten AS (
     DELETE FROM sends_claim WHERE id = ANY(%(settled)s::uuid[]))
 SELECT id FROM ended

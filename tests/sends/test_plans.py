@@ -1,0 +1,67 @@
+"""A drain's statements find their rows by index, also when they were prepared on empty tables."""
+
+import itertools
+import re
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from console.prepared import array
+from console.sends.database import try_lock, unlock
+from console.sends.services.claims import CLAIM, MARK_SENDING, SHARED
+from console.sends.services.endings import END
+
+NOW = timezone.now()
+STATEMENTS = {
+    "claim": (CLAIM, {"server": "chat-east", "now": NOW, "on_the_wire": "{}", "room": 512}),
+    "what a send shares": (SHARED, {"ids": array([1, 2])}),
+    "mark": (MARK_SENDING, {"claim": uuid4(), "server": "e", "ids": array(range(9)), "now": NOW}),
+    "end": (
+        END,
+        {
+            "now": NOW,
+            "from_status": "sending",
+            "claim": uuid4(),
+            "status": "delivered",
+            "reason": "",
+            "detail": "",
+            "fault_code": "",
+            "fault_text": "",
+            "answer": None,
+            "ids": array(range(9)),
+            "reference_ids": array(range(9)),
+            "settled": "{}",
+        },
+    ),
+}
+LARGE = {"sends_delivery", "sends_outbox", "interactions_interaction"}
+
+
+def read_whole(statement: str, values: dict[str, object]) -> set[str]:
+    """The large tables that a plan goes through from the beginning to the end."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}", values)
+        lines = [line for (line,) in cursor.fetchall()]
+    found = set()
+    for number, line in enumerate(lines):
+        scan = re.search(r"Scan (?:using \w+ )?on (\w+)", line)
+        if scan and scan[1] in LARGE:
+            rest = itertools.takewhile(lambda text: "->" not in text, lines[number + 1 :])
+            if not any(word in text for text in rest for word in ("Index Cond", "Recheck Cond")):
+                found.add(scan[1])
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_table_is_read_whole(name: str) -> None:
+    statement, values = STATEMENTS[name]
+    assert try_lock(1)
+    try:
+        assert read_whole(statement, values) == set()
+    finally:
+        unlock(1)
+        with connection.cursor() as cursor:
+            cursor.execute("RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin")
