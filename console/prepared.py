@@ -5,7 +5,8 @@ psycopg's preparing off, which is for poolers that hand out connections by the t
 run where a connection is kept anyway, for its locks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,9 @@ THRESHOLD = 5
 
 def execute(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a prepared statement, as mappings; see `execute_rows`."""
-    rows, names = _execute(sql, values)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    with _executed(sql, values) as cursor:
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -28,7 +30,8 @@ def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     Say the type of each array and each number (`%(ids)s::bigint[]`): nothing else tells it. Raises
     Django's database errors.
     """
-    return _execute(sql, values)[0]
+    with _executed(sql, values) as cursor:
+        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 def array(values: Iterable[int | UUID | None]) -> str:
@@ -37,14 +40,11 @@ def array(values: Iterable[int | UUID | None]) -> str:
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
-def _execute(sql: str, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
+@contextmanager
+def _executed(sql: str, values: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     connection.ensure_connection()
     driver = connection.connection
     if driver.prepare_threshold is None:
         driver.prepare_threshold = THRESHOLD  # None would outdo `prepare=True`
     with connection.wrap_database_errors, psycopg.Cursor(driver) as cursor:
-        cursor.execute(sql, values, prepare=True)
-        columns = cursor.description
-        if columns is None:
-            return [], []
-        return cursor.fetchall(), [column.name for column in columns]
+        yield cursor.execute(sql, values, prepare=True)

@@ -32,7 +32,7 @@ logger = structlog.get_logger("console.sends")
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MOST_SECONDS = 30.0
 # A window has so many parts that go their ways one after the other.
-PARTS = 2
+PARTS = 4
 # How many requests go into one write to the wire.
 SUBMIT_AT_ONCE = 128
 # Outcomes are recorded at the latest after this time, however slow the others are.

@@ -29,7 +29,7 @@ RESTART_SECONDS = 1.0
 CONNECTION_SECONDS = 5.0
 # The event loop and the database threads take turns at this interval; Python's own of 5 ms would
 # have a drain wait that long for each of its queries.
-SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.0005
 
 
 def worker_app() -> App:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -127,7 +127,7 @@ def write_endings(
     alikes = _alike(endings, is_claimed=is_claimed) or [_NOTHING]
     for common, ids, reference_ids in alikes:
         values = {
-            **common._asdict(),
+            **dict(zip(_COMMON, common, strict=True)),
             "now": now,
             "from_status": from_status.value,
             "ids": array(ids),
@@ -139,68 +139,57 @@ def write_endings(
     return [ending for ending in endings if ending.delivery.id in written]
 
 
-class _Common(NamedTuple):
-    """What endings have in common, which is nearly everything: all of a step mostly make one or two
-    groups."""
-
-    claim: UUID | None = None
-    status: str = ""
-    reason: str = ""
-    detail: str = ""
-    fault_code: str = ""
-    fault_text: str = ""
-    answer: str | None = None
-
-
-_Alike = tuple[_Common, list[int], list[int | None]]
-_NOTHING: _Alike = (_Common(), [], [])
+# What endings have in common, which is nearly everything, by its name in END.
+_COMMON = ("claim", "status", "reason", "detail", "fault_code", "fault_text", "answer")
+_Alike = tuple[tuple[Any, ...], list[int], list[int | None]]
+_NOTHING: _Alike = ((None, "", "", "", "", "", None), [], [])
 
 
 def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
-    groups: dict[_Common, tuple[list[int], list[int | None]]] = {}
+    """All of a step make one or two groups, mostly."""
+    groups: dict[tuple[Any, ...], tuple[list[int], list[int | None]]] = {}
     for ending in endings:
-        common = _Common(
-            ending.delivery.claim if is_claimed else None,
+        delivery = ending.delivery
+        common = (
+            delivery.claim if is_claimed else None,
             ending.status.value,
-            str(ending.reason),
+            str(ending.reason) if ending.reason else "",
             ending.detail,
             ending.fault_code[:100],
             ending.fault_text,
             ending.answer,
         )
-        ids, reference_ids = groups.setdefault(common, ([], []))
-        ids.append(ending.delivery.id)
-        reference_ids.append(ending.reference_id)
+        lists = groups.get(common)
+        if lists is None:
+            lists = groups[common] = ([], [])
+        lists[0].append(delivery.id)
+        lists[1].append(ending.reference_id)
     return [(common, *lists) for common, lists in groups.items()]
 
 
 def ended_records(endings: Iterable[Ending]) -> list[Record]:
     """The ledger's entries of what has ended."""
-    return list(records.deliveries_ended((_together(ending), _said(ending)) for ending in endings))
+    return list(records.deliveries_ended(map(_said, endings)))
 
 
-def _together(ending: Ending) -> records.Together:
+def _said(ending: Ending) -> tuple[records.Together, dict[str, Any]]:
     delivery = ending.delivery
-    return records.Together(
+    together = (
         delivery.send_id,
         ending.status.value,
         delivery.chat_server_name,
         delivery.method,
         delivery.visibility,
     )
-
-
-def _said(ending: Ending) -> dict[str, Any]:
-    delivery = ending.delivery
-    return records.ended_delivery(
-        pk=delivery.id,
-        interaction_id=delivery.interaction_id,
-        attempts=delivery.attempts,
-        body=delivery.body,
-        body_salt=delivery.body_salt,
-        reason=ending.reason,
-        reference_id=ending.reference_id,
-        fault_code=ending.fault_code,
+    return together, records.ended_delivery(
+        delivery.id,
+        delivery.interaction_id,
+        delivery.attempts,
+        delivery.body,
+        delivery.body_salt,
+        ending.reason,
+        ending.reference_id,
+        ending.fault_code,
     )
 
 

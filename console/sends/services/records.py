@@ -7,7 +7,7 @@ same. A text is there as a salted digest alone.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from console.audit.chain import text_digest
 from console.audit.services import Record, Target
@@ -17,18 +17,8 @@ from console.sends.models import Delivery, Send
 DELIVERIES_AN_ENTRY = 500
 
 
-class Together(NamedTuple):
-    """What the deliveries of an entry share; `status` is the outcome."""
-
-    send_id: int
-    status: str
-    chat_server: str
-    method: str
-    visibility: str
-
-    @property
-    def action(self) -> str:
-        return f"deliveries.{self.status}"
+# What the deliveries of an entry share: send, outcome, Chat Server, method and visibility.
+Together = tuple[int, str, str, str, str]
 
 
 def send_target(send: Send) -> Target:
@@ -40,7 +30,6 @@ def _target(send_id: int) -> Target:
 
 
 def ended_delivery(
-    *,
     pk: int,
     interaction_id: str,
     attempts: int,
@@ -68,22 +57,19 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
     groups: defaultdict[Together, list[dict[str, Any]]] = defaultdict(list)
     for together, said in ended:
         groups[together].append(said)
-    for together, deliveries in groups.items():
-        shared = {
-            "chat_server": together.chat_server,
-            "method": together.method,
-            "visibility": together.visibility,
-        }
+    for (send_id, status, chat_server, method, visibility), deliveries in groups.items():
+        shared = {"chat_server": chat_server, "method": method, "visibility": visibility}
         for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
-            yield Record(together.action, _target(together.send_id), {**shared, "deliveries": part})
+            said = {**shared, "deliveries": part}
+            yield Record(f"deliveries.{status}", _target(send_id), said)
 
 
 def rows_ended(rows: Iterable[Delivery], *, visibility: str) -> Iterator[Record]:
     """`deliveries_ended` from rows."""
     return deliveries_ended(
         (
-            Together(row.send_id, row.status, row.chat_server_name, row.method, visibility),
+            (row.send_id, row.status, row.chat_server_name, row.method, visibility),
             ended_delivery(
                 pk=row.pk,
                 interaction_id=row.interaction_id,

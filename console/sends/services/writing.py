@@ -191,7 +191,7 @@ def _skipped_records(
 ) -> Iterator[audit.Record]:
     return records.deliveries_ended(
         (
-            records.Together(
+            (
                 send.pk,
                 DeliveryStatus.SKIPPED.value,
                 item.target.chat_server_name,
