@@ -75,6 +75,7 @@ class Drain:
         self.is_superseded = False
         self.database_failures = 0
         self.writing: set[asyncio.Task[None]] = set()
+        self.broken: BaseException | None = None
         # Claimed, and without an outcome.
         self.on_the_wire: set[int] = set()
         self.endings: list[Ending] = []
@@ -92,6 +93,8 @@ class Drain:
         """Until nothing is due, the Chat Server fails, or the worker stops: then what is in flight
         still gets its true outcome."""
         while not self.is_superseded:
+            if self.broken is not None:
+                raise self.broken
             wait_seconds = await self._step()
             if self.is_superseded:
                 return
@@ -174,7 +177,7 @@ class Drain:
             channel = None if has_moved else self.channel
             writing = asyncio.create_task(self._write(step.claimed, channel))
             self.writing.add(writing)
-            writing.add_done_callback(self.writing.discard)
+            writing.add_done_callback(self._is_written)
         return step.wait_seconds
 
     def _postponements(self, unsent: list[tuple[ClaimedDelivery, str]]) -> list[Postponement]:
@@ -251,6 +254,13 @@ class Drain:
                 self.unsent.append((delivery, "The Chat Server's settings changed."))
             if number % SUBMIT_AT_ONCE == 0:
                 await asyncio.sleep(0)  # so that they leave, and answers come in
+
+    def _is_written(self, writing: asyncio.Task[None]) -> None:
+        """What it could not write for an error of ours would be waited for without end."""
+        self.writing.discard(writing)
+        if not writing.cancelled() and writing.exception() is not None:
+            self.broken = writing.exception()
+            self.progress.set()
 
     def _submit(self, channel: Channel, delivery: ClaimedDelivery) -> None:
         try:

@@ -25,6 +25,7 @@ POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
+GARBAGE_THRESHOLDS = (20_000, 20, 50)
 # How long the job queue waits for a connection before it gives up and begins anew.
 CONNECTION_SECONDS = 5.0
 # The event loop and the database threads take turns at this interval; Python's own of 5 ms would
@@ -44,9 +45,11 @@ def worker_app() -> App:
 def prepare_process() -> None:
     """For a process that does the same to very many small things, in few threads."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What was loaded stays: looking through it for garbage costs more than all that is sent.
+    # What was loaded stays: looking through it for garbage costs more than all that is sent. And
+    # what is made for a delivery is gone with it, by its reference count.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> None:

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,11 +42,21 @@ class Visitor:
     def ask(self, path: str, body: Any = None) -> bytes:
         """The whole answer to GET, or to POST of a body as JSON."""
         if body is None:
+            return self._read(path, self._get(path))
+        headers = {**self.headers, "Content-Type": "application/json"}
+        self.http.request("POST", path, json.dumps(body), headers)
+        return self._read(path, self.http.getresponse())
+
+    def _get(self, path: str) -> HTTPResponse:
+        try:
             self.http.request("GET", path, headers=self.headers)
-        else:
-            headers = {**self.headers, "Content-Type": "application/json"}
-            self.http.request("POST", path, json.dumps(body), headers)
-        answer = self.http.getresponse()
+            return self.http.getresponse()
+        except RemoteDisconnected:  # the server ended what lay idle for a while, as it may
+            self.http.close()
+            self.http.request("GET", path, headers=self.headers)
+            return self.http.getresponse()
+
+    def _read(self, path: str, answer: HTTPResponse) -> bytes:
         content = answer.read()
         if answer.status not in (200, 201):
             raise RuntimeError(f"{path} answered {answer.status}: {content[:300]!r}")

@@ -377,3 +377,23 @@ def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
     monkeypatch.undo()
     drain()
     assert statuses(send) == {"delivered": 2}
+
+
+def test_an_error_of_ours_while_writing_ends_the_drain(simulator, chats, send_to, monkeypatch):
+    """It would wait for ever for what it never wrote; so the next drain calls that unknown."""
+    from console.sends import drain as module
+
+    send = send_to(chats(3))
+
+    def fail(delivery):
+        raise RuntimeError("no request can be made of this")
+
+    monkeypatch.setattr(module, "esp_request", fail)
+    with pytest.raises(RuntimeError, match="no request"):
+        drain()
+    assert statuses(send) == {"sending": 3}
+    monkeypatch.undo()
+    drain()
+    assert statuses(send) == {"unknown": 3}
+    assert simulator.journalled() == []
+    assert_ledger_agrees()
