@@ -204,7 +204,8 @@ def _time(name: str, value: str) -> datetime:
 def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:
     """The history, newest first."""
     actor.require(*READERS)
-    found = Delivery.objects.select_related("send__version__notice").filter(
+    # Not joined: to read the newest page, PostgreSQL may then only go down the primary key.
+    found = Delivery.objects.prefetch_related("send__version__notice").filter(
         _readable(actor, "send__")
     )
     if filter is not None:
