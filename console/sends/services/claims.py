@@ -35,7 +35,8 @@ class Step:
 
 
 # One of each running send in turn, so that a small send never waits for a large one. What is on
-# the wire is in the outbox too, and is passed over by its ids.
+# the wire is in the outbox too, and is passed over by its ids. OFFSET keeps the chats from being
+# joined in another way than one by one.
 CLAIM = """
 WITH due AS (
     SELECT o.delivery_id, o.expires_at, o.turn, s.id AS send_id
@@ -56,7 +57,8 @@ SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, 
        coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
-LEFT JOIN interactions_interaction i ON i.id = d.interaction_id
+LEFT JOIN LATERAL (
+    SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
 WHERE d.status = 'pending'
 ORDER BY due.turn, due.send_id
 FOR UPDATE OF d SKIP LOCKED
