@@ -62,6 +62,8 @@ def choose_chats(page: Page, count: int) -> None:
 
 
 def choose_notice(page: Page, words: str) -> None:
+    """Tests that send nothing take another one than those that do: a chat that has had a notice does
+    not get it again within ten minutes."""
     page.keyboard.press("Enter")
     expect(page.get_by_label("Narrow the notices")).to_be_focused()
     page.keyboard.type(words)
@@ -132,7 +134,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[.
 def test_enter_in_a_field_sends_nothing(sit_down: Callable[..., Desk]) -> None:
     page = sit_down().sign_in("sue")
     choose_chats(page, 1)
-    choose_notice(page, "agent will be")
+    choose_notice(page, "busier than")
     expect(send_button(page)).to_be_enabled()
 
     page.get_by_text("Nickname and reason").click()
@@ -205,7 +207,7 @@ def test_the_button_waits_for_the_preview_of_what_was_chosen_last(
     """Between a new choice and its preview the button must not send what it does not say."""
     page = sit_down().sign_in("sue")
     choose_chats(page, 1)
-    choose_notice(page, "agent will be")
+    choose_notice(page, "busier than")
     expect(send_button(page)).to_have_text("Send to 1 customer")
     page.route("**/board/preview/", lambda route: None)  # the preview never comes
 
@@ -228,7 +230,7 @@ def test_a_choice_made_while_a_preview_is_on_its_way_is_not_lost(
             held.append((route, route.fetch()))
 
     page.route("**/board/preview/", hold_first)
-    choose_notice(page, "agent will be")
+    choose_notice(page, "busier than")
     while not held:
         page.wait_for_timeout(10)
 
