@@ -62,8 +62,8 @@ def choose_chats(page: Page, count: int) -> None:
 
 
 def choose_notice(page: Page, words: str) -> None:
-    """Tests that send nothing take another one than those that do: a chat that has had a notice does
-    not get it again within ten minutes."""
+    """Tests that send nothing take another one than those that do: a chat that has had a notice
+    does not get it again within ten minutes."""
     page.keyboard.press("Enter")
     expect(page.get_by_label("Narrow the notices")).to_be_focused()
     page.keyboard.type(words)
