@@ -22,10 +22,8 @@ from console.audit.checkpoints import put_outside, signed
 from console.audit.exporting import export_to
 from console.audit.models import AuditCheckpoint, AuditEntry
 
-# Any fixed number does: it names the lock under which the chain is extended.
+# Any fixed numbers do: they name the locks under which the chain is extended and checkpoints made.
 CHAIN_LOCK = 0x4C45444745520001
-
-# And this one the making of checkpoints.
 CHECKPOINT_LOCK = 0x4C45444745520002
 
 logger = structlog.get_logger("console.audit")
@@ -84,7 +82,7 @@ ROWS_AN_INSERT = 500
 
 
 def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tuple[Any, ...]:
-    """An entry as COPY takes it: FIELDS and, last, its hash."""
+    """An entry as INSERT takes it: FIELDS and, last, its hash."""
     kind, ref, name = item.target
     ref, name = str(ref), name[:255]
     data = canonical_data(item.data)

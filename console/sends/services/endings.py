@@ -95,19 +95,6 @@ UPDATE sends_outbox o SET due_at = back.due_at FROM back WHERE o.delivery_id = b
 """
 
 
-ALIKE = (
-    "claim",
-    "status",
-    "reason",
-    "detail",
-    "fault_code",
-    "fault_text",
-    "answer",
-    "ids",
-    "reference_ids",
-)
-
-
 def write_endings(
     endings: Sequence[Ending],
     *,
