@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from console.accounts import views
+from console.accounts.views import sign_in
 
 urlpatterns = [
-    path("accounts/login/", views.SignIn.as_view(), name="login"),
-    path("accounts/logout/", views.SignOut.as_view(), name="logout"),
+    path("accounts/login/", sign_in.SignIn.as_view(), name="login"),
+    path("accounts/logout/", sign_in.SignOut.as_view(), name="logout"),
 ]

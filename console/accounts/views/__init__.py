@@ -1,0 +1,1 @@
+"""Pages of accounts: signing in, people, teams and API clients."""
