@@ -62,10 +62,10 @@ class Send(models.Model):
     """Somebody's decision to put one notice version into chosen chats.
 
     The version is pinned: what is published later changes nothing here. `target` is what was
-    asked for: {"interactions": [ids]} or {"filter": {…}}; `ready_count` of them were ready to be
-    sent to. `time_zone` is the one that `scheduled_at` was chosen in. A cancelled send has in
-    `ended_by_name` and `end_note` by whom and why. `retry_of` is the send whose failed or unknown
-    deliveries this one tries again.
+    asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
+    which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
+    chosen in. A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
+    the send whose failed or unknown deliveries this one tries again.
     """
 
     actor_ref = models.CharField(max_length=64)
@@ -81,6 +81,7 @@ class Send(models.Model):
     time_zone = models.CharField(max_length=64, blank=True)
     release_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    target_count = models.PositiveIntegerField(default=0)
     ready_count = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
@@ -234,6 +235,25 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"open delivery {self.pk}"
+
+
+class SendOutcome(models.Model):
+    """How many deliveries of a send have ended so: written with their entry in the ledger, so that
+    whoever follows a broadcast of 100,000 does not have them counted each time."""
+
+    send = models.ForeignKey(
+        Send, on_delete=models.CASCADE, db_index=False, related_name="outcomes"
+    )
+    status = models.CharField(max_length=10, choices=DeliveryStatus.choices)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["send", "status"], name="one_number_an_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.status} of send {self.send_id}"
 
 
 class Claim(models.Model):

@@ -3,10 +3,24 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import add
 from typing import Any, Self
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -23,6 +37,7 @@ from console.sends.models import (
     Outbox,
     Send,
     SendingStop,
+    SendOutcome,
     SendStatus,
 )
 
@@ -80,16 +95,34 @@ def send_with_counts(send: Send) -> Send:
     return _with_counts(Send.objects.filter(pk=send.pk)).get()
 
 
+# Claims are few and name all that is on the wire.
+SENDING = RawSQL(
+    """
+    (SELECT count(*) FROM sends_claim c
+     CROSS JOIN LATERAL unnest(c.delivery_ids) AS claimed(id)
+     JOIN sends_delivery d ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
+     WHERE d.send_id = sends_send.id)
+    """,
+    [],
+    output_field=IntegerField(),
+)
+
+
 def _with_counts(sends: QuerySet[Send]) -> QuerySet[Send]:
-    counts = {
-        status: Count("deliveries", filter=Q(deliveries__status=status))
-        for status in DeliveryStatus.values
-    }
-    return sends.select_related("version__notice").annotate(
-        total=Count("deliveries"),
-        open=Count("deliveries", filter=Q(deliveries__status__in=OPEN_STATUSES)),
-        **counts,
+    """With `total`, `open` and a number for each status; what is over is not read for it."""
+    over = [status for status in DeliveryStatus.values if status not in OPEN_STATUSES]
+    return (
+        sends.select_related("version__notice")
+        .annotate(total=F("target_count"), **{status: _ended(status) for status in over})
+        .annotate(open=F("total") - reduce(add, map(F, over)))
+        .annotate(sending=Case(When(open__gt=0, then=SENDING), default=0))
+        .annotate(pending=F("open") - F("sending"))
     )
+
+
+def _ended(status: str) -> Coalesce:
+    number = SendOutcome.objects.filter(send=OuterRef("pk"), status=status).values("number")
+    return Coalesce(Subquery(number), 0, output_field=IntegerField())
 
 
 def send_get(actor: Actor, send_id: int) -> Send:
@@ -101,10 +134,8 @@ def send_get(actor: Actor, send_id: int) -> Send:
 
 
 def send_counts(send: Send) -> dict[str, int]:
-    """Deliveries by status, every status named, and their `total`."""
-    rows = send.deliveries.order_by().values_list("status").annotate(n=Count("pk"))
-    counts = dict.fromkeys(DeliveryStatus.values, 0) | dict(rows)
-    return {**counts, "total": sum(counts.values())}
+    """Deliveries by status, every status named, and their `total`, of a send with counts."""
+    return {name: getattr(send, name) for name in (*DeliveryStatus.values, "total")}
 
 
 def not_retried(send: Send, status: str) -> QuerySet[Delivery]:

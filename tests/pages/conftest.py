@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
-from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome
 from console.sends.services import send_create
 
 
@@ -55,4 +56,6 @@ def end(send: Send, status: str, **outcome: Any) -> Delivery:
     for name, value in {"status": status, "finished_at": timezone.now(), **outcome}.items():
         setattr(delivery, name, value)
     delivery.save()
+    number, _ = SendOutcome.objects.get_or_create(send=send, status=status, defaults={"number": 0})
+    SendOutcome.objects.filter(pk=number.pk).update(number=F("number") + 1)
     return delivery

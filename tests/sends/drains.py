@@ -5,7 +5,7 @@ from collections import Counter
 
 from console.audit.models import AuditEntry
 from console.sends.dispatcher import Dispatch, drain_chat_server
-from console.sends.models import Delivery
+from console.sends.models import Delivery, SendOutcome
 from console.sends.worker import run_worker
 
 DEADLINE_SECONDS = 60
@@ -37,7 +37,8 @@ def statuses(send=None):
 
 
 def assert_ledger_agrees():
-    """Each ended delivery stands in exactly one entry, that of its status, and no other in any."""
+    """Each ended delivery stands in exactly one entry, that of its status, and no other in any; and
+    sends count them right."""
     told = Counter(
         (said["id"], entry.action.removeprefix("deliveries."))
         for entry in AuditEntry.objects.filter(action__startswith="deliveries.")
@@ -45,3 +46,7 @@ def assert_ledger_agrees():
     )
     ended = Delivery.objects.exclude(status__in=["pending", "sending"])
     assert told == Counter(ended.values_list("pk", "status"))
+    counts = SendOutcome.objects.values_list("send_id", "status", "number")
+    assert Counter(ended.values_list("send_id", "status")) == Counter(
+        {(send_id, status): number for send_id, status, number in counts}
+    )

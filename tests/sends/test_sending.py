@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from console.actors import Actor
@@ -83,17 +84,15 @@ def test_creating_writes_send_deliveries_audit_and_job_together(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_if_the_ledger_cannot_be_written_nothing_is(
-    supervisor, make_interaction, make_notice, monkeypatch
-):
+def test_if_the_ledger_cannot_be_written_nothing_is(supervisor, make_interaction, make_notice):
     make_interaction("zoe")
     make_notice("Hello", key="hello")
 
-    def broken(*_arguments):
-        raise RuntimeError("ledger broken")
-
-    monkeypatch.setattr("console.audit.services.record_many", broken)
-    with pytest.raises(RuntimeError, match="ledger broken"):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE audit_auditentry ADD CONSTRAINT broken CHECK (seq < 0) NOT VALID"
+        )
+    with pytest.raises(IntegrityError, match="broken"):
         send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
 
     assert not Send.objects.exists()

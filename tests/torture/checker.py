@@ -96,6 +96,7 @@ def _check_sends(evidence: Evidence, verdict: Verdict) -> None:
         verdict.lost.append(f"{evidence.outbox_left} deliveries are still in the outbox")
     if evidence.claims_left:
         verdict.lost.append(f"{evidence.claims_left} claims were never settled")
+    verdict.wrong += evidence.counts_wrong
 
 
 # --- Deliveries and journals -------------------------------------------------------------------

@@ -95,7 +95,8 @@ def _tries_within(seconds: float) -> int:
 @dataclass(slots=True)
 class Evidence:
     """`entries` are the ledger's, in its order, as console.audit.chain takes them, with `hash`.
-    `troubles` are what the harness met that must not be, `request_timeout` is in seconds."""
+    `troubles` are what the harness met that must not be, `counts_wrong` are sends that count their
+    deliveries otherwise than they are. `request_timeout` is in seconds."""
 
     asked: list[Asked] = field(default_factory=list)
     sends: list[SendRow] = field(default_factory=list)
@@ -106,4 +107,5 @@ class Evidence:
     troubles: list[str] = field(default_factory=list)
     claims_left: int = 0
     outbox_left: int = 0
+    counts_wrong: list[str] = field(default_factory=list)
     request_timeout: float = 2.0

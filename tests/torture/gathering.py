@@ -15,6 +15,14 @@ SELECT id, send_id, interaction_id, chat_server_name, status, reason,
     extract(epoch FROM attempted_at)::float
 FROM sends_delivery ORDER BY id
 """
+MISCOUNTED = """
+SELECT concat('send ', coalesce(c.send_id, k.send_id), ' counts ', coalesce(k.number, 0), ' ',
+    coalesce(c.status, k.status), ' and has ', coalesce(c.number, 0))
+FROM (SELECT send_id, status, count(*) AS number FROM sends_delivery
+      WHERE status NOT IN ('pending', 'sending') GROUP BY send_id, status) AS c
+FULL JOIN sends_sendoutcome k ON k.send_id = c.send_id AND k.status = c.status
+WHERE c.number IS DISTINCT FROM k.number
+"""
 ENTRIES = f"SELECT {', '.join(FIELDS)}, hash FROM audit_auditentry ORDER BY seq"
 
 
@@ -36,6 +44,7 @@ def gather(
         troubles=troubles,
         claims_left=world.ask("SELECT count(*) FROM sends_claim")[0][0],
         outbox_left=world.ask("SELECT count(*) FROM sends_outbox")[0][0],
+        counts_wrong=[text for (text,) in world.ask(MISCOUNTED)],
         request_timeout=world.request_timeout,
     )
 

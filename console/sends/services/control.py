@@ -101,7 +101,7 @@ def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     data = {"cancelled": len(waiting), **({"reason": note} if note else {})}
     entry = audit.Record(action, records.send_target(send), _with_sender(actor, send, data))
     ended = records.rows_ended(waiting, visibility=send.visibility)
-    audit.record_many(actor, [entry, *ended])
+    records.write_records(actor, [entry, *ended])
     logs.send_changed(send, action, **data)
 
 

@@ -39,6 +39,7 @@ from console.sends.services.endings import (
     write_endings,
     write_postponements,
 )
+from console.sends.services.records import write_records
 
 logger = structlog.get_logger("console.sends")
 
@@ -299,7 +300,7 @@ def _announce(written: Sequence[Ending]) -> None:
     """Tell the pages, and write the ledger: last, since its lock is everybody's."""
     if written:
         live.publish(*map(live.send_topic, sorted({item.delivery.send_id for item in written})))
-        audit.record_many(WORKER, ended_records(written))
+        write_records(WORKER, ended_records(written))
         for item in written:
             if item.status == DeliveryStatus.UNKNOWN:
                 _log_unknown(item)

@@ -5,12 +5,15 @@ outcome: so a broadcast costs the ledger little, and the outcome of each is unde
 same. A text is there as a salted digest alone.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.db import connection
+
+from console.actors import Actor
 from console.audit.chain import text_digest
-from console.audit.services import Record, Target
+from console.audit.services import Record, Target, record_many
 from console.sends.models import Delivery, Send
 
 # An entry is to remain something that a person can look at.
@@ -19,6 +22,32 @@ DELIVERIES_AN_ENTRY = 500
 
 # What the deliveries of an entry share: send, outcome, Chat Server, method and visibility.
 Together = tuple[int, str, str, str, str]
+
+
+ENDED = "deliveries."
+COUNT = """
+INSERT INTO sends_sendoutcome AS known (send_id, status, number)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])
+ON CONFLICT (send_id, status) DO UPDATE SET number = known.number + EXCLUDED.number
+"""
+
+
+def write_records(actor: Actor, records: Sequence[Record]) -> None:
+    """Append entries to the ledger, and count the deliveries that they say have ended.
+
+    The count comes after the chain's lock, under which all that end deliveries queue anyway.
+    """
+    record_many(actor, records)
+    counts: Counter[tuple[Any, str]] = Counter()
+    for record in records:
+        if record.action.startswith(ENDED):
+            status = record.action.removeprefix(ENDED)
+            counts[record.target[1], status] += len(record.data["deliveries"])
+    if counts:
+        keys = sorted(counts)
+        sends, statuses = [send for send, _ in keys], [status for _, status in keys]
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [sends, statuses, [counts[key] for key in keys]])
 
 
 def send_target(send: Send) -> Target:
@@ -62,7 +91,7 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
         for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
             said = {**shared, "deliveries": part}
-            yield Record(f"deliveries.{status}", _target(send_id), said)
+            yield Record(f"{ENDED}{status}", _target(send_id), said)
 
 
 def rows_ended(rows: Iterable[Delivery], *, visibility: str) -> Iterator[Record]:

@@ -69,6 +69,7 @@ def new_send(
         scheduled_at=scheduled_at,
         release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
         finished_at=None if plan.ready else now,
+        target_count=len(plan.targets),
         ready_count=len(plan.ready),
         **fields,
     )
@@ -98,7 +99,7 @@ def send_write(
     _copy(COPY_OUTBOX, (_outbox_row(send, item) for item in planned if not item.target.reason))
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
     live.publish(live.SENDS)
-    audit.record_many(
+    records.write_records(
         actor,
         [
             audit.Record("send.created", records.send_target(send), _facts(send, plan) | facts),

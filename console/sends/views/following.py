@@ -79,8 +79,9 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
 
 
 def retryable(send: Send) -> dict[str, int]:
-    """How many deliveries may be tried again, by status: each once."""
-    counts = {status.value: not_retried(send, status).count() for status in RETRYABLE}
+    """How many deliveries of a send with counts may be tried again, by status: each once."""
+    ended = {status.value for status in RETRYABLE if getattr(send, status.value)}
+    counts = {status: not_retried(send, status).count() for status in sorted(ended)}
     return {status: count for status, count in counts.items() if count}
 
 

@@ -1,0 +1,71 @@
+"""A send counts its deliveries as they end, and the count is always what one would count."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from console.accounts.models import User
+from console.sends.models import Delivery, Send, SendOutcome
+from console.sends.selectors import send_counts, send_get, sends_visible
+from console.sends.services import send_cancel, send_create
+from tests.sends.drains import drain
+from tests.simulators import Simulator
+
+
+def counted(user: User, send: Send) -> dict[str, int]:
+    counts = send_counts(send_get(user.to_actor(), send.pk))
+    return {name: number for name, number in counts.items() if number}
+
+
+def true(send: Send) -> dict[str, int]:
+    statuses = Counter(Delivery.objects.filter(send=send).values_list("status", flat=True))
+    return {**statuses, "total": sum(statuses.values())}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counts_follow_a_send_from_its_first_skip_to_its_last_answer(
+    supervisor: User,
+    simulator: Simulator,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    ids = [make_interaction().pk for _ in range(3)]
+    make_interaction("gone", user_data={"IsOnline": "0"})
+    make_notice(key="hello")
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=[*ids, "gone"])
+    assert counted(supervisor, send) == {"pending": 3, "skipped": 1, "total": 4}
+
+    drain()
+
+    assert counted(supervisor, send) == true(send) == {"delivered": 3, "skipped": 1, "total": 4}
+
+
+def test_what_is_cancelled_counts(
+    supervisor: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    make_notice(key="hello")
+    ids = [make_interaction().pk for _ in range(2)]
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=ids)
+    send_cancel(supervisor.to_actor(), send)
+    assert counted(supervisor, send) == true(send) == {"cancelled": 2, "total": 2}
+
+
+def test_counting_reads_no_delivery_that_is_over(
+    supervisor: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    make_notice(key="hello")
+    chats = [make_interaction().pk]
+    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=chats)
+    send_cancel(supervisor.to_actor(), send)
+    SendOutcome.objects.update(number=100_000)
+    Send.objects.update(target_count=100_000)
+    (found,) = sends_visible(supervisor.to_actor())
+    assert found.cancelled == found.total == 100_000  # type: ignore[attr-defined]
