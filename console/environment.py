@@ -105,6 +105,30 @@ def pairs(raw: str) -> dict[str, str]:
     return {entry[0]: entry[1] for entry in entries}
 
 
+def origin(raw: str) -> str:
+    """An https:// address without anything behind that could be meant as a query."""
+    if not re.fullmatch(r"https://[^\s?#]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?[^\s?#]*", raw):
+        raise ValueError("set it to an address that starts with https://")
+    return raw.rstrip("/")
+
+
+def meanings(*known: str) -> Callable[[str], dict[str, tuple[str, ...]]]:
+    """`name=group; name=group`: what each group means, of the `known` names."""
+
+    def convert(raw: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in filter(None, map(str.strip, raw.split(";"))):
+            name, _equals, group = (part.strip() for part in entry.partition("="))
+            if name not in known or not group:
+                raise ValueError(
+                    f"set it to name=group; name=group, each name one of {', '.join(known)}"
+                )
+            found[group] = (*found.get(group, ()), name)
+        return found
+
+    return convert
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def convert(raw: str) -> str:
         if raw not in choices:

@@ -3,17 +3,18 @@
 import base64
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-import environ
-import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
+from console.databases import database_settings
+from console.logs import configure_structlog, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -29,32 +30,6 @@ DATABASE_POOL_SIZE = env.read(
 DATABASE_KEEPALIVE_SECONDS = env.read(
     "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
 )
-
-
-def database() -> dict[str, Any]:
-    if EMBEDDED:
-        chosen: dict[str, Any] = {"ENGINE": "console.embedded", "NAME": "console"}
-    else:
-        if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-            raise ImproperlyConfigured(
-                "DATABASE_URL must start with postgresql:// "
-                "(for example postgresql://user:password@host:5432/console); "
-                "leave it empty to use the embedded PostgreSQL"
-            )
-        try:
-            chosen = dict(environ.Env.db_url_config(DATABASE_URL))
-        except ValueError as error:
-            raise ImproperlyConfigured(
-                f"DATABASE_URL can't be read: {error}. Write it as "
-                "postgresql://user:password@host:5432/console, special characters percent-encoded"
-            ) from error
-        chosen["ENGINE"] = "django.db.backends.postgresql"
-    options = chosen.setdefault("OPTIONS", {})
-    if DATABASE_POOL_SIZE:
-        # Connections that died in the pool are found before they are handed out.
-        chosen["CONN_HEALTH_CHECKS"] = True
-        options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
-    return chosen
 
 
 def secret_key() -> str:
@@ -158,6 +133,13 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "csp",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "axes",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -187,6 +169,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "console.accounts.second_factor.SecondFactorMiddleware",
+    "axes.middleware.AxesMiddleware",
     "console.web.middleware.ConsoleErrorMiddleware",
 ]
 
@@ -209,7 +194,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database()}
+DATABASES = {"default": database_settings(DATABASE_URL, pool_size=DATABASE_POOL_SIZE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Only rate limits live here, so each web process counts for itself. Room for many: what is dropped
 # for want of it starts to count anew.
@@ -221,7 +206,6 @@ CACHES = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -230,10 +214,6 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "login"
-
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -247,6 +227,94 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
+# --- Signing in --------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "account_login"
+
+# Who works only after a second factor. "nobody" is for trying the console out.
+SECOND_FACTOR = env.read(
+    "CONSOLE_SECOND_FACTOR", env.one_of("privileged", "everyone", "nobody"), "privileged"
+)
+if SECOND_FACTOR == "nobody" and not EMBEDDED:
+    raise ImproperlyConfigured(
+        "CONSOLE_SECOND_FACTOR can be nobody with the embedded database alone. Set it to "
+        "privileged (administrators and approvers) or everyone"
+    )
+LOCKOUT_FAILURES = env.read(
+    "CONSOLE_LOCKOUT_FAILURES", env.number(least=3, most=100, unit="wrong passwords"), 8
+)
+LOCKOUT_MINUTES = env.read(
+    "CONSOLE_LOCKOUT_MINUTES", env.number(least=1, most=1440, unit="minutes"), 15
+)
+
+ACCOUNT_ADAPTER = "console.accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+# Passwords have the brake (console.accounts.brake) and the lock-out below: this is for the codes
+# of second factors, for each person.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+MFA_ADAPTER = "console.accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute more: clocks differ
+USERSESSIONS_TRACK_ACTIVITY = False  # which would write with each request
+
+AXES_FAILURE_LIMIT = LOCKOUT_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
+# By the name alone: whoever has many addresses gets no more tries.
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_USERNAME_CALLABLE = "console.accounts.lockout.tried_name"
+AXES_CLIENT_IP_CALLABLE = "console.accounts.addresses.sender_address"
+AXES_LOCKOUT_CALLABLE = "console.accounts.lockout.refuse"
+AXES_RESET_ON_SUCCESS = True
+# Who is locked out can't be kept so by going on trying.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_SENSITIVE_PARAMETERS = ["login", "username", "password", "code", "credential"]
+AXES_DISABLE_ACCESS_LOG = True  # the ledger has it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# Its warning that a name's tries must be counted by address too: they are counted over all.
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+
+# The organisation's own directory, by OpenID Connect.
+OIDC_URL = env.read("CONSOLE_OIDC_URL", env.origin, "")
+OIDC_NAME = env.read("CONSOLE_OIDC_NAME", env.text, "the directory")
+OIDC_GROUPS_CLAIM = env.read("CONSOLE_OIDC_GROUPS_CLAIM", env.text, "groups")
+OIDC_ROLES = env.read(
+    "CONSOLE_OIDC_ROLES",
+    env.meanings("supervisor", "editor", "approver", "auditor", "administrator"),
+    dict[str, tuple[str, ...]](),
+)
+SOCIALACCOUNT_ADAPTER = "console.accounts.directory.DirectoryAdapter"
+SOCIALACCOUNT_ONLY = False
+# A link starts it: the content policy lets a form go nowhere else, and nothing is changed by it.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_QUERY_EMAIL = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_URL:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "directory",
+                "name": OIDC_NAME,
+                "client_id": env.read("CONSOLE_OIDC_CLIENT_ID", env.text, ""),
+                "secret": env.read("CONSOLE_OIDC_CLIENT_SECRET", env.text, ""),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ],
+    }
+
 # --- Security ----------------------------------------------------------------------------------
 
 SESSION_COOKIE_HTTPONLY = True
@@ -257,6 +325,8 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Browsers give security keys to https:// and to localhost alone.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 if HTTPS:
     SESSION_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-session"
@@ -326,46 +396,5 @@ WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.po
 LOG_LEVEL = env.read("CONSOLE_LOG_LEVEL", env.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")
 
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.filter_by_level,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": [
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
-            ],
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer()
-                if LOG_FORMAT == "json"
-                else structlog.processors.LogfmtRenderer(
-                    key_order=["timestamp", "level", "logger", "event"]
-                ),
-            ],
-        },
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "console": {"level": LOG_LEVEL},
-        "procrastinate": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-    },
-}
+configure_structlog()
+LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)

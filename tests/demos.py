@@ -244,7 +244,7 @@ class Browser:
         _status, page = self.get("/accounts/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
         assert token, page
-        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+        form = {"login": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         return self._open("/accounts/login/", form)
 
     def _open(self, path: str, form: dict[str, str] | None) -> tuple[int, str]:

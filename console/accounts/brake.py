@@ -9,31 +9,29 @@ import time
 import unicodedata
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+
+from console.accounts.addresses import sender_address
 
 WINDOW_SECONDS = 5 * 60
 NAME_LIMIT = 10
 ADDRESS_LIMIT = 30
-# Of an IPv6 network that one household or machine has to itself.
 IPV6_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> str:
-    """Who calls. A header is believed only where a proxy sets it (TRUST_PROXY), and of that only
-    what the proxy itself has added at the end."""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.TRUST_PROXY:
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        address = forwarded.rpartition(",")[2].strip() or address
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return address
+    """Who calls, for counting: of IPv6 the network that one household or machine has to itself."""
+    known = ip_address(sender_address(request))
     if isinstance(known, IPv6Address):
-        return str(known.ipv4_mapped or ip_network((int(known), IPV6_PREFIX), strict=False))
+        return str(ip_network((int(known), IPV6_PREFIX), strict=False))
     return str(known)
+
+
+def plain_name(name: str) -> str:
+    """A name as all counting takes it: as the sign-in form reads it, and in any case, since names
+    are unique in any case."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 class Attempt:
@@ -41,9 +39,7 @@ class Attempt:
     number of attempts at the same time gets past the limits."""
 
     def __init__(self, request: HttpRequest) -> None:
-        # As the sign-in form reads a name; in any case, as names are unique in any case.
-        name = unicodedata.normalize("NFKC", request.POST.get("username", "")).strip().casefold()
-        self._name = _key("name", name)
+        self._name = _key("name", plain_name(request.POST.get("login", "")))
         self._address = _key("address", client_address(request))
 
     def seconds_to_wait(self) -> int:
@@ -55,6 +51,11 @@ class Attempt:
         cache.delete(self._name)
         if cache.get(self._address):
             cache.decr(self._address)
+
+
+def forget(name: str) -> None:
+    """Let this name be tried again."""
+    cache.delete(_key("name", plain_name(name)))
 
 
 def _key(kind: str, value: str) -> str:

@@ -1,24 +1,79 @@
-"""Signing in."""
+"""Forms of signing in and of one's own account."""
 
 from typing import Any
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest
+from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.utils.translation import gettext_lazy as _
 
 
-class SignInForm(AuthenticationForm):
-    """Name and password. All refusals read the same, so that nobody learns which names exist."""
+class SignInForm(LoginForm):
+    """Name and password."""
 
-    error_messages = {
-        "invalid_login": _(
-            "Not signed in: this name and password don't belong together. "
-            "Check both; capital letters count in the password."
-        ),
-        "inactive": _("Not signed in: this account is closed. An administrator can open it again."),
-    }
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("Name")
+        self.fields["login"].widget.attrs |= {"autofocus": True, "autocapitalize": "none"}
+        self.fields["password"].help_text = ""
+        _without_placeholders(self)
 
-    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, *args, **kwargs)
-        self.fields["username"].label = _("Name")
-        self.fields["password"].label = _("Password")
+
+class PasswordForm(ChangePasswordForm):
+    """The password of now, and the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = _("Your password now")
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("New password again")
+        self.fields["password1"].help_text = _(
+            "At least 12 characters. Not your name, and not one of those that everybody uses."
+        )
+        _without_placeholders(self)
+
+
+class CodeForm(AuthenticateForm):
+    """A code of the app, or one of the recovery codes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class ConfirmCodeForm(ReauthenticateForm):
+    """The same, of a person who is in already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class AppForm(ActivateTOTPForm):
+    """The first code of a new authenticator app."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class KeyForm(AddWebAuthnForm):
+    """A name for a new security key; what the key says comes by script."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("What you call it")
+        self.fields["name"].max_length = 100
+
+
+def _as_code(form: Any) -> None:
+    form.fields["code"].label = _("Code")
+    form.fields["code"].widget.attrs |= {"inputmode": "numeric", "autofocus": True}
+    _without_placeholders(form)
+
+
+def _without_placeholders(form: Any) -> None:
+    """A label stays readable while one types."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)

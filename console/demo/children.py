@@ -150,4 +150,10 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name != "DATABASE_URL" and not name.startswith("CONSOLE_")
     }
-    return {**kept, "CONSOLE_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}
+    ours = {
+        "CONSOLE_DATA": str(data_folder),
+        # Its passwords are printed: a second factor would guard nothing.
+        "CONSOLE_SECOND_FACTOR": "nobody",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return kept | ours

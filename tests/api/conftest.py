@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.accounts.models import ApiClient, Scope, User
+from tests.signing_in import sign_in
 
 API = "/api/v1/"
 
@@ -77,7 +78,7 @@ def person() -> Callable[[User], Caller]:
 
     def make(user: User) -> Caller:
         client = Client(enforce_csrf_checks=True)
-        client.force_login(user)
+        sign_in(client, user)
         token = "a" * 32
         client.cookies["csrftoken"] = token
         return Caller(client, {"X-CSRFToken": token})

@@ -236,7 +236,7 @@ def test_the_docs_are_a_page_for_people(callers: dict[str, Caller], anybody: Cal
     for stranger in (anybody, callers["admin"]):
         response = stranger.raw("GET", page)
         assert response.status_code == 302
-        assert response.headers["Location"].startswith(reverse("login"))
+        assert response.headers["Location"].startswith(reverse("account_login"))
 
 
 # --- Clients and people that are closed ----------------------------------------------------------

@@ -15,6 +15,7 @@ from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys, verify_export
 from tests.api.conftest import Caller
 from tests.conftest import ROOT
+from tests.signing_in import sign_in
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def reader(auditor: User, settings: Any, tmp_path: Path) -> Caller:
     settings.CHECKPOINTS_TO = str(tmp_path)
     record(ROOT, "noted", target=("thing", 1, "T"))
     client = Client()
-    client.force_login(auditor)
+    sign_in(client, auditor)
     return Caller(client, {})
 
 

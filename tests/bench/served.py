@@ -23,6 +23,7 @@ from tests.bench.measures import create_send, requests, require_delivered
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, percentile_95, row
 from tests.bench.world import NOTICE, World, process, worker
+from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 600
 # A round of "single" is the median of so many.
@@ -87,7 +88,7 @@ def person(address: str) -> tuple[Visitor, User]:
         roles=["supervisor", "auditor"],
     )
     browser = DjangoClient()
-    browser.force_login(user)
+    sign_in(browser, user)
     cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in browser.cookies.items())
     return Visitor(address, {"Cookie": cookies, "Accept": "text/html"}), user
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from console.accounts.models import Team, User
 from console.interactions.models import Interaction
 from tests.conftest import ROOT, upsert
+from tests.signing_in import sign_in
 from tests.simulators import Simulator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.demo.urls")]
@@ -42,7 +43,7 @@ def chat(east: Simulator, make_interaction: Callable[..., Interaction]) -> Inter
 @pytest.fixture
 def sue(supervisor: User) -> Client:
     client = Client()
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     return client
 
 
@@ -132,9 +133,9 @@ def test_only_for_those_who_may_see_the_chat(
     make_interaction("in-sales", queue="sales")
     client = Client()
     assert page_of(client, chat.id)[0] == 302
-    client.force_login(editor)
+    sign_in(client, editor)
     assert page_of(client, chat.id)[0] == 403
-    client.force_login(outsider)
+    sign_in(client, outsider)
     assert page_of(client, "in-sales")[0] == 404
     assert page_of(client, "unheard-of")[0] == 404
     assert page_of(client, chat.id)[0] == 200

@@ -12,19 +12,18 @@ from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome
 from console.sends.services import send_create
+from tests.signing_in import sign_in
 
 
 @pytest.fixture
 def browse(db: None) -> Callable[[User | None], Client]:
     """A client signed in as somebody, or as nobody."""
 
-    def sign_in(user: User | None = None) -> Client:
+    def browser_of(user: User | None = None) -> Client:
         client = Client()
-        if user is not None:
-            client.force_login(user)
-        return client
+        return client if user is None else sign_in(client, user)
 
-    return sign_in
+    return browser_of
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 }
 # Open without a sign-in, and tested elsewhere: signing in itself, health, the API (by token),
 # the event stream, which tells topics and nothing else.
-ELSEWHERE = {"login", "logout", "alive", "ready", "metrics", "events"}
+ELSEWHERE = {"alive", "ready", "metrics", "events"}
 
 
 def _page_names(patterns: list[Any] | None = None) -> Iterator[str]:

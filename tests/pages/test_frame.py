@@ -15,23 +15,23 @@ from tests.conftest import PASSWORD
 
 def test_signing_in_and_out(supervisor: User) -> None:
     client = Client()
-    login = reverse("login")
+    login = reverse("account_login")
 
-    refused = client.post(login, {"username": "sue", "password": "wrong"})
+    refused = client.post(login, {"login": "sue", "password": "wrong"})
     assert "Not signed in" in refused.content.decode()
     assert 'value="sue"' in refused.content.decode()
 
-    fields = {"username": "sue", "password": PASSWORD, "next": reverse("send-list")}
+    fields = {"login": "sue", "password": PASSWORD, "next": reverse("send-list")}
     assert client.post(login, fields).url == reverse("send-list")
-    assert client.get(reverse("logout")).status_code == 405
-    client.post(reverse("logout"))
+    assert client.get(reverse("account_logout")).status_code == 405
+    client.post(reverse("account_logout"))
     assert client.get(reverse("board")).status_code == 302
 
 
 def test_signing_in_leads_to_no_other_site(supervisor: User) -> None:
-    fields = {"username": "sue", "password": PASSWORD, "next": "https://evil.example/"}
+    fields = {"login": "sue", "password": PASSWORD, "next": "https://evil.example/"}
 
-    assert Client().post(reverse("login"), fields).url == reverse("home")
+    assert Client().post(reverse("account_login"), fields).url == reverse("home")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from console.catalogue.services.versions import LOCALE_LIMIT
 from console.errors import InvalidInput
 from console.sends.selectors import DeliveryFilter
 from tests.conftest import ROOT
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -87,5 +88,5 @@ def test_the_schema_is_for_those_who_are_let_in(
     assert refused.status_code == 401
     assert refused.json()["code"] == "not_authenticated"
     assert call("get", "schema/").status_code == 200
-    client.force_login(make_user("audrey", Role.AUDITOR))
+    sign_in(client, make_user("audrey", Role.AUDITOR))
     assert client.get("/api/v1/schema/").status_code == 200

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import ApiClient, User
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ HEADERS = {"Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options
 
 @pytest.fixture
 def signed_in(client: Client, supervisor: User) -> Client:
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     client.raise_request_exception = False
     return client
 
@@ -73,11 +74,11 @@ def test_a_nul_in_an_address_of_the_api(
 
 @pytest.mark.parametrize("body", ["username=a%00b&password=x", "username=a\0b", "a%00=1"])
 def test_a_nul_in_a_form(client: Client, body: str) -> None:
-    check_refused(client.post(reverse("login"), body, content_type=FORM))
+    check_refused(client.post(reverse("account_login"), body, content_type=FORM))
 
 
 def test_a_nul_in_a_multipart_form(client: Client) -> None:
-    check_refused(client.post(reverse("login"), {"username": "a\0b", "password": "x"}))
+    check_refused(client.post(reverse("account_login"), {"login": "a\0b", "password": "x"}))
 
 
 # --- Charsets ------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_another_charset(client: Client, path: str, charset: str) -> None:
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", '"utf-8"'])
 def test_utf8_by_each_of_its_names(client: Client, charset: str) -> None:
     kind = f"{FORM}; charset={charset}"
-    response = client.generic("POST", reverse("login"), "a=b", content_type=kind)
+    response = client.generic("POST", reverse("account_login"), "a=b", content_type=kind)
     assert response.status_code == 200
 
 
@@ -115,7 +116,7 @@ def test_a_cookie_that_names_no_session(
     client.cookies[settings.SESSION_COOKIE_NAME] = key
     response = client.get("/board/")
     assert response.status_code == 302
-    assert response.headers["Location"].startswith(reverse("login"))
+    assert response.headers["Location"].startswith(reverse("account_login"))
     assert seen == [None]
 
 

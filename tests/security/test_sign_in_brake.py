@@ -17,13 +17,19 @@ pytestmark = pytest.mark.django_db
 
 
 def sign_in(name: str, password: str = "wrong", **extra: Any) -> HttpResponse:
-    fields = {"username": name, "password": password}
-    response: HttpResponse = Client().post(reverse("login"), fields, **extra)
+    fields = {"login": name, "password": password}
+    response: HttpResponse = Client().post(reverse("account_login"), fields, **extra)
     return response
 
 
 def statuses(times: int, name: str, **extra: Any) -> set[int]:
     return {sign_in(name, **extra).status_code for _ in range(times)}
+
+
+@pytest.fixture(autouse=True)
+def _no_lockout(settings: Any) -> None:
+    """Which comes before this brake where attempts come one after another."""
+    settings.AXES_ENABLED = False
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from console import live
 from console.accounts.models import User
 from console.asgi import application
 from console.web.events import TOPIC_LIMIT, Hub, end_streams
+from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 20
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def cookie(supervisor: User) -> str:
     client = Client()
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     jar: SimpleCookie = client.cookies
     return f"{settings.SESSION_COOKIE_NAME}={jar[settings.SESSION_COOKIE_NAME].value}"
 

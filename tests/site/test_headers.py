@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.accounts.models import User
+from tests.signing_in import sign_in
 
 POLICY = {
     "default-src 'self'",
@@ -74,7 +75,7 @@ def test_for_strangers(client: Client, path: str, status: int) -> None:
     ],
 )
 def test_for_people(client: Client, supervisor: User, path: str, status: int) -> None:
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     response = client.get(path)
     assert response.status_code == status
     check_headers(response)
@@ -85,7 +86,7 @@ def test_for_failures(client: Client, supervisor: User, monkeypatch: pytest.Monk
         raise ZeroDivisionError
 
     monkeypatch.setattr("console.web.views.render", broken)
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     client.raise_request_exception = False
     response = client.get("/help/")
     assert response.status_code == 500
@@ -95,7 +96,7 @@ def test_for_failures(client: Client, supervisor: User, monkeypatch: pytest.Monk
 
 def test_for_refused_forms(supervisor: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     response = client.post("/accounts/logout/")
     assert response.status_code == 403
     check_headers(response)
@@ -118,7 +119,7 @@ def test_a_session_cookie_is_out_of_reach_for_scripts(
     from tests.conftest import PASSWORD
 
     make_user("sue", "supervisor")
-    response = client.post("/accounts/login/", {"username": "sue", "password": PASSWORD})
+    response = client.post("/accounts/login/", {"login": "sue", "password": PASSWORD})
     assert response.status_code == 302
     cookie = response.cookies["sessionid"]
     assert cookie["httponly"]

@@ -1,19 +1,30 @@
-"""Signing in and out."""
+"""Signing in and out: name and password, then a second factor where there is one."""
 
 from typing import Any
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse
+from allauth.account.views import LoginView, LogoutView, ReauthenticateView
+from allauth.mfa.base import views as mfa
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.decorators import method_decorator
 
+from console.accounts.addresses import sender_address
 from console.accounts.brake import Attempt
-from console.accounts.forms import SignInForm
+from console.accounts.directory import directories
+from console.accounts.forms import CodeForm, ConfirmCodeForm, SignInForm
+from console.accounts.services import security
+
+# Who gets in, and the entry that says so, are one: without the entry nobody gets in.
+together = method_decorator(transaction.atomic, name="dispatch")
 
 
+@together
 class SignIn(LoginView):
     template_name = "accounts/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
+    form_class = SignInForm
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """429 after too many attempts, whether the name exists or not."""
@@ -24,10 +35,49 @@ class SignIn(LoginView):
             refused.headers["Retry-After"] = str(wait)
             return refused
         response = super().post(request, *args, **kwargs)
-        if request.user.is_authenticated:
+        if response.status_code == 302:  # the password was right
             attempt.succeeded()
         return response
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"directories": directories(self.request)}
 
+
+@together
 class SignOut(LogoutView):
     http_method_names = ["post", "options"]
+
+
+@together
+class GiveSecondFactor(mfa.AuthenticateView):
+    """The second step of signing in."""
+
+    template_name = "accounts/second_factor_ask.html"
+    form_class = CodeForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        keys = Authenticator.objects.filter(user=self.stage.login.user, type="webauthn")
+        return super().get_context_data(**kwargs) | {"has_key": keys.exists()}
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        user = self.stage.login.user
+        security.second_factor_failed(user, sender_address(self.request))
+        return super().form_invalid(form)
+
+
+class Confirm(ReauthenticateView):
+    """The password again, before something grave."""
+
+    template_name = "accounts/confirm_password.html"
+
+
+class ConfirmByCode(mfa.ReauthenticateView):
+    template_name = "accounts/confirm_code.html"
+    form_class = ConfirmCodeForm
+
+
+class ConfirmByKey(ReauthenticateWebAuthnView):
+    template_name = "accounts/confirm_key.html"
+
+    def form_invalid(self, form: Any) -> HttpResponseBase:
+        return self.render_to_response(self.get_context_data(form=form), status=422)

@@ -1,0 +1,65 @@
+"""Who needs a second factor, and the door behind which those without one stay."""
+
+from typing import Any
+
+from allauth.account.internal.flows.login import get_authentication_records
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
+
+from console.accounts.models import Role, User
+
+# Whoever decides for others, or over others.
+PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}
+OPEN = {
+    *("account_login", "account_logout", "account_reauthenticate", "account_change_password"),
+    *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn"),
+    *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "help", "alive", "ready", "metrics"),
+}
+
+
+def second_factor_required(user: User) -> bool:
+    """Whether this person may work only after a second factor (CONSOLE_SECOND_FACTOR)."""
+    if settings.SECOND_FACTOR == "everyone":
+        return True
+    return settings.SECOND_FACTOR == "privileged" and bool(PRIVILEGED & set(user.roles))
+
+
+def second_factor_given(request: HttpRequest) -> bool:
+    """Whether this very session was signed in, or confirmed since, by a second factor."""
+    records = get_authentication_records(request, request.user)
+    return any(record["method"] == "mfa" for record in records)
+
+
+class SecondFactorMiddleware(MiddlewareMixin):
+    """Lets a person who needs a second factor and gave none only to where one is set up or given.
+
+    Programs come with a token and have no session: this is not about them.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        user = request.user
+        if not isinstance(user, User) or not second_factor_required(user):
+            return None
+        match = request.resolver_match
+        if match is None or match.view_name in OPEN or second_factor_given(request):
+            return None
+        if match.view_name.startswith("api:") or match.view_name == "events":
+            return JsonResponse(REFUSAL, status=403)
+        if getattr(request, "htmx", False):
+            return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
+        return redirect("mfa_index")
+
+
+REFUSAL = {
+    "code": "second_factor_required",
+    "message": "Your roles need a second factor. Sign in on the pages and set one up, or give it.",
+    "details": {},
+}

@@ -1,0 +1,99 @@
+"""Security events in the trail, and what administrators do about accounts that can't be entered.
+
+What a person does to get in or out is recorded in the transaction of the request that does it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.utils import reset as axes_reset
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from console.accounts import brake
+from console.accounts.models import User
+from console.actors import Actor, Permission, system_actor
+from console.audit import services as audit
+from console.errors import Conflict
+
+DOOR = system_actor("sign-in")
+
+
+def signed_in(user: User, address: str, methods: Sequence[str]) -> None:
+    """A person is in. `methods`: what proved who it is, such as "password" and "mfa"."""
+    _of_oneself(user, "user.signed_in", {"address": address, "methods": list(methods)})
+
+
+def signed_out(user: User, address: str) -> None:
+    _of_oneself(user, "user.signed_out", {"address": address})
+
+
+def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
+    """A wrong password, or a name that nobody has: what was typed as such is not kept, for it may
+    be a password. `locked` says that this attempt locked the account."""
+    user = User.objects.filter(username__iexact=name).first()
+    target = ("user", user.pk, user.username) if user else ("user", "", "a name that nobody has")
+    action = "user.locked" if locked else "user.sign_in_failed"
+    with transaction.atomic():
+        audit.record(DOOR, action, target=target, data={"address": address})
+
+
+def second_factor_failed(user: User, address: str) -> None:
+    with transaction.atomic():
+        target = ("user", user.pk, user.username)
+        audit.record(DOOR, "user.second_factor_failed", target=target, data={"address": address})
+
+
+def second_factor_changed(user: User, action: str, kind: str) -> None:
+    """`action`: "added" or "removed"; `kind`: "totp", "webauthn" or "recovery_codes"."""
+    _of_oneself(user, f"user.second_factor_{action}", {"kind": kind})
+
+
+def password_changed(user: User) -> None:
+    _of_oneself(user, "user.password_changed", {})
+
+
+def own_sessions_end(user: User, sessions: Sequence[UserSession]) -> None:
+    """End some of a person's own sessions."""
+    keys = [session.session_key for session in sessions]
+    with transaction.atomic():
+        Session.objects.filter(session_key__in=keys).delete()
+        UserSession.objects.filter(user=user, session_key__in=keys).delete()
+        _of_oneself(user, "user.sessions_ended", {"sessions": len(keys)})
+
+
+def user_release(actor: Actor, user: User) -> None:
+    """Let a locked account be tried again at once. Raises Conflict where it is not locked."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        if not axes_reset(username=brake.plain_name(user.username)):
+            raise Conflict("not_locked", f"{user.username} is not locked.")
+        audit.record(actor, "user.released", target=("user", user.pk, user.username))
+    brake.forget(user.username)
+
+
+def user_second_factor_reset(actor: Actor, user: User) -> None:
+    """Take away all second factors of a person who has lost them, and end the person's sessions;
+    the next sign-in sets up a new one. Not one's own: who holds a session must not be enough.
+
+    Raises Conflict where it is the actor's own account, or has no second factor.
+    """
+    actor.require(Permission.ADMINISTER)
+    if actor.ref == f"user:{user.pk}":
+        raise Conflict("own_account", "Ask another administrator to reset your own second factor.")
+    with transaction.atomic():
+        removed, _by_model = Authenticator.objects.filter(user=user).delete()
+        if not removed:
+            raise Conflict("no_second_factor", f"{user.username} has no second factor.")
+        keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
+        Session.objects.filter(session_key__in=list(keys)).delete()
+        UserSession.objects.filter(user=user).delete()
+        audit.record(actor, "user.second_factor_reset", target=("user", user.pk, user.username))
+
+
+def _of_oneself(user: User, action: str, data: dict[str, Any]) -> None:
+    with transaction.atomic():
+        target = ("user", user.pk, user.username)
+        audit.record(user.to_actor(), action, target=target, data=data)
