@@ -71,7 +71,7 @@ class DirectoryAdapter(DefaultSocialAccountAdapter):
                 )
                 directory_account_keep(request, sociallogin, user)
         except ConsoleError as error:
-            raise ImmediateHttpResponse(refused(request, error.message)) from error
+            raise ImmediateHttpResponse(directory_refusal(request, error.message)) from error
         self._believe_second_factor(request, sociallogin)
         return user
 
@@ -83,7 +83,7 @@ class DirectoryAdapter(DefaultSocialAccountAdapter):
 
     def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         raise ImmediateHttpResponse(
-            refused(
+            directory_refusal(
                 request,
                 _(
                     "The directory did not sign you in. Start again; if it happens "
@@ -97,7 +97,7 @@ class DirectoryAdapter(DefaultSocialAccountAdapter):
         roles = roles_of(groups if isinstance(groups, list) else [groups])
         if not roles:
             raise ImmediateHttpResponse(
-                refused(
+                directory_refusal(
                     request,
                     _(
                         "None of your groups in the directory has a role in this console. "
@@ -114,5 +114,6 @@ class DirectoryAdapter(DefaultSocialAccountAdapter):
             record_authentication(request, login.user, "mfa", type="directory")
 
 
-def refused(request: HttpRequest, why: str) -> HttpResponse:
-    return render(request, "accounts/directory_refused.html", {"why": why}, status=403)
+def directory_refusal(request: HttpRequest, why: str, *, status: int = 403) -> HttpResponse:
+    """The page that says why the directory signed nobody in."""
+    return render(request, "accounts/directory_refused.html", {"why": why}, status=status)

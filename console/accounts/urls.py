@@ -1,8 +1,6 @@
 """Pages of signing in and out, and of one's own account."""
 
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
-from django.conf import settings
-from django.db import transaction
 from django.urls import path
 
 from console.accounts.views import own_account, sign_in
@@ -45,17 +43,15 @@ urlpatterns = [
         own_account.NewRecoveryCodes.as_view(),
         name="mfa_generate_recovery_codes",
     ),
+    # 404 where no directory is set up.
+    path(
+        "accounts/<str:provider_id>/login/",
+        sign_in.by_directory(openid_connect.login),
+        name="openid_connect_login",
+    ),
+    path(
+        "accounts/<str:provider_id>/login/callback/",
+        sign_in.by_directory(openid_connect.callback),
+        name="openid_connect_callback",
+    ),
 ]
-
-if settings.OIDC_URL:
-    urlpatterns += [
-        path(
-            f"accounts/<str:provider_id>/{step}/",
-            transaction.atomic(view),
-            name=f"openid_connect_{name}",
-        )
-        for step, name, view in [
-            ("login", "login", openid_connect.login),
-            ("login/callback", "callback", openid_connect.callback),
-        ]
-    ]

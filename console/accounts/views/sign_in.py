@@ -1,7 +1,10 @@
 """Signing in and out: name and password, then a second factor where there is one."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import structlog
 from allauth.account.views import LoginView, LogoutView, ReauthenticateView
 from allauth.mfa.base import views as mfa
 from allauth.mfa.models import Authenticator
@@ -10,12 +13,16 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from requests import RequestException
 
 from console.accounts.addresses import sender_address
 from console.accounts.brake import Attempt
-from console.accounts.directory import directories
+from console.accounts.directory import directories, directory_refusal
 from console.accounts.forms import CodeForm, ConfirmCodeForm, SignInForm
 from console.accounts.services import security
+
+logger = structlog.get_logger("console.accounts")
 
 # Who gets in, and the entry that says so, are one: without the entry nobody gets in.
 together = method_decorator(transaction.atomic, name="dispatch")
@@ -63,6 +70,22 @@ class GiveSecondFactor(mfa.AuthenticateView):
         user = self.stage.login.user
         security.second_factor_failed(user, sender_address(self.request))
         return super().form_invalid(form)
+
+
+def by_directory(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A step of signing in by the directory, `view` of django-allauth; 503 where it is down."""
+
+    @wraps(view)
+    def step(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                return view(request, **kwargs)
+        except RequestException:
+            logger.warning("directory does not answer", exc_info=True)
+            why = _("The directory does not answer. Try again in a minute.")
+            return directory_refusal(request, why, status=503)
+
+    return step
 
 
 class Confirm(ReauthenticateView):
