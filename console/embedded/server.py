@@ -70,5 +70,6 @@ def _create_database(*, host: str, user: str) -> None:
         if known.fetchone() is None:
             try:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-            except psycopg.errors.DuplicateDatabase:
-                return  # another process was faster
+            # Another process was faster, or just as fast.
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                return

@@ -21,6 +21,19 @@ CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
+    "account": ("get", {}, EVERYBODY),
+    "account-sessions-end": ("post", {}, EVERYBODY),
+    "account_change_password": ("get", {}, EVERYBODY),
+    "account_reauthenticate": ("get", {}, EVERYBODY),
+    "mfa_index": ("get", {}, EVERYBODY),
+    "mfa_reauthenticate": ("get", {}, EVERYBODY),
+    "mfa_reauthenticate_webauthn": ("get", {}, EVERYBODY),
+    "mfa_activate_totp": ("get", {}, EVERYBODY),
+    "mfa_deactivate_totp": ("get", {}, EVERYBODY),
+    "mfa_add_webauthn": ("get", {}, EVERYBODY),
+    "mfa_remove_webauthn": ("get", {"pk": 1}, EVERYBODY),
+    "mfa_view_recovery_codes": ("get", {}, EVERYBODY),
+    "mfa_generate_recovery_codes": ("get", {}, EVERYBODY),
     "board": ("get", {}, {"supervisor"}),
     "board-rows": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
@@ -67,7 +80,11 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 }
 # Open without a sign-in, and tested elsewhere: signing in itself, health, the API (by token),
 # the event stream, which tells topics and nothing else.
-ELSEWHERE = {"alive", "ready", "metrics", "events"}
+ELSEWHERE = {
+    *("account_login", "account_logout", "mfa_authenticate"),
+    *("openid_connect_login", "openid_connect_callback"),
+    *("alive", "ready", "metrics", "events"),
+}
 
 
 def _page_names(patterns: list[Any] | None = None) -> Iterator[str]:

@@ -1,0 +1,36 @@
+"""How pages of accounts word things."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+# The first that is found: many browsers also carry the names of others.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """A user agent in words, such as "Firefox on Windows"; as it is where it is none we know."""
+    name = next((words for mark, words in BROWSERS if mark in user_agent), "")
+    system = next((words for mark, words in SYSTEMS if mark in user_agent), "")
+    if name and system:
+        return _("%(browser)s on %(system)s") % {"browser": name, "system": system}
+    return name or system or user_agent[:60] or _("Unknown")
