@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.utils import timezone
 
 from console.actors import Actor
@@ -13,6 +13,7 @@ from console.interactions.selectors import InteractionFilter
 from console.interactions.services import chat_server_update
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
 from console.sends.services import send_cancel, send_create, send_preview
+from tests.broken_ledger import broken_ledger
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -88,11 +89,7 @@ def test_if_the_ledger_cannot_be_written_nothing_is(supervisor, make_interaction
     make_interaction("zoe")
     make_notice("Hello", key="hello")
 
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "ALTER TABLE audit_auditentry ADD CONSTRAINT broken CHECK (seq < 0) NOT VALID"
-        )
-    with pytest.raises(IntegrityError, match="broken"):
+    with broken_ledger(), pytest.raises(IntegrityError, match="broken"):
         send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
 
     assert not Send.objects.exists()
