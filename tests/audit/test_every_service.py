@@ -1,0 +1,113 @@
+"""What can't be recorded does not happen: for every service that there is.
+
+The ledger is really broken here, by a trigger of PostgreSQL's, and every table is looked at.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+
+from console.accounts.models import User
+from console.audit.models import AuditEntry
+from console.catalogue.models import NoticeVersion
+from console.interactions.models import ChatServer, Interaction
+from tests.audit.every_service import CALLS, PARTS, UNRECORDED, World, services
+from tests.conftest import ROOT
+
+BREAK = """
+CREATE FUNCTION ledger_broken() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the ledger is broken'; END $$;
+CREATE TRIGGER broken BEFORE INSERT ON audit_auditentry
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_broken();
+"""
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+DIGEST = """
+SELECT '{0}', count(*), md5(string_agg(row::text, E'\\n' ORDER BY row::text)) FROM "{0}" row
+"""
+
+
+@pytest.fixture
+def world(
+    supervisor: User,
+    approver: User,
+    chat_server: ChatServer,
+    make_interaction: Callable[..., Interaction],
+    make_notice: Callable[..., NoticeVersion],
+    settings: Any,
+) -> World:
+    return World(
+        root=ROOT,
+        sender=supervisor.to_actor(),
+        approver=approver.to_actor(),
+        server=chat_server,
+        settings=settings,
+        make_interaction=make_interaction,
+        make_notice=make_notice,
+    )
+
+
+def everything() -> dict[str, tuple[int, str]]:
+    """Of every table how many rows it has, and a digest of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        tables = [name for (name,) in cursor.fetchall()]
+        assert len(tables) > 20
+        cursor.execute(" UNION ALL ".join(DIGEST.format(name) for name in tables))
+        return {name: (number, digest) for name, number, digest in cursor.fetchall()}
+
+
+def test_no_service_is_forgotten() -> None:
+    found, listed = services(), {*CALLS, *UNRECORDED, *PARTS}
+    assert len(found) > 40
+    assert found - listed == set(), (
+        "These services write, or take an actor, and nobody tries what they do when the ledger is "
+        "broken. Add a line for each to CALLS in tests/audit/every_service.py (where it records "
+        "nothing by design: to UNRECORDED, with the reason)."
+    )
+    assert listed - found == set(), (
+        "There are no such services any more. Take them out of tests/audit/every_service.py."
+    )
+
+
+def test_each_is_listed_once() -> None:
+    assert not CALLS.keys() & UNRECORDED.keys()
+    assert not PARTS.keys() & (CALLS.keys() | UNRECORDED.keys())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("service", CALLS)
+def test_it_writes_an_entry(service: str, world: World) -> None:
+    call = CALLS[service](world)
+    before = AuditEntry.objects.count()
+    call()
+    assert AuditEntry.objects.count() > before, f"{service} has recorded nothing"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("service", CALLS)
+def test_without_an_entry_it_does_nothing(service: str, world: World) -> None:
+    call = CALLS[service](world)
+    with connection.cursor() as cursor:
+        cursor.execute(BREAK)
+    before = everything()
+    with pytest.raises(DatabaseError, match="the ledger is broken"):
+        call()
+    if connection.needs_rollback or _is_aborted():
+        pytest.fail(f"{service} writes in no transaction of its own: nothing takes it back")
+    after = everything()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == set(), f"{service} has changed what it could not record"
+
+
+def _is_aborted() -> bool:
+    """Whether the test's own transaction is what the failure has ended."""
+    return connection.connection.info.transaction_status.name == "INERROR"
+
+
+@pytest.mark.django_db
+def test_a_change_anywhere_would_be_noticed(world: World) -> None:
+    before = everything()
+    User.objects.update(first_name="Another")
+    assert [name for name, now in everything().items() if now != before[name]] == ["accounts_user"]
