@@ -113,7 +113,7 @@ def test_nobody_decides_on_their_own_send(large, supervisor, make_user):
             decide()
         assert refused.value.code == "own_work"
     with pytest.raises(IntegrityError, match="nobody_approves_own_send"), transaction.atomic():
-        Send.objects.filter(pk=large.pk).update(approved_by_ref=sender.ref)
+        Send.objects.filter(pk=large.pk).update(status="running", approved_by_ref=sender.ref)
 
 
 @pytest.mark.usefixtures("chat_server")

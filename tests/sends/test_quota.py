@@ -11,6 +11,7 @@ from django.utils import timezone
 from console.errors import TooManyRequests
 from console.sends.models import Delivery, Outbox, Send, SendStatus
 from console.sends.services import send_cancel, send_create, send_preview
+from tests.sends.working import changing_what_has_ended
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 MINUTE = timedelta(minutes=1)
@@ -38,7 +39,8 @@ def create(supervisor, ids):
 
 
 def ago(send, span):
-    Send.objects.filter(pk=send.pk).update(created_at=timezone.now() - span)
+    with changing_what_has_ended():
+        Send.objects.filter(pk=send.pk).update(created_at=timezone.now() - span)
 
 
 def test_up_to_the_quota_and_no_further(create):

@@ -30,14 +30,24 @@ def statuses(send: Send | None = None) -> Counter[str]:
     return Counter(rows.values_list("status", flat=True))
 
 
+# What PostgreSQL refuses to change, and the trigger by which it does.
+KEPT = [
+    ("sends_delivery", "ended_delivery_kept"),
+    ("sends_send", "send_request_kept"),
+    ("sends_send", "send_status_goes_on"),
+]
+
+
 @contextmanager
 def changing_what_has_ended() -> Iterator[None]:
-    """As if time had passed since: PostgreSQL refuses to change such a delivery."""
+    """As if time had passed since: PostgreSQL refuses to change such a send or delivery."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the table is held by what is deferred
-        cursor.execute("ALTER TABLE sends_delivery DISABLE TRIGGER ended_delivery_kept")
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
         yield
-        cursor.execute("ALTER TABLE sends_delivery ENABLE TRIGGER ended_delivery_kept")
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
 
 
 def last_entry(action: str) -> AuditEntry:
