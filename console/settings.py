@@ -93,6 +93,9 @@ RESEND_GUARD_MINUTES = env.read(
 INTERACTION_RETENTION_DAYS = env.read(
     "CONSOLE_INTERACTION_RETENTION_DAYS", env.number(least=1, most=3650, unit="days"), 30
 )
+TEXT_RETENTION_DAYS = env.read(  # 0: for ever
+    "CONSOLE_TEXT_RETENTION_DAYS", env.number(least=0, most=3650, unit="days"), 0
+)
 # The ledger's: its signing key, the public keys that signed before, and where checkpoints go.
 AUDIT_KEY = audit_key()
 AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.words, list[str]())

@@ -59,6 +59,7 @@ def _static_files_listed_once() -> Iterator[None]:
 NOT_EMPTIED = {
     "audit_auditentry": "audit_entry_not_emptied",
     "audit_auditcheckpoint": "audit_checkpoint_not_emptied",
+    "audit_auditseal": "audit_seal_not_emptied",
     "catalogue_noticeversion": "versions_not_emptied",
     "sends_delivery": "deliveries_not_emptied",
 }

@@ -187,6 +187,7 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "attempted_at",
             "finished_at",
             "retry_of",
+            "erased_at",
         )
 
     @extend_schema_field(FaultOutput(allow_null=True))

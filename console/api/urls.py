@@ -63,6 +63,7 @@ urlpatterns = [
         ]
     ),
     path("sends/<int:send_id>/deliveries/", sends.SendDeliveries.as_view(), name="send-deliveries"),
+    path("sends/<int:send_id>/proof/", sends.SendProof.as_view(), name="send-proof"),
     path("sending-stop/", send_actions.AllSending.as_view(), name="sending-stop"),
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
     path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),

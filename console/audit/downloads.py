@@ -12,7 +12,7 @@ def ledger_download(actor: Actor) -> FileResponse:
     """An export as an answer. Raises PermissionRefused, and Unsigned where there is no key."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
-        last = audit_export(actor, file)
+        _first, last = audit_export(actor, file)
     except BaseException:
         file.close()
         raise

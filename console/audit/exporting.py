@@ -1,8 +1,9 @@
 """Reads the whole ledger for those who verify it: from the database, and into an export."""
 
+import hashlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,14 +12,18 @@ from django.utils import timezone
 
 from console.audit.chain import canonical, canonical_time
 from console.audit.checkpoints import kept_outside, signed, trusted_keys
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.verify import (
     CHECKPOINTS,
     ENTRIES,
     FORMAT,
-    GENESIS,
     MANIFEST,
+    SEALS,
+    Finding,
+    Head,
+    Keys,
     Report,
+    begin_after,
     beyond,
     checked_marks,
     export_line,
@@ -28,11 +33,15 @@ from console.audit.verify import (
 ENTRIES_A_FETCH = 2000
 
 
-def ledger_lines(after: int = 0, most: int | None = None) -> Iterator[bytes]:
+def ledger_lines(
+    after: int = 0, *, most: int | None = None, upto: int | None = None
+) -> Iterator[bytes]:
     """Each entry after `after` as it stands in the database now, as a line of an export; at most
-    `most`. In a transaction."""
-    entries = AuditEntry.objects.filter(seq__gt=after).order_by("seq")[:most]
-    for entry in entries.iterator(ENTRIES_A_FETCH):
+    `most`, and none after `upto`. In a transaction."""
+    entries = AuditEntry.objects.filter(seq__gt=after)
+    if upto is not None:
+        entries = entries.filter(seq__lte=upto)
+    for entry in entries.order_by("seq")[:most].iterator(ENTRIES_A_FETCH):
         yield export_line(canonical(as_hashed(entry)), entry.hash)
 
 
@@ -74,40 +83,96 @@ def verify_part(
     with transaction.atomic():
         kept = [checkpoint.said for checkpoint in AuditCheckpoint.objects.order_by("seq")]
         report.checkpoints = 0
-        marks = checked_marks([*kept, *kept_outside(), *elsewhere], trusted_keys(), report)
+        keys = trusted_keys()
+        marks = checked_marks([*kept, *kept_outside(), *elsewhere], keys, report)
+        if not report.followed:
+            _begin(report, keys, marks)
+        else:
+            report.sealed = [*seals_said()]
         before = report.followed
-        follow(ledger_lines(report.head.seq, most), report, marks)
+        if report.holds:
+            follow(ledger_lines(report.head.seq, most=most), report, marks)
         if report.holds and most is not None and report.followed - before == most:
             return False
         beyond(report, marks)
     return True
 
 
-def export_to(file: IO[bytes] | Path) -> int:
-    """Write the whole ledger as a zip file; answers the number of its last entry.
+def _begin(report: Report, keys: Keys, marks: Mapping[int, str]) -> None:
+    """Begin after what is in archives, of which nothing may be here any more."""
+    begin_after(seals_said(), keys, marks, report)
+    stray = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq").first()
+    if report.holds and stray is not None:
+        sentence = (
+            f"Entry {stray.seq} is in an archive, by the seal of entries up to {report.head.seq}, "
+            "and stands here all the same: it was put in."
+        )
+        report.findings.append(Finding(stray.seq, sentence))
+
+
+def seals_said() -> list[dict[str, Any]]:
+    """What the seals say, the oldest first."""
+    return [seal.said for seal in AuditSeal.objects.order_by("last")]
+
+
+def sealed_to() -> Head:
+    """The last entry that is in an archive, and its hash."""
+    seal = AuditSeal.objects.order_by("last").last()
+    return Head(seal.last, seal.hash) if seal else Head()
+
+
+def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple[int, int]:
+    """Write the ledger, after what is in archives already, as a zip file: all of it, or for an
+    archive the entries up to `archive_to`. Answers the numbers of its first and last entry.
 
     Raises console.audit.checkpoints.Unsigned where there is no key for the manifest.
     """
     signed("manifest", {})  # before anything is written
-    last, head = 0, GENESIS
     with transaction.atomic(), zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(ENTRIES, "w", force_zip64=True) as entries:
-            for entry in AuditEntry.objects.order_by("seq").iterator(ENTRIES_A_FETCH):
-                entries.write(export_line(canonical(as_hashed(entry)), entry.hash))
-                last, head = entry.seq, entry.hash
-        checkpoints = AuditCheckpoint.objects.filter(seq__lte=last).order_by("seq")
-        lines = [json.dumps(item.said, sort_keys=True) + "\n" for item in checkpoints]
-        archive.writestr(CHECKPOINTS, "".join(lines))
-        manifest = signed(
+        begin = sealed_to()
+        entries = AuditEntry.objects.order_by("-seq")
+        # Those before it are all there: an entry is seen after the one that it follows.
+        newest = (entries if archive_to is None else entries.filter(seq=archive_to)).first()
+        end = Head(newest.seq, newest.hash) if newest else begin
+        write_part(archive, ENTRIES, ledger_lines(begin.seq, upto=end.seq))
+        checkpoints = AuditCheckpoint.objects.filter(seq__lte=end.seq).order_by("seq")
+        write_part(archive, CHECKPOINTS, json_lines(item.said for item in checkpoints))
+        if begin.seq:
+            write_part(archive, SEALS, json_lines(seals_said()))
+        write_manifest(
+            archive,
             "manifest",
             {
-                "format": FORMAT,
-                "first": 1,
-                "before": GENESIS,
-                "last": last,
-                "head": head,
-                "made_at": canonical_time(timezone.now()),
+                "first": begin.seq + 1,
+                "before": begin.hash,
+                "last": end.seq,
+                "head": end.hash,
+                **({"archive": True} if archive_to is not None else {}),
             },
         )
-        archive.writestr(MANIFEST, json.dumps(manifest, sort_keys=True, indent=1) + "\n")
-    return last
+    return begin.seq + 1, end.seq
+
+
+# --- Parts of such files -----------------------------------------------------------------------
+
+
+def write_part(archive: zipfile.ZipFile, name: str, lines: Iterable[bytes]) -> str:
+    """Write one file of a zip file; answers its SHA-256."""
+    digest = hashlib.sha256()
+    with archive.open(name, "w", force_zip64=True) as part:
+        for line in lines:
+            part.write(line)
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def write_manifest(archive: zipfile.ZipFile, kind: str, said: Mapping[str, Any]) -> None:
+    """Sign what a zip file has in it. Raises console.audit.checkpoints.Unsigned."""
+    made_at = canonical_time(timezone.now())
+    manifest = signed(kind, {"format": FORMAT, **said, "made_at": made_at})
+    archive.writestr(MANIFEST, json.dumps(manifest, sort_keys=True, indent=1) + "\n")
+
+
+def json_lines(items: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    for item in items:
+        yield json.dumps(item, sort_keys=True, ensure_ascii=False).encode() + b"\n"

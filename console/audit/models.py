@@ -67,3 +67,30 @@ class AuditCheckpoint(models.Model):
             "key_id": self.key_id,
             "signature": self.signature,
         }
+
+
+class AuditSeal(models.Model):
+    """A signed statement that entries `first` to `last`, which end with `hash`, are in `file` and
+    no longer here. `before` is the hash that `first` follows."""
+
+    last = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField()
+    before = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+    file = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    at = models.CharField(max_length=27)  # as it was signed
+    key_id = models.CharField(max_length=16)
+    signature = models.CharField(max_length=88)
+
+    class Meta:
+        ordering: ClassVar = ["last"]
+
+    def __str__(self) -> str:
+        return f"seal of entries {self.first} to {self.last}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """As it was signed, with its signature."""
+        names = ("first", "before", "last", "hash", "file", "sha256", "at", "key_id", "signature")
+        return {name: getattr(self, name) for name in names}

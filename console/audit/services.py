@@ -132,14 +132,17 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
         return AuditCheckpoint.objects.create(**said)
 
 
-def audit_export(actor: Actor, file: IO[bytes] | Path) -> int:
-    """Write the whole ledger into `file`, and that it was exported into the ledger; answers the
-    number of the last entry in it. Raises PermissionRefused, Unsigned."""
+def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
+    """Write the ledger, less what is in archives, into `file`, and that it was exported into the
+    ledger; answers the numbers of the first and the last entry in it.
+
+    Raises PermissionRefused, Unsigned.
+    """
     actor.require(Permission.VIEW_AUDIT)
-    last = export_to(file)
+    first, last = export_to(file)
     with transaction.atomic():
-        record(actor, "audit.exported", target=("ledger", last, f"entries 1 to {last}"))
-    return last
+        record(actor, "audit.exported", target=("ledger", last, f"entries {first} to {last}"))
+    return first, last
 
 
 CONSOLE = system_actor("audit")

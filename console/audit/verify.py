@@ -1,15 +1,19 @@
-"""Verifies an export of the ledger, without any database:
+"""Verifies an export of the ledger, or the proof of a send, without any database:
 
-    python -m console.audit.verify EXPORT --key PUBLIC_KEY [--checkpoints FILE]
+    python -m console.audit.verify EXPORT [EXPORT …] --key PUBLIC_KEY [--checkpoints FILE]
 
 This file stands alone: Python's standard library, and `cryptography` for the signatures. EXPORT is
 the folder or the zip file that the console wrote; PUBLIC_KEY is the console's, in base64, from
-somebody you trust; FILE are checkpoints that were kept outside of the console. Exit status: 0 all
-that was looked at holds, 1 it does not, 2 it could not be looked at.
+somebody you trust; FILE are checkpoints that were kept outside of the console. Several exports, the
+oldest first, are one ledger: what was archived, and what came after. Exit status: 0 all that was
+looked at holds, 1 it does not, 2 it could not be looked at.
 
-An export has three files. `entries.jsonl` has one line an entry, `{"entry":{…},"hash":"…"}`: the
+An export has these files. `entries.jsonl` has one line an entry, `{"entry":{…},"hash":"…"}`: the
 entry in its canonical form, byte for byte what was hashed. `manifest.json` says where the entries
-begin and end, and is signed. `checkpoints.jsonl` has the signed checkpoints.
+begin and end, and is signed. `checkpoints.jsonl` has the signed checkpoints. Where the oldest
+entries were archived, `seals.jsonl` says in which files, signed. The proof of a send has beside
+these `send.json`, what was asked for by whom, and `deliveries.jsonl`, what became of it in each
+chat, with the exact texts.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import io
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 GENESIS = "0" * 64
 FORMAT = 1
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
+SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 
 # A line, and what stands in its entry between the data and the target.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
@@ -53,8 +59,11 @@ def key_id(public: bytes) -> str:
 def signed_bytes(kind: str, said: Mapping[str, Any]) -> bytes:
     """What is signed: the sort of statement, and all of it but the signature, canonically."""
     rest = {name: value for name, value in said.items() if name != "signature"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"notice-console {kind}\n{text}".encode()
+    return f"notice-console {kind}\n".encode() + _canonical(rest)
+
+
+def _canonical(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Keys:
@@ -109,13 +118,16 @@ class Head:
 @dataclass
 class Report:
     """What was looked at: `followed` entries up to `head`; `vouched` is the last one for which a
-    checkpoint that holds vouches."""
+    checkpoint that holds vouches. `sealed` are the files with older entries, which were not looked
+    at; `proved` is what is said of a send."""
 
     followed: int = 0
     head: Head = field(default_factory=Head)
     vouched: int = 0
     checkpoints: int = 0
     findings: list[Finding] = field(default_factory=list)
+    sealed: list[Mapping[str, Any]] = field(default_factory=list)
+    proved: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -234,11 +246,40 @@ def beyond(report: Report, marks: Mapping[int, str]) -> None:
         )
 
 
+# --- Seals -------------------------------------------------------------------------------------
+
+
+def begin_after(
+    seals: Iterable[Mapping[str, Any]], keys: Keys, marks: Mapping[int, str], report: Report
+) -> None:
+    """Let a report begin where the newest seal says that the entries in archives end. Each seal has
+    to follow the one before, and to say what the checkpoints say."""
+    for said in seals:
+        name = f"The seal of entries {said.get('first')} to {said.get('last')} ({said.get('at')})"
+        if complaint := keys.complaint("seal", said):
+            report.findings.append(Finding(None, f"{name} is worth nothing: {complaint}."))
+            return
+        if (said["first"] - 1, said["before"]) != (report.head.seq, report.head.hash):
+            sentence = f"{name} does not follow on entry {report.head.seq}, where it should."
+            report.findings.append(Finding(said["first"], sentence))
+            return
+        if marks.get(said["last"], said["hash"]) != said["hash"]:
+            sentence = (
+                f"{name} ends with another entry than the one that its checkpoint vouches for: "
+                "the chain was written anew before it was sealed."
+            )
+            report.findings.append(Finding(said["last"], sentence))
+            return
+        report.sealed.append(said)
+        report.head = Head(said["last"], said["hash"])
+        report.vouched = said["last"]
+
+
 # --- An export ---------------------------------------------------------------------------------
 
 
 class _Export:
-    """The files of an export: a folder or a zip file."""
+    """The files of an export, a folder or a zip file, and what its manifest says."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -248,6 +289,12 @@ class _Export:
             self.zip = zipfile.ZipFile(path)
         else:
             raise Unreadable(f"{path} is neither a folder nor a zip file. Give the export itself.")
+        with self.open(MANIFEST) as file:
+            self.manifest = _json(file.read(), MANIFEST)
+
+    @property
+    def is_proof(self) -> bool:
+        return "send" in self.manifest
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
@@ -260,27 +307,75 @@ class _Export:
                     yield io.BufferedReader(file, 1024 * 1024)  # type: ignore[type-var]
         except (FileNotFoundError, KeyError) as error:
             raise Unreadable(f"{self.path} has no {name}. Export the ledger once more.") from error
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise Unreadable(f"{self.path}: {name} is damaged: {error}.") from error
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        with self.open(name) as file:
+            return [_json(line, name) for line in file if line.strip()]
+
+    def holds_manifest(self, keys: Keys, report: Report) -> bool:
+        complaint = keys.complaint("proof" if self.is_proof else "manifest", self.manifest)
+        if complaint:
+            sentence = f"The manifest is not the console's: {complaint}."
+            report.findings.append(Finding(None, sentence))
+        elif self.manifest["format"] != FORMAT:
+            raise Unreadable(
+                f"The export has format {self.manifest['format']}; this reads {FORMAT}."
+            )
+        return not complaint
 
 
 def verify_export(path: Path, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
-    """Look at a whole export. Raises Unreadable where that can't be done."""
-    export, report = _Export(path), Report()
-    with export.open(MANIFEST) as file:
-        manifest = _json(file.read(), MANIFEST)
-    if complaint := keys.complaint("manifest", manifest):
-        report.findings.append(Finding(None, f"The manifest is not the console's: {complaint}."))
-        return report
-    if manifest["format"] != FORMAT:
-        raise Unreadable(f"The export has format {manifest['format']}; this reads {FORMAT}.")
-    with export.open(CHECKPOINTS) as file:
-        kept = [_json(line, CHECKPOINTS) for line in file]
+    """Look at one whole export, or at the proof of a send. Raises Unreadable where that can't be
+    done."""
+    return verify_exports([path], keys, outside)
+
+
+def verify_exports(
+    paths: Sequence[Path], keys: Keys, outside: Sequence[Mapping[str, Any]] = ()
+) -> Report:
+    """Look at exports as one ledger, the oldest first: each has to begin where the one before it
+    ends. Raises Unreadable where that can't be done."""
+    exports, report = [_Export(path) for path in paths], Report()
+    if any(export.is_proof for export in exports):
+        if len(exports) > 1:
+            raise Unreadable("The proof of a send is verified by itself. Give it alone.")
+        return verify_proof(exports[0], keys, outside)
+    for export in exports:
+        if not export.holds_manifest(keys, report):
+            return report
+    kept = [said for export in exports for said in export.lines(CHECKPOINTS)]
     marks = checked_marks([*kept, *outside], keys, report)
-    report.head = Head(manifest["first"] - 1, manifest["before"])
-    with export.open(ENTRIES) as file:
-        follow(file, report, marks)
-    _compare(report, manifest)
-    beyond(report, marks)
+    first = exports[0]
+    if first.manifest["first"] > 1 and not first.manifest.get("archive"):
+        begin_after(first.lines(SEALS), keys, marks, report)
+    else:
+        report.head = Head(first.manifest["first"] - 1, first.manifest["before"])
+    for export in exports:
+        manifest = export.manifest
+        if not report.holds or not _joins(report, export):
+            return report
+        with export.open(ENTRIES) as file:
+            follow(file, report, marks)
+        _compare(report, manifest)
+    if not exports[-1].manifest.get("archive"):
+        beyond(report, marks)
     return report
+
+
+def _joins(report: Report, export: _Export) -> bool:
+    first, before = export.manifest["first"], export.manifest["before"]
+    if (first - 1, before) == (report.head.seq, report.head.hash):
+        return True
+    after = f"after entry {first - 1}" if first > 1 else "with entry 1"
+    sentence = (
+        f"{export.path.name} begins {after}, and what comes before it ends with entry "
+        f"{report.head.seq}{'' if first - 1 != report.head.seq else ', which is another one'}: "
+        "they don't join."
+    )
+    report.findings.append(Finding(first, sentence))
+    return False
 
 
 def _compare(report: Report, manifest: Mapping[str, Any]) -> None:
@@ -313,6 +408,249 @@ def checkpoints_of(path: Path) -> list[dict[str, Any]]:
         raise Unreadable(f"{path} can't be read: {error}.") from error
 
 
+# --- The proof of a send -----------------------------------------------------------------------
+
+# What an entry says of deliveries that ended together, and of each; in the file it has these names.
+_SHARED = ("chat_server", "method", "visibility")
+_EACH = {"interaction": None, "attempts": 0, "reason": "", "reference_id": None, "fault_code": ""}
+_OPEN = ("pending", "sending")
+_ASKED = ("visibility", "nickname", "why")
+
+
+def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
+    """Look at the proof of a send: the chain up to a signed checkpoint, and whether the request,
+    the texts and the outcomes are those of which the entries tell."""
+    manifest, report = proof.manifest, Report()
+    if not proof.holds_manifest(keys, report):
+        return report
+    report.head = Head(manifest["first"] - 1, manifest["before"])
+    try:
+        told = _chain_holds(proof, keys, outside, report)
+        if report.holds:
+            with proof.open(SEND) as file:
+                send = _json(file.read(), SEND)
+            _request_holds(send, told, report)
+            _deliveries_hold(send, proof.lines(DELIVERIES), told, report)
+    except (KeyError, TypeError, AttributeError, Unreadable):
+        # Not in the form in which the console wrote it, so that one of these is a finding, too.
+        _files_hold(proof, report)
+        if report.holds:
+            raise
+    else:
+        _files_hold(proof, report)
+    if not report.holds:
+        report.proved = []
+    return report
+
+
+def _files_hold(proof: _Export, report: Report) -> None:
+    for name, expected in sorted(proof.manifest["files"].items()):
+        with proof.open(name) as file:
+            digest = hashlib.sha256()
+            while part := file.read(1024 * 1024):
+                digest.update(part)
+        if digest.hexdigest() != expected:
+            sentence = (
+                f"{name} is not the one that the console signed: something was changed in it."
+            )
+            report.findings.append(Finding(None, sentence))
+
+
+def _chain_holds(
+    proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]], report: Report
+) -> list[dict[str, Any]]:
+    """Follow the entries in the file up to a checkpoint; answers those that tell of the send."""
+    send, last = proof.manifest["send"], proof.manifest["of_send_to"]
+    marks = checked_marks([*proof.lines(CHECKPOINTS), *outside], keys, report)
+    told: list[dict[str, Any]] = []
+    with proof.open(ENTRIES) as file:
+        follow(_telling_of(send, file, told), report, marks)
+    _compare(report, proof.manifest)
+    if report.holds and report.vouched < last:
+        sentence = (
+            f"No checkpoint in the file vouches for the entries of this send, which go up to "
+            f"{last}: that they are the ones that were written is not proved."
+        )
+        report.findings.append(Finding(None, sentence))
+    return [entry for entry in told if entry["seq"] <= last]
+
+
+def _telling_of(send: int, lines: Iterable[bytes], told: list[dict[str, Any]]) -> Iterator[bytes]:
+    """The lines as they are; the entries of this send are put into `told` on the way."""
+    end = b'"target_ref":"%d"}' % send
+    for line in lines:
+        if line[-_TAIL_SIZE - len(end) : -_TAIL_SIZE] == end:
+            try:
+                entry = json.loads(line)["entry"]
+                if entry["target_kind"] == "send":
+                    told.append(entry)
+            except (ValueError, KeyError, TypeError):
+                pass  # the chain's to find
+        yield line
+
+
+def _request_holds(
+    send: Mapping[str, Any], told: Sequence[Mapping[str, Any]], report: Report
+) -> None:
+    """Whether the request is the one that the first entry tells of."""
+    created = next((entry for entry in told if entry["action"] == "send.created"), None)
+    if created is None:
+        sentence = f"No entry in the file tells who asked for send {send['id']}."
+        report.findings.append(Finding(None, sentence))
+        return
+    data, version = created["data"], send["version"]
+    said = {
+        **{name: (send[name], data[name]) for name in _ASKED},
+        "actor_ref": (send["actor_ref"], created["actor_ref"]),
+        "actor_name": (send["actor_name"], created["actor_name"]),
+        "notice": (version["notice"], data["notice"]),
+        "number of the version": (version["number"], data["version"]),
+    }
+    for name, (here, there) in said.items():
+        if here != there:
+            sentence = (
+                f"send.json says {here!r} as the {name.replace('_', ' ')}; entry {created['seq']} "
+                f"says {there!r}."
+            )
+            report.findings.append(Finding(created["seq"], sentence))
+    report.proved.append(
+        f"Send {send['id']}: {created['actor_name']} ({created['actor_ref']}) asked for it at "
+        f"{created['at']}: notice {data['notice']}, version {data['version']}, visibility "
+        f"{data['visibility']} (entry {created['seq']})."
+    )
+    _version_holds(version, created, report)
+    for entry in told:
+        if entry["action"].startswith("send.") and entry is not created:
+            report.proved.append(
+                f"{entry['action']} by {entry['actor_name']} at {entry['at']} "
+                f"(entry {entry['seq']})."
+            )
+
+
+def _version_holds(version: Mapping[str, Any], created: Mapping[str, Any], report: Report) -> None:
+    digest = created["data"].get("version_sha256")
+    name = f"version {version['number']} of {version['notice']}"
+    if digest is None:
+        report.proved.append(
+            f"Not proved: the words of {name}. The entry has no digest of them, which older ones "
+            "lack; the console signs them as what it has now."
+        )
+    elif digest != hashlib.sha256(_canonical(version)).hexdigest():
+        sentence = (
+            f"The words, the author or the reviewer of {name} in send.json are not those whose "
+            f"digest stands in entry {created['seq']}."
+        )
+        report.findings.append(Finding(created["seq"], sentence))
+    else:
+        report.proved.append(
+            f"The words of {name} are the ones that were sent; {version['author_name']} wrote and "
+            f"{version['reviewer_name']} reviewed them."
+        )
+
+
+def _deliveries_hold(
+    send: Mapping[str, Any],
+    deliveries: Sequence[Mapping[str, Any]],
+    told: Sequence[Mapping[str, Any]],
+    report: Report,
+) -> None:
+    """Whether each delivery ended as an entry tells, and has the text of that digest."""
+    ended = {
+        item["id"]: (entry, item)
+        for entry in told
+        if entry["action"].startswith("deliveries.")
+        for item in entry["data"]["deliveries"]
+    }
+    counts = dict.fromkeys(("outcomes", "texts", "erased", "open"), 0)
+    for delivery in deliveries:
+        known = ended.pop(delivery["id"], None)
+        if known is not None:
+            _outcome_holds(send, delivery, *known, report, counts)
+        elif delivery["status"] in _OPEN:
+            counts["open"] += 1
+        else:
+            sentence = (
+                f"Delivery {delivery['id']} is said to be {delivery['status']}, and no entry in "
+                "the file tells of its end."
+            )
+            report.findings.append(Finding(None, sentence))
+    for pk, (entry, _item) in ended.items():
+        sentence = f"Entry {entry['seq']} tells of delivery {pk}, which is not in deliveries.jsonl."
+        report.findings.append(Finding(entry["seq"], sentence))
+    created = next((entry for entry in told if entry["action"] == "send.created"), None)
+    chats = sorted(str(delivery["interaction"]) for delivery in deliveries)
+    if created is not None and created["data"]["targets_sha256"] != _targets_digest(chats):
+        sentence = (
+            f"The chats in deliveries.jsonl are not those that were chosen (entry "
+            f"{created['seq']}): one is missing, was added or is another one."
+        )
+        report.findings.append(Finding(created["seq"], sentence))
+    _say_of_deliveries(len(deliveries), counts, report)
+
+
+def _outcome_holds(
+    send: Mapping[str, Any],
+    delivery: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    item: Mapping[str, Any],
+    report: Report,
+    counts: dict[str, int],
+) -> None:
+    pk, seq, data = delivery["id"], entry["seq"], entry["data"]
+    here = {**delivery, "visibility": send["visibility"]}
+    there = {
+        "status": entry["action"].removeprefix("deliveries."),
+        **{name: data[name] for name in _SHARED},
+        **{name: item.get(name, default) for name, default in _EACH.items()},
+    }
+    wrong = [name for name, value in there.items() if here.get(name) != value]
+    for name in wrong:
+        sentence = (
+            f"Delivery {pk}: deliveries.jsonl says {here.get(name)!r} as its {name}, entry {seq} "
+            f"says {there[name]!r}."
+        )
+        report.findings.append(Finding(seq, sentence))
+    counts["outcomes"] += not wrong
+    if delivery["erased_at"]:
+        counts["erased"] += 1
+    elif "text_sha256" in item:
+        text = f"{delivery['salt']}:{delivery['text']}"
+        if hashlib.sha256(text.encode()).hexdigest() != item["text_sha256"]:
+            sentence = (
+                f"The text of delivery {pk} is not the one whose digest stands in entry {seq}."
+            )
+            report.findings.append(Finding(seq, sentence))
+        else:
+            counts["texts"] += 1
+    elif delivery["text"]:
+        sentence = f"Delivery {pk} has a text, and entry {seq} tells of none."
+        report.findings.append(Finding(seq, sentence))
+
+
+def _say_of_deliveries(total: int, counts: Mapping[str, int], report: Report) -> None:
+    report.proved.append(
+        f"Deliveries: {total:,} in the file. {counts['outcomes']:,} ended as the entries tell, and "
+        f"{counts['texts']:,} have the exact text whose digest stands there."
+    )
+    if counts["erased"]:
+        report.proved.append(
+            f"Not proved: the texts of {counts['erased']:,} deliveries, which were erased. Their "
+            "digests stand in the entries, and nothing can be compared with them any more."
+        )
+    if counts["open"]:
+        report.proved.append(
+            f"Not proved: anything of {counts['open']:,} deliveries that had not ended yet."
+        )
+    report.proved.append(
+        "Delivered means that Chat Server confirmed it. That somebody read it can't be proved. "
+        "Entries of other things are there because the chain needs them."
+    )
+
+
+def _targets_digest(chats: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([chats]).encode()).hexdigest()
+
+
 # --- In words ----------------------------------------------------------------------------------
 
 
@@ -320,6 +658,13 @@ def sentences(report: Report) -> Iterator[str]:
     """What was proved, and what was not."""
     for finding in report.findings:
         yield finding.sentence
+    yield from report.proved
+    for seal in report.sealed:
+        yield (
+            f"Entries {seal['first']:,} to {seal['last']:,} are not here but in the file "
+            f"{seal['file']} (SHA-256 {seal['sha256']}), sealed at {seal['at']}. Verify it with "
+            "this, before it, to prove them, too."
+        )
     if report.followed:
         first = report.head.seq - report.followed + 1
         yield (
@@ -343,7 +688,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m console.audit.verify", description="Verifies an export of the ledger."
     )
-    parser.add_argument("export", type=Path, help="the folder or zip file")
+    parser.add_argument(
+        "exports",
+        type=Path,
+        nargs="+",
+        metavar="EXPORT",
+        help="the folder or zip file; of an archived ledger all of them, the oldest first",
+    )
     parser.add_argument(
         "--key", action="append", required=True, help="a public key in base64; several for several"
     )
@@ -353,7 +704,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
-        report = verify_export(options.export, Keys(options.key), outside)
+        report = verify_exports(options.exports, Keys(options.key), outside)
     except Unreadable as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -391,3 +391,10 @@ def interactions_forget(*, now: datetime | None = None) -> int:
     limit = (now or timezone.now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
     erased, _each = Interaction.objects.filter(ended_at__lt=limit).delete()
     return erased
+
+
+def interaction_blank(interaction_id: str) -> bool:
+    """Erase what a chat that is over says of its customer; answers whether there was anything.
+    Recorded with the texts' erasure (console.sends.services.erasing)."""
+    over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
+    return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))

@@ -65,7 +65,8 @@ class Send(models.Model):
     asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
     which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
     chosen in. A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
-    the send whose failed or unknown deliveries this one tries again.
+    the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
+    when none of its texts are kept any more.
     """
 
     actor_ref = models.CharField(max_length=64)
@@ -93,6 +94,7 @@ class Send(models.Model):
     retry_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
     )
+    texts_erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -119,6 +121,11 @@ class Send(models.Model):
             models.Index(
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(texts_erased_at=None, finished_at__isnull=False),
+                name="send_with_texts",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -129,7 +136,9 @@ class Delivery(models.Model):
     """One send to one interaction: what was to be said, and what is known of its fate.
 
     `claim` names the batch that took it to the wire, and `body_salt` is what makes the text's
-    digest in the ledger erasable (console.audit.chain). No index has a column that changes on the
+    digest in the ledger erasable (console.audit.chain). What was erased, on request or when it had
+    been kept for long enough, has neither text nor salt nor name any more, nor what was said in
+    free words of its end; `erased_at` says since when. No index has a column that changes on the
     way to the wire and back: so PostgreSQL keeps the new versions of a row on its own page (HOT),
     and recording an outcome touches no index. Which deliveries are open is in Outbox.
     """
@@ -148,7 +157,7 @@ class Delivery(models.Model):
     customer_name = models.CharField(max_length=255, blank=True)
     locale = models.CharField(max_length=35, blank=True)
     body = models.TextField(blank=True)
-    body_salt = models.CharField(max_length=32)
+    body_salt = models.CharField(max_length=32, blank=True)
     method = models.CharField(max_length=16)
     chat_server_name = models.CharField(max_length=128, blank=True)
     status = models.CharField(
@@ -173,6 +182,8 @@ class Delivery(models.Model):
         db_index=False,
         related_name="retries",
     )
+    erased_at = models.DateTimeField(null=True, blank=True)
+    erased_on_request = models.BooleanField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-pk"]

@@ -13,6 +13,7 @@ from console.sends import queue, selectors
 from console.sends.dispatcher import Dispatch
 from console.sends.services import deliveries
 from console.sends.services.counting import outcomes_count
+from console.sends.services.erasing import texts_expire
 from console.sends.services.workers import jobs_clear, workers_forget
 
 
@@ -68,6 +69,14 @@ async def clear(context: JobContext, timestamp: int) -> None:
 async def forget(timestamp: int) -> None:
     """Every night: erase interactions that ended longer ago than the site keeps them."""
     await sync_to_async(interactions_forget)()
+
+
+@app.periodic(cron="47 3 * * *")
+@app.task(name="console.sends.tasks.erase", queueing_lock="erase")
+async def erase(timestamp: int) -> None:
+    """Every night: erase the texts that the site has kept for long enough, part by part."""
+    while await sync_to_async(texts_expire)():
+        pass
 
 
 def worker_context(dispatch: Dispatch) -> dict[str, Any]:

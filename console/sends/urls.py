@@ -9,6 +9,7 @@ from console.sends.views import (
     following,
     history,
     operations,
+    proof,
     switch,
 )
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("sends/<int:send_id>/reschedule/", again.send_another_time, name="send-reschedule"),
     path("sends/<int:send_id>/retry-failed/", again.send_again_failed, name="send-retry-failed"),
     path("sends/<int:send_id>/retry-unknown/", again.send_again_unknown, name="send-retry-unknown"),
+    path("sends/<int:send_id>/proof/", proof.send_proof, name="send-proof"),
     path("sending/", switch.switch, name="sending-switch"),
     path("sending/band/", switch.band, name="sending-band"),
     path("sending/stop/", switch.stop, name="sending-stop"),

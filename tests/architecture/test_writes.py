@@ -15,6 +15,8 @@ WRITING_METHODS = {
     *("get_or_create", "aget_or_create", "update_or_create", "aupdate_or_create"),
     *("create_superuser", "_raw_delete"),
 }
+# Of Django's cache nothing is kept, and a digest is none of the database's.
+NO_ROWS = {"cache", "digest"}
 WRITING_SQL = re.compile(
     r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
     r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+)"
@@ -38,8 +40,7 @@ def writes(source: str) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            # Of Django's cache nothing is kept.
-            if node.func.attr in WRITING_METHODS and ast.unparse(node.func.value) != "cache":
+            if node.func.attr in WRITING_METHODS and ast.unparse(node.func.value) not in NO_ROWS:
                 yield f"{node.lineno}: .{node.func.attr}()"
         elif (
             isinstance(node, ast.Constant)

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
@@ -31,7 +31,7 @@ from console.interactions import services as interactions
 from console.interactions.models import ChatServer, Interaction
 from console.sends import services as sends
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services import deliveries, switch
+from console.sends.services import deliveries, erasing, switch
 from console.sends.services.endings import Ending
 from tests.architecture.services_found import takes_actor, writing_functions
 
@@ -114,6 +114,24 @@ class World:
         self.settings.AUDIT_KEY = new_key()
         return partial(audit.audit_export, self.root, BytesIO())
 
+    def proving(self) -> Call:
+        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        auditor = replace(self.sender, permissions=self.root.permissions)
+        send = self.over("delivered")
+        audit.checkpoint_make()
+        return partial(sends.send_prove, auditor, send, BytesIO())
+
+    def ended_chat(self) -> str:
+        send = self.over("delivered")
+        (pk,) = send.target["interactions"]
+        Interaction.objects.filter(pk=pk).update(ended_at=timezone.now())
+        return str(pk)
+
+    def kept_for_too_long(self) -> Call:
+        self.settings.TEXT_RETENTION_DAYS = 1
+        self.over("delivered")
+        return partial(erasing.texts_expire, now=timezone.now() + timedelta(days=2))
+
     def stopped(self) -> Call:
         switch.sending_stop(self.root, reason="A rehearsal")
         return partial(switch.sending_restart, self.root)
@@ -181,6 +199,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
         w.claimed() and partial(deliveries.deliveries_recover, "chat-east")
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
+    "sends.interaction_erase": lambda w: partial(
+        sends.interaction_erase, w.root, interaction_id=w.ended_chat()
+    ),
     "sends.send_approve": lambda w: partial(sends.send_approve, w.approver, w.large_send()),
     "sends.send_cancel": lambda w: partial(sends.send_cancel, w.sender, w.send()),
     "sends.send_create": lambda w: partial(
@@ -190,6 +211,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
         interactions=[w.make_interaction().pk],
     ),
     "sends.send_pause": lambda w: partial(sends.send_pause, w.sender, w.send()),
+    "sends.send_prove": lambda w: w.proving(),
     "sends.send_reject": lambda w: partial(
         sends.send_reject, w.approver, w.large_send(), reason="Too many"
     ),
@@ -211,6 +233,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.sends_release": lambda w: (
         w.send(undo_seconds=5) and partial(deliveries.sends_release, soon())
     ),
+    "sends.texts_expire": lambda w: w.kept_for_too_long(),
 }
 
 UNRECORDED = {
@@ -237,6 +260,7 @@ PARTS = {
     "sends.end_send": "of send_cancel and send_reject",
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
+    "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
     "sends.send_write": "of send_create and the retries",
     "sends.write_endings": "of drain_step and what else ends deliveries",

@@ -48,6 +48,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "send-retry-failed": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-retry-unknown": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-reschedule": ("post", {"send_id": "SEND"}, {"supervisor"}),
+    "send-proof": ("post", {"send_id": "SEND"}, {"auditor"}),
     "send-approvals": ("get", {}, {"approver"}),
     "send-approve": ("post", {"send_id": "SEND"}, {"approver"}),
     "send-reject": ("post", {"send_id": "SEND"}, {"approver"}),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -13,6 +14,7 @@ from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
 from console.interactions.selectors import InteractionFilter
 from console.sends import selectors, services
+from console.sends.downloads import proof_download
 from console.sends.models import DeliveryStatus, SendStatus
 from console.sends.schedule import moment
 
@@ -111,6 +113,23 @@ class SendDeliveries(ConsoleView):
         send = selectors.send_get(self.actor, send_id)
         rows = selectors.send_deliveries(self.actor, send, filters.get("status", ""))
         return self.page(request, rows, serializers.DeliveryOutput)
+
+
+class SendProof(ConsoleView):
+    @extend_schema(
+        summary="Get the proof of a send",
+        description="A zip file for `python -m console.audit.verify`: the request, each text and "
+        "outcome, and the entries of the trail that prove them. That it was made is recorded in "
+        "the trail. For those who read the trail and the history.",
+        responses={
+            (200, "application/zip"): OpenApiTypes.BINARY,
+            "4XX": ErrorOutput,
+            "5XX": ErrorOutput,
+        },
+    )
+    def get(self, request: Request, send_id: int) -> FileResponse:
+        query_filters(request, ())
+        return proof_download(self.actor, selectors.send_get(self.actor, send_id))
 
 
 class Deliveries(ConsoleView):

@@ -17,6 +17,7 @@ from console.catalogue.models import NoticeKind
 from console.sends import logs, queue
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plans import SendPlan, Target
+from console.sends.proof import version_digest
 from console.sends.services import records
 from console.sends.services.outbox import expires_at
 
@@ -171,6 +172,7 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
     return {
         "notice": plan.version.notice.key,
         "version": plan.version.number,
+        "version_sha256": version_digest(plan.version),
         "visibility": plan.visibility,
         "nickname": plan.nickname,
         "counts": plan.counts,

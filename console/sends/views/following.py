@@ -116,6 +116,7 @@ def send_page(
         "statuses": DeliveryStatus.values,
         "error": error,
         "here": request.get_full_path(),
+        "provable": actor.may(Permission.VIEW_AUDIT) and actor.may(Permission.VIEW_HISTORY),
     }
     return render(request, "sends/send_detail.html", context, status=status)
 

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         path: Path = options["file"]
         try:
             with path.open("xb") as file:
-                last = audit_export(system_actor("command line"), file)
+                first, last = audit_export(system_actor("command line"), file)
         except FileExistsError as error:
             raise CommandError(f"{path} is there already. Name another file.") from error
         except OSError as error:
@@ -29,4 +29,4 @@ class Command(BaseCommand):
         except Unsigned as error:
             path.unlink(missing_ok=True)
             raise CommandError(error.message) from error
-        self.stdout.write(f"{path}: entries 1 to {last}")
+        self.stdout.write(f"{path}: entries {first} to {last}")
