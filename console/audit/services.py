@@ -1,12 +1,16 @@
 """Writes of the ledger. Called by every service, inside the transaction of what it records."""
 
+import hashlib
+import os
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Subquery
 from django.utils import timezone
 from msgspec import Raw, Struct
 
@@ -18,13 +22,19 @@ from console.audit.chain import (
     canonical_data,
     canonical_time,
 )
-from console.audit.checkpoints import put_outside, signed
-from console.audit.exporting import export_to
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
+from console.audit.exporting import export_to, sealed_to
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.verify import verify_export
+from console.errors import Conflict
 
 # Any fixed numbers do: they name the locks under which the chain is extended and checkpoints made.
 CHAIN_LOCK = 0x4C45444745520001
 CHECKPOINT_LOCK = 0x4C45444745520002
+
+CONSOLE = system_actor("audit")
+# PostgreSQL refuses to let go of what is younger (migration 0005_seals).
+KEPT_DAYS = 28
 
 logger = structlog.get_logger("console.audit")
 
@@ -145,4 +155,81 @@ def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
     return first, last
 
 
-CONSOLE = system_actor("audit")
+# --- Archives ----------------------------------------------------------------------------------
+
+
+def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
+    """Take the entries from before `before` out of the database, up to the last one there that a
+    checkpoint vouches for: into a file in `folder`, which is verified before they go, and sealed.
+
+    Raises Conflict where there are none, they are younger than four weeks, or the file does not
+    hold; Unsigned; FileExistsError and other OSErrors.
+    """
+    actor.require(Permission.ADMINISTER)
+    checkpoint = _last_checkpoint(before)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"ledger-to-{checkpoint.seq}.zip"
+    with path.open("xb") as file:
+        pass
+    try:
+        with path.open("r+b") as file:
+            first, last = export_to(file, archive_to=checkpoint.seq)
+            file.flush()
+            os.fsync(file.fileno())
+        _require_whole(path, last)
+        return _seal(actor, path, first, last)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _last_checkpoint(before: datetime) -> AuditCheckpoint:
+    if before > timezone.now() - timedelta(days=KEPT_DAYS):
+        raise Conflict("too_young", f"What is younger than {KEPT_DAYS} days stays here.")
+    newest = AuditEntry.objects.order_by("-seq")
+    # The newest of all stays, since the next one follows it.
+    old = newest.filter(at__lt=before, seq__lt=Subquery(newest.values("seq")[:1])).first()
+    checkpoints = AuditCheckpoint.objects.filter(seq__gt=sealed_to().seq).order_by("-seq")
+    found = checkpoints.filter(seq__lte=old.seq).first() if old else None
+    if found is None:
+        raise Conflict(
+            "nothing_to_archive",
+            f"There is no entry from before {before:%Y-%m-%d} for which a checkpoint vouches.",
+        )
+    return found
+
+
+def _require_whole(path: Path, last: int) -> None:
+    """What does not hold is not dropped: it is all the evidence that there is."""
+    report = verify_export(path, trusted_keys(), kept_outside())
+    if report.holds and (report.head.seq, report.vouched) == (last, last):
+        return
+    found = " ".join(finding.sentence for finding in report.findings)
+    raise Conflict(
+        "archive_does_not_hold",
+        f"Nothing was archived, since what was written does not hold. {found}".strip(),
+    )
+
+
+def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
+    """Seal a file and drop what is in it, in one transaction."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
+        entries = AuditEntry.objects.filter(seq__gte=first, seq__lte=last)
+        said = {
+            "first": first,
+            "before": entries.get(seq=first).prev_hash,
+            "last": last,
+            "hash": entries.get(seq=last).hash,
+            "file": path.name,
+            "sha256": sha256,
+            "at": canonical_time(timezone.now()),
+        }
+        seal = AuditSeal.objects.create(**signed("seal", said))
+        entries.delete()
+        data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
+        target = ("ledger", last, f"entries {first} to {last}")
+        record(actor, "audit.archived", target=target, data=data)
+    return seal

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.utils import timezone
 
 import console
@@ -47,6 +49,7 @@ class World:
     approver: Actor
     server: ChatServer
     settings: Any
+    folder: Path
     make_interaction: Callable[..., Interaction]
     make_notice: Callable[..., NoticeVersion]
 
@@ -114,6 +117,17 @@ class World:
         self.settings.AUDIT_KEY = new_key()
         return partial(audit.audit_export, self.root, BytesIO())
 
+    def archiving(self) -> Call:
+        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        long_ago = timezone.now() - timedelta(days=60)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(timezone, "now", lambda: long_ago)
+            self.draft()
+            audit.checkpoint_make()
+        self.make_notice()
+        before = timezone.now() - timedelta(days=30)
+        return partial(audit.audit_archive, self.root, before=before, folder=self.folder)
+
     def proving(self) -> Call:
         self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
         auditor = replace(self.sender, permissions=self.root.permissions)
@@ -151,6 +165,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.user_create": lambda w: partial(
         accounts.user_create, w.root, username="ada", password="long enough", roles=["editor"]
     ),
+    "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
     "audit.checkpoint_make": lambda w: w.another_key(),
     "catalogue.notice_create": lambda w: partial(

@@ -11,7 +11,7 @@ from console.audit.chain import entry_hash
 from console.audit.exporting import as_hashed
 from console.audit.models import AuditEntry
 
-LEDGER = ("audit_auditentry", "audit_auditcheckpoint")
+LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
 
 
 @contextmanager

@@ -18,6 +18,10 @@ BEGIN
         RAISE EXCEPTION 'A seal ends with an entry for which a checkpoint vouches; % is none.',
             NEW.last USING ERRCODE = 'restrict_violation';
     END IF;
+    IF NOT EXISTS (SELECT FROM audit_auditentry WHERE seq > NEW.last) THEN
+        RAISE EXCEPTION 'The newest entry stays here: the next one follows it.'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     IF NOT EXISTS (SELECT FROM audit_auditentry WHERE seq = NEW.first AND prev_hash = NEW.before) THEN
         RAISE EXCEPTION 'A seal begins with the hash that entry % follows.', NEW.first
             USING ERRCODE = 'restrict_violation';
