@@ -96,3 +96,16 @@ class MayShowTwiceForm(forms.Form):
         label=_("I know that it may be shown twice, and want it sent."),
         error_messages={"required": _("Tick the box if it may be shown twice; else go back.")},
     )
+
+
+class EraseForm(forms.Form):
+    """Of which chat, and by which case."""
+
+    interaction = forms.CharField(
+        label=_("Chat id"),
+        max_length=64,
+        error_messages={"required": _("Write the id of the chat, as the history shows it.")},
+    )
+    why = forms.CharField(
+        label=_("Why (a case number, and nothing personal)"), max_length=200, required=False
+    )

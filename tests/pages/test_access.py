@@ -49,6 +49,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "send-retry-unknown": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-reschedule": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-proof": ("post", {"send_id": "SEND"}, {"auditor"}),
+    "erase": ("post", {}, {"administrator"}),
     "send-approvals": ("get", {}, {"approver"}),
     "send-approve": ("post", {"send_id": "SEND"}, {"approver"}),
     "send-reject": ("post", {"send_id": "SEND"}, {"approver"}),
