@@ -20,10 +20,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 import console
 from console.accounts import services as accounts
+from console.accounts.models import User
+from console.accounts.services import directory, security
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
@@ -45,6 +51,7 @@ class World:
     """A supervisor, an approver, a Chat Server that nobody listens for, and what one makes."""
 
     root: Actor
+    person: User
     sender: Actor
     approver: Actor
     server: ChatServer
@@ -54,6 +61,21 @@ class World:
     make_notice: Callable[..., NoticeVersion]
 
     author = Actor("user:author", "Author", audit.CONSOLE.permissions, sees_all_teams=True)
+
+    def session(self) -> UserSession:
+        Session.objects.create(session_key="key", session_data="", expire_date=soon())
+        return UserSession.objects.create(
+            user=self.person, ip="127.0.0.1", session_key="key", user_agent="", data={}
+        )
+
+    def locked(self) -> User:
+        AccessAttempt.objects.create(username=self.person.username, failures_since_start=99)
+        return self.person
+
+    def with_second_factor(self) -> User:
+        self.session()
+        Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
+        return self.person
 
     def draft(self) -> NoticeVersion:
         notice = catalogue.notice_create(self.author, key="draft", kind="message", title="Draft")
@@ -159,11 +181,38 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.api_client_create": lambda w: partial(
         accounts.api_client_create, w.root, name="Flow", scopes=["feed"]
     ),
+    "accounts.own_sessions_end": lambda w: partial(
+        security.own_sessions_end, w.person, [w.session()]
+    ),
+    "accounts.password_changed": lambda w: partial(security.password_changed, w.person),
+    "accounts.second_factor_changed": lambda w: partial(
+        security.second_factor_changed, w.person, "added", "totp"
+    ),
+    "accounts.second_factor_failed": lambda w: partial(
+        security.second_factor_failed, w.person, "127.0.0.1"
+    ),
+    "accounts.sign_in_failed": lambda w: partial(
+        security.sign_in_failed, "sue", "127.0.0.1", locked=False
+    ),
+    "accounts.signed_in": lambda w: partial(
+        security.signed_in, w.person, "127.0.0.1", ["password"]
+    ),
+    "accounts.signed_out": lambda w: partial(security.signed_out, w.person, "127.0.0.1"),
     "accounts.team_create": lambda w: partial(
         accounts.team_create, w.root, name="Orders", queues=["orders"]
     ),
     "accounts.user_create": lambda w: partial(
         accounts.user_create, w.root, username="ada", password="long enough", roles=["editor"]
+    ),
+    "accounts.user_from_directory": lambda w: partial(
+        directory.user_from_directory, username="dora", roles=["editor"]
+    ),
+    "accounts.user_release": lambda w: partial(security.user_release, w.root, w.locked()),
+    "accounts.user_roles_follow": lambda w: partial(
+        directory.user_roles_follow, w.person, roles=["editor"]
+    ),
+    "accounts.user_second_factor_reset": lambda w: partial(
+        security.user_second_factor_reset, w.root, w.with_second_factor()
     ),
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
@@ -275,9 +324,11 @@ PARTS = {
     "sends.end_send": "of send_cancel and send_reject",
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
+    "accounts.directory_account_keep": "of user_from_directory, in the request that signs in",
     "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
     "sends.send_write": "of send_create and the retries",
+    "sends.write_records": "of all that ends deliveries",
     "sends.write_endings": "of drain_step and what else ends deliveries",
     "sends.write_postponements": "the same",
 }

@@ -41,6 +41,7 @@ def world(
 ) -> World:
     return World(
         root=ROOT,
+        person=supervisor,
         sender=supervisor.to_actor(),
         approver=approver.to_actor(),
         server=chat_server,

@@ -176,10 +176,10 @@ ANOTHER_SENDER = "UPDATE sends_send SET actor_ref = 'user:1000' WHERE id = %(sen
 SET = "UPDATE sends_send SET {what} WHERE id = %(send)s"
 INSERT_SEND = (
     "INSERT INTO sends_send (actor_ref, actor_name, version_id, visibility, nickname, target, why, "
-    "status, created_at, time_zone, release_at, ready_count, idempotency_key, request_digest, "
-    "approved_by_ref, approved_by_name, approved_at, ended_by_name, end_note) "
+    "status, created_at, time_zone, release_at, target_count, ready_count, idempotency_key, "
+    "request_digest, approved_by_ref, approved_by_name, approved_at, ended_by_name, end_note) "
     "SELECT %(max)s, actor_name, version_id, visibility, nickname, target, why, 'running', "
-    "created_at, '', release_at, ready_count, '', '', {who}, 'R', now(), '', '' "
+    "created_at, '', release_at, target_count, ready_count, '', '', {who}, 'R', now(), '', '' "
     "FROM sends_send WHERE id = %(send)s"
 )
 LEAVES_APPROVED = "A send that awaits approval leaves when"

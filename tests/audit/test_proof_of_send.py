@@ -33,6 +33,7 @@ from console.sends.services.deliveries import drain_step
 from console.sends.services.endings import Ending
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 OUTCOMES = [DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN, DeliveryStatus.FAILED]
@@ -398,10 +399,10 @@ def test_who_may_not_read_the_texts_proves_nothing(
 def test_from_the_page(
     send: Send, auditor: User, supervisor: User, client: Client, settings: Any, tmp_path: Path
 ) -> None:
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     address = reverse("send-proof", args=[send.pk])
     assert address not in client.get(reverse("send-detail", args=[send.pk])).content.decode()
-    client.force_login(auditor)
+    sign_in(client, auditor)
     assert address in client.get(reverse("send-detail", args=[send.pk])).content.decode()
     answer = client.post(address)
     assert f'filename="proof-of-send-{send.pk}.zip"' in answer["Content-Disposition"]
@@ -415,7 +416,7 @@ def test_without_a_key_the_page_says_what_to_do(
     send: Send, auditor: User, client: Client, settings: Any
 ) -> None:
     settings.AUDIT_KEY = ""
-    client.force_login(auditor)
+    sign_in(client, auditor)
     answer = client.post(reverse("send-proof", args=[send.pk]))
     assert answer.status_code == 503
     assert "manage.py audit_key" in answer.content.decode()

@@ -19,6 +19,7 @@ from console.sends.services.deliveries import deliveries_expire, sends_finish
 from console.sends.services.erasing import texts_expire
 from tests.conftest import ROOT
 from tests.sends.working import last_entry
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 
@@ -238,7 +239,7 @@ def test_nothing_is_looked_at_twice(over, settings, django_assert_max_num_querie
 
 
 def test_the_page_asks_and_erases(over, administrator, client):
-    client.force_login(administrator)
+    sign_in(client, administrator)
     chat = first(over).interaction_id
     page = client.get(reverse("erase"), {"interaction": chat}).content.decode()
     assert f'value="{chat}"' in page
@@ -251,7 +252,7 @@ def test_the_page_asks_and_erases(over, administrator, client):
 
 
 def test_a_delivery_says_that_its_text_is_erased(over, auditor, client, settings):
-    client.force_login(auditor)
+    sign_in(client, auditor)
     settings.TEXT_RETENTION_DAYS = 1
     asked, other = over.deliveries.order_by("pk")[:2]
     interaction_erase(ROOT, interaction_id=asked.interaction_id)

@@ -13,12 +13,12 @@ END $$;
 
 CREATE TRIGGER send_request_kept BEFORE UPDATE ON sends_send FOR EACH ROW
     WHEN ((OLD.actor_ref, OLD.actor_name, OLD.version_id, OLD.visibility, OLD.nickname, OLD.target,
-         OLD.why, OLD.created_at, OLD.ready_count, OLD.idempotency_key, OLD.request_digest,
-         OLD.retry_of_id)
+         OLD.why, OLD.created_at, OLD.target_count, OLD.ready_count,
+         OLD.idempotency_key, OLD.request_digest, OLD.retry_of_id)
         IS DISTINCT FROM
         (NEW.actor_ref, NEW.actor_name, NEW.version_id, NEW.visibility, NEW.nickname, NEW.target,
-         NEW.why, NEW.created_at, NEW.ready_count, NEW.idempotency_key, NEW.request_digest,
-         NEW.retry_of_id))
+         NEW.why, NEW.created_at, NEW.target_count, NEW.ready_count,
+         NEW.idempotency_key, NEW.request_digest, NEW.retry_of_id))
     EXECUTE FUNCTION console_refuse();
 
 CREATE TRIGGER send_begins_unapproved BEFORE INSERT ON sends_send FOR EACH ROW
