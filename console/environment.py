@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -65,6 +66,11 @@ def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:
     return convert
 
 
+def days(*, least: int) -> Callable[[str], int]:
+    """For how many days something is kept."""
+    return number(least=least, most=3650, unit="days")
+
+
 def port(raw: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,5}", raw) or not 1 <= int(raw) <= 65_535:
         raise ValueError("set it to a port, a number from 1 to 65535")
@@ -95,6 +101,15 @@ def place(raw: str) -> str:
         return raw
     if "://" in raw or not Path(raw).is_absolute():
         raise ValueError("set it to a folder with its whole path, or to an address with https://")
+    return raw
+
+
+def certificates(raw: str) -> str:
+    """A file of certificates that are trusted."""
+    try:
+        ssl.create_default_context(cafile=raw)
+    except OSError as error:
+        raise ValueError("set it to a file of certificates in PEM that can be read") from error
     return raw
 
 

@@ -90,18 +90,15 @@ HOURLY_QUOTA = env.read(
 RESEND_GUARD_MINUTES = env.read(
     "CONSOLE_RESEND_GUARD_MINUTES", env.number(least=0, most=10_080, unit="minutes"), 10
 )
-INTERACTION_RETENTION_DAYS = env.read(
-    "CONSOLE_INTERACTION_RETENTION_DAYS", env.number(least=1, most=3650, unit="days"), 30
-)
-TEXT_RETENTION_DAYS = env.read(  # 0: for ever
-    "CONSOLE_TEXT_RETENTION_DAYS", env.number(least=0, most=3650, unit="days"), 0
-)
+INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
+TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: for ever
 # The ledger's: its signing key, the public keys that signed before, and where checkpoints go.
 AUDIT_KEY = audit_key()
 AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.words, list[str]())
 CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
     str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""
 )
+CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )

@@ -11,6 +11,7 @@ from console.sends.models import Delivery, Send, SendOutcome
 from console.sends.selectors import send_counts, send_get, sends_visible
 from console.sends.services import send_cancel, send_create
 from tests.sends.drains import drain
+from tests.sends.working import changing_what_has_ended
 from tests.simulators import Simulator
 
 
@@ -66,6 +67,7 @@ def test_counting_reads_no_delivery_that_is_over(
     send = send_create(supervisor.to_actor(), notice_key="hello", interactions=chats)
     send_cancel(supervisor.to_actor(), send)
     SendOutcome.objects.update(number=100_000)
-    Send.objects.update(target_count=100_000)
+    with changing_what_has_ended():
+        Send.objects.update(target_count=100_000)
     (found,) = sends_visible(supervisor.to_actor())
     assert found.cancelled == found.total == 100_000  # type: ignore[attr-defined]

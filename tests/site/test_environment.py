@@ -85,6 +85,8 @@ def test_what_is_set_is_converted(
         (env.rate, "60/fortnight", "6000/min"),
         (env.pairs, "a=1,b", "name=value"),
         (env.pairs, "=1", "name=value"),
+        (env.certificates, "/nowhere/ca.pem", "certificates in PEM"),
+        (env.certificates, __file__, "certificates in PEM"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do(
@@ -111,6 +113,8 @@ WRONG = {
     "CONSOLE_HOURLY_QUOTA": "none",
     "CONSOLE_RESEND_GUARD_MINUTES": "10081",
     "CONSOLE_INTERACTION_RETENTION_DAYS": "0",
+    "CONSOLE_TEXT_RETENTION_DAYS": "-1",
+    "CONSOLE_CHECKPOINTS_CA": "/nowhere",
     "CONSOLE_FEED_EVENT_LIMIT": "0",
     "CONSOLE_DEBUG": "perhaps",
     "CONSOLE_HTTPS": "tls",

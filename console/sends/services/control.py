@@ -11,6 +11,7 @@ from console.sends import logs, queue, selectors
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import records
 from console.sends.services.deliveries import sends_finish
+from console.sends.services.endings import Ending, ended_records, locked_rows
 from console.sends.services.outbox import outbox_move
 
 CANCELLABLE = (
@@ -84,14 +85,9 @@ def send_cancel(actor: Actor, send: Send) -> Send:
 def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     """Cancel a locked send and all that waits of it, with the entries of both."""
     now = timezone.now()
-    waiting = list(
-        Delivery.objects.select_for_update()
-        .filter(send=send, status=DeliveryStatus.PENDING)
-        .order_by("pk")
-    )
-    for delivery in waiting:
-        delivery.status, delivery.finished_at = DeliveryStatus.CANCELLED, now
-    ids = [delivery.pk for delivery in waiting]
+    pending = Delivery.objects.filter(send=send, status=DeliveryStatus.PENDING)
+    waiting = locked_rows(pending, wait=True)
+    ids = [delivery.id for delivery in waiting]
     Delivery.objects.filter(pk__in=ids).update(status=DeliveryStatus.CANCELLED, finished_at=now)
     Outbox.objects.filter(pk__in=ids).delete()
     send.status, send.finished_at = SendStatus.CANCELLED, now
@@ -100,7 +96,7 @@ def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     announce(send)
     data = {"cancelled": len(waiting), **({"reason": note} if note else {})}
     entry = audit.Record(action, records.send_target(send), _with_sender(actor, send, data))
-    ended = records.rows_ended(waiting, visibility=send.visibility)
+    ended = ended_records(Ending(delivery, DeliveryStatus.CANCELLED) for delivery in waiting)
     records.write_records(actor, [entry, *ended])
     logs.send_changed(send, action, **data)
 

@@ -14,7 +14,7 @@ from django.db import connection
 from console.actors import Actor
 from console.audit.chain import text_digest
 from console.audit.services import Record, Target, record_many
-from console.sends.models import Delivery, Send
+from console.sends.models import Send
 
 # An entry is to remain something that a person can look at.
 DELIVERIES_AN_ENTRY = 500
@@ -92,23 +92,3 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
             said = {**shared, "deliveries": part}
             yield Record(f"{ENDED}{status}", _target(send_id), said)
-
-
-def rows_ended(rows: Iterable[Delivery], *, visibility: str) -> Iterator[Record]:
-    """`deliveries_ended` from rows."""
-    return deliveries_ended(
-        (
-            (row.send_id, row.status, row.chat_server_name, row.method, visibility),
-            ended_delivery(
-                pk=row.pk,
-                interaction_id=row.interaction_id,
-                attempts=row.attempts,
-                body=row.body,
-                body_salt=row.body_salt,
-                reason=row.reason,
-                reference_id=row.reference_id,
-                fault_code=row.fault_code,
-            ),
-        )
-        for row in rows
-    )
