@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from console.actors import Actor, Permission
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 
 
 def audit_entries(
@@ -25,3 +25,9 @@ def audit_checkpoints(actor: Actor) -> QuerySet[AuditCheckpoint]:
     """The signed checkpoints, newest first. Only for those who may read the trail."""
     actor.require(Permission.VIEW_AUDIT)
     return AuditCheckpoint.objects.all()
+
+
+def audit_seals(actor: Actor) -> QuerySet[AuditSeal]:
+    """Which entries are in which archive, newest first. Only for those who may read the trail."""
+    actor.require(Permission.VIEW_AUDIT)
+    return AuditSeal.objects.order_by("-last")

@@ -15,7 +15,7 @@ from console.actors import Permission
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
 from console.audit.exporting import verify_part
-from console.audit.selectors import audit_checkpoints, audit_entries
+from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
 from console.audit.tables import older_page
 from console.audit.verify import Head, Report, Unreadable, sentences
 
@@ -90,6 +90,7 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
         "newest_seq": newest.seq if newest else 0,
         "unsigned": (newest.seq if newest else 0) - (checkpoints[0].seq if checkpoints else 0),
         "public_key": own_public_key(),
+        "seals": list(audit_seals(actor)),
     }
 
 

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.exporting import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
@@ -20,6 +23,7 @@ from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +164,18 @@ def test_the_pages_parts_begin_after_the_seal(archives: Path) -> None:
         report = Report(report.followed, report.head, report.vouched)
     assert (parts, report.findings, report.followed) == (3, [], 8)
     assert [seal["last"] for seal in report.sealed] == [4]
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_page_tells_where_the_entries_are(
+    archives: Path, auditor: User, client: Client
+) -> None:
+    archive("2026-02", archives)
+    sign_in(client, auditor)
+    page = client.get(reverse("audit-proof")).content.decode()
+    assert "ledger-to-4.zip" in page
+    verified = client.post(reverse("audit-verify")).content.decode()
+    assert "are not here but in the file ledger-to-4.zip" in verified
 
 
 # --- Not in order --------------------------------------------------------------------------------
