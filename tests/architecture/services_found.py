@@ -1,12 +1,16 @@
-"""Which functions write to the database: found in their text, through what they call."""
+"""All services, and which functions write: found in their text, through what they call."""
 
 import ast
+import importlib
+import importlib.util
 import inspect
-from collections.abc import Callable, Iterable
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+import console
 from tests.architecture.test_writes import writes
 
 
@@ -64,3 +68,40 @@ def _named(module: ModuleType, node: ast.stmt) -> set[tuple[str, str]]:
                 member = getattr(owner, inner.attr, None)
                 found.add((getattr(member, "__module__", owner.__name__), inner.attr))
     return found
+
+
+def service_modules() -> Iterator[tuple[str, ModuleType]]:
+    """Each app's name with its module of services, or with each module of that package."""
+    for app in pkgutil.iter_modules(console.__path__):
+        found = f"console.{app.name}.services"
+        if not app.ispkg or importlib.util.find_spec(found) is None:
+            continue
+        package = importlib.import_module(found)
+        yield app.name, package
+        for inner in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{found}."):
+            yield app.name, importlib.import_module(inner.name)
+
+
+def public_functions() -> dict[str, FunctionType]:
+    """What the services' modules define, and what their packages export of others."""
+    found: dict[str, FunctionType] = {}
+    for app, module in service_modules():
+        exported = getattr(module, "__all__", ())
+        for name, member in vars(module).items():
+            is_own = inspect.isfunction(member) and member.__module__ == module.__name__
+            if not name.startswith("_") and (is_own or name in exported):
+                if not inspect.isfunction(member):
+                    continue
+                known = found.setdefault(f"{app}.{name}", member)
+                assert known is member, f"two functions are named {name} in the services of {app}"
+    return found
+
+
+def services() -> set[str]:
+    """All that take the actor first or write."""
+    writing = writing_functions([module for _app, module in service_modules()])
+    return {
+        name
+        for name, function in public_functions().items()
+        if takes_actor(function) or function in writing
+    }

@@ -14,7 +14,9 @@ from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
-from tests.audit.every_service import CALLS, PARTS, UNRECORDED, World, services
+from tests.architecture.services_found import services
+from tests.audit.every_service import CALLS, PARTS, UNRECORDED
+from tests.audit.small_world import World
 from tests.conftest import ROOT
 
 BREAK = """

@@ -1,0 +1,162 @@
+"""People and things for every service to be called with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from console.accounts.models import User
+from console.actors import Actor
+from console.audit import services as audit
+from console.audit.checkpoints import new_key
+from console.catalogue import services as catalogue
+from console.catalogue.models import NoticeVersion
+from console.interactions.models import ChatServer, Interaction
+from console.sends import services as sends
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.services import deliveries, erasing, switch
+from console.sends.services.endings import Ending
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class World:
+    """A supervisor, an approver, a Chat Server that nobody listens for, and what one makes."""
+
+    root: Actor
+    person: User
+    sender: Actor
+    approver: Actor
+    server: ChatServer
+    settings: Any
+    folder: Path
+    make_interaction: Callable[..., Interaction]
+    make_notice: Callable[..., NoticeVersion]
+
+    author = Actor("user:author", "Author", audit.CONSOLE.permissions, sees_all_teams=True)
+
+    def session(self) -> UserSession:
+        Session.objects.create(session_key="key", session_data="", expire_date=soon())
+        return UserSession.objects.create(
+            user=self.person, ip="127.0.0.1", session_key="key", user_agent="", data={}
+        )
+
+    def locked(self) -> User:
+        AccessAttempt.objects.create(username=self.person.username, failures_since_start=99)
+        return self.person
+
+    def with_second_factor(self) -> User:
+        self.session()
+        Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
+        return self.person
+
+    def draft(self) -> NoticeVersion:
+        notice = catalogue.notice_create(self.author, key="draft", kind="message", title="Draft")
+        return catalogue.version_create(
+            self.author, notice, default_locale="en", bodies={"en": "Hello"}
+        )
+
+    def submitted(self) -> NoticeVersion:
+        return catalogue.version_submit(self.author, self.draft())
+
+    def send(self, *, interactions: Sequence[str] = (), **arguments: Any) -> Send:
+        return sends.send_create(
+            self.sender,
+            notice_key=self.make_notice("Hello").notice.key,
+            interactions=interactions or [self.make_interaction().pk],
+            **arguments,
+        )
+
+    def large_send(self, **arguments: Any) -> Send:
+        """One that awaits approval."""
+        self.settings.APPROVAL_ABOVE = 1
+        ids = [self.make_interaction().pk, self.make_interaction().pk]
+        return self.send(interactions=ids, **arguments)
+
+    def ended(self, status: str, **arguments: Any) -> Send:
+        """A send whose one delivery has ended, and which is itself still under way."""
+        send = self.send(**arguments)
+        now = timezone.now()
+        Delivery.objects.filter(send=send).update(status=status, finished_at=now)
+        Outbox.objects.filter(send=send).delete()
+        return send
+
+    def over(self, status: str) -> Send:
+        send = self.ended(status)
+        deliveries.sends_finish([send.pk])
+        return send
+
+    def cancelled_with_one_waiting(self) -> None:
+        send, now = self.send(), timezone.now()
+        Send.objects.filter(pk=send.pk).update(status=SendStatus.CANCELLED, finished_at=now)
+
+    def claimed(self) -> deliveries.Step:
+        """One delivery on the wire."""
+        self.send()
+        return deliveries.drain_step(self.server.pk, claim=uuid4(), room=1)
+
+    def step_with_an_ending(self) -> Call:
+        (delivery,) = self.claimed().claimed
+        ending = Ending(delivery, DeliveryStatus.UNKNOWN)
+        return partial(deliveries.drain_step, self.server.pk, claim=uuid4(), endings=[ending])
+
+    def another_key(self) -> Call:
+        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        self.draft()
+        audit.checkpoint_make()
+        self.settings.AUDIT_KEY = new_key()
+        self.make_notice()
+        return audit.checkpoint_make
+
+    def exporting(self) -> Call:
+        self.settings.AUDIT_KEY = new_key()
+        return partial(audit.audit_export, self.root, BytesIO())
+
+    def archiving(self) -> Call:
+        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        long_ago = timezone.now() - timedelta(days=60)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(timezone, "now", lambda: long_ago)
+            self.draft()
+            audit.checkpoint_make()
+        self.make_notice()
+        before = timezone.now() - timedelta(days=30)
+        return partial(audit.audit_archive, self.root, before=before, folder=self.folder)
+
+    def proving(self) -> Call:
+        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        auditor = replace(self.sender, permissions=self.root.permissions)
+        send = self.over("delivered")
+        audit.checkpoint_make()
+        return partial(sends.send_prove, auditor, send, BytesIO())
+
+    def ended_chat(self) -> str:
+        send = self.over("delivered")
+        (pk,) = send.target["interactions"]
+        Interaction.objects.filter(pk=pk).update(ended_at=timezone.now())
+        return str(pk)
+
+    def kept_for_too_long(self) -> Call:
+        self.settings.TEXT_RETENTION_DAYS = 1
+        self.over("delivered")
+        return partial(erasing.texts_expire, now=timezone.now() + timedelta(days=2))
+
+    def stopped(self) -> Call:
+        switch.sending_stop(self.root, reason="A rehearsal")
+        return partial(switch.sending_restart, self.root)
+
+
+def soon() -> Any:
+    return timezone.now() + timedelta(hours=1)
