@@ -8,11 +8,11 @@ from django.utils.translation import ngettext
 
 from console.access import actor_of, require
 from console.actors import Permission
+from console.asking import Question, ask_then, asks, posted
 from console.sends.forms import MayShowTwiceForm, RescheduleForm
 from console.sends.models import Send
 from console.sends.selectors import send_get
 from console.sends.services import send_reschedule, send_retry_failed, send_retry_unknown
-from console.sends.views.asking import Question, ask_then, asks, posted
 from console.sends.views.following import retryable
 
 

@@ -11,13 +11,13 @@ from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Permission
+from console.asking import Question, ask, ask_then, asks, posted
 from console.errors import Conflict, NotFound
 from console.sends.briefs import briefs_of
 from console.sends.forms import ApproveForm, ReasonForm
 from console.sends.models import Send, SendStatus
 from console.sends.selectors import leaves_at, send_get, sends_awaiting_approval, sends_visible
 from console.sends.services import send_approve, send_reject
-from console.sends.views.asking import Question, ask, ask_then, asks, posted
 from console.sends.wording import audience
 
 SHOWN = 50

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_POST
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.asking import Question, ask, asks
 from console.errors import ConsoleError
 from console.sends.models import Send
 from console.sends.selectors import send_get
 from console.sends.services import send_cancel, send_pause, send_resume
-from console.sends.views.asking import Question, ask, asks
 from console.sends.views.following import progress_context, send_page
 
 

@@ -9,11 +9,11 @@ from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Permission
+from console.asking import Question, ask_then, asks, posted
 from console.sends.forms import ReasonForm
 from console.sends.models import Outbox
 from console.sends.selectors import sending_stopped
 from console.sends.services import sending_restart, sending_stop
-from console.sends.views.asking import Question, ask_then, asks, posted
 
 
 @require_GET
