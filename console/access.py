@@ -5,8 +5,11 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 
 from console.actors import Actor, Permission
+
+CHOOSE_PASSWORD = "account_change_password"  # noqa: S105 - the name of a page
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -23,11 +26,14 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
-    """Only for those who have one of `permissions`; PermissionRefused for all others."""
+    """Only for those who have one of `permissions`; PermissionRefused for all others. Whoever has a
+    password that somebody else gave them is led to choose another first."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.user.is_authenticated and request.user.must_change_password:
+                return redirect(CHOOSE_PASSWORD)
             actor_of(request).require(*permissions)
             return view(request, *args, **kwargs)
 

@@ -36,6 +36,8 @@ class Actor:
     roles: frozenset[str] = field(default_factory=frozenset)
     team_ids: frozenset[int] = field(default_factory=frozenset)
     sees_all_teams: bool = False
+    # Keys of the notices that it may send; None is any.
+    allowed_notices: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -43,6 +45,19 @@ class Actor:
     def sees_team(self, team_id: int | None) -> bool:
         """Whether the actor sees the chats of this team; None is that of nobody's queues."""
         return team_id is None or self.sees_all_teams or team_id in self.team_ids
+
+    def may_send_notice(self, key: str) -> bool:
+        return self.allowed_notices is None or key in self.allowed_notices
+
+    def require_notice(self, key: str) -> None:
+        """Raise PermissionRefused unless the actor may send the notice with this key."""
+        if not self.may_send_notice(key):
+            raise PermissionRefused(
+                "notice_not_allowed",
+                f"{self.name} may not send the notice {key}: it is not among those that an "
+                "administrator allows it. An administrator can add it.",
+                {"notice": key},
+            )
 
     def require(self, *permissions: Permission) -> None:
         """Raise PermissionRefused unless the actor has one of `permissions`."""

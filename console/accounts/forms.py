@@ -33,6 +33,12 @@ class PasswordForm(ChangePasswordForm):
         )
         _without_placeholders(self)
 
+    def clean(self) -> Any:
+        typed = super().clean()
+        if typed.get("password1") and typed["password1"] == typed.get("oldpassword"):
+            self.add_error("password1", _("That is the password that you have. Choose another."))
+        return typed
+
 
 class CodeForm(AuthenticateForm):
     """A code of the app, or one of the recovery codes."""

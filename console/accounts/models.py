@@ -1,11 +1,14 @@
 """People, the teams they work in, and the programs that use the API."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
@@ -75,6 +78,12 @@ def _union(table: dict[str, frozenset[Permission]], names: list[str]) -> frozens
     return frozenset().union(*(table[name] for name in names))
 
 
+class ClientState(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    EXPIRED = "expired", _("Expired")
+    DEACTIVATED = "deactivated", _("Deactivated")
+
+
 class Team(models.Model):
     """A group of people and the queues whose chats they see.
 
@@ -92,10 +101,17 @@ class Team(models.Model):
 
 
 class User(AbstractUser):
-    """A person who signs in. What they may do follows from `roles` alone."""
+    """A person who signs in. What they may do follows from `roles` alone.
+
+    A session is good for as long as `session_stamp` is what it was at its start: giving the person
+    another stamp ends all of their sessions, wherever they are kept.
+    """
 
     roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list)
     teams = models.ManyToManyField(Team, related_name="members", blank=True)
+    # Somebody else knows the password: it opens nothing but the way to choose another.
+    must_change_password = models.BooleanField(default=False, editable=False)
+    session_stamp = models.CharField(max_length=32, blank=True, default="", editable=False)
 
     class Meta:
         ordering: ClassVar = ["username"]
@@ -109,11 +125,27 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
+    @property
+    def ref(self) -> str:
+        """How the person is named as an actor."""
+        return f"user:{self.pk}"
+
+    @property
+    def role_labels(self) -> list[str]:
+        """In the order of the roles themselves."""
+        return [str(role.label) for role in Role if role in self.roles]
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What Django compares with a session's at each request, with fallback secrets too."""
+        value = f"{self.password}:{self.session_stamp}"
+        key_salt = "console.accounts.models.User.session"
+        return salted_hmac(key_salt, value, secret=secret, algorithm="sha256").hexdigest()
+
     def to_actor(self) -> Actor:
         """This person as the actor of a service."""
         permissions = _union(ROLE_PERMISSIONS, self.roles) if self.is_active else frozenset()
         return Actor(
-            ref=f"user:{self.pk}",
+            ref=self.ref,
             # Wherever a name is kept beside its reference there is room for this much.
             name=str(self)[:200],
             permissions=permissions,
@@ -124,14 +156,25 @@ class User(AbstractUser):
 
 
 class ApiClient(models.Model):
-    """A program that uses the API with a token, of which only a hash is kept."""
+    """A program that uses the API with a token, of which only a hash is kept.
+
+    `allowed_notices` are keys of notices and `addresses` networks in CIDR; of both an empty list
+    means any. The token before the newest one is good until `previous_token_until`.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     token_hash = models.CharField(max_length=64, unique=True)
+    previous_token_hash = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    previous_token_until = models.DateTimeField(null=True, blank=True)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    allowed_notices = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    addresses = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    # When its refusal last became an entry of the audit trail.
+    refused_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -145,6 +188,22 @@ class ApiClient(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def state_at(self, now: datetime) -> ClientState:
+        if not self.is_active:
+            return ClientState.DEACTIVATED
+        if self.expires_at is not None and self.expires_at <= now:
+            return ClientState.EXPIRED
+        return ClientState.ACTIVE
+
+    @property
+    def state(self) -> ClientState:
+        return self.state_at(timezone.now())
+
+    @property
+    def ref(self) -> str:
+        """How the program is named as an actor."""
+        return f"client:{self.pk}"
+
     @property
     def is_authenticated(self) -> bool:
         """What REST framework's permission asks of a request's user."""
@@ -153,8 +212,9 @@ class ApiClient(models.Model):
     def to_actor(self) -> Actor:
         """This program as the actor of a service. It belongs to no team and serves all."""
         return Actor(
-            ref=f"client:{self.pk}",
+            ref=self.ref,
             name=self.name,
             permissions=_union(SCOPE_PERMISSIONS, self.scopes),
             sees_all_teams=True,
+            allowed_notices=frozenset(self.allowed_notices) or None,
         )

@@ -1,19 +1,74 @@
 """Reads of people, teams and API clients."""
 
-from console.accounts.models import ApiClient, Team, User
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from console.accounts.addresses import is_within
+from console.accounts.models import ApiClient, ClientState, Team, User
 from console.accounts.services import token_digest
-from console.actors import Actor, system_actor
+from console.actors import Actor, Permission, system_actor
 from console.errors import NotFound
 
+# --- Who calls, and who is behind what is kept ----------------------------------------------------
 
-def api_client_by_token(token: str) -> ApiClient | None:
-    """The active client that owns `token`. The look-up is by hash, so timing tells nothing."""
-    return ApiClient.objects.filter(token_hash=token_digest(token), is_active=True).first()
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whose token it is, if anybody's, and why it is not taken: a code for programs and a sentence
+    that says what to do. Without a refusal there is a client."""
+
+    client: ApiClient | None
+    code: str = ""
+    message: str = ""
+
+
+def api_client_admitted(token: str, *, address: str, now: datetime | None = None) -> Admission:
+    """Whether `token` is taken from `address`. The look-up is by hash, so timing tells nothing."""
+    now = now or timezone.now()
+    digest = token_digest(token)
+    owned = Q(token_hash=digest) | Q(previous_token_hash=digest)
+    client = ApiClient.objects.filter(owned).first()
+    if client is None:
+        return Admission(
+            None, "authentication_failed", "This token is not valid. Ask an administrator for one."
+        )
+    code, message = _refusal(client, digest, address, now)
+    return Admission(client, code, message)
+
+
+def _refusal(client: ApiClient, digest: str, address: str, now: datetime) -> tuple[str, str]:
+    state = client.state_at(now)
+    until = client.previous_token_until
+    if state == ClientState.DEACTIVATED:
+        return (
+            "client_deactivated",
+            "This API client was deactivated. An administrator can activate it again.",
+        )
+    if digest != client.token_hash and (until is None or until <= now):
+        return (
+            "token_replaced",
+            "This token was replaced by a new one. Use that, or ask an administrator for another.",
+        )
+    if state == ClientState.EXPIRED:
+        return (
+            "token_expired",
+            "The access of this API client has expired. An administrator can extend it.",
+        )
+    if client.addresses and not is_within(address, client.addresses):
+        return (
+            "address_not_allowed",
+            f"This API client may not call from the address {address}. Call from one "
+            "that it is allowed, or ask an administrator to add this one.",
+        )
+    return "", ""
 
 
 def actor_by_ref(ref: str) -> Actor | None:
-    """Who is behind an Actor's `ref`, with the permissions of now; None where there is none left or
-    the account was switched off."""
+    """Who is behind an Actor's `ref`, with the permissions of now; None where there is none left,
+    the account was switched off, or a program's access has expired."""
     kind, _colon, key = ref.partition(":")
     if kind == "system":
         return system_actor(key)
@@ -21,9 +76,61 @@ def actor_by_ref(ref: str) -> Actor | None:
         user = User.objects.filter(pk=key, is_active=True).first()
         return None if user is None else user.to_actor()
     if kind == "client" and key.isdigit():
-        client = ApiClient.objects.filter(pk=key, is_active=True).first()
-        return None if client is None else client.to_actor()
+        client = ApiClient.objects.filter(pk=key).first()
+        is_active = client is not None and client.state == ClientState.ACTIVE
+        return client.to_actor() if client is not None and is_active else None
     return None
+
+
+# --- Administration -------------------------------------------------------------------------------
+
+
+def users(
+    actor: Actor, *, q: str = "", role: str = "", team: Team | None = None, state: str = ""
+) -> QuerySet[User]:
+    """People by user name, with their teams. `state` is active, deactivated or any."""
+    actor.require(Permission.ADMINISTER)
+    found = User.objects.prefetch_related(Prefetch("teams", Team.objects.order_by("name")))
+    for word in q.split():
+        found = found.filter(
+            Q(username__icontains=word)
+            | Q(first_name__icontains=word)
+            | Q(last_name__icontains=word)
+            | Q(email__icontains=word)
+        )
+    if role:
+        found = found.filter(roles__contains=[role])
+    if team is not None:
+        found = found.filter(teams=team)
+    if state:
+        found = found.filter(is_active=state == "active")
+    return found.order_by("username")
+
+
+def user_get(actor: Actor, user_id: int) -> User:
+    """Raises NotFound where there is none."""
+    user = users(actor).filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("user_not_found", "There is no such person.")
+    return user
+
+
+def teams(actor: Actor, *, q: str = "") -> QuerySet[Team]:
+    """Teams by name, each with `member_count`."""
+    actor.require(Permission.ADMINISTER)
+    found = Team.objects.annotate(member_count=Count("members"))
+    for word in q.split():
+        in_queues = Q(queues__icontains=word)
+        found = found.filter(Q(name__icontains=word) | in_queues)
+    return found.order_by("name")
+
+
+def team_get(actor: Actor, team_id: int) -> Team:
+    """Raises NotFound where there is none."""
+    team = teams(actor).filter(pk=team_id).first()
+    if team is None:
+        raise NotFound("team_not_found", "There is no such team.")
+    return team
 
 
 def team_by_name(name: str) -> Team:
@@ -32,3 +139,27 @@ def team_by_name(name: str) -> Team:
     if team is None:
         raise NotFound("team_not_found", f"There is no team named {name}.")
     return team
+
+
+def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiClient]:
+    """API clients by name. `state` is a ClientState, or any."""
+    actor.require(Permission.ADMINISTER)
+    found = ApiClient.objects.all()
+    for word in q.split():
+        found = found.filter(Q(name__icontains=word))
+    over = Q(is_active=True, expires_at__lte=timezone.now())
+    if state == ClientState.DEACTIVATED:
+        found = found.filter(is_active=False)
+    elif state == ClientState.EXPIRED:
+        found = found.filter(over)
+    elif state == ClientState.ACTIVE:
+        found = found.filter(Q(is_active=True) & ~over)
+    return found.order_by("name")
+
+
+def api_client_get(actor: Actor, client_id: int) -> ApiClient:
+    """Raises NotFound where there is none."""
+    client = api_clients(actor).filter(pk=client_id).first()
+    if client is None:
+        raise NotFound("api_client_not_found", "There is no such API client.")
+    return client

@@ -6,21 +6,26 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from console.accounts.models import ApiClient
-from console.accounts.selectors import api_client_by_token
-from console.accounts.services import api_client_seen
+from console.accounts.addresses import sender_address
+from console.accounts.models import ApiClient, User
+from console.accounts.selectors import api_client_admitted
+from console.accounts.services import api_client_seen, token_refused
 
 
 class BearerToken(BaseAuthentication):
-    """`Authorization: Bearer <token>`, the token of an API client."""
+    """`Authorization: Bearer <token>`, the token of an API client, from an address that it may call
+    from."""
 
     def authenticate(self, request: Request) -> tuple[ApiClient, str] | None:
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        client = api_client_by_token(token.strip())
-        if client is None:
-            raise AuthenticationFailed("This token is not valid. Ask an administrator for one.")
+        address = sender_address(request._request)
+        admission = api_client_admitted(token.strip(), address=address)
+        client = admission.client
+        if client is None or admission.code:
+            token_refused(client, reason=admission.code, address=address)
+            raise AuthenticationFailed(admission.message, code=admission.code)
         api_client_seen(client)
         return client, token
 
@@ -30,6 +35,14 @@ class BearerToken(BaseAuthentication):
 
 class PageSession(SessionAuthentication):
     """The session cookie of a signed-in person, with a CSRF token on everything that writes."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found = super().authenticate(request)
+        if found is not None and found[0].must_change_password:
+            raise AuthenticationFailed(
+                "Choose a password of your own in the pages first.", code="password_change_needed"
+            )
+        return found
 
 
 class BearerTokenScheme(OpenApiAuthenticationExtension):

@@ -17,7 +17,6 @@ logger = structlog.get_logger("console.api")
 
 CODES = {
     exceptions.NotAuthenticated: "not_authenticated",
-    exceptions.AuthenticationFailed: "authentication_failed",
     exceptions.PermissionDenied: "permission_refused",
     exceptions.MethodNotAllowed: "method_not_allowed",
     exceptions.NotAcceptable: "not_acceptable",
@@ -69,7 +68,10 @@ def _answer_api_exception(error: exceptions.APIException) -> Response:
     message = str(error.detail)
     if isinstance(error, exceptions.NotAuthenticated):
         message = MISSING_TOKEN
-    response = Response(body(CODES.get(type(error), "error"), message), status=error.status_code)
+    code = CODES.get(type(error), "error")
+    if isinstance(error, exceptions.AuthenticationFailed):
+        code = str(error.get_codes())  # which says why
+    response = Response(body(code, message), status=error.status_code)
     wait = getattr(error, "wait", None)  # seconds; of Throttled
     if wait is not None:
         response["Retry-After"] = str(int(wait) + 1)

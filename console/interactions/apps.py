@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class InteractionsConfig(AppConfig):
     name = "console.interactions"
+
+    def ready(self) -> None:
+        # Only once all apps are loaded there are models to import.
+        from console.accounts.services.teams import follow_queues
+        from console.interactions.services import interactions_regroup
+
+        follow_queues(interactions_regroup)

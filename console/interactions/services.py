@@ -1,7 +1,7 @@
 """Writes of Chat Servers and of the interactions that the feed tells of."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
@@ -325,8 +325,7 @@ def feed_apply(actor: Actor, events: Sequence[object]) -> FeedResult:
             f"{len(events):,} events came at once; send at most {settings.FEED_EVENT_LIMIT:,}.",
         )
     result = FeedResult()
-    good = list(_parse_all(events, result))
-    if good:
+    if good := list(_parse_all(events, result)):
         _apply(good, result)
     return result
 
@@ -340,11 +339,12 @@ def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEve
 
 
 def _apply(events: list[FeedEvent], result: FeedResult) -> None:
-    teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
     # Always in the same order, so that two feeds with the same chats don't wait for each other.
     # Of the same moment the end comes last: many clocks tick in whole seconds.
     events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")  # no queue changes hands now
+        teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
         for event in events:
             cursor.execute(UPSERT, _row(event, teams))
             if cursor.fetchone():
@@ -398,3 +398,10 @@ def interaction_blank(interaction_id: str) -> bool:
     Recorded with the texts' erasure (console.sends.services.erasing)."""
     over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
     return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))
+
+
+def interactions_regroup(queues: Collection[str]) -> None:
+    """Give the live chats in these queues to the teams that have the queues now."""
+    team = Team.objects.filter(queues__contains=[OuterRef("queue")]).values("pk")[:1]
+    Interaction.objects.filter(ended_at=None, queue__in=queues).update(team=Subquery(team))
+    live.publish(live.BOARD)

@@ -43,10 +43,12 @@ def plan_send(
     """Resolve the targets that the actor may see, check the notice, render each text.
 
     Chats that get the same notice within the guarded minutes are skipped, unless `ignore_recent`.
-    Raises NotFound for the notice; Unprocessable when it can't be sent then or would reach a wider
+    Raises PermissionRefused for a notice that the actor may not send; NotFound for one that is not
+    there; Unprocessable when it can't be sent then or would reach a wider
     audience than it was approved for; InvalidInput for no targets, too many, or both ways at once.
     """
     actor.require(Permission.SEND)
+    actor.require_notice(notice_key)
     now = now or timezone.now()
     release_at = scheduled_at or now
     version = _published_version(actor, notice_key)

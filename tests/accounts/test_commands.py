@@ -1,12 +1,14 @@
 """manage.py create_api_client and create_admin, as a person types them."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from console.accounts.models import ApiClient, User
-from console.accounts.selectors import api_client_by_token
+from console.accounts.selectors import api_client_admitted
 from console.audit.models import AuditEntry
 from tests.conftest import PASSWORD
 
@@ -27,7 +29,7 @@ def test_the_token_stands_alone_on_standard_output() -> None:
     token = out.strip()
     assert out == f"{token}\n"
     assert err == ""
-    client = api_client_by_token(token)
+    client = api_client_admitted(token, address="").client
     assert client is not None
     assert (client.name, client.scopes) == ("Workflow", ["feed", "send"])
     assert token not in str(ApiClient.objects.values_list())
@@ -42,12 +44,26 @@ def test_the_token_stands_alone_on_standard_output() -> None:
         (["Workflow", "--scope", "everything"], "invalid choice"),
         (["", "--scope", "feed"], "name"),
         (["x" * 101, "--scope", "feed"], "100"),
+        (["Workflow", "--scope", "feed", "--notice", "a"], "scope send"),
+        (["Workflow", "--scope", "feed", "--address", "10.0.0.1/8"], "no range of addresses"),
+        (["Workflow", "--scope", "feed", "--expires-in-days", "0"], "whole number of days"),
+        (["Workflow", "--scope", "feed", "--expires-in-days", "soon"], "whole number of days"),
     ],
 )
 def test_what_it_can_not_create(words: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         run("create_api_client", *words)
     assert not ApiClient.objects.exists()
+
+
+def test_what_bounds_a_client_is_said_on_the_command_line() -> None:
+    words = ["--notice", "b", "--notice", "a", "--expires-in-days", "30", "--address", "10.0.0.0/8"]
+    run("create_api_client", "Workflow", "--scope", "send", *words)
+    client = ApiClient.objects.get()
+    assert client.allowed_notices == ["a", "b"]
+    assert client.addresses == ["10.0.0.0/8"]
+    assert client.expires_at is not None
+    assert timedelta(days=29) < client.expires_at - timezone.now() <= timedelta(days=30)
 
 
 def test_a_second_client_of_the_same_name() -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.accounts.selectors import api_client_by_token, team_by_name
+from console.accounts.selectors import api_client_admitted, team_by_name
 from console.accounts.services import (
     api_client_create,
     api_client_seen,
@@ -50,9 +50,9 @@ def test_of_a_token_only_the_hash_is_kept() -> None:
 
 def test_a_token_finds_its_client_and_no_other_text_does() -> None:
     client, token = api_client_create(ROOT, name="Workflow", scopes=["feed"])
-    assert api_client_by_token(token) == client
+    assert api_client_admitted(token, address="").client == client
     for wrong in ("", token[:-1], token.upper(), client.token_hash, "ncon_", "ü\0"):
-        assert api_client_by_token(wrong) is None
+        assert api_client_admitted(wrong, address="").client is None
 
 
 def test_no_two_tokens_are_the_same() -> None:
@@ -63,7 +63,7 @@ def test_no_two_tokens_are_the_same() -> None:
 def test_a_deactivated_client_has_no_token() -> None:
     client, token = api_client_create(ROOT, name="Workflow", scopes=["feed"])
     ApiClient.objects.filter(pk=client.pk).update(is_active=False)
-    assert api_client_by_token(token) is None
+    assert api_client_admitted(token, address="").code == "client_deactivated"
 
 
 @pytest.mark.parametrize("scopes", [[], ["feed", "everything"], ["FEED"], [""]])

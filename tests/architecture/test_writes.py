@@ -91,7 +91,8 @@ def test_services_take_the_actor_first() -> None:
     """Where a person or program decides; what the workers note is the console's own doing."""
     decided = re.compile(
         r"^(api_client|team|user|notice|version|preset|send|chat_server)_"
-        r"(create|update|retire|submit|approve|reject|cancel|pause|resume|retry\w*)$"
+        r"(create|update|retire|submit|approve|reject|cancel|pause|resume|retry\w*|delete"
+        r"|deactivate|reactivate|password_\w+|sign_out_\w+|token_rotate)$"
     )
     checked = 0
     for path in CONSOLE.rglob("*.py"):

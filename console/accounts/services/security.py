@@ -52,6 +52,10 @@ def second_factor_changed(user: User, action: str, kind: str) -> None:
 
 
 def password_changed(user: User) -> None:
+    """It is the person's own from now on."""
+    if user.must_change_password:
+        user.must_change_password = False
+        user.save(update_fields=["must_change_password"])
     _of_oneself(user, "user.password_changed", {})
 
 

@@ -1,29 +1,212 @@
 """Writes of teams."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
-from console.accounts.models import Team
+from console.accounts.models import Team, User
 from console.accounts.services.names import require_name
+from console.accounts.states import changes, require_unchanged, team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.errors import Conflict
+from console.audit.services import Record
+from console.errors import Conflict, InvalidInput, NotFound
+
+QUEUE_LIMIT = 255
+
+# Those who keep by team what is in its queues, and are told when queues change hands.
+_followers: list[Callable[[Collection[str]], object]] = []
 
 
-def team_create(actor: Actor, *, name: str, queues: Sequence[str] = ()) -> Team:
-    """Create a team that sees the chats of `queues`.
+def follow_queues(follower: Callable[[Collection[str]], object]) -> None:
+    """Have `follower` called with the queues that change hands, in the transaction of the change.
 
-    Raises InvalidInput for no name or too long a one, Conflict for one in use.
+    For apps above this one, which it does not know: they say so when they are ready.
+    """
+    _followers.append(follower)
+
+
+def team_create(
+    actor: Actor,
+    *,
+    name: str,
+    queues: Sequence[str] = (),
+    members: Collection[User] = (),
+) -> Team:
+    """Create a team whose `members` see the chats of `queues`.
+
+    Raises InvalidInput for no name or too long a one, Conflict for one in use, or for a queue that
+    another team has.
     """
     actor.require(Permission.ADMINISTER)
     require_name(name, "the team")
+    wanted = _read_queues(queues)
     try:
         with transaction.atomic():
-            team = Team.objects.create(name=name.strip(), queues=list(queues))
-            audit.record(
-                actor, "team.created", target=("team", team.pk, name), data={"queues": list(queues)}
-            )
+            _lock_all()
+            _require_free(wanted, None)
+            team = Team.objects.create(name=name.strip(), queues=wanted)
+            records = _set_members(team, members, team.name)
+            _tell(wanted)
+            audit.record_many(actor, records)
+            audit.record(actor, "team.created", target=_target(team), data={"queues": wanted})
     except IntegrityError as error:
-        raise Conflict("name_taken", f"There is a team named {name} already.") from error
+        raise _name_taken(name) from error
     return team
+
+
+def team_update(
+    actor: Actor,
+    team: Team,
+    *,
+    name: str,
+    queues: Sequence[str],
+    members: Collection[User] | None = None,
+    expected: str = "",
+) -> Team:
+    """Change a team's name, its queues and who is in it. Live chats go to the team that has their
+    queue now.
+
+    Each person who comes or goes has an entry in the trail of their own. With `expected`, the
+    digest of the state that was shown, Conflict where it is another by now.
+    """
+    actor.require(Permission.ADMINISTER)
+    require_name(name, "the team")
+    wanted = _read_queues(queues)
+    try:
+        with transaction.atomic():
+            _lock_all()
+            team = _read(team)
+            before = team_state(team)
+            require_unchanged(before, expected, f"the team {team}")
+            _require_free(wanted, team)
+            moved = set(team.queues) ^ set(wanted)
+            team.name, team.queues = name.strip(), wanted
+            team.save(update_fields=["name", "queues"])
+            records = _set_members(team, members, before["name"])
+            _tell(moved)
+            audit.record_many(actor, records)
+            changed = changes(before, team_state(team))
+            if changed:
+                audit.record(actor, "team.changed", target=_target(team), data=changed)
+    except IntegrityError as error:
+        raise _name_taken(name) from error
+    return team
+
+
+def team_delete(actor: Actor, team: Team) -> None:
+    """Delete a team that nobody is in and that has nothing.
+
+    Raises Conflict, which says what it still has and what to do with that.
+    """
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        _lock_all()
+        team = _read(team, Team.objects.select_for_update())
+        left = team_belongings(team)
+        if left:
+            raise Conflict(
+                "team_not_empty",
+                f"Not deleted: the team {team} still has {_listed(left)}. Take its queues and "
+                "people away on its page, and give its notices to another team or to all. Chats "
+                "leave it some days after their end.",
+                {"left": left},
+            )
+        target = _target(team)
+        team.delete()
+        audit.record(actor, "team.deleted", target=target)
+
+
+def team_belongings(team: Team) -> dict[str, int]:
+    """How many of what a team still has, whichever app keeps it."""
+    counts = {"queues": len(team.queues), "people": team.members.count()}
+    for relation in Team._meta.related_objects:
+        if relation.one_to_many:
+            model: Any = relation.related_model
+            found = model._base_manager.filter(**{relation.field.name: team})
+            counts[str(model._meta.verbose_name_plural)] = found.count()
+    return {name: count for name, count in counts.items() if count}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    parts = [f"{name} ({count:,})" for name, count in counts.items()]
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+
+
+def _target(team: Team) -> tuple[str, object, str]:
+    return "team", team.pk, team.name
+
+
+def _read_queues(queues: Iterable[str]) -> list[str]:
+    wanted = list(dict.fromkeys(queue.strip() for queue in queues if queue.strip()))
+    for queue in wanted:
+        if len(queue) > QUEUE_LIMIT or not queue.isprintable():
+            raise InvalidInput(
+                "invalid_queue",
+                f"{queue[:40]!r} can't be a queue: write its name as interactions carry it, "
+                f"{QUEUE_LIMIT} characters at most.",
+                {"field": "queues"},
+            )
+    return wanted
+
+
+def _read(team: Team, teams: QuerySet[Team] | None = None) -> Team:
+    """The team as it is now, unless somebody has deleted it meanwhile."""
+    found = (Team.objects.all() if teams is None else teams).filter(pk=team.pk).first()
+    if found is None:
+        raise NotFound("team_not_found", f"The team {team} has been deleted meanwhile.")
+    return found
+
+
+def _lock_all() -> None:
+    """Nobody else writes a team until the transaction ends, so no queue comes to belong to two; and
+    nobody who keeps things by team is half-way through with the queues as they were."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE accounts_team IN EXCLUSIVE MODE")
+
+
+def _require_free(queues: Sequence[str], team: Team | None) -> None:
+    others = Team.objects.filter(queues__overlap=list(queues))
+    if team is not None:
+        others = others.exclude(pk=team.pk)
+    owner = others.first()
+    if owner is not None:
+        both = ", ".join(queue for queue in queues if queue in owner.queues)
+        raise Conflict(
+            "queue_taken",
+            f"The team {owner} has {both} already, and a queue belongs to one team. Take it away "
+            "there first.",
+            {"field": "queues"},
+        )
+
+
+def _set_members(team: Team, members: Collection[User] | None, name_before: str) -> list[Record]:
+    """The entries of those who came and went."""
+    if members is None:
+        return []
+    before, after = set(team.members.all()), set(members)
+    records = []
+    for user in sorted(before ^ after, key=lambda user: user.username):
+        others = list(user.teams.exclude(pk=team.pk).values_list("name", flat=True))
+        was = sorted([*others, name_before]) if user in before else sorted(others)
+        now = sorted([*others, team.name]) if user in after else sorted(others)
+        data = {"teams": {"from": was, "to": now}}
+        records.append(Record("user.changed", ("user", user.pk, user.username), data))
+    team.members.set(members)
+    return records
+
+
+def _tell(queues: Collection[str]) -> None:
+    if queues:
+        for follower in _followers:
+            follower(queues)
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        "name_taken",
+        f"There is a team named {name.strip()} already. Choose another name.",
+        {"field": "name"},
+    )

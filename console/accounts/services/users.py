@@ -1,14 +1,23 @@
 """Writes of the people who sign in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from secrets import token_hex
+from typing import Any
 
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.accounts.models import Role, Team, User
 from console.accounts.services.names import require_persons_names
+from console.accounts.states import changes, require_unchanged, user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.errors import Conflict, InvalidInput
+from console.errors import Conflict, InvalidInput, PermissionRefused
+
+EDITABLE = ("first_name", "last_name", "email", "roles")
 
 
 def user_create(
@@ -19,35 +28,225 @@ def user_create(
     roles: Sequence[str],
     first_name: str = "",
     last_name: str = "",
+    email: str = "",
     teams: Sequence[Team] = (),
+    must_change_password: bool = False,
 ) -> User:
-    """Create a person who signs in by `password`.
+    """Create a person who signs in by `password`, which whoever lets it be typed in has validated.
+    With `must_change_password` they choose another before anything else.
 
     Raises InvalidInput for an unknown role or a name that can't be one, Conflict for one in use.
     """
     actor.require(Permission.ADMINISTER)
-    require_persons_names(User(username=username, first_name=first_name, last_name=last_name))
-    unknown = [role for role in roles if role not in Role.values]
-    if unknown:
-        raise InvalidInput(
-            "unknown_role", f"{', '.join(unknown)}: choose from {', '.join(Role.values)}."
-        )
+    names = {"first_name": first_name.strip(), "last_name": last_name.strip(), "email": email}
+    require_persons_names(User(username=username, **names))
+    _require_known(roles)
     try:
         with transaction.atomic():
             user = User.objects.create_user(
                 username=username,
                 password=password,
                 roles=list(roles),
-                first_name=first_name,
-                last_name=last_name,
+                must_change_password=must_change_password,
+                **names,
             )
             user.teams.set(teams)
             audit.record(
                 actor,
                 "user.created",
-                target=("user", user.pk, username),
+                target=_target(user),
                 data={"roles": list(roles), "teams": [team.name for team in teams]},
             )
     except IntegrityError as error:
-        raise Conflict("name_taken", f"There is a person named {username} already.") from error
+        raise Conflict(
+            "name_taken",
+            f"There is a person named {username} already. Choose another user name.",
+            {"field": "username"},
+        ) from error
     return user
+
+
+def user_update(
+    actor: Actor,
+    user: User,
+    *,
+    teams: Collection[Team] | None = None,
+    expected: str = "",
+    **values: Any,
+) -> User:
+    """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
+    the digest of the state that was shown, Conflict where it is another by now.
+
+    Raises InvalidInput; PermissionRefused for one's own roles, which takes another administrator;
+    and Conflict for the role of the last administrator.
+    """
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = _lock(user)
+        before = user_state(locked)
+        require_unchanged(before, expected, str(user))
+        for name, value in _read(values).items():
+            setattr(locked, name, value)
+        require_persons_names(locked)
+        _check_roles(actor, locked, before["roles"])
+        locked.save(update_fields=EDITABLE)
+        if teams is not None:
+            locked.teams.set(teams)
+        changed = changes(before, user_state(locked))
+        if changed:
+            audit.record(actor, "user.changed", target=_target(locked), data=changed)
+    return locked
+
+
+def user_deactivate(actor: Actor, user: User) -> User:
+    """Close a person's account: no sign-in, no session, no right to send, from now on.
+
+    Raises PermissionRefused for one's own, Conflict for the last administrator's, or where it is
+    closed already.
+    """
+    actor.require(Permission.ADMINISTER)
+    _require_other(actor, user)
+    with transaction.atomic():
+        locked = _lock(user)
+        if not locked.is_active:
+            raise Conflict("already_deactivated", f"{locked} is deactivated already.")
+        _require_not_last(locked)
+        locked.is_active = False
+        _end_sessions(locked, "is_active")
+        audit.record(actor, "user.deactivated", target=_target(locked))
+    return locked
+
+
+def user_reactivate(actor: Actor, user: User) -> User:
+    """Open a closed account again, with its roles, teams and password as they were."""
+    actor.require(Permission.ADMINISTER)
+    _require_other(actor, user)
+    with transaction.atomic():
+        locked = _lock(user)
+        if locked.is_active:
+            raise Conflict("already_active", f"{locked} is active already.")
+        locked.is_active = True
+        locked.save(update_fields=["is_active"])
+        data = {"roles": sorted(locked.roles)}
+        audit.record(actor, "user.reactivated", target=_target(locked), data=data)
+    return locked
+
+
+def user_password_set(actor: Actor, user: User, *, password: str) -> User:
+    """Give somebody else a password for one sign-in, after which they choose another. All of their
+    sessions end.
+
+    Raises InvalidInput, with a reason, for a password that is too weak; Conflict for somebody whom
+    the directory signs in.
+    """
+    actor.require(Permission.ADMINISTER)
+    _require_other(actor, user)
+    if not user.has_usable_password():
+        raise Conflict(
+            "directory_account", f"{user} signs in by the directory, which has the password."
+        )
+    require_strong(password, user)
+    with transaction.atomic():
+        locked = _lock(user)
+        locked.set_password(password)
+        locked.must_change_password = True
+        _end_sessions(locked, "password", "must_change_password")
+        audit.record(actor, "user.password_set", target=_target(locked))
+    return locked
+
+
+def user_sign_out_everywhere(actor: Actor, user: User) -> User:
+    """End all sessions of a person: for administrators, and for everybody their own."""
+    if actor.ref != user.ref:
+        actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = _lock(user)
+        _end_sessions(locked)
+        data = {"sessions": "all"}
+        audit.record(actor, "user.sessions_ended", target=_target(locked), data=data)
+    return locked
+
+
+def require_strong(password: str, user: User) -> None:
+    """Raise InvalidInput for a password that the site's validators refuse."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            "weak_password", " ".join(error.messages), {"field": "password"}
+        ) from error
+
+
+def _target(user: User) -> tuple[str, object, str]:
+    return "user", user.pk, user.username
+
+
+def _read(values: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(values) - set(EDITABLE))
+    if unknown:
+        raise InvalidInput("unknown_field", f"A person has no {', '.join(unknown)} to change.")
+    return {
+        name: value.strip() if isinstance(value, str) else list(value)
+        for name, value in values.items()
+    }
+
+
+def _lock(user: User) -> User:
+    """The person as they are now, until the transaction ends; and all administrators with them, so
+    that of two who take the role from each other the second sees what the first did."""
+    administrators = User.objects.filter(roles__contains=[Role.ADMINISTRATOR], is_active=True)
+    everybody = administrators | User.objects.filter(pk=user.pk)
+    list(everybody.order_by("pk").select_for_update(no_key=True))
+    return User.objects.get(pk=user.pk)
+
+
+def _end_sessions(user: User, *fields: str) -> None:
+    """By the stamp none of them is good any more, wherever it is kept; the rest is tidying up."""
+    user.session_stamp = token_hex(16)
+    user.save(update_fields=["session_stamp", *fields])
+    known = UserSession.objects.filter(user=user)
+    keys = list(known.values_list("session_key", flat=True))
+    Session.objects.filter(session_key__in=keys).delete()
+    known.delete()
+
+
+def _check_roles(actor: Actor, user: User, before: Iterable[str]) -> None:
+    _require_known(user.roles)
+    if sorted(user.roles) == sorted(before):
+        return
+    if actor.ref == user.ref:
+        raise PermissionRefused(
+            "own_roles",
+            "Nobody changes their own roles: another administrator has to do it.",
+            {"field": "roles"},
+        )
+    if Role.ADMINISTRATOR in before and Role.ADMINISTRATOR not in user.roles:
+        _require_not_last(user)
+
+
+def _require_known(roles: Iterable[str]) -> None:
+    unknown = [role for role in roles if role not in Role.values]
+    if unknown:
+        raise InvalidInput(
+            "unknown_role",
+            f"{', '.join(unknown)}: choose from {', '.join(Role.values)}.",
+            {"field": "roles"},
+        )
+
+
+def _require_other(actor: Actor, user: User) -> None:
+    if actor.ref == user.ref:
+        raise PermissionRefused(
+            "own_account", "This is your own account: another administrator has to do this."
+        )
+
+
+def _require_not_last(user: User) -> None:
+    administrators = User.objects.filter(roles__contains=[Role.ADMINISTRATOR], is_active=True)
+    others = administrators.exclude(pk=user.pk)
+    if administrators.filter(pk=user.pk).exists() and not others.exists():
+        raise Conflict(
+            "last_administrator",
+            f"{user} is the last active administrator: without one nobody could administer the "
+            "console. Give somebody else the role first.",
+        )

@@ -66,7 +66,7 @@ FOR UPDATE OF d SKIP LOCKED
 
 # What all deliveries of a send share.
 SHARED = """
-SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, s.actor_ref, v.valid_from,
+SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, n.key, s.actor_ref, v.valid_from,
        v.valid_until, n.retired_at IS NOT NULL
 FROM sends_send s
 JOIN catalogue_noticeversion v ON v.id = s.version_id
@@ -105,6 +105,7 @@ class _Shared(NamedTuple):
     nickname: str
     message_type: str
     kind: str
+    notice_key: str
     actor_ref: str
     valid_from: datetime | None
     valid_until: datetime | None
@@ -225,7 +226,7 @@ class _Sorter:
             self.obstacles[alike] = (
                 self._notice_obstacle(send)
                 or server_obstacle(chat.chat_server_name, self.servers)
-                or self._not_allowed(send.actor_ref, chat.team_id)
+                or self._not_allowed(send, chat.team_id)
             )
         return self.obstacles[alike]
 
@@ -234,8 +235,10 @@ class _Sorter:
             return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
         return None
 
-    def _not_allowed(self, ref: str, team_id: int | None) -> tuple[str, str] | None:
-        """A sender who was signed off, or lost the role or the chat's team, sends nothing more."""
+    def _not_allowed(self, send: _Shared, team_id: int | None) -> tuple[str, str] | None:
+        """A sender who was signed off, or lost the role, the notice or the chat's team, sends
+        nothing more."""
+        ref = send.actor_ref
         if ref not in self.senders:
             self.senders[ref] = actor_by_ref(ref)
         sender = self.senders[ref]
@@ -244,6 +247,8 @@ class _Sorter:
                 Reason.NOT_ALLOWED,
                 "The sender lost the permission to send before this could leave.",
             )
+        if not sender.may_send_notice(send.notice_key):
+            return Reason.NOT_ALLOWED, "The sender may not send this notice any more."
         if not sender.sees_team(team_id):
             return Reason.NOT_ALLOWED, "The chat is in another team's queue now."
         return None

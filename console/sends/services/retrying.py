@@ -54,6 +54,7 @@ def _retry(
     actor: Actor, send: Send, status: DeliveryStatus, undo_seconds: int, facts: dict[str, Any]
 ) -> Send:
     _require_retrier(actor, send)
+    actor.require_notice(send.version.notice.key)
     with transaction.atomic():
         # Of two at once the second waits here, and then finds nothing left.
         original = lock_send(send)

@@ -1,14 +1,24 @@
 """manage.py create_api_client NAME --scope feed --scope send"""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from console.accounts.models import Scope
 from console.accounts.services import api_client_create
 from console.actors import system_actor
 from console.errors import ConsoleError
+
+DAYS_LIMIT = 3650
+
+
+def days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= DAYS_LIMIT:
+        raise ArgumentTypeError(f"give a whole number of days from 1 to {DAYS_LIMIT}")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -23,11 +33,39 @@ class Command(BaseCommand):
             choices=Scope.values,
             help="what its token may do; give it several times for several scopes",
         )
+        parser.add_argument(
+            "--notice",
+            action="append",
+            default=[],
+            metavar="KEY",
+            help="the key of a notice that it may send, and then no others; several times for "
+            "several",
+        )
+        parser.add_argument(
+            "--expires-in-days",
+            type=days,
+            metavar="DAYS",
+            help="how long its access lasts; without it, until somebody ends it",
+        )
+        parser.add_argument(
+            "--address",
+            action="append",
+            default=[],
+            metavar="RANGE",
+            help="a range of addresses that it may call from, such as 10.1.2.0/24, and then from "
+            "no other; several times for several",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        lasts = options["expires_in_days"]
         try:
             _client, token = api_client_create(
-                system_actor("command line"), name=options["name"], scopes=options["scope"]
+                system_actor("command line"),
+                name=options["name"],
+                scopes=options["scope"],
+                allowed_notices=options["notice"],
+                expires_at=timezone.now() + timedelta(days=lasts) if lasts else None,
+                addresses=options["address"],
             )
         except ConsoleError as error:
             raise CommandError(error.message) from error
