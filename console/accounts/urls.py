@@ -1,9 +1,9 @@
-"""Pages of signing in and out, and of one's own account."""
+"""Pages of signing in and out, of one's own account, and of people, teams and API clients."""
 
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.urls import path
 
-from console.accounts.views import own_account, sign_in
+from console.accounts.views import api_clients, own_account, people, sign_in, teams
 
 # django-allauth finds its pages by these names.
 urlpatterns = [
@@ -42,6 +42,41 @@ urlpatterns = [
         "account/second-factor/codes/new/",
         own_account.NewRecoveryCodes.as_view(),
         name="mfa_generate_recovery_codes",
+    ),
+    path("people/", people.user_list, name="user-list"),
+    path("people/new/", people.user_new, name="user-create"),
+    path("people/<int:user_id>/", people.user_detail, name="user-detail"),
+    path("people/<int:user_id>/password/", people.user_password, name="user-password"),
+    path("people/<int:user_id>/sign-out/", people.user_sign_out, name="user-sign-out"),
+    path("people/<int:user_id>/deactivate/", people.user_close, name="user-deactivate"),
+    path("people/<int:user_id>/release/", people.user_unlock, name="user-release"),
+    path(
+        "people/<int:user_id>/second-factor/",
+        people.user_factors_reset,
+        name="user-second-factor-reset",
+    ),
+    path("people/<int:user_id>/reactivate/", people.user_open, name="user-reactivate"),
+    path("teams/", teams.team_list, name="team-list"),
+    path("teams/new/", teams.team_new, name="team-create"),
+    path("teams/<int:team_id>/", teams.team_detail, name="team-detail"),
+    path("teams/<int:team_id>/delete/", teams.team_remove, name="team-delete"),
+    path("api-clients/", api_clients.api_client_list, name="api-client-list"),
+    path("api-clients/new/", api_clients.api_client_new, name="api-client-create"),
+    path("api-clients/<int:client_id>/", api_clients.api_client_detail, name="api-client-detail"),
+    path(
+        "api-clients/<int:client_id>/token/",
+        api_clients.api_client_token,
+        name="api-client-token",
+    ),
+    path(
+        "api-clients/<int:client_id>/deactivate/",
+        api_clients.api_client_close,
+        name="api-client-deactivate",
+    ),
+    path(
+        "api-clients/<int:client_id>/reactivate/",
+        api_clients.api_client_open,
+        name="api-client-reactivate",
     ),
     # 404 where no directory is set up.
     path(

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from console.accounts.models import User
+from console.accounts.models import ApiClient, Team, User
 from console.catalogue.models import NoticeVersion
 from console.sends.services import send_create
 
@@ -75,6 +75,30 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "operations": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "chat-server-create": ("get", {}, {"administrator"}),
     "chat-server-edit": ("get", {"name": "chat-east"}, {"administrator"}),
+    **{
+        name: ("get", arguments, {"administrator"})
+        for name, arguments in {
+            "user-list": {},
+            "user-create": {},
+            "user-detail": {"user_id": "PERSON"},
+            "user-password": {"user_id": "PERSON"},
+            "user-sign-out": {"user_id": "PERSON"},
+            "user-deactivate": {"user_id": "PERSON"},
+            "user-release": {"user_id": "PERSON"},
+            "user-second-factor-reset": {"user_id": "PERSON"},
+            "user-reactivate": {"user_id": "PERSON"},
+            "team-list": {},
+            "team-create": {},
+            "team-detail": {"team_id": "TEAM"},
+            "team-delete": {"team_id": "TEAM"},
+            "api-client-list": {},
+            "api-client-create": {},
+            "api-client-detail": {"client_id": "CLIENT"},
+            "api-client-token": {"client_id": "CLIENT"},
+            "api-client-deactivate": {"client_id": "CLIENT"},
+            "api-client-reactivate": {"client_id": "CLIENT"},
+        }.items()
+    },
     "audit": ("get", {}, {"auditor"}),
     "audit-proof": ("get", {}, {"auditor"}),
     "audit-verify": ("post", {}, {"auditor"}),
@@ -109,6 +133,8 @@ def world(
     approver: User,
     auditor: User,
     administrator: User,
+    team: Team,
+    make_client: Callable[..., tuple[ApiClient, str]],
     chat_server: Any,
     make_interaction: Callable[..., Any],
     make_notice: Callable[..., NoticeVersion],
@@ -129,6 +155,9 @@ def world(
         },
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
+        "PERSON": supervisor.pk,
+        "TEAM": team.pk,
+        "CLIENT": make_client()[0].pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
     }
 

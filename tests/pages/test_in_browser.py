@@ -18,7 +18,11 @@ PAGES = {
     "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
     "anna": ["/notices/", "/sends/approvals/"],
     "audrey": ["/audit/", "/history/?q=zebra"],
-    "adam": ["/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"],
+    "adam": [
+        *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
+        *("/people/", "/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/1/"),
+        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
+    ],
 }
 
 
@@ -106,6 +110,37 @@ def test_axe_finds_nothing_on_the_way_of_a_notice(sit_down: Callable[..., Desk])
     page.locator("#deliveries tbody a").first.click()
     expect(page.get_by_role("heading", name="The request")).to_be_visible()
     assert faults(page) == []
+
+
+def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    page = desk.sign_in("adam")
+    desk.go("/api-clients/new/")
+    page.get_by_label("Name").fill("Night shift")
+    page.get_by_label("Send notices").check()
+    page.get_by_role("button", name="Create it").click()
+    assert faults(page) == []
+    page.get_by_role("link", name="I have it").click()
+    wait_for_scripts(page)
+    page.get_by_role("link", name="New token").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The old token")
+    assert faults(page) == []
+    page.get_by_role("button", name="Make a new token").click()
+    expect(page.get_by_text("The old token ends")).to_be_visible()
+
+    desk.go("/people/new/")
+    page.get_by_label("User name").fill("nina")
+    password = page.get_by_label("Password").input_value()
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("nina")
+    first_day = sit_down()
+    first_day.go("/accounts/login/")
+    first_day.page.get_by_label("Name").fill("nina")
+    first_day.page.get_by_label("Password").fill(password)
+    first_day.page.get_by_role("button", name="Sign in").click()
+    first_day.go("/sends/")
+    expect(first_day.page.get_by_role("heading", level=1)).to_have_text("Change your password")
+    assert faults(first_day.page) == []
 
 
 def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[..., Desk]) -> None:

@@ -264,9 +264,10 @@ def nav_link(
     drawing: str,
     count: int = 0,
     but: str = "",
+    also: str = "",
 ) -> dict[str, Any]:
-    """One entry of the navigation; `count` is what waits for the person there, and `but` names a
-    page below that has an entry of its own."""
+    """One entry of the navigation; `count` is what waits for the person there, `but` names a page
+    below that has an entry of its own, and `also` those elsewhere that belong to this one."""
     url = reverse(url_name)
     request = context.get("request")
     here = request.path if request else ""
@@ -275,7 +276,8 @@ def nav_link(
         "label": label,
         "drawing": drawing,
         "count": count,
-        "current": here.startswith(url) and not (but and here.startswith(reverse(but))),
+        "current": here.startswith((url, *map(reverse, also.split())))
+        and not (but and here.startswith(reverse(but))),
     }
 
 

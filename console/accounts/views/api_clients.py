@@ -1,0 +1,180 @@
+"""Pages of API clients: what their tokens may do, from where and until when."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from console.access import actor_of, require
+from console.accounts.models import ApiClient
+from console.accounts.people_forms import ApiClientFilterForm, ApiClientForm, TokenForm
+from console.accounts.selectors import api_client_get, api_clients
+from console.accounts.services import (
+    api_client_create,
+    api_client_deactivate,
+    api_client_reactivate,
+    api_client_token_rotate,
+    api_client_update,
+    token_seen,
+)
+from console.accounts.states import api_client_state
+from console.accounts.views.saving import saved
+from console.actors import Permission
+from console.asking import Question, ask, ask_then, asks, posted
+from console.errors import ConsoleError
+
+CLIENTS_A_PAGE = 50
+
+
+@require_GET
+@require(Permission.ADMINISTER)
+def api_client_list(request: HttpRequest) -> HttpResponse:
+    form = ApiClientFilterForm(request.GET)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    found = api_clients(actor_of(request), **chosen)
+    context = {
+        "page": Paginator(found, CLIENTS_A_PAGE).get_page(request.GET.get("page")),
+        "form": form,
+        "filtered": any(chosen.values()),
+    }
+    return render(request, "accounts/api_client_list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.ADMINISTER)
+def api_client_new(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    form = ApiClientForm(posted(request))
+    if form.is_bound and form.is_valid():
+        values = {**form.cleaned_data}
+        values.pop("expected")
+        made = saved(form, lambda: api_client_create(actor, **values))
+        if made is not None:
+            return _token_page(request, *made)
+    status = 422 if form.errors else 200
+    return render(request, "accounts/api_client_new.html", {"form": form}, status=status)
+
+
+def _token_page(request: HttpRequest, client: ApiClient, token: str) -> HttpResponse:
+    """The answer itself, and no redirect: a token is kept nowhere, so it can't be shown again."""
+    context = {"client": client, "token": token}
+    return render(request, "accounts/api_client_token.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.ADMINISTER)
+def api_client_detail(request: HttpRequest, client_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+    form = ApiClientForm(posted(request), client=client)
+    if form.is_bound and form.is_valid():
+        values = form.cleaned_data
+        if saved(
+            form,
+            lambda: api_client_update(actor, client, **values),
+            lambda: api_client_state(api_client_get(actor, client_id)),
+        ):
+            messages.success(request, _("Saved. It holds from the client's next call on."))
+            return redirect("api-client-detail", client.pk)
+    until = client.previous_token_until
+    context = {
+        "client": client,
+        "form": form,
+        "old_token_until": until if until is not None and until > timezone.now() else None,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "accounts/api_client_detail.html", context, status=status)
+
+
+# --- What is asked first --------------------------------------------------------------------------
+
+
+@asks
+@require(Permission.ADMINISTER)
+def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
+    """A new token. The answer shows it."""
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+    form = TokenForm(posted(request), initial={"expected": token_seen(client)})
+    question = Question(
+        place=client.name,
+        title=_("Give %(name)s a new token?") % {"name": client.name},
+        texts=(
+            _(
+                "If the old one has leaked, end it now; else leave time to set the new one up. A "
+                "token from before the old one ends in any case."
+            ),
+        ),
+        button=_("Make a new token"),
+        action=reverse("api-client-token", args=[client.pk]),
+        back=_page(client),
+        form=form,
+        is_dangerous=False,
+    )
+    if not form.is_bound:
+        return ask(request, question)
+    if not form.is_valid():
+        return ask(request, question, status=422)
+    try:
+        made = api_client_token_rotate(actor, client, **form.cleaned_data)
+    except ConsoleError as refusal:
+        return ask(request, question, error=refusal.message, status=refusal.status)
+    return _token_page(request, *made)
+
+
+@asks
+@require(Permission.ADMINISTER)
+def api_client_close(request: HttpRequest, client_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+
+    def close() -> str:
+        api_client_deactivate(actor, client)
+        messages.success(request, _("%(name)s is deactivated.") % {"name": client.name})
+        return _page(client)
+
+    question = Question(
+        place=client.name,
+        title=_("Deactivate %(name)s?") % {"name": client.name},
+        texts=(
+            _(
+                "From now on its tokens are refused, and what waits of its sends does not leave. "
+                "You can activate it again."
+            ),
+        ),
+        button=_("Deactivate"),
+        action=reverse("api-client-deactivate", args=[client.pk]),
+        back=_page(client),
+    )
+    return ask_then(request, question, close)
+
+
+@asks
+@require(Permission.ADMINISTER)
+def api_client_open(request: HttpRequest, client_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+
+    def reopen() -> str:
+        api_client_reactivate(actor, client)
+        messages.success(request, _("%(name)s is active again.") % {"name": client.name})
+        return _page(client)
+
+    question = Question(
+        place=client.name,
+        title=_("Activate %(name)s again?") % {"name": client.name},
+        texts=(_("Its token is taken again, with the scopes and limits that it had."),),
+        button=_("Activate"),
+        action=reverse("api-client-reactivate", args=[client.pk]),
+        back=_page(client),
+        is_dangerous=False,
+    )
+    return ask_then(request, question, reopen)
+
+
+def _page(client: ApiClient) -> str:
+    return reverse("api-client-detail", args=[client.pk])
