@@ -3,6 +3,7 @@
 # make check    linters, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again
+# make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make format   put the code into the house's form
 # make install  the virtual environment alone
 
@@ -28,7 +29,7 @@ PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture format install install-dev
+.PHONY: demo test check bench torture fuzz format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -59,6 +60,11 @@ SEED ?=
 torture: install-dev
 	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
 		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# More, and every call as thoroughly as can be; one run again: SEED=n
+EXAMPLES ?= 100
+fuzz: install-dev
+	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_THOROUGH=0 FUZZ_SEED=$(or $(SEED),0) .ci/fuzz
 
 format: install-dev
 	$(BIN)/ruff check --fix .

@@ -373,6 +373,8 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "console.api.errors.answer_error",
     "UNAUTHENTICATED_USER": None,
+    # One renderer, so nothing to choose by ?format=.
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Notice Console",
@@ -383,6 +385,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.api.schema.complete",
+    ],
 }
 
 # --- Queue, metrics and logs ----------------------------------------------------------------------

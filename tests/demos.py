@@ -84,12 +84,12 @@ def manage(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 class Program:
     """A command of manage.py that runs on; `output` is what it has said."""
 
-    def __init__(self, *arguments: str, data: Path) -> None:
+    def __init__(self, *arguments: str, data: Path, **settings: str) -> None:
         self.data = data
         self.output = ""
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, *arguments],
-            env=environment(data),
+            env=environment(data) | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,6 +1,6 @@
 """What all views of the API share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -11,16 +11,16 @@ from rest_framework.views import APIView
 
 from console.accounts.models import ApiClient, User
 from console.actors import Actor
-from console.api.pagination import Page
+from console.api.pagination import HistoryPage, Page
 from console.errors import InvalidInput
 
-PAGING = {"page", "page_size", "cursor", "format"}
+LONGEST = 255  # of a filter, in characters
 
 
 class ConsoleView(APIView):
     """Knows the actor, reads input by a serializer, answers lists in pages."""
 
-    paginator_class: type[Any] = Page
+    pagination_class: type[Page | HistoryPage] = Page
 
     @property
     def actor(self) -> Actor:
@@ -36,34 +36,46 @@ class ConsoleView(APIView):
         self, request: Request, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]
     ) -> Response:
         """A page of `rows`. Filters were read before, or there are none."""
-        paginator = self.paginator_class()
+        paginator = self.pagination_class()
         page = paginator.paginate_queryset(rows, request, view=self)
-        return cast(Response, paginator.get_paginated_response(serializer(page, many=True).data))
+        return paginator.get_paginated_response(serializer(page, many=True).data)
 
 
-def query_filters(request: Request, names: Iterable[str]) -> dict[str, str]:
-    """The query parameters, less those of the paging and the empty ones.
+def query_filters(
+    request: Request, names: Iterable[str], *, paging: Collection[str] = Page.names
+) -> dict[str, str]:
+    """The query parameters, less those of the `paging`.
 
-    Raises InvalidInput for one that is not among `names`, or stands there twice: a misspelt filter
-    must not pass as none.
+    Raises InvalidInput for one that is not among `names`, is empty or stands there twice: a
+    misspelt filter, or one that a script forgot to fill in, must not pass as none.
     """
     filters = {}
     for name, values in request.query_params.lists():
-        if name in PAGING:
-            continue
-        if name not in names:
+        if name not in names and name not in paging:
             known = ", ".join(names)
             raise InvalidInput(
                 "unknown_filter",
                 f"There is no filter {name}" + (f"; use {known}." if known else " here."),
             )
-        if len(values) > 1 or "\0" in values[0]:
+        if len(values) > 1 or not values[0] or "\0" in values[0]:
             raise InvalidInput(
-                "invalid_filter", f"{name}: give it once, and without a NUL.", {"field": name}
+                "invalid_filter",
+                f"{name}: give it once, not empty and without a NUL; or leave it out.",
+                {"field": name},
             )
-        if values[0]:
-            filters[name] = values[0]
+        if name not in paging:
+            filters[name] = _short(name, values[0])
     return filters
+
+
+def _short(name: str, value: str) -> str:
+    if len(value) > LONGEST:
+        raise InvalidInput(
+            "invalid_filter",
+            f"{name}: use a text of at most {LONGEST} characters.",
+            {"field": name},
+        )
+    return value
 
 
 def require_choice(filters: Mapping[str, str], name: str, choices: Sequence[str]) -> None:

@@ -37,7 +37,13 @@ def _operation(
         "fields": _fields(schema, request.get("schema", {})),
         "answers": [
             {"status": status, "fields": _fields(schema, _json_schema(answer))}
-            for status, answer in operation.get("responses", {}).items()
+            for status, answer in operation["responses"].items()
+            if status < "400"
+        ],
+        "errors": [
+            {"status": status, "description": answer["description"]}
+            for status, answer in operation["responses"].items()
+            if status >= "400"
         ],
     }
 
@@ -76,9 +82,18 @@ def _resolved(schema: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 def _type_name(schema: dict[str, Any], field: dict[str, Any]) -> str:
     resolved = _resolved(schema, field)
+    if choices := resolved.get("oneOf"):
+        return " | ".join(_type_name(schema, choice) for choice in choices)
     if "enum" in resolved:
-        return " | ".join(str(value) for value in resolved["enum"])
+        return " | ".join(_literal(value) for value in resolved["enum"])
     kind = resolved.get("type", "any")
-    if kind == "array":
-        return f"list of {_type_name(schema, resolved.get('items', {}))}"
-    return str(resolved.get("format") or kind)
+    kinds = list(kind) if isinstance(kind, list) else [kind]
+    if kinds[0] == "array":
+        kinds[0] = f"list of {_type_name(schema, resolved.get('items', {}))}"
+    elif "format" in resolved:
+        kinds[0] = resolved["format"]
+    return " | ".join(kinds)
+
+
+def _literal(value: object) -> str:
+    return "null" if value is None else str(value) or '""'

@@ -1,29 +1,62 @@
 """Lists in pages."""
 
 import re
+from typing import Any
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination, PageNumberPagination
 from rest_framework.request import Request
 
+from console.errors import InvalidInput
+
 # A primary key: more digits are none, and thousands of them Python refuses to read.
 POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-class Page(PageNumberPagination):
+FEW, MOST = 50, 500
+
+
+class _Sized:
+    """`page_size` from 1 to MOST; what is no such number is refused, not passed over."""
+
+    page_size: int | None = FEW
+    max_page_size: int | None = MOST
+    page_size_query_param: str | None = "page_size"
+
+    def get_page_size(self, request: Request) -> int:
+        given = request.query_params.get("page_size")
+        if given is None:
+            return FEW
+        if not re.fullmatch("[0-9]{1,3}", given, re.ASCII) or not 1 <= int(given) <= MOST:
+            raise InvalidInput(
+                "invalid_filter",
+                f"page_size: use a number from 1 to {MOST}.",
+                {"field": "page_size"},
+            )
+        return int(given)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Of the OpenAPI document, with the limits that REST framework leaves out."""
+        described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
+        for parameter in described:
+            if parameter["schema"]["type"] == "integer":
+                parameter["schema"]["minimum"] = 1
+            if parameter["name"] == "page_size":
+                parameter["schema"]["maximum"] = MOST
+        return described
+
+
+class Page(_Sized, PageNumberPagination):
     """`?page=2&page_size=50`; answers count, next, previous, results."""
 
-    page_size = 50
-    max_page_size = 500
-    page_size_query_param = "page_size"
+    names = frozenset({"page", "page_size"})
+    last_page_strings = ()
 
 
-class HistoryPage(CursorPagination):
+class HistoryPage(_Sized, CursorPagination):
     """By cursor, newest first: new rows never shift what was already read."""
 
-    page_size = 50
-    max_page_size = 500
-    page_size_query_param = "page_size"
+    names = frozenset({"cursor", "page_size"})
     ordering = "-pk"
 
     def decode_cursor(self, request: Request) -> Cursor | None:

@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.api.serializers import StrictInput
+from console.api import fields
+from console.api.serializers import REASON, Anything, StrictInput
+from console.catalogue.models import Visibility
 from console.sends.models import Delivery, Send, SendingStop
 
 # --- Input -------------------------------------------------------------------------------------
@@ -19,47 +22,67 @@ class Time(serializers.DateTimeField):
         return value
 
 
+# As console.interactions.selectors.InteractionFilter reads it.
+_TEXT = {"type": "string", "maxLength": 255}
+FILTER = fields.described(
+    serializers.DictField,
+    type="object",
+    properties={
+        **dict.fromkeys(("queue", "agent", "chat_server", "locale", "team", "q"), _TEXT),
+        "online": {"type": "boolean"},
+        "waiting_longer_than": {"type": "integer", "minimum": 0, "maximum": 10**9},
+    },
+    additionalProperties=False,
+)
+INTERACTIONS = fields.described(
+    serializers.ListField,
+    type="array",
+    items={"type": "string", "minLength": 1, "maxLength": 64},
+    minItems=1,
+    maxItems=settings.TARGET_LIMIT,
+)
 TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
 
 
 class SendInput(StrictInput):
-    notice = serializers.CharField(max_length=100, help_text="The notice's key.")
-    interactions = serializers.ListField(child=serializers.CharField(), required=False)
-    filter = serializers.DictField(required=False, help_text="As the filters of interactions/.")
-    visibility = serializers.CharField(
-        required=False, allow_null=True, help_text="May narrow the notice's own, never widen it."
+    notice = fields.Text(max_length=100, help_text="The notice's key.")
+    interactions = INTERACTIONS(child=fields.Text(), required=False)
+    filter = FILTER(required=False, help_text="As the filters of interactions/.")
+    visibility = fields.Choice(
+        choices=Visibility.choices,
+        required=False,
+        allow_null=True,
+        help_text="May narrow the notice's own, never widen it.",
     )
-    nickname = serializers.CharField(
-        max_length=100, required=False, allow_null=True, allow_blank=True
-    )
-    why = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    nickname = fields.Text(max_length=100, required=False, allow_null=True, allow_blank=True)
+    why = fields.Text(max_length=2000, required=False, allow_blank=True)
     scheduled_at = Time(
         required=False,
         allow_null=True,
         help_text="With an offset; or without one, on the clocks of time_zone.",
     )
-    time_zone = serializers.CharField(required=False, allow_blank=True, help_text=TIME_ZONE)
-    allow_repeat = serializers.BooleanField(
+    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
+    allow_repeat = fields.Truth(
         required=False,
         default=False,
         help_text="Also to chats that got this notice a short while ago.",
     )
-    dry_run = serializers.BooleanField(required=False, default=False)
+    dry_run = fields.Truth(required=False, default=False)
 
 
 class RescheduleInput(StrictInput):
     scheduled_at = Time(help_text="With an offset; or without one, on the clocks of time_zone.")
-    time_zone = serializers.CharField(required=False, allow_blank=True, help_text=TIME_ZONE)
+    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
 
 
 class RetryUnknownInput(StrictInput):
-    may_show_twice = serializers.BooleanField(
+    may_show_twice = fields.Truth(
         help_text="true: it is all right that a customer may see the text twice."
     )
 
 
 class StopInput(StrictInput):
-    reason = serializers.CharField(allow_blank=True, help_text="Shown to everybody who sends.")
+    reason = REASON(allow_blank=True, help_text="Shown to everybody who sends.")
 
 
 # --- Output ------------------------------------------------------------------------------------
@@ -161,6 +184,7 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     interaction = serializers.CharField(source="interaction_id")
     chat_server = serializers.CharField(source="chat_server_name")
     fault = serializers.SerializerMethodField()
+    answer = Anything(help_text="What Chat Server said, word for word; null: nothing.")
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
     )

@@ -2,20 +2,40 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.accounts.models import Role
+from console.api import fields
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
+    NoticeStatus,
     NoticeVersion,
     Visibility,
     VisibilityPreset,
 )
+from console.catalogue.services.versions import LOCALE_LIMIT
 from console.interactions.models import ChatServer, Interaction
+
+# What the services check with a code of their own, for the OpenAPI document.
+NOT_BLANK = r"\S"
+KEY = fields.described(
+    fields.Text, type="string", pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", maxLength=100
+)
+REASON = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=2000)
+LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
+
+
+def _number(least: float, most: float) -> type[fields.Number]:
+    return fields.described(fields.Number, type="number", minimum=least, maximum=most)
+
+
+def _whole(most: int) -> type[fields.Whole]:
+    return fields.described(fields.Whole, type="integer", minimum=1, maximum=most)
 
 
 class ErrorOutput(serializers.Serializer[Any]):
@@ -42,17 +62,19 @@ class StrictInput(serializers.Serializer[Any]):
 
 @extend_schema_field(OpenApiTypes.ANY)
 class Anything(serializers.Field[Any, Any, Any, Any]):
-    """Taken as it came: what is wrong with it is the service's to say."""
+    """JSON, null included, as it came: what is wrong with it is the service's to say."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_null=True, **options)
-
-    def to_internal_value(self, data: Any) -> Any:
+    def run_validation(self, data: Any = serializers.empty) -> Any:
         return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 class FeedInput(StrictInput):
-    events = serializers.ListField(
+    events = fields.described(
+        serializers.ListField, type="array", items={}, maxItems=settings.FEED_EVENT_LIMIT
+    )(
         child=Anything(),
         help_text='Each {"type": "upsert" or "stopped", "occurred_at", "sequence"?, '
         '"interaction"}.',
@@ -73,7 +95,7 @@ class FeedOutput(serializers.Serializer[Any]):
 
 class InteractionOutput(serializers.ModelSerializer[Interaction]):
     chat_server = serializers.CharField(source="chat_server_name")
-    team = serializers.CharField(source="team.name", default=None)
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
 
     class Meta:
         model = Interaction
@@ -101,25 +123,23 @@ class InteractionOutput(serializers.ModelSerializer[Interaction]):
 
 
 class NoticeInput(StrictInput):
-    key = serializers.CharField(max_length=100)
+    key = KEY(max_length=100)
     kind = serializers.ChoiceField(choices=NoticeKind.choices)
-    title = serializers.CharField(max_length=200)
-    category = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    team = serializers.CharField(
-        max_length=100, required=False, allow_null=True, help_text="A team's name."
-    )
+    title = fields.Text(max_length=200)
+    category = fields.Text(max_length=100, required=False, allow_blank=True)
+    team = fields.Text(max_length=100, required=False, allow_null=True, help_text="A team's name.")
 
 
 class NoticeChanges(StrictInput):
-    title = serializers.CharField(max_length=200, required=False)
-    category = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    team = serializers.CharField(max_length=100, required=False, allow_null=True)
+    title = fields.Text(max_length=200, required=False)
+    category = fields.Text(max_length=100, required=False, allow_blank=True)
+    team = fields.Text(max_length=100, required=False, allow_null=True)
 
 
 class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
-    status = serializers.CharField()
-    category = serializers.CharField(source="category.name", default=None)
-    team = serializers.CharField(source="team.name", default=None)
+    status = serializers.ChoiceField(choices=NoticeStatus.choices)
+    category = serializers.CharField(source="category.name", default=None, allow_null=True)
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
     published_version = serializers.IntegerField(source="published_number", allow_null=True)
 
     class Meta:
@@ -138,27 +158,38 @@ class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
 
 
 class VersionInput(StrictInput):
-    default_locale = serializers.CharField(max_length=35)
-    bodies = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+    default_locale = fields.described(fields.Text, type="string", pattern=LOCALE, maxLength=35)(
+        max_length=35
+    )
+    bodies = fields.described(
+        serializers.DictField,
+        type="object",
+        propertyNames={"pattern": LOCALE, "maxLength": 35},
+        additionalProperties={
+            "type": "string",
+            "pattern": NOT_BLANK,
+            "maxLength": settings.TEXT_LIMIT,
+        },
+        minProperties=1,
+        maxProperties=LOCALE_LIMIT,
+    )(
+        child=fields.Text(allow_blank=True, trim_whitespace=False),
         help_text="Locale to text; for a push URL, to the URL.",
     )
-    message_type = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    nickname = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    preset = serializers.CharField(
+    message_type = fields.Text(max_length=100, required=False, allow_blank=True)
+    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
+    preset = fields.Text(
         max_length=100, required=False, allow_null=True, help_text="A preset's name or id."
     )
-    visibility = serializers.CharField(
-        required=False, allow_null=True, help_text=f"One of {', '.join(Visibility.values)}."
-    )
+    visibility = fields.Choice(choices=Visibility.choices, required=False, allow_null=True)
     valid_from = serializers.DateTimeField(required=False, allow_null=True)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
-    change_note = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
 
 
 class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
     notice = serializers.CharField(source="notice.key")
-    preset = serializers.CharField(source="preset.name", default=None)
+    preset = serializers.CharField(source="preset.name", default=None, allow_null=True)
     author = serializers.CharField(source="author_name")
     reviewer = serializers.CharField(source="reviewer_name")
 
@@ -187,13 +218,13 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
 
 
 class RejectInput(StrictInput):
-    reason = serializers.CharField(max_length=2000, allow_blank=True)
+    reason = REASON(max_length=2000, allow_blank=True)
 
 
 class PresetInput(StrictInput):
-    name = serializers.CharField(max_length=100)
-    visibility = serializers.CharField(help_text=f"One of {', '.join(Visibility.values)}.")
-    nickname = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    name = fields.Text(max_length=100)
+    visibility = fields.Choice(choices=Visibility.choices)
+    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
     roles = serializers.ListField(
         child=serializers.ChoiceField(choices=Role.choices), required=False
     )
@@ -209,18 +240,18 @@ class PresetOutput(serializers.ModelSerializer[VisibilityPreset]):
 
 
 class ChatServerChanges(StrictInput):
-    url = serializers.CharField(max_length=500, required=False)
-    pace_per_second = serializers.FloatField(required=False)
-    burst = serializers.IntegerField(required=False)
-    window = serializers.IntegerField(required=False)
-    connect_timeout_seconds = serializers.FloatField(required=False)
-    request_timeout_seconds = serializers.FloatField(required=False)
-    enabled = serializers.BooleanField(required=False)
+    url = fields.Text(max_length=500, required=False)
+    pace_per_second = _number(0.1, 100_000)(required=False)
+    burst = _whole(100_000)(required=False)
+    window = _whole(1000)(required=False)
+    connect_timeout_seconds = _number(0.1, 60)(required=False)
+    request_timeout_seconds = _number(0.1, 120)(required=False)
+    enabled = fields.Truth(required=False)
 
 
 class ChatServerInput(ChatServerChanges):
-    name = serializers.CharField(max_length=128)
-    url = serializers.CharField(max_length=500)
+    name = fields.Text(max_length=128)
+    url = fields.Text(max_length=500)
 
 
 class ChatServerOutput(serializers.ModelSerializer[ChatServer]):

@@ -1,5 +1,6 @@
 """Reads of interactions and Chat Servers, filtered by what the actor may see."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -94,10 +95,8 @@ def _boolean(value: object) -> bool:
 
 
 def _seconds(value: object) -> int:
-    try:
-        seconds = int(str(value))
-    except ValueError:
-        seconds = -1
+    written = str(value)
+    seconds = int(written) if re.fullmatch("[0-9]{1,10}", written, re.ASCII) else -1
     if not 0 <= seconds <= 10**9:
         raise InvalidInput(
             "invalid_filter",

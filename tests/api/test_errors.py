@@ -95,7 +95,7 @@ def test_things_of_other_names_are_not_there_either(almighty: Caller) -> None:
 
 def test_another_form_than_json_is_not_there(almighty: Caller) -> None:
     error(almighty.raw("GET", "notices/", Accept="text/html"), 406, "not_acceptable")
-    error(almighty.raw("GET", "notices/?format=xml"), 404, "not_found")
+    error(almighty.raw("GET", "notices/?format=xml"), 400, "unknown_filter")
 
 
 def test_a_body_too_large(almighty: Caller, settings: Any) -> None:

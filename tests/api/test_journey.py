@@ -12,7 +12,7 @@ from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Send
-from tests.api.conftest import Caller
+from tests.api.conftest import Caller, error
 from tests.conftest import upsert
 
 pytestmark = pytest.mark.django_db
@@ -236,9 +236,10 @@ def test_lists_come_in_pages(
         seen += [chat["id"] for chat in page["results"]]
         following = page["next"]
     assert seen == [f"chat{number}" for number in range(5)]
-    # Whatever is asked for, a page has its limit.
-    assert len(reader.get("interactions/?page_size=100000")["results"]) == 5
-    assert len(reader.get("interactions/?page_size=0")["results"]) == 5
+    assert len(reader.get("interactions/?page_size=500")["results"]) == 5
+    # Nobody gets another page than the one they think they asked for.
+    for size in ("501", "100000", "0", "-1", "many", ""):
+        error(reader.raw("GET", f"interactions/?page_size={size}"), 400, "invalid_filter")
 
 
 def test_the_history_does_not_shift_under_its_reader(

@@ -16,7 +16,7 @@ FILTERS = ("target_kind", "target_ref", "action")
 
 
 class AuditEntries(ConsoleView):
-    paginator_class = HistoryPage
+    pagination_class = HistoryPage
 
     @extend_schema(
         summary="Read the audit trail",
@@ -24,12 +24,14 @@ class AuditEntries(ConsoleView):
         responses={200: serializers.AuditEntryOutput(many=True), "4XX": serializers.ErrorOutput},
     )
     def get(self, request: Request) -> Response:
-        rows = selectors.audit_entries(self.actor, **query_filters(request, FILTERS))
+        rows = selectors.audit_entries(
+            self.actor, **query_filters(request, FILTERS, paging=HistoryPage.names)
+        )
         return self.page(request, rows, serializers.AuditEntryOutput)
 
 
 class AuditCheckpoints(ConsoleView):
-    paginator_class = HistoryPage
+    pagination_class = HistoryPage
 
     @extend_schema(
         summary="List the signed checkpoints of the audit trail",
@@ -39,7 +41,7 @@ class AuditCheckpoints(ConsoleView):
         },
     )
     def get(self, request: Request) -> Response:
-        query_filters(request, ())
+        query_filters(request, (), paging=HistoryPage.names)
         rows = selectors.audit_checkpoints(self.actor)
         return self.page(request, rows, serializers.AuditCheckpointOutput)
 
@@ -56,5 +58,5 @@ class AuditExport(ConsoleView):
         },
     )
     def get(self, request: Request) -> FileResponse:
-        query_filters(request, ())
+        query_filters(request, (), paging=())
         return ledger_download(self.actor)

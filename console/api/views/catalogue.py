@@ -32,7 +32,12 @@ class NoticeView(ConsoleView):
 class Notices(NoticeView):
     @extend_schema(
         summary="List notices",
-        parameters=[OpenApiParameter(name, str) for name in FILTERS],
+        parameters=[
+            OpenApiParameter("q", str, description="Part of a key or a title."),
+            OpenApiParameter("status", str, enum=NoticeStatus.values),
+            OpenApiParameter("kind", str, enum=NoticeKind.values),
+            OpenApiParameter("category", str),
+        ],
         responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
     )
     def get(self, request: Request) -> Response:

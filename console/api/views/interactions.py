@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +10,7 @@ from console.api import serializers
 from console.api.base import ConsoleView, query_filters
 from console.api.parsers import FeedParser
 from console.interactions import selectors, services
-from console.interactions.selectors import InteractionFilter
+from console.interactions.selectors import WORDS, InteractionFilter
 
 FILTERS = [
     OpenApiParameter("queue", str),
@@ -19,9 +18,13 @@ FILTERS = [
     OpenApiParameter("chat_server", str),
     OpenApiParameter("locale", str),
     OpenApiParameter("team", str, description="A team's name."),
-    OpenApiParameter("online", bool),
+    OpenApiParameter("online", {"type": "string", "enum": list(WORDS)}),
     OpenApiParameter("q", str, description="Part of an id, a customer, a queue or an agent."),
-    OpenApiParameter("waiting_longer_than", OpenApiTypes.INT, description="Seconds."),
+    OpenApiParameter(
+        "waiting_longer_than",
+        {"type": "integer", "minimum": 0, "maximum": 10**9},
+        description="Seconds.",
+    ),
 ]
 
 

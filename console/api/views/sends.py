@@ -18,14 +18,16 @@ from console.sends.downloads import proof_download
 from console.sends.models import DeliveryStatus, SendStatus
 from console.sends.schedule import moment
 
+# A date means its first moment; without an offset it is of the console's zone.
+MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
 FILTERS = [
     OpenApiParameter("actor", str, description="A name or reference."),
     OpenApiParameter("notice", str, description="A notice's key."),
     OpenApiParameter("interaction", str),
     OpenApiParameter("chat_server", str),
     OpenApiParameter("status", str, enum=DeliveryStatus.values),
-    OpenApiParameter("from", OpenApiTypes.DATETIME),
-    OpenApiParameter("until", OpenApiTypes.DATETIME),
+    OpenApiParameter("from", MOMENT),
+    OpenApiParameter("until", MOMENT),
     OpenApiParameter("q", str),
 ]
 SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
@@ -51,7 +53,7 @@ class Sends(ConsoleView):
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
-                str,
+                {"type": "string", "maxLength": 255},
                 OpenApiParameter.HEADER,
                 description="The same key and body answer with the same send, "
                 "another body with 409.",
@@ -128,22 +130,26 @@ class SendProof(ConsoleView):
         },
     )
     def get(self, request: Request, send_id: int) -> FileResponse:
-        query_filters(request, ())
+        query_filters(request, (), paging=())
         return proof_download(self.actor, selectors.send_get(self.actor, send_id))
 
 
 class Deliveries(ConsoleView):
-    paginator_class = HistoryPage
+    pagination_class = HistoryPage
 
     @extend_schema(
         summary="Search the history",
-        parameters=[*FILTERS, OpenApiParameter("cursor", str)],
+        parameters=FILTERS,
         responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
     )
     def get(self, request: Request) -> Response:
         """Newest first. Own ones; all for those who read the history."""
         filter = selectors.DeliveryFilter.from_mapping(
-            query_filters(request, [parameter.name for parameter in FILTERS])
+            query_filters(
+                request,
+                [parameter.name for parameter in FILTERS],
+                paging=HistoryPage.names,
+            )
         )
         rows = selectors.deliveries_visible(self.actor, filter)
         return self.page(request, rows, serializers.DeliveryOutput)

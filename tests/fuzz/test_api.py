@@ -1,0 +1,121 @@
+"""schemathesis against the running console: every call of the OpenAPI document, with all checks.
+
+`make fuzz` runs it longer. The seed is printed with a failure: FUZZ_SEED=n for one again.
+"""
+
+import base64
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+
+from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.sends.services import send_create
+from tests.conftest import ROOT
+from tests.demos import environment
+from tests.serving import Server, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FOLDER = Path(__file__).resolve().parent
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
+# Of so many calls, drawn by the seed, every limit of every field is tried; 0: of all.
+THOROUGH = int(os.environ.get("FUZZ_THOROUGH", "4"))
+SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+SECONDS = 110 if THOROUGH else 7200
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    key = base64.b64encode(b"fuzz" * 8).decode()
+    with serving(CONSOLE_API_RATE="9999999/min", CONSOLE_AUDIT_KEY=key) as running:
+        yield running
+
+
+@pytest.fixture
+def world(
+    team: Team,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    """One of each thing that there is, by names and numbers that a fuzzer comes upon."""
+    make_notice("Hello {{ data.FirstName }}.", key="0")
+    chat = make_interaction("0")
+    make_interaction("1", queue="sales")
+    send_create(ROOT, notice_key="0", interactions=[chat.pk])
+
+
+def _config(server: Server) -> Path:
+    """schemathesis.toml, and which calls are not to be tried as thoroughly as the rest."""
+    text = (FOLDER / "schemathesis.toml").read_text("utf-8")
+    if THOROUGH:
+        names = sorted(
+            operation["operationId"]
+            for methods in SchemaGenerator().get_schema(public=True)["paths"].values()
+            for operation in methods.values()
+        )
+        random.Random(SEED).shuffle(names)
+        listed = ", ".join(f'"{name}"' for name in names[THOROUGH:])
+        text += f"\n[[operations]]\ninclude-operation-id = [{listed}]\n"
+        text += "phases.coverage.enabled = false\n"
+    path = server.data / "schemathesis.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def schemathesis(
+    server: Server, headers: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("--config-file", str(_config(server)), "run"),
+        f"{server.address}/api/v1/schema/",
+        *(part for header in headers.items() for part in ("--header", ": ".join(header))),
+        *("--seed", str(SEED), "--max-examples", str(EXAMPLES)),
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        cwd=server.data,  # where it leaves what it remembers
+        env=environment(server.data) | {"PYTHONPATH": str(FOLDER.parents[1]), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+def check(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\nFUZZ_SEED={SEED}"
+
+
+@pytest.mark.timeout(SECONDS)
+def test_the_api_is_as_its_document_says(
+    world: None, server: Server, make_client: Callable[..., tuple[ApiClient, str]]
+) -> None:
+    """As a program that may do all that programs may."""
+    check(schemathesis(server, {"Authorization": f"Bearer {make_client(*Scope.values)[1]}"}))
+
+
+@pytest.mark.timeout(SECONDS)
+def test_what_people_alone_may_do_is_too(
+    world: None, server: Server, client: Client, make_user: Callable[..., User]
+) -> None:
+    """As a person's page calls it: by the session, with its CSRF token."""
+    client.force_login(make_user("mia", *Role.values))
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    token = "a" * 32
+    headers = {
+        "Cookie": f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={token}",
+        "X-CSRFToken": token,
+    }
+    paths = "/(audit|sends/{send_id}/(approve|reject))/"
+    check(schemathesis(server, headers, "--include-path-regex", paths))
