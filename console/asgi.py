@@ -8,4 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Under ASGI every request has a thread of its own: only a pool lets them share connections.
 os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
 
-application = get_asgi_application()
+_django = get_asgi_application()
+
+# Once Django is set up.
+from console.web.bodies import BodyLimit  # noqa: E402
+
+application = BodyLimit(_django)

@@ -36,6 +36,8 @@ def logging_settings(level: str, form: str) -> dict[str, Any]:
             "console": {"level": level},
             "procrastinate": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # Anybody can send one: it is answered with 400, and no failure of the console's.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # What it counts stands in the trail, without what was typed.
             "axes": {"level": "ERROR"},
         },

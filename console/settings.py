@@ -111,6 +111,8 @@ DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str](
 # --- Django ------------------------------------------------------------------------------------
 
 SECRET_KEY = secret_key()
+# Keys that signed before: what they signed is still good, and is signed anew.
+SECRET_KEY_FALLBACKS = env.read("CONSOLE_OLD_SECRET_KEYS", env.words, list[str]())
 DEBUG = env.read("CONSOLE_DEBUG", env.boolean, False)
 # Without HTTPS cookies would travel in the clear: only the embedded set-up starts without it.
 HTTPS = env.read("CONSOLE_HTTPS", env.boolean, not EMBEDDED)
@@ -158,6 +160,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     # Outside of all that can fail, so that failures carry its header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "console.web.middleware.PoliciesMiddleware",
     "console.web.middleware.NotStoredMiddleware",
     "console.web.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
@@ -166,6 +169,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.web.limits.RateMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -354,6 +358,11 @@ CONTENT_SECURITY_POLICY = {
 }
 CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
+STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
+STREAM_LIMIT = env.read(
+    "CONSOLE_STREAM_LIMIT", env.number(least=1, most=1000, unit="event streams"), 20
+)
 
 # --- API ---------------------------------------------------------------------------------------
 

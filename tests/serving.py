@@ -4,7 +4,9 @@ import http.client
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,14 @@ from django.db import connection
 from tests.demos import Program
 
 SECONDS = 30.0
+RAW_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
 
 
 def database_url() -> str:
@@ -48,26 +58,35 @@ class Server(Program):
         assert parts.port
         return parts.hostname, parts.port
 
-    def ask(
-        self, path: str, method: str = "GET", body: Any = None, **headers: str
-    ) -> http.client.HTTPResponse:
-        """One answer, read to its end but for an endless one; `X_Y` is the header X-Y."""
-        asking = http.client.HTTPConnection(*self.place, timeout=SECONDS)
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> Answer:
+        """One answer; of an endless one the first line. `X_Y` is the header X-Y."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        asking.request(method, path, body, named)
-        return asking.getresponse()
+        with closing(http.client.HTTPConnection(*self.place, timeout=SECONDS)) as asking:
+            asking.request(method, path, body, named)
+            with asking.getresponse() as got:
+                endless = got.headers["Content-Type"] == "text/event-stream"
+                return Answer(got.status, got.headers, got.readline() if endless else got.read())
 
-    def raw(self, request: bytes) -> bytes:
-        """Whatever it answers to these bytes until it ends the connection."""
+    @contextmanager
+    def open(self, request: bytes) -> Iterator[bytes]:
+        """A connection that stays open with an answer that does not end; what came of it so far."""
         with socket.create_connection(self.place, timeout=SECONDS) as line:
             line.sendall(request)
-            line.shutdown(socket.SHUT_WR)
             answer = b""
-            try:
+            while b": connected" not in answer:
+                part = line.recv(65536)
+                assert part, answer
+                answer += part
+            yield answer
+
+    def raw(self, request: bytes) -> bytes:
+        """What it answers to these bytes until it ends the connection, or waits for more."""
+        answer = b""
+        with socket.create_connection(self.place, timeout=RAW_SECONDS) as line:
+            line.sendall(request)
+            with suppress(TimeoutError, ConnectionResetError):
                 while part := line.recv(65536):
                     answer += part
-            except ConnectionResetError:  # it did not want to read the rest
-                pass
         return answer
 
 

@@ -6,11 +6,13 @@ beyond a sign-in: the page loads anew what its person may see.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
@@ -20,6 +22,7 @@ from console.live import CHANNEL
 TOPIC_LIMIT = 20
 KEEP_ALIVE_SECONDS = 15.0
 LISTENING_SECONDS = 2.0
+RETRY_SECONDS = 30  # of whoever has too many
 # Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
 EVERYTHING = "*"
 # Told to every stream when the server stops; no topic is empty.
@@ -30,9 +33,25 @@ class Hub:
     """The streams of one event loop and the one listener that feeds them."""
 
     def __init__(self) -> None:
+        self._people: Counter[int] = Counter()
         self._streams: dict[asyncio.Queue[str], frozenset[str]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+
+    def has_room_for(self, person: int) -> bool:
+        """Whether one more stream of theirs is not too many."""
+        return self._people[person] < settings.STREAM_LIMIT
+
+    @contextmanager
+    def stream_of(self, person: int) -> Iterator[None]:
+        """Count a stream of theirs while the context lasts."""
+        self._people[person] += 1
+        try:
+            yield
+        finally:
+            self._people[person] -= 1
+            if not self._people[person]:
+                del self._people[person]
 
     @contextmanager
     def stream(self, topics: frozenset[str]) -> Any:
@@ -106,8 +125,15 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     topics = frozenset(request.GET.getlist("topic"))
     if not 0 < len(topics) <= TOPIC_LIMIT:
         return HttpResponse(f"Ask for 1 to {TOPIC_LIMIT} topics.", status=400)
+    person = (await request.auser()).pk or 0
+    if not _hub().has_room_for(person):
+        return HttpResponse(
+            "Too many pages of yours follow what happens. Close some.",
+            status=429,
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        )
     await sync_to_async(_give_back_connections)()
-    response = StreamingHttpResponse(_stream(topics), content_type="text/event-stream")
+    response = StreamingHttpResponse(_stream(person, topics), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     # A proxy that buffers would hold the events back (nginx reads this).
     response["X-Accel-Buffering"] = "no"
@@ -122,9 +148,11 @@ def _give_back_connections() -> None:
             connection.close()
 
 
-async def _stream(topics: frozenset[str]) -> AsyncIterator[bytes]:
+async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
     hub = _hub()
-    with hub.stream(topics) as queue:
+    if not hub.has_room_for(person):  # others of theirs began meanwhile
+        return
+    with hub.stream_of(person), hub.stream(topics) as queue:
         await hub.listening()
         yield b": connected\n\n"
         while True:

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from console.api.errors import body
+from console.api.parsers import too_large
 
 API = "/api/"
 
@@ -14,6 +15,17 @@ def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpR
         return JsonResponse(body(code, message), status=status)
     context = {"status": status, "code": code, "message": message}
     return render(request, "errors/console_error.html", context, status=status)
+
+
+def too_large_request(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 413, "body_too_large", too_large())
+
+
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    message = f"Too many pages in so short a time. Try again in {seconds} s."
+    answer = _answer(request, 429, "too_many_requests", message)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -11,16 +11,56 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from console.errors import ConsoleError
-from console.web.handlers import API
+from console.web.bodies import is_too_large
+from console.web.handlers import API, too_large_request
 
 # As Django makes them. Others can't be in the database, and some it can't even be asked for.
 SESSION_KEY = re.compile(r"[a-z0-9]+")
+NOT_USED = (
+    "accelerometer",
+    "autoplay",
+    "bluetooth",
+    "camera",
+    "display-capture",
+    "encrypted-media",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "idle-detection",
+    "local-fonts",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "picture-in-picture",
+    "screen-wake-lock",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+)
+PERMISSIONS = ", ".join(
+    [
+        *(f"{name}=()" for name in NOT_USED),
+        "publickey-credentials-create=(self)",
+        "publickey-credentials-get=(self)",
+    ]
+)
 
 
 class _Middleware(MiddlewareMixin):
     sync_capable = True
     async_capable = True
     get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+
+
+class PoliciesMiddleware(_Middleware):
+    """The headers that Django has no setting for: no other site embeds what is here, and no page
+    uses a device. Signing in by a security key is the one thing that is allowed, to this site."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers["Permissions-Policy"] = PERMISSIONS
+        return response
 
 
 class NotStoredMiddleware(_Middleware):
@@ -36,7 +76,9 @@ class NotStoredMiddleware(_Middleware):
 class ReadableRequestMiddleware(_Middleware):
     """Answers 400 to what PostgreSQL or the views could not read: a NUL, or another charset."""
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if is_too_large(request):
+            return too_large_request(request)
         charset = (request.content_params or {}).get("charset", "utf-8")
         # By this name alone Django knows it, and the page that refuses another is in it too.
         request.encoding = "utf-8"
@@ -51,6 +93,7 @@ class ReadableRequestMiddleware(_Middleware):
         # The API takes no forms, and reads its body itself.
         if not request.path.startswith(API) and _has_nul(request):
             raise BadRequest("There is a NUL in the form")
+        return None
 
 
 def _is_utf8(charset: str) -> bool:

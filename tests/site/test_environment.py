@@ -103,6 +103,9 @@ def test_what_is_wrong_is_named_with_what_to_do(
 
 WRONG = {
     "CONSOLE_API_RATE": "fast",
+    "CONSOLE_PAGE_RATE": "600",
+    "CONSOLE_STRANGER_RATE": "0/min",
+    "CONSOLE_STREAM_LIMIT": "0",
     "CONSOLE_DEMO_SIMULATORS": "chat-east",
     "CONSOLE_DATABASE_POOL_SIZE": "-1",
     "CONSOLE_TEXT_LIMIT": "0",

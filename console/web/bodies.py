@@ -1,0 +1,65 @@
+"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+TOO_LARGE = "console.too_large"
+
+
+class BodyLimit:
+    """Around the ASGI application: no more of a body is read than may be.
+
+    Django itself takes in a body to its end, wherever that is, before it looks at the size. Here
+    the rest is left unread, and ReadableRequestMiddleware answers 413.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        read = 0
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if _is_over(said.decode("latin-1")):
+            scope[TOO_LARGE] = True
+
+        async def bounded() -> Message:
+            nonlocal read
+            if TOO_LARGE in scope and not read:
+                read = 1
+                return {"type": "http.request", "body": b"", "more_body": False}
+            message = await receive()
+            while TOO_LARGE in scope and message["type"] == "http.request":
+                message = await receive()  # passed over until the answer is out
+            if message["type"] != "http.request":
+                return message
+            read += len(message.get("body", b""))
+            if read > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                scope[TOO_LARGE] = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            return message
+
+        await self.app(scope, bounded, send)
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """By what was read of the body, or by what its header says that will come."""
+    if TOO_LARGE in getattr(request, "scope", {}):
+        return True
+    return _is_over(request.META.get("CONTENT_LENGTH") or "0")
+
+
+def _is_over(length: str) -> bool:
+    # More digits than that Python may refuse to read.
+    return length.isdecimal() and (
+        len(length) > 18 or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    )

@@ -1,0 +1,116 @@
+"""So many pages a person, so many an address, so many streams: the rest gets 429."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from console.accounts.models import User
+from console.web import limits
+from tests.demos import until
+from tests.serving import serving
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No window ends in the middle of a test."""
+    monkeypatch.setattr(limits.time, "time", lambda: 1_800_000_000.0)
+
+
+def check_refused(response: Any) -> None:
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "60"
+    assert "Too many pages in so short a time. Try again in 60 s." in response.content.decode()
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_person_has_their_own_limit(
+    settings: Any, supervisor: User, editor: User, client: Client
+) -> None:
+    settings.PAGE_RATE = "3/min"
+    client.force_login(supervisor)
+    assert [client.get("/help/").status_code for _ in range(3)] == [200] * 3
+    check_refused(client.get("/help/"))
+    again = Client()  # another session of theirs is no way around it
+    again.force_login(supervisor)
+    check_refused(again.get("/help/"))
+    client.force_login(editor)
+    assert client.get("/help/").status_code == 200
+
+
+def test_strangers_share_the_limit_of_their_address(settings: Any, client: Client) -> None:
+    settings.STRANGER_RATE = "2/min"
+    for _ in range(2):
+        assert client.get("/accounts/login/", REMOTE_ADDR="192.0.2.1").status_code == 200
+    check_refused(client.get("/accounts/login/", REMOTE_ADDR="192.0.2.1"))
+    check_refused(client.get("/nothing/", REMOTE_ADDR="192.0.2.1"))
+    assert client.get("/accounts/login/", REMOTE_ADDR="192.0.2.2").status_code == 200
+
+
+def test_another_window_another_count(
+    settings: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STRANGER_RATE = "1/min"
+    client.get("/accounts/login/")
+    check_refused(client.get("/accounts/login/"))
+    monkeypatch.setattr(limits.time, "time", lambda: 1_800_000_060.0)
+    assert client.get("/accounts/login/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/css/tokens.css"])
+def test_probes_and_files_are_not_counted(settings: Any, client: Client, path: str) -> None:
+    settings.STRANGER_RATE = "1/min"
+    for _ in range(3):
+        response = client.get(path)
+        b"".join(response)
+        assert response.status_code == 200
+
+
+@pytest.mark.parametrize("unit", ["s", "sec", "m", "min", "h", "hour", "d", "day"])
+def test_every_unit_of_the_setting(unit: str) -> None:
+    assert limits.seconds_to_wait("sue", f"1/{unit}") == 0
+    assert limits.seconds_to_wait("sue", f"1/{unit}") > 0
+
+
+# --- Streams and keys, of the running server -----------------------------------------------------
+
+
+def session_of(client: Client, user: User) -> str:
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_has_so_many_streams(client: Client, make_user: Callable[..., User]) -> None:
+    cookie = f"sessionid={session_of(client, make_user('sue', 'supervisor'))}"
+    head = f"GET /events/?topic=board HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n"
+    with serving(CONSOLE_STREAM_LIMIT="1") as server:
+        with server.open(head.encode()) as first:
+            assert b": connected" in first
+            refused = server.ask("/events/?topic=board", Cookie=cookie)
+            assert (refused.status, refused.headers["Retry-After"]) == (429, "30")
+            assert b"Close some." in refused.body
+        until(lambda: server.ask("/events/?topic=board", Cookie=cookie).status == 200)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_secret_key_with_the_old_one_beside_it(
+    client: Client, make_user: Callable[..., User], settings: Any
+) -> None:
+    """The session lives on and is signed anew: afterwards the old key is not needed for it. One
+    that only the old key signed ends when that is taken away."""
+    sue = make_user("sue", "supervisor")
+    cookie = f"sessionid={session_of(client, sue)}"
+    old, new = settings.SECRET_KEY, "n" * 60
+    with serving(CONSOLE_SECRET_KEY=new, CONSOLE_OLD_SECRET_KEYS=old) as server:
+        answer = server.ask("/help/", Cookie=cookie)
+        assert answer.status == 200
+        signed_anew = str(answer.headers["Set-Cookie"]).partition(";")[0]
+    with serving(CONSOLE_SECRET_KEY=new) as server:
+        assert server.ask("/help/", Cookie=signed_anew).status == 200
+        answer = server.ask("/help/", Cookie=f"sessionid={session_of(client, sue)}")
+        assert answer.status == 302  # to the sign-in
+        assert answer.headers["Location"].startswith("/accounts/login/")
