@@ -1,16 +1,20 @@
 """Which URLs may be pushed to a customer's browser."""
 
 import re
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+from console.catalogue.hosts import Deceptive, Host, read_host
 from console.errors import InvalidInput
 
 # A browser makes something else of a URL with these in it.
 UNSAFE = re.compile(r"[\s\"<>^`{|}]")
 # Labels of letters, digits and hyphens, in any script; IPv6 addresses come without brackets.
 HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+# urllib passes over what stands between the bracket and the port.
+BRACKETED = re.compile(r"\[[^\[\]]+\](:[0-9]*)?")
 DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 
 
@@ -34,14 +38,34 @@ def check_push_url(url: str) -> None:
         raise _refused("carries a user name or password before the host; take them out")
     if not HOST.fullmatch(parts.hostname) or parts.port == 0:
         raise _refused(f"names no host that a browser could find: {parts.netloc}")
+    if "[" in parts.netloc and not BRACKETED.fullmatch(parts.netloc):
+        raise _refused(f"names no host that a browser could find: {parts.netloc}")
+    host = _host(parts.hostname)
     if DOT_SEGMENT.search(parts.path):
         raise _refused("has . or .. as a part of its path; write out where it leads")
     allowed = settings.PUSH_URL_HOSTS
-    if allowed and not any(_matches(parts.hostname, pattern) for pattern in allowed):
+    if allowed and not any(_matches(host.ascii, pattern) for pattern in allowed):
         raise _refused(
-            f"leads to {parts.hostname}, which is not on the list of allowed hosts "
+            f"leads to {host.shown}, which is not on the list of allowed hosts "
             f"({', '.join(allowed)}); an administrator can add it"
         )
+
+
+def shown_host(url: str) -> Host | None:
+    """The host that a browser would go to, for people to read; None for what leads nowhere yet,
+    such as a template whose host is still to be filled in."""
+    try:
+        name = urlsplit(url).hostname
+        return read_host(name) if name and HOST.fullmatch(name) else None
+    except ValueError:
+        return None
+
+
+def _host(name: str) -> Host:
+    try:
+        return read_host(name)
+    except Deceptive as error:
+        raise _refused(str(error)) from error
 
 
 def _split(url: str) -> SplitResult:
@@ -56,6 +80,9 @@ def _split(url: str) -> SplitResult:
 def _matches(host: str, pattern: str) -> bool:
     """Whether `pattern` allows `host`: the host itself, or ".example.org" and all below it."""
     pattern = pattern.lower()
+    dot = "." if pattern.startswith(".") else ""
+    with suppress(Deceptive):  # an odd pattern allows what is written like it
+        pattern = dot + read_host(pattern.removeprefix(".")).ascii
     if pattern.startswith("."):
         return host.endswith(pattern) or host == pattern[1:]
     return host == pattern

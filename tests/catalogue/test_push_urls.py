@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from console.catalogue.push_urls import check_push_url
+from console.catalogue.push_urls import check_push_url, shown_host
 from console.errors import InvalidInput
 
 REFUSED = {
@@ -57,6 +57,28 @@ REFUSED = {
     "one level up, encoded": "https://example.com/a/%2E%2e/b",
     "this level": "https://example.com/a/./b",
     "up at the end": "https://example.com/a/..",
+    "Latin and Cyrillic in one word": "https://pаypal.example/",
+    "the same in punycode": "https://xn--pypal-4ve.example/",
+    "Latin and Greek in one word": "https://gοogle.example/",
+    "Cyrillic that looks like Latin": "https://сосо.example/",
+    "the same below": "https://www.арріе.example/",
+    "the same in its own punycode": "https://xn--80ak6aa92e.com/",
+    "wide letters": "https://ｅxample.com/",
+    "a wide dot": "https://example。com/",
+    "letters in circles": "https://ⓔxample.com/",
+    "a ligature": "https://ﬁne.example/",
+    "punycode of nothing": "https://xn--a.example/",
+    "punycode of ASCII": "https://xn--example-.com/",
+    "an address in two numbers": "https://127.1/",
+    "an address in one number": "https://2130706433/",
+    "an address in base sixteen": "https://0x7f.1/",
+    "an address in base eight": "https://0177.0.0.1/",
+    "an address in digits of another script": "https://١٢٧.0.0.1/",
+    "an address out of range": "https://256.1.1.1/",
+    "a name that ends in a number": "https://example.1/",
+    "an address with a zone": "https://[fe80::1%25eth0]/",
+    "something behind the bracket": "https://[::1]example.com/",
+    "two directions in one name": "https://-.א/",
     "over-long": "https://example.com/" + "a" * 2029,
 }
 
@@ -82,6 +104,10 @@ def test_a_url_that_may_not_be_pushed(url: str) -> None:
         "https://bücher.example/straße?größe=ü",
         "https://例え.テスト/注文",
         "https://xn--bcher-kva.example/",
+        "https://москва.рф/",
+        "https://日本語テスト.example/",
+        "https://straße.example/",
+        "https://한국abc.example/",
         "https://my_host-1.example.com./",
         "https://example.com/a..b/.well-known/...",
         "https://example.com?next=../x",
@@ -121,6 +147,34 @@ def test_only_listed_hosts(settings: Any, host: str, allowed: bool) -> None:
     with pytest.raises(InvalidInput) as refused:
         check_push_url(f"https://{host}/x?u=https://example.com/")
     assert refused.value.code == "invalid_url"
+
+
+def test_a_listed_host_is_so_in_both_of_its_forms(settings: Any) -> None:
+    for listed in ("bücher.example", "xn--bcher-kva.example", ".bücher.example"):
+        settings.PUSH_URL_HOSTS = [listed]
+        check_push_url("https://bücher.example/")
+        check_push_url("https://xn--bcher-kva.example/")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "looked_up"),
+    [
+        ("https://Bücher.example/x", "bücher.example", "xn--bcher-kva.example"),
+        ("https://xn--bcher-kva.example:8443", "bücher.example", "xn--bcher-kva.example"),
+        ("https://example.com/{{ data.x }}", "example.com", "example.com"),
+        ("https://[0:0::1]/", "::1", "::1"),
+    ],
+)
+def test_both_forms_of_a_host_are_shown(url: str, shown: str, looked_up: str) -> None:
+    host = shown_host(url)
+    assert host is not None
+    assert (host.shown, host.ascii) == (shown, looked_up)
+    assert host.is_international == (shown != looked_up)
+
+
+@pytest.mark.parametrize("url", ["https://{{ data.host }}/", "nothing", "https://pаypal.example/"])
+def test_what_leads_nowhere_has_no_host_to_show(url: str) -> None:
+    assert shown_host(url) is None
 
 
 def test_the_refusal_names_the_host_and_the_list(settings: Any) -> None:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from console.catalogue.models import NoticeKind, NoticeStatus, VersionStatus, Visibility
+from console.catalogue.push_urls import shown_host
 from console.interactions.models import Health
 from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
@@ -101,6 +102,24 @@ def visibility(value: str) -> SafeString:
         value,
         icon(VISIBILITY_ICONS.get(Visibility(value), "everyone")),
         Visibility(value).label,
+    )
+
+
+@register.simple_tag
+def leads_to(notice: Any, url: str) -> SafeString | str:
+    """Beside the URL of a push URL the host that a browser really goes to, in both its forms."""
+    host = shown_host(url) if notice.kind == NoticeKind.PUSH_URL else None
+    if host is None:
+        return ""
+    looked_up = _("looked up as") if host.is_international else ""
+    return format_html(
+        '<p class="leads-to">{}<span>{}</span> <strong class="mono" dir="ltr">{}</strong>'
+        ' <span class="muted">{}</span> <span class="mono muted">{}</span></p>',
+        icon("external"),
+        _("Leads to"),
+        host.shown,
+        looked_up,
+        host.ascii if host.is_international else "",
     )
 
 
