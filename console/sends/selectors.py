@@ -1,7 +1,7 @@
 """Reads of sends and deliveries, filtered by what the actor may see."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -183,6 +183,14 @@ class DeliveryFilter:
                 "invalid_filter", f"status: choose {', '.join(DeliveryStatus.values)}."
             )
         return cls(**values)
+
+    def to_mapping(self) -> dict[str, str]:
+        """What is set, in words."""
+        set_ones = {name: value for name, value in asdict(self).items() if value}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in set_ones.items()
+        }
 
     def to_condition(self) -> Q:
         condition = Q()

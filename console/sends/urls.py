@@ -35,5 +35,6 @@ urlpatterns = [
     path("erase/", erasing.erase, name="erase"),
     path("operations/", operations.operations, name="operations"),
     path("history/", history.history, name="history"),
+    path("history/export/", history.history_csv, name="history-export"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
 ]

@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "sending-stop": ("post", {}, {"administrator"}),
     "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
+    "history-export": ("post", {}, {"auditor"}),
     "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
     "notice-list": ("get", {}, CATALOGUE),
     "notice-create": ("get", {}, {"editor"}),

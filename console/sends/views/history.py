@@ -1,18 +1,22 @@
 """The history of all deliveries, and one delivery as proof."""
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
 from console.access import actor_of, require
 from console.actors import Permission
 from console.audit.tables import older_page
 from console.catalogue.models import NoticeKind
-from console.errors import ConsoleError
+from console.errors import ConsoleError, InvalidInput
 from console.sends.forms import HistoryForm
 from console.sends.selectors import (
     DeliveryFilter,
@@ -20,6 +24,7 @@ from console.sends.selectors import (
     delivery_entries,
     delivery_get,
 )
+from console.sends.services.exports import history_export
 from console.sends.views.following import tries
 
 DELIVERIES_A_PAGE = 100
@@ -40,6 +45,34 @@ def history(request: HttpRequest) -> HttpResponse:
     page = older_page(deliveries_visible(actor_of(request), chosen), request.GET, DELIVERIES_A_PAGE)
     context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
     return render(request, "sends/history.html", context, status=422 if error else 200)
+
+
+@require_POST
+@require(Permission.VIEW_HISTORY)
+def history_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the page shows, all of it, as a file for spreadsheets."""
+    form = HistoryForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput(
+            "invalid_filter", "This filter can't be used. Search again, then export."
+        )
+    chosen = DeliveryFilter.from_mapping(form.to_mapping())
+    parts = history_export(actor_of(request), filter=chosen)
+    # Django would put all of them into memory for a server that speaks the other way.
+    served = _one_by_one(parts) if isinstance(request, ASGIRequest) else parts
+    name = f"history-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
+    return StreamingHttpResponse(
+        served,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+async def _one_by_one(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Each part when the one before is on its way."""
+    following = sync_to_async(next)
+    while part := await following(parts, b""):
+        yield part
 
 
 @require_GET
