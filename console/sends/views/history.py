@@ -70,8 +70,8 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 async def _one_by_one(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Each part when the one before is on its way."""
-    following = sync_to_async(next)
-    while part := await following(parts, b""):
+    following = sync_to_async(lambda: next(parts, b""))
+    while part := await following():
         yield part
 
 
