@@ -1,8 +1,5 @@
 """The site's settings: from environment variables alone, each described in docs/settings.md."""
 
-import base64
-import os
-import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
 from console.databases import database_settings
+from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,40 +28,6 @@ DATABASE_POOL_SIZE = env.read(
 DATABASE_KEEPALIVE_SECONDS = env.read(
     "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
 )
-
-
-def secret_key() -> str:
-    """From the environment; only beside the embedded database may it be made up and kept."""
-    given = env.read("CONSOLE_SECRET_KEY", env.text, "")
-    if given:
-        return given
-    if not EMBEDDED:
-        raise ImproperlyConfigured(
-            "CONSOLE_SECRET_KEY is not set. Set it to a long random text, for example the output "
-            "of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        )
-    return kept("secret_key", secrets.token_urlsafe(50))
-
-
-def kept(name: str, made_up: str) -> str:
-    """A secret that was made up beside the embedded database once, and is the same ever after."""
-    path = CONSOLE_DATA / name
-    CONSOLE_DATA.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(made_up)
-    return made_up
-
-
-def audit_key() -> str:
-    """What signs checkpoints and exports; empty where nothing is to be signed."""
-    given = env.read("CONSOLE_AUDIT_KEY", env.key, "")
-    if given or not EMBEDDED:
-        return given
-    return kept("audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
 
 
 # --- The console's own limits ------------------------------------------------------------------
@@ -93,7 +57,9 @@ RESEND_GUARD_MINUTES = env.read(
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: for ever
 # The ledger's: its signing key, the public keys that signed before, and where checkpoints go.
-AUDIT_KEY = audit_key()
+AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
+    kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""
+)
 AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.words, list[str]())
 CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
     str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""
@@ -110,7 +76,9 @@ DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str](
 
 # --- Django ------------------------------------------------------------------------------------
 
-SECRET_KEY = secret_key()
+SECRET_KEY = env.read("CONSOLE_SECRET_KEY", env.text, "") or secret_key_without(
+    CONSOLE_DATA, embedded=EMBEDDED
+)
 # Keys that signed before: what they signed is still good, and is signed anew.
 SECRET_KEY_FALLBACKS = env.read("CONSOLE_OLD_SECRET_KEYS", env.words, list[str]())
 DEBUG = env.read("CONSOLE_DEBUG", env.boolean, False)

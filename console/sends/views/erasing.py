@@ -8,9 +8,9 @@ from django.utils.translation import ngettext
 
 from console.access import actor_of, require
 from console.actors import Permission
+from console.asking import Question, ask_then, asks, posted
 from console.sends.forms import EraseForm
 from console.sends.services import interaction_erase
-from console.sends.views.asking import Question, ask_then, asks, posted
 
 
 @asks

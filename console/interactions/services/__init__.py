@@ -1,0 +1,43 @@
+"""All writes of Chat Servers and interactions."""
+
+from console.interactions.services.chat_servers import (
+    chat_server_create,
+    chat_server_reached,
+    chat_server_unreachable,
+    chat_server_update,
+    check_address,
+    default_burst,
+)
+from console.interactions.services.feed import (
+    FeedResult,
+    customer_name,
+    feed_apply,
+)
+from console.interactions.services.keeping import (
+    interaction_blank,
+    interactions_forget,
+    interactions_regroup,
+)
+from console.interactions.services.pace import (
+    chat_server_buckets,
+    chat_server_return_tokens,
+    chat_server_take_tokens,
+)
+
+__all__ = [
+    "FeedResult",
+    "chat_server_buckets",
+    "chat_server_create",
+    "chat_server_reached",
+    "chat_server_return_tokens",
+    "chat_server_take_tokens",
+    "chat_server_unreachable",
+    "chat_server_update",
+    "check_address",
+    "customer_name",
+    "default_burst",
+    "feed_apply",
+    "interaction_blank",
+    "interactions_forget",
+    "interactions_regroup",
+]

@@ -1,0 +1,182 @@
+"""Writes of Chat Servers and of their health."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console import live
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.errors import Conflict, InvalidInput
+from console.interactions.models import ChatServer, Health
+
+CHAT_SERVER_FIELDS = {
+    "url",
+    "pace_per_second",
+    "burst",
+    "window",
+    "connect_timeout_seconds",
+    "request_timeout_seconds",
+    "enabled",
+}
+HEALTH_FIELDS = {"health", "health_detail", "health_since", "failures_in_a_row", "retry_at"}
+WORKERS_FIELDS = {*HEALTH_FIELDS, "progressed_at", "bucket_tokens", "bucket_at"}
+
+
+def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> ChatServer:
+    """Register a Chat Server application by its name and address.
+
+    Raises InvalidInput for an address or a figure out of range, Conflict for a name in use.
+    """
+    actor.require(Permission.ADMINISTER)
+    if "burst" not in values and "pace_per_second" in values:
+        values["burst"] = default_burst(values["pace_per_second"])
+    server = ChatServer(name=_known_name(name))
+    # Full at the start; whatever is over what the bucket holds is cut off when it is refilled.
+    server.bucket_tokens = values.get("burst", server.burst)
+    return _save_chat_server(actor, server, "chat_server.created", {"url": url, **values})
+
+
+def _known_name(name: str) -> str:
+    """An application name as it can stand in an address and in a KV list."""
+    name = name.strip()
+    if not name.isascii() or not name.isprintable() or "/" in name or name in ("", ".", ".."):
+        raise InvalidInput(
+            "invalid_name",
+            "Write the application's name as ChatServerAppName has it: "
+            "ASCII characters on one line, without a slash.",
+            {"name": "no application name"},
+        )
+    return name
+
+
+def default_burst(pace_per_second: object) -> int:
+    """Three seconds' worth, within the model's default and its most; what is no number gets 150."""
+    try:
+        return min(100_000, max(150, int(3 * float(str(pace_per_second)))))
+    except (ValueError, OverflowError):
+        return 150
+
+
+def chat_server_update(actor: Actor, server: ChatServer, **changes: Any) -> ChatServer:
+    """Change how a Chat Server is reached. A new address starts with a clean record of health."""
+    actor.require(Permission.ADMINISTER)
+    return _save_chat_server(actor, server, "chat_server.changed", changes)
+
+
+def _save_chat_server(
+    actor: Actor, server: ChatServer, action: str, values: dict[str, Any]
+) -> ChatServer:
+    unknown = sorted(set(values) - CHAT_SERVER_FIELDS)
+    if unknown:
+        raise InvalidInput("unknown_field", f"A Chat Server has no {', '.join(unknown)}.")
+    if "url" in values:
+        check_address(values["url"])
+        server.health, server.health_detail = Health.UNTRIED, ""
+        server.failures_in_a_row, server.retry_at = 0, None
+    for name, value in values.items():
+        setattr(server, name, value)
+    _check_chat_server(server)
+    # Of one that is there, the rest is the workers' to write: its health and its bucket.
+    changed = {*values, *(HEALTH_FIELDS if "url" in values else ())} if server.pk else None
+    try:
+        with transaction.atomic():
+            server.save(update_fields=changed)
+            audit.record(
+                actor, action, target=("chat_server", server.name, server.name), data=_texts(values)
+            )
+            live.publish(live.CHAT_SERVERS)
+    except IntegrityError as error:
+        raise Conflict(
+            "name_taken", f"There is a Chat Server named {server.name} already; change that one."
+        ) from error
+    return server
+
+
+def _check_chat_server(server: ChatServer) -> None:
+    """Raise InvalidInput with a message for each field that is out of range."""
+    messages = {}
+    try:
+        server.clean_fields(exclude=WORKERS_FIELDS)
+    except ValidationError as error:
+        messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
+    for name in CHAT_SERVER_FIELDS:
+        value = getattr(server, name)
+        # No comparison is true of NaN, so the range does not stop it.
+        if isinstance(value, float) and not math.isfinite(value):
+            messages[name] = "Enter a number."
+    if messages:
+        summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
+        raise InvalidInput("invalid_chat_server", summary, messages)
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    # The ledger holds no fractions: they would not hash the same everywhere.
+    return {name: str(value) for name, value in values.items()}
+
+
+def check_address(url: str) -> None:
+    """Raise InvalidInput unless `url` is scheme://host:port with a transport's scheme."""
+    schemes = settings.CHAT_SERVER_SCHEMES
+    if not _is_address(url, schemes):
+        raise InvalidInput(
+            "invalid_address",
+            f"{url!r} is no address of a Chat Server: write "
+            + " or ".join(f"{scheme}://host:port" for scheme in schemes)
+            + ".",
+            {"field": "url"},
+        )
+
+
+def _is_address(url: str, schemes: Sequence[str]) -> bool:
+    """As strict as the transports, which only `sends` may ask."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        return False
+    extras = ("@" in parts.netloc, parts.path.strip("/"), parts.query, parts.fragment)
+    # urlsplit passes over line breaks and tabs, hence the look at the whole.
+    is_plain = url.isprintable() and " " not in url
+    return parts.scheme in schemes and bool(host and port) and is_plain and not any(extras)
+
+
+def chat_server_reached(server: ChatServer) -> None:
+    """Note that a Chat Server answered: healthy, whatever was before."""
+    _set_health(server, Health.HEALTHY, detail="", failures=0, retry_at=None)
+
+
+def chat_server_unreachable(server: ChatServer, *, detail: str, retry_at: datetime) -> None:
+    """Note a failure to reach a Chat Server, and when it is worth trying again."""
+    _set_health(
+        server,
+        Health.UNHEALTHY,
+        detail=detail,
+        failures=server.failures_in_a_row + 1,
+        retry_at=retry_at,
+    )
+
+
+def _set_health(
+    server: ChatServer, health: Health, *, detail: str, failures: int, retry_at: datetime | None
+) -> None:
+    changed = server.health != health
+    server.health, server.health_detail = health, detail
+    server.failures_in_a_row, server.retry_at = failures, retry_at
+    if changed:
+        server.health_since = timezone.now()
+    with transaction.atomic():
+        # Only of the address that was tried: an administrator may have changed it meanwhile.
+        noted = ChatServer.objects.filter(pk=server.pk, url=server.url).update(
+            **{name: getattr(server, name) for name in HEALTH_FIELDS}
+        )
+        if noted and changed:
+            live.publish(live.CHAT_SERVERS, live.BOARD)

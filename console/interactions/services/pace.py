@@ -1,0 +1,67 @@
+"""The token bucket of each Chat Server, kept in the database."""
+
+from django.db import connection
+from django.db.models import F
+
+from console.interactions.models import ChatServer
+from console.prepared import execute
+
+# One token a message. The bucket is in the database, so that it is one for all workers, and it
+# runs by PostgreSQL's clock, even if that is set back. It holds `burst` less what flows in within a
+# second: then no second sees more than `burst`, wherever it begins. A burst near the pace leaves
+# the bucket 2% of itself, and that much the pace gives way.
+_LEAST = "greatest(1, burst * 0.02)"
+_RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
+_TOKENS = f"""least(
+        greatest({_LEAST}, burst - {_RATE}),
+        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at)))"""
+TAKE = f"""
+WITH bucket AS (
+    SELECT id, {_RATE} AS rate, {_TOKENS} AS tokens
+    FROM interactions_chatserver
+    WHERE id = %(id)s::bigint
+    FOR NO KEY UPDATE),
+grant_ AS (
+    SELECT *, greatest(0, least(%(most)s::int, floor(tokens)))::int AS granted FROM bucket)
+UPDATE interactions_chatserver server SET
+    bucket_tokens = tokens - granted,
+    bucket_at = clock_timestamp(),
+    progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END
+FROM grant_
+WHERE server.id = grant_.id
+RETURNING server.*, granted, tokens, rate
+"""  # noqa: S608 - put together from the constants above
+QUANTUM_SECONDS = 0.1
+
+
+def chat_server_take_tokens(
+    server_id: int, *, most: int, progressed: bool = False
+) -> tuple[ChatServer, int, float]:
+    """Take up to `most` tokens: answers the Chat Server as it is now, how many were granted, and
+    the seconds to wait where there are none.
+
+    The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
+    notes that the Chat Server took something.
+    """
+    values = {"id": server_id, "most": most, "progressed": progressed}
+    (row,) = execute(TAKE, values)
+    granted, tokens, rate = row["granted"], row["tokens"], row["rate"]
+    columns = [column.attname for column in ChatServer._meta.concrete_fields]
+    server = ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
+    if granted:
+        return server, granted, 0.0
+    worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
+    return server, 0, max(0.001, (worthwhile - tokens) / rate)
+
+
+def chat_server_buckets() -> dict[str, float]:
+    """How many tokens each Chat Server's bucket holds at this moment, by name. Takes none."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, {_TOKENS} FROM interactions_chatserver")  # noqa: S608
+        return {name: float(tokens) for name, tokens in cursor.fetchall()}
+
+
+def chat_server_return_tokens(server_id: int, unused: int) -> None:
+    """Give back tokens for which nothing was sent."""
+    if unused:
+        ChatServer.objects.filter(pk=server_id).update(bucket_tokens=F("bucket_tokens") + unused)
