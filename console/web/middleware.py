@@ -19,7 +19,6 @@ SESSION_KEY = re.compile(r"[a-z0-9]+")
 NOT_USED = (
     "accelerometer",
     "autoplay",
-    "bluetooth",
     "camera",
     "display-capture",
     "encrypted-media",

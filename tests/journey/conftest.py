@@ -47,7 +47,8 @@ def person(
 
     def open_browser(name: str, **options: object) -> Person:
         state = sessions(name) if name else None
-        context = browser.new_context(base_url=demo.address, storage_state=state, **options)
+        chosen = {"base_url": demo.address, "storage_state": state, **options}
+        context = browser.new_context(**chosen)  # type: ignore[arg-type]
         context.set_default_timeout(WAIT_MILLISECONDS)
         contexts.append(context)
         people.append(Person(name, context.new_page()))

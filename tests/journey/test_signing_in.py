@@ -1,0 +1,122 @@
+"""Second factor and lock-out in a real browser, against the running demo."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.demos import MANAGE, Demo, environment
+from tests.journey.conftest import Person, take_picture
+
+pytestmark = pytest.mark.browser
+
+OWN_PASSWORD = "lanterns along the pier"
+
+
+def newcomer(demo: Demo, name: str) -> str:
+    """Somebody whom no other test signs in. Answers the name."""
+    subprocess.run(
+        [sys.executable, MANAGE, "create_admin", name, "--role", "approver"],
+        env={**environment(demo.data), "CONSOLE_ADMIN_PASSWORD": OWN_PASSWORD},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    return name
+
+
+def give_password(page: Page, name: str, password: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def with_security_key(page: Page) -> None:
+    """A key that is touched at once whenever it is asked."""
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "usb",
+        "hasResidentKey": False,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[..., Person]) -> None:
+    name = newcomer(demo, "vera")
+    # Browsers give keys to names, not to numbers.
+    page = person("", base_url=demo.address.replace("127.0.0.1", "localhost")).page
+    with_security_key(page)
+    page.goto("/accounts/login/")
+    give_password(page, name, OWN_PASSWORD)
+
+    page.get_by_role("button", name="Account of vera").click()
+    page.get_by_role("link", name="Your account").click()
+    page.get_by_role("link", name="Look after it").click()
+    page.get_by_role("link", name="Add one").click()
+    page.get_by_label("What you call it").fill("The blue one")
+    page.get_by_role("button", name="Use the key now").click()
+
+    expect(page.get_by_text("These are shown this once.")).to_be_visible()
+    expect(page.locator(".codes li")).to_have_count(10)
+    recovery = page.locator(".codes li").first.inner_text()
+    take_picture(page, "recovery-codes")
+    page.goto("/account/second-factor/")
+    expect(page.get_by_role("rowheader", name="The blue one")).to_be_visible()
+
+    sign_out(page)
+    give_password(page, name, OWN_PASSWORD)
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    take_picture(page, "second-factor")
+    page.goto("/notices/")
+    expect(page).to_have_url(re.compile("/accounts/second-factor/"))  # the password opens nothing
+    page.get_by_role("button", name="Use a security key").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_attached()
+
+    sign_out(page)
+    give_password(page, name, OWN_PASSWORD)
+    page.get_by_label("Code").fill(recovery)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_attached()
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Account of")).click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_label("Name")).to_be_visible()
+
+
+def test_a_locked_account_is_released_by_an_administrator(
+    demo: Demo, person: Callable[..., Person]
+) -> None:
+    name = newcomer(demo, "lex")
+    lex = person("")
+    lex.page.goto("/accounts/login/")
+    for _ in range(8):
+        give_password(lex.page, name, "not the right one")
+    expect(lex.page.get_by_role("heading", name="Locked for now")).to_be_visible()
+    take_picture(lex.page, "locked")
+    lex.complaints.clear()  # of the answer 429
+    lex.page.get_by_role("link", name="Back to the sign-in").click()
+    give_password(lex.page, name, OWN_PASSWORD)
+    expect(lex.page.get_by_role("heading", name="Locked for now")).to_be_visible()
+    lex.complaints.clear()
+
+    adam = person("adam").page
+    adam.goto("/people/?q=lex")
+    adam.get_by_role("link", name="lex").click()
+    take_picture(adam, "locked-person")
+    adam.get_by_role("link", name="Release").click()
+    adam.get_by_role("dialog").get_by_role("button", name="Release").click()
+    expect(adam.get_by_text("lex can try again now.")).to_be_visible()
+
+    lex.page.goto("/accounts/login/")
+    give_password(lex.page, name, OWN_PASSWORD)
+    expect(lex.page.get_by_role("navigation", name="Main")).to_be_attached()
