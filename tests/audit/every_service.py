@@ -21,6 +21,18 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.api_client_create": lambda w: partial(
         accounts.api_client_create, w.root, name="Flow", scopes=["feed"]
     ),
+    "accounts.api_client_deactivate": lambda w: partial(
+        accounts.api_client_deactivate, w.root, w.client()
+    ),
+    "accounts.api_client_reactivate": lambda w: partial(
+        accounts.api_client_reactivate, w.root, w.client(is_active=False)
+    ),
+    "accounts.api_client_token_rotate": lambda w: partial(
+        accounts.api_client_token_rotate, w.root, w.client(), overlap=accounts.OVERLAPS[1]
+    ),
+    "accounts.api_client_update": lambda w: partial(
+        accounts.api_client_update, w.root, w.client(), scopes=["read"]
+    ),
     "accounts.own_sessions_end": lambda w: partial(
         security.own_sessions_end, w.person, [w.session()]
     ),
@@ -41,11 +53,25 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.team_create": lambda w: partial(
         accounts.team_create, w.root, name="Orders", queues=["orders"]
     ),
+    "accounts.team_delete": lambda w: partial(accounts.team_delete, w.root, w.team()),
+    "accounts.team_update": lambda w: partial(
+        accounts.team_update, w.root, w.team(), name="Desk", queues=["desk"], members=[w.person]
+    ),
+    "accounts.token_refused": lambda w: partial(
+        accounts.token_refused, w.client(), reason="token_expired", address="192.0.2.7"
+    ),
     "accounts.user_create": lambda w: partial(
         accounts.user_create, w.root, username="ada", password="long enough", roles=["editor"]
     ),
+    "accounts.user_deactivate": lambda w: partial(accounts.user_deactivate, w.root, w.person),
     "accounts.user_from_directory": lambda w: partial(
         directory.user_from_directory, username="dora", roles=["editor"]
+    ),
+    "accounts.user_password_set": lambda w: partial(
+        accounts.user_password_set, w.root, w.person, password="a horse of staples"
+    ),
+    "accounts.user_reactivate": lambda w: partial(
+        accounts.user_reactivate, w.root, accounts.user_deactivate(w.root, w.person)
     ),
     "accounts.user_release": lambda w: partial(security.user_release, w.root, w.locked()),
     "accounts.user_roles_follow": lambda w: partial(
@@ -53,6 +79,12 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "accounts.user_second_factor_reset": lambda w: partial(
         security.user_second_factor_reset, w.root, w.with_second_factor()
+    ),
+    "accounts.user_sign_out_everywhere": lambda w: partial(
+        accounts.user_sign_out_everywhere, w.root, w.person
+    ),
+    "accounts.user_update": lambda w: partial(
+        accounts.user_update, w.root, w.person, email="sue@example.org", teams=[w.team()]
     ),
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
@@ -165,6 +197,7 @@ PARTS = {
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
     "accounts.directory_account_keep": "of user_from_directory, in the request that signs in",
+    "interactions.interactions_regroup": "of team_create and team_update",
     "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
     "sends.send_write": "of send_create and the retries",

@@ -16,7 +16,8 @@ from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from console.accounts.models import User
+from console.accounts import services as accounts
+from console.accounts.models import ApiClient, Team, User
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
@@ -61,6 +62,13 @@ class World:
         self.session()
         Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
         return self.person
+
+    def client(self, *, is_active: bool = True) -> ApiClient:
+        client, _token = accounts.api_client_create(self.root, name="Flow", scopes=["send"])
+        return client if is_active else accounts.api_client_deactivate(self.root, client)
+
+    def team(self) -> Team:
+        return accounts.team_create(self.root, name="Desk")
 
     def draft(self) -> NoticeVersion:
         notice = catalogue.notice_create(self.author, key="draft", kind="message", title="Draft")
