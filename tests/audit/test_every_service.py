@@ -17,14 +17,9 @@ from console.interactions.models import ChatServer, Interaction
 from tests.architecture.services_found import services
 from tests.audit.every_service import CALLS, PARTS, UNRECORDED
 from tests.audit.small_world import World
+from tests.broken_ledger import break_ledger
 from tests.conftest import ROOT
 
-BREAK = """
-CREATE FUNCTION ledger_broken() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'the ledger is broken'; END $$;
-CREATE TRIGGER broken BEFORE INSERT ON audit_auditentry
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger_broken();
-"""
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 DIGEST = """
 SELECT '{0}', count(*), md5(string_agg(row::text, E'\\n' ORDER BY row::text)) FROM "{0}" row
@@ -95,8 +90,7 @@ def test_it_writes_an_entry(service: str, world: World) -> None:
 @pytest.mark.parametrize("service", CALLS)
 def test_without_an_entry_it_does_nothing(service: str, world: World) -> None:
     call = CALLS[service](world)
-    with connection.cursor() as cursor:
-        cursor.execute(BREAK)
+    break_ledger()
     before = everything()
     with pytest.raises(DatabaseError, match="the ledger is broken"):
         call()

@@ -17,8 +17,9 @@ from console.sends.models import Delivery, Outbox, Send
 from console.sends.services import interaction_erase, send_retry_failed
 from console.sends.services.deliveries import deliveries_expire, sends_finish
 from console.sends.services.erasing import texts_expire
+from console.sends.tasks import erase
 from tests.conftest import ROOT
-from tests.sends.working import last_entry
+from tests.sends.working import changing_what_has_ended, last_entry, work
 from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -233,6 +234,17 @@ def test_nothing_is_looked_at_twice(over, settings, django_assert_max_num_querie
         assert all_parts(now=later) == 0
     assert sends_finish([over.pk]) == []
     assert not Outbox.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_it_at_night(over, settings):
+    settings.TEXT_RETENTION_DAYS = 1
+    long_ago = timezone.now() - timedelta(days=2)
+    with changing_what_has_ended():
+        Send.objects.filter(pk=over.pk).update(finished_at=long_ago)
+    erase.defer(timestamp=0)
+    work()
+    assert over.deliveries.filter(body="", erased_on_request=False).count() == 3
 
 
 # --- On the pages --------------------------------------------------------------------------------

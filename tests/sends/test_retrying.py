@@ -157,14 +157,6 @@ def test_where_nobody_can_be_reached_nothing_is_written(send, supervisor):
 
 
 @pytest.mark.usefixtures("chat_server")
-def test_an_erased_text_is_not_sent_as_nothing(send, supervisor):
-    end(send, FAILED, "delivered", "delivered")
-    Delivery.objects.update(body="")
-    with pytest.raises(Conflict, match="erased"):
-        send_retry_failed(supervisor.to_actor(), send)
-
-
-@pytest.mark.usefixtures("chat_server")
 def test_a_retired_notice_is_not_tried_again(send, supervisor):
     end(send, FAILED, FAILED, FAILED)
     notice_retire(ROOT, send.version.notice)
