@@ -603,6 +603,9 @@ def _outcome_holds(
         **{name: data[name] for name in _SHARED},
         **{name: item.get(name, default) for name, default in _EACH.items()},
     }
+    if there["status"] in ("skipped", "failed") and there["attempts"] == here["attempts"] + 1:
+        # Older consoles counted the attempt that they were about to make, and did not.
+        there["attempts"] -= 1
     wrong = [name for name, value in there.items() if here.get(name) != value]
     for name in wrong:
         sentence = (

@@ -184,6 +184,31 @@ def test_erased_texts_are_shown_as_such(
     assert said.endswith("\nHOLDS")
 
 
+def test_what_was_skipped_in_the_last_moment_was_not_attempted(
+    supervisor: User,
+    chat_server: ChatServer,
+    make_interaction: Callable[..., Interaction],
+    make_notice: Callable[..., NoticeVersion],
+    prove: Callable[[Send], Path],
+    settings: Any,
+) -> None:
+    key = make_notice("Hello").notice.key
+    ids = [make_interaction().pk]
+    send = send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+    Interaction.objects.update(ended_at=send.created_at)
+    drain_step(chat_server.pk, claim=uuid4(), room=1)
+    entry = AuditEntry.objects.get(action="deliveries.skipped")
+    assert entry.data["deliveries"][0]["attempts"] == 0
+    assert verified(prove(send), settings).findings == []
+    # Older consoles counted it.
+    with triggers_off():
+        run("DELETE FROM audit_auditcheckpoint")
+        entry.data["deliveries"][0]["attempts"] = 1
+        entry.save()
+        _chain_anew(entry.seq)
+    assert verified(prove(send), settings).findings == []
+
+
 def test_an_older_send_has_no_digest_of_its_version(
     send: Send, prove: Callable[[Send], Path], settings: Any
 ) -> None:

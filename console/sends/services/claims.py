@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import connection
+from msgspec import structs
 
 from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
@@ -152,7 +153,7 @@ def claim_due(
         if fate is None:
             claimed.append(delivery)
         elif isinstance(fate, Ending):
-            endings.append(fate)
+            endings.append(_not_attempted(fate))
         else:
             moved.append((delivery.id, fate))
     _mark_sending(server, claimed, claim, now)
@@ -188,6 +189,12 @@ def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
         detail,
         _user_data(data),
     )
+
+
+def _not_attempted(ending: Ending) -> Ending:
+    """As the row and the ledger are to have it: the attempt that was about to be made was not."""
+    before = structs.replace(ending.delivery, attempts=ending.delivery.attempts - 1)
+    return structs.replace(ending, delivery=before)
 
 
 class _Sorter:
