@@ -14,7 +14,8 @@ from console.catalogue import services as catalogue
 from console.catalogue.models import VisibilityPreset
 from console.interactions import services as interactions
 from console.sends import services as sends
-from console.sends.services import deliveries, switch
+from console.sends.selectors import DeliveryFilter
+from console.sends.services import deliveries, exports, switch
 from tests.audit.small_world import Call, World, soon
 
 CALLS: dict[str, Callable[[World], Call]] = {
@@ -135,6 +136,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
         w.claimed() and partial(deliveries.deliveries_recover, "chat-east")
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
+    "sends.history_export": lambda w: partial(
+        exports.history_export, w.root, filter=DeliveryFilter()
+    ),
     "sends.interaction_erase": lambda w: partial(
         sends.interaction_erase, w.root, interaction_id=w.ended_chat()
     ),
