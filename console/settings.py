@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
+from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings
 from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
@@ -350,25 +351,8 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "console.api.errors.answer_error",
     "UNAUTHENTICATED_USER": None,
-    # One renderer, so nothing to choose by ?format=.
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Notice Console",
-    "DESCRIPTION": "Send canned chat notices into live chat sessions, and prove it afterwards.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "console.api.schema.complete",
-    ],
-}
-
 # --- Queue, metrics and logs ----------------------------------------------------------------------
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

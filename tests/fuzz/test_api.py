@@ -22,6 +22,7 @@ from console.sends.services import send_create
 from tests.conftest import ROOT
 from tests.demos import environment
 from tests.serving import Server, serving
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,7 +111,7 @@ def test_what_people_alone_may_do_is_too(
     world: None, server: Server, client: Client, make_user: Callable[..., User]
 ) -> None:
     """As a person's page calls it: by the session, with its CSRF token."""
-    client.force_login(make_user("mia", *Role.values))
+    sign_in(client, make_user("mia", *Role.values))
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
     token = "a" * 32
     headers = {

@@ -25,6 +25,7 @@ from tests.conftest import ROOT
 from tests.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tests.fuzz.payloads import BODIES, PATHS, TEXTS
 from tests.pages.test_access import PAGES
+from tests.signing_in import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 
@@ -67,7 +68,7 @@ class Attacker:
 
     def __init__(self, user: User) -> None:
         self.client = Client(raise_request_exception=False)
-        self.client.force_login(user)
+        sign_in(self.client, user)
         self.random = random.Random(f"{SEED} {user.roles}")
 
     def ask(self, method: str, address: str, body: Any = None, **options: Any) -> str:
@@ -241,7 +242,7 @@ def test_signing_in_leads_nowhere_else(client: Client, supervisor: User, next_pa
 
     response = client.post(
         f"/accounts/login/?next={next_page}",
-        {"username": "sue", "password": PASSWORD},
+        {"login": "sue", "password": PASSWORD},
     )
     assert response.status_code in (302, 400)
     if response.status_code == 302:

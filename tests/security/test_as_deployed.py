@@ -12,6 +12,7 @@ from django.test import Client
 
 from console.accounts.models import Role, User
 from tests.serving import Answer, Server, serving
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +58,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def ask(server: Server, client: Client, make_user: Callable[..., User]) -> Callable[..., Answer]:
     """As the browser of somebody with every role, through a proxy that ends TLS."""
-    client.force_login(make_user("mia", *Role.values))
+    sign_in(client, make_user("mia", *Role.values))
     session = next(iter(client.cookies.values())).value
 
     def answer(path: str, method: str = "GET", body: Any = None, **headers: str) -> Answer:

@@ -10,6 +10,7 @@ from console.accounts.models import User
 from console.web import limits
 from tests.demos import until
 from tests.serving import serving
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -31,13 +32,13 @@ def test_a_person_has_their_own_limit(
     settings: Any, supervisor: User, editor: User, client: Client
 ) -> None:
     settings.PAGE_RATE = "3/min"
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     assert [client.get("/help/").status_code for _ in range(3)] == [200] * 3
     check_refused(client.get("/help/"))
     again = Client()  # another session of theirs is no way around it
-    again.force_login(supervisor)
+    sign_in(again, supervisor)
     check_refused(again.get("/help/"))
-    client.force_login(editor)
+    sign_in(client, editor)
     assert client.get("/help/").status_code == 200
 
 
@@ -79,7 +80,7 @@ def test_every_unit_of_the_setting(unit: str) -> None:
 
 
 def session_of(client: Client, user: User) -> str:
-    client.force_login(user)
+    sign_in(client, user)
     return client.cookies["sessionid"].value
 
 

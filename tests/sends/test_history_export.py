@@ -21,6 +21,7 @@ from console.sends.selectors import DeliveryFilter
 from console.sends.services import send_create
 from console.sends.services.exports import history_export
 from tests.serving import serving
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -116,14 +117,14 @@ def test_the_page_exports_what_it_shows(
 ) -> None:
     sent(FirstName="Ann")
     sent(FirstName="Bob")
-    client.force_login(auditor)
+    sign_in(client, auditor)
     page = client.get(reverse("history"), {"q": "Bob"}).content.decode()
     assert '<input type="hidden" name="q" value="Bob">' in page
     answer = client.post(reverse("history-export"), {"q": "Bob"})
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="history-')
     assert [row["body"] for row in read(iter(answer))] == ["Bob"]
     assert client.post(reverse("history-export"), {"status": "lost"}).status_code == 400
-    client.force_login(supervisor)
+    sign_in(client, supervisor)
     assert "Export as CSV" not in client.get(reverse("history")).content.decode()
 
 
@@ -132,7 +133,7 @@ def test_the_running_server_streams_it(
     auditor: User, sent: Callable[..., None], client: Client
 ) -> None:
     sent(chats=3, FirstName="Zoë")
-    client.force_login(auditor)
+    sign_in(client, auditor)
     token = "a" * 32
     session = client.cookies["sessionid"].value
     with serving() as server:

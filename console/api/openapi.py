@@ -1,0 +1,17 @@
+"""drf-spectacular's settings, for console.settings."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notice Console",
+    "DESCRIPTION": "Send canned chat notices into live chat sessions, and prove it afterwards.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.api.schema.complete",
+    ],
+}
