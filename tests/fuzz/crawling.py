@@ -95,7 +95,9 @@ def inside(address: str, links: Iterable[str]) -> Iterator[str]:
     for link in links:
         parts = urlsplit(link)
         if parts.netloc == urlsplit(address).netloc and parts.path.startswith("/"):
-            if parts.path.startswith(("/static/", "/api/", "/accounts/logout/", "/account/sessions/")):
+            if parts.path.startswith(
+                ("/static/", "/api/", "/accounts/logout/", "/account/sessions/")
+            ):
                 continue
             yield parts.path + (f"?{parts.query}" if parts.query else "")
 

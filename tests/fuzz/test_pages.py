@@ -16,7 +16,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import ApiClient, Role, Team, User
 from console.actors import Permission
 from console.catalogue import services as catalogue
 from console.interactions.models import ChatServer
@@ -51,16 +51,24 @@ def world(
     make_interaction: Callable[..., Any],
     make_notice: Callable[..., Any],
     make_user: Callable[..., User],
+    make_client: Callable[..., tuple[ApiClient, str]],
 ) -> dict[str, Any]:
     """One of each thing that a page shows, some of them open to be decided on."""
     make_notice("Hello {{ data.FirstName }}.", key="hello")
     draft = catalogue.notice_create(ROOT, key="draft", kind="message", title="Draft")
     catalogue.version_create(ROOT, draft, default_locale="en", bodies={"en": "Hi"})
     chat = make_interaction()
-    sender = make_user("sender", Role.SUPERVISOR, teams=[team]).to_actor()
-    send = send_create(sender, notice_key="hello", interactions=[chat.pk])
+    sender = make_user("sender", Role.SUPERVISOR, teams=[team])
+    send = send_create(sender.to_actor(), notice_key="hello", interactions=[chat.pk])
     preset = catalogue.preset_create(ROOT, name="Ours", visibility="INT")
-    return {"SEND": send.pk, "DELIVERY": send.deliveries.get().pk, "PRESET": preset.pk}
+    return {
+        "SEND": send.pk,
+        "DELIVERY": send.deliveries.get().pk,
+        "PRESET": preset.pk,
+        "PERSON": sender.pk,
+        "TEAM": team.pk,
+        "CLIENT": make_client()[0].pk,
+    }
 
 
 class Attacker:
@@ -190,6 +198,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
     make_user: Callable[..., User],
     make_interaction: Callable[..., Any],
     make_notice: Callable[..., Any],
+    make_client: Callable[..., tuple[ApiClient, str]],
 ) -> None:
     """Stored first, shown afterwards: names, texts, reasons, user data, all of them hostile."""
     evil = TEXTS[0]
@@ -213,7 +222,14 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
     actor = evil_user.to_actor()
     assert actor.may(Permission.SEND)
     send = send_create(actor, notice_key="hello", interactions=[chat.pk], why=evil)
-    world = {"SEND": send.pk, "DELIVERY": send.deliveries.get().pk, "PRESET": preset.pk}
+    world = {
+        "SEND": send.pk,
+        "DELIVERY": send.deliveries.get().pk,
+        "PRESET": preset.pk,
+        "PERSON": evil_user.pk,
+        "TEAM": team.pk,
+        "CLIENT": make_client(name=short)[0].pk,
+    }
     attacker = Attacker(evil_user)
     addresses, _forms = attacker.crawl(starts(world))
     shown = [address for address in addresses if MARKER in attacker.ask("GET", address)]
