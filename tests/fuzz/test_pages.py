@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 THOROUGH = os.environ.get("FUZZ_THOROUGH") == "0"
 # So many attacks by addresses, and by forms, for each role; thorough: all that there are.
-FEW = 20
+FEW = 10
 PAGE_LIMIT = 250 if THOROUGH else 40
 HOST = "http://testserver"
 HEADERS = {
