@@ -1,0 +1,88 @@
+"""Every route with somebody of another team: what a team has is not there for others."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from console.accounts.models import Role, Team, User
+from console.accounts.services import team_create
+from console.actors import Actor, system_actor
+from console.catalogue import services as catalogue
+from console.catalogue.models import CannedNotice, VisibilityPreset
+from console.sends.services import send_create
+from tests.api.conftest import Caller
+from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
+
+ROOT = system_actor("tests")
+# All that belongs to teams; auditors and administrators see all teams by their office, and API
+# clients are of no team.
+ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
+OF_A_TEAM = ("send", "notice", "version", "interaction")
+LISTS = {"sends", "notices", "interactions"}
+SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
+
+
+@pytest.fixture
+def of_sales(
+    supervisor: User,
+    team: Team,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> dict[str, str]:
+    """The addresses of what the team Sales has."""
+    author = Actor("user:author", "Author", ROOT.permissions, sees_all_teams=True)
+    make_notice(key="greeting")
+    draft = catalogue.notice_create(author, key="draft", kind="message", title="Draft")
+    opened = catalogue.version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    catalogue.version_submit(author, opened)
+    CannedNotice.objects.update(team=team, title="Words of Sales")
+    make_interaction("a1", queue="sales", user_data={"Note": "chat-of-sales"})
+    send = send_create(supervisor.to_actor(), notice_key="greeting", interactions=["a1"])
+    preset = VisibilityPreset.objects.first()
+    assert preset is not None
+    return {name: address(name, send=send.pk, preset=preset.pk) for name, _view in routes()}
+
+
+def expected(method: str, name: str) -> int | str:
+    allowed, _body, status = TABLE[method, name]
+    if name.startswith(OF_A_TEAM) and name not in LISTS and not name.startswith("sending"):
+        return 404
+    if not allowed & ROLES:
+        return "refused"
+    # Its notice is not there for them either.
+    return 404 if (method, name) == ("POST", "sends") else status
+
+
+def test_what_a_team_has_is_not_there_for_another(
+    of_sales: dict[str, str], make_user: Callable[..., User], person: Callable[[User], Caller]
+) -> None:
+    others = team_create(ROOT, name="Billing", queues=["invoices"])
+    call = person(make_user("bill", *sorted(ROLES), teams=[others]))
+    outcomes, wanted, leaks = {}, {}, []
+    for (method, name), (_allowed, body, _status) in TABLE.items():
+        with transaction.atomic():
+            response = call.raw(method, of_sales[name], body)
+            transaction.set_rollback(True)
+        case = f"{method} {name}"
+        outcomes[case] = _outcome(response)
+        wanted[case] = expected(method, name)
+        text = json.dumps(response.json(), ensure_ascii=False)
+        leaks += [f"{case}: {secret}" for secret in SECRETS if secret in text]
+    assert outcomes == wanted
+    assert leaks == []
+
+
+def test_the_team_itself_does_see_it(
+    of_sales: dict[str, str], supervisor: User, person: Callable[[User], Caller]
+) -> None:
+    """Or the test above proves nothing."""
+    call = person(supervisor)
+    seen = "".join(
+        json.dumps(call.raw("GET", of_sales[name]).json(), ensure_ascii=False)
+        for name in ("interaction", "interactions", "notices")
+    )
+    assert [secret for secret in SECRETS if secret not in seen] == []

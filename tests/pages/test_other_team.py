@@ -1,0 +1,86 @@
+"""Every page with somebody of another team: what a team has is not there for others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from console.accounts.models import Role, Team, User
+from console.accounts.services import team_create
+from console.actors import system_actor
+from console.catalogue.models import CannedNotice, VisibilityPreset
+from console.sends.services import send_create
+from tests.pages.test_access import PAGES, _answer
+
+ROOT = system_actor("tests")
+# All that belongs to teams; auditors and administrators see all teams by their office.
+ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
+OF_A_TEAM = {"SEND", "DELIVERY", "hello"}
+SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
+
+
+@pytest.fixture
+def world(
+    supervisor: User,
+    make_user: Callable[..., User],
+    team: Team,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> dict[str, Any]:
+    """What the team Sales has: a chat, a notice, a send. And somebody of another team, with all
+    roles that teams bound."""
+    make_notice("Hello.", key="hello")
+    CannedNotice.objects.update(team=team, title="Words of Sales")
+    make_interaction("chat-of-sales", queue="sales")
+    actor = supervisor.to_actor()
+    send = send_create(actor, notice_key="hello", interactions=["chat-of-sales"])
+    others = team_create(ROOT, name="Billing", queues=["invoices"])
+    return {
+        "stranger": make_user("bill", *sorted(ROLES), teams=[others]),
+        "SEND": send.pk,
+        "DELIVERY": send.deliveries.get().pk,
+        "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+        "PERSON": supervisor.pk,
+        "TEAM": team.pk,
+        "CLIENT": 1,
+    }
+
+
+def expected(name: str) -> str:
+    _method, arguments, allowed = PAGES[name]
+    if not allowed & ROLES:
+        return "refused"
+    return "not there" if OF_A_TEAM & set(arguments.values()) else "open"
+
+
+def outcome(status: int, html: str) -> str:
+    if "403 permission_refused" in html:
+        return "refused"
+    return {404: "not there", 401: "signed out"}.get(status, "open" if status < 500 else "broken")
+
+
+# Who has no app and no recovery codes has not these pages.
+NOTHING_OF_ONES_OWN = {"mfa_deactivate_totp", "mfa_view_recovery_codes"}
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_what_a_team_has_is_not_there_for_another(
+    name: str, world: dict[str, Any], browse: Callable[..., Client]
+) -> None:
+    status, html = _answer(browse(world["stranger"]), name, world)
+
+    found = outcome(status, html)
+    assert found == ("not there" if name in NOTHING_OF_ONES_OWN else expected(name))
+    assert [secret for secret in SECRETS if secret in html] == []
+
+
+def test_the_team_itself_does_see_it(
+    world: dict[str, Any], supervisor: User, browse: Callable[..., Client]
+) -> None:
+    """Or the test above proves nothing."""
+    html = "".join(
+        _answer(browse(supervisor), name, world)[1] for name in ("board", "notice-list", "history")
+    )
+    assert [secret for secret in SECRETS if secret not in html] == []
