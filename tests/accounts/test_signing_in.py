@@ -8,6 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -268,6 +269,28 @@ def test_what_an_app_shares_with_us_is_not_in_the_database(approver: User, setti
     try_password("anna", PASSWORD, other)
     code = one_time_codes.code(secret, windows=1)
     assert other.post(reverse("mfa_authenticate"), {"code": code}).status_code == 302
+
+
+def test_second_factors_are_moved_to_a_new_secret_key(
+    approver: User, administrator: User, settings: Any
+) -> None:
+    client = Client()
+    try_password("anna", PASSWORD, client)
+    secret = enrol(client)
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another one"
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(CommandError, match="CONSOLE_OLD_SECRET_KEYS"):
+        call_command("rotate_second_factors")
+
+    settings.SECRET_KEY_FALLBACKS = [old]
+    call_command("rotate_second_factors")
+    settings.SECRET_KEY_FALLBACKS = []
+
+    other = Client()
+    try_password("anna", PASSWORD, other)
+    code = one_time_codes.code(secret, windows=1)
+    assert other.post(reverse("mfa_authenticate"), {"code": code}).status_code == 302
+    assert AuditEntry.objects.get(action="second_factors.rotated").data == {"rotated": 2}
 
 
 def test_the_last_second_factor_stays_where_one_is_needed(approver: User, supervisor: User) -> None:

@@ -38,6 +38,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
         security.own_sessions_end, w.person, [w.session()]
     ),
     "accounts.password_changed": lambda w: partial(security.password_changed, w.person),
+    "accounts.second_factors_rotate": lambda w: partial(
+        security.second_factors_rotate, w.with_kept_secret()
+    ),
     "accounts.second_factor_changed": lambda w: partial(
         security.second_factor_changed, w.person, "added", "totp"
     ),

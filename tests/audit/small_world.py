@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
@@ -62,6 +63,11 @@ class World:
         self.session()
         Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
         return self.person
+
+    def with_kept_secret(self) -> Actor:
+        data = {"secret": encrypt("what the app shares with us")}
+        Authenticator.objects.create(user=self.person, type="totp", data=data)
+        return self.root
 
     def client(self, *, is_active: bool = True) -> ApiClient:
         client, _token = accounts.api_client_create(self.root, name="Flow", scopes=["send"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import decrypt, encrypt
 from allauth.usersessions.models import UserSession
 from axes.utils import reset as axes_reset
 from django.contrib.sessions.models import Session
@@ -19,6 +20,8 @@ from console.audit import services as audit
 from console.errors import Conflict
 
 DOOR = system_actor("sign-in")
+# Of an authenticator's data: what the app shares with us, what recovery codes are made of.
+ENCRYPTED = ("secret", "seed")
 
 
 def signed_in(user: User, address: str, methods: Sequence[str]) -> None:
@@ -95,6 +98,27 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
         Session.objects.filter(session_key__in=list(keys)).delete()
         UserSession.objects.filter(user=user).delete()
         audit.record(actor, "user.second_factor_reset", target=("user", user.pk, user.username))
+
+
+def second_factors_rotate(actor: Actor) -> int:
+    """Encrypt anew, by the secret key of now, what second factors keep; answers how many. After
+    that nothing needs the secret keys of before."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        rotated = 0
+        for kept in Authenticator.objects.select_for_update().order_by("pk"):
+            secret = {name: kept.data[name] for name in ENCRYPTED if name in kept.data}
+            if secret:
+                kept.data |= {name: encrypt(decrypt(text)) for name, text in secret.items()}
+                kept.save(update_fields=["data"])
+                rotated += 1
+        audit.record(
+            actor,
+            "second_factors.rotated",
+            target=("key", "secret", "the secret key"),
+            data={"rotated": rotated},
+        )
+    return rotated
 
 
 def _of_oneself(user: User, action: str, data: dict[str, Any]) -> None:
