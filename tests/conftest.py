@@ -24,6 +24,7 @@ from tests.simulators import Simulator, running_simulator
 from tests.spreading import Spreading
 
 ROOT = system_actor("tests")
+REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions, sees_all_teams=True)
 PASSWORD = "correct horse battery staple"
 PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  # by a migration
 
@@ -104,7 +105,7 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
             cursor.execute("DELETE FROM procrastinate_jobs")
         there = set(VisibilityPreset.objects.values_list("name", flat=True))
         VisibilityPreset.objects.bulk_create(
-            VisibilityPreset(name=name, visibility=visibility)
+            VisibilityPreset(name=name, visibility=visibility, is_approved=True)
             for name, visibility in PRESETS.items()
             if name not in there
         )
@@ -240,7 +241,6 @@ def make_interaction(db: None) -> Callable[..., Interaction]:
 def make_notice(db: None) -> Callable[..., NoticeVersion]:
     """A published notice: written by one, approved by another."""
     author = Actor("user:author", "Author", ROOT.permissions)
-    reviewer = Actor("user:reviewer", "Reviewer", ROOT.permissions)
     numbers = count(1)
 
     def make(
@@ -257,7 +257,7 @@ def make_notice(db: None) -> Callable[..., NoticeVersion]:
             author, notice, default_locale="en", bodies=bodies or {"en": body}, **version
         )
         catalogue.version_submit(author, draft)
-        return catalogue.version_approve(reviewer, draft)
+        return catalogue.version_approve(REVIEWER, draft)
 
     return make
 

@@ -26,9 +26,12 @@ class ConsoleView(APIView):
     def actor(self) -> Actor:
         return cast(User | ApiClient, self.request.user).to_actor()
 
-    def read(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
-        """The checked body. Raises REST framework's ValidationError, which names the field."""
-        checked = serializer(data=self.request.data)
+    def read(
+        self, serializer: type[BaseSerializer[Any]], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The checked body, or with `partial` some of it. Raises REST framework's ValidationError,
+        which names the field."""
+        checked = serializer(data=self.request.data, partial=partial)
         checked.is_valid(raise_exception=True)
         return cast(dict[str, Any], checked.validated_data)
 

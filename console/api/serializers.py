@@ -7,17 +7,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.accounts.models import Role
 from console.api import fields
 from console.audit.models import AuditCheckpoint, AuditEntry
+from console.catalogue.marks import mark_of
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
     Visibility,
-    VisibilityPreset,
 )
+from console.catalogue.services.notices import SHORTCUT_LIMIT, TAG_LIMIT, TAGS_LIMIT
 from console.catalogue.services.versions import LOCALE_LIMIT
 from console.interactions.models import ChatServer, Interaction
 
@@ -27,6 +27,20 @@ KEY = fields.described(
     fields.Text, type="string", pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", maxLength=100
 )
 REASON = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=2000)
+PATH = "From the top, as in `Delivery / Late`; made where it is not there yet."
+CATEGORY = fields.described(fields.Text, type="string", maxLength=600)
+TAGS = fields.described(
+    fields.Texts,
+    type="array",
+    items={"type": "string", "maxLength": TAG_LIMIT},
+    maxItems=TAGS_LIMIT,
+)
+SHORTCUT = fields.described(
+    fields.Text,
+    type="string",
+    pattern="^([A-Za-z0-9]+(-[A-Za-z0-9]+)*)?$",
+    maxLength=SHORTCUT_LIMIT,
+)
 LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 
 
@@ -126,19 +140,23 @@ class NoticeInput(StrictInput):
     key = KEY(max_length=100)
     kind = serializers.ChoiceField(choices=NoticeKind.choices)
     title = fields.Text(max_length=200)
-    category = fields.Text(max_length=100, required=False, allow_blank=True)
+    category = CATEGORY(max_length=600, required=False, allow_blank=True, help_text=PATH)
     team = fields.Text(max_length=100, required=False, allow_null=True, help_text="A team's name.")
+    tags = TAGS(required=False)
+    shortcut = SHORTCUT(required=False, allow_blank=True)
 
 
 class NoticeChanges(StrictInput):
     title = fields.Text(max_length=200, required=False)
-    category = fields.Text(max_length=100, required=False, allow_blank=True)
+    category = CATEGORY(max_length=600, required=False, allow_blank=True, help_text=PATH)
     team = fields.Text(max_length=100, required=False, allow_null=True)
+    tags = TAGS(required=False)
+    shortcut = SHORTCUT(required=False, allow_blank=True)
 
 
 class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
     status = serializers.ChoiceField(choices=NoticeStatus.choices)
-    category = serializers.CharField(source="category.name", default=None, allow_null=True)
+    category = serializers.CharField(source="category.path", default=None, allow_null=True)
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     published_version = serializers.IntegerField(source="published_number", allow_null=True)
 
@@ -151,6 +169,8 @@ class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
             "status",
             "category",
             "team",
+            "tags",
+            "shortcut",
             "published_version",
             "created_at",
             "retired_at",
@@ -185,6 +205,12 @@ class VersionInput(StrictInput):
     valid_from = serializers.DateTimeField(required=False, allow_null=True)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
     change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
+    expected = fields.Text(
+        required=False,
+        max_length=64,
+        help_text="The `mark` of the version that was read before, `none` for no version: where "
+        "there is another by now nothing is saved, and the answer is 409.",
+    )
 
 
 class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
@@ -192,6 +218,10 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
     preset = serializers.CharField(source="preset.name", default=None, allow_null=True)
     author = serializers.CharField(source="author_name")
     reviewer = serializers.CharField(source="reviewer_name")
+    mark = serializers.SerializerMethodField(help_text="Another for any other content.")
+
+    def get_mark(self, version: NoticeVersion) -> str:
+        return mark_of(version)
 
     class Meta:
         model = NoticeVersion
@@ -214,26 +244,12 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
             "reviewer",
             "reviewed_at",
             "reject_reason",
+            "mark",
         )
 
 
 class RejectInput(StrictInput):
     reason = REASON(max_length=2000, allow_blank=True)
-
-
-class PresetInput(StrictInput):
-    name = fields.Text(max_length=100)
-    visibility = fields.Choice(choices=Visibility.choices)
-    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
-    roles = serializers.ListField(
-        child=serializers.ChoiceField(choices=Role.choices), required=False
-    )
-
-
-class PresetOutput(serializers.ModelSerializer[VisibilityPreset]):
-    class Meta:
-        model = VisibilityPreset
-        fields = ("id", "name", "visibility", "nickname", "roles")
 
 
 # --- Chat Servers ------------------------------------------------------------------------------

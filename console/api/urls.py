@@ -7,7 +7,15 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from console.api import errors
 from console.api.docs import docs
-from console.api.views import audit, catalogue, chat_servers, interactions, send_actions, sends
+from console.api.views import (
+    audit,
+    catalogue,
+    catalogue_order,
+    chat_servers,
+    interactions,
+    send_actions,
+    sends,
+)
 
 app_name = "api"
 
@@ -22,6 +30,7 @@ urlpatterns = [
     path("notices/", catalogue.Notices.as_view(), name="notices"),
     path("notices/<slug:key>/", catalogue.OneNotice.as_view(), name="notice"),
     path("notices/<slug:key>/retire/", catalogue.RetireNotice.as_view(), name="notice-retire"),
+    path("notices/<slug:key>/restore/", catalogue.RestoreNotice.as_view(), name="notice-restore"),
     path("notices/<slug:key>/versions/", catalogue.Versions.as_view(), name="versions"),
     path(
         "notices/<slug:key>/versions/<int:number>/",
@@ -43,8 +52,20 @@ urlpatterns = [
         catalogue.RejectVersion.as_view(),
         name="version-reject",
     ),
-    path("presets/", catalogue.Presets.as_view(), name="presets"),
-    path("presets/<int:preset_id>/", catalogue.OnePreset.as_view(), name="preset"),
+    path("presets/", catalogue_order.Presets.as_view(), name="presets"),
+    path("presets/<int:preset_id>/", catalogue_order.OnePreset.as_view(), name="preset"),
+    path(
+        "presets/<int:preset_id>/approve/",
+        catalogue_order.ApprovePreset.as_view(),
+        name="preset-approve",
+    ),
+    path(
+        "presets/<int:preset_id>/reject/",
+        catalogue_order.RejectPreset.as_view(),
+        name="preset-reject",
+    ),
+    path("categories/", catalogue_order.Categories.as_view(), name="categories"),
+    path("categories/<int:category_id>/", catalogue_order.OneCategory.as_view(), name="category"),
     path("chat-servers/", chat_servers.ChatServers.as_view(), name="chat-servers"),
     path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
     path("sends/", sends.Sends.as_view(), name="sends"),

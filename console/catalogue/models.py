@@ -1,61 +1,68 @@
 """Canned notices, their immutable versions, and visibility presets (docs/domain.md section 3)."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.utils.translation import gettext_lazy as _
+from django.utils import timezone
 
 from console.accounts.models import Role, Team
+from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
+from console.catalogue.states import ChangeStatus as ChangeStatus
+from console.catalogue.states import NoticeKind as NoticeKind
+from console.catalogue.states import NoticeStatus as NoticeStatus
+from console.catalogue.states import VersionStatus as VersionStatus
+from console.catalogue.states import Visibility as Visibility
+from console.catalogue.words import WordsField
 
-
-class Visibility(models.TextChoices):
-    """Who sees a text in the session: the wire's own words (docs/domain.md section 3)."""
-
-    ALL = "ALL", _("Everyone")
-    INT = "INT", _("Staff only")
-    VIP = "VIP", _("Supervisors only")
-
-
-# From the widest audience to the narrowest: a sender may narrow a notice's, never widen it.
-VISIBILITY_ORDER = [Visibility.ALL, Visibility.INT, Visibility.VIP]
-
-
-class NoticeKind(models.TextChoices):
-    MESSAGE = "message", _("Message")
-    PUSH_URL = "push_url", _("Push URL")
-    CUSTOM = "custom", _("Custom notice")
-
-
-class NoticeStatus(models.TextChoices):
-    DRAFT = "draft", _("Draft")
-    IN_REVIEW = "in_review", _("In review")
-    PUBLISHED = "published", _("Published")
-    RETIRED = "retired", _("Retired")
-
-
-class VersionStatus(models.TextChoices):
-    DRAFT = "draft", _("Draft")
-    IN_REVIEW = "in_review", _("In review")
-    PUBLISHED = "published", _("Published")
-    REJECTED = "rejected", _("Rejected")
-    SUPERSEDED = "superseded", _("Superseded")
+CATEGORY_DEPTH = 5
+CATEGORY_SEPARATOR = " / "
 
 
 class Category(models.Model):
-    name = models.CharField(max_length=100, unique=True)
+    """A place in the tree of notices, everybody's or one team's.
+
+    `path` is the names from the top, `Parent / Child`, and `depth` how many these are: kept by the
+    services, so that the tree is read without climbing it. A team's category has only categories
+    of that team below it.
+    """
+
+    name = models.CharField(max_length=100)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT)
+    path = models.CharField(max_length=600, unique=True)
+    depth = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
-        ordering: ClassVar = ["name"]
+        ordering: ClassVar = ["path"]
         verbose_name_plural = "categories"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["parent", "name"],
+                nulls_distinct=False,
+                name="category_name_unique_in_its_parent",
+            ),
+            models.CheckConstraint(
+                condition=Q(depth__gte=1, depth__lte=CATEGORY_DEPTH), name="category_not_too_deep"
+            ),
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="category_not_in_itself"),
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.path
 
 
 class VisibilityPreset(models.Model):
-    """A named visibility and nickname. With `roles` only these may choose it for a send."""
+    """A named visibility and nickname. With `roles` only these may choose it for a send.
+
+    What it says was proposed by one person and approved by another (PresetChange): the database
+    refuses any other change. Until its first approval nobody can use it.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     visibility = models.CharField(max_length=3, choices=Visibility.choices)
@@ -63,6 +70,7 @@ class VisibilityPreset(models.Model):
     roles = ArrayField(
         models.CharField(max_length=20, choices=Role.choices), default=list, blank=True
     )
+    is_approved = models.BooleanField(default=False)
 
     class Meta:
         ordering: ClassVar = ["pk"]
@@ -76,30 +84,114 @@ class VisibilityPreset(models.Model):
         return self.name
 
 
+class PresetChange(models.Model):
+    """What a preset is to say from now on, all of it. Never changed itself: whoever thinks again
+    proposes another, which supersedes it."""
+
+    preset = models.ForeignKey(VisibilityPreset, on_delete=models.CASCADE, related_name="changes")
+    status = models.CharField(
+        max_length=10, choices=ChangeStatus.choices, default=ChangeStatus.IN_REVIEW
+    )
+    name = models.CharField(max_length=100)
+    visibility = models.CharField(max_length=3, choices=Visibility.choices)
+    nickname = models.CharField(max_length=100, blank=True)
+    roles = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    author_ref = models.CharField(max_length=64)
+    author_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+    reviewer_ref = models.CharField(max_length=64, blank=True)
+    reviewer_name = models.CharField(max_length=200, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reject_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["preset"],
+                condition=Q(status=ChangeStatus.IN_REVIEW),
+                name="one_open_change_a_preset",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reviewer_ref=F("author_ref")), name="nobody_reviews_own_change"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[ChangeStatus.IN_REVIEW, ChangeStatus.SUPERSEDED])
+                | ~Q(reviewer_ref=""),
+                name="decided_change_has_reviewer",
+            ),
+            models.CheckConstraint(
+                condition=Q(visibility__in=Visibility.values), name="change_visibility_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.author_name}"
+
+
+def in_effect(now: datetime) -> Q:
+    """Versions that are published, or whose time has come though no worker has noticed yet. Of two
+    of one notice the scheduled one counts: it is on its way to take the other's place."""
+    return Q(status=VersionStatus.PUBLISHED) | _is_due(now)
+
+
+def _is_due(now: datetime) -> Q:
+    return Q(status=VersionStatus.SCHEDULED, valid_from__lte=now)
+
+
+class NoticeVersionQuerySet(QuerySet["NoticeVersion"]):
+    def due(self, now: datetime) -> "NoticeVersionQuerySet":
+        """Scheduled versions whose time has come."""
+        return self.filter(_is_due(now))
+
+    def in_effect(self, now: datetime) -> "NoticeVersionQuerySet":
+        """At most one of each notice: the words that hold at this moment."""
+        later = NoticeVersion.objects.due(now).filter(notice=OuterRef("notice"))
+        return self.filter(in_effect(now), ~Q(status=VersionStatus.PUBLISHED) | ~Exists(later))
+
+
 class CannedNoticeQuerySet(QuerySet["CannedNotice"]):
     def in_status(self, status: str) -> "CannedNoticeQuerySet":
-        """Those of `with_status()` that have this status."""
-        return self.filter(Q(("status", status)))
+        """Those of this status. Not asked notice by notice: few are in most states, and PostgreSQL
+        finds these by the indexes of their versions."""
+        if status == NoticeStatus.RETIRED:
+            return self.filter(retired_at__isnull=False)
+        now = timezone.now()
+        found = self.filter(retired_at=None)
+        for earlier, condition in _STATUS_ORDER:
+            those = NoticeVersion.objects.filter(condition(now)).values("notice")
+            if earlier == status:
+                return found.filter(pk__in=those)
+            found = found.exclude(pk__in=those)
+        return found
 
     def with_status(self) -> "CannedNoticeQuerySet":
-        """Adds `status`, which follows from the versions and from `retired_at`."""
-
-        def has(status: str) -> Exists:
-            return Exists(NoticeVersion.objects.filter(notice=OuterRef("pk"), status=status))
-
+        """Adds `status`, which follows from the versions and from `retired_at`, and of the words
+        that hold now `published_number` and `published_until`, both None where there are none."""
+        now = timezone.now()
+        its_own = NoticeVersion.objects.filter(notice=OuterRef("pk"))
+        # Of the two that may be in effect the scheduled one first.
+        current = its_own.filter(in_effect(now)).order_by("-status")
         return self.annotate(
             status=Case(
                 When(retired_at__isnull=False, then=Value(NoticeStatus.RETIRED.value)),
-                When(has(VersionStatus.PUBLISHED), then=Value(NoticeStatus.PUBLISHED.value)),
-                When(has(VersionStatus.IN_REVIEW), then=Value(NoticeStatus.IN_REVIEW.value)),
+                *(
+                    When(Exists(its_own.filter(condition(now))), then=Value(status.value))
+                    for status, condition in _STATUS_ORDER
+                ),
                 default=Value(NoticeStatus.DRAFT.value),
             ),
-            published_number=Subquery(
-                NoticeVersion.objects.filter(
-                    notice=OuterRef("pk"), status=VersionStatus.PUBLISHED
-                ).values("number")[:1]
-            ),
+            published_number=Subquery(current.values("number")[:1]),
+            published_until=Subquery(current.values("valid_until")[:1]),
         )
+
+
+# A notice has the first of these that one of its versions gives it.
+_STATUS_ORDER = [
+    (NoticeStatus.PUBLISHED, in_effect),
+    (NoticeStatus.SCHEDULED, lambda _now: Q(status=VersionStatus.SCHEDULED)),
+    (NoticeStatus.IN_REVIEW, lambda _now: Q(status=VersionStatus.IN_REVIEW)),
+]
 
 
 class CannedNotice(models.Model):
@@ -110,6 +202,8 @@ class CannedNotice(models.Model):
     title = models.CharField(max_length=200)
     category = models.ForeignKey(Category, null=True, blank=True, on_delete=models.SET_NULL)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    shortcut = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -121,10 +215,52 @@ class CannedNotice(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=NoticeKind.values), name="notice_kind_known"
             ),
+            models.UniqueConstraint(
+                fields=["shortcut"],
+                condition=Q(retired_at=None) & ~Q(shortcut=""),
+                name="shortcut_unique_in_use",
+            ),
         ]
+        indexes: ClassVar = [GinIndex(fields=["tags"], name="notice_by_tag")]
 
     def __str__(self) -> str:
         return self.key
+
+
+class NoticeWords(models.Model):
+    """What full-text search finds a notice by: `names` are its key, title, shortcut and tags,
+    `words` these and all texts of its newest version and of those in use. Kept by the services."""
+
+    notice = models.OneToOneField(
+        CannedNotice, primary_key=True, on_delete=models.CASCADE, related_name="words"
+    )
+    names = WordsField()
+    words = WordsField()
+
+    class Meta:
+        verbose_name_plural = "notice words"
+        indexes: ClassVar = [
+            GinIndex(fields=["names"], name="notice_by_names", fastupdate=False),
+            GinIndex(fields=["words"], name="notice_by_words", fastupdate=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"words of notice {self.pk}"
+
+
+class Favourite(models.Model):
+    """A notice that somebody wants at hand."""
+
+    person_ref = models.CharField(max_length=64)
+    notice = models.ForeignKey(CannedNotice, on_delete=models.CASCADE, related_name="favourites")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person_ref", "notice"], name="favourite_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"favourite of {self.person_ref}"
 
 
 class NoticeVersion(models.Model):
@@ -157,6 +293,8 @@ class NoticeVersion(models.Model):
     reviewed_at = models.DateTimeField(null=True, blank=True)
     reject_reason = models.TextField(blank=True)
 
+    objects = NoticeVersionQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["notice", "-number"]
         constraints: ClassVar = [
@@ -170,6 +308,15 @@ class NoticeVersion(models.Model):
                 fields=["notice"],
                 condition=Q(status__in=[VersionStatus.DRAFT, VersionStatus.IN_REVIEW]),
                 name="one_open_version_a_notice",
+            ),
+            models.UniqueConstraint(
+                fields=["notice"],
+                condition=Q(status=VersionStatus.SCHEDULED),
+                name="one_scheduled_version_a_notice",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=VersionStatus.SCHEDULED) | Q(valid_from__isnull=False),
+                name="scheduled_version_has_its_time",
             ),
             models.CheckConstraint(
                 condition=~Q(reviewer_ref=F("author_ref")), name="nobody_reviews_own_version"
@@ -187,6 +334,24 @@ class NoticeVersion(models.Model):
                 | Q(valid_until__isnull=True)
                 | Q(valid_from__lt=F("valid_until")),
                 name="version_valid_from_before_until",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["status", "notice"],
+                condition=Q(
+                    status__in=[
+                        VersionStatus.DRAFT,
+                        VersionStatus.IN_REVIEW,
+                        VersionStatus.SCHEDULED,
+                    ]
+                ),
+                name="version_not_over",
+            ),
+            models.Index(
+                fields=["valid_until"],
+                condition=Q(status=VersionStatus.PUBLISHED, valid_until__isnull=False),
+                name="version_that_ends",
             ),
         ]
 

@@ -1,18 +1,27 @@
 """Reads of the catalogue, filtered by what the actor may see."""
 
-from django.db.models import Q, QuerySet
+from typing import Any
+
+from django.db.models import Case, Prefetch, Q, QuerySet, When
 from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.catalogue.models import (
+    CATEGORY_SEPARATOR,
     CannedNotice,
     CannedNoticeQuerySet,
     Category,
+    ChangeStatus,
     NoticeVersion,
+    NoticeVersionQuerySet,
+    PresetChange,
     VersionStatus,
     VisibilityPreset,
 )
+from console.catalogue.words import as_query, rank
 from console.errors import NotFound
+
+SEARCHED = 500
 
 
 def _in_own_teams(actor: Actor, path: str = "team") -> Q:
@@ -23,24 +32,63 @@ def _in_own_teams(actor: Actor, path: str = "team") -> Q:
 
 
 def notices(
-    actor: Actor, *, q: str = "", status: str = "", kind: str = "", category: str = ""
+    actor: Actor,
+    *,
+    q: str = "",
+    status: str = "",
+    kind: str = "",
+    category: str = "",
+    tag: str = "",
 ) -> CannedNoticeQuerySet:
-    """The notices that the actor may see, with their `status`, by key."""
+    """The notices that the actor may see, with their `status`, by key; what is searched for, `q`,
+    by how well it fits. A category includes all below it."""
     actor.require(Permission.VIEW_CATALOGUE)
     found = (
         CannedNotice.objects.with_status()
         .select_related("category", "team")
         .filter(_in_own_teams(actor))
     )
-    if q:
-        found = found.filter(Q(key__icontains=q) | Q(title__icontains=q))
     if status:
         found = found.in_status(status)
     if kind:
         found = found.filter(kind=kind)
     if category:
-        found = found.filter(category__name=category)
+        found = found.filter(category__in=_at_or_below(category))
+    if tag:
+        found = found.filter(tags__contains=[tag.strip().lower()])
+    if q.strip():
+        found = _matching(found, q)
     return found
+
+
+def _at_or_below(path: str) -> QuerySet[Category]:
+    below = Q(path__startswith=path.strip() + CATEGORY_SEPARATOR)
+    return Category.objects.filter(Q(path=path.strip()) | below)
+
+
+def _matching(found: CannedNoticeQuerySet, q: str) -> CannedNoticeQuerySet:
+    """Those of `found` that have all the words of `q`, the best first.
+
+    A word that is everywhere must not make a search slow: of more than SEARCHED matches no more
+    are ranked, those first that have the words in their names.
+    """
+    asked = as_query(q)
+    exact = q.strip().lower().removeprefix("/")
+    return found.filter(pk__in=_matches(found, "words", asked)).order_by(
+        Case(When(Q(shortcut=exact) | Q(key=exact), then=0), default=1),
+        rank("words__words", asked).desc(),
+        "key",
+    )
+
+
+def _matches(found: QuerySet[Any], words: str, asked: str) -> set[int]:
+    """The primary keys of `found` whose NoticeWords, at `words`, have what is asked for."""
+    ids: set[int] = set()
+    for column in ("names", "words"):
+        if asked:
+            matches = found.filter(**{f"{words}__{column}__matches": asked}).order_by()
+            ids.update(matches.values_list("pk", flat=True)[:SEARCHED])
+    return ids
 
 
 def notice_get(actor: Actor, key: str) -> CannedNotice:
@@ -51,10 +99,11 @@ def notice_get(actor: Actor, key: str) -> CannedNotice:
     return notice
 
 
-def versions(actor: Actor, notice: CannedNotice) -> QuerySet[NoticeVersion]:
+def versions(actor: Actor, notice: CannedNotice) -> NoticeVersionQuerySet:
     """All versions of a notice, the newest first."""
     actor.require(Permission.VIEW_CATALOGUE)
-    return notice.versions.select_related("notice", "preset").order_by("-number")
+    found = NoticeVersion.objects.filter(notice=notice)
+    return found.select_related("notice", "preset").order_by("-number")
 
 
 def version_get(actor: Actor, notice: CannedNotice, number: int) -> NoticeVersion:
@@ -64,33 +113,43 @@ def version_get(actor: Actor, notice: CannedNotice, number: int) -> NoticeVersio
     return version
 
 
-def sendable_versions(actor: Actor, q: str = "") -> QuerySet[NoticeVersion]:
-    """What the actor can send now: published, valid at this moment and not retired."""
+def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
+    """What the actor can send now: published, valid at this moment and not retired; by key. With
+    `q` those that have its words, or begin with it as their shortcut."""
     actor.require(Permission.SEND)
     now = timezone.now()
     found = (
-        NoticeVersion.objects.filter(status=VersionStatus.PUBLISHED, notice__retired_at=None)
+        NoticeVersion.objects.in_effect(now)
+        .filter(notice__retired_at=None)
         .filter(Q(valid_from=None) | Q(valid_from__lte=now))
         .filter(Q(valid_until=None) | Q(valid_until__gt=now))
         .filter(_in_own_teams(actor, "notice__team"))
         .select_related("notice", "notice__category", "preset")
         .order_by("notice__key")
     )
-    if q:
-        found = found.filter(Q(notice__key__icontains=q) | Q(notice__title__icontains=q))
+    if q.startswith("/"):
+        return found.filter(notice__shortcut__startswith=q[1:].strip().lower() or "/")
+    if q.strip():
+        found = found.filter(pk__in=_matches(found, "notice__words", as_query(q)))
     return found
 
 
 def presets(actor: Actor) -> QuerySet[VisibilityPreset]:
-    """All presets, for those who write the catalogue."""
+    """All presets, for those who write the catalogue; in a list `waiting` what is proposed."""
     actor.require(Permission.VIEW_CATALOGUE)
-    return VisibilityPreset.objects.all()
+    waiting = PresetChange.objects.filter(status=ChangeStatus.IN_REVIEW)
+    return VisibilityPreset.objects.prefetch_related(
+        Prefetch("changes", waiting, to_attr="waiting")
+    )
 
 
 def usable_presets(actor: Actor) -> QuerySet[VisibilityPreset]:
-    """Those that the actor may choose for a send: without roles, or with one of the actor's."""
+    """Those that the actor may choose for a send: approved, and without roles or with one of the
+    actor's."""
     actor.require(Permission.SEND)
-    return VisibilityPreset.objects.filter(Q(roles=[]) | Q(roles__overlap=list(actor.roles)))
+    return VisibilityPreset.objects.filter(
+        Q(roles=[]) | Q(roles__overlap=list(actor.roles)), is_approved=True
+    )
 
 
 def usable_preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
@@ -108,8 +167,36 @@ def preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
 
 
 def categories(actor: Actor) -> QuerySet[Category]:
+    """The tree from its top, everybody's categories and those of the actor's teams."""
     actor.require(Permission.VIEW_CATALOGUE)
-    return Category.objects.all()
+    return Category.objects.select_related("team").filter(_in_own_teams(actor))
+
+
+def category_get(actor: Actor, category_id: int) -> Category:
+    category = categories(actor).select_related("parent__team").filter(pk=category_id).first()
+    if category is None:
+        raise NotFound("category_not_found", f"There is no category {category_id}.")
+    return category
+
+
+def category_named(actor: Actor, path: str) -> Category:
+    """A category by its path. Raises NotFound."""
+    category = categories(actor).filter(path=path.strip()).first()
+    if category is None:
+        raise NotFound("category_not_found", f"There is no category {path}.")
+    return category
+
+
+def preset_changes(actor: Actor) -> QuerySet[PresetChange]:
+    """Proposals that wait for somebody's word, the longest waiting first."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    return PresetChange.objects.filter(status=ChangeStatus.IN_REVIEW).order_by("pk")
+
+
+def preset_review_queue(actor: Actor) -> QuerySet[PresetChange]:
+    """Those that the actor may decide on."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    return preset_changes(actor).exclude(author_ref=actor.ref)
 
 
 def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:

@@ -113,6 +113,8 @@ class Send(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["actor_ref", "-id"], name="send_by_actor"),
+            models.Index(fields=["version", "created_at"], name="send_by_version"),
+            models.Index(fields=["created_at", "version"], name="send_by_time"),
             models.Index(
                 fields=["release_at"],
                 condition=Q(status__in=[SendStatus.SCHEDULED, SendStatus.HOLDING]),

@@ -51,7 +51,7 @@ def plan_send(
     actor.require_notice(notice_key)
     now = now or timezone.now()
     release_at = scheduled_at or now
-    version = _published_version(actor, notice_key)
+    version = _version_at(actor, notice_key, release_at)
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, visibility)
     found = _targets(actor, interactions, filter)
@@ -110,9 +110,14 @@ def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
     return replace(plan, quota_left=quota.left, quota_refusal=refusal)
 
 
-def _published_version(actor: Actor, notice_key: str) -> NoticeVersion:
+def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
+    """The words that hold when the send is to leave: a version that waits for its time holds from
+    then on, whether or not a worker has published it by then."""
     notice = notice_get(actor, notice_key)
-    version = versions(actor, notice).filter(status=VersionStatus.PUBLISHED).first()
+    its_own = versions(actor, notice)
+    version = its_own.in_effect(at).first()
+    if version is None:  # of one that is still to come it is said below from when on
+        version = its_own.filter(status=VersionStatus.SCHEDULED).first()
     if version is None and notice.retired_at is None:
         raise Unprocessable(
             "notice_not_published",

@@ -46,15 +46,23 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "notice"): (READ_CATALOGUE, None, 200),
     ("PATCH", "notice"): (WRITE_CATALOGUE, {"title": "Other"}, 200),
     ("POST", "notice-retire"): (REVIEW, None, 200),
+    ("POST", "notice-restore"): (REVIEW, None, 409),  # it is not retired
     ("GET", "versions"): (READ_CATALOGUE, None, 200),
     ("POST", "versions"): (WRITE_CATALOGUE, NEW_VERSION, 409),  # one is open already
     ("GET", "version"): (READ_CATALOGUE, None, 200),
+    ("PATCH", "version"): (WRITE_CATALOGUE, {"bodies": {"en": "Hm"}}, 403),  # somebody else's
     ("POST", "version-submit"): (WRITE_CATALOGUE, None, 403),  # somebody else's
     ("POST", "version-approve"): (REVIEW, None, 200),
     ("POST", "version-reject"): (REVIEW, {"reason": "No."}, 200),
     ("GET", "presets"): (READ_CATALOGUE, None, 200),
     ("POST", "presets"): (WRITE_CATALOGUE, {"name": "New", "visibility": "INT"}, 201),
     ("PATCH", "preset"): (WRITE_CATALOGUE, {"nickname": "Desk"}, 200),
+    ("POST", "preset-approve"): (REVIEW, {}, 409),  # nothing is proposed for it
+    ("POST", "preset-reject"): (REVIEW, {"reason": "No."}, 409),
+    ("GET", "categories"): (READ_CATALOGUE, None, 200),
+    ("POST", "categories"): (WRITE_CATALOGUE, {"name": "New"}, 201),
+    ("PATCH", "category"): (WRITE_CATALOGUE, {"name": "Other"}, 200),
+    ("DELETE", "category"): (WRITE_CATALOGUE, None, 204),
     ("GET", "chat-servers"): (SEE_SERVERS, None, 200),
     ("POST", "chat-servers"): ({"admin", "administrator"}, NEW_SERVER, 201),
     ("GET", "chat-server"): (SEE_SERVERS, None, 200),
@@ -118,17 +126,19 @@ def test_the_table_has_every_route_and_method() -> None:
 # --- The world -----------------------------------------------------------------------------------
 
 
-def address(name: str, *, send: int = 1, preset: int = 1) -> str:
+def address(name: str, *, send: int = 1, preset: int = 1, category: int = 1) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
         "notice": {"key": "greeting"},
         "notice-retire": {"key": "greeting"},
+        "notice-restore": {"key": "greeting"},
         "versions": {"key": "draft"},
         **{
             name: {"key": "draft", "number": 1}
             for name in ("version", "version-submit", "version-approve", "version-reject")
         },
-        "preset": {"preset_id": preset},
+        **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
+        "category": {"category_id": category},
         "chat-server": {"name": "chat-east"},
         **{
             name: {"send_id": send}
@@ -156,7 +166,9 @@ def addresses(
     send = send_create(root, notice_key="greeting", interactions=["a1"])
     preset = VisibilityPreset.objects.first()
     assert preset is not None
-    return {name: address(name, send=send.pk, preset=preset.pk) for name, _view in routes()}
+    category = catalogue.category_create(root, name="Empty")
+    things = {"send": send.pk, "preset": preset.pk, "category": category.pk}
+    return {name: address(name, **things) for name, _view in routes()}
 
 
 @pytest.fixture

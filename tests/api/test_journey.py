@@ -321,14 +321,6 @@ def test_a_notice_changes_but_for_its_key_and_kind(
     assert approver.post("notices/delay/retire/", status=200)["status"] == "retired"
 
 
-def test_a_preset_is_made_and_changed(program: Callable[..., Caller]) -> None:
-    author = program("catalogue")
-    preset = author.post("presets/", {"name": "Leads", "visibility": "VIP", "roles": ["auditor"]})
-    status, changed = author("PATCH", f"presets/{preset['id']}/", {"nickname": "Lead"})
-    assert (status, changed) == (200, {**preset, "nickname": "Lead"})
-    assert author.get("presets/")["count"] == 4
-
-
 def test_a_chat_server_is_changed(program: Callable[..., Caller]) -> None:
     admin = program("admin")
     admin.post("chat-servers/", {"name": "chat east", "url": "esp+json://h:1"})

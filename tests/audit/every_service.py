@@ -6,6 +6,7 @@ ever called inside of another service in `PARTS`, each with its reason.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from console.accounts import services as accounts
@@ -93,8 +94,23 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
     "audit.checkpoint_make": lambda w: w.another_key(),
+    "catalogue.category_create": lambda w: partial(catalogue.category_create, w.root, name="Any"),
+    "catalogue.category_delete": lambda w: partial(
+        catalogue.category_delete, w.root, catalogue.category_create(w.root, name="Any")
+    ),
+    "catalogue.category_update": lambda w: partial(
+        catalogue.category_update,
+        w.root,
+        catalogue.category_create(w.root, name="Any"),
+        name="Other",
+    ),
     "catalogue.notice_create": lambda w: partial(
         catalogue.notice_create, w.root, key="new", kind="message", title="New", category="Any"
+    ),
+    "catalogue.notice_restore": lambda w: partial(
+        catalogue.notice_restore,
+        w.root,
+        catalogue.notice_retire(w.root, w.make_notice().notice),
     ),
     "catalogue.notice_retire": lambda w: partial(
         catalogue.notice_retire, w.root, w.make_notice().notice
@@ -102,8 +118,19 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "catalogue.notice_update": lambda w: partial(
         catalogue.notice_update, w.root, w.make_notice().notice, title="Other", category="Any"
     ),
+    "catalogue.preset_approve": lambda w: partial(
+        catalogue.preset_approve,
+        w.approver,
+        catalogue.preset_create(w.root, name="Desk", visibility="INT"),
+    ),
     "catalogue.preset_create": lambda w: partial(
         catalogue.preset_create, w.root, name="Desk", visibility="INT"
+    ),
+    "catalogue.preset_reject": lambda w: partial(
+        catalogue.preset_reject,
+        w.approver,
+        catalogue.preset_create(w.root, name="Desk", visibility="INT"),
+        reason="Too wide",
     ),
     "catalogue.preset_update": lambda w: partial(
         catalogue.preset_update, w.root, VisibilityPreset.objects.first(), nickname="Desk"
@@ -124,6 +151,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "catalogue.version_submit": lambda w: partial(catalogue.version_submit, w.author, w.draft()),
     "catalogue.version_update": lambda w: partial(
         catalogue.version_update, w.author, w.draft(), bodies={"en": "Other"}
+    ),
+    "catalogue.versions_publish": lambda w: (
+        w.approved_for_later() and partial(catalogue.versions_publish, soon() + timedelta(days=1))
     ),
     "interactions.chat_server_create": lambda w: partial(
         interactions.chat_server_create, w.root, name="chat-west", url="esp+json://127.0.0.1:9"
@@ -181,6 +211,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 
 UNRECORDED = {
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
+    "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",
     "interactions.chat_server_unreachable": "the same",
     "interactions.chat_server_return_tokens": "the bucket that paces a Chat Server",
@@ -199,6 +230,8 @@ UNRECORDED = {
 PARTS = {
     "audit.record": "of all of them",
     "audit.record_many": "the same",
+    "catalogue.category_at": "of notice_create and notice_update",
+    "catalogue.words_keep": "of all that changes words",
     "sends.claim_due": "of drain_step",
     "sends.end_send": "of send_cancel and send_reject",
     "sends.new_send": "of send_create and the retries",

@@ -85,6 +85,10 @@ class World:
     def submitted(self) -> NoticeVersion:
         return catalogue.version_submit(self.author, self.draft())
 
+    def approved_for_later(self) -> NoticeVersion:
+        self.make_notice("Hello", key="later")
+        return self.make_notice("Hello", key="tomorrow", valid_from=soon() + timedelta(hours=1))
+
     def send(self, *, interactions: Sequence[str] = (), **arguments: Any) -> Send:
         return sends.send_create(
             self.sender,

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from console.accounts.models import Team, User
-from console.actors import system_actor
+from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.models import (
@@ -20,6 +20,7 @@ from console.catalogue.services import (
     notice_create,
     notice_retire,
     notice_update,
+    preset_approve,
     preset_create,
     preset_update,
     version_create,
@@ -27,6 +28,7 @@ from console.catalogue.services import (
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 
 ROOT = system_actor("tests")
+REVIEWER = Actor("user:2", "Rita Reviewer", ROOT.permissions)
 
 pytestmark = pytest.mark.django_db
 
@@ -255,9 +257,16 @@ def test_a_preset_is_made_and_changed(editor: User) -> None:
     assert newest_entry().action == "preset.created"
     assert preset.name == "Team leads"
     preset_update(actor, preset, nickname="", roles=["supervisor"])
+    preset_approve(REVIEWER, preset)
     preset.refresh_from_db()
     assert (preset.nickname, preset.roles) == ("", ["supervisor"])
-    assert newest_entry().data == {"nickname": "", "roles": ["supervisor"]}
+    assert newest_entry().data == {
+        "name": "Team leads",
+        "visibility": "INT",
+        "nickname": "",
+        "roles": ["supervisor"],
+        "change": preset.changes.get(status="approved").pk,
+    }
 
 
 @pytest.mark.parametrize(
@@ -303,4 +312,4 @@ def test_a_preset_is_found_by_name_or_id() -> None:
 
 def test_the_database_knows_the_visibilities_too() -> None:
     with pytest.raises(IntegrityError, match="preset_visibility_known"), transaction.atomic():
-        VisibilityPreset.objects.update(visibility="XXX")
+        VisibilityPreset.objects.create(name="x", visibility="XXX")

@@ -16,6 +16,7 @@ from console.catalogue.services import (
     notice_create,
     notice_retire,
     notice_update,
+    preset_approve,
     preset_update,
     version_approve,
     version_create,
@@ -141,7 +142,7 @@ def test_the_database_knows_validity_too(notice: CannedNotice) -> None:
 @pytest.fixture
 def staff(db: None) -> VisibilityPreset:
     preset = VisibilityPreset.objects.get(name="Staff only")
-    return preset_update(AUTHOR, preset, nickname="Desk")
+    return preset_approve(REVIEWER, preset_update(AUTHOR, preset, nickname="Desk"))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_what_is_given_comes_before_the_preset(
 
 def test_a_version_keeps_what_its_preset_was(notice: CannedNotice, staff: VisibilityPreset) -> None:
     version = published(notice, preset=staff)
-    preset_update(AUTHOR, staff, visibility="ALL", nickname="Everybody")
+    preset_approve(REVIEWER, preset_update(AUTHOR, staff, visibility="ALL", nickname="Everybody"))
     version.refresh_from_db()
     assert (version.visibility, version.nickname) == ("INT", "Desk")
 

@@ -15,7 +15,7 @@ from console.catalogue.models import NoticeKind, NoticeStatus, NoticeVersion
 
 NOTICE = {200: serializers.NoticeOutput, "4XX": serializers.ErrorOutput}
 VERSION = {200: serializers.VersionOutput, "4XX": serializers.ErrorOutput}
-FILTERS = ("q", "status", "kind", "category")
+FILTERS = ("q", "status", "kind", "category", "tag")
 
 
 class NoticeView(ConsoleView):
@@ -28,15 +28,29 @@ class NoticeView(ConsoleView):
         notice = selectors.notice_get(self.actor, key)
         return selectors.version_get(self.actor, notice, number)
 
+    def with_preset(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What is given for a version, with the preset in the place of its name."""
+        if given.get("preset"):
+            given["preset"] = selectors.preset_named(self.actor, given["preset"])
+        else:
+            given.pop("preset", None)
+        return given
+
 
 class Notices(NoticeView):
     @extend_schema(
         summary="List notices",
         parameters=[
-            OpenApiParameter("q", str, description="Part of a key or a title."),
+            OpenApiParameter(
+                "q",
+                str,
+                description="Words, or their beginnings, of a key, a title, a tag, a shortcut or "
+                "a text in any language; the best come first.",
+            ),
             OpenApiParameter("status", str, enum=NoticeStatus.values),
             OpenApiParameter("kind", str, enum=NoticeKind.values),
-            OpenApiParameter("category", str),
+            OpenApiParameter("category", str, description="A path; with all that is below."),
+            OpenApiParameter("tag", str),
         ],
         responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
     )
@@ -69,7 +83,7 @@ class OneNotice(NoticeView):
 
     @extend_schema(summary="Change a notice", request=serializers.NoticeChanges, responses=NOTICE)
     def patch(self, request: Request, key: str) -> Response:
-        """Its title, category or team; key and kind are for ever."""
+        """Its title, category, team, tags or shortcut; key and kind are for ever."""
         notice = selectors.notice_get(self.actor, key)
         given = self.read(serializers.NoticeChanges)
         self.actor.require(Permission.EDIT_CATALOGUE)
@@ -83,6 +97,13 @@ class RetireNotice(NoticeView):
     @extend_schema(summary="Retire a notice", request=None, responses=NOTICE)
     def post(self, request: Request, key: str) -> Response:
         services.notice_retire(self.actor, selectors.notice_get(self.actor, key))
+        return Response(self.notice_output(key))
+
+
+class RestoreNotice(NoticeView):
+    @extend_schema(summary="Bring back a retired notice", request=None, responses=NOTICE)
+    def post(self, request: Request, key: str) -> Response:
+        services.notice_restore(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
 
 
@@ -105,11 +126,7 @@ class Versions(NoticeView):
     def post(self, request: Request, key: str) -> Response:
         """A draft, until it is submitted."""
         notice = selectors.notice_get(self.actor, key)
-        given = self.read(serializers.VersionInput)
-        if given.get("preset"):
-            given["preset"] = selectors.preset_named(self.actor, given["preset"])
-        else:
-            given.pop("preset", None)
+        given = self.with_preset(self.read(serializers.VersionInput))
         version = services.version_create(self.actor, notice, **given)
         return Response(serializers.VersionOutput(version).data, status=201)
 
@@ -118,6 +135,18 @@ class OneVersion(NoticeView):
     @extend_schema(summary="Read a version", responses=VERSION)
     def get(self, request: Request, key: str, number: int) -> Response:
         return Response(serializers.VersionOutput(self.version(key, number)).data)
+
+    @extend_schema(
+        summary="Change a draft",
+        request=serializers.VersionInput(partial=True),
+        responses=VERSION,
+    )
+    def patch(self, request: Request, key: str, number: int) -> Response:
+        """By its author, until it is submitted."""
+        version = self.version(key, number)
+        given = self.with_preset(self.read(serializers.VersionInput, partial=True))
+        services.version_update(self.actor, version, **given)
+        return Response(serializers.VersionOutput(version).data)
 
 
 class SubmitVersion(NoticeView):
@@ -141,36 +170,3 @@ class RejectVersion(NoticeView):
         reason = self.read(serializers.RejectInput)["reason"]
         version = services.version_reject(self.actor, self.version(key, number), reason=reason)
         return Response(serializers.VersionOutput(version).data)
-
-
-class Presets(ConsoleView):
-    @extend_schema(
-        summary="List visibility presets",
-        responses={200: serializers.PresetOutput(many=True), "4XX": serializers.ErrorOutput},
-    )
-    def get(self, request: Request) -> Response:
-        query_filters(request, ())
-        return self.page(request, selectors.presets(self.actor), serializers.PresetOutput)
-
-    @extend_schema(
-        summary="Create a visibility preset",
-        request=serializers.PresetInput,
-        responses={201: serializers.PresetOutput, "4XX": serializers.ErrorOutput},
-    )
-    def post(self, request: Request) -> Response:
-        preset = services.preset_create(self.actor, **self.read(serializers.PresetInput))
-        return Response(serializers.PresetOutput(preset).data, status=201)
-
-
-class OnePreset(ConsoleView):
-    @extend_schema(
-        summary="Change a visibility preset",
-        request=serializers.PresetInput(partial=True),
-        responses={200: serializers.PresetOutput, "4XX": serializers.ErrorOutput},
-    )
-    def patch(self, request: Request, preset_id: int) -> Response:
-        preset = selectors.preset_get(self.actor, preset_id)
-        checked = serializers.PresetInput(data=request.data, partial=True)
-        checked.is_valid(raise_exception=True)
-        services.preset_update(self.actor, preset, **checked.validated_data)
-        return Response(serializers.PresetOutput(preset).data)

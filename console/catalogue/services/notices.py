@@ -1,6 +1,8 @@
 """Notices by their keys, without the words."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -9,12 +11,17 @@ from django.utils import timezone
 from console.accounts.models import Team
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.catalogue.models import CannedNotice, Category, NoticeKind
+from console.catalogue.models import CannedNotice, NoticeKind
+from console.catalogue.services.categories import category_at, require_fitting
+from console.catalogue.services.words import words_keep
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+SHORTCUT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 TITLE_LIMIT = 200
-CATEGORY_LIMIT = 100
+SHORTCUT_LIMIT = 40
+TAG_LIMIT = 40
+TAGS_LIMIT = 20
 
 
 def notice_create(
@@ -25,8 +32,13 @@ def notice_create(
     title: str,
     category: str = "",
     team: Team | None = None,
+    tags: Iterable[str] = (),
+    shortcut: str = "",
 ) -> CannedNotice:
-    """Create a notice without words yet. Raises InvalidInput, or Conflict for a key in use."""
+    """Create a notice without words yet. `category` is a path, made where it is not there yet.
+
+    Raises InvalidInput, or Conflict for a key or a shortcut in use.
+    """
     actor.require(Permission.EDIT_CATALOGUE)
     if not KEY.fullmatch(key) or len(key) > 100:
         raise InvalidInput(
@@ -40,49 +52,77 @@ def notice_create(
         )
     _require_title(title)
     _require_own_team(actor, team)
+    notice = CannedNotice(
+        key=key,
+        kind=kind,
+        title=title.strip(),
+        team=team,
+        tags=normal_tags(tags),
+        shortcut=normal_shortcut(shortcut),
+    )
     try:
         with transaction.atomic():
-            notice = CannedNotice.objects.create(
-                key=key, kind=kind, title=title.strip(), category=_category(category), team=team
-            )
+            notice.category = category_at(actor, category, team)
+            notice.save()
+            words_keep(notice)
             audit.record(
                 actor,
                 "notice.created",
                 target=("notice", notice.key, notice.title),
-                data={"kind": kind, "category": category, "team": team.name if team else ""},
+                data={
+                    "kind": kind,
+                    "category": category,
+                    "team": team.name if team else "",
+                    "tags": notice.tags,
+                    "shortcut": notice.shortcut,
+                },
             )
     except IntegrityError as error:
-        raise Conflict(
-            "key_taken", f"There is a notice with the key {key} already. Choose another key."
-        ) from error
+        raise _taken(notice, error) from error
     return notice
 
 
 def notice_update(actor: Actor, notice: CannedNotice, **changes: Any) -> CannedNotice:
-    """Change `title`, `category` (a name, "" for none) or `team`. The key and kind are for ever."""
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`.
+
+    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use.
+    """
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
     if "title" in changes:
         _require_title(changes["title"])
         notice.title = changes["title"].strip()
+    if "tags" in changes:
+        notice.tags = normal_tags(changes["tags"])
+    if "shortcut" in changes:
+        notice.shortcut = normal_shortcut(changes["shortcut"])
     _require_own_team(actor, changes.get("team"))
-    with transaction.atomic():
-        if "category" in changes:
-            notice.category = _category(changes["category"])
-        if "team" in changes:
-            notice.team = changes["team"]
-        notice.save(update_fields=["title", "category", "team"])
-        audit.record(
-            actor,
-            "notice.changed",
-            target=("notice", notice.key, notice.title),
-            data={name: str(value or "") for name, value in changes.items()},
-        )
+    try:
+        with transaction.atomic():
+            if "team" in changes:
+                notice.team = changes["team"]
+            if "category" in changes:
+                notice.category = category_at(actor, changes["category"], notice.team)
+            require_fitting(notice.category, notice.team)
+            notice.save(update_fields=["title", "category", "team", "tags", "shortcut"])
+            words_keep(notice)
+            audit.record(
+                actor,
+                "notice.changed",
+                target=("notice", notice.key, notice.title),
+                data={name: _said(value) for name, value in changes.items()},
+            )
+    except IntegrityError as error:
+        raise _taken(notice, error) from error
     return notice
 
 
+def _said(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else str(value or "")
+
+
 def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
-    """Take a notice out of use for good. What was sent stays provable."""
+    """Take a notice out of use, until somebody restores it. What was sent stays provable."""
     actor.require(Permission.REVIEW_CATALOGUE)
     with transaction.atomic():
         now = timezone.now()
@@ -91,6 +131,66 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
         notice.retired_at = now
         audit.record(actor, "notice.retired", target=("notice", notice.key, notice.title))
     return notice
+
+
+def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
+    """Bring a retired notice back, with the words that it had. Raises Conflict where it is not
+    retired, or another notice has its shortcut by now."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    try:
+        with transaction.atomic():
+            retired = CannedNotice.objects.filter(pk=notice.pk, retired_at__isnull=False)
+            if not retired.update(retired_at=None):
+                raise Conflict("not_retired", f"The notice {notice.key} is not retired.")
+            notice.retired_at = None
+            audit.record(actor, "notice.restored", target=("notice", notice.key, notice.title))
+    except IntegrityError as error:
+        raise _taken(notice, error) from error
+    return notice
+
+
+def normal_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in small letters, without commas, each once. Raises InvalidInput for too many."""
+    words = (
+        " ".join(unicodedata.normalize("NFC", part).lower().split())
+        for tag in tags
+        for part in tag.split(",")
+    )
+    found = list(dict.fromkeys(word for word in words if word))
+    if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
+        raise InvalidInput(
+            "invalid_tags",
+            f"A notice has at most {TAGS_LIMIT} tags of at most {TAG_LIMIT} characters.",
+            {"field": "tags"},
+        )
+    return found
+
+
+def normal_shortcut(shortcut: str) -> str:
+    """A shortcut as it is kept: small letters, without the slash that is typed before it."""
+    word = shortcut.strip().removeprefix("/").lower()
+    if word and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):
+        raise InvalidInput(
+            "invalid_shortcut",
+            "Use letters a to z, digits and dashes between them for the shortcut, at most "
+            f"{SHORTCUT_LIMIT}, for example late.",
+            {"field": "shortcut"},
+        )
+    return word
+
+
+def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
+    """Which of a notice's names another notice has."""
+    if "shortcut_unique_in_use" in str(error):
+        return Conflict(
+            "shortcut_taken",
+            f"Another notice has the shortcut {notice.shortcut} already. Choose another one, or "
+            "take it from that notice first.",
+            {"field": "shortcut"},
+        )
+    return Conflict(
+        "key_taken", f"There is a notice with the key {notice.key} already. Choose another key."
+    )
 
 
 def _require_title(title: str) -> None:
@@ -115,15 +215,7 @@ def require_not_retired(notice: CannedNotice) -> None:
     """Raise Unprocessable for a notice that is out of use."""
     if notice.retired_at is not None:
         raise Unprocessable(
-            "notice_retired", f"The notice {notice.key} is retired and can't be changed."
+            "notice_retired",
+            f"The notice {notice.key} is retired and can't be changed. "
+            "An approver can restore it first.",
         )
-
-
-def _category(name: str | None) -> Category | None:
-    if not name or not name.strip():
-        return None
-    if len(name.strip()) > CATEGORY_LIMIT:
-        raise InvalidInput(
-            "invalid_category", f"A category's name has at most {CATEGORY_LIMIT} characters."
-        )
-    return Category.objects.get_or_create(name=name.strip())[0]

@@ -1,60 +1,162 @@
-"""Visibility presets."""
+"""Visibility presets: what they say is proposed by one person and approved by another."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from console.accounts.models import Role
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.catalogue.models import Visibility, VisibilityPreset
-from console.errors import Conflict, InvalidInput
+from console.catalogue.models import (
+    ChangeStatus,
+    PresetChange,
+    Visibility,
+    VisibilityPreset,
+)
+from console.errors import Conflict, InvalidInput, PermissionRefused
+
+CONTENT = ("name", "visibility", "nickname", "roles")
 
 
 def preset_create(
     actor: Actor, *, name: str, visibility: str, nickname: str = "", roles: Sequence[str] = ()
 ) -> VisibilityPreset:
-    """Create a visibility preset. Raises InvalidInput, or Conflict for a name in use."""
+    """Propose a new visibility preset; nobody can use it before somebody else approves it.
+
+    Raises InvalidInput, or Conflict for a name in use.
+    """
     actor.require(Permission.EDIT_CATALOGUE)
-    preset = VisibilityPreset()
-    return _save_preset(
-        actor,
-        preset,
-        "preset.created",
-        {"name": name, "visibility": visibility, "nickname": nickname, "roles": list(roles)},
+    content = _checked(
+        {"name": name, "visibility": visibility, "nickname": nickname, "roles": list(roles)}
     )
-
-
-def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
-    """Change a preset. Versions that were made with it keep what they have."""
-    actor.require(Permission.EDIT_CATALOGUE)
-    return _save_preset(actor, preset, "preset.changed", changes)
-
-
-def _save_preset(
-    actor: Actor, preset: VisibilityPreset, action: str, values: dict[str, Any]
-) -> VisibilityPreset:
-    for name, value in values.items():
-        setattr(preset, name, value)
-    preset.name = preset.name.strip()
-    if not preset.name:
-        raise InvalidInput("name_missing", "Give the preset a name.")
-    known_visibility(preset.visibility)
-    unknown = [role for role in preset.roles if role not in Role.values]
-    if unknown:
-        raise InvalidInput("unknown_role", f"{', '.join(unknown)}: no such role.")
+    preset = VisibilityPreset(**content)
     try:
         with transaction.atomic():
             preset.save()
-            audit.record(
-                actor, action, target=("preset", preset.pk, preset.name), data=dict(values)
-            )
+            change = _propose(actor, preset, content)
+            _record(actor, "preset.created", change)
     except IntegrityError as error:
-        raise Conflict(
-            "name_taken", f"There is a preset named {preset.name} already. Choose another name."
-        ) from error
+        raise _name_taken(preset.name) from error
     return preset
+
+
+def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
+    """Propose that a preset says something else. It stays as it is until somebody else approves;
+    another proposal of the actor's own is superseded.
+
+    Raises Conflict while somebody else's waits, or for a name in use. Versions that were made with
+    the preset keep what they have, whatever becomes of it.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    content = _checked({name: getattr(preset, name) for name in CONTENT} | changes)
+    if VisibilityPreset.objects.filter(name=content["name"]).exclude(pk=preset.pk).exists():
+        raise _name_taken(content["name"])
+    with transaction.atomic():
+        VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
+        waiting = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
+        if waiting is not None and waiting.author_ref != actor.ref:
+            raise Conflict(
+                "change_open",
+                f"A change by {waiting.author_name} waits for review. That one first.",
+            )
+        preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
+        _record(actor, "preset.changed", _propose(actor, preset, content))
+    return preset
+
+
+def preset_approve(
+    actor: Actor, preset: VisibilityPreset, *, change: int | None = None
+) -> VisibilityPreset:
+    """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
+
+    Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one.
+    """
+    actor.require(Permission.REVIEW_CATALOGUE)
+    try:
+        with transaction.atomic():
+            proposed = _decide(actor, preset, change, ChangeStatus.APPROVED)
+            for name in CONTENT:
+                setattr(preset, name, getattr(proposed, name))
+            preset.is_approved = True
+            preset.save()
+            _record(actor, "preset.approved", proposed)
+    except IntegrityError as error:
+        raise _name_taken(preset.name) from error
+    return preset
+
+
+def preset_reject(
+    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int | None = None
+) -> VisibilityPreset:
+    """Let a preset stay as it is, and say why."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    if not reason.strip():
+        raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
+    with transaction.atomic():
+        proposed = _decide(actor, preset, change, ChangeStatus.REJECTED, reason.strip())
+        _record(actor, "preset.rejected", proposed)
+    return preset
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    name = content["name"].strip()
+    if not name:
+        raise InvalidInput("name_missing", "Give the preset a name.")
+    known_visibility(content["visibility"])
+    unknown = [role for role in content["roles"] if role not in Role.values]
+    if unknown:
+        raise InvalidInput("unknown_role", f"{', '.join(unknown)}: no such role.")
+    return {**content, "name": name, "roles": list(content["roles"])}
+
+
+def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) -> PresetChange:
+    return PresetChange.objects.create(
+        preset=preset, author_ref=actor.ref, author_name=actor.name, **content
+    )
+
+
+def _decide(
+    actor: Actor,
+    preset: VisibilityPreset,
+    change: int | None,
+    status: ChangeStatus,
+    reason: str = "",
+) -> PresetChange:
+    VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
+    proposed = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
+    if proposed is None or change not in (None, proposed.pk):
+        raise Conflict(
+            "wrong_status",
+            f"The preset {preset.name} has no such change to decide on any more. Load the page "
+            "again to see its state.",
+        )
+    if proposed.author_ref == actor.ref:
+        raise PermissionRefused(
+            "own_work", "Nobody decides on their own change. Ask another approver."
+        )
+    proposed.status = status
+    proposed.reviewer_ref, proposed.reviewer_name = actor.ref, actor.name
+    proposed.reviewed_at, proposed.reject_reason = timezone.now(), reason
+    proposed.save()
+    return proposed
+
+
+def _record(actor: Actor, action: str, change: PresetChange) -> None:
+    data: dict[str, Any] = {name: getattr(change, name) for name in CONTENT}
+    if change.reject_reason:
+        data["reject_reason"] = change.reject_reason
+    audit.record(
+        actor,
+        action,
+        target=("preset", change.preset_id, change.name),
+        data={**data, "change": change.pk},
+    )
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict("name_taken", f"There is a preset named {name} already. Choose another name.")
 
 
 def known_visibility(visibility: str) -> str:

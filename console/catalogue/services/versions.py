@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
-from console.actors import Actor, Permission
+from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.catalogue.marks import mark_of
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
@@ -23,9 +23,11 @@ from console.catalogue.models import (
 from console.catalogue.rendering import check_template
 from console.catalogue.services.notices import require_not_retired
 from console.catalogue.services.presets import known_visibility
-from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.catalogue.services.words import words_keep
+from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 
 LOCALE_LIMIT = 30
+SCHEDULE = system_actor("schedule")
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -42,11 +44,13 @@ def version_create(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
     change_note: str = "",
+    expected: str | None = None,
 ) -> NoticeVersion:
     """Start the next version of a notice, as a draft of the actor's.
 
-    `visibility` and `nickname` given here come before the preset's. Raises InvalidInput for what
-    can't be sent as it stands, Conflict while another version is open.
+    `visibility` and `nickname` given here come before the preset's. `expected` is the mark of the
+    newest version that the author knows. Raises InvalidInput for what can't be sent as it stands,
+    Conflict while another version is open or where the newest is not that one any more.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
@@ -66,15 +70,20 @@ def version_create(
     with transaction.atomic():
         CannedNotice.objects.select_for_update().get(pk=notice.pk)
         _require_none_open(notice)
-        newest = notice.versions.aggregate(newest=Max("number"))["newest"] or 0
-        version.number = newest + 1
+        newest = notice.versions.order_by("-number").first()
+        _require_expected(newest, expected)
+        version.number = newest.number + 1 if newest else 1
         version.save()
+        words_keep(notice)
         _record_version(actor, "version.created", version)
     return version
 
 
-def version_update(actor: Actor, version: NoticeVersion, **content: Any) -> NoticeVersion:
-    """Change a draft, which only its author may. Takes what `version_create` takes."""
+def version_update(
+    actor: Actor, version: NoticeVersion, *, expected: str | None = None, **content: Any
+) -> NoticeVersion:
+    """Change a draft, which only its author may. Takes what `version_create` takes; `expected` is
+    the mark of the draft as the author knows it. Raises Conflict where it has become another."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     kept = {
@@ -95,8 +104,9 @@ def version_update(actor: Actor, version: NoticeVersion, **content: Any) -> Noti
         kept["visibility"] = None
     _fill(version, **{**kept, **content})
     with transaction.atomic():
-        _require_status(version, VersionStatus.DRAFT, "changed")
+        _require_expected(_require_status(version, VersionStatus.DRAFT, "changed"), expected)
         version.save()
+        words_keep(version.notice)
         _record_version(actor, "version.changed", version)
     return version
 
@@ -116,20 +126,61 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
 
 
 def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
-    """Publish a submitted version, in place of the one published before.
+    """Publish a submitted version, in place of the one published before; one that is valid from a
+    later time on waits for that, in place of another that waits.
 
     Raises PermissionRefused (own_work) for the author, whatever else the actor may do.
     """
     _require_reviewer(actor, version)
     require_not_retired(version.notice)
     with transaction.atomic():
+        _hold(version.notice)
         _require_status(version, VersionStatus.IN_REVIEW, "approved")
-        NoticeVersion.objects.filter(notice=version.notice, status=VersionStatus.PUBLISHED).update(
-            status=VersionStatus.SUPERSEDED
-        )
-        _decide(actor, version, VersionStatus.PUBLISHED)
+        now = timezone.now()
+        _publish_due(version.notice, now)
+        waits = version.valid_from is not None and version.valid_from > now
+        status = VersionStatus.SCHEDULED if waits else VersionStatus.PUBLISHED
+        _supersede(version.notice, status)
+        _decide(actor, version, status)
+        words_keep(version.notice)
         _record_version(actor, "version.approved", version)
     return version
+
+
+def versions_publish(now: datetime | None = None) -> int:
+    """Publish the scheduled versions whose time has come, and say how many these were. A worker's,
+    every minute: what is sent meanwhile is by the clock the same."""
+    now = now or timezone.now()
+    due = NoticeVersion.objects.due(now).filter(notice__retired_at=None)
+    published = 0
+    for notice in CannedNotice.objects.filter(pk__in=due.values("notice")).order_by("pk"):
+        with transaction.atomic():
+            _hold(notice)
+            published += _publish_due(notice, now)
+    return published
+
+
+def _hold(notice: CannedNotice) -> None:
+    """Nobody else publishes a version of this notice meanwhile."""
+    CannedNotice.objects.select_for_update(no_key=True).get(pk=notice.pk)
+
+
+def _publish_due(notice: CannedNotice, now: datetime) -> int:
+    version = NoticeVersion.objects.due(now).filter(notice=notice).first()
+    if version is None:
+        return 0
+    _supersede(notice, VersionStatus.PUBLISHED)
+    version.status = VersionStatus.PUBLISHED
+    version.save(update_fields=["status"])
+    words_keep(notice)
+    _record_version(SCHEDULE, "version.published", version)
+    return 1
+
+
+def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
+    NoticeVersion.objects.filter(notice=notice, status=status).update(
+        status=VersionStatus.SUPERSEDED
+    )
 
 
 def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
@@ -141,6 +192,7 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
         _require_status(version, VersionStatus.IN_REVIEW, "rejected")
         version.reject_reason = reason.strip()
         _decide(actor, version, VersionStatus.REJECTED)
+        words_keep(version.notice)
         _record_version(actor, "version.rejected", version)
     return version
 
@@ -169,6 +221,12 @@ def _fill(
     if valid_from and valid_until and valid_from >= valid_until:
         raise InvalidInput(
             "validity_reversed", "The notice would end before it starts: swap the two times."
+        )
+    if preset is not None and not preset.is_approved:
+        raise Unprocessable(
+            "preset_not_approved",
+            f"The preset {preset.name} is not approved yet. Choose another, or wait for that.",
+            {"field": "preset"},
         )
     version.default_locale = default_locale
     version.bodies = dict(bodies)
@@ -238,15 +296,33 @@ def _require_reviewer(actor: Actor, version: NoticeVersion) -> None:
         )
 
 
-def _require_status(version: NoticeVersion, status: str, verb: str) -> None:
-    """Lock the version and check that it still has `status`, whoever else is at it."""
-    current = NoticeVersion.objects.select_for_update().get(pk=version.pk).status
-    if current != status:
+def _require_status(version: NoticeVersion, status: str, verb: str) -> NoticeVersion:
+    """Lock the version and check that it still has `status`, whoever else is at it. The version as
+    it is in the database."""
+    current = NoticeVersion.objects.select_for_update().get(pk=version.pk)
+    if current.status != status:
         raise Conflict(
             "wrong_status",
-            f"Version {version.number} is {VersionStatus(current).label.lower()} "
+            f"Version {version.number} is {VersionStatus(current.status).label.lower()} "
             f"and can't be {verb}. Load the page again to see its state.",
         )
+    return current
+
+
+def _require_expected(current: NoticeVersion | None, expected: str | None) -> None:
+    """Raise Conflict unless `current` is still what its author last saw of it."""
+    if expected is None or expected == mark_of(current):
+        return
+    number = current.number if current else 0
+    name = current.author_name if current else ""
+    raise Conflict(
+        "changed_meanwhile",
+        f"Not saved: {name} has written version {number} since you began. Compare both, then save "
+        "again."
+        if current
+        else "Not saved: this notice has no version yet. Load the page again.",
+        {"version": number, "mark": mark_of(current)},
+    )
 
 
 def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None:
@@ -270,5 +346,6 @@ def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
             "bodies": version.bodies,
             "change_note": version.change_note,
             "reject_reason": version.reject_reason,
+            "status": version.status,
         },
     )

@@ -1,0 +1,78 @@
+"""What the API takes and gives of categories and visibility presets."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.accounts.models import Role
+from console.api import fields
+from console.api.serializers import NOT_BLANK, REASON, StrictInput
+from console.catalogue.models import Category, PresetChange, Visibility, VisibilityPreset
+
+
+class PresetInput(StrictInput):
+    name = fields.Text(max_length=100)
+    visibility = fields.Choice(choices=Visibility.choices)
+    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
+    roles = serializers.ListField(
+        child=serializers.ChoiceField(choices=Role.choices), required=False
+    )
+
+
+class PresetChangeOutput(serializers.ModelSerializer[PresetChange]):
+    author = serializers.CharField(source="author_name")
+
+    class Meta:
+        model = PresetChange
+        fields = ("id", "name", "visibility", "nickname", "roles", "author", "created_at")
+
+
+class PresetOutput(serializers.ModelSerializer[VisibilityPreset]):
+    proposed = serializers.SerializerMethodField()
+
+    @extend_schema_field(PresetChangeOutput(allow_null=True))
+    def get_proposed(self, preset: Any) -> dict[str, Any] | None:
+        """What waits for somebody else's word."""
+        return PresetChangeOutput(preset.waiting[0]).data if preset.waiting else None
+
+    class Meta:
+        model = VisibilityPreset
+        fields = ("id", "name", "visibility", "nickname", "roles", "is_approved", "proposed")
+
+
+class PresetApproval(StrictInput):
+    change = fields.Whole(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="The id of the proposal that was looked at: another one is 409.",
+    )
+
+
+class PresetRejection(PresetApproval):
+    reason = REASON(max_length=2000, allow_blank=True)
+
+
+class CategoryChanges(StrictInput):
+    name = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)(
+        required=False, max_length=100
+    )
+    parent = fields.Text(  # type: ignore[assignment]
+        max_length=600, required=False, allow_null=True, help_text="A path; null for the top."
+    )
+    team = fields.Text(max_length=100, required=False, allow_null=True, help_text="A team's name.")
+
+
+class CategoryInput(CategoryChanges):
+    name = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)(
+        max_length=100
+    )
+
+
+class CategoryOutput(serializers.ModelSerializer[Category]):
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
+
+    class Meta:
+        model = Category
+        fields = ("id", "name", "path", "depth", "team")

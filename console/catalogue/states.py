@@ -1,0 +1,46 @@
+"""The words for what a notice, a version or a proposal is, and for who sees a text."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Visibility(models.TextChoices):
+    """Who sees a text in the session: the wire's own words (docs/domain.md section 3)."""
+
+    ALL = "ALL", _("Everyone")
+    INT = "INT", _("Staff only")
+    VIP = "VIP", _("Supervisors only")
+
+
+# From the widest audience to the narrowest: a sender may narrow a notice's, never widen it.
+VISIBILITY_ORDER = [Visibility.ALL, Visibility.INT, Visibility.VIP]
+
+
+class NoticeKind(models.TextChoices):
+    MESSAGE = "message", _("Message")
+    PUSH_URL = "push_url", _("Push URL")
+    CUSTOM = "custom", _("Custom notice")
+
+
+class NoticeStatus(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
+    SCHEDULED = "scheduled", _("Scheduled")
+    PUBLISHED = "published", _("Published")
+    RETIRED = "retired", _("Retired")
+
+
+class VersionStatus(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
+    SCHEDULED = "scheduled", _("Scheduled")
+    PUBLISHED = "published", _("Published")
+    REJECTED = "rejected", _("Rejected")
+    SUPERSEDED = "superseded", _("Superseded")
+
+
+class ChangeStatus(models.TextChoices):
+    IN_REVIEW = "in_review", _("In review")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    SUPERSEDED = "superseded", _("Superseded")

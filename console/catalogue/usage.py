@@ -1,0 +1,132 @@
+"""How much notices are used, and by whom: read from the sends of their versions.
+
+The sends stand on a floor above, and know the catalogue; here they are what a version has by the
+name `sends`. Each of these is one query over the sends of a window, by an index.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.utils import timezone
+
+from console.actors import Actor, Permission
+from console.catalogue.models import (
+    CannedNotice,
+    CannedNoticeQuerySet,
+    Favourite,
+    NoticeStatus,
+    NoticeVersion,
+    VersionStatus,
+)
+
+MOST = 500
+RECENT_SENDS = 200
+RECENT_NOTICES = 10
+ENDS_SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How often a notice or a version was sent, and how many of its deliveries arrived."""
+
+    sends: int = 0
+    delivered: int = 0
+
+
+def _uses(versions: QuerySet[NoticeVersion], by: str) -> Any:
+    return versions.values(by).annotate(
+        send_count=Count("sends", distinct=True),
+        delivered=Sum(
+            "sends__outcomes__number", filter=Q(sends__outcomes__status="delivered"), default=0
+        ),
+    )
+
+
+def version_uses(actor: Actor, notice: CannedNotice) -> dict[int, Use]:
+    """By the number of a notice's version, of all time."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    rows = _uses(NoticeVersion.objects.filter(notice=notice), "number").order_by()
+    return {row["number"]: Use(row["send_count"], row["delivered"]) for row in rows}
+
+
+def notice_uses(actor: Actor, notice_ids: Iterable[int], *, days: int) -> dict[int, Use]:
+    """By the id of the notice, in the last days."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    used = NoticeVersion.objects.filter(
+        notice__in=list(notice_ids), sends__created_at__gte=_since(days)
+    )
+    rows = _uses(used, "notice").order_by()
+    return {row["notice"]: Use(row["send_count"], row["delivered"]) for row in rows}
+
+
+def most_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
+    """Those of `found` that were sent in the last days, the most often sent first."""
+    used = NoticeVersion.objects.filter(
+        notice__in=found.order_by().values("pk"), sends__created_at__gte=_since(days)
+    )
+    rows = _uses(used, "notice").order_by("-send_count", "-delivered", "notice")
+    return in_this_order(found, [row["notice"] for row in rows[:MOST]])
+
+
+def never_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
+    """Those of `found` that could be sent, and were not in the last days."""
+    sent = NoticeVersion.objects.filter(notice=OuterRef("pk"), sends__created_at__gte=_since(days))
+    return found.in_status(NoticeStatus.PUBLISHED).filter(~Exists(sent))
+
+
+def ending_soon(found: CannedNoticeQuerySet) -> CannedNoticeQuerySet:
+    """Those of `found` whose words hold no longer than two weeks from now, the first to end
+    first."""
+    now = timezone.now()
+    ending = NoticeVersion.objects.filter(
+        status=VersionStatus.PUBLISHED, valid_until__gt=now, valid_until__lte=now + ENDS_SOON
+    )
+    its_own = ending.filter(notice=OuterRef("pk")).values("valid_until")
+    return found.filter(retired_at=None, pk__in=ending.values("notice")).order_by(
+        Subquery(its_own[:1]), "key"
+    )
+
+
+def favourite_ids(actor: Actor) -> list[int]:
+    """The notices that the actor wants at hand."""
+    mine = Favourite.objects.filter(person_ref=actor.ref)
+    return list(mine.order_by("notice__title").values_list("notice", flat=True)[:MOST])
+
+
+def recent_ids(actor: Actor) -> list[int]:
+    """The notices that the actor sent last, the newest first."""
+    sent = NoticeVersion.objects.filter(sends__actor_ref=actor.ref).order_by("-sends__id")
+    ids = sent.values_list("notice", flat=True)[:RECENT_SENDS]
+    return list(dict.fromkeys(ids))[:RECENT_NOTICES]
+
+
+def in_this_order(found: CannedNoticeQuerySet, ids: list[int]) -> CannedNoticeQuerySet:
+    """Those of `found` that `ids` names, in its order."""
+    place = Func(
+        Value(ids, output_field=ArrayField(BigIntegerField())),
+        F("pk"),
+        function="array_position",
+        output_field=IntegerField(),
+    )
+    return found.filter(pk__in=ids).order_by(place)
+
+
+def _since(days: int) -> datetime:
+    return timezone.now() - timedelta(days=days)

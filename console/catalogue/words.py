@@ -1,0 +1,85 @@
+"""Words as full-text search knows them: the same cut for what is searched and what is typed.
+
+PostgreSQL gets finished words and only looks them up: so no dictionary of one language, no setting
+of the database and no extension decides what is found. Accents and case make no difference.
+Languages that are written without blanks between words are cut into pairs of letters.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Func, Value
+from django.db.models.lookups import Lookup
+
+WORD = re.compile(r"[^\W_]+")
+# Thai, Lao, Burmese, Khmer, kana and Han.
+UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+)"
+)
+LONGEST_WORD = 100
+LAST_POSITION = 16_383  # PostgreSQL's own limits
+MOST_POSITIONS = 255
+MOST_ASKED = 12
+
+
+class WordsField(models.TextField):  # type: ignore[type-arg]
+    """A column of PostgreSQL's type tsvector, written as its text and searched by `matches`."""
+
+    def db_type(self, connection: Any) -> str:
+        return "tsvector"
+
+
+@WordsField.register_lookup
+class Matches(Lookup):
+    lookup_name = "matches"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        words, words_params = self.process_lhs(compiler, connection)
+        asked, asked_params = self.process_rhs(compiler, connection)
+        return f"{words} @@ {asked}::tsquery", (*words_params, *asked_params)
+
+
+def rank(field: str, asked: str) -> Func:
+    """How well a WordsField fits what is asked for."""
+    return Func(
+        F(field),
+        Value(asked),
+        function="ts_rank",
+        template="ts_rank(%(expressions)s::tsquery)",
+        output_field=models.FloatField(),
+    )
+
+
+def words_in(text: str) -> Iterator[str]:
+    """The words of a text, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Mn")
+    for run in WORD.findall(plain):
+        for number, part in enumerate(UNSPACED.split(run)):
+            if number % 2:
+                yield from (part[at : at + 2] for at in range(len(part)))
+            elif part:
+                yield part[:LONGEST_WORD]
+
+
+def as_vector(texts: Iterable[tuple[str, str]]) -> str:
+    """A WordsField's value of (weight, text): A counts most, D least."""
+    places: dict[str, list[str]] = {}
+    position = 0
+    for weight, text in texts:
+        for word in words_in(text):
+            position = min(position + 1, LAST_POSITION)
+            known = places.setdefault(word, [])
+            if len(known) < MOST_POSITIONS:
+                known.append(f"{position}{weight}")
+    return " ".join(f"'{word}':{','.join(known)}" for word, known in places.items())
+
+
+def as_query(text: str) -> str:
+    """What `matches` takes: all of these words, or the beginnings of them; "" where there are
+    none. A pair of letters that ends a run is asked for by its first letter alone."""
+    words = dict.fromkeys(words_in(text))
+    return " & ".join(f"'{word}':*" for word in list(words)[:MOST_ASKED])
