@@ -18,6 +18,8 @@ from console.catalogue.forms import (
     version_content,
     version_initial,
 )
+from console.catalogue.marks import mark_of
+from console.catalogue.meetings import Meeting, meeting
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.rendering import RenderingRefused, check_template, render_body
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
@@ -38,6 +40,7 @@ def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
         notice,
         VersionForm(initial=initial),
         BodyFormSet(initial=bodies_initial(base)),
+        expected=mark_of(base),
     )
 
 
@@ -49,11 +52,13 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
     if not (form.is_valid() and bodies.is_valid()):
         return _page(request, actor, notice, form, bodies, status=422)
     try:
-        version = _save(actor, notice, version_content(form, read_bodies(bodies)))
+        content = version_content(form, read_bodies(bodies))
+        version = _save(actor, notice, {**content, "expected": request.POST.get("expected")})
         if "submit" in request.POST:
             version_submit(actor, version)
     except ConsoleError as refusal:
-        return _page(request, actor, notice, form, bodies, error=refusal.message, status=422)
+        met = meeting(actor, notice, refusal, read_bodies(bodies))
+        return _page(request, actor, notice, form, bodies, error=refusal.message, status=422, **met)
     if "submit" in request.POST:
         messages.success(request, _("Submitted. An approver who is not you decides on it."))
     else:
@@ -85,8 +90,12 @@ def _page(
     *,
     error: str = "",
     status: int = 200,
+    expected: str = "",
+    theirs: Meeting | None = None,
 ) -> HttpResponse:
     context = {
+        "expected": expected or request.POST.get("expected", ""),
+        "theirs": theirs,
         "notice": notice,
         "form": form,
         "bodies": bodies,

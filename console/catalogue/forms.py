@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.forms import BaseFormSet, formset_factory
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
 from console.catalogue.models import (
+    Category,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
@@ -26,14 +28,96 @@ def _moment() -> forms.DateTimeInput:
 class NoticeFilterForm(forms.Form):
     """The filters of the list."""
 
-    q = forms.CharField(label=_("Key or title"), max_length=200, required=False)
+    q = forms.CharField(label=_("Words of any language"), max_length=200, required=False)
     status = forms.ChoiceField(
         label=_("Status"), choices=[("", _("All states")), *NoticeStatus.choices], required=False
     )
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[("", _("All kinds")), *NoticeKind.choices], required=False
     )
-    category = forms.CharField(label=_("Category"), max_length=100, required=False)
+    category = forms.CharField(label=_("Category"), max_length=600, required=False)
+    tag = forms.CharField(label=_("Tag"), max_length=40, required=False)
+    show = forms.ChoiceField(
+        label=_("Which"),
+        choices=[
+            ("", _("All notices")),
+            ("favourites", _("My favourites")),
+            ("recent", _("Sent by me recently")),
+            ("most_used", _("Most used")),
+            ("never_used", _("Never used")),
+            ("ending", _("Ending soon")),
+        ],
+        required=False,
+    )
+    days = forms.TypedChoiceField(
+        label=_("Since"),
+        choices=[(30, _("in 30 days")), (90, _("in 90 days"))],
+        coerce=int,
+        required=False,
+    )
+
+
+class CategoryChoice(forms.CharField):
+    """A category by its path, which is made where it is not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("Category"),
+            max_length=600,
+            required=False,
+            help_text=_("With those above it, as in Delivery / Late."),
+            widget=forms.TextInput(attrs={"list": "categories", "autocomplete": "off"}),
+        )
+
+
+class NoticeSettingsForm(forms.Form):
+    """What of a notice can change without review: how people find it, and whose it is."""
+
+    title = forms.CharField(label=_("Title"), max_length=200)
+    category = CategoryChoice()
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("Only this team's people see and send it."),
+    )
+    tags = forms.CharField(
+        label=_("Tags"),
+        max_length=900,
+        required=False,
+        help_text=_("Words with commas between them, at most 20."),
+    )
+    shortcut = forms.CharField(
+        label=_("Shortcut"),
+        max_length=41,
+        required=False,
+        help_text=_("On the board it is found by this after a slash: /late. No other has it."),
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+
+class CategoryForm(forms.Form):
+    """A category's name, its place and whose it is."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    parent = forms.ModelChoiceField(
+        label=_("In"),
+        queryset=Category.objects.none(),
+        required=False,
+        empty_label=_("At the top"),
+    )
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("What is in a team's category is that team's too."),
+    )
+
+    def __init__(self, *args: Any, places: QuerySet[Category], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = places  # type: ignore[attr-defined]
 
 
 class NoticeForm(forms.Form):
@@ -61,12 +145,7 @@ class NoticeForm(forms.Form):
             "What a custom notice does is up to the client that receives it."
         ),
     )
-    category = forms.CharField(
-        label=_("Category"),
-        max_length=100,
-        required=False,
-        widget=forms.TextInput(attrs={"list": "categories", "autocomplete": "off"}),
-    )
+    category = CategoryChoice()
     team = forms.ModelChoiceField(
         label=_("Team"),
         queryset=Team.objects.all(),
@@ -102,7 +181,7 @@ class VersionForm(forms.Form):
     )
     preset = forms.ModelChoiceField(
         label=_("Who sees it"),
-        queryset=VisibilityPreset.objects.all(),
+        queryset=VisibilityPreset.objects.filter(is_approved=True),
         required=False,
         empty_label=_("Everyone (ALL)"),
         help_text=_("A sender may narrow this, never widen it."),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Case, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, Prefetch, Q, QuerySet, When
 from django.utils import timezone
 
 from console.actors import Actor, Permission
@@ -172,6 +172,13 @@ def categories(actor: Actor) -> QuerySet[Category]:
     return Category.objects.select_related("team").filter(_in_own_teams(actor))
 
 
+def categories_with_counts(actor: Actor) -> QuerySet[Category]:
+    """The same, each with the number of notices right in it that the actor may see."""
+    mine = Q(cannednotice__team__isnull=True) | Q(cannednotice__team__in=actor.team_ids)
+    visible = Q(cannednotice__isnull=False) if actor.sees_all_teams else mine
+    return categories(actor).annotate(notice_count=Count("cannednotice", filter=visible))
+
+
 def category_get(actor: Actor, category_id: int) -> Category:
     category = categories(actor).select_related("parent__team").filter(pk=category_id).first()
     if category is None:
@@ -191,6 +198,11 @@ def preset_changes(actor: Actor) -> QuerySet[PresetChange]:
     """Proposals that wait for somebody's word, the longest waiting first."""
     actor.require(Permission.VIEW_CATALOGUE)
     return PresetChange.objects.filter(status=ChangeStatus.IN_REVIEW).order_by("pk")
+
+
+def preset_change(preset: VisibilityPreset) -> PresetChange | None:
+    """What waits for somebody's word on this preset."""
+    return preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
 
 
 def preset_review_queue(actor: Actor) -> QuerySet[PresetChange]:

@@ -1,57 +1,36 @@
-"""Pages of the catalogue: notices, their review, and visibility presets."""
+"""Pages of the catalogue: notices and their review."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.asking import posted
 from console.catalogue.editing import edit_page, preview_context, save_version
-from console.catalogue.forms import NoticeFilterForm, NoticeForm, PresetForm
-from console.catalogue.models import CannedNotice, VersionStatus
-from console.catalogue.selectors import (
-    categories,
-    notice_get,
-    notices,
-    preset_get,
-    presets,
-    version_get,
-    versions,
-)
+from console.catalogue.forms import NoticeForm, NoticeSettingsForm
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
+from console.catalogue.refusals import field_of
+from console.catalogue.selectors import categories, notice_get, version_get, versions
 from console.catalogue.services import (
+    favourite_set,
     notice_create,
+    notice_restore,
     notice_retire,
-    preset_create,
-    preset_update,
+    notice_update,
     version_approve,
     version_reject,
     version_submit,
 )
+from console.catalogue.usage import ENDS_SOON, favourite_ids, version_uses
 from console.errors import ConsoleError
-
-NOTICES_A_PAGE = 50
-
-
-@require_GET
-@require(Permission.VIEW_CATALOGUE)
-def notice_list(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
-    form = NoticeFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    page = Paginator(notices(actor, **chosen), NOTICES_A_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "page": page,
-        "form": form,
-        "filtered": any(chosen.values()),
-        "categories": categories(actor),
-    }
-    return render(request, "catalogue/notice_list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -63,21 +42,12 @@ def notice_new(request: HttpRequest) -> HttpResponse:
         try:
             notice = notice_create(actor, **form.cleaned_data)
         except ConsoleError as refusal:
-            form.add_error(_field_of(refusal, form.fields), refusal.message)
+            form.add_error(field_of(refusal, form.fields), refusal.message)
         else:
             return redirect("notice-edit", notice.key)
     context = {"form": form, "categories": categories(actor)}
     status = 422 if form.errors else 200
     return render(request, "catalogue/notice_new.html", context, status=status)
-
-
-def _field_of(refusal: ConsoleError, fields: Any) -> str | None:
-    """The field that a refusal speaks of, by its details or by its code's first word."""
-    named = refusal.details.get("field")
-    if named in fields:
-        return str(named)
-    code = refusal.code.replace("invalid_", "").replace("_taken", "").replace("_missing", "")
-    return code if code in fields else None
 
 
 @require_GET
@@ -101,12 +71,25 @@ def _detail(
         "notice": notice,
         "versions": found,
         "published": by_status.get(VersionStatus.PUBLISHED),
+        "scheduled": by_status.get(VersionStatus.SCHEDULED),
         "draft": by_status.get(VersionStatus.DRAFT),
         "in_review": by_status.get(VersionStatus.IN_REVIEW),
+        "uses": version_uses(actor, notice),
+        "starred": notice.pk in favourite_ids(actor),
+        "ends_soon": _ends_soon(found),
         "error": error,
         "reason": request.POST.get("reason", ""),
     }
     return render(request, "catalogue/notice_detail.html", context, status=status)
+
+
+def _ends_soon(found: list[NoticeVersion]) -> datetime | None:
+    """When the words that hold now end, where that is soon."""
+    for version in found:
+        until = version.valid_until
+        if version.status == VersionStatus.PUBLISHED and until is not None:
+            return until if until < timezone.now() + ENDS_SOON else None
+    return None
 
 
 @require_http_methods(["GET", "POST"])
@@ -158,7 +141,12 @@ def approve_version(request: HttpRequest, key: str, number: int) -> HttpResponse
     def approve(actor: Actor, notice: CannedNotice) -> object:
         return version_approve(actor, version_get(actor, notice, number))
 
-    return _decide(request, key, approve, _("Published. Supervisors can send it from now on."))
+    notice = notice_get(actor_of(request), key)
+    version = version_get(actor_of(request), notice, number)
+    done = _("Published. Supervisors can send it from now on.")
+    if version.valid_from is not None and version.valid_from > timezone.now():
+        done = _("Approved. It takes its place by itself when its time comes.")
+    return _decide(request, key, approve, done)
 
 
 @require_POST
@@ -174,51 +162,61 @@ def reject_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
 @require_POST
 @require(Permission.REVIEW_CATALOGUE)
 def notice_end(request: HttpRequest, key: str) -> HttpResponse:
-    done = _("Retired. Nobody can send it any more; what was sent stays in the history.")
+    done = _("Retired. Nobody can send it until it is restored; what was sent is in the history.")
     return _decide(request, key, notice_retire, done)
 
 
-@require_GET
-@require(Permission.VIEW_CATALOGUE)
-def preset_list(request: HttpRequest) -> HttpResponse:
-    context = {"presets": presets(actor_of(request))}
-    return render(request, "catalogue/preset_list.html", context)
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def notice_back(request: HttpRequest, key: str) -> HttpResponse:
+    return _decide(request, key, notice_restore, _("Restored, with the words that it had."))
 
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_CATALOGUE)
-def preset_new(request: HttpRequest) -> HttpResponse:
+def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
+    """How a notice is found, and whose it is."""
     actor = actor_of(request)
-    form = PresetForm(request.POST or None)
-    return _save_preset(request, form, lambda values: preset_create(actor, **values))
-
-
-@require_http_methods(["GET", "POST"])
-@require(Permission.EDIT_CATALOGUE)
-def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    preset = preset_get(actor, preset_id)
-    initial = {name: getattr(preset, name) for name in PresetForm.base_fields}
-    form = PresetForm(request.POST or None, initial=initial)
-    return _save_preset(
-        request, form, lambda values: preset_update(actor, preset, **values), initial
-    )
-
-
-def _save_preset(
-    request: HttpRequest,
-    form: PresetForm,
-    save: Callable[[dict[str, Any]], object],
-    known: dict[str, Any] | None = None,
-) -> HttpResponse:
-    if request.method == "POST" and form.is_valid():
+    notice = notice_get(actor, key)
+    initial = {
+        "title": notice.title,
+        "category": notice.category.path if notice.category else "",
+        "team": notice.team_id,
+        "tags": ", ".join(notice.tags),
+        "shortcut": notice.shortcut,
+    }
+    form = NoticeSettingsForm(posted(request), initial=initial)
+    if form.is_bound and form.is_valid():
+        values = form.cleaned_data
         try:
-            save(form.cleaned_data)
+            notice_update(actor, notice, **{**values, "tags": values["tags"].split(",")})
         except ConsoleError as refusal:
-            form.add_error(_field_of(refusal, form.fields), refusal.message)
+            form.add_error(field_of(refusal, form.fields), refusal.message)
         else:
             messages.success(request, _("Saved."))
-            return redirect("preset-list")
-    context = {"form": form, "known": known}
+            return redirect("notice-detail", key)
+    context = {
+        "notice": notice_get(actor, key),
+        "form": form,
+        "categories": categories(actor),
+    }
     status = 422 if form.errors else 200
-    return render(request, "catalogue/preset_form.html", context, status=status)
+    return render(request, "catalogue/notice_settings.html", context, status=status)
+
+
+@require_POST
+@require(Permission.VIEW_CATALOGUE)
+def notice_favourite(request: HttpRequest, key: str) -> HttpResponse:
+    """Star a notice, or take its star. To htmx the star anew, else the page it was on."""
+    actor = actor_of(request)
+    notice = notice_get(actor, key)
+    wanted = request.POST.get("wanted") == "1"
+    favourite_set(actor, notice, wanted=wanted)
+    if request.htmx:  # type: ignore[attr-defined]
+        context = {"notice": notice, "starred": wanted, "back": request.POST.get("back", "")}
+        return render(request, "catalogue/_star.html", context)
+    return redirect("notice-list" if request.POST.get("back") == "list" else notice_url(notice))
+
+
+def notice_url(notice: CannedNotice) -> str:
+    return reverse("notice-detail", args=[notice.key])

@@ -22,6 +22,9 @@ class HistoryForm(forms.Form):
         required=False,
     )
     notice = forms.CharField(label=_("Notice (key)"), max_length=100, required=False)
+    version = forms.IntegerField(
+        label=_("Version"), min_value=1, max_value=999_999_999, required=False
+    )
     actor = forms.CharField(label=_("Sent by"), max_length=200, required=False)
     interaction = forms.CharField(label=_("Chat id"), max_length=64, required=False)
     chat_server = forms.CharField(label=_("Chat Server"), max_length=128, required=False)

@@ -1,5 +1,6 @@
 """Reads of sends and deliveries, filtered by what the actor may see."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -154,10 +155,12 @@ def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Deli
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """The history's filter. `actor` is a name or reference, `notice` a key; times are aware."""
+    """The history's filter. `actor` is a name or reference, `notice` a key, `version` a number of
+    its versions; times are aware."""
 
     actor: str = ""
     notice: str = ""
+    version: str = ""
     interaction: str = ""
     chat_server: str = ""
     status: str = ""
@@ -182,6 +185,8 @@ class DeliveryFilter:
             raise InvalidInput(
                 "invalid_filter", f"status: choose {', '.join(DeliveryStatus.values)}."
             )
+        if not re.fullmatch(r"[0-9]{0,9}", values.get("version", ""), re.ASCII):
+            raise InvalidInput("invalid_filter", "version: use a version's number.")
         return cls(**values)
 
     def to_mapping(self) -> dict[str, str]:
@@ -198,6 +203,8 @@ class DeliveryFilter:
             condition &= Q(send__actor_ref=self.actor) | Q(send__actor_name__icontains=self.actor)
         if self.notice:
             condition &= Q(send__version__notice__key=self.notice)
+        if self.version:
+            condition &= Q(send__version__number=int(self.version))
         if self.interaction:
             condition &= Q(interaction_id=self.interaction)
         if self.chat_server:

@@ -13,7 +13,9 @@ from django_htmx.http import replace_url
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
+from console.catalogue.usage import favourite_ids, recent_ids
 from console.errors import ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
@@ -29,6 +31,8 @@ PAGE_SIZE = 100
 SHOWN_SKIPPED = 6
 SHOWN_READY = 12
 QUOTA_IS_NEAR = 0.1
+# More notices than these are found by typing.
+NOTICES_SHOWN = 100
 # Seconds, in words.
 WAITS = ((60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10 min"), (1800, "30 min"))
 
@@ -57,6 +61,16 @@ def board_compose(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = ComposeForm(initial=request.POST.dict()) if request.method == "POST" else ComposeForm()
     return _answer(request, actor, form)
+
+
+@require_GET
+@require(Permission.SEND)
+def board_notices(request: HttpRequest) -> HttpResponse:
+    """The list of notices alone, narrowed to what is typed: for more of them than are shown."""
+    actor, asked = actor_of(request), request.GET.get("notices", "")[:200]
+    chosen = request.GET.get("notice", "")[:100]
+    context = {"chosen": chosen, **_notices(actor, asked, chosen)}
+    return render(request, "board/_notices.html", context)
 
 
 @require_POST
@@ -180,9 +194,35 @@ def _filter_words(chosen: InteractionFilter) -> str:
 def _compose_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     return {
         "form": form,
-        "versions": list(sendable_versions(actor)),
+        "chosen": form["notice"].value(),
+        **_notices(actor, "", str(form["notice"].value() or "")),
         "presets": list(usable_presets(actor)),
         "undo_seconds": settings.UNDO_SECONDS,
+    }
+
+
+def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
+    """What can be picked, the person's favourites first, then what they sent last. The chosen one
+    is always among it."""
+    sendable = sendable_versions(actor, asked)
+    found = list(sendable[: NOTICES_SHOWN + 1])
+    more = len(found) > NOTICES_SHOWN
+    favourites = set(favourite_ids(actor))
+    recent = {notice: place for place, notice in enumerate(recent_ids(actor))}
+    if more and not asked:
+        found += sendable.filter(notice__in=[*favourites, *recent])
+    found += sendable_versions(actor).filter(notice__key=chosen) if more or asked else ()
+
+    def place(version: NoticeVersion) -> tuple[bool, int]:
+        at_hand = version.notice_id in favourites
+        return not at_hand, -1 if at_hand else recent.get(version.notice_id, len(recent))
+
+    unique = {version.pk: version for version in found}
+    return {
+        "versions": sorted(unique.values(), key=place),
+        "more_notices": more or bool(asked),
+        "favourites": favourites,
+        "recent": recent,
     }
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from console.access import actor_of
 from console.accounts.models import Role
 from console.actors import Actor, Permission
-from console.catalogue.selectors import review_queue
+from console.catalogue.selectors import preset_review_queue, review_queue
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 
 
@@ -34,6 +34,7 @@ def _waiting(actor: Actor) -> dict[str, int]:
     waiting = {}
     if actor.may(Permission.REVIEW_CATALOGUE):
         waiting["review"] = review_queue(actor).count()
+        waiting["presets"] = preset_review_queue(actor).count()
     if actor.may(Permission.APPROVE_SENDS):
         waiting["approvals"] = sends_awaiting_approval(actor).count()
     if actor.may(Permission.SEND):

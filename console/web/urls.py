@@ -9,6 +9,7 @@ urlpatterns = [
     path("help/", views.help_page, name="help"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
+    path("board/notices/", board.board_notices, name="board-notices"),
     path("board/compose/", board.board_compose, name="board-compose"),
     path("board/preview/", board.board_preview, name="board-preview"),
     path("audit/", trail.audit_trail, name="audit"),

@@ -9,7 +9,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.accounts.models import ApiClient, Team, User
+from console.actors import system_actor
 from console.catalogue.models import NoticeVersion
+from console.catalogue.services import category_create
 from console.sends.services import send_create
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
@@ -37,6 +39,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "mfa_generate_recovery_codes": ("get", {}, EVERYBODY),
     "board": ("get", {}, {"supervisor"}),
     "board-rows": ("get", {}, {"supervisor"}),
+    "board-notices": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
     "send-create": ("post", {}, {"supervisor"}),
@@ -66,6 +69,14 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
     "notice-edit": ("get", {"key": "hello"}, {"editor"}),
     "notice-preview": ("post", {"key": "hello"}, {"editor"}),
+    "notice-restore": ("post", {"key": "hello"}, {"approver"}),
+    "notice-settings": ("get", {"key": "hello"}, {"editor"}),
+    "notice-favourite": ("post", {"key": "hello"}, CATALOGUE),
+    "notice-compare": ("get", {"key": "hello"}, CATALOGUE),
+    "category-list": ("get", {}, CATALOGUE),
+    "category-create": ("get", {}, {"editor"}),
+    "category-edit": ("get", {"category_id": "CATEGORY"}, {"editor"}),
+    "category-delete": ("get", {"category_id": "CATEGORY"}, {"editor"}),
     "notice-retire": ("post", {"key": "hello"}, {"approver"}),
     "version-submit": ("post", {"key": "hello", "number": 1}, {"editor"}),
     "version-approve": ("post", {"key": "hello", "number": 1}, {"approver"}),
@@ -73,6 +84,8 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "preset-list": ("get", {}, CATALOGUE),
     "preset-create": ("get", {}, {"editor"}),
     "preset-edit": ("get", {"preset_id": "PRESET"}, {"editor"}),
+    "preset-approve": ("post", {"preset_id": "PRESET"}, {"approver"}),
+    "preset-reject": ("post", {"preset_id": "PRESET"}, {"approver"}),
     "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "operations": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "chat-server-create": ("get", {}, {"administrator"}),
@@ -160,6 +173,7 @@ def world(
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
         "CLIENT": make_client()[0].pk,
+        "CATEGORY": category_create(system_actor("tests"), name="Any").pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
     }
 

@@ -253,7 +253,7 @@ def test_more_notices_cost_no_more_queries(
     assert queries() == few
 
 
-def test_presets(writer: Client) -> None:
+def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) -> None:
     created = writer.post(
         reverse("preset-create"),
         {"name": "Floor team", "visibility": "INT", "nickname": "Floor", "roles": ["supervisor"]},
@@ -269,4 +269,19 @@ def test_presets(writer: Client) -> None:
     assert "Choose another name" in taken.content.decode()
     writer.post(address, {"name": "Floor leads", "visibility": "VIP"})
     preset.refresh_from_db()
-    assert (preset.name, preset.visibility) == ("Floor leads", "VIP")
+    assert (preset.name, preset.visibility, preset.is_approved) == ("Floor team", "INT", False)
+
+    waiting = reviewer.get(reverse("preset-list")).content.decode()
+    assert "The new preset Floor team waits for review" in waiting
+    assert reverse("preset-approve", args=[preset.pk]) not in (
+        writer.get(reverse("preset-list")).content.decode()
+    )
+    decision = {"change": preset.changes.latest("pk").pk}
+    stale = reviewer.post(reverse("preset-approve", args=[preset.pk]), {"change": "1"})
+    assert stale.status_code == 409
+    assert "no such change" in stale.content.decode()
+    without = reviewer.post(reverse("preset-reject", args=[preset.pk]), decision)
+    assert "Say why" in without.content.decode()
+    reviewer.post(reverse("preset-approve", args=[preset.pk]), decision)
+    preset.refresh_from_db()
+    assert (preset.name, preset.visibility, preset.is_approved) == ("Floor leads", "VIP", True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.web.templatetags.console_ui import COMPARED_TOKENS, difference
+from console.web.templatetags.differences import COMPARED_TOKENS, difference
 
 LIMIT = 4096
 

@@ -1,13 +1,8 @@
 """The design system's pieces for templates: icons, badges, times, fields. It decides nothing."""
 
-import difflib
 import json
-import re
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,11 +17,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from console.catalogue.models import NoticeKind, NoticeStatus, VersionStatus, Visibility
+from console.catalogue.models import (
+    ChangeStatus,
+    NoticeKind,
+    NoticeStatus,
+    VersionStatus,
+    Visibility,
+)
 from console.catalogue.push_urls import shown_host
 from console.interactions.models import Health
 from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
+from console.web.templatetags.differences import difference
 
 register = template.Library()
 
@@ -48,6 +50,7 @@ STATUS_ICONS = {
     "in_review": "person",
     "published": "delivered",
     "retired": "archive",
+    "approved": "delivered",
     "rejected": "failed",
     "superseded": "archive",
     "untried": "pending",
@@ -62,13 +65,13 @@ VISIBILITY_ICONS = {
 # No two of these choices give one value two meanings, so a badge needs only the value.
 STATUS_WORDS = dict(
     pair
-    for choices in (DeliveryStatus, SendStatus, NoticeStatus, VersionStatus, Health)
+    for choices in (
+        *(DeliveryStatus, SendStatus, NoticeStatus, VersionStatus, ChangeStatus, Health),
+    )
     for pair in choices.choices
 )
 DAY = 86_400
 JSON_SHOWN = 4000
-COMPARED_TOKENS = 1000
-COMPARED_PAIRS = 25_000
 
 
 @register.simple_tag
@@ -300,53 +303,7 @@ def nav_link(
     }
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s+|\w+|[^\w\s]", text)
-
-
-def _common(one: list[str], other: list[str]) -> int:
-    """How many words both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
-
-
-def _is_soon_compared(old: list[str], new: list[str]) -> bool:
-    """difflib looks at every pair of equal words, once for each piece that it finds."""
-    if max(len(old), len(new)) > COMPARED_TOKENS:
-        return False
-    times = Counter(new)
-    return sum(times[word] for word in old if not word.isspace()) <= COMPARED_PAIRS
-
-
-def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """What became of what, as difflib's tag and the words of both sides.
-
-    Comparing takes long where much lies between the common start and end: all of it went then,
-    and all came.
-    """
-    start = _common(before, after)
-    end = _common(before[start:][::-1], after[start:][::-1])
-    old, new = before[start : len(before) - end], after[start : len(after) - end]
-    yield "equal", before[:start], after[:start]
-    if not _is_soon_compared(old, new):
-        yield "replace", old, new
-    else:
-        matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
-        for tag, a0, a1, b0, b1 in matcher.get_opcodes():
-            yield tag, old[a0:a1], new[b0:b1]
-    yield "equal", before[len(before) - end :], after[len(after) - end :]
-
-
-@register.simple_tag
-def difference(old: str, new: str) -> SafeString:
-    """`new` with what came and what went against `old`, marked by <ins> and <del>."""
-    parts: list[tuple[str, str]] = []
-    for tag, gone, came in _changes(_words(old), _words(new)):
-        if tag == "equal":
-            parts.append(("span", "".join(came)))
-        else:
-            parts += [("del", "".join(gone)), ("ins", "".join(came))]
-    marked = [(name, text) for name, text in parts if text]
-    return format_html_join("", "<{0}>{1}</{0}>", marked)
+register.simple_tag(difference)
 
 
 @register.simple_tag
@@ -377,6 +334,11 @@ def meter(counts: Any, label: str = "") -> SafeString:
 def get(mapping: dict[str, Any], key: str) -> Any:
     """An entry of a mapping by a key that the template has in a variable."""
     return mapping.get(key, "")
+
+
+@register.filter
+def in_set(value: Any, known: set[Any]) -> bool:
+    return value in known
 
 
 @register.filter

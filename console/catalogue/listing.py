@@ -1,0 +1,61 @@
+"""The list of notices: filtered, searched, and by how much they are used."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from console.access import actor_of, require
+from console.actors import Actor, Permission
+from console.catalogue import usage
+from console.catalogue.forms import NoticeFilterForm
+from console.catalogue.models import CannedNoticeQuerySet
+from console.catalogue.selectors import categories, notices
+
+NOTICES_A_PAGE = 50
+
+
+@require_GET
+@require(Permission.VIEW_CATALOGUE)
+def notice_list(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    form = NoticeFilterForm(request.GET)
+    chosen = dict(form.cleaned_data) if form.is_valid() else {}
+    show, days = chosen.pop("show", ""), chosen.pop("days", "") or 30
+    found = _shown(actor, notices(actor, **chosen), show, days)
+    page = Paginator(found, NOTICES_A_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    context = {
+        "page": page,
+        "form": form,
+        "show": show,
+        "days": days,
+        "filtered": bool(show) or any(chosen.values()),
+        "categories": categories(actor),
+        "favourites": set(usage.favourite_ids(actor)),
+        "uses": _uses(actor, page.object_list, show, days),
+    }
+    return render(request, "catalogue/notice_list.html", context)
+
+
+def _shown(actor: Actor, found: CannedNoticeQuerySet, show: str, days: int) -> CannedNoticeQuerySet:
+    if show == "favourites":
+        return usage.in_this_order(found, usage.favourite_ids(actor))
+    if show == "recent":
+        return usage.in_this_order(found, usage.recent_ids(actor))
+    if show == "most_used":
+        return usage.most_used(found, days=days)
+    if show == "never_used":
+        return usage.never_used(found, days=days)
+    if show == "ending":
+        return usage.ending_soon(found)
+    return found
+
+
+def _uses(actor: Actor, shown: list[Any], show: str, days: int) -> dict[int, usage.Use]:
+    """Of the notices on the page, where it is about that."""
+    if show != "most_used":
+        return {}
+    return usage.notice_uses(actor, [notice.pk for notice in shown], days=days)
