@@ -87,7 +87,7 @@ def _matches(found: QuerySet[Any], words: str, asked: str) -> set[int]:
     for column in ("names", "words"):
         if asked:
             matches = found.filter(**{f"{words}__{column}__matches": asked}).order_by()
-            ids.update(matches.values_list("pk", flat=True)[:SEARCHED])
+            ids |= set(matches.values_list("pk", flat=True)[:SEARCHED])
     return ids
 
 

@@ -68,6 +68,7 @@ def world(
         "PERSON": sender.pk,
         "TEAM": team.pk,
         "CLIENT": make_client()[0].pk,
+        "CATEGORY": catalogue.category_create(ROOT, name="Any").pk,
     }
 
 
@@ -217,7 +218,9 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         user_data={"FirstName": evil, "LastName": evil, evil: evil},
     )
     make_notice(f"{evil} {{{{ data.FirstName }}}}", key="hello", nickname=short, change_note=evil)
-    catalogue.notice_update(ROOT, catalogue_notice("hello"), title=short, category=short)
+    catalogue.notice_update(
+        ROOT, catalogue_notice("hello"), title=short, category=short, tags=[short[:40]]
+    )
     preset = catalogue.preset_create(ROOT, name=short, visibility="INT", nickname=short)
     actor = evil_user.to_actor()
     assert actor.may(Permission.SEND)
@@ -229,6 +232,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "PERSON": evil_user.pk,
         "TEAM": team.pk,
         "CLIENT": make_client(name=short)[0].pk,
+        "CATEGORY": catalogue_notice("hello").category_id,
     }
     attacker = Attacker(evil_user)
     addresses, _forms = attacker.crawl(starts(world))

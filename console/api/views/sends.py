@@ -24,6 +24,7 @@ FILTERS = [
     OpenApiParameter("actor", str, description="A name or reference."),
     OpenApiParameter("notice", str, description="A notice's key."),
     OpenApiParameter("interaction", str),
+    OpenApiParameter("version", int, description="The number of a version of `notice`."),
     OpenApiParameter("chat_server", str),
     OpenApiParameter("status", str, enum=DeliveryStatus.values),
     OpenApiParameter("from", MOMENT),
