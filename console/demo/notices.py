@@ -33,6 +33,8 @@ class DemoNotice:
     nickname: str = SHOP
     stage: Stage = Stage.PUBLISHED
     change_note: str = ""
+    shortcut: str = ""
+    tags: tuple[str, ...] = ()
 
 
 NOTICES = (
@@ -53,6 +55,8 @@ NOTICES = (
             "少々お待ちください。",
             "ar": "مرحبًا {{ data.FirstName }}، سيكون معك أحد موظفينا بعد قليل. شكرًا لانتظارك.",
         },
+        shortcut="soon",
+        tags=("greeting",),
     ),
     DemoNotice(
         "long-wait",
@@ -69,6 +73,8 @@ NOTICES = (
             "pt-BR": "Hoje está mais movimentado do que o normal. Seu lugar na fila está "
             "garantido, {{ data.FirstName }}.",
         },
+        shortcut="busy",
+        tags=("peak",),
     ),
     DemoNotice(
         "delivery-delayed",

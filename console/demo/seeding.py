@@ -65,7 +65,13 @@ def _create_notice(
     reviewer: Actor,
 ) -> None:
     notice = notice_create(
-        author, key=demo.key, kind=demo.kind, title=demo.title, category=demo.category
+        author,
+        key=demo.key,
+        kind=demo.kind,
+        title=demo.title,
+        category=demo.category,
+        tags=demo.tags,
+        shortcut=demo.shortcut,
     )
     version = version_create(
         author,

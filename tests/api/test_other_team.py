@@ -20,7 +20,7 @@ ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office, and API
 # clients are of no team.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = ("send", "notice", "version", "interaction")
+OF_A_TEAM = ("send", "notice", "version", "interaction", "category")
 LISTS = {"sends", "notices", "interactions"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
@@ -44,7 +44,9 @@ def of_sales(
     send = send_create(supervisor.to_actor(), notice_key="greeting", interactions=["a1"])
     preset = VisibilityPreset.objects.first()
     assert preset is not None
-    return {name: address(name, send=send.pk, preset=preset.pk) for name, _view in routes()}
+    category = catalogue.category_create(ROOT, name="Words of Sales", team=team)
+    things = {"send": send.pk, "preset": preset.pk, "category": category.pk}
+    return {name: address(name, **things) for name, _view in routes()}
 
 
 def expected(method: str, name: str) -> int | str:

@@ -10,13 +10,14 @@ from console.accounts.models import Role, Team, User
 from console.accounts.services import team_create
 from console.actors import system_actor
 from console.catalogue.models import CannedNotice, VisibilityPreset
+from console.catalogue.services import category_create
 from console.sends.services import send_create
 from tests.pages.test_access import PAGES, _answer, _open_each
 
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = {"SEND", "DELIVERY", "hello"}
+OF_A_TEAM = {"SEND", "DELIVERY", "CATEGORY", "hello"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 
@@ -41,6 +42,7 @@ def world(
         "stranger": make_user("bill", *sorted(ROLES), teams=[others]),
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
+        "CATEGORY": category_create(ROOT, name="Words of Sales", team=team).pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
