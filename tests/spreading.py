@@ -11,6 +11,7 @@ AT_THE_DEMO = (
     "tests/demo/test_demo.py",
     "tests/demo/test_serve.py",
     "tests/journey/",
+    "tests/pages/test_catalogue_in_browser.py",
     "tests/pages/test_in_browser.py",
 )
 # Those that start much of their own. They are the next: at the end others would wait for them.
