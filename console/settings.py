@@ -37,6 +37,9 @@ TEXT_LIMIT = env.read(
     "CONSOLE_TEXT_LIMIT", env.number(least=1, most=100_000, unit="characters"), 4096
 )
 URL_LIMIT = 2048
+VARIABLE_WARN_PERCENT = env.read(
+    "CONSOLE_VARIABLE_WARN_PERCENT", env.number(least=0, most=100, unit="percent"), 20
+)
 PUSH_URL_HOSTS = env.read("CONSOLE_PUSH_URL_HOSTS", env.words, list[str]())
 TARGET_LIMIT = env.read(
     "CONSOLE_TARGET_LIMIT", env.number(least=1, most=100_000, unit="chats"), 10_000

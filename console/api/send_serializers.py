@@ -41,6 +41,12 @@ INTERACTIONS = fields.described(
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
 )
+# As console.catalogue.fields reads it: what fits depends on the notice, and is refused with 422.
+ANSWERS = fields.described(
+    serializers.DictField,
+    type="object",
+    additionalProperties={"type": ["string", "number", "null"]},
+)
 TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
 
 
@@ -68,6 +74,10 @@ class SendInput(StrictInput):
         help_text="Also to chats that got this notice a short while ago.",
     )
     dry_run = fields.Truth(required=False, default=False)
+    # The last one: from here on `fields` is this.
+    fields = ANSWERS(  # type: ignore[assignment]
+        required=False, help_text="Answers to the fields that the notice asks for, by their names."
+    )
 
 
 class RescheduleInput(StrictInput):
@@ -132,6 +142,9 @@ class SendOutput(serializers.ModelSerializer[Send]):
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The send that this one tries again."
     )
+    fields = serializers.DictField(  # type: ignore[assignment]
+        source="answers", help_text="What the sender filled in."
+    )
 
     class Meta:
         model = Send
@@ -144,6 +157,7 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "nickname",
             "actor",
             "why",
+            "fields",
             "target",
             "ready_count",
             "counts",

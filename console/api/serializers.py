@@ -9,6 +9,14 @@ from rest_framework import serializers
 
 from console.api import fields
 from console.audit.models import AuditCheckpoint, AuditEntry
+from console.catalogue.fields import (
+    CHOICE_LIMIT,
+    FIELD_LIMIT,
+    LABEL_LENGTH,
+    NAME,
+    TEXT_LENGTH,
+    FieldType,
+)
 from console.catalogue.marks import mark_of
 from console.catalogue.models import (
     CannedNotice,
@@ -177,6 +185,36 @@ class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
         )
 
 
+# As console.catalogue.fields reads it.
+ASKED = fields.described(
+    serializers.ListField,
+    type="array",
+    maxItems=FIELD_LIMIT,
+    items={
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string", "pattern": f"^{NAME.pattern}$"},
+            "label": {"type": "string", "maxLength": LABEL_LENGTH},
+            "type": {"type": "string", "enum": FieldType.values, "default": "text"},
+            "required": {"type": "boolean", "default": True},
+            "choices": {
+                "type": "array",
+                "maxItems": CHOICE_LIMIT,
+                "items": {"type": "string", "minLength": 1, "maxLength": TEXT_LENGTH},
+            },
+            "max_length": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": TEXT_LENGTH,
+                "description": "Of a text, in characters.",
+            },
+        },
+    },
+)
+
+
 class VersionInput(StrictInput):
     default_locale = fields.described(fields.Text, type="string", pattern=LOCALE, maxLength=35)(
         max_length=35
@@ -211,6 +249,12 @@ class VersionInput(StrictInput):
         help_text="The `mark` of the version that was read before, `none` for no version: where "
         "there is another by now nothing is saved, and the answer is 409.",
     )
+    # The last one: from here on `fields` is this.
+    fields = ASKED(  # type: ignore[assignment]
+        child=serializers.DictField(),
+        required=False,
+        help_text="What the sender fills in; a text says {{ field.name }}.",
+    )
 
 
 class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
@@ -231,6 +275,8 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
             "status",
             "default_locale",
             "bodies",
+            "fields",
+            "snippets",
             "message_type",
             "nickname",
             "preset",

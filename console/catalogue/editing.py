@@ -4,28 +4,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from console.actors import Actor, Permission
+from console.catalogue.fields import declared
 from console.catalogue.forms import (
+    AskedFormSet,
     BodyFormSet,
     VersionForm,
+    asked_initial,
     bodies_initial,
+    read_asked,
     read_bodies,
     version_content,
     version_initial,
 )
+from console.catalogue.languages import Stale, stale_locales
 from console.catalogue.marks import mark_of
 from console.catalogue.meetings import Meeting, meeting
-from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
-from console.catalogue.rendering import RenderingRefused, check_template, render_body
+from console.catalogue.models import (
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    VersionStatus,
+    VisibilityPreset,
+)
+from console.catalogue.previewing import draft_of, expected, missing, previews
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
-from console.catalogue.selectors import versions
+from console.catalogue.selectors import snippet_keys, versions
 from console.catalogue.services import version_create, version_submit, version_update
+from console.catalogue.variables import variables_carried
 from console.errors import ConsoleError
+
+ASKED = "asked"
 
 
 def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
@@ -40,25 +53,31 @@ def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
         notice,
         VersionForm(initial=initial),
         BodyFormSet(initial=bodies_initial(base)),
+        AskedFormSet(initial=asked_initial(base), prefix=ASKED),
         expected=mark_of(base),
     )
 
 
 def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
     """Save the draft, hand it over, or add a row for one more language."""
-    if "add" in request.POST:
+    if "add" in request.POST or "add_field" in request.POST:
         return _with_one_more_row(request, actor, notice)
     form, bodies = VersionForm(request.POST), BodyFormSet(request.POST)
-    if not (form.is_valid() and bodies.is_valid()):
-        return _page(request, actor, notice, form, bodies, status=422)
+    asked = _asked(request.POST)
+    if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
+        return _page(request, actor, notice, form, bodies, asked, status=422)
     try:
         content = version_content(form, read_bodies(bodies))
+        if asked.is_bound:
+            content["fields"] = read_asked(asked)
         version = _save(actor, notice, {**content, "expected": request.POST.get("expected")})
         if "submit" in request.POST:
             version_submit(actor, version)
     except ConsoleError as refusal:
         met = meeting(actor, notice, refusal, read_bodies(bodies))
-        return _page(request, actor, notice, form, bodies, error=refusal.message, status=422, **met)
+        return _page(
+            request, actor, notice, form, bodies, asked, error=refusal.message, status=422, **met
+        )
     if "submit" in request.POST:
         messages.success(request, _("Submitted. An approver who is not you decides on it."))
     else:
@@ -75,10 +94,22 @@ def _save(actor: Actor, notice: CannedNotice, content: Mapping[str, Any]) -> Not
 
 def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
     changed = request.POST.copy()
-    rows = BodyFormSet(changed).total_form_count()
-    changed["form-TOTAL_FORMS"] = str(rows + 1)
+    if "add_field" in changed:
+        rows = _asked(changed).total_form_count()
+        changed[f"{ASKED}-TOTAL_FORMS"] = str(rows + 1)
+        changed[f"{ASKED}-{rows}-required"] = "on"
+    else:
+        rows = BodyFormSet(changed).total_form_count()
+        changed["form-TOTAL_FORMS"] = str(rows + 1)
     form, bodies = VersionForm(changed), BodyFormSet(changed)
-    return _page(request, actor, notice, form, bodies)
+    return _page(request, actor, notice, form, bodies, _asked(changed))
+
+
+def _asked(data: QueryDict) -> Any:
+    """The fields that the sender fills in; a page without them says nothing of them."""
+    if f"{ASKED}-TOTAL_FORMS" in data:
+        return AskedFormSet(data, prefix=ASKED)
+    return AskedFormSet(prefix=ASKED)
 
 
 def _page(
@@ -87,6 +118,7 @@ def _page(
     notice: CannedNotice,
     form: VersionForm,
     bodies: Any,
+    asked: Any,
     *,
     error: str = "",
     status: int = 200,
@@ -99,47 +131,84 @@ def _page(
         "notice": notice,
         "form": form,
         "bodies": bodies,
+        "asked": asked,
         "error": error,
         "chats": chat_choices(actor),
         "example": EXAMPLE,
-        **preview_context(request, actor, notice, bodies),
+        **preview_context(request, actor, notice, form, bodies, asked),
     }
     return render(request, "catalogue/notice_edit.html", context, status=status)
 
 
 def preview_context(
-    request: HttpRequest, actor: Actor, notice: CannedNotice, bodies: Any = None
+    request: HttpRequest,
+    actor: Actor,
+    notice: CannedNotice,
+    form: VersionForm,
+    bodies: Any,
+    asked: Any,
 ) -> dict[str, Any]:
-    """Each text as the chosen chat would get it, and the variables that this chat has."""
+    """Each text as the chosen chat would get it, and what live chats carry."""
     chat = chosen_chat(actor, request.POST.get("chat", ""))
-    if bodies is None:
-        bodies = BodyFormSet(request.POST)
-    rows = [(form["locale"].value() or "?", form["body"].value() or "") for form in bodies.forms]
+    version = draft_of(
+        notice,
+        default_locale=str(form["default_locale"].value() or ""),
+        bodies=_typed_bodies(bodies),
+        fields=_typed_fields(asked),
+    )
     return {
         "notice": notice,
         "chat": chat,
         "may_choose_chat": actor.may(Permission.VIEW_INTERACTIONS),
-        "previews": [
-            {"locale": locale, **_rendered(notice.kind, body, chat, actor.name)}
-            for locale, body in rows
-            if body.strip()
-        ],
-        "variables": [
-            *(f"data.{name}" for name in sorted(chat.user_data)),
-            "interaction.customer_name",
-            "interaction.queue",
-            "interaction.agent",
-            "sender.name",
-        ],
+        "previews": previews(version, chat, actor.name),
+        "nickname": _nickname(form),
+        "forecast": expected(version),
+        "missing": missing(version),
+        "stale": [one.locale for one in _stale(actor, version)],
+        "carried": variables_carried(actor),
+        "asked_names": [field["name"] for field in version.fields],
+        "snippet_keys": snippet_keys(actor) if notice.kind != NoticeKind.PUSH_URL else [],
     }
 
 
-def _rendered(kind: str, template: str, chat: Any, sender_name: str) -> dict[str, str]:
+def posted_preview(request: HttpRequest, actor: Actor, notice: CannedNotice) -> dict[str, Any]:
+    """The preview of what stands in the editor now."""
+    data = request.POST
+    form, bodies = VersionForm(data), BodyFormSet(data)
+    return preview_context(request, actor, notice, form, bodies, _asked(data))
+
+
+def _typed_bodies(bodies: Any) -> dict[str, str]:
+    rows = [(row["locale"].value() or "?", row["body"].value() or "") for row in bodies.forms]
+    return {locale.strip(): body for locale, body in rows if body.strip()}
+
+
+def _typed_fields(asked: Any) -> list[dict[str, Any]]:
+    """The fields as far as they can be asked: what is wrong with them is said at saving."""
     try:
-        check_template(kind, template)
-        body = render_body(
-            kind, template, interaction=chat, sender_name=sender_name, now=timezone.now()
+        if asked.is_bound:
+            return declared(read_asked(asked)) if asked.is_valid() else []
+        return declared(
+            [{**row.initial, "choices": row.initial["choices"].splitlines()} for row in asked.forms]
         )
-    except (ConsoleError, RenderingRefused) as refusal:
-        return {"refusal": refusal.message}
-    return {"body": body}
+    except ConsoleError:
+        return []
+
+
+def _nickname(form: VersionForm) -> str:
+    """Under which name the chat would show it: the version's own, or the preset's."""
+    own = str(form["nickname"].value() or "").strip()
+    chosen = str(form["preset"].value() or "")
+    if own or not (chosen.isdecimal() and len(chosen) < 10):
+        return own
+    preset = VisibilityPreset.objects.filter(pk=int(chosen)).first()
+    return preset.nickname if preset else ""
+
+
+def _stale(actor: Actor, version: NoticeVersion) -> list[Stale]:
+    """The translations that would be behind, were this submitted."""
+    if not version.bodies:
+        return []
+    known = list(versions(actor, version.notice))
+    version.number = max((one.number for one in known), default=0) + 1
+    return stale_locales(version, known)

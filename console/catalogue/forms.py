@@ -9,6 +9,7 @@ from django.forms import BaseFormSet, formset_factory
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
+from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.models import (
     Category,
     NoticeKind,
@@ -170,6 +171,28 @@ class BodyForm(forms.Form):
 BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)
 
 
+class AskedForm(forms.Form):
+    """A field that the sender fills in."""
+
+    name = forms.CharField(label=_("Name"), max_length=40, required=False)
+    label = forms.CharField(label=_("Question"), max_length=LABEL_LENGTH, required=False)
+    type = forms.ChoiceField(label=_("Type"), choices=FieldType.choices, required=False)
+    choices = forms.CharField(
+        label=_("Choices"),
+        max_length=CHOICE_LIMIT * (TEXT_LENGTH + 1),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("One a line; only of the type choice."),
+    )
+    max_length = forms.IntegerField(
+        label=_("Longest"), min_value=1, max_value=TEXT_LENGTH, required=False
+    )
+    required = forms.BooleanField(label=_("Must be filled in"), required=False)
+
+
+AskedFormSet = formset_factory(AskedForm, extra=0, max_num=100)
+
+
 class VersionForm(forms.Form):
     """A version, but for its texts (BodyFormSet)."""
 
@@ -230,6 +253,29 @@ def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[d
     first = version.default_locale
     ordered = [first, *(locale for locale in sorted(version.bodies) if locale != first)]
     return [{"locale": locale, "body": version.bodies[locale]} for locale in ordered]
+
+
+def asked_initial(version: NoticeVersion | None) -> list[dict[str, Any]]:
+    """The fields that the sender fills in."""
+    fields = version.fields if version else []
+    return [{**field, "choices": "\n".join(field["choices"])} for field in fields]
+
+
+def read_asked(formset: "BaseFormSet[AskedForm]") -> list[dict[str, Any]]:
+    """The fields, as `version_create` takes them, of the rows that have a name or a question."""
+    rows = (form.cleaned_data for form in formset.forms)
+    return [
+        {
+            "name": row["name"].strip(),
+            "label": row["label"].strip() or row["name"].strip(),
+            "type": row["type"] or FieldType.TEXT.value,
+            "required": row["required"],
+            "choices": [line.strip() for line in row["choices"].splitlines() if line.strip()],
+            "max_length": row["max_length"],
+        }
+        for row in rows
+        if row.get("name", "").strip() or row.get("label", "").strip()
+    ]
 
 
 def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:

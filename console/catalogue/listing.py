@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.catalogue import usage
+from console.catalogue.checks import failing_notices
 from console.catalogue.forms import NoticeFilterForm
 from console.catalogue.models import CannedNoticeQuerySet
 from console.catalogue.selectors import categories, notices
@@ -35,6 +36,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "filtered": bool(show) or any(chosen.values()),
         "categories": categories(actor),
         "favourites": set(usage.favourite_ids(actor)),
+        "failing": failing_notices(page.object_list),
         "uses": _uses(actor, page.object_list, show, days),
     }
     return render(request, "catalogue/notice_list.html", context)

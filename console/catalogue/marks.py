@@ -11,6 +11,7 @@ CONTENT = (
     "number",
     "default_locale",
     "bodies",
+    "fields",
     "message_type",
     "nickname",
     "preset_id",

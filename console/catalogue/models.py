@@ -266,8 +266,11 @@ class Favourite(models.Model):
 class NoticeVersion(models.Model):
     """The words of a notice, numbered from 1. Never changed after submission.
 
-    `bodies` maps a locale to the text (a push URL's: the URL), a Liquid template. Author and
-    reviewer stand as references and names, so that they outlive the account.
+    `bodies` maps a locale to the text (a push URL's: the URL), a Liquid template. `fields` are what
+    the sender is asked for (console.catalogue.fields). `snippets` maps the key of each snippet in
+    the texts to the number of its version: those words were reviewed, and go out whatever is
+    published later. A draft has none yet: they are set at submission. Author and reviewer stand as
+    references and names, so that they outlive the account.
     """
 
     notice = models.ForeignKey(CannedNotice, on_delete=models.PROTECT, related_name="versions")
@@ -277,6 +280,8 @@ class NoticeVersion(models.Model):
     )
     default_locale = models.CharField(max_length=35)
     bodies = models.JSONField()
+    fields = models.JSONField(default=list, blank=True)
+    snippets = models.JSONField(default=dict, blank=True)
     message_type = models.CharField(max_length=100, blank=True)
     nickname = models.CharField(max_length=100, blank=True)
     preset = models.ForeignKey(VisibilityPreset, null=True, blank=True, on_delete=models.SET_NULL)

@@ -1,9 +1,9 @@
 """Fills a notice's template for one interaction, with Liquid.
 
-Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`. A variable
-without a value and without `default` is an error, never an empty gap in a customer's sentence.
-In a push URL the host is fixed and every value is percent-encoded, so that none can change where
-it leads.
+Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`, and
+`field.*` (what the sender filled in). A variable without a value and without `default` is an
+error, never an empty gap in a customer's sentence. In a push URL the host is fixed and every value
+is percent-encoded, so that none can change where it leads.
 """
 
 import re
@@ -16,20 +16,23 @@ from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedErro
 
 from console.catalogue.models import NoticeKind
 from console.catalogue.push_urls import check_push_url
-from console.catalogue.templating import fill, first_mistake
+from console.catalogue.templating import VARIABLES, Snippet, fill, first_mistake, use
 from console.errors import InvalidInput
 
 # Where a push URL leads must be fixed: what comes up to here has no variable in it.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 
 
 class RenderingRefused(Exception):
-    """This interaction can't get this text. `reason` is a Reason of console.sends."""
+    """This interaction can't get this text. `reason` is a Reason of console.sends; `variable` is
+    what has no value, where it is that."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, variable: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.variable = variable
 
 
 def check_template(kind: str, template: str) -> None:
@@ -42,7 +45,8 @@ def check_template(kind: str, template: str) -> None:
             f"The text has {len(template):,} characters; at most {settings.TEXT_LIMIT:,} go.",
         )
     is_url = kind == NoticeKind.PUSH_URL
-    mistake = first_mistake(is_url, template)
+    roots = VARIABLES - {"field"} if kind == NoticeKind.SNIPPET else VARIABLES
+    mistake = first_mistake(is_url, template, roots)
     if mistake:
         raise InvalidInput("template_error", f"The template can't be read: {mistake}.")
     if is_url:
@@ -68,40 +72,60 @@ def _sample_url(template: str) -> str:
     return pieces[0] + "".join("x" + piece.partition("}}")[2] for piece in pieces[1:])
 
 
-def render_body(
-    kind: str, template: str, *, interaction: Any, sender_name: str, now: datetime
-) -> str:
-    """The text (a push URL's: the URL) for one interaction.
+def render_body(kind: str, template: str, *, interaction: Any, **common: Any) -> str:
+    """The text (a push URL's: the URL) for one interaction; takes what `renderer` takes.
 
     Raises RenderingRefused with the reason unresolved_variable, template_error, empty_text,
     text_too_long or invalid_url.
     """
-    return renderer(kind, template, sender_name=sender_name, now=now)(interaction)
+    return renderer(kind, template, **common)(interaction)
 
 
-def renderer(kind: str, template: str, *, sender_name: str, now: datetime) -> Callable[[Any], str]:
-    """`render_body` for many interactions: what is the same for all is done once."""
+def renderer(
+    kind: str,
+    template: str,
+    *,
+    sender_name: str,
+    now: datetime,
+    snippets: Mapping[str, Snippet] | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Callable[[Any], str]:
+    """`render_body` for many interactions: what is the same for all is done once.
+
+    `snippets` are those that the template names, `fields` what the sender filled in.
+    """
     is_url = kind == NoticeKind.PUSH_URL
-    common = {"sender": {"name": sender_name}, "now": now}
+    common = {
+        "sender": {"name": sender_name},
+        "now": now,
+        "field": _without_empty(fields or {}),
+    }
     finish = _finish_url if is_url else _finish_text
+    # Snippets may speak of the interaction, too.
+    speaks_of_it = bool(snippets) or _speaks_of_the_interaction(is_url, template)
 
     def render(interaction: Any) -> str:
-        variables = {
-            **common,
-            "data": _without_empty(interaction.user_data),
-            "interaction": _without_empty(interaction_variables(interaction)),
-        }
-        return finish(_render(is_url, template, variables))
+        variables = {**common, "data": _without_empty(interaction.user_data)}
+        if speaks_of_it:
+            variables["interaction"] = _without_empty(interaction_variables(interaction))
+        return finish(_filled_in(is_url, template, variables, snippets))
 
     return render
+
+
+def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
+    try:
+        return "interaction" in use(is_url, template).roots
+    except Exception:  # it is said of each interaction that the template can't be read
+        return True
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     """An empty value is as good as none: `default` fills it, or the chat is skipped."""
     return {
-        name: _without_empty(value) if isinstance(value, Mapping) else value
+        name: _without_empty(value) if type(value) is dict else value
         for name, value in values.items()
-        if value != ""
+        if value != "" and value is not None
     }
 
 
@@ -117,28 +141,30 @@ def interaction_variables(interaction: Any) -> dict[str, Any]:
     }
 
 
-def _render(is_url: bool, template: str, variables: Mapping[str, Any]) -> str:
-    text = _filled_in(is_url, template, variables)
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise RenderingRefused(
-            "template_error", "What comes out has characters that can't be stored or sent."
-        )
-    return text
-
-
-def _filled_in(is_url: bool, template: str, variables: Mapping[str, Any]) -> str:
+def _filled_in(
+    is_url: bool,
+    template: str,
+    variables: Mapping[str, Any],
+    snippets: Mapping[str, Snippet] | None,
+) -> str:
     try:
-        return fill(is_url, template, variables)
+        text = fill(is_url, template, variables, snippets)
     except UndefinedError as error:
         raise RenderingRefused(
             "unresolved_variable",
             f"{error.message}: this chat has no value for it, and the text no default.",
+            str(error.message).removesuffix(" is undefined"),
         ) from error
     except OutputStreamLimitError as error:
         raise _too_long(f"more than {settings.TEXT_LIMIT:,}") from error
     except Exception as error:  # a filter may raise anything on a value that it can't use
         words = error.message if isinstance(error, LiquidError) else str(error)
         raise RenderingRefused("template_error", f"The text can't be filled in: {words}") from error
+    if UNSTORABLE.search(text):
+        raise RenderingRefused(
+            "template_error", "What comes out has characters that can't be stored or sent."
+        )
+    return text
 
 
 def _finish_text(text: str) -> str:

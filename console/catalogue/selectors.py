@@ -12,6 +12,7 @@ from console.catalogue.models import (
     CannedNoticeQuerySet,
     Category,
     ChangeStatus,
+    NoticeKind,
     NoticeVersion,
     NoticeVersionQuerySet,
     PresetChange,
@@ -124,6 +125,7 @@ def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
         .filter(Q(valid_from=None) | Q(valid_from__lte=now))
         .filter(Q(valid_until=None) | Q(valid_until__gt=now))
         .filter(_in_own_teams(actor, "notice__team"))
+        .exclude(notice__kind=NoticeKind.SNIPPET)
         .select_related("notice", "notice__category", "preset")
         .order_by("notice__key")
     )
@@ -221,6 +223,15 @@ def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
         .select_related("notice")
         .order_by("submitted_at")
     )
+
+
+def snippet_keys(actor: Actor) -> list[str]:
+    """The snippets that a text can name now, by key."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    usable = CannedNotice.objects.filter(
+        kind=NoticeKind.SNIPPET, retired_at=None, versions__status=VersionStatus.PUBLISHED
+    )
+    return list(usable.order_by("key").values_list("key", flat=True)[:100])
 
 
 def preset_named(actor: Actor, name_or_id: str) -> VisibilityPreset:

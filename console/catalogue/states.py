@@ -20,6 +20,8 @@ class NoticeKind(models.TextChoices):
     MESSAGE = "message", _("Message")
     PUSH_URL = "push_url", _("Push URL")
     CUSTOM = "custom", _("Custom notice")
+    # A named piece of other notices' texts, under review like these. Never sent by itself.
+    SNIPPET = "snippet", _("Snippet")
 
 
 class NoticeStatus(models.TextChoices):

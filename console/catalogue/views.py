@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.asking import posted
-from console.catalogue.editing import edit_page, preview_context, save_version
+from console.catalogue.checks import version_checks
+from console.catalogue.editing import edit_page, posted_preview, save_version
 from console.catalogue.forms import NoticeForm, NoticeSettingsForm
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.refusals import field_of
@@ -77,6 +78,7 @@ def _detail(
         "uses": version_uses(actor, notice),
         "starred": notice.pk in favourite_ids(actor),
         "ends_soon": _ends_soon(found),
+        "checks": version_checks(found),
         "error": error,
         "reason": request.POST.get("reason", ""),
     }
@@ -108,7 +110,7 @@ def notice_edit(request: HttpRequest, key: str) -> HttpResponse:
 def notice_preview(request: HttpRequest, key: str) -> HttpResponse:
     """What is being written, as a chosen chat would get it. Writes nothing."""
     actor = actor_of(request)
-    context = preview_context(request, actor, notice_get(actor, key))
+    context = posted_preview(request, actor, notice_get(actor, key))
     return render(request, "catalogue/_preview.html", context)
 
 

@@ -1,6 +1,6 @@
 """A send and its deliveries: one row for each interaction that it was meant for."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -64,7 +64,8 @@ class Send(models.Model):
     The version is pinned: what is published later changes nothing here. `target` is what was
     asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
     which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
-    chosen in. A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
+    chosen in. `fields` are the sender's answers to what the notice asks for, as {"values", "salt"}.
+    A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
     the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
     when none of its texts are kept any more.
     """
@@ -75,6 +76,7 @@ class Send(models.Model):
     visibility = models.CharField(max_length=3, choices=Visibility.choices)
     nickname = models.CharField(max_length=100, blank=True)
     target = models.JSONField()
+    fields = models.JSONField(default=dict, blank=True)
     why = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=SendStatus.choices)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -132,6 +134,11 @@ class Send(models.Model):
 
     def __str__(self) -> str:
         return f"send {self.pk}"
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What its sender filled in, by the fields' names."""
+        return dict(self.fields.get("values", {}))
 
 
 class Delivery(models.Model):

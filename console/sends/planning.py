@@ -1,16 +1,20 @@
 """Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.catalogue import snippets
+from console.catalogue.fields import answered
 from console.catalogue.models import (
     VISIBILITY_ORDER,
     CannedNotice,
+    NoticeKind,
     NoticeVersion,
     VersionStatus,
     Visibility,
@@ -36,16 +40,18 @@ def plan_send(
     filter: InteractionFilter | None = None,
     visibility: str | None = None,
     nickname: str | None = None,
+    fields: Mapping[str, object] | None = None,
     scheduled_at: datetime | None = None,
     ignore_recent: bool = False,
     now: datetime | None = None,
 ) -> SendPlan:
     """Resolve the targets that the actor may see, check the notice, render each text.
 
-    Chats that get the same notice within the guarded minutes are skipped, unless `ignore_recent`.
-    Raises PermissionRefused for a notice that the actor may not send; NotFound for one that is not
-    there; Unprocessable when it can't be sent then or would reach a wider
-    audience than it was approved for; InvalidInput for no targets, too many, or both ways at once.
+    `fields` answers what the notice asks for. Chats that get the same notice within the guarded
+    minutes are skipped, unless `ignore_recent`. Raises PermissionRefused for a notice that the
+    actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
+    then, would reach a wider audience than it was approved for, or is not filled in; InvalidInput
+    for no targets, too many, or both ways at once.
     """
     actor.require(Permission.SEND)
     actor.require_notice(notice_key)
@@ -55,12 +61,15 @@ def plan_send(
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, visibility)
     found = _targets(actor, interactions, filter)
-    planner = _Planner(actor, version, now)
+    answers = answered(version.fields, fields or {})
+    planner = _Planner(actor, version, now, answers)
     plan = SendPlan(
         version=version,
         visibility=chosen,
         nickname=version.nickname if nickname is None else nickname.strip(),
         targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
+        fields=answers,
+        tells_time=planner.tells_time,
     )
     if not ignore_recent:
         plan = guarded(plan, release_at=release_at, now=now)
@@ -80,6 +89,7 @@ def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> Send
         targets=[
             _again(delivery, chats.get(delivery.interaction_id), servers) for delivery in deliveries
         ],
+        fields=send.answers,
     )
 
 
@@ -114,6 +124,11 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
     """The words that hold when the send is to leave: a version that waits for its time holds from
     then on, whether or not a worker has published it by then."""
     notice = notice_get(actor, notice_key)
+    if notice.kind == NoticeKind.SNIPPET:
+        raise Unprocessable(
+            "notice_is_snippet",
+            f"{notice.key} is a snippet, which stands in other notices. Send one of these.",
+        )
     its_own = versions(actor, notice)
     version = its_own.in_effect(at).first()
     if version is None:  # of one that is still to come it is said below from when on
@@ -207,12 +222,24 @@ def _check_ids(ids: Sequence[object]) -> None:
 class _Planner:
     """What is the same for all targets of a send, done once."""
 
-    def __init__(self, actor: Actor, version: NoticeVersion, now: datetime) -> None:
+    def __init__(
+        self, actor: Actor, version: NoticeVersion, now: datetime, fields: Mapping[str, Any]
+    ) -> None:
         self.version = version
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
+        among = snippets.loaded([version.snippets])
+        pieces = [body for piece in among.values() for body in piece.bodies.values()]
+        self.tells_time = any("now" in body for body in [*version.bodies.values(), *pieces])
         self.renderers = {
-            locale: renderer(self.kind, body, sender_name=actor.name, now=now)
+            locale: renderer(
+                self.kind,
+                body,
+                sender_name=actor.name,
+                now=now,
+                snippets=snippets.words(version.snippets, locale, among),
+                fields=fields,
+            )
             for locale, body in version.bodies.items()
         }
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 
@@ -29,13 +30,17 @@ class Target:
 
 @dataclass(frozen=True)
 class SendPlan:
-    """What a send would do. `quota_left` is to how many chats its sender may send now, None where
-    nothing limits that; `quota_refusal` is what would be said to this plan because of it."""
+    """What a send would do. `fields` are the sender's answers to what the notice asks for;
+    `tells_time` says whether its texts may differ from one moment to the next. `quota_left` is to
+    how many chats its sender may send now, None where nothing limits that; `quota_refusal` is what
+    would be said to this plan because of it."""
 
     version: NoticeVersion
     visibility: str
     nickname: str
     targets: list[Target]
+    fields: dict[str, Any] = field(default_factory=dict)
+    tells_time: bool = False
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
 
@@ -58,7 +63,7 @@ class SendPlan:
 
         Texts that tell the time differ from one moment to the next, and count by their template.
         """
-        timeless = not any("now" in body for body in self.version.bodies.values())
+        timeless = not self.tells_time
         said = [
             [target.interaction_id, target.body if timeless else target.locale]
             for target in sorted(self.ready, key=lambda target: target.interaction_id)

@@ -21,6 +21,7 @@ from console.audit.exporting import (
 )
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, SEND
+from console.catalogue import snippets
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, Send
 
@@ -29,8 +30,9 @@ PROOF_MADE = "send.proof_made"
 
 
 def version_facts(version: NoticeVersion) -> dict[str, Any]:
-    """What was sent: the words, and the two people who stand for them. Never changes."""
-    return {
+    """What was sent: the words, those of the snippets in them too, and the two people who stand for
+    them. Never changes."""
+    facts = {
         "notice": version.notice.key,
         "kind": version.notice.kind,
         "number": version.number,
@@ -42,6 +44,13 @@ def version_facts(version: NoticeVersion) -> dict[str, Any]:
         "reviewer_ref": version.reviewer_ref,
         "reviewer_name": version.reviewer_name,
     }
+    # Left out where there are none: so older digests hold.
+    if version.fields:
+        facts["fields"] = version.fields
+    if version.snippets:
+        among = snippets.loaded([version.snippets])
+        facts["snippets"] = [version_facts(among[pin]) for pin in sorted(version.snippets.items())]
+    return facts
 
 
 def version_digest(version: NoticeVersion) -> str:
@@ -71,6 +80,7 @@ def send_facts(send: Send) -> dict[str, Any]:
         "ended_by_name": send.ended_by_name,
         "end_note": send.end_note,
         "retry_of": send.retry_of_id,
+        **({"fields": send.fields} if send.fields else {}),
     }
 
 

@@ -25,6 +25,7 @@ from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
 from console.sends.wording import send_words
 from console.web import tables
+from console.web.answers import questions
 from console.web.forms import ComposeForm, read_filter
 
 PAGE_SIZE = 100
@@ -83,6 +84,8 @@ def board_preview(request: HttpRequest) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         page = {**_page_context(request, actor, form), **context}
         return render(request, "board/board.html", page)
+    if form.data.get("answers_for") != form.notice_key:  # another notice asks for other things
+        context |= questions(actor, form.notice_key, form.data)
     return render(request, "board/_preview_answer.html", context)
 
 
@@ -107,7 +110,8 @@ def board_send(request: HttpRequest) -> HttpResponse:
     except ConsoleError as refusal:
         if refusal.code == "idempotency_key_reused":
             return _answer(request, actor, form.renewed(), error=_sent_before(refusal), status=422)
-        return _answer(request, actor, form, error=refusal.message, status=422)
+        refused = {str(refusal.details.get("field", "")): refusal.message}
+        return _answer(request, actor, form, error=refusal.message, status=422, refused=refused)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("send-detail", send.pk)
     return render(request, "board/_sent.html", progress_context(actor, send.pk))
@@ -120,10 +124,20 @@ def _sent_before(refusal: ConsoleError) -> str:
 
 
 def _answer(
-    request: HttpRequest, actor: Actor, form: ComposeForm, *, error: str = "", status: int = 200
+    request: HttpRequest,
+    actor: Actor,
+    form: ComposeForm,
+    *,
+    error: str = "",
+    status: int = 200,
+    refused: dict[str, str] | None = None,
 ) -> HttpResponse:
     """The panel to htmx, the whole page to a browser without scripts."""
-    context = {**_compose_context(actor, form), **_preview_context(actor, form), "error": error}
+    context = {
+        **_compose_context(actor, form, refused),
+        **_preview_context(actor, form),
+        "error": error,
+    }
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "board/_compose.html", context, status=status)
     page = {**_page_context(request, actor, form), **context}
@@ -191,11 +205,14 @@ def _filter_words(chosen: InteractionFilter) -> str:
     return ", ".join(f"{names[name]} {value}" for name, value in chosen.to_mapping().items())
 
 
-def _compose_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
+def _compose_context(
+    actor: Actor, form: ComposeForm, refused: dict[str, str] | None = None
+) -> dict[str, Any]:
     return {
         "form": form,
         "chosen": form["notice"].value(),
         **_notices(actor, "", str(form["notice"].value() or "")),
+        **questions(actor, form.notice_key, form.data, refused),
         "presets": list(usable_presets(actor)),
         "undo_seconds": settings.UNDO_SECONDS,
     }
@@ -237,6 +254,8 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
         request = form.to_request(actor)
         plan = send_preview(actor, **request)
     except ConsoleError as refusal:
+        if refusal.code == "field_missing":
+            return {**context, "preview_hint": refusal.message}
         return {**context, "preview_error": refusal.message}
     return context | _plan_context(plan, form, request.get("scheduled_at"))
 

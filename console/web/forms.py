@@ -14,6 +14,7 @@ from console.errors import InvalidInput
 from console.interactions.selectors import InteractionFilter
 from console.sends.schedule import moment, require_near_future
 from console.sends.zones import ClockField, ZoneSelect
+from console.web.answers import typed_answers
 
 FILTERS = tuple(InteractionFilter.__dataclass_fields__)
 
@@ -97,6 +98,11 @@ class ComposeForm(forms.Form):
         return len(self.selected)
 
     @property
+    def notice_key(self) -> str:
+        """The key of the chosen notice, "" while there is none."""
+        return str(self["notice"].value() or "")
+
+    @property
     def has_targets(self) -> bool:
         return bool(self.data.get("everything") or self.selected)
 
@@ -117,6 +123,7 @@ class ComposeForm(forms.Form):
             request["visibility"] = preset.visibility
             nickname = nickname or preset.nickname or None
         request["nickname"] = nickname
+        request["fields"] = typed_answers(self.data, given["notice"])
         request["ignore_recent"] = given["allow_repeat"]
         if self.is_later:
             request["scheduled_at"] = moment(given["later"], self.zone)

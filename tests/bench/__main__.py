@@ -27,6 +27,7 @@ MEASURES = {
     "celery": "baselines.tasks",
     "cost": "measures",
     "creating": "measures",
+    "rendering": "rendering",
     "single": "served",
     "pages": "served",
     "pacing": "pacing",

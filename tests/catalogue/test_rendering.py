@@ -92,6 +92,8 @@ def test_a_text_is_filled_in(template: str, expected: str) -> None:
     [
         "Dear {{ data.Missing }},",
         "Dear {{ data.Empty }},",
+        "Dear {{ data.Nothing }},",
+        "Dear {{ data.Address.Nothing }},",
         "Dear {{ data.Address.Street }},",
         "Dear {{ data.Address.Empty }},",
         "Dear {{ data.FirstName.More }},",
@@ -109,7 +111,8 @@ def test_a_text_is_filled_in(template: str, expected: str) -> None:
     ],
 )
 def test_a_value_that_is_missing_is_never_a_gap(template: str) -> None:
-    data = {"FirstName": "Zoë", "Empty": "", "Address": {"City": "Köln", "Empty": ""}}
+    address = {"City": "Köln", "Empty": "", "Nothing": None}
+    data = {"FirstName": "Zoë", "Empty": "", "Nothing": None, "Address": address}
     assert reason(template, **data) == "unresolved_variable"
 
 

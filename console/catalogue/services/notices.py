@@ -14,6 +14,7 @@ from console.audit import services as audit
 from console.catalogue.models import CannedNotice, NoticeKind
 from console.catalogue.services.categories import category_at, require_fitting
 from console.catalogue.services.words import words_keep
+from console.catalogue.snippets import require_unused
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -122,12 +123,14 @@ def _said(value: Any) -> Any:
 
 
 def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
-    """Take a notice out of use, until somebody restores it. What was sent stays provable."""
+    """Take a notice out of use, until somebody restores it. What was sent stays provable. Raises
+    Conflict where it is so already, and for a snippet that still stands in texts."""
     actor.require(Permission.REVIEW_CATALOGUE)
     with transaction.atomic():
         now = timezone.now()
         if not CannedNotice.objects.filter(pk=notice.pk, retired_at=None).update(retired_at=now):
             raise Conflict("already_retired", f"The notice {notice.key} is retired already.")
+        require_unused(notice)
         notice.retired_at = now
         audit.record(actor, "notice.retired", target=("notice", notice.key, notice.title))
     return notice

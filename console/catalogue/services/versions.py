@@ -1,7 +1,7 @@
 """Versions of a notice: written, submitted, decided on by somebody else."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.catalogue import snippets
+from console.catalogue.fields import declared
 from console.catalogue.marks import mark_of
 from console.catalogue.models import (
     CannedNotice,
@@ -24,6 +26,7 @@ from console.catalogue.rendering import check_template
 from console.catalogue.services.notices import require_not_retired
 from console.catalogue.services.presets import known_visibility
 from console.catalogue.services.words import words_keep
+from console.catalogue.templating import use
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 
 LOCALE_LIMIT = 30
@@ -37,6 +40,7 @@ def version_create(
     *,
     default_locale: str,
     bodies: Mapping[str, str],
+    fields: Sequence[Mapping[str, Any]] = (),
     message_type: str = "",
     nickname: str = "",
     preset: VisibilityPreset | None = None,
@@ -48,9 +52,10 @@ def version_create(
 ) -> NoticeVersion:
     """Start the next version of a notice, as a draft of the actor's.
 
-    `visibility` and `nickname` given here come before the preset's. `expected` is the mark of the
-    newest version that the author knows. Raises InvalidInput for what can't be sent as it stands,
-    Conflict while another version is open or where the newest is not that one any more.
+    `visibility` and `nickname` given here come before the preset's; `fields` are what its senders
+    are asked for (console.catalogue.fields). `expected` is the mark of the newest version that the
+    author knows. Raises InvalidInput for what can't be sent as it stands, Conflict while another
+    version is open or where the newest is not that one any more.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
@@ -59,6 +64,7 @@ def version_create(
         version,
         default_locale=default_locale,
         bodies=bodies,
+        fields=fields,
         message_type=message_type,
         nickname=nickname,
         preset=preset,
@@ -91,6 +97,7 @@ def version_update(
         for name in (
             "default_locale",
             "bodies",
+            "fields",
             "message_type",
             "nickname",
             "preset",
@@ -112,7 +119,8 @@ def version_update(
 
 
 def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
-    """Hand a draft over to the reviewers; from now on it can't be changed."""
+    """Hand a draft over to the reviewers; from now on neither it can be changed, nor which version
+    of each snippet it has. Raises what `snippets.settle` raises."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     require_not_retired(version.notice)
@@ -120,7 +128,8 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
         _require_status(version, VersionStatus.DRAFT, "submitted")
         version.status = VersionStatus.IN_REVIEW
         version.submitted_at = timezone.now()
-        version.save(update_fields=["status", "submitted_at"])
+        version.snippets = snippets.settle(version)
+        version.save(update_fields=["status", "submitted_at", "snippets"])
         _record_version(actor, "version.submitted", version)
     return version
 
@@ -202,6 +211,7 @@ def _fill(
     *,
     default_locale: str,
     bodies: Mapping[str, str],
+    fields: Sequence[Mapping[str, Any]],
     message_type: str,
     nickname: str,
     preset: VisibilityPreset | None,
@@ -213,6 +223,8 @@ def _fill(
     """Check a version's content and set it."""
     kind = version.notice.kind
     _check_bodies(kind, default_locale, bodies)
+    asked = declared(fields)
+    _check_fields(kind, bodies, asked)
     if message_type and kind != NoticeKind.MESSAGE:
         raise InvalidInput(
             "message_type_without_message",
@@ -230,6 +242,7 @@ def _fill(
         )
     version.default_locale = default_locale
     version.bodies = dict(bodies)
+    version.fields = asked
     version.message_type = message_type
     version.preset = preset
     version.visibility = known_visibility(
@@ -267,6 +280,23 @@ def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> 
             raise InvalidInput(
                 error.code, f"{locale}: {error.message}", {"locale": locale}
             ) from error
+
+
+def _check_fields(kind: str, bodies: Mapping[str, str], fields: list[dict[str, Any]]) -> None:
+    if fields and kind == NoticeKind.SNIPPET:
+        raise InvalidInput(
+            "invalid_fields",
+            "A snippet asks for nothing: the notices in which it stands do. Take the fields out.",
+        )
+    names = {field["name"] for field in fields}
+    for locale, body in bodies.items():
+        for name in sorted(use(kind == NoticeKind.PUSH_URL, body).names("field") - names):
+            raise InvalidInput(
+                "invalid_fields",
+                f"{locale}: the text has field.{name}, for which nobody is asked. Add the field "
+                f"{name}, or take it out of the text.",
+                {"field": name, "locale": locale},
+            )
 
 
 def _require_none_open(notice: CannedNotice) -> None:
@@ -347,5 +377,7 @@ def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
             "change_note": version.change_note,
             "reject_reason": version.reject_reason,
             "status": version.status,
+            **({"fields": version.fields} if version.fields else {}),
+            **({"snippets": version.snippets} if version.snippets else {}),
         },
     )

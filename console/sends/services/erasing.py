@@ -41,6 +41,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
         if not ids and not had_data:
             raise Conflict("already_erased", "Nothing is kept of this chat's customer any more.")
         _erase(ids, on_request=True, now=timezone.now())
+        _erase_answers({delivery.send_id for delivery in deliveries})
         audit.record(
             actor,
             "interaction.erased",
@@ -89,12 +90,19 @@ def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) 
         _erase(ids, on_request=False, now=now)
         if len(ids) < most:
             send.texts_erased_at = now
-            send.save(update_fields=["texts_erased_at"])
+            send.fields = {}
+            send.save(update_fields=["texts_erased_at", "fields"])
         if ids:
             days = settings.TEXT_RETENTION_DAYS
             data = {"count": len(ids), "first": ids[0], "last": ids[-1], "kept_days": days}
             audit.record(KEEPER, "texts.erased", target=records.send_target(send), data=data)
     return 1
+
+
+def _erase_answers(sends: set[int]) -> None:
+    """What a sender filled in goes with the last text in which it stands."""
+    left = Delivery.objects.filter(send__in=sends, erased_at=None).values_list("send", flat=True)
+    Send.objects.filter(pk__in=sends - set(left)).exclude(fields={}).update(fields={})
 
 
 def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:

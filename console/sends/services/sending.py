@@ -1,6 +1,6 @@
 """What people and programs ask for: preview and send."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ def send_create(
     filter: InteractionFilter | None = None,
     visibility: str | None = None,
     nickname: str | None = None,
+    fields: Mapping[str, object] | None = None,
     why: str = "",
     scheduled_at: datetime | None = None,
     time_zone: str = "",
@@ -39,17 +40,17 @@ def send_create(
     """Decide on a send: the row, its deliveries, their audit entries and the jobs, all or nothing.
 
     Nothing reaches a Chat Server here, and above CONSOLE_APPROVAL_ABOVE chats nothing will before
-    somebody else approves. `scheduled_at` has an offset; `time_zone` is the one that it was chosen
-    in. With an `idempotency_key` that this actor used before, the send of then is the answer, or
-    Conflict where it was for something else. With `expected_plan`, the digest of the plan that the
-    person was shown, Conflict where it would be another. Raises what `plan_send` raises,
-    InvalidInput for a `scheduled_at` out of range, and TooManyRequests over the person's quota.
+    somebody else approves. `fields` answers what the notice asks for. `scheduled_at` has an offset;
+    `time_zone` is the one that it was chosen in. With an `idempotency_key` that this actor used
+    before, the send of then is the answer, or Conflict where it was for something else. With
+    `expected_plan`, the digest of the plan that the person was shown, Conflict where it would be
+    another. Raises what `plan_send` raises, InvalidInput for a `scheduled_at` out of range, and
+    TooManyRequests over the person's quota.
     """
     actor.require(Permission.SEND)
     target = _describe_target(interactions, filter)
-    asked = digest(
-        *(notice_key, target, visibility, nickname, why, scheduled_at, time_zone, ignore_recent)
-    )
+    parts = [notice_key, target, visibility, nickname, why, scheduled_at, time_zone, ignore_recent]
+    asked = digest(*parts, *([dict(fields)] if fields else []))
     known = _known(actor, idempotency_key, asked)
     if known is not None:
         return known
@@ -64,6 +65,7 @@ def send_create(
         filter=filter,
         visibility=visibility,
         nickname=nickname,
+        fields=fields,
         scheduled_at=scheduled_at,
         ignore_recent=True,  # looked at by `_decide`, when nobody else can send the notice
         now=now,

@@ -13,6 +13,7 @@ from django.db import connection
 from console import live
 from console.actors import Actor
 from console.audit import services as audit
+from console.audit.chain import canonical_data
 from console.catalogue.models import NoticeKind
 from console.sends import logs, queue
 from console.sends.models import DeliveryStatus, Send, SendStatus
@@ -66,6 +67,7 @@ def new_send(
         version=plan.version,
         visibility=plan.visibility,
         nickname=plan.nickname,
+        fields=_kept(plan.fields),
         status=_first_status(plan, scheduled_at, undo_seconds),
         scheduled_at=scheduled_at,
         release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
@@ -74,6 +76,21 @@ def new_send(
         ready_count=len(plan.ready),
         **fields,
     )
+
+
+def _kept(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers with a salt, so that their digest in the ledger tells nothing once both are
+    erased. Fractions stand there as texts, which are the same everywhere."""
+    exact = {
+        name: str(answer) if isinstance(answer, float) else answer
+        for name, answer in answers.items()
+    }
+    return {"values": exact, "salt": secrets.token_hex(SALT_BYTES)} if exact else {}
+
+
+def fields_digest(kept: dict[str, Any]) -> str:
+    """SHA-256 of a send's answers with their salt."""
+    return hashlib.sha256(canonical_data(kept)).hexdigest()
 
 
 def _first_status(plan: SendPlan, scheduled_at: datetime | None, undo_seconds: int) -> SendStatus:
@@ -180,6 +197,7 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
         "why": send.why,
         "status": send.status,
         "release_at": send.release_at.isoformat(),
+        **({"fields_sha256": fields_digest(send.fields)} if send.fields else {}),
     }
 
 

@@ -1,0 +1,102 @@
+"""What is being written, in all its languages, as a customer's chat would show it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from console.catalogue import snippets
+from console.catalogue.fields import samples
+from console.catalogue.forecast import Forecast, forecast, tried_chats
+from console.catalogue.languages import Missing, live_locales, missing_locales
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion
+from console.catalogue.rendering import RenderingRefused, check_template, render_body
+from console.catalogue.samples import ExampleChat
+from console.catalogue.templating import use
+from console.errors import ConsoleError
+from console.interactions.models import Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One language as the chosen chat would get it, or why it would not. `length` is what it has of
+    the `limit`, in characters: filled in, or as it is written where it can't be."""
+
+    locale: str
+    body: str
+    refusal: str
+    length: int
+    limit: int
+
+    @property
+    def is_long(self) -> bool:
+        return self.length * 10 > self.limit * 9
+
+
+def draft_of(
+    notice: CannedNotice,
+    *,
+    default_locale: str,
+    bodies: Mapping[str, str],
+    fields: Sequence[Mapping[str, Any]],
+) -> NoticeVersion:
+    """What is being written as a version, with the snippets that it would have: never saved."""
+    version = NoticeVersion(
+        notice=notice,
+        default_locale=default_locale if default_locale in bodies else next(iter(bodies), ""),
+        bodies=dict(bodies),
+        fields=list(fields),
+    )
+    version.snippets = snippets.current(_named(notice.kind, bodies))
+    return version
+
+
+def _named(kind: str, bodies: Mapping[str, str]) -> set[str]:
+    keys: set[str] = set()
+    for body in bodies.values():
+        try:
+            keys |= use(kind == NoticeKind.PUSH_URL, body).snippets
+        except Exception:  # noqa: S112 - half written: its preview says what is wrong with it
+            continue
+    return keys
+
+
+def previews(
+    version: NoticeVersion, chat: Interaction | ExampleChat, sender_name: str
+) -> list[Preview]:
+    """Every language, whatever the chat's own is."""
+    among = snippets.loaded([version.snippets])
+    kind = version.notice.kind
+    limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
+    shown = []
+    for locale, template in version.bodies.items():
+        body = refusal = ""
+        try:
+            check_template(kind, template)
+            body = render_body(
+                kind,
+                template,
+                interaction=chat,
+                sender_name=sender_name,
+                now=timezone.now(),
+                snippets=snippets.words(version.snippets, locale, among),
+                fields=samples(version.fields),
+            )
+        except (ConsoleError, RenderingRefused) as refused:
+            refusal = refused.message
+        shown.append(Preview(locale, body, refusal, len(body or template), limit))
+    return shown
+
+
+def expected(version: NoticeVersion) -> Forecast:
+    """In how many of the current chats it would fail. A text that can't be read fails nowhere: its
+    preview says so."""
+    if not version.bodies:
+        return Forecast()
+    return forecast(version, tried_chats(), snippets.loaded([version.snippets]))
+
+
+def missing(version: NoticeVersion) -> list[Missing]:
+    return missing_locales(version, live_locales()) if version.bodies else []

@@ -1,0 +1,99 @@
+"""The variables that live interactions really carry, and how often each has a value.
+
+Editors see no chats: what is told here is names and percentages over all teams, never a value.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import Count, Q
+
+from console.actors import Actor, Permission
+from console.interactions.models import Interaction
+
+COUNTED_CHATS = 20_000
+SHOWN = 200
+KEPT_SECONDS = 60
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+UNWRITABLE = re.compile(r"[{}%\\]")
+OF_THE_INTERACTION = ("agent", "customer_name", "locale", "queue")
+# What is empty is as good as not there, and what is an object is read by the names in it.
+COUNT = """
+WITH live AS (
+    SELECT user_data FROM interactions_interaction WHERE ended_at IS NULL
+    ORDER BY received_at DESC LIMIT %s),
+outer_names AS (
+    SELECT pair.key, pair.value FROM live, jsonb_each(live.user_data) AS pair
+    WHERE jsonb_typeof(live.user_data) = 'object')
+SELECT key, '', count(*) FROM outer_names
+    WHERE jsonb_typeof(value) <> 'object' AND value NOT IN ('""', 'null') GROUP BY key
+UNION ALL
+SELECT outer_names.key, pair.key, count(*)
+    FROM outer_names, jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value END) AS pair
+    WHERE jsonb_typeof(pair.value) <> 'object' AND pair.value NOT IN ('""', 'null')
+    GROUP BY outer_names.key, pair.key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable as it is written, and in how many of 100 live chats it has a value."""
+
+    path: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What live chats carry; `chats` is how many were counted."""
+
+    chats: int
+    variables: list[Variable]
+
+
+def variables_carried(actor: Actor) -> Carried:
+    """The variables of live chats, those that are filled most often first. At most a minute old."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    kept: Carried | None = cache.get("variables-carried")
+    if kept is None:
+        kept = _counted()
+        cache.set("variables-carried", kept, KEPT_SECONDS)
+    return kept
+
+
+def _counted() -> Carried:
+    newest = Interaction.objects.filter(ended_at=None).order_by("-received_at")[:COUNTED_CHATS]
+    filled = {name: Count("pk", filter=~Q(**{name: ""})) for name in OF_THE_INTERACTION}
+    counts = Interaction.objects.filter(pk__in=newest.values("pk")).aggregate(
+        all=Count("pk"), **filled
+    )
+    chats = counts.pop("all")
+    rows = [(f"interaction.{name}", number) for name, number in counts.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [COUNTED_CHATS])
+        rows += [(_path(key, inner), number) for key, inner, number in cursor.fetchall()]
+    rows.sort(key=lambda row: (-row[1], row[0]))
+    found = [Variable(path, _percent(number, chats)) for path, number in rows if number and path]
+    return Carried(chats, found[:SHOWN])
+
+
+def _path(*names: str) -> str:
+    """As a template names it; "" for what can't be written there."""
+    path = "data"
+    for name in names:
+        if PLAIN.fullmatch(name):
+            path += f".{name}"
+        elif UNWRITABLE.search(name) or {"'", '"'} <= set(name):
+            return ""
+        elif name:
+            path += f'["{name}"]' if "'" in name else f"['{name}']"
+    return path
+
+
+def _percent(part: int, whole: int) -> int:
+    """Rounded, but 100 only for all and 0 only for none."""
+    if part in (0, whole):
+        return 100 if part and whole else 0
+    return min(99, max(1, round(100 * part / whole)))
