@@ -13,6 +13,7 @@ AT_THE_DEMO = (
     "tests/journey/",
     "tests/pages/test_catalogue_in_browser.py",
     "tests/pages/test_in_browser.py",
+    "tests/pages/test_writing_in_browser.py",
 )
 # Those that start much of their own. They are the next: at the end others would wait for them.
 SLOW = ("tests/api/test_docs.py", "tests/demo/test_demo_ends.py")

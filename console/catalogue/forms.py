@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
+from console.catalogue.languages import direction, language_tag
 from console.catalogue.models import (
     Category,
     NoticeKind,
@@ -166,6 +167,12 @@ class BodyForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "true"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        locale = str(self["locale"].value() or "")
+        written = {"dir": direction(locale), "lang": language_tag(locale)}
+        self.fields["body"].widget.attrs |= written if locale else {}
 
 
 BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)

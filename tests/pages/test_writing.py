@@ -96,6 +96,14 @@ def test_all_languages_at_once_with_name_length_and_direction(writer: Client) ->
     assert "9 of 4,096 characters" in html
 
 
+def test_right_to_left_is_written_from_the_right(writer: Client) -> None:
+    new_notice(writer)
+    posted = version(("en", "Hello"), ("he", "שלום"), add="1")
+    html = writer.post(reverse("notice-edit", args=["hello"]), posted).content.decode()
+    assert 'dir="rtl" lang="he"' in html
+    assert 'dir="ltr" lang="en"' in html
+
+
 def test_a_missing_value_is_an_error_there(writer: Client) -> None:
     new_notice(writer)
     html = preview(writer, version(("en", "Hi {{ data.Nope }}"), ("de", "Hallo")))
@@ -178,7 +186,7 @@ def test_missing_and_stale_languages_are_shown(
     make_interaction(locale="ja")
     make_notice(bodies={"en": "One", "de": "Eins"}, key="hello")
     html = preview(writer, version(("en", "Two"), ("de", "Eins")))
-    assert "<strong>ja</strong> 100 %" in html
+    assert "<strong>ja</strong> 100&nbsp;%" in html
     assert ">stale</span>" in html
     assert ">stale</span>" not in preview(writer, version(("en", "Two"), ("de", "Zwei")))
 
