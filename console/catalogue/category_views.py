@@ -15,7 +15,12 @@ from console.asking import Question, ask_then, asks, posted
 from console.catalogue.forms import CategoryForm
 from console.catalogue.models import Category
 from console.catalogue.refusals import field_of
-from console.catalogue.selectors import categories, categories_with_counts, category_get
+from console.catalogue.selectors import (
+    categories,
+    categories_with_counts,
+    category_get,
+    in_tree_order,
+)
 from console.catalogue.services import category_create, category_delete, category_update
 from console.errors import ConsoleError
 
@@ -23,7 +28,7 @@ from console.errors import ConsoleError
 @require_GET
 @require(Permission.VIEW_CATALOGUE)
 def category_list(request: HttpRequest) -> HttpResponse:
-    context = {"categories": categories_with_counts(actor_of(request))}
+    context = {"categories": in_tree_order(categories_with_counts(actor_of(request)))}
     return render(request, "catalogue/category_list.html", context)
 
 

@@ -13,7 +13,7 @@ from console.catalogue import usage
 from console.catalogue.checks import failing_notices
 from console.catalogue.forms import NoticeFilterForm
 from console.catalogue.models import CannedNoticeQuerySet
-from console.catalogue.selectors import categories, notices
+from console.catalogue.selectors import categories, in_tree_order, notices
 
 NOTICES_A_PAGE = 50
 
@@ -34,7 +34,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "show": show,
         "days": days,
         "filtered": bool(show) or any(chosen.values()),
-        "categories": categories(actor),
+        "categories": in_tree_order(categories(actor)),
         "favourites": set(usage.favourite_ids(actor)),
         "failing": failing_notices(page.object_list),
         "uses": _uses(actor, page.object_list, show, days),

@@ -59,7 +59,7 @@ def reject_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
 
 def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str) -> HttpResponse:
     """A decision on the proposal that was looked at."""
-    posted = request.POST.get("change", "")
+    posted = request.POST.get("change") or request.GET.get("change", "")
     change = int(posted) if posted.isdecimal() and len(posted) < 19 else 0
     try:
         act(actor_of(request), change)

@@ -1,5 +1,6 @@
 """Reads of the catalogue, filtered by what the actor may see."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Case, Count, Prefetch, Q, QuerySet, When
@@ -171,7 +172,13 @@ def preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
 def categories(actor: Actor) -> QuerySet[Category]:
     """The tree from its top, everybody's categories and those of the actor's teams."""
     actor.require(Permission.VIEW_CATALOGUE)
-    return Category.objects.select_related("team").filter(_in_own_teams(actor))
+    found = Category.objects.select_related("team").filter(_in_own_teams(actor))
+    return found.order_by("path")
+
+
+def in_tree_order(found: Iterable[Category]) -> list[Category]:
+    """Each right below the one that it is in, which the order of letters alone does not give."""
+    return sorted(found, key=lambda category: category.path.split(CATEGORY_SEPARATOR))
 
 
 def categories_with_counts(actor: Actor) -> QuerySet[Category]:

@@ -53,6 +53,19 @@ def test_a_category_includes_what_is_below_it() -> None:
     assert keys("Late") == []
 
 
+def test_the_tree_is_listed_each_below_the_one_it_is_in() -> None:
+    for path in ("B / A", "A & B", "A / C", "A"):
+        notice(f"n-{len(Category.objects.all())}", path)
+    found = selectors.in_tree_order(selectors.categories_with_counts(ROOT))
+    assert [(category.path, category.notice_count) for category in found] == [
+        ("A", 1),
+        ("A / C", 1),
+        ("A & B", 1),
+        ("B", 0),
+        ("B / A", 1),
+    ]
+
+
 def test_moving_takes_along_what_is_below() -> None:
     notice("snow", "Delivery / Late / Snow")
     late = Category.objects.get(name="Late")

@@ -282,6 +282,7 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     assert "no such change" in stale.content.decode()
     without = reviewer.post(reverse("preset-reject", args=[preset.pk]), decision)
     assert "Say why" in without.content.decode()
+    assert f"reject-{decision['change']}" in waiting
     reviewer.post(reverse("preset-approve", args=[preset.pk]), decision)
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor leads", "VIP", True)
