@@ -40,7 +40,7 @@ CATEGORY = fields.described(fields.Text, type="string", maxLength=600)
 TAGS = fields.described(
     fields.Texts,
     type="array",
-    items={"type": "string", "maxLength": TAG_LIMIT},
+    items={"type": "string", "pattern": NOT_BLANK, "maxLength": TAG_LIMIT},
     maxItems=TAGS_LIMIT,
 )
 SHORTCUT = fields.described(
