@@ -15,6 +15,10 @@ CHAT_SERVERS = "chat-servers"
 SENDING = "sending"
 
 
+def import_topic(job_id: int) -> str:
+    return f"import-{job_id}"
+
+
 def send_topic(send_id: int) -> str:
     return f"send-{send_id}"
 

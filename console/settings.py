@@ -72,6 +72,14 @@ CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )
+# Of a file that is imported into the catalogue: bytes, and rows.
+IMPORT_LIMIT = (
+    env.read("CONSOLE_IMPORT_LIMIT", env.number(least=1, most=500, unit="megabytes"), 20)
+    * 1_000_000
+)
+IMPORT_ROW_LIMIT = env.read(
+    "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
+)
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
 CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls")

@@ -10,6 +10,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, V
 from django.utils import timezone
 
 from console.accounts.models import Role, Team
+from console.catalogue.job_models import ImportJob as ImportJob
+from console.catalogue.job_models import ImportStatus as ImportStatus
 from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
 from console.catalogue.states import ChangeStatus as ChangeStatus
 from console.catalogue.states import NoticeKind as NoticeKind

@@ -1,12 +1,34 @@
-"""Pages of the catalogue. `notices/new/` comes before the keys: no notice may be called new."""
+"""Pages of the catalogue. `notices/new/` and its like come before the keys: no notice is called so
+(RESERVED_KEYS)."""
 
 from django.urls import path
 
-from console.catalogue import category_views, comparing, listing, preset_views, views
+from console.catalogue import (
+    category_views,
+    comparing,
+    listing,
+    preset_views,
+    transfer_views,
+    views,
+)
 
 urlpatterns = [
     path("notices/", listing.notice_list, name="notice-list"),
     path("notices/new/", views.notice_new, name="notice-create"),
+    path("notices/export/", transfer_views.export_page, name="catalogue-export"),
+    path("notices/import/", transfer_views.import_page, name="catalogue-import"),
+    path("notices/import/<int:job_id>/", transfer_views.import_detail, name="import-detail"),
+    path(
+        "notices/import/<int:job_id>/progress/",
+        transfer_views.import_progress,
+        name="import-progress",
+    ),
+    path(
+        "notices/import/<int:job_id>/confirm/", transfer_views.import_confirm, name="import-confirm"
+    ),
+    path(
+        "notices/import/<int:job_id>/refused/", transfer_views.import_refused, name="import-refused"
+    ),
     path("notices/<slug:key>/", views.notice_detail, name="notice-detail"),
     path("notices/<slug:key>/edit/", views.notice_edit, name="notice-edit"),
     path("notices/<slug:key>/preview/", views.notice_preview, name="notice-preview"),

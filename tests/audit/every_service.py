@@ -13,11 +13,15 @@ from console.accounts import services as accounts
 from console.accounts.services import directory, security
 from console.catalogue import services as catalogue
 from console.catalogue.models import VisibilityPreset
+from console.catalogue.services import exporting, importing
+from console.catalogue.transfer.formats import CSV
 from console.interactions import services as interactions
 from console.sends import services as sends
 from console.sends.selectors import DeliveryFilter
 from console.sends.services import deliveries, exports, switch
 from tests.audit.small_world import Call, World, soon
+
+TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
 
 CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.api_client_create": lambda w: partial(
@@ -94,6 +98,26 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
     "audit.checkpoint_make": lambda w: w.another_key(),
+    "catalogue.catalogue_export": lambda w: partial(
+        exporting.catalogue_export, w.root, file_name="all.csv"
+    ),
+    "catalogue.catalogue_import": lambda w: partial(
+        importing.catalogue_import, w.root, file_name="a.csv", content=TEXTS
+    ),
+    "catalogue.catalogue_import_records": lambda w: partial(
+        importing.catalogue_import_records,
+        w.root,
+        records=CSV().create_dataset(TEXTS),
+        body=TEXTS,
+    ),
+    "catalogue.catalogue_restore": lambda w: partial(
+        importing.catalogue_restore,
+        w.root,
+        file_name="a.csv",
+        content=exporting.catalogue_export(w.root, file_name="a.csv")[0].replace(
+            b"Everyone", b"Somebody"
+        ),
+    ),
     "catalogue.category_create": lambda w: partial(catalogue.category_create, w.root, name="Any"),
     "catalogue.category_delete": lambda w: partial(
         catalogue.category_delete, w.root, catalogue.category_create(w.root, name="Any")
@@ -105,7 +129,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
         name="Other",
     ),
     "catalogue.notice_create": lambda w: partial(
-        catalogue.notice_create, w.root, key="new", kind="message", title="New", category="Any"
+        catalogue.notice_create, w.root, key="newest", kind="message", title="New", category="Any"
     ),
     "catalogue.notice_restore": lambda w: partial(
         catalogue.notice_restore,
@@ -210,6 +234,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
+    "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
+    "catalogue.import_job_start": "has a file checked, which changes nothing",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",
@@ -228,6 +255,8 @@ UNRECORDED = {
 }
 
 PARTS = {
+    "catalogue.write_plan": "of the imports",
+    "catalogue.words_keep_many": "of the imports, and of all that changes words",
     "audit.record": "of all of them",
     "audit.record_many": "the same",
     "catalogue.category_at": "of notice_create and notice_update",

@@ -19,6 +19,8 @@ from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessa
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 SHORTCUT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Pages of the catalogue stand at these names, where a notice's own would.
+RESERVED_KEYS = frozenset({"new", "import", "export"})
 TITLE_LIMIT = 200
 SHORTCUT_LIMIT = 40
 TAG_LIMIT = 40
@@ -47,6 +49,8 @@ def notice_create(
             "Use small letters, digits and hyphens for the key, at most 100, "
             "for example delivery-delayed.",
         )
+    if key in RESERVED_KEYS:
+        raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")
     if kind not in NoticeKind.values:
         raise InvalidInput(
             "unknown_kind", f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}."

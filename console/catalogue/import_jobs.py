@@ -1,0 +1,54 @@
+"""Reads of imports under way, which are their person's alone."""
+
+import csv
+import io
+import json
+import zlib
+from typing import Any
+
+from console.actors import Actor, Permission
+from console.catalogue.models import ImportJob
+from console.catalogue.transfer.escaping import without_formula
+from console.catalogue.transfer.formats import BYTE_ORDER_MARK
+from console.errors import NotFound
+
+REFUSED_COLUMNS = ("row", "name", "column", "why")
+
+
+def import_job_get(actor: Actor, job_id: int) -> ImportJob:
+    """Without its file. Raises NotFound for another person's, or for one that is gone."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    job = ImportJob.objects.defer("content").filter(pk=job_id, actor_ref=actor.ref).first()
+    if job is None:
+        raise NotFound(
+            "import_not_found",
+            "There is no such import of yours; after a week they are gone. Upload the file again.",
+        )
+    return job
+
+
+def import_jobs(actor: Actor) -> list[ImportJob]:
+    """The person's newest ones."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    own = ImportJob.objects.defer("content", "report").filter(actor_ref=actor.ref)
+    return list(own.order_by("-pk")[:5])
+
+
+def report_rows(job: ImportJob, outcome: str = "") -> list[dict[str, Any]]:
+    """What became of each row, or would; of one outcome where it is given."""
+    if not job.report:
+        return []
+    rows: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(job.report)))
+    return [row for row in rows if not outcome or row["outcome"] == outcome]
+
+
+def refused_csv(job: ImportJob) -> bytes:
+    """The refusals, to mend the file by."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(REFUSED_COLUMNS)
+    for row in report_rows(job, "refused"):
+        for each in row["refusals"]:
+            cells = (str(row["row"]), row["name"], each["column"], each["message"])
+            writer.writerow(map(without_formula, cells))
+    return (BYTE_ORDER_MARK + text.getvalue()).encode()

@@ -1,0 +1,195 @@
+"""Planning how a person imports: what differs becomes a draft of theirs, for others to approve.
+
+A column that the file does not have says nothing, so that a translator's file may have the key and
+one language alone. Who has written and reviewed elsewhere, and what became of it, is left aside.
+"""
+
+from typing import Any
+
+from console.accounts.models import Team
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, Visibility
+from console.catalogue.services.versions import _fill as fill_version
+from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS
+from console.catalogue.transfer.exporting import IMPORTED, content_cells, notice_cells
+from console.catalogue.transfer.plans import (
+    OPEN,
+    Known,
+    NoticePlan,
+    VersionPlan,
+    check_place,
+    refuse_the_others,
+)
+from console.catalogue.transfer.reading import Row
+from console.errors import ConsoleError
+
+FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
+CURRENT = ("", *OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
+
+
+def plan_drafted(rows: list[Row], there: Known) -> NoticePlan | None:
+    """What the rows of one key write, or None; what is wrong is said in their reports."""
+    row = _current(rows)
+    if refuse_the_others(rows):
+        return None
+    before = there.notices.get(row.key)
+    plan = _plan_facts(row, before, there)
+    if not row.report.refusals:
+        _plan_draft(row, plan, there)
+    if refuse_the_others(rows):
+        return None
+    return plan if plan.writes else None
+
+
+def _current(rows: list[Row]) -> Row:
+    """The row to go on from: the newest that is open or published. The others are history."""
+    newest = max(
+        rows,
+        key=lambda row: (row.values.get("status", "") in CURRENT, row.values.get("version", 0)),
+    )
+    for row in rows:
+        if row is not newest and "version" not in row.values:
+            row.report.refuse("key", f"Row {newest.number} has this notice already. Keep one.")
+    return newest
+
+
+def _plan_facts(row: Row, before: CannedNotice | None, there: Known) -> NoticePlan:
+    report = row.report
+    known = notice_cells(before) if before else {}
+    facts = {name: row.cells.get(name, known.get(name, "")) for name in FACTS}
+    notice = before or CannedNotice(key=row.key)
+    plan = NoticePlan(notice, facts["category"], facts["team"], before is None)
+    report.is_new = before is None
+    for name in ("kind", "title"):
+        if not facts[name]:
+            report.refuse(name, f"Give the notice a {name}.")
+    if before is not None:
+        _check_known(row, before, there)
+    _check_team(row, facts["team"], there)
+    check_place(row, facts["category"], facts["team"], there)
+    if not report.refusals:
+        plan.is_changed = report.compare(known, facts) and before is not None
+        notice.kind, notice.title = facts["kind"], facts["title"]
+        notice.tags = row.values.get("tags", [] if not facts["tags"] else notice.tags)
+        notice.shortcut = facts["shortcut"]
+    return plan
+
+
+def _check_known(row: Row, before: CannedNotice, there: Known) -> None:
+    report, actor = row.report, there.actor
+    if not actor.sees_team(before.team_id):
+        report.refuse("key", "This key is taken by a notice of another team. Choose another key.")
+    if row.cells.get("kind") and row.cells["kind"] != before.kind:
+        report.refuse("kind", f"The notice is a {before.kind} here, and its kind is for ever.")
+    if before.retired_at is not None:
+        report.refuse("key", "The notice is retired here and can't be changed. Choose another key.")
+
+
+def _check_team(row: Row, name: str, there: Known) -> None:
+    team: Team | None = there.teams.get(name)
+    if name and team is None:
+        row.report.refuse(
+            "team",
+            f"There is no team named {name}. An administrator can create it under People; "
+            "empty is for all teams.",
+        )
+    elif team is not None and not there.actor.sees_team(team.pk):
+        row.report.refuse("team", f"You are not in the team {name}. Choose one of yours, or none.")
+
+
+def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
+    """The words, where they are others than those to go on from."""
+    versions = there.versions_of(plan.notice)
+    opened = next((each for each in versions.values() if each.status in OPEN), None)
+    base = opened or next(
+        (each for each in reversed(versions.values()) if each.status in CURRENT), None
+    )
+    known = content_cells(base) if base else {}
+    said = {
+        name: cell for name, cell in row.cells.items() if name in CONTENT or name.startswith(BODY)
+    }
+    after = known | said
+    if not any(cell for name, cell in after.items() if name.startswith(BODY)):
+        return  # a notice without words yet
+    _complete(after, known, there)
+    ignored = {"change_note"}
+    if all(known.get(name, "") == cell for name, cell in after.items() if name not in ignored):
+        return
+    draft = _draft_of(row, plan.notice, opened, versions, there)
+    if draft is None:
+        return
+    if not after["change_note"] or after["change_note"] == known.get("change_note"):
+        after["change_note"] = f"Imported from {there.file_name}"
+    try:
+        fill_version(draft.version, **_content(after, row, base, there))
+    except ConsoleError as error:
+        row.report.refuse_by(error)
+        return
+    row.report.compare(known, after)
+    draft.preset = after["preset"]
+    plan.versions.append(draft)
+
+
+def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:
+    """What a person need not write."""
+    bodies = [name for name, cell in after.items() if cell and name.startswith(BODY)]
+    for name in CONTENT:
+        after.setdefault(name, "")
+    if not after["default_locale"]:
+        only = bodies[0].removeprefix(BODY) if len(bodies) == 1 else "en"
+        after["default_locale"] = known.get("default_locale") or only
+    preset = there.presets.get(after["preset"])
+    is_other = after["preset"] != known.get("preset", "")
+    if preset is not None and (is_other or not after["visibility"]):
+        after["visibility"] = after["visibility"] or preset.visibility
+    after["visibility"] = after["visibility"] or Visibility.ALL
+    if preset is not None:
+        after["nickname"] = after["nickname"] or preset.nickname
+
+
+def _draft_of(
+    row: Row,
+    notice: CannedNotice,
+    opened: NoticeVersion | None,
+    versions: dict[int, NoticeVersion],
+    there: Known,
+) -> VersionPlan | None:
+    """The person's own draft to go on with, or the next one. What lies in a draft that came from
+    elsewhere, whose author has no account here, they may take over."""
+    actor = there.actor
+    if opened is not None and opened.status == VersionStatus.DRAFT:
+        if opened.author_ref == actor.ref:
+            return VersionPlan(opened, "", before=VersionStatus.DRAFT)
+        if opened.author_ref.startswith(IMPORTED):
+            version = _next(notice, opened.number, there)
+            return VersionPlan(version, "", takes_over=opened.pk)
+    if opened is not None:
+        row.report.refuse(
+            "key",
+            f"Version {opened.number} by {opened.author_name} is not decided yet. "
+            "Have that one decided first.",
+        )
+        return None
+    return VersionPlan(_next(notice, max(versions, default=0) + 1, there), "")
+
+
+def _next(notice: CannedNotice, number: int, there: Known) -> NoticeVersion:
+    actor = there.actor
+    return NoticeVersion(notice=notice, number=number, author_ref=actor.ref, author_name=actor.name)
+
+
+def _content(
+    after: dict[str, str], row: Row, base: NoticeVersion | None, there: Known
+) -> dict[str, Any]:
+    if after["preset"] and after["preset"] not in there.presets:
+        row.report.refuse("preset", "There is no such preset, neither here nor in the file.")
+    moments = {
+        name: row.values.get(name) if name in row.cells else getattr(base, name, None)
+        for name in ("valid_from", "valid_until")
+    }
+    names = ("default_locale", "message_type", "nickname", "visibility", "change_note")
+    bodies = {
+        name.removeprefix(BODY): cell
+        for name, cell in after.items()
+        if cell and name.startswith(BODY)
+    }
+    return {**{name: after[name] for name in names}, **moments, "bodies": bodies, "preset": None}

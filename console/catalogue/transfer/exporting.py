@@ -1,0 +1,143 @@
+"""The whole catalogue as a dataset: always in the same order, always in the same words."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+from tablib import Dataset
+
+from console.accounts.models import User
+from console.actors import Actor, Permission
+from console.catalogue.models import (
+    CannedNotice,
+    Category,
+    NoticeVersion,
+    PresetChange,
+    VisibilityPreset,
+)
+from console.catalogue.selectors import categories, notices
+from console.catalogue.transfer.columns import (
+    BODY,
+    CATEGORY,
+    COLUMNS,
+    CONTENT,
+    MOMENTS,
+    NOTICE,
+    PRESET,
+    body_columns,
+    moment_cell,
+)
+
+Cells = dict[str, str]
+# Before the name of somebody who acted in another installation, and perhaps has no account here.
+IMPORTED = "imported:"
+
+
+def catalogue_dataset(actor: Actor) -> Dataset:
+    """All presets, and all notices that the actor may see with all of their versions."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    # Sorted here: databases differ in how they sort texts.
+    # What is only proposed of a preset stays where it was proposed.
+    approved = VisibilityPreset.objects.filter(is_approved=True)
+    presets = sorted(approved, key=lambda preset: preset.name)
+    tree = sorted(categories(actor).select_related("team"), key=lambda each: each.path)
+    rows = [*map(preset_cells, presets), *map(category_cells, tree), *_notices(actor)]
+    locales = {name.removeprefix(BODY) for row in rows for name in row if name.startswith(BODY)}
+    headers = [*COLUMNS, *body_columns(list(locales))]
+    return Dataset(*([row.get(name, "") for name in headers] for row in rows), headers=headers)
+
+
+def preset_cells(preset: VisibilityPreset | PresetChange) -> Cells:
+    return {
+        "record": PRESET,
+        "preset": preset.name,
+        "visibility": preset.visibility,
+        "nickname": preset.nickname,
+        "roles": " ".join(sorted(preset.roles)),
+    }
+
+
+def category_cells(category: Category) -> Cells:
+    return {
+        "record": CATEGORY,
+        "category": category.path,
+        "team": category.team.name if category.team else "",
+    }
+
+
+def notice_cells(notice: CannedNotice) -> Cells:
+    """A notice's own facts, without a version."""
+    return {
+        "record": NOTICE,
+        "key": notice.key,
+        "kind": notice.kind,
+        "title": notice.title,
+        "category": notice.category.path if notice.category else "",
+        "team": notice.team.name if notice.team else "",
+        "tags": ", ".join(notice.tags),
+        "shortcut": notice.shortcut,
+        "retired_at": moment_cell(notice.retired_at),
+    }
+
+
+def content_cells(version: NoticeVersion) -> Cells:
+    """What a version says, without who wrote it and what became of it."""
+    cells = {
+        name: moment_cell(getattr(version, name)) if name in MOMENTS else getattr(version, name)
+        for name in CONTENT
+        if name != "preset"
+    }
+    cells["preset"] = version.preset.name if version.preset else ""
+    return cells | {f"{BODY}{locale}": body for locale, body in version.bodies.items()}
+
+
+def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
+    """A version as it is kept. `names` has the user names of people by their refs."""
+    return content_cells(version) | {
+        "version": str(version.number),
+        "status": version.status,
+        "author": exported_ref(version.author_ref, names),
+        "author_name": version.author_name,
+        "created_at": moment_cell(version.created_at),
+        "submitted_at": moment_cell(version.submitted_at),
+        "reviewer": exported_ref(version.reviewer_ref, names),
+        "reviewer_name": version.reviewer_name,
+        "reviewed_at": moment_cell(version.reviewed_at),
+        "reject_reason": version.reject_reason,
+    }
+
+
+def exported_ref(ref: str, names: dict[str, str]) -> str:
+    """Who somebody is in any installation: a person by user name, since numbers differ."""
+    return names.get(ref, ref.removeprefix(IMPORTED))
+
+
+def user_names() -> dict[str, str]:
+    """People's user names by their refs."""
+    return {f"user:{pk}": name for pk, name in User.objects.values_list("pk", "username")}
+
+
+def _notices(actor: Actor) -> Iterator[Cells]:
+    names = user_names()
+    versions = (
+        NoticeVersion.objects.filter(notice__in=notices(actor).values("pk"))
+        .select_related("preset")
+        .order_by("notice_id", "number")
+    )
+    by_notice = {
+        pk: list(found) for pk, found in groupby(versions.iterator(2000), lambda v: v.notice_id)
+    }
+    for notice in sorted(notices(actor), key=lambda notice: notice.key):
+        facts = notice_cells(notice)
+        found = by_notice.get(notice.pk)
+        if found is None:
+            yield facts
+        else:
+            yield from (facts | version_cells(version, names) for version in found)
+
+
+def content_digest(version: NoticeVersion) -> str:
+    """SHA-256 over what a version says, as the trail keeps it of a restored one."""
+    said = json.dumps(content_cells(version), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""From a file's rows to what is written, and what is said of each row."""
+
+from collections.abc import Callable, Iterable
+
+from tablib import Dataset
+
+from console.actors import Actor
+from console.catalogue.transfer.columns import CATEGORY, PRESET
+from console.catalogue.transfer.drafting import plan_drafted
+from console.catalogue.transfer.formats import format_of
+from console.catalogue.transfer.plans import Plan, known, plan_categories, plan_presets
+from console.catalogue.transfer.reading import Row, read_rows
+from console.catalogue.transfer.restoring import plan_restored
+
+# (what is being done, rows done, rows in all)
+Progress = Callable[[str, int, int], None]
+ROWS_A_STEP = 200
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """For those who wait for the end."""
+
+
+def plan_import(
+    actor: Actor,
+    dataset: Dataset,
+    *,
+    file_name: str,
+    restore: bool,
+    progress: Progress = no_progress,
+) -> Plan:
+    """Compare a file with what is there, and write nothing. Raises InvalidInput for a file whose
+    columns are not those of a catalogue."""
+    # As a spreadsheet numbers them, below the line of names.
+    first = 1 if format_of(file_name) == "json" else 2
+    rows = read_rows(dataset, first=first, restore=restore)
+    groups = _by_key(row for row in rows if row.record not in (PRESET, CATEGORY))
+    there = known(actor, file_name, groups, restore=restore)
+    plan = Plan([row.report for row in rows])
+    plan.presets = plan_presets([row for row in rows if row.record == PRESET], there)
+    tree = [row for row in rows if row.record == CATEGORY]
+    plan.categories = plan_categories(tree, there)
+    plan_notice = plan_restored if restore else plan_drafted
+    done = 0
+    for group in groups.values():
+        planned = plan_notice(group, there)
+        if planned is not None:
+            plan.notices.append(planned)
+        before, done = done, done + len(group)
+        if done // ROWS_A_STEP > before // ROWS_A_STEP:
+            progress("checking", done, len(rows))
+    return plan
+
+
+def _by_key(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.key, []).append(row)
+    return groups

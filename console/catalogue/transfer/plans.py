@@ -1,0 +1,212 @@
+"""What an import is going to write, and what is there that it is compared with."""
+
+from collections.abc import Collection
+from copy import copy
+from dataclasses import dataclass, field
+
+from console.accounts.models import Team
+from console.actors import Actor
+from console.catalogue.models import (
+    CATEGORY_SEPARATOR,
+    CannedNotice,
+    Category,
+    ChangeStatus,
+    NoticeVersion,
+    PresetChange,
+    VersionStatus,
+    VisibilityPreset,
+)
+from console.catalogue.transfer.exporting import IMPORTED, preset_cells, user_names
+from console.catalogue.transfer.reading import Row
+from console.catalogue.transfer.reports import RowReport
+
+KEYS_A_QUERY = 5000
+PRESET_FACTS: tuple[str, ...] = ("visibility", "nickname", "roles")
+OPEN = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW)
+
+
+@dataclass(slots=True)
+class VersionPlan:
+    """`version` as it is to be. `before` is the status that it has now, "" for a new one;
+    `takes_over` is a draft that makes room for it."""
+
+    version: NoticeVersion
+    preset: str
+    before: str = ""
+    takes_over: int | None = None
+
+
+@dataclass(slots=True)
+class NoticePlan:
+    """A notice as it is to be, with the versions that are new or go on."""
+
+    notice: CannedNotice
+    category: str
+    team: str
+    is_new: bool
+    is_changed: bool = False
+    versions: list[VersionPlan] = field(default_factory=list)
+
+    @property
+    def writes(self) -> bool:
+        return self.is_new or self.is_changed or bool(self.versions)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be written, of the rows that are not refused."""
+
+    rows: list[RowReport]
+    presets: list[VisibilityPreset] = field(default_factory=list)
+    # Each path with the name of its team.
+    categories: dict[str, str] = field(default_factory=dict)
+    notices: list[NoticePlan] = field(default_factory=list)
+
+    @property
+    def is_refused(self) -> bool:
+        return any(row.refusals for row in self.rows)
+
+
+@dataclass(slots=True)
+class Known:
+    """What there is of the notices that a file names, read at once."""
+
+    actor: Actor
+    file_name: str
+    is_restore: bool
+    notices: dict[str, CannedNotice]
+    versions: dict[int, dict[int, NoticeVersion]]
+    presets: dict[str, VisibilityPreset]
+    teams: dict[str, Team]
+    # Each path with the name of its team, those of the file too.
+    categories: dict[str, str]
+    names: dict[str, str]
+    refs: dict[str, str]
+
+    def preset_waiting(self, name: str, content: dict[str, str]) -> bool:
+        """Whether the person has proposed just this of a preset, and nobody has decided yet."""
+        from_actor = PresetChange.objects.filter(
+            status=ChangeStatus.IN_REVIEW, author_ref=self.actor.ref, name=name
+        )
+        return any(preset_cells(change).items() >= content.items() for change in from_actor)
+
+    def versions_of(self, notice: CannedNotice | None) -> dict[int, NoticeVersion]:
+        return {} if notice is None or notice.pk is None else self.versions.get(notice.pk, {})
+
+    def author_ref(self, exported: str) -> str:
+        """Whose work a version is here: the same person's, where they have an account."""
+        return self.refs.get(exported, f"{IMPORTED}{exported}")
+
+
+def known(actor: Actor, file_name: str, keys: Collection[str], *, restore: bool) -> Known:
+    """Read what the rows of a file are compared with."""
+    found: dict[str, CannedNotice] = {}
+    versions: dict[int, dict[int, NoticeVersion]] = {}
+    wanted = sorted(keys)
+    for start in range(0, len(wanted), KEYS_A_QUERY):
+        part = wanted[start : start + KEYS_A_QUERY]
+        notices = CannedNotice.objects.filter(key__in=part).select_related("category", "team")
+        found |= {notice.key: notice for notice in notices}
+        of_them = NoticeVersion.objects.filter(notice__key__in=part).select_related("preset")
+        for version in of_them.order_by("number"):
+            versions.setdefault(version.notice_id, {})[version.number] = version
+    names = user_names()
+    return Known(
+        actor=actor,
+        file_name=file_name,
+        is_restore=restore,
+        notices=found,
+        versions=versions,
+        presets={
+            preset.name: preset for preset in VisibilityPreset.objects.filter(is_approved=True)
+        },
+        categories={
+            each.path: each.team.name if each.team else ""
+            for each in Category.objects.select_related("team")
+        },
+        teams={team.name: team for team in Team.objects.all()},
+        names=names,
+        refs={name: ref for ref, name in names.items()},
+    )
+
+
+def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
+    """The presets that are new or changed; `there` has them afterwards, as notices name them."""
+    planned = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        name = row.cells.get("preset", "")
+        if name in seen:
+            row.report.refuse("preset", f"Row {seen[name]} has this preset already. Keep one.")
+        seen.setdefault(name, row.number)
+        before = there.presets.get(name)
+        preset = before or VisibilityPreset(name=name, visibility="")
+        names = [name for name in PRESET_FACTS if name in row.cells]
+        after = {name: row.cells[name] for name in names}
+        if not (after.get("visibility") or preset.visibility):
+            row.report.refuse("visibility", "Say who sees it: ALL, INT or VIP.")
+        if row.report.refusals:
+            continue
+        row.report.is_new = before is None
+        if not there.is_restore and there.preset_waiting(name, after):
+            row.report.is_new = False
+            continue
+        if not row.report.compare(preset_cells(preset), after) and before is not None:
+            continue
+        if not there.is_restore:
+            preset = copy(preset)
+        preset.visibility = after.get("visibility") or preset.visibility
+        preset.nickname = after.get("nickname", preset.nickname)
+        preset.roles = row.values.get("roles", [] if "roles" in after else preset.roles)
+        if there.is_restore:
+            there.presets[name] = preset
+        planned.append(preset)
+    return planned
+
+
+def plan_categories(rows: list[Row], there: Known) -> dict[str, str]:
+    """The categories that are new; `there` has them afterwards, as notices name them."""
+    planned: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: len(row.values.get("category", ()))):
+        path, team = row.cells.get("category", ""), row.cells.get("team", "")
+        above = path.rpartition(CATEGORY_SEPARATOR)[0]
+        if not path:
+            row.report.refuse("category", "Give the category a name.")
+        elif there.categories.get(path, team) != team:
+            row.report.refuse("team", "The category is another team's here. Choose another name.")
+        elif there.categories.get(above) and there.categories[above] != team:
+            row.report.refuse("team", f"What is in {above} is of the team of that.")
+        elif team and team not in there.teams and not there.is_restore:
+            row.report.refuse("team", f"There is no team named {team}.")
+        elif team in there.teams and not there.actor.sees_team(there.teams[team].pk):
+            row.report.refuse("team", f"You are not in the team {team}.")
+        elif not row.report.refusals and path not in there.categories:
+            row.report.is_new = True
+            row.report.compare({}, {"category": path, "team": team})
+            there.categories[path] = planned[path] = team
+    return planned
+
+
+def check_place(row: Row, category: str, team: str, there: Known) -> None:
+    """Whether a notice of this team can be in this category."""
+    parts = category.split(CATEGORY_SEPARATOR)
+    for depth in range(1, len(parts) + 1):
+        of_team = there.categories.get(CATEGORY_SEPARATOR.join(parts[:depth]), "")
+        if of_team and of_team != team:
+            row.report.refuse(
+                "category",
+                f"The category is the team {of_team}'s own. Give the notice to that team too, or "
+                "choose another category.",
+            )
+            return
+
+
+def refuse_the_others(rows: list[Row]) -> bool:
+    """Whether a row of this notice is refused; then all of them are: never half a notice."""
+    bad = next((row for row in rows if row.report.refusals), None)
+    if bad is None:
+        return False
+    for row in rows:
+        if not row.report.refusals:
+            row.report.refuse("", f"Row {bad.number} of the same notice is refused: see there.")
+    return True

@@ -1,0 +1,254 @@
+"""The rows of a file, their cells read and looked at one by one."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from tablib import Dataset
+
+from console.accounts.models import Role
+from console.catalogue.models import (
+    CATEGORY_DEPTH,
+    CATEGORY_SEPARATOR,
+    NoticeKind,
+    VersionStatus,
+    Visibility,
+)
+from console.catalogue.services.categories import NAME_LIMIT
+from console.catalogue.services.notices import (
+    KEY,
+    RESERVED_KEYS,
+    normal_shortcut,
+    normal_tags,
+)
+from console.catalogue.transfer.columns import (
+    BODY,
+    CATEGORY,
+    COLUMNS,
+    LONGEST,
+    MOMENTS,
+    NOTICE,
+    PRESET,
+    PROVENANCE,
+    moment_cell,
+)
+from console.catalogue.transfer.reports import RowReport
+from console.errors import InvalidInput
+
+LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+# Blanks around these mean nothing, and no service keeps them.
+NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
+# Without these a file is no export that could be restored.
+RESTORED = ("kind", "title", "version", "status", "default_locale", "visibility", *PROVENANCE)
+
+
+@dataclass(slots=True)
+class Row:
+    """`cells` in the form that an export gives them, so that they can be compared; `values` are
+    what a text alone does not say."""
+
+    report: RowReport
+    record: str
+    key: str
+    cells: dict[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        return self.report.number
+
+    @property
+    def bodies(self) -> dict[str, str]:
+        """Language to text, of those that are there."""
+        return {
+            name.removeprefix(BODY): cell
+            for name, cell in self.cells.items()
+            if cell and name.startswith(BODY)
+        }
+
+
+def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
+    """All rows but the empty ones. Raises InvalidInput for a table that is none of a catalogue."""
+    headers = [str(name).strip() for name in dataset.headers or []]
+    _require_columns(headers, restore=restore)
+    if len(dataset) > settings.IMPORT_ROW_LIMIT:
+        raise InvalidInput(
+            "too_many_rows",
+            f"The file has {len(dataset):,} rows; an import has at most "
+            f"{settings.IMPORT_ROW_LIMIT:,}. Import it in parts.",
+        )
+    # People may leave out columns; of an export, one that is not there is empty.
+    empty = dict.fromkeys(COLUMNS, "") if restore else {}
+    return [
+        _row(number, empty | _said(headers, cells))
+        for number, cells in enumerate(dataset, start=first)
+        if any(cells)
+    ]
+
+
+def _said(headers: list[str], cells: Iterable[str | None]) -> dict[str, str]:
+    """Without what a record of JSON does not say."""
+    return {name: cell for name, cell in zip(headers, cells, strict=True) if cell is not None}
+
+
+def _require_columns(headers: list[str], *, restore: bool) -> None:
+    if not headers:
+        raise InvalidInput("empty_file", "There is nothing in this file. Look at an export.")
+    twice = sorted({name for name in headers if headers.count(name) > 1})
+    if twice:
+        raise InvalidInput(
+            "column_twice",
+            f"These columns stand there twice: {', '.join(twice) or '(no name)'}. Keep one.",
+        )
+    unknown = [
+        name
+        for name in headers
+        if name not in COLUMNS
+        and not (name.startswith(BODY) and LOCALE.fullmatch(name.removeprefix(BODY)))
+    ]
+    if unknown:
+        raise InvalidInput(
+            "unknown_column",
+            f"There are no columns named {', '.join(repr(name[:40]) for name in unknown[:10])}. "
+            "Texts stand in columns such as body:en; an export has all the names.",
+            {"columns": unknown[:100]},
+        )
+    needed = ("key", *(RESTORED if restore else ()))
+    missing = [name for name in needed if name not in headers]
+    if missing:
+        raise InvalidInput(
+            "column_missing",
+            f"These columns are missing: {', '.join(missing)}. "
+            + (
+                "Only a whole export can be restored; what people have written is imported as "
+                "somebody's drafts (--as)."
+                if restore
+                else "A notice is known by its key."
+            ),
+            {"columns": missing},
+        )
+
+
+def _row(number: int, cells: dict[str, str]) -> Row:
+    cells |= {name: cells[name].strip() for name in NAMES if name in cells}
+    record = cells.get("record", "") or NOTICE
+    key = cells.get("key", "")
+    name = cells.get(record, "") if record in (PRESET, CATEGORY) else key
+    row = Row(RowReport(number, name), record, key, cells)
+    report = row.report
+    if record not in (PRESET, CATEGORY, NOTICE):
+        known = f"{NOTICE}, {CATEGORY} or {PRESET}"
+        report.refuse("record", f"A record is a {known}; {record[:40]!r} is none of these.")
+    for column, cell in cells.items():
+        if "\0" in cell or not _is_encodable(cell):
+            report.refuse(column, "There is a NUL or half a character in it: take it out.")
+        elif len(cell) > LONGEST.get(column, len(cell)):
+            report.refuse(column, f"It has at most {LONGEST[column]} characters: shorten it.")
+        elif cell and column in READERS:
+            _read(row, column, cell)
+    if record == NOTICE and not (KEY.fullmatch(key) and len(key) <= 100):
+        report.refuse(
+            "key", "Use small letters, digits and hyphens for the key, for example late-delivery."
+        )
+    if record == NOTICE and key in RESERVED_KEYS:
+        report.refuse("key", f"No notice can be called {key}: choose another key.")
+    if record == PRESET and not name:
+        report.refuse("preset", "Give the preset a name.")
+    return row
+
+
+def _read(row: Row, column: str, cell: str) -> None:
+    """A cell as a value, and again as an export would write it."""
+    try:
+        value, text = READERS[column](cell.strip())
+    except ValueError as error:
+        row.report.refuse(column, str(error))
+    else:
+        row.values[column], row.cells[column] = value, text
+
+
+def _moment(cell: str) -> tuple[datetime, str]:
+    try:
+        moment = datetime.fromisoformat(cell)
+        moment = moment if moment.tzinfo else timezone.make_aware(moment)
+        return moment, moment_cell(moment)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00."
+        ) from error
+
+
+def _whole(cell: str) -> tuple[int, str]:
+    if not (cell.isascii() and cell.isdecimal() and 0 < int(cell[:10]) < 2**31 and len(cell) < 11):
+        raise ValueError(f"{cell[:40]!r} is no number of a version: they count from 1.")
+    return int(cell), str(int(cell))
+
+
+def _one_of(choices: Iterable[str]) -> Callable[[str], tuple[str, str]]:
+    known = list(choices)
+
+    def read(cell: str) -> tuple[str, str]:
+        if cell not in known:
+            raise ValueError(f"{cell[:40]!r} is not known here: choose {', '.join(known)}.")
+        return cell, cell
+
+    return read
+
+
+def _roles(cell: str) -> tuple[list[str], str]:
+    roles = sorted(set(cell.split()))
+    unknown = [role for role in roles if role not in Role.values]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)[:80]}: no such role; use {', '.join(Role.values)}.")
+    return roles, " ".join(roles)
+
+
+def _tags(cell: str) -> tuple[list[str], str]:
+    try:
+        tags = normal_tags([cell])
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    return tags, ", ".join(tags)
+
+
+def _shortcut(cell: str) -> tuple[str, str]:
+    try:
+        word = normal_shortcut(cell)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    return word, word
+
+
+def _category(cell: str) -> tuple[list[str], str]:
+    names = [name.strip() for name in cell.split(CATEGORY_SEPARATOR)]
+    if len(names) > CATEGORY_DEPTH or not all(0 < len(name) <= NAME_LIMIT for name in names):
+        raise ValueError(
+            f"A category is at most {CATEGORY_DEPTH} names of at most {NAME_LIMIT} characters, "
+            'with " / " between them.'
+        )
+    return names, CATEGORY_SEPARATOR.join(names)
+
+
+READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
+    **dict.fromkeys(MOMENTS, _moment),
+    "version": _whole,
+    "kind": _one_of(NoticeKind.values),
+    "status": _one_of(VersionStatus.values),
+    "visibility": _one_of(Visibility.values),
+    "roles": _roles,
+    "tags": _tags,
+    "shortcut": _shortcut,
+    "category": _category,
+}
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""What an import would do, or has done, row by row: results in django-import-export's terms."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from import_export.results import RowResult
+
+from console.errors import ConsoleError
+
+SHOWN = 300  # characters of a text in a report
+
+
+class Outcome(StrEnum):
+    CREATED = RowResult.IMPORT_TYPE_NEW
+    CHANGED = RowResult.IMPORT_TYPE_UPDATE
+    UNCHANGED = RowResult.IMPORT_TYPE_SKIP
+    REFUSED = RowResult.IMPORT_TYPE_INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a row can't be imported, and what to do. `column` is "" where it is the whole row."""
+
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class RowReport:
+    """One row of the file. `number` is what a spreadsheet says; in JSON it counts the records."""
+
+    number: int
+    name: str
+    changes: list[Change] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    is_new: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.refusals:
+            return Outcome.REFUSED
+        if self.is_new:
+            return Outcome.CREATED
+        return Outcome.CHANGED if self.changes else Outcome.UNCHANGED
+
+    def refuse(self, column: str, message: str) -> None:
+        self.refusals.append(Refusal(column, message))
+
+    def refuse_by(self, error: ConsoleError, column: str = "") -> None:
+        """By what a service says of the same content."""
+        locale = error.details.get("locale")
+        self.refuse(f"body:{locale}" if locale else column, error.message)
+
+    def compare(self, before: dict[str, str], after: dict[str, str]) -> bool:
+        """Note what differs in the columns of `after`; whether anything does."""
+        found = [
+            Change(name, shown(before.get(name, "")), shown(value))
+            for name, value in after.items()
+            if before.get(name, "") != value
+        ]
+        self.changes += found
+        return bool(found)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "row": self.number,
+            "name": self.name,
+            "outcome": self.outcome.name.lower(),
+            "changes": [
+                {"column": each.column, "before": each.before, "after": each.after}
+                for each in self.changes
+            ],
+            "refusals": [
+                {"column": each.column, "message": each.message} for each in self.refusals
+            ],
+        }
+
+
+def shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def counts(rows: Iterable[RowReport]) -> dict[str, int]:
+    """How many rows of each outcome."""
+    found = Counter(row.outcome for row in rows)
+    return {outcome.name.lower(): found[outcome] for outcome in Outcome}

@@ -1,0 +1,245 @@
+"""Planning how an export is restored: every version with its number, status and people.
+
+Nothing that is there is changed but for the steps that a version takes anyway. What a file says of
+its reviews is the operator's to vouch for; the trail keeps that it came from there.
+"""
+
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.services.versions import _fill as fill_version
+from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS, PROVENANCE
+from console.catalogue.transfer.exporting import IMPORTED, notice_cells, version_cells
+from console.catalogue.transfer.plans import (
+    OPEN,
+    Known,
+    NoticePlan,
+    VersionPlan,
+    check_place,
+    refuse_the_others,
+)
+from console.catalogue.transfer.reading import Row
+from console.errors import ConsoleError
+
+# What a version goes through, and what each step may say that was not said before.
+WAY = {
+    VersionStatus.DRAFT: (VersionStatus.IN_REVIEW,),
+    VersionStatus.IN_REVIEW: (
+        VersionStatus.SCHEDULED,
+        VersionStatus.PUBLISHED,
+        VersionStatus.REJECTED,
+    ),
+    VersionStatus.SCHEDULED: (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED),
+    VersionStatus.PUBLISHED: (VersionStatus.SUPERSEDED,),
+}
+IN_USE = (*OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
+DECISION = ("reviewer", "reviewer_name", "reviewed_at", "reject_reason")
+SAID_LATER = {
+    VersionStatus.DRAFT: ("submitted_at", *DECISION),
+    VersionStatus.IN_REVIEW: DECISION,
+}
+
+
+def plan_restored(rows: list[Row], there: Known) -> NoticePlan | None:
+    """What the rows of one key write, or None; what is wrong is said in their reports."""
+    first = rows[0]
+    before = there.notices.get(first.key)
+    _check_facts(rows, before)
+    notice = before or CannedNotice(key=first.key)
+    plan = NoticePlan(notice, first.cells["category"], first.cells["team"], before is None)
+    first.report.is_new = before is None
+    known_facts = notice_cells(before) if before else {}
+    facts = {name: first.cells.get(name, "") for name in NOTICE_FACTS}
+    plan.is_changed = first.report.compare(known_facts, facts) and before is not None
+    notice.kind, notice.title = facts["kind"], facts["title"]
+    notice.tags, notice.shortcut = first.values.get("tags", []), facts["shortcut"]
+    check_place(first, facts["category"], facts["team"], there)
+    notice.retired_at = first.values.get("retired_at")
+    seen: dict[int, Row] = {}
+    for row in rows:
+        _plan_version(row, plan, there, seen)
+    _require_one_of_each(rows, plan, there)
+    if refuse_the_others(rows):
+        return None
+    return plan if plan.writes else None
+
+
+def _check_facts(rows: list[Row], before: CannedNotice | None) -> None:
+    first = rows[0]
+    for name in ("kind", "title"):
+        if not first.cells[name]:
+            first.report.refuse(name, f"Give the notice a {name}.")
+    if before is not None and first.cells["kind"] != before.kind:
+        first.report.refuse(
+            "kind", f"The notice is a {before.kind} here, and its kind is for ever."
+        )
+    for row in rows[1:]:
+        for name in NOTICE_FACTS:
+            if row.cells.get(name, "") != first.cells.get(name, ""):
+                row.report.refuse(
+                    name, f"Row {first.number} says otherwise of the same notice. Make them agree."
+                )
+
+
+def _plan_version(row: Row, plan: NoticePlan, there: Known, seen: dict[int, Row]) -> None:
+    number = row.values.get("version")
+    if number is None:
+        if row.report.refusals or not any(row.cells.get(name) for name in ("status", *PROVENANCE)):
+            return
+        row.report.refuse("version", "Say which version it is, from 1.")
+        return
+    if number in seen:
+        row.report.refuse("version", f"Row {seen[number].number} has this version already.")
+    seen[number] = row
+    before = there.versions_of(plan.notice).get(number)
+    if before is not None:
+        _plan_step(row, plan, there, before)
+        return
+    row.report.is_new = True
+    version = _new_version(row, plan.notice, there)
+    if not row.report.refusals:
+        row.report.compare({}, _said(row))
+        plan.versions.append(VersionPlan(version, row.cells["preset"]))
+
+
+def _said(row: Row) -> dict[str, str]:
+    """What a row says of its version."""
+    names = ("version", "status", *CONTENT, *PROVENANCE)
+    texts = {name: cell for name, cell in row.cells.items() if name.startswith(BODY)}
+    return {name: row.cells.get(name, "") for name in names} | texts
+
+
+def _plan_step(row: Row, plan: NoticePlan, there: Known, before: NoticeVersion) -> None:
+    """A version that is there: the same, or some steps further on."""
+    known = version_cells(before, there.names)
+    said = _said(row) | {name: "" for name in known if name.startswith(BODY)} | _said(row)
+    differing = {name for name, cell in said.items() if known.get(name, "") != cell}
+    if not differing:
+        return
+    was, will = VersionStatus(before.status), row.values.get("status")
+    kept = differing - {"status", *SAID_LATER.get(was, ())}
+    if kept or will not in _further(was):
+        what = ", ".join(sorted(kept or {"status"}))
+        row.report.refuse(
+            sorted(kept or {"status"})[0],
+            f"Version {before.number} is there already and differs ({what}); a version is never "
+            "changed. Import it as a draft of somebody (--as).",
+        )
+        return
+    _check_people(row)
+    row.report.compare(known, said)
+    _set_provenance(before, row, there)
+    plan.versions.append(VersionPlan(before, row.cells["preset"], before=was))
+
+
+def _further(status: VersionStatus) -> set[str]:
+    found = set(WAY.get(status, ()))
+    return {*found, *(further for step in found for further in _further(step))}
+
+
+def _new_version(row: Row, notice: CannedNotice, there: Known) -> NoticeVersion:
+    version = NoticeVersion(notice=notice, number=row.values["version"])
+    status = row.values.get("status")
+    for name in ("status", "visibility", "author", "created_at"):
+        if not row.cells.get(name):
+            row.report.refuse(name, "It is missing, as it is in no export.")
+    if row.cells.get("preset") and row.cells["preset"] not in there.presets:
+        row.report.refuse("preset", "There is no such preset, neither here nor in the file.")
+    _check_people(row)
+    _check_content(row, version, is_in_use=status in IN_USE)
+    if row.report.refusals:
+        return version
+    version.author_ref = there.author_ref(row.cells["author"])
+    version.author_name = row.cells["author_name"] or row.cells["author"]
+    version.created_at = row.values["created_at"]
+    _set_content(version, row)
+    _set_provenance(version, row, there)
+    return version
+
+
+def _check_people(row: Row) -> None:
+    """Nobody reviews their own: not elsewhere, either."""
+    status = row.values.get("status")
+    needed: tuple[str, ...] = ()
+    if status != VersionStatus.DRAFT:
+        needed = ("submitted_at",)
+    if status not in OPEN:
+        needed = ("submitted_at", "reviewer", "reviewed_at")
+    for name in needed:
+        if not row.cells.get(name):
+            row.report.refuse(name, f"It is missing, and no version is {status} without.")
+    if row.cells.get("reviewer") and row.cells["reviewer"] == row.cells.get("author"):
+        row.report.refuse("reviewer", "Nobody reviews their own version: this is none's export.")
+    unasked = [name for name in DECISION if row.cells.get(name)] if status in OPEN else []
+    for name in unasked:
+        row.report.refuse(name, f"A version that is {status} is not decided on yet.")
+
+
+def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None:
+    """What can be sent, or will be, must be right here and now. History stays as it was."""
+    bodies, default = row.bodies, row.cells.get("default_locale", "")
+    if default not in bodies:
+        row.report.refuse(f"{BODY}{default}", "The text in the default language is missing.")
+    if row.cells.get("message_type") and version.notice.kind != NoticeKind.MESSAGE:
+        row.report.refuse("message_type", "Only a message has a message type.")
+    if row.values.get("status") == VersionStatus.SCHEDULED and not row.cells.get("valid_from"):
+        row.report.refuse("valid_from", "A scheduled version has the time from which it holds.")
+    start, end = row.values.get("valid_from"), row.values.get("valid_until")
+    if start and end and start >= end:
+        row.report.refuse("valid_until", "The notice would end before it starts: swap the times.")
+    if row.report.refusals or not is_in_use:
+        return
+    try:
+        fill_version(
+            version,
+            default_locale=default,
+            bodies=bodies,
+            message_type=row.cells["message_type"],
+            nickname="",
+            preset=None,
+            visibility=row.cells["visibility"],
+            valid_from=start,
+            valid_until=end,
+            change_note="",
+        )
+    except ConsoleError as error:
+        row.report.refuse_by(error)
+
+
+def _set_content(version: NoticeVersion, row: Row) -> None:
+    """Exactly as it was: nothing comes from the preset again."""
+    version.bodies = row.bodies
+    for name in ("default_locale", "message_type", "nickname", "visibility", "change_note"):
+        setattr(version, name, row.cells[name])
+    version.valid_from = row.values.get("valid_from")
+    version.valid_until = row.values.get("valid_until")
+
+
+def _set_provenance(version: NoticeVersion, row: Row, there: Known) -> None:
+    version.status = row.values["status"]
+    version.submitted_at = row.values.get("submitted_at")
+    reviewer = row.cells["reviewer"]
+    if reviewer and version.reviewer_ref == "":
+        # Not by the person's own ref: they have decided elsewhere, and not here.
+        version.reviewer_ref = f"{IMPORTED}{reviewer}"
+        version.reviewer_name = row.cells["reviewer_name"] or reviewer
+        version.reviewed_at = row.values.get("reviewed_at")
+        version.reject_reason = row.cells["reject_reason"]
+
+
+def _require_one_of_each(rows: list[Row], plan: NoticePlan, there: Known) -> None:
+    """At most one version is published, and at most one is open, with those that are here."""
+    after = {number: each.status for number, each in there.versions_of(plan.notice).items()}
+    after |= {each.version.number: each.version.status for each in plan.versions}
+    groups: dict[str, tuple[str, ...]] = {
+        "published": (VersionStatus.PUBLISHED,),
+        "scheduled": (VersionStatus.SCHEDULED,),
+        "open": OPEN,
+    }
+    for word, statuses in groups.items():
+        found = sorted(number for number, status in after.items() if status in statuses)
+        if len(found) > 1:
+            numbers = ", ".join(map(str, found))
+            rows[-1].report.refuse(
+                "status",
+                f"The versions {numbers} would all be {word}, and one may be. Where one of them is "
+                "newer than the file, export anew.",
+            )

@@ -1,0 +1,103 @@
+"""Imports beside others who write: nobody's words are lost, and sending does not wait."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from console.accounts.models import User
+from console.actors import system_actor
+from console.catalogue import services as catalogue
+from console.catalogue.models import NoticeVersion
+from console.catalogue.services import importing
+from console.interactions.models import ChatServer
+from console.sends.services import send_create
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = system_actor("tests")
+TEXT = b"key,body:en\nlate,Newer.\n"
+
+
+@pytest.fixture
+def beside() -> Any:
+    """Runs something in another thread, with a connection of its own, and answers its outcome."""
+
+    def run(act: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+        found: list[Any] = []
+
+        def work() -> None:
+            try:
+                found.append(act())
+            except Exception as error:
+                found.append(error)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread, found
+
+    return run
+
+
+def test_two_imports_of_the_same_file_make_one_draft(
+    editor: User, make_notice: Callable[..., NoticeVersion], beside: Any
+) -> None:
+    make_notice("Old.", key="late")
+
+    def act() -> Any:
+        plan = importing.catalogue_import(editor.to_actor(), file_name="a.csv", content=TEXT)
+        return [row.outcome.name for row in plan.rows]
+
+    started = [beside(act) for _ in range(3)]
+    for thread, _found in started:
+        thread.join(30)
+
+    assert sorted(str(found) for _thread, found in started) == [
+        "[['CHANGED']]",
+        "[['UNCHANGED']]",
+        "[['UNCHANGED']]",
+    ]
+    assert NoticeVersion.objects.filter(notice__key="late").count() == 2
+
+
+def test_editors_wait_for_an_import_and_senders_do_not(
+    editor: User,
+    approver: User,
+    chat_server: ChatServer,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., NoticeVersion],
+    beside: Any,
+) -> None:
+    version = make_notice("Old.", key="late")
+    waiting = make_notice("Other.", key="other")
+    chat = make_interaction()
+    draft = catalogue.version_create(
+        editor.to_actor(), waiting.notice, default_locale="en", bodies={"en": "Next."}
+    )
+    catalogue.version_submit(editor.to_actor(), draft)
+    with transaction.atomic():
+        importing._lock()
+        sender, sent = beside(
+            lambda: send_create(ROOT, notice_key="late", interactions=[chat.pk]).pk
+        )
+        sender.join(30)
+        assert isinstance(sent[0], int)
+        writer, written = beside(
+            lambda: catalogue.version_create(
+                ROOT, version.notice, default_locale="en", bodies={"en": "Mine."}
+            )
+        )
+        decider, decided = beside(lambda: catalogue.version_approve(approver.to_actor(), draft))
+        writer.join(0.3)
+        decider.join(0.3)
+        assert (written, decided) == ([], [])
+        plan = importing.catalogue_import(editor.to_actor(), file_name="a.csv", content=TEXT)
+        assert not plan.is_refused
+    for thread in (writer, decider):
+        thread.join(30)
+    assert getattr(written[0], "code", "") == "version_open"
+    assert decided[0].status == "published"

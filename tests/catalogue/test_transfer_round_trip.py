@@ -1,0 +1,278 @@
+"""Out of one installation and into another, and not a byte is different."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tablib import Dataset
+
+from console.accounts.models import User
+from console.accounts.services import team_create
+from console.actors import Actor, system_actor
+from console.audit.models import AuditEntry
+from console.catalogue import services as catalogue
+from console.catalogue.models import (
+    CannedNotice,
+    Category,
+    NoticeVersion,
+    NoticeWords,
+    VersionStatus,
+    VisibilityPreset,
+)
+from console.catalogue.services.exporting import catalogue_export
+from console.catalogue.services.importing import catalogue_restore
+from console.catalogue.transfer.formats import FORMATS
+
+pytestmark = pytest.mark.django_db
+
+ROOT = system_actor("tests")
+AUTHOR = Actor("user:author", "Author", ROOT.permissions)
+REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions)
+HARD = {
+    "quotes": "She said \"no\", it's 'fine', isn’t it?",
+    "newlines": "one\ntwo\r\nthree\rfour\n\n",
+    "emoji": "👩‍👩‍👧‍👦 \U0001f600 é e\u0301",
+    "rtl": 'مرحبا {{ data.FirstName | default: "ضيف" }} \u200f!',
+    "formula": '=HYPERLINK("http://example.com")',
+    "plus": "+49 30 1234",
+    "quoted-formula": "'=1+1",
+    "at": "  @sum(A1)",
+    "tab": "\tindented\tby tabs",
+    "blanks": "  leading and trailing  ",
+    "vertical": "a\x0bb\x0cc\x1b[0m",
+    "xml": "<b>&amp;</b> _x000D_ _x005F_",
+    "semicolons": "a;b,c;d",
+    "null-words": "NULL",
+    "number": "007",
+    "liquid": "{% if data.x %}{{ data.x | upcase }}{% else %}-{% endif %} {} {{ '}' }}",
+    "long": "word " * 800,
+}
+
+
+def publish(key: str, bodies: dict[str, str], *, kind: str = "message", **content: Any) -> Any:
+    notice = CannedNotice.objects.filter(key=key).first() or catalogue.notice_create(
+        AUTHOR, key=key, kind=kind, title=f'=Title, "{key}"', category="Deliveries; late"
+    )
+    version = catalogue.version_create(
+        AUTHOR, notice, default_locale="en", bodies=bodies, **content
+    )
+    catalogue.version_submit(AUTHOR, version)
+    return catalogue.version_approve(REVIEWER, version)
+
+
+@pytest.fixture
+def full(db: None) -> None:
+    """A catalogue with all that there can be in one."""
+    for key, text in HARD.items():
+        publish(key, {"en": text, "pt-BR": f"{text} (pt)", "ar": f"{text} (ar)"})
+    publish("page", {"en": "https://example.com/{{ data.Order }}?a=1&b=2"}, kind="push_url")
+    staff = VisibilityPreset.objects.get(name="Staff only")
+    desk = catalogue.preset_create(
+        AUTHOR, name="Desk", visibility="INT", nickname="Help", roles=["editor"]
+    )
+    catalogue.preset_approve(REVIEWER, desk)
+    catalogue.preset_create(AUTHOR, name="Proposed", visibility="VIP")
+    zone = timezone(timedelta(hours=5, minutes=45))
+    publish(
+        "blanks",
+        {"en": "second", "zh-Hant-TW": "第二"},
+        preset=staff,
+        nickname="-Desk",
+        message_type="text/plain",
+        valid_from=datetime(2026, 1, 1, 9, 30, 0, 123456, zone),
+        valid_until=datetime(2027, 1, 1, tzinfo=UTC),
+        change_note="=why\nand how",
+    )
+    rejected = catalogue.version_create(
+        AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "No"}
+    )
+    catalogue.version_submit(AUTHOR, rejected)
+    catalogue.version_reject(REVIEWER, rejected, reason="@Too short")
+    waiting = catalogue.version_create(
+        AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "Yes"}
+    )
+    catalogue.version_submit(AUTHOR, waiting)
+    catalogue.version_create(
+        AUTHOR, CannedNotice.objects.get(key="plus"), default_locale="en", bodies={"en": "Draft"}
+    )
+    sales = team_create(ROOT, name="Sales")
+    top = catalogue.category_create(ROOT, name="Sales", team=sales)
+    catalogue.category_create(ROOT, name="Spring", parent=top)
+    catalogue.notice_create(
+        ROOT,
+        key="wordless",
+        kind="custom",
+        title="No words",
+        team=sales,
+        category="Sales / Spring",
+        tags=["late", "two words"],
+        shortcut="/none",
+    )
+    later = publish("later", {"en": "Later"}, valid_from=datetime(2099, 1, 1, tzinfo=UTC))
+    assert later.status == VersionStatus.SCHEDULED
+    catalogue.notice_retire(ROOT, CannedNotice.objects.get(key="tab"))
+
+
+def empty() -> None:
+    """As in a new installation: what the database keeps goes only without its triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE catalogue_noticeversion DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM catalogue_noticewords")
+        cursor.execute("DELETE FROM catalogue_favourite")
+        cursor.execute("DELETE FROM catalogue_presetchange")
+        for table in ("noticeversion", "cannednotice", "category", "visibilitypreset"):
+            cursor.execute(f"DELETE FROM catalogue_{table}")
+        cursor.execute("DELETE FROM accounts_team")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE catalogue_noticeversion ENABLE TRIGGER USER")
+
+
+def exported(ending: str) -> bytes:
+    return catalogue_export(ROOT, file_name=f"all.{ending}")[0]
+
+
+def restore(content: bytes, ending: str, **options: Any) -> Any:
+    return catalogue_restore(ROOT, file_name=f"all.{ending}", content=content, **options)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_catalogue_comes_back_as_it_went(ending: str, full: None) -> None:
+    before = exported(ending)
+    rows = set(NoticeVersion.objects.values_list("notice__key", "number", "status", "created_at"))
+    texts = {v.notice.key: v.bodies["en"] for v in NoticeVersion.objects.filter(number=1)}
+    assert texts == {**HARD, "page": texts["page"], "later": "Later"}
+    empty()
+
+    plan = restore(before, ending)
+
+    assert [row.to_json() for row in plan.rows if row.refusals] == []
+    assert exported(ending) == before
+    assert NoticeWords.objects.count() == CannedNotice.objects.count()
+    assert Category.objects.get(name="Spring").parent == Category.objects.get(name="Sales")
+    assert VisibilityPreset.objects.get(name="Desk").is_approved
+    found = NoticeVersion.objects.values_list("notice__key", "number", "status", "created_at")
+    assert set(found) == rows
+    assert {v.notice.key: v.bodies["en"] for v in NoticeVersion.objects.filter(number=1)} == texts
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_the_same_catalogue_is_the_same_file(ending: str, full: None) -> None:
+    assert exported(ending) == exported(ending)
+
+
+def test_the_forms_say_the_same(full: None) -> None:
+    tables = [FORMATS[ending]().create_dataset(exported(ending)) for ending in FORMATS]
+    assert len(tables) == 3
+    assert tables[0].headers == tables[1].headers == tables[2].headers
+    assert list(tables[0]) == list(tables[1]) == list(tables[2])
+
+
+def test_nothing_in_a_spreadsheet_is_a_formula(full: None) -> None:
+    assert b'"=' not in exported("csv")
+    import io
+
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(exported("xlsx")))
+    cells = [cell for row in book.active.iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "inlineStr"}
+    assert not [cell.value for cell in cells if str(cell.value or "").startswith("=")]
+
+
+def test_who_has_reviewed_is_kept_with_a_proof(full: None) -> None:
+    before = exported("json")
+    empty()
+    restore(before, "json")
+
+    version = NoticeVersion.objects.get(notice__key="quotes")
+    assert (version.author_ref, version.author_name) == ("imported:user:author", "Author")
+    assert (version.reviewer_ref, version.reviewer_name) == ("imported:user:reviewer", "Reviewer")
+    entry = AuditEntry.objects.get(action="notice.restored", target_ref="quotes")
+    said = json.loads(entry.data) if isinstance(entry.data, str) else entry.data
+    assert said["file"] == "all.json"
+    assert said["versions"]["1"]["reviewer_name"] == "Reviewer"
+    assert len(said["versions"]["1"]["digest"]) == 64
+
+
+def test_a_second_import_changes_nothing(full: None) -> None:
+    before = exported("csv")
+    entries = AuditEntry.objects.count()
+
+    plan = restore(before, "csv")
+
+    assert {row.outcome.name for row in plan.rows} == {"UNCHANGED"}
+    assert AuditEntry.objects.count() == entries
+
+
+def test_a_person_with_an_account_here_is_the_author_here(full: None, editor: User) -> None:
+    notice = catalogue.notice_create(editor.to_actor(), key="mine", kind="message", title="Mine")
+    version = catalogue.version_create(
+        editor.to_actor(), notice, default_locale="en", bodies={"en": "Mine"}
+    )
+    catalogue.version_submit(editor.to_actor(), version)
+    before = exported("json")
+    assert b'"author": "eddy"' in before
+    empty()
+    restore(before, "json")
+
+    # So nobody approves here what they wrote there.
+    assert NoticeVersion.objects.get(notice__key="mine").author_ref == f"user:{editor.pk}"
+    assert exported("json") == before
+
+
+def test_versions_go_on_from_stage_to_production(full: None) -> None:
+    first = exported("json")
+    publish("quotes", {"en": "Newer"})
+    waiting = NoticeVersion.objects.get(notice__key="emoji", status=VersionStatus.IN_REVIEW)
+    catalogue.version_approve(REVIEWER, waiting)
+    second = exported("json")
+    empty()
+    restore(first, "json")
+
+    plan = restore(second, "json")
+
+    assert not plan.is_refused
+    assert exported("json") == second
+    outcomes = [row.outcome.name for row in plan.rows if row.name == "quotes"]
+    assert outcomes == ["CHANGED", "CREATED"]
+
+
+def test_commands_go_by_the_ending(full: None, tmp_path: Path, capsys: Any) -> None:
+    for ending in FORMATS:
+        path = tmp_path / f"stage.{ending}"
+        call_command("catalogue_export", str(path))
+        call_command("catalogue_import", str(path))
+        assert "0 created, 0 changed" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="there already"):
+        call_command("catalogue_export", str(path))
+    with pytest.raises(CommandError, match=r"none of \.csv"):
+        call_command("catalogue_export", str(tmp_path / "stage.ods"))
+
+
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60
+) | st.from_regex(r"['=+@\- _x0-9A-F\r\n\t]{1,12}", fullmatch=True)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts=st.lists(TEXTS, min_size=2, max_size=4))
+def test_any_text_comes_back(ending: str, texts: list[str]) -> None:
+    names = ["record", "key", "title", "change_note"][: len(texts)]
+    form = FORMATS[ending]()
+    content = form.export_data(Dataset(texts, headers=names))
+    back = form.create_dataset(content)
+    assert (back.headers, list(back)) == (names, [tuple(texts)])
+
+
+def test_the_small_world_is_what_it_says(full: None) -> None:
+    statuses = set(NoticeVersion.objects.values_list("status", flat=True))
+    assert statuses == set(VersionStatus.values)
+    assert Category.objects.exists()
