@@ -12,6 +12,7 @@ AT_THE_DEMO = (
     "tests/demo/test_serve.py",
     "tests/journey/",
     "tests/pages/test_catalogue_in_browser.py",
+    "tests/pages/test_import_in_browser.py",
     "tests/pages/test_in_browser.py",
     "tests/pages/test_writing_in_browser.py",
 )

@@ -15,6 +15,7 @@ from console.api.views import (
     interactions,
     send_actions,
     sends,
+    transfer,
 )
 
 app_name = "api"
@@ -28,6 +29,8 @@ urlpatterns = [
         name="interaction",
     ),
     path("notices/", catalogue.Notices.as_view(), name="notices"),
+    path("notices/export/", transfer.ExportNotices.as_view(), name="notices-export"),
+    path("notices/import/", transfer.ImportNotices.as_view(), name="notices-import"),
     path("notices/<slug:key>/", catalogue.OneNotice.as_view(), name="notice"),
     path("notices/<slug:key>/retire/", catalogue.RetireNotice.as_view(), name="notice-retire"),
     path("notices/<slug:key>/restore/", catalogue.RestoreNotice.as_view(), name="notice-restore"),

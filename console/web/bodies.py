@@ -1,4 +1,4 @@
-"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it."""
+"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it, but for an import."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -11,6 +11,8 @@ Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 TOO_LARGE = "console.too_large"
+IMPORT_PAGE = "/notices/import/"
+FORM_AROUND_A_FILE = 100_000
 
 
 class BodyLimit:
@@ -28,8 +30,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         read = 0
+        most = largest_body(scope["path"])
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        if _is_over(said.decode("latin-1")):
+        if _is_over(said.decode("latin-1"), most):
             scope[TOO_LARGE] = True
 
         async def bounded() -> Message:
@@ -43,7 +46,7 @@ class BodyLimit:
             if message["type"] != "http.request":
                 return message
             read += len(message.get("body", b""))
-            if read > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            if read > most:
                 scope[TOO_LARGE] = True
                 return {"type": "http.request", "body": b"", "more_body": False}
             return message
@@ -51,15 +54,20 @@ class BodyLimit:
         await self.app(scope, bounded, send)
 
 
+def largest_body(path: str) -> int:
+    """In bytes. The page that takes a catalogue's file takes the file, and the form around it."""
+    if path == IMPORT_PAGE:
+        return int(settings.IMPORT_LIMIT) + FORM_AROUND_A_FILE
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
 def is_too_large(request: HttpRequest) -> bool:
     """By what was read of the body, or by what its header says that will come."""
     if TOO_LARGE in getattr(request, "scope", {}):
         return True
-    return _is_over(request.META.get("CONTENT_LENGTH") or "0")
+    return _is_over(request.META.get("CONTENT_LENGTH") or "0", largest_body(request.path))
 
 
-def _is_over(length: str) -> bool:
+def _is_over(length: str, most: int) -> bool:
     # More digits than that Python may refuse to read.
-    return length.isdecimal() and (
-        len(length) > 18 or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    )
+    return length.isdecimal() and (len(length) > 18 or int(length) > most)

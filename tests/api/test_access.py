@@ -40,8 +40,14 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "notices"): (READ_CATALOGUE, None, 200),
     ("POST", "notices"): (
         WRITE_CATALOGUE,
-        {"key": "new", "kind": "message", "title": "New"},
+        {"key": "newest", "kind": "message", "title": "New"},
         201,
+    ),
+    ("GET", "notices-export"): (READ_CATALOGUE, None, 200),
+    ("POST", "notices-import"): (
+        WRITE_CATALOGUE,
+        {"records": [{"key": "brought", "kind": "message", "title": "New"}]},
+        200,
     ),
     ("GET", "notice"): (READ_CATALOGUE, None, 200),
     ("PATCH", "notice"): (WRITE_CATALOGUE, {"title": "Other"}, 200),
@@ -299,7 +305,7 @@ def test_a_session_writes_with_its_csrf_token_alone(
     editor: User, person: Callable[[User], Caller]
 ) -> None:
     call = person(editor)
-    notice = {"key": "new", "kind": "message", "title": "New"}
+    notice = {"key": "newest", "kind": "message", "title": "New"}
     for wrong in ("", "b" * 32):
         status, answer = call("POST", "notices/", notice, X_CSRFToken=wrong)
         assert (status, answer["code"]) == (403, "permission_refused")

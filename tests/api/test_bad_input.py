@@ -12,7 +12,7 @@ from tests.conftest import upsert
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = {"key": "new", "kind": "message", "title": "New"}
+NOTICE = {"key": "newest", "kind": "message", "title": "New"}
 
 
 # --- 400 -----------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ NOTICE = {"key": "new", "kind": "message", "title": "New"}
         b"",
         b"{",
         b"not json",
-        b'{"key": "new"',
+        b'{"key": "newest"',
         b'{"key": NaN}',
         b'{"key": Infinity}',
         b'{"key": "\xff"}',

@@ -17,7 +17,7 @@ from tests.api.conftest import Caller, error
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = {"key": "new", "kind": "message", "title": "New"}
+NOTICE = {"key": "newest", "kind": "message", "title": "New"}
 
 
 # --- 404 -----------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_what_the_state_of_things_does_not_allow(
 ) -> None:
     make_interaction("a1")
     almighty.post("notices/", NOTICE)
-    send = {"notice": "new", "interactions": ["a1"]}
+    send = {"notice": "newest", "interactions": ["a1"]}
     error(almighty.raw("POST", "sends/", send), 422, "notice_not_published")
     almighty.post("notices/new/retire/", status=200)
     error(almighty.raw("POST", "sends/", send), 422, "notice_retired")

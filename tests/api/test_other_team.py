@@ -21,7 +21,7 @@ ROOT = system_actor("tests")
 # clients are of no team.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
 OF_A_TEAM = ("send", "notice", "version", "interaction", "category")
-LISTS = {"sends", "notices", "interactions"}
+LISTS = {"sends", "notices", "notices-export", "notices-import", "interactions"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 

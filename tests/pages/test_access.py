@@ -12,6 +12,7 @@ from console.accounts.models import ApiClient, Team, User
 from console.actors import system_actor
 from console.catalogue.models import NoticeVersion
 from console.catalogue.services import category_create
+from console.catalogue.services.import_jobs import import_job_start
 from console.sends.services import send_create
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
@@ -66,6 +67,12 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
     "notice-list": ("get", {}, CATALOGUE),
     "notice-create": ("get", {}, {"editor"}),
+    "catalogue-export": ("get", {}, CATALOGUE),
+    "catalogue-import": ("get", {}, {"editor"}),
+    "import-detail": ("get", {"job_id": "IMPORT"}, {"editor"}),
+    "import-progress": ("get", {"job_id": "IMPORT"}, {"editor"}),
+    "import-confirm": ("post", {"job_id": "IMPORT"}, {"editor"}),
+    "import-refused": ("get", {"job_id": "IMPORT"}, {"editor"}),
     "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
     "notice-edit": ("get", {"key": "hello"}, {"editor"}),
     "notice-preview": ("post", {"key": "hello"}, {"editor"}),
@@ -175,6 +182,7 @@ def world(
         "CLIENT": make_client()[0].pk,
         "CATEGORY": category_create(system_actor("tests"), name="Any").pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+        "IMPORT": import_job_start(editor.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 
 

@@ -11,13 +11,14 @@ from console.accounts.services import team_create
 from console.actors import system_actor
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.catalogue.services import category_create
+from console.catalogue.services.import_jobs import import_job_start
 from console.sends.services import send_create
 from tests.pages.test_access import PAGES, _answer, _open_each
 
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = {"SEND", "DELIVERY", "CATEGORY", "hello"}
+OF_A_TEAM = {"SEND", "DELIVERY", "CATEGORY", "IMPORT", "hello"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 
@@ -37,6 +38,7 @@ def world(
     make_interaction("chat-of-sales", queue="sales")
     actor = supervisor.to_actor()
     send = send_create(actor, notice_key="hello", interactions=["chat-of-sales"])
+    colleague = make_user("eve", Role.EDITOR, teams=[team])
     others = team_create(ROOT, name="Billing", queues=["invoices"])
     return {
         "stranger": make_user("bill", *sorted(ROLES), teams=[others]),
@@ -47,6 +49,7 @@ def world(
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
         "CLIENT": 1,
+        "IMPORT": import_job_start(colleague.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 
 

@@ -17,7 +17,7 @@ from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = {"key": "new", "kind": "message", "title": "New"}
+NOTICE = {"key": "newest", "kind": "message", "title": "New"}
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""The catalogue by API: out as a file, in as drafts."""
+
+import json
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+
+from console.catalogue.models import NoticeVersion
+from tests.api.conftest import by_token
+
+pytestmark = pytest.mark.django_db
+
+RECORD = {"key": "late", "kind": "message", "title": "Late", "bodies": {"en": "It is late."}}
+
+
+@pytest.fixture
+def call(make_client: Any) -> Any:
+    _client, token = make_client("catalogue")
+    return by_token(token)
+
+
+def test_a_dry_run_and_then_the_import(call: Any) -> None:
+    status, said = call("POST", "notices/import/", {"records": [RECORD], "dry_run": True})
+    assert (status, said["dry_run"], said["created"]) == (200, True, 1)
+    assert not NoticeVersion.objects.exists()
+
+    status, said = call("POST", "notices/import/", {"records": [RECORD]})
+    assert (status, said["created"], said["rows"][0]["outcome"]) == (200, 1, "created")
+    assert NoticeVersion.objects.get().status == "draft"
+    status, said = call("POST", "notices/import/", {"records": [RECORD]})
+    assert (status, said["created"], said["unchanged"]) == (200, 0, 1)
+
+
+def test_refused_records_refuse_all_or_are_left_out(call: Any) -> None:
+    records = [RECORD, {"key": "bad", "kind": "message", "bodies": {"en": "x"}}]
+    status, said = call("POST", "notices/import/", {"records": records})
+    assert (status, said["code"]) == (422, "rows_refused")
+    assert said["details"]["rows"] == [
+        {
+            "row": 2,
+            "name": "bad",
+            "refusals": [{"column": "title", "message": "Give the notice a title."}],
+        }
+    ]
+    assert not NoticeVersion.objects.exists()
+    status, said = call("POST", "notices/import/", {"records": records, "skip_refused": True})
+    assert (status, said["created"], said["refused"]) == (200, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("records", "code"),
+    [
+        ([5], "unreadable_file"),
+        ([{"key": ["late"]}], "unreadable_file"),
+        ([{"colour": "red", "key": "late"}], "unknown_column"),
+        ([{"title": "x"}], "column_missing"),
+        ([], "empty_file"),
+    ],
+)
+def test_what_is_no_record_is_refused(records: Any, code: str, call: Any) -> None:
+    status, said = call("POST", "notices/import/", {"records": records})
+    assert (status, said["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("form", ["", "json", "csv", "xlsx"])
+def test_exports(form: str, call: Any, make_notice: Any) -> None:
+    make_notice(key="hello")
+    answer: HttpResponse = call.raw(
+        "GET", "/api/v1/notices/export/" + (f"?format={form}" if form else "")
+    )
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].endswith(f'.{form or "json"}"')
+    if form in ("", "json"):
+        records = json.loads(answer.content)["records"]
+        assert [each["key"] for each in records if each["record"] == "notice"] == ["hello"]
+
+
+def test_an_export_goes_back_in_unchanged(call: Any, make_notice: Any) -> None:
+    make_notice(key="hello")
+    document = json.loads(call.raw("GET", "/api/v1/notices/export/").content)
+    status, said = call("POST", "notices/import/", document)
+    assert (status, said["created"], said["changed"], said["refused"]) == (200, 0, 0, 0)
+
+
+def test_another_form_is_refused(call: Any) -> None:
+    assert call("GET", "notices/export/?format=ods")[0] == 400
