@@ -30,6 +30,7 @@ MEASURES = {
     "rendering": "rendering",
     "single": "served",
     "pages": "served",
+    "catalogue": "catalogue",
     "pacing": "pacing",
     "ledger": "ledger",
     "verifier": "ledger",

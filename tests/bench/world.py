@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "CONSOLE_TARGET_LIMIT": "100000",
     "CONSOLE_DELIVERY_TTL_SECONDS": "86400",
     "CONSOLE_API_RATE": "1000000/s",
+    "CONSOLE_PAGE_RATE": "1000000/s",
     # 0 is off: a bench sends the same to the same chats, again and again, and to many.
     "CONSOLE_APPROVAL_ABOVE": "0",
     "CONSOLE_HOURLY_QUOTA": "0",
