@@ -65,6 +65,9 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
     expect(answer).to_have_value("2027-05-17")
     send_button(page).click()
     expect(page.locator("[data-sent]")).to_be_visible()
+    sender.go(f"/board/?notice={key}")
+    expect(answer).to_have_value("")
+    assert faults(page) == []
 
 
 def test_the_editor_is_one_column_on_a_narrow_screen(sit_down: Callable[..., Desk]) -> None:
