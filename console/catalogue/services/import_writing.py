@@ -40,7 +40,7 @@ RANK = {
 }
 CONTENT_FIELDS = (
     *("default_locale", "bodies", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note"),
+    *("valid_from", "valid_until", "change_note", "fields"),
 )
 NEW_IDS = """
 SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM generate_series(1, %s)
@@ -49,9 +49,9 @@ SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM gen
 # the triggers of the migrations 0003_kept and 0004_own_work ask. Only so its own time is kept, too.
 INSERT = """
 INSERT INTO catalogue_noticeversion (id, notice_id, number, status, default_locale, bodies,
-    message_type, nickname, preset_id, visibility, valid_from, valid_until, change_note, author_ref,
-    author_name, created_at, reviewer_ref, reviewer_name, reject_reason)
-VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', '', '')
+    message_type, nickname, preset_id, visibility, valid_from, valid_until, change_note, fields,
+    snippets, author_ref, author_name, created_at, reviewer_ref, reviewer_name, reject_reason)
+VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', '', '')
 """
 SUBMIT = """
 UPDATE catalogue_noticeversion version SET status = 'in_review', submitted_at = given.at
@@ -255,6 +255,7 @@ def _inserted(version: NoticeVersion) -> tuple[Any, ...]:
         *(version.pk, version.notice_id, version.number, version.default_locale),
         *(Jsonb(version.bodies), version.message_type, version.nickname, version.preset_id),
         *(version.visibility, version.valid_from, version.valid_until, version.change_note),
+        *(Jsonb(version.fields), Jsonb(version.snippets)),
         *(version.author_ref, version.author_name, version.created_at),
     )
 

@@ -14,11 +14,11 @@ BODY = "body:"
 NOTICE_FACTS = ("kind", "title", "category", "team", "tags", "shortcut", "retired_at")
 CONTENT = (
     *("default_locale", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note"),
+    *("valid_from", "valid_until", "change_note", "fields"),
 )
 # What only a restored version has: who wrote it and who decided on it, when and how.
 PROVENANCE = (
-    *("author", "author_name", "created_at", "submitted_at"),
+    *("author", "author_name", "created_at", "submitted_at", "snippets"),
     *("reviewer", "reviewer_name", "reviewed_at", "reject_reason"),
 )
 COLUMNS = ("record", "key", *NOTICE_FACTS, "version", "status", *CONTENT, *PROVENANCE, "roles")

@@ -192,4 +192,22 @@ def _content(
         for name, cell in after.items()
         if cell and name.startswith(BODY)
     }
-    return {**{name: after[name] for name in names}, **moments, "bodies": bodies, "preset": None}
+    return {
+        **{name: after[name] for name in names},
+        **moments,
+        "bodies": bodies,
+        "preset": None,
+        "fields": row.values["fields"]
+        if row.cells.get("fields")
+        else []
+        if "fields" in row.cells or base is None
+        else base.fields,
+    }
+
+
+def _fields(row: Row, base: NoticeVersion | None) -> list[Any]:
+    """What the sender is asked for: as the file says, else as it was."""
+    if "fields" in row.cells:
+        found: list[Any] = row.values.get("fields", [])
+        return found
+    return [] if base is None else list(base.fields)

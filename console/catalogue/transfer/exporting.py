@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from tablib import Dataset
 
@@ -66,6 +67,11 @@ def category_cells(category: Category) -> Cells:
     }
 
 
+def json_cell(value: Any) -> str:
+    """A list or object in one form, whatever order the database has it in; empty for none."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+
+
 def notice_cells(notice: CannedNotice) -> Cells:
     """A notice's own facts, without a version."""
     return {
@@ -86,8 +92,9 @@ def content_cells(version: NoticeVersion) -> Cells:
     cells = {
         name: moment_cell(getattr(version, name)) if name in MOMENTS else getattr(version, name)
         for name in CONTENT
-        if name != "preset"
+        if name not in ("preset", "fields")
     }
+    cells["fields"] = json_cell(version.fields)
     cells["preset"] = version.preset.name if version.preset else ""
     return cells | {f"{BODY}{locale}": body for locale, body in version.bodies.items()}
 
@@ -101,6 +108,7 @@ def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
         "author_name": version.author_name,
         "created_at": moment_cell(version.created_at),
         "submitted_at": moment_cell(version.submitted_at),
+        "snippets": json_cell(version.snippets),
         "reviewer": exported_ref(version.reviewer_ref, names),
         "reviewer_name": version.reviewer_name,
         "reviewed_at": moment_cell(version.reviewed_at),

@@ -1,5 +1,6 @@
 """The rows of a file, their cells read and looked at one by one."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from console.catalogue.transfer.columns import (
     PROVENANCE,
     moment_cell,
 )
+from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
 
@@ -207,6 +209,19 @@ def _roles(cell: str) -> tuple[list[str], str]:
     return roles, " ".join(roles)
 
 
+def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
+    def read(cell: str) -> tuple[Any, str]:
+        try:
+            value = json.loads(cell)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, kind):
+            raise ValueError("This is not the JSON that an export has here. Copy it from one.")
+        return value, json_cell(value)
+
+    return read
+
+
 def _tags(cell: str) -> tuple[list[str], str]:
     try:
         tags = normal_tags([cell])
@@ -241,6 +256,8 @@ READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
     "visibility": _one_of(Visibility.values),
     "roles": _roles,
     "tags": _tags,
+    "fields": _json_of(list),
+    "snippets": _json_of(dict),
     "shortcut": _shortcut,
     "category": _category,
 }

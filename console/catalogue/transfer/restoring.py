@@ -199,6 +199,7 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
             valid_from=start,
             valid_until=end,
             change_note="",
+            fields=row.values.get("fields", []),
         )
     except ConsoleError as error:
         row.report.refuse_by(error)
@@ -211,11 +212,13 @@ def _set_content(version: NoticeVersion, row: Row) -> None:
         setattr(version, name, row.cells[name])
     version.valid_from = row.values.get("valid_from")
     version.valid_until = row.values.get("valid_until")
+    version.fields = row.values.get("fields", [])
 
 
 def _set_provenance(version: NoticeVersion, row: Row, there: Known) -> None:
     version.status = row.values["status"]
     version.submitted_at = row.values.get("submitted_at")
+    version.snippets = row.values.get("snippets", {})
     reviewer = row.cells["reviewer"]
     if reviewer and version.reviewer_ref == "":
         # Not by the person's own ref: they have decided elsewhere, and not here.
