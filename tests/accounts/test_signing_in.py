@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from console.accounts.lockout import locked_until
 from console.accounts.models import User
@@ -120,9 +122,6 @@ def test_too_many_wrong_passwords_lock_a_name_whether_it_exists_or_not(
 
 @pytest.mark.usefixtures("_patient_brake")
 def test_a_lock_ends_by_itself(supervisor: User, settings: Any) -> None:
-    from axes.models import AccessAttempt
-    from django.utils import timezone
-
     for _ in range(settings.LOCKOUT_FAILURES):
         try_password("sue", "wrong")
     assert locked_until(supervisor) is not None
