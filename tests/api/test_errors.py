@@ -82,7 +82,7 @@ def test_things_of_other_names_are_not_there_either(almighty: Caller) -> None:
     error(almighty.raw("POST", "sends/99999/cancel/"), 404, "send_not_found")
     almighty.post("notices/", NOTICE)
     wrong = {"default_locale": "en", "bodies": {"en": "Hi"}, "preset": "Nobody"}
-    error(almighty.raw("POST", "notices/new/versions/", wrong), 404, "preset_not_found")
+    error(almighty.raw("POST", "notices/newest/versions/", wrong), 404, "preset_not_found")
     error(
         almighty.raw("POST", "sends/", {"notice": "nothing", "interactions": ["a1"]}),
         404,
@@ -160,9 +160,9 @@ def test_what_the_state_of_things_does_not_allow(
     almighty.post("notices/", NOTICE)
     send = {"notice": "newest", "interactions": ["a1"]}
     error(almighty.raw("POST", "sends/", send), 422, "notice_not_published")
-    almighty.post("notices/new/retire/", status=200)
+    almighty.post("notices/newest/retire/", status=200)
     error(almighty.raw("POST", "sends/", send), 422, "notice_retired")
-    error(almighty.raw("PATCH", "notices/new/", {"title": "x"}), 422, "notice_retired")
+    error(almighty.raw("PATCH", "notices/newest/", {"title": "x"}), 422, "notice_retired")
 
 
 # --- 429 -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from django.urls import reverse
 from console.accounts.models import ApiClient, Role, Team, User
 from console.actors import Permission
 from console.catalogue import services as catalogue
+from console.catalogue.services.import_jobs import import_job_start
 from console.interactions.models import ChatServer
 from console.sends.services import send_create
 from tests.conftest import ROOT
@@ -69,6 +70,7 @@ def world(
         "TEAM": team.pk,
         "CLIENT": make_client()[0].pk,
         "CATEGORY": catalogue.category_create(ROOT, name="Any").pk,
+        "IMPORT": import_job_start(ROOT, file_name="a.csv", content=b"key\n").pk,
     }
 
 
@@ -233,6 +235,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "TEAM": team.pk,
         "CLIENT": make_client(name=short)[0].pk,
         "CATEGORY": catalogue_notice("hello").category_id,
+        "IMPORT": import_job_start(actor, file_name="a.csv", content=b"key\n").pk,
     }
     attacker = Attacker(evil_user)
     addresses, _forms = attacker.crawl(starts(world))

@@ -148,7 +148,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[.
     page = desk.sign_in("sue")
     choose_chats(page, 4)
     choose_notice(page, "agent will be")
-    expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customers"))
+    expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customer"))
 
     page.keyboard.press("Control+Enter")
     expect(send_button(page)).to_be_focused()

@@ -67,7 +67,7 @@ def test_who_may_not_write_learns_of_no_team(
     scopes = (Scope.SEND,)
     created = call("post", "notices/", {**NOTICE, "team": name}, scopes)
     catalogue.notice_create(ROOT, **NOTICE)
-    changed = call("patch", "notices/new/", {"team": name}, scopes)
+    changed = call("patch", "notices/newest/", {"team": name}, scopes)
     assert (created.status_code, changed.status_code) == (403, 403)
 
 
