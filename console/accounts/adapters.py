@@ -14,6 +14,7 @@ from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.addresses import sender_address
 from console.accounts.models import User
 from console.accounts.second_factor import second_factor_required
+from console.accounts.selectors import second_factors
 from console.accounts.services import security
 
 REFUSED = _(
@@ -64,9 +66,10 @@ class AccountAdapter(DefaultAccountAdapter):
             security.sign_in_failed(name, self.get_client_ip(request), locked=locked)
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        super().login(request, user)
         assert isinstance(user, User)  # noqa: S101 - for the type alone
-        security.signed_in(user, self.get_client_ip(request), methods_of(request))
+        with transaction.atomic():
+            super().login(request, user)
+            security.signed_in(user, self.get_client_ip(request), methods_of(request))
 
     def logout(self, request: HttpRequest) -> None:
         if isinstance(request.user, User):
@@ -129,9 +132,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         if not second_factor_required(authenticator.user):
             return True
-        others = Authenticator.objects.filter(user_id=authenticator.user_id)
-        others = others.exclude(pk=authenticator.pk)
-        return others.exclude(type=Authenticator.Type.RECOVERY_CODES).exists()
+        return second_factors(authenticator.user).exclude(pk=authenticator.pk).exists()
 
     def _get_site_name(self) -> str:
         return "Notice Console"

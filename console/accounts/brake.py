@@ -7,25 +7,15 @@ are in the process's cache (LocMemCache): each web process counts for itself, a 
 import hashlib
 import time
 import unicodedata
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from console.accounts.addresses import sender_address
+from console.accounts.addresses import household, sender_address
 
 WINDOW_SECONDS = 5 * 60
 NAME_LIMIT = 10
 ADDRESS_LIMIT = 30
-IPV6_PREFIX = 64
-
-
-def client_address(request: HttpRequest) -> str:
-    """Who calls, for counting: of IPv6 the network that one household or machine has to itself."""
-    known = ip_address(sender_address(request))
-    if isinstance(known, IPv6Address):
-        return str(ip_network((int(known), IPV6_PREFIX), strict=False))
-    return str(known)
 
 
 def plain_name(name: str) -> str:
@@ -40,7 +30,7 @@ class Attempt:
 
     def __init__(self, request: HttpRequest) -> None:
         self._name = _key("name", plain_name(request.POST.get("login", "")))
-        self._address = _key("address", client_address(request))
+        self._address = _key("address", household(sender_address(request)))
 
     def seconds_to_wait(self) -> int:
         """Count the attempt; 0 lets it go on. Seconds until the next may."""

@@ -30,7 +30,7 @@ from console.errors import ConsoleError
 SECOND_FACTORS = {"mfa", "otp", "hwk", "swk", "sc", "fpt", "face", "iris"}
 
 
-def directories(request: HttpRequest) -> list[dict[str, str]]:
+def directories() -> list[dict[str, str]]:
     """The directories that the sign-in page offers: one where CONSOLE_OIDC_URL is set."""
     if not settings.OIDC_URL:
         return []

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils import timezone
 
@@ -163,3 +165,9 @@ def api_client_get(actor: Actor, client_id: int) -> ApiClient:
     if client is None:
         raise NotFound("api_client_not_found", "There is no such API client.")
     return client
+
+
+def second_factors(user: User) -> "QuerySet[Any]":
+    """What a person can sign in with besides the password: apps and keys. Recovery codes are for
+    the day on which these are lost."""
+    return Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)

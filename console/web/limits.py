@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 
-from console.accounts.brake import client_address
+from console.accounts.addresses import household, sender_address
 from console.web import handlers
 from console.web.middleware import _Middleware
 
@@ -27,7 +27,8 @@ class RateMiddleware(_Middleware):
         if request.user.is_authenticated:
             wait = seconds_to_wait(f"person-{request.user.pk}", settings.PAGE_RATE)
         else:
-            wait = seconds_to_wait(f"address-{client_address(request)}", settings.STRANGER_RATE)
+            caller = household(sender_address(request))
+            wait = seconds_to_wait(f"address-{caller}", settings.STRANGER_RATE)
         return handlers.too_many_requests(request, wait) if wait else None
 
 

@@ -42,7 +42,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.own_sessions_end": lambda w: partial(
         security.own_sessions_end, w.person, [w.session()]
     ),
-    "accounts.password_changed": lambda w: partial(security.password_changed, w.person),
+    "accounts.password_changed": lambda w: partial(
+        security.password_changed, w.with_a_given_password()
+    ),
     "accounts.second_factors_rotate": lambda w: partial(
         security.second_factors_rotate, w.with_kept_secret()
     ),
@@ -262,6 +264,8 @@ PARTS = {
     "catalogue.category_at": "of notice_create and notice_update",
     "catalogue.words_keep": "of all that changes words",
     "sends.claim_due": "of drain_step",
+    "accounts.sessions_end": "of what closes an account or changes how one gets in",
+    "accounts.sessions_forget": "of own_sessions_end and sessions_end",
     "sends.end_send": "of send_cancel and send_reject",
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",

@@ -64,6 +64,11 @@ class World:
         Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
         return self.person
 
+    def with_a_given_password(self) -> User:
+        self.person.must_change_password = True
+        self.person.save()
+        return self.person
+
     def with_kept_secret(self) -> Actor:
         data = {"secret": encrypt("what the app shares with us")}
         Authenticator.objects.create(user=self.person, type="totp", data=data)

@@ -10,11 +10,11 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import decrypt, encrypt
 from allauth.usersessions.models import UserSession
 from axes.utils import reset as axes_reset
-from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from console.accounts import brake
 from console.accounts.models import User
+from console.accounts.services.sessions import sessions_end, sessions_forget
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.errors import Conflict
@@ -56,18 +56,18 @@ def second_factor_changed(user: User, action: str, kind: str) -> None:
 
 def password_changed(user: User) -> None:
     """It is the person's own from now on."""
-    if user.must_change_password:
-        user.must_change_password = False
-        user.save(update_fields=["must_change_password"])
-    _of_oneself(user, "user.password_changed", {})
+    with transaction.atomic():
+        if user.must_change_password:
+            user.must_change_password = False
+            user.save(update_fields=["must_change_password"])
+        _of_oneself(user, "user.password_changed", {})
 
 
 def own_sessions_end(user: User, sessions: Sequence[UserSession]) -> None:
     """End some of a person's own sessions."""
     keys = [session.session_key for session in sessions]
     with transaction.atomic():
-        Session.objects.filter(session_key__in=keys).delete()
-        UserSession.objects.filter(user=user, session_key__in=keys).delete()
+        sessions_forget(user, keys)
         _of_oneself(user, "user.sessions_ended", {"sessions": len(keys)})
 
 
@@ -94,9 +94,7 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
         if not removed:
             raise Conflict("no_second_factor", f"{user.username} has no second factor.")
-        keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
-        Session.objects.filter(session_key__in=list(keys)).delete()
-        UserSession.objects.filter(user=user).delete()
+        sessions_end(user)
         audit.record(actor, "user.second_factor_reset", target=("user", user.pk, user.username))
 
 

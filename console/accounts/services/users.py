@@ -1,17 +1,15 @@
 """Writes of the people who sign in."""
 
 from collections.abc import Collection, Iterable, Sequence
-from secrets import token_hex
 from typing import Any
 
-from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.accounts.models import Role, Team, User
 from console.accounts.services.names import require_persons_names
+from console.accounts.services.sessions import sessions_end
 from console.accounts.states import changes, require_unchanged, user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
@@ -112,7 +110,7 @@ def user_deactivate(actor: Actor, user: User) -> User:
             raise Conflict("already_deactivated", f"{locked} is deactivated already.")
         _require_not_last(locked)
         locked.is_active = False
-        _end_sessions(locked, "is_active")
+        sessions_end(locked, "is_active")
         audit.record(actor, "user.deactivated", target=_target(locked))
     return locked
 
@@ -150,7 +148,7 @@ def user_password_set(actor: Actor, user: User, *, password: str) -> User:
         locked = _lock(user)
         locked.set_password(password)
         locked.must_change_password = True
-        _end_sessions(locked, "password", "must_change_password")
+        sessions_end(locked, "password", "must_change_password")
         audit.record(actor, "user.password_set", target=_target(locked))
     return locked
 
@@ -161,7 +159,7 @@ def user_sign_out_everywhere(actor: Actor, user: User) -> User:
         actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         locked = _lock(user)
-        _end_sessions(locked)
+        sessions_end(locked)
         data = {"sessions": "all"}
         audit.record(actor, "user.sessions_ended", target=_target(locked), data=data)
     return locked
@@ -198,16 +196,6 @@ def _lock(user: User) -> User:
     everybody = administrators | User.objects.filter(pk=user.pk)
     list(everybody.order_by("pk").select_for_update(no_key=True))
     return User.objects.get(pk=user.pk)
-
-
-def _end_sessions(user: User, *fields: str) -> None:
-    """By the stamp none of them is good any more, wherever it is kept; the rest is tidying up."""
-    user.session_stamp = token_hex(16)
-    user.save(update_fields=["session_stamp", *fields])
-    known = UserSession.objects.filter(user=user)
-    keys = list(known.values_list("session_key", flat=True))
-    Session.objects.filter(session_key__in=keys).delete()
-    known.delete()
 
 
 def _check_roles(actor: Actor, user: User, before: Iterable[str]) -> None:

@@ -6,7 +6,6 @@ from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.views import PasswordChangeView
 from allauth.mfa.base.views import IndexView
-from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
@@ -23,6 +22,7 @@ from django.views.decorators.http import require_POST
 from console.accounts.forms import AppForm, KeyForm, PasswordForm
 from console.accounts.models import User
 from console.accounts.second_factor import second_factor_given, second_factor_required
+from console.accounts.selectors import second_factors
 from console.accounts.services import security
 
 # What changes, and the entry that says so, are one.
@@ -150,7 +150,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "person": user,
         "sessions": sorted(sessions, key=lambda session: session.created_at, reverse=True),
-        "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes"),
+        "factors": second_factors(user),
         "required": second_factor_required(user),
     }
     return render(request, "accounts/account.html", context)

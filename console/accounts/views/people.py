@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable
 
-from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +20,7 @@ from console.accounts.people_forms import (
     UserFilterForm,
     UserForm,
 )
-from console.accounts.selectors import user_get, users
+from console.accounts.selectors import second_factors, user_get, users
 from console.accounts.services import (
     user_create,
     user_deactivate,
@@ -101,7 +100,7 @@ def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
         "form": form,
         "is_own": is_own,
         "locked_until": locked_until(user),
-        "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes").count(),
+        "factors": second_factors(user).count(),
         "entries": _entries(actor, user),
     }
     status = 422 if form.errors else 200

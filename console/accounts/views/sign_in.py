@@ -20,6 +20,7 @@ from console.accounts.addresses import sender_address
 from console.accounts.brake import Attempt
 from console.accounts.directory import directories, directory_refusal
 from console.accounts.forms import CodeForm, ConfirmCodeForm, SignInForm
+from console.accounts.selectors import second_factors
 from console.accounts.services import security
 
 logger = structlog.get_logger("console.accounts")
@@ -47,7 +48,7 @@ class SignIn(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"directories": directories(self.request)}
+        return super().get_context_data(**kwargs) | {"directories": directories()}
 
 
 @together
@@ -63,7 +64,7 @@ class GiveSecondFactor(mfa.AuthenticateView):
     form_class = CodeForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        keys = Authenticator.objects.filter(user=self.stage.login.user, type="webauthn")
+        keys = second_factors(self.stage.login.user).filter(type=Authenticator.Type.WEBAUTHN)
         return super().get_context_data(**kwargs) | {"has_key": keys.exists()}
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -78,8 +79,8 @@ def by_directory(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     @wraps(view)
     def step(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
-            with transaction.atomic():
-                return view(request, **kwargs)
+            # In no transaction: it asks the directory over the network. What it writes is one each.
+            return view(request, **kwargs)
         except RequestException:
             logger.warning("directory does not answer", exc_info=True)
             why = _("The directory does not answer. Try again in a minute.")

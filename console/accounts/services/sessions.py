@@ -1,0 +1,24 @@
+"""Ends sessions of people."""
+
+from collections.abc import Collection
+from secrets import token_hex
+
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+
+from console.accounts.models import User
+
+
+def sessions_end(user: User, *fields: str) -> None:
+    """End all sessions of a person, and save `fields` with it. By the stamp none of them is good
+    any more, wherever it is kept; the rest is tidying up. Recorded by who calls it."""
+    user.session_stamp = token_hex(16)
+    user.save(update_fields=["session_stamp", *fields])
+    keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
+    sessions_forget(user, list(keys))
+
+
+def sessions_forget(user: User, keys: Collection[str]) -> None:
+    """Take away those of a person's sessions that have these keys."""
+    Session.objects.filter(session_key__in=keys).delete()
+    UserSession.objects.filter(user=user, session_key__in=keys).delete()

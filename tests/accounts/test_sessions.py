@@ -1,0 +1,25 @@
+"""Sessions end for good, also those of which no list tells."""
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.urls import reverse
+
+from console.accounts.models import User
+from console.accounts.services import security
+from tests.signing_in import sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+def test_taking_second_factors_away_ends_sessions_that_no_list_has(
+    approver: User, administrator: User
+) -> None:
+    Authenticator.objects.create(user=approver, type="totp", data={"secret": "x"})
+    client = sign_in(Client(), approver)
+    assert client.get(reverse("notice-list")).status_code == 200
+
+    security.user_second_factor_reset(administrator.to_actor(), approver)
+
+    answer = client.get(reverse("notice-list"))
+    assert answer.headers["Location"].startswith(reverse("account_login"))
