@@ -172,7 +172,9 @@ class Demo(Program):
         return ask(int(ports[chat_server]), do, **arguments)
 
     @contextmanager
-    def chat(self, interaction_id: str, *, waiting: timedelta, **user_data: str) -> Iterator[None]:
+    def chat(
+        self, interaction_id: str, *, waiting: timedelta, locale: str = "en", **user_data: str
+    ) -> Iterator[None]:
         """A chat in `sales` that stays as long as this lasts, whoever else comes and goes."""
         user_data |= {
             "InteractionId": interaction_id,
@@ -188,7 +190,7 @@ class Demo(Program):
             "state": "handling",
             "queue": "sales",
             "agent": "ann.keller",
-            "locale": "en",
+            "locale": locale,
             "received_at": (datetime.now(UTC) - waiting).isoformat(),
             "user_data": user_data,
         }

@@ -44,6 +44,8 @@ def declared(raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        _refuse("", 'Each field is an object with its name, for example {"name": "new_date"}.')
     name = given.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         _refuse(

@@ -86,7 +86,7 @@ def settle(version: NoticeVersion) -> dict[str, int]:
     pins = current(keys)
     for key in sorted(keys - set(pins)):
         raise _unusable(key, notices.get(key))
-    _require_no_circle(version.notice.key, pins, loaded([pins]))
+    require_no_circle(version.notice.key, pins, loaded([pins]))
     return pins
 
 
@@ -100,9 +100,10 @@ def _unusable(key: str, notice: CannedNotice | None) -> Unprocessable:
     return Unprocessable(code, f"The text names the snippet {key}. {words}", {"snippet": key})
 
 
-def _require_no_circle(
+def require_no_circle(
     own: str, pins: Mapping[str, int], among: Loaded, above: tuple[str, ...] = ()
 ) -> None:
+    """Raise Unprocessable where a snippet stands in itself, or too deep in others."""
     for key, number in pins.items():
         path = " → ".join([own, *above, key])
         if key == own or key in above:
@@ -115,7 +116,8 @@ def _require_no_circle(
                 f"Snippets stand in snippets at most {SNIPPET_DEPTH} deep: {path}.",
                 {"snippet": key},
             )
-        _require_no_circle(own, among[key, number].snippets, among, (*above, key))
+        if (key, number) in among:
+            require_no_circle(own, among[key, number].snippets, among, (*above, key))
 
 
 def require_unused(notice: CannedNotice) -> None:

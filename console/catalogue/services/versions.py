@@ -60,7 +60,7 @@ def version_create(
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
     version = NoticeVersion(notice=notice, author_ref=actor.ref, author_name=actor.name)
-    _fill(
+    version_fill(
         version,
         default_locale=default_locale,
         bodies=bodies,
@@ -109,7 +109,7 @@ def version_update(
     }
     if content.get("preset") is not None and "visibility" not in content:
         kept["visibility"] = None
-    _fill(version, **{**kept, **content})
+    version_fill(version, **{**kept, **content})
     with transaction.atomic():
         _require_expected(_require_status(version, VersionStatus.DRAFT, "changed"), expected)
         version.save()
@@ -206,7 +206,7 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
     return version
 
 
-def _fill(
+def version_fill(
     version: NoticeVersion,
     *,
     default_locale: str,

@@ -8,7 +8,7 @@ from typing import Any
 
 from console.accounts.models import Team
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, Visibility
-from console.catalogue.services.versions import _fill as fill_version
+from console.catalogue.services.versions import version_fill
 from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS
 from console.catalogue.transfer.exporting import IMPORTED, content_cells, notice_cells
 from console.catalogue.transfer.plans import (
@@ -120,7 +120,7 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     if not after["change_note"] or after["change_note"] == known.get("change_note"):
         after["change_note"] = f"Imported from {there.file_name}"
     try:
-        fill_version(draft.version, **_content(after, row, base, there))
+        version_fill(draft.version, **_content(after, row, base, there))
     except ConsoleError as error:
         row.report.refuse_by(error)
         return
@@ -197,11 +197,7 @@ def _content(
         **moments,
         "bodies": bodies,
         "preset": None,
-        "fields": row.values["fields"]
-        if row.cells.get("fields")
-        else []
-        if "fields" in row.cells or base is None
-        else base.fields,
+        "fields": _fields(row, base),
     }
 
 

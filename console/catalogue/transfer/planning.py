@@ -8,6 +8,7 @@ from console.actors import Actor
 from console.catalogue.transfer.columns import CATEGORY, PRESET
 from console.catalogue.transfer.drafting import plan_drafted
 from console.catalogue.transfer.formats import format_of
+from console.catalogue.transfer.pins import refuse_without_snippets
 from console.catalogue.transfer.plans import Plan, known, plan_categories, plan_presets
 from console.catalogue.transfer.reading import Row, read_rows
 from console.catalogue.transfer.restoring import plan_restored
@@ -49,6 +50,8 @@ def plan_import(
         before, done = done, done + len(group)
         if done // ROWS_A_STEP > before // ROWS_A_STEP:
             progress("checking", done, len(rows))
+    if restore:
+        plan.notices = refuse_without_snippets(plan.notices, groups)
     return plan
 
 

@@ -222,6 +222,17 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
     return read
 
 
+def _pins(cell: str) -> tuple[dict[str, int], str]:
+    """Snippets by their keys, each with the number of a version."""
+    value, text = _json_of(dict)(cell)
+    for key, number in value.items():
+        if not KEY.fullmatch(key) or type(number) is not int or not 0 < number < 2**31:
+            raise ValueError(
+                'Write the snippets as an export has them, for example {"greeting": 2}.'
+            )
+    return value, text
+
+
 def _tags(cell: str) -> tuple[list[str], str]:
     try:
         tags = normal_tags([cell])
@@ -257,7 +268,7 @@ READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
     "roles": _roles,
     "tags": _tags,
     "fields": _json_of(list),
-    "snippets": _json_of(dict),
+    "snippets": _pins,
     "shortcut": _shortcut,
     "category": _category,
 }

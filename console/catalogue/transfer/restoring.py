@@ -5,7 +5,7 @@ its reviews is the operator's to vouch for; the trail keeps that it came from th
 """
 
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
-from console.catalogue.services.versions import _fill as fill_version
+from console.catalogue.services.versions import version_fill
 from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS, PROVENANCE
 from console.catalogue.transfer.exporting import IMPORTED, notice_cells, version_cells
 from console.catalogue.transfer.plans import (
@@ -188,7 +188,7 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
     if row.report.refusals or not is_in_use:
         return
     try:
-        fill_version(
+        version_fill(
             version,
             default_locale=default,
             bodies=bodies,
