@@ -15,6 +15,11 @@ CHAT_SERVERS = "chat-servers"
 SENDING = "sending"
 
 
+def sessions_topic(person: int) -> str:
+    """Sessions of this person have ended."""
+    return f"sessions-{person}"
+
+
 def import_topic(job_id: int) -> str:
     return f"import-{job_id}"
 

@@ -16,6 +16,7 @@ from console.api.views import (
     send_actions,
     sends,
     transfer,
+    writing,
 )
 
 app_name = "api"
@@ -41,6 +42,11 @@ urlpatterns = [
         name="version",
     ),
     path(
+        "notices/<slug:key>/versions/<int:number>/preview/",
+        writing.VersionPreview.as_view(),
+        name="version-preview",
+    ),
+    path(
         "notices/<slug:key>/versions/<int:number>/submit/",
         catalogue.SubmitVersion.as_view(),
         name="version-submit",
@@ -55,6 +61,7 @@ urlpatterns = [
         catalogue.RejectVersion.as_view(),
         name="version-reject",
     ),
+    path("variables/", writing.Variables.as_view(), name="variables"),
     path("presets/", catalogue_order.Presets.as_view(), name="presets"),
     path("presets/<int:preset_id>/", catalogue_order.OnePreset.as_view(), name="preset"),
     path(

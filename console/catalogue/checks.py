@@ -14,7 +14,7 @@ from console.catalogue.languages import (
     stale_locales,
 )
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
-from console.catalogue.snippets import Outdated, outdated
+from console.catalogue.snippets import Foreign, Outdated, foreign, loaded, outdated
 
 CHECKED = (
     VersionStatus.PUBLISHED,
@@ -26,28 +26,32 @@ CHECKED = (
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """`stale` and `missing` are languages; `outdated` are snippets."""
+    """`stale` and `missing` are languages; `outdated` and `foreign` are snippets."""
 
     forecast: Forecast
     stale: list[Stale]
     missing: list[Missing]
     outdated: list[Outdated]
+    foreign: list[Foreign]
 
     @property
     def are_good(self) -> bool:
-        return not (self.forecast.is_bad or self.stale or self.missing or self.outdated)
+        lists = (self.stale, self.missing, self.outdated, self.foreign)
+        return not (self.forecast.is_bad or any(lists))
 
 
 def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
     """Of one notice's versions those that matter now, by their ids."""
     checked = [version for version in versions if version.status in CHECKED]
     expected, late, live = forecasts(checked), outdated(checked), live_locales()
+    among = loaded(version.snippets for version in checked)
     return {
         version.pk: Checks(
             forecast=expected.get(version.pk, Forecast()),
             stale=stale_locales(version, versions),
             missing=missing_locales(version, live),
             outdated=late.get(version.pk, []),
+            foreign=foreign(version, among),
         )
         for version in checked
     }

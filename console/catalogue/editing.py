@@ -31,7 +31,7 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
-from console.catalogue.previewing import draft_of, expected, missing, previews
+from console.catalogue.previewing import draft_of, expected, foreign, missing, previews
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
 from console.catalogue.selectors import snippet_keys, versions
 from console.catalogue.services import version_create, version_submit, version_update
@@ -125,6 +125,9 @@ def _page(
     expected: str = "",
     theirs: Meeting | None = None,
 ) -> HttpResponse:
+    if notice.kind == NoticeKind.PUSH_URL:
+        for row in bodies:
+            row.fields["body"].label = _("URL")
     context = {
         "expected": expected or request.POST.get("expected", ""),
         "theirs": theirs,
@@ -164,6 +167,7 @@ def preview_context(
         "nickname": _nickname(form),
         "forecast": expected(version),
         "missing": missing(version),
+        "foreign": foreign(version),
         "stale": [one.locale for one in _stale(actor, version)],
         "carried": variables_carried(actor),
         "asked_names": [field["name"] for field in version.fields],

@@ -11,9 +11,10 @@ from console.catalogue import snippets
 from console.catalogue.fields import samples
 from console.catalogue.forecast import Forecast, forecast, tried_chats
 from console.catalogue.languages import Missing, live_locales, missing_locales
-from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.rendering import RenderingRefused, check_template, render_body
 from console.catalogue.samples import ExampleChat
+from console.catalogue.snippets import Foreign
 from console.catalogue.templating import use
 from console.errors import ConsoleError
 from console.interactions.models import Interaction
@@ -50,6 +51,13 @@ def draft_of(
         fields=list(fields),
     )
     version.snippets = snippets.current(_named(notice.kind, bodies))
+    return version
+
+
+def with_current_snippets(version: NoticeVersion) -> NoticeVersion:
+    """A draft with the snippets that it would be submitted with now; never saved."""
+    if version.status == VersionStatus.DRAFT:
+        version.snippets = snippets.current(_named(version.notice.kind, version.bodies))
     return version
 
 
@@ -96,6 +104,16 @@ def expected(version: NoticeVersion) -> Forecast:
     if not version.bodies:
         return Forecast()
     return forecast(version, tried_chats(), snippets.loaded([version.snippets]))
+
+
+def foreign(version: NoticeVersion) -> list[Foreign]:
+    """The snippets in other languages; a text that can't be read has none."""
+    if not version.snippets:
+        return []
+    try:
+        return snippets.foreign(version, snippets.loaded([version.snippets]))
+    except ConsoleError:
+        return []
 
 
 def missing(version: NoticeVersion) -> list[Missing]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils import timezone
 
-from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.models import (
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    VersionStatus,
+    same_locale,
+)
 from console.catalogue.templating import Snippet, use
 from console.errors import Conflict, Unprocessable
 
@@ -31,10 +37,22 @@ class Outdated:
     is_retired: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A snippet that stands in the text of `locale` in another language, `chosen`."""
+
+    locale: str
+    key: str
+    chosen: str
+
+
 def named(version: NoticeVersion) -> set[str]:
     """The keys of the snippets that a version's texts name themselves."""
-    is_url = version.notice.kind == NoticeKind.PUSH_URL
-    return {key for body in version.bodies.values() for key in use(is_url, body).snippets}
+    return {key for body in version.bodies.values() for key in _keys(version.notice.kind, body)}
+
+
+def _keys(kind: str, body: str) -> frozenset[str] | set[str]:
+    return use(kind == NoticeKind.PUSH_URL, body).snippets
 
 
 def loaded(pinned: Iterable[Mapping[str, int]]) -> Loaded:
@@ -167,6 +185,24 @@ def outdated(versions: Iterable[NoticeVersion]) -> dict[int, list[Outdated]]:
         if late:
             found[version.pk] = late
     return found
+
+
+def foreign(version: NoticeVersion, among: Loaded) -> list[Foreign]:
+    """The snippets that lack a language of this version's texts."""
+    found = []
+    for locale, body in version.bodies.items():
+        for key, number in sorted(version.snippets.items()):
+            snippet = among.get((key, number))
+            if snippet is None or key not in _keys(version.notice.kind, body):
+                continue
+            chosen, _text = snippet.body_for(locale)
+            if _language(chosen) != _language(locale):
+                found.append(Foreign(locale, key, chosen))
+    return found
+
+
+def _language(locale: str) -> str:
+    return same_locale(locale).split("-")[0]
 
 
 def all_pins(pins: Mapping[str, int], among: Loaded) -> set[tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 One connection to PostgreSQL listens for the whole process and hands each topic to the streams that
 follow it. An event carries the topic's name and nothing else, so the stream needs no permission
-beyond a sign-in: the page loads anew what its person may see.
+beyond a sign-in: the page loads anew what its person may see. It ends with the sign-in.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from console.listening import LISTENING, LOST, listen
-from console.live import CHANNEL
+from console.live import CHANNEL, sessions_topic
 
 TOPIC_LIMIT = 20
 KEEP_ALIVE_SECONDS = 15.0
@@ -152,7 +152,8 @@ async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
     hub = _hub()
     if not hub.has_room_for(person):  # others of theirs began meanwhile
         return
-    with hub.stream_of(person), hub.stream(topics) as queue:
+    over = sessions_topic(person)
+    with hub.stream_of(person), hub.stream(topics | {over}) as queue:
         await hub.listening()
         yield b": connected\n\n"
         while True:
@@ -162,6 +163,6 @@ async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
             except TimeoutError:
                 yield b": still here\n\n"
                 continue
-            if topic == END:
+            if topic in (END, over):
                 return
             yield f"data: {topic}\n\n".encode()

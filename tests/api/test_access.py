@@ -57,6 +57,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "versions"): (WRITE_CATALOGUE, NEW_VERSION, 409),  # one is open already
     ("GET", "version"): (READ_CATALOGUE, None, 200),
     ("PATCH", "version"): (WRITE_CATALOGUE, {"bodies": {"en": "Hm"}}, 403),  # somebody else's
+    ("GET", "version-preview"): (READ_CATALOGUE, None, 200),
+    ("GET", "variables"): (READ_CATALOGUE, None, 200),
     ("POST", "version-submit"): (WRITE_CATALOGUE, None, 403),  # somebody else's
     ("POST", "version-approve"): (REVIEW, None, 200),
     ("POST", "version-reject"): (REVIEW, {"reason": "No."}, 200),
@@ -141,7 +143,10 @@ def address(name: str, *, send: int = 1, preset: int = 1, category: int = 1) -> 
         "versions": {"key": "draft"},
         **{
             name: {"key": "draft", "number": 1}
-            for name in ("version", "version-submit", "version-approve", "version-reject")
+            for name in (
+                *("version", "version-preview"),
+                *("version-submit", "version-approve", "version-reject"),
+            )
         },
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},

@@ -16,6 +16,7 @@ from django.test import Client
 
 from console import live
 from console.accounts.models import User
+from console.accounts.services.sessions import sessions_end
 from console.asgi import application
 from console.web.events import TOPIC_LIMIT, Hub, end_streams
 from tests.signing_in import sign_in
@@ -65,7 +66,7 @@ class Stream:
 
     async def read(self, seconds: float = DEADLINE_SECONDS) -> str:
         part: dict[str, Any] = await self.communicator.receive_output(seconds)
-        return bytes(part["body"]).decode()
+        return bytes(part.get("body", b"")).decode()
 
     async def hears(self, publish: Callable[[], Awaitable[None]]) -> str:
         """The first event. Published again and again: the stream may not listen yet."""
@@ -133,6 +134,21 @@ def test_nothing_is_heard_before_the_commit_nor_after_a_rollback(cookie: str) ->
             await sync_to_async(rolled_back)()
             await publish("board")
             assert await stream.read() == "data: board\n\n"
+
+    run(story)
+
+
+def test_a_stream_ends_with_the_sessions_of_its_person(cookie: str, supervisor: User) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            await stream.hears(lambda: publish("board"))
+            await sync_to_async(sessions_end)(supervisor)
+            while said := await stream.read():
+                assert said == "data: board\n\n"
+        # It comes back, as browsers do, and is nobody's now.
+        async with Stream(["board"], cookie) as again:
+            assert again.status == 302
 
     run(story)
 

@@ -7,6 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
 from console.accounts.models import User
+from console.live import publish, sessions_topic
 
 
 def sessions_end(user: User, *fields: str) -> None:
@@ -19,6 +20,8 @@ def sessions_end(user: User, *fields: str) -> None:
 
 
 def sessions_forget(user: User, keys: Collection[str]) -> None:
-    """Take away those of a person's sessions that have these keys."""
+    """Take away those of a person's sessions that have these keys, and end the event streams of
+    all: those whose session is good come back by themselves."""
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(user=user, session_key__in=keys).delete()
+    publish(sessions_topic(user.pk))

@@ -45,7 +45,10 @@ LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
 # Without these a file is no export that could be restored.
-RESTORED = ("kind", "title", "version", "status", "default_locale", "visibility", *PROVENANCE)
+RESTORED = (
+    *("kind", "title", "version", "status", "default_locale", "visibility"),
+    *(name for name in PROVENANCE if name != "snippets"),
+)
 
 
 @dataclass(slots=True)
