@@ -2,13 +2,14 @@
 
 from tempfile import TemporaryFile
 
-from django.http import FileResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from console.actors import Actor
 from console.audit.services import audit_export
+from console.downloads import FileParts, download
 
 
-def ledger_download(actor: Actor) -> FileResponse:
+def ledger_download(request: HttpRequest, actor: Actor) -> StreamingHttpResponse:
     """An export as an answer. Raises PermissionRefused, and Unsigned where there is no key."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
@@ -16,7 +17,6 @@ def ledger_download(actor: Actor) -> FileResponse:
     except BaseException:
         file.close()
         raise
-    file.seek(0)
-    return FileResponse(
-        file, as_attachment=True, filename=f"ledger-to-{last}.zip", content_type="application/zip"
+    return download(
+        request, FileParts(file), name=f"ledger-to-{last}.zip", content_type="application/zip"
     )

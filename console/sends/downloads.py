@@ -2,14 +2,15 @@
 
 from tempfile import TemporaryFile
 
-from django.http import FileResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from console.actors import Actor
+from console.downloads import FileParts, download
 from console.sends.models import Send
 from console.sends.services import send_prove
 
 
-def proof_download(actor: Actor, send: Send) -> FileResponse:
+def proof_download(request: HttpRequest, actor: Actor, send: Send) -> StreamingHttpResponse:
     """The proof as an answer. Raises what `send_prove` raises."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
@@ -17,10 +18,5 @@ def proof_download(actor: Actor, send: Send) -> FileResponse:
     except BaseException:
         file.close()
         raise
-    file.seek(0)
-    return FileResponse(
-        file,
-        as_attachment=True,
-        filename=f"proof-of-send-{send.pk}.zip",
-        content_type="application/zip",
-    )
+    name = f"proof-of-send-{send.pk}.zip"
+    return download(request, FileParts(file), name=name, content_type="application/zip")

@@ -6,7 +6,7 @@ It stands here because the ledger, on which all else is built, knows nothing of 
 from typing import Any
 
 from django.core import signing
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -77,8 +77,8 @@ def audit_verify(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.VIEW_AUDIT)
-def audit_export(request: HttpRequest) -> FileResponse:
-    return ledger_download(actor_of(request))
+def audit_export(request: HttpRequest) -> StreamingHttpResponse:
+    return ledger_download(request, actor_of(request))
 
 
 def _proof_context(request: HttpRequest) -> dict[str, Any]:

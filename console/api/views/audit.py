@@ -1,6 +1,6 @@
 """The audit trail."""
 
-from django.http import FileResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -57,6 +57,6 @@ class AuditExport(ConsoleView):
             "5XX": serializers.ErrorOutput,
         },
     )
-    def get(self, request: Request) -> FileResponse:
+    def get(self, request: Request) -> StreamingHttpResponse:
         query_filters(request, (), paging=())
-        return ledger_download(self.actor)
+        return ledger_download(request._request, self.actor)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import FileResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -130,9 +130,10 @@ class SendProof(ConsoleView):
             "5XX": ErrorOutput,
         },
     )
-    def get(self, request: Request, send_id: int) -> FileResponse:
+    def get(self, request: Request, send_id: int) -> StreamingHttpResponse:
         query_filters(request, (), paging=())
-        return proof_download(self.actor, selectors.send_get(self.actor, send_id))
+        send = selectors.send_get(self.actor, send_id)
+        return proof_download(request._request, self.actor, send)
 
 
 class Deliveries(ConsoleView):

@@ -1,11 +1,8 @@
 """The history of all deliveries, and one delivery as proof."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -16,6 +13,7 @@ from console.access import actor_of, require
 from console.actors import Permission
 from console.audit.tables import older_page
 from console.catalogue.models import NoticeKind
+from console.downloads import download
 from console.errors import ConsoleError, InvalidInput
 from console.sends.forms import HistoryForm
 from console.sends.selectors import (
@@ -58,21 +56,8 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
         )
     chosen = DeliveryFilter.from_mapping(form.to_mapping())
     parts = history_export(actor_of(request), filter=chosen)
-    # Django would put all of them into memory for a server that speaks the other way.
-    served = _one_by_one(parts) if isinstance(request, ASGIRequest) else parts
     name = f"history-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
-    return StreamingHttpResponse(
-        served,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-async def _one_by_one(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each part when the one before is on its way."""
-    following = sync_to_async(lambda: next(parts, b""))
-    while part := await following():
-        yield part
+    return download(request, parts, name=name, content_type="text/csv; charset=utf-8")
 
 
 @require_GET

@@ -16,6 +16,6 @@ from console.sends.views.following import send_page
 def send_proof(request: HttpRequest, send_id: int) -> HttpResponseBase:
     actor = actor_of(request)
     try:
-        return proof_download(actor, send_get(actor, send_id))
+        return proof_download(request, actor, send_get(actor, send_id))
     except ConsoleError as refusal:
         return send_page(request, send_id, error=refusal.message, status=refusal.status)
