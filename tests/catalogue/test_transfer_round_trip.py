@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tablib import Dataset
 
@@ -26,8 +27,9 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_restore
+from console.catalogue.services.importing import catalogue_import, catalogue_restore
 from console.catalogue.transfer.formats import FORMATS
+from console.errors import InvalidInput
 
 pytestmark = pytest.mark.django_db
 
@@ -281,7 +283,7 @@ TEXTS = st.text(
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(TEXTS, min_size=2, max_size=4))
 def test_any_text_comes_back(ending: str, texts: list[str]) -> None:
     names = ["record", "key", "title", "change_note"][: len(texts)]
@@ -295,3 +297,15 @@ def test_the_small_world_is_what_it_says(full: None) -> None:
     statuses = set(NoticeVersion.objects.values_list("status", flat=True))
     assert statuses == set(VersionStatus.values)
     assert Category.objects.exists()
+
+
+def test_an_operator_restores_what_is_too_large_to_hand_in(full: None, settings: Any) -> None:
+    before = exported("json")
+    empty()
+    settings.IMPORT_LIMIT = settings.IMPORT_ROW_LIMIT = 5
+
+    with pytest.raises(InvalidInput, match="at most 5 go"):
+        catalogue_import(AUTHOR, file_name="all.json", content=before)
+    restore(before, "json")
+
+    assert exported("json") == before

@@ -82,7 +82,7 @@ def catalogue_restore(
             "operator_only",
             "Only an operator restores a catalogue with its reviews: manage.py catalogue_import.",
         )
-    dataset = read_file(file_name, content)
+    dataset = read_file(file_name, content, is_limited=False)
     source = _source(file_name, content)
     return _import(actor, dataset, source, True, dry_run, skip_refused, progress)
 

@@ -121,9 +121,10 @@ def format_of(name: str) -> str:
     return ending
 
 
-def read_file(name: str, content: bytes) -> Dataset:
-    """A file as a dataset of texts. Raises InvalidInput for one that can't be read."""
-    if len(content) > settings.IMPORT_LIMIT:
+def read_file(name: str, content: bytes, *, is_limited: bool = True) -> Dataset:
+    """A file as a dataset of texts. Raises InvalidInput for one that can't be read, or is larger
+    than others may hand in where it `is_limited`."""
+    if is_limited and len(content) > settings.IMPORT_LIMIT:
         raise InvalidInput(
             "file_too_large",
             f"The file has {len(content):,} bytes; at most {settings.IMPORT_LIMIT:,} go. "

@@ -80,7 +80,7 @@ def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
     """All rows but the empty ones. Raises InvalidInput for a table that is none of a catalogue."""
     headers = [str(name).strip() for name in dataset.headers or []]
     _require_columns(headers, restore=restore)
-    if len(dataset) > settings.IMPORT_ROW_LIMIT:
+    if len(dataset) > settings.IMPORT_ROW_LIMIT and not restore:
         raise InvalidInput(
             "too_many_rows",
             f"The file has {len(dataset):,} rows; an import has at most "
