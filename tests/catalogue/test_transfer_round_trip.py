@@ -309,3 +309,15 @@ def test_an_operator_restores_what_is_too_large_to_hand_in(full: None, settings:
     restore(before, "json")
 
     assert exported("json") == before
+
+
+def test_a_preset_that_waits_here_is_decided_first(full: None) -> None:
+    before = exported("json")
+    empty()
+    catalogue.preset_create(AUTHOR, name="Desk", visibility="VIP")
+
+    plan = restore(before, "json")
+
+    refused = {row.name: row.refusals[0].message for row in plan.rows if row.refusals}
+    assert "not decided yet" in refused["Desk"]
+    assert not CannedNotice.objects.exists()

@@ -77,6 +77,8 @@ class Known:
     notices: dict[str, CannedNotice]
     versions: dict[int, dict[int, NoticeVersion]]
     presets: dict[str, VisibilityPreset]
+    # Names of presets that nobody has approved yet.
+    proposed: set[str]
     teams: dict[str, Team]
     # Each path with the name of its team, those of the file too.
     categories: dict[str, str]
@@ -120,6 +122,9 @@ def known(actor: Actor, file_name: str, keys: Collection[str], *, restore: bool)
         presets={
             preset.name: preset for preset in VisibilityPreset.objects.filter(is_approved=True)
         },
+        proposed=set(
+            VisibilityPreset.objects.filter(is_approved=False).values_list("name", flat=True)
+        ),
         categories={
             each.path: each.team.name if each.team else ""
             for each in Category.objects.select_related("team")
@@ -139,6 +144,10 @@ def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
         if name in seen:
             row.report.refuse("preset", f"Row {seen[name]} has this preset already. Keep one.")
         seen.setdefault(name, row.number)
+        if there.is_restore and name in there.proposed:
+            row.report.refuse(
+                "preset", "It is proposed here and not decided yet. Have it approved or rejected."
+            )
         before = there.presets.get(name)
         preset = before or VisibilityPreset(name=name, visibility="")
         names = [name for name in PRESET_FACTS if name in row.cells]
