@@ -185,6 +185,12 @@ class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
         )
 
 
+class VersionUse(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    sends = serializers.IntegerField()
+    delivered = serializers.IntegerField(help_text="Deliveries that Chat Server took.")
+
+
 # As console.catalogue.fields reads it.
 ASKED = fields.described(
     serializers.ListField,

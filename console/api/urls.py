@@ -35,6 +35,12 @@ urlpatterns = [
     path("notices/<slug:key>/", catalogue.OneNotice.as_view(), name="notice"),
     path("notices/<slug:key>/retire/", catalogue.RetireNotice.as_view(), name="notice-retire"),
     path("notices/<slug:key>/restore/", catalogue.RestoreNotice.as_view(), name="notice-restore"),
+    path(
+        "notices/<slug:key>/favourite/",
+        catalogue.FavouriteNotice.as_view(),
+        name="notice-favourite",
+    ),
+    path("notices/<slug:key>/usage/", catalogue.NoticeUsage.as_view(), name="notice-usage"),
     path("notices/<slug:key>/versions/", catalogue.Versions.as_view(), name="versions"),
     path(
         "notices/<slug:key>/versions/<int:number>/",

@@ -12,7 +12,6 @@ from console.actors import Actor, Permission
 from console.catalogue import usage
 from console.catalogue.checks import failing_notices
 from console.catalogue.forms import NoticeFilterForm
-from console.catalogue.models import CannedNoticeQuerySet
 from console.catalogue.selectors import categories, in_tree_order, notices
 
 NOTICES_A_PAGE = 50
@@ -25,7 +24,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
     form = NoticeFilterForm(request.GET)
     chosen = dict(form.cleaned_data) if form.is_valid() else {}
     show, days = chosen.pop("show", ""), chosen.pop("days", "") or 30
-    found = _shown(actor, notices(actor, **chosen), show, days)
+    found = usage.shown(actor, notices(actor, **chosen), show, days=days)
     page = Paginator(found, NOTICES_A_PAGE).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     context = {
@@ -40,20 +39,6 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "uses": _uses(actor, page.object_list, show, days),
     }
     return render(request, "catalogue/notice_list.html", context)
-
-
-def _shown(actor: Actor, found: CannedNoticeQuerySet, show: str, days: int) -> CannedNoticeQuerySet:
-    if show == "favourites":
-        return usage.in_this_order(found, usage.favourite_ids(actor))
-    if show == "recent":
-        return usage.in_this_order(found, usage.recent_ids(actor))
-    if show == "most_used":
-        return usage.most_used(found, days=days)
-    if show == "never_used":
-        return usage.never_used(found, days=days)
-    if show == "ending":
-        return usage.ending_soon(found)
-    return found
 
 
 def _uses(actor: Actor, shown: list[Any], show: str, days: int) -> dict[int, usage.Use]:

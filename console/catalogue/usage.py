@@ -4,7 +4,7 @@ The sends stand on a floor above, and know the catalogue; here they are what a v
 name `sends`. Each of these is one query over the sends of a window, by an index.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +40,7 @@ MOST = 500
 RECENT_SENDS = 200
 RECENT_NOTICES = 10
 ENDS_SOON = timedelta(days=14)
+SHOWN = ("favourites", "recent", "most_used", "never_used", "ending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,20 @@ def ending_soon(found: CannedNoticeQuerySet) -> CannedNoticeQuerySet:
     return found.filter(retired_at=None, pk__in=ending.values("notice")).order_by(
         Subquery(its_own[:1]), "key"
     )
+
+
+def shown(
+    actor: Actor, found: CannedNoticeQuerySet, which: str, *, days: int
+) -> CannedNoticeQuerySet:
+    """Those of `found` that one of the lists SHOWN has, in its order; all where it is ""."""
+    lists: dict[str, Callable[[], CannedNoticeQuerySet]] = {
+        "favourites": lambda: in_this_order(found, favourite_ids(actor)),
+        "recent": lambda: in_this_order(found, recent_ids(actor)),
+        "most_used": lambda: most_used(found, days=days),
+        "never_used": lambda: never_used(found, days=days),
+        "ending": lambda: ending_soon(found),
+    }
+    return lists[which]() if which else found
 
 
 def favourite_ids(actor: Actor) -> list[int]:

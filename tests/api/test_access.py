@@ -53,6 +53,9 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("PATCH", "notice"): (WRITE_CATALOGUE, {"title": "Other"}, 200),
     ("POST", "notice-retire"): (REVIEW, None, 200),
     ("POST", "notice-restore"): (REVIEW, None, 409),  # it is not retired
+    ("PUT", "notice-favourite"): (READ_CATALOGUE, None, 204),
+    ("DELETE", "notice-favourite"): (READ_CATALOGUE, None, 204),
+    ("GET", "notice-usage"): (READ_CATALOGUE, None, 200),
     ("GET", "versions"): (READ_CATALOGUE, None, 200),
     ("POST", "versions"): (WRITE_CATALOGUE, NEW_VERSION, 409),  # one is open already
     ("GET", "version"): (READ_CATALOGUE, None, 200),
@@ -138,8 +141,10 @@ def address(name: str, *, send: int = 1, preset: int = 1, category: int = 1) -> 
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
         "notice": {"key": "greeting"},
-        "notice-retire": {"key": "greeting"},
-        "notice-restore": {"key": "greeting"},
+        **{
+            f"notice-{name}": {"key": "greeting"}
+            for name in ("retire", "restore", "favourite", "usage")
+        },
         "versions": {"key": "draft"},
         **{
             name: {"key": "draft", "number": 1}

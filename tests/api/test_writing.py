@@ -9,6 +9,7 @@ from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
 from console.catalogue import services as catalogue
 from console.catalogue.models import CannedNotice
+from console.sends.services import send_create
 from tests.api.conftest import Caller, by_token
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +94,45 @@ def test_the_variables_are_names_and_numbers(
     assert carried["chats"] == 2
     assert percents["data.FirstName"] == percents["data.OrderId"] == 50
     assert "Zoë" not in str(carried)
+
+
+def test_favourites_are_of_whoever_calls(
+    draft: str, editor_call: Caller, make_client: Callable[..., tuple[ApiClient, str]]
+) -> None:
+    other = by_token(make_client("read")[1])
+
+    assert editor_call("PUT", "notices/hello/favourite/") == (204, None)
+    assert editor_call("PUT", "notices/hello/favourite/") == (204, None)
+
+    keys = [notice["key"] for notice in editor_call.get("notices/?show=favourites")["results"]]
+    assert keys == ["hello"]
+    assert other.get("notices/?show=favourites")["results"] == []
+    editor_call("DELETE", "notices/hello/favourite/")
+    assert editor_call.get("notices/?show=favourites")["results"] == []
+
+
+def test_what_is_used_and_what_never(
+    editor_call: Caller,
+    supervisor: User,
+    chat_server: Any,
+    make_notice: Callable[..., Any],
+    make_interaction: Callable[..., Any],
+) -> None:
+    make_interaction("a1")
+    make_notice(key="asked")
+    make_notice(key="left")
+    send_create(supervisor.to_actor(), notice_key="asked", interactions=["a1"])
+
+    def keys(query: str) -> list[str]:
+        return [notice["key"] for notice in editor_call.get(f"notices/?{query}")["results"]]
+
+    assert keys("show=most_used&days=7") == ["asked"]
+    assert keys("show=never_used") == ["left"]
+    assert editor_call.get("notices/asked/usage/") == [{"version": 1, "sends": 1, "delivered": 0}]
+    assert editor_call.get("notices/left/usage/") == []
+
+
+@pytest.mark.parametrize("query", ["show=best", "days=0", "days=many", "days=99999"])
+def test_lists_and_days_that_there_are_not(query: str, editor_call: Caller) -> None:
+    status, answer = editor_call("GET", f"notices/?{query}")
+    assert (status, answer["code"]) == (400, "invalid_filter")

@@ -10,12 +10,16 @@ from console.accounts.selectors import team_by_name
 from console.actors import Permission
 from console.api import serializers
 from console.api.base import ConsoleView, query_filters, require_choice
-from console.catalogue import selectors, services
+from console.catalogue import selectors, services, usage
 from console.catalogue.models import NoticeKind, NoticeStatus, NoticeVersion
+from console.errors import InvalidInput
 
+ERROR = serializers.ErrorOutput
 NOTICE = {200: serializers.NoticeOutput, "4XX": serializers.ErrorOutput}
 VERSION = {200: serializers.VersionOutput, "4XX": serializers.ErrorOutput}
-FILTERS = ("q", "status", "kind", "category", "tag")
+FILTERS = ("q", "status", "kind", "category", "tag", "show", "days")
+DAYS = 30  # of the most used and the never used
+DAYS_LIMIT = 3650
 
 
 class NoticeView(ConsoleView):
@@ -51,6 +55,18 @@ class Notices(NoticeView):
             OpenApiParameter("kind", str, enum=NoticeKind.values),
             OpenApiParameter("category", str, description="A path; with all that is below."),
             OpenApiParameter("tag", str),
+            OpenApiParameter(
+                "show",
+                str,
+                enum=usage.SHOWN,
+                description="Your favourites, what you sent last, the most used, those that could "
+                "be sent and were not, or those whose words end within two weeks; in that order.",
+            ),
+            OpenApiParameter(
+                "days",
+                {"type": "integer", "minimum": 1, "maximum": DAYS_LIMIT, "default": DAYS},
+                description="How far back use is counted.",
+            ),
         ],
         responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
     )
@@ -58,9 +74,11 @@ class Notices(NoticeView):
         filters = query_filters(request, FILTERS)
         require_choice(filters, "status", NoticeStatus.values)
         require_choice(filters, "kind", NoticeKind.values)
-        return self.page(
-            request, selectors.notices(self.actor, **filters), serializers.NoticeOutput
-        )
+        require_choice(filters, "show", usage.SHOWN)
+        show, days = filters.pop("show", ""), _days(filters.pop("days", str(DAYS)))
+        found = selectors.notices(self.actor, **filters)
+        shown = usage.shown(self.actor, found, show, days=days)
+        return self.page(request, shown, serializers.NoticeOutput)
 
     @extend_schema(
         summary="Create a notice",
@@ -74,6 +92,14 @@ class Notices(NoticeView):
         given["team"] = team_by_name(given["team"]) if given.get("team") else None
         notice = services.notice_create(self.actor, **given)
         return Response(self.notice_output(notice.key), status=201)
+
+
+def _days(given: str) -> int:
+    if not (given.isascii() and given.isdecimal() and 0 < int(given[:9]) <= DAYS_LIMIT):
+        raise InvalidInput(
+            "invalid_filter", f"days: use a whole number from 1 to {DAYS_LIMIT}.", {"field": "days"}
+        )
+    return int(given)
 
 
 class OneNotice(NoticeView):
@@ -105,6 +131,43 @@ class RestoreNotice(NoticeView):
     def post(self, request: Request, key: str) -> Response:
         services.notice_restore(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
+
+
+class FavouriteNotice(NoticeView):
+    """Of whoever calls; twice is once."""
+
+    @extend_schema(
+        summary="Make a notice a favourite", request=None, responses={204: None, "4XX": ERROR}
+    )
+    def put(self, request: Request, key: str) -> Response:
+        services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=True)
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Take a notice from the favourites",
+        request=None,
+        responses={204: None, "4XX": ERROR},
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=False)
+        return Response(status=204)
+
+
+class NoticeUsage(NoticeView):
+    @extend_schema(
+        summary="Read how often each version was sent",
+        responses={200: serializers.VersionUse(many=True), "4XX": serializers.ErrorOutput},
+    )
+    def get(self, request: Request, key: str) -> Response:
+        """Of all time; a version that was never sent is not there."""
+        query_filters(request, (), paging=())
+        uses = usage.version_uses(self.actor, selectors.notice_get(self.actor, key))
+        rows = [
+            {"version": number, "sends": use.sends, "delivered": use.delivered}
+            for number, use in sorted(uses.items())
+            if use.sends
+        ]
+        return Response(serializers.VersionUse(rows, many=True).data)
 
 
 class Versions(NoticeView):
