@@ -5,16 +5,21 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Those that use the shared demo: together, so that it starts once. As the largest group they are
-# begun first; the other processes take all else meanwhile.
+# Those that use the shared demo: together, so that it starts once in a process, and in two groups
+# of about the same length. As the largest groups they are begun first; the other processes take
+# all else meanwhile.
 AT_THE_DEMO = (
-    "tests/demo/test_demo.py",
-    "tests/demo/test_serve.py",
-    "tests/journey/",
-    "tests/pages/test_catalogue_in_browser.py",
-    "tests/pages/test_import_in_browser.py",
-    "tests/pages/test_in_browser.py",
-    "tests/pages/test_writing_in_browser.py",
+    (
+        "tests/pages/test_in_browser.py",
+        "tests/pages/test_writing_in_browser.py",
+    ),
+    (
+        "tests/demo/test_demo.py",
+        "tests/demo/test_serve.py",
+        "tests/journey/",
+        "tests/pages/test_catalogue_in_browser.py",
+        "tests/pages/test_import_in_browser.py",
+    ),
 )
 # Those that start much of their own. They are the next: at the end others would wait for them.
 SLOW = ("tests/api/test_docs.py", "tests/demo/test_demo_ends.py")
@@ -28,8 +33,9 @@ class ByGroup(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.startswith(AT_THE_DEMO):
-            return "demo"
+        for number, files in enumerate(AT_THE_DEMO):
+            if file.startswith(files):
+                return f"demo {number}"
         return file if file in SLOW else nodeid
 
 
@@ -43,6 +49,6 @@ class Spreading:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             if "demo" in getattr(item, "fixturenames", ()):
-                assert item.nodeid.startswith(AT_THE_DEMO), (
+                assert item.nodeid.startswith(sum(AT_THE_DEMO, ())), (
                     f"{item.nodeid} uses the demo: name its file in {__name__}"
                 )

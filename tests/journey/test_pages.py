@@ -17,6 +17,10 @@ PAGES = {
     "notice-edit": ("eddy", "/notices/summer-market/edit/"),
     "api": ("adam", "/api/v1/docs/"),
 }
+# Of the many calls of the API each is drawn like the others: a few of them, opened.
+FEWER_CALLS = """document.querySelectorAll(".operation").forEach((one, number) => {
+    if (number % 12) one.remove(); else one.open = true;
+})"""
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
 
@@ -27,6 +31,7 @@ def test_pages_are_to_everybodys_use(name: str, person: Callable[..., Person]) -
     page = open_page(person(who, viewport=WIDE).page, path)
 
     take_pictures(page, f"page-{name}")
+    page.evaluate(FEWER_CALLS)
 
     assert faults(page) == []
 

@@ -78,15 +78,15 @@ def send_button(page: Page) -> Any:
     return page.locator("[data-send-button]")
 
 
-def test_axe_finds_nothing(sit_down: Callable[..., Desk]) -> None:
+@pytest.mark.parametrize("person", PAGES)
+def test_axe_finds_nothing(person: str, sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    desk.sign_in(person)
     found: dict[str, list[str]] = {}
-    for person, paths in PAGES.items():
-        desk = sit_down()
-        desk.sign_in(person)
-        for path in paths:
-            desk.go(path)
-            found[f"{person} {path}"] = faults(desk.page)
-        desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
+    for path in PAGES[person]:
+        desk.go(path)
+        found[path] = faults(desk.page)
+    desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
 
     assert {path: each for path, each in found.items() if each} == {}
 
