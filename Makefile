@@ -25,7 +25,7 @@ ifeq ($(UV),)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MAKE_VENV = $(PYTHON) -m venv $(VENV)
 else
-PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
