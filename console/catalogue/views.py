@@ -71,6 +71,7 @@ def _detail(
     context = {
         "notice": notice,
         "versions": found,
+        "decided": [version for version in found if version.status not in UNDECIDED],
         "published": by_status.get(VersionStatus.PUBLISHED),
         "scheduled": by_status.get(VersionStatus.SCHEDULED),
         "draft": by_status.get(VersionStatus.DRAFT),
@@ -83,6 +84,10 @@ def _detail(
         "reason": request.POST.get("reason", ""),
     }
     return render(request, "catalogue/notice_detail.html", context, status=status)
+
+
+# These stand above the others on their page.
+UNDECIDED = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW, VersionStatus.SCHEDULED)
 
 
 def _ends_soon(found: list[NoticeVersion]) -> datetime | None:
