@@ -191,6 +191,10 @@ class VersionUse(serializers.Serializer[Any]):
     delivered = serializers.IntegerField(help_text="Deliveries that Chat Server took.")
 
 
+class NoticeUseOutput(serializers.Serializer[Any]):
+    versions = VersionUse(many=True)
+
+
 # As console.catalogue.fields reads it.
 ASKED = fields.described(
     serializers.ListField,

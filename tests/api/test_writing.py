@@ -128,8 +128,9 @@ def test_what_is_used_and_what_never(
 
     assert keys("show=most_used&days=7") == ["asked"]
     assert keys("show=never_used") == ["left"]
-    assert editor_call.get("notices/asked/usage/") == [{"version": 1, "sends": 1, "delivered": 0}]
-    assert editor_call.get("notices/left/usage/") == []
+    used = {"version": 1, "sends": 1, "delivered": 0}
+    assert editor_call.get("notices/asked/usage/") == {"versions": [used]}
+    assert editor_call.get("notices/left/usage/") == {"versions": []}
 
 
 @pytest.mark.parametrize("query", ["show=best", "days=0", "days=many", "days=99999"])

@@ -156,7 +156,7 @@ class FavouriteNotice(NoticeView):
 class NoticeUsage(NoticeView):
     @extend_schema(
         summary="Read how often each version was sent",
-        responses={200: serializers.VersionUse(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: serializers.NoticeUseOutput, "4XX": serializers.ErrorOutput},
     )
     def get(self, request: Request, key: str) -> Response:
         """Of all time; a version that was never sent is not there."""
@@ -167,7 +167,7 @@ class NoticeUsage(NoticeView):
             for number, use in sorted(uses.items())
             if use.sends
         ]
-        return Response(serializers.VersionUse(rows, many=True).data)
+        return Response(serializers.NoticeUseOutput({"versions": rows}).data)
 
 
 class Versions(NoticeView):
