@@ -113,6 +113,16 @@ def certificates(raw: str) -> str:
     return raw
 
 
+def readable_file(raw: str) -> Path | None:
+    """A file that can be read now: a wrong one must show at the start."""
+    path = Path(raw).expanduser().resolve()
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError("set it to a file that can be read") from error
+    return path
+
+
 def pairs(raw: str) -> dict[str, str]:
     entries = [entry.split("=") for entry in words(raw)]
     if any(len(entry) != 2 or not all(entry) for entry in entries):

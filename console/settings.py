@@ -82,7 +82,21 @@ IMPORT_ROW_LIMIT = env.read(
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
-CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls")
+CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls", "ors+http", "ors+https")
+# What transports are told, by the names of their modules in console.esp.transports.
+TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
+    "ors": {
+        "session_key": env.read("CONSOLE_ORS_SESSION_KEY", env.text, "OrsSessionId"),
+        "request_name": env.read("CONSOLE_ORS_REQUEST", env.text, "notice"),
+        "username": env.read("CONSOLE_ORS_USERNAME", env.text, ""),
+        "password": env.read("CONSOLE_ORS_PASSWORD", env.text, ""),
+        "certificate": env.read("CONSOLE_ORS_CERTIFICATE", env.readable_file, None),
+        "certificate_key": env.read("CONSOLE_ORS_CERTIFICATE_KEY", env.readable_file, None),
+        "certificate_password": env.read("CONSOLE_ORS_CERTIFICATE_PASSWORD", env.text, ""),
+        "authorities": env.read("CONSOLE_ORS_CA", env.certificates, ""),
+        "trust_503": env.read("CONSOLE_ORS_TRUST_503", env.boolean, True),
+    },
+}
 # Where the demo's simulators are controlled: "name=port,name=port". Empty: this is no demo.
 DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str]())
 

@@ -7,6 +7,7 @@ told of it. Keeps one open channel a Chat Server for the life of the worker.
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from console.catalogue.models import NoticeKind
 from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
@@ -143,6 +144,7 @@ class Gateway:
                 server.url,
                 connect_timeout=server.connect_timeout_seconds,
                 request_timeout=server.request_timeout_seconds,
+                options=settings.TRANSPORT_OPTIONS,
             )
         except (NotConnected, InvalidAddress) as error:
             raise Unreachable(str(error)) from error

@@ -14,7 +14,7 @@ from console.esp import transports
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "console"
 # Declared by the project for the wire alone.
-CODECS = {"msgspec"}
+CODECS = {"msgspec", "httpx"}
 
 
 def imported(path: Path) -> Iterator[str]:

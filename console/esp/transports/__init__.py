@@ -6,9 +6,9 @@ first asks for it, so that an optional dependency of one burdens nobody else.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from console.esp.errors import InvalidAddress
@@ -18,7 +18,11 @@ from console.esp.requests import EspRequest
 SCHEMES: dict[str, str] = {
     "esp+json": "console.esp.transports.esp_json",
     "esp+json+tls": "console.esp.transports.esp_json",
+    "ors+http": "console.esp.transports.ors",
+    "ors+https": "console.esp.transports.ors",
 }
+# What a site sets for a transport, under its module's name: keywords of its own `open_channel`.
+TransportOptions: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 class Channel(Protocol):
@@ -54,6 +58,7 @@ class _Transport(Protocol):
         connect_timeout: float,
         request_timeout: float,
         ssl_context: ssl.SSLContext | None,
+        **options: Any,
     ) -> Channel: ...
 
 
@@ -68,16 +73,20 @@ async def open_channel(
     connect_timeout: float,
     request_timeout: float,
     ssl_context: ssl.SSLContext | None = None,
+    options: TransportOptions | None = None,
 ) -> Channel:
     """Connect within `connect_timeout` seconds; requests then have `request_timeout` each.
 
     Raises InvalidAddress, or NotConnected with a sentence that says why.
     """
-    return await _transport_of(url).open_channel(
+    transport = _transport_of(url)
+    own = (options or {}).get(SCHEMES[urlsplit(url).scheme].rpartition(".")[2], {})
+    return await transport.open_channel(
         url,
         connect_timeout=connect_timeout,
         request_timeout=request_timeout,
         ssl_context=ssl_context,
+        **own,
     )
 
 

@@ -1,8 +1,10 @@
 """Writes of Chat Servers and of their health."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -123,7 +125,8 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 
 
 def check_address(url: str) -> None:
-    """Raise InvalidInput unless `url` is scheme://host:port with a transport's scheme."""
+    """Raise InvalidInput unless `url` is scheme://host:port with a transport's scheme; for
+    Orchestration a path may follow."""
     schemes = settings.CHAT_SERVER_SCHEMES
     if not _is_address(url, schemes):
         raise InvalidInput(
@@ -141,9 +144,13 @@ def _is_address(url: str, schemes: Sequence[str]) -> bool:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
         host.encode("idna")
+        if ":" in host or re.fullmatch(r"[0-9.]+", host):
+            ip_address(host)
     except ValueError:
         return False
-    extras = ("@" in parts.netloc, parts.path.strip("/"), parts.query, parts.fragment)
+    # Orchestration may be below a path of a proxy's.
+    path = not parts.path.isascii() if parts.scheme.startswith("ors+") else parts.path.strip("/")
+    extras = ("@" in parts.netloc, path, parts.query, parts.fragment)
     # urlsplit passes over line breaks and tabs, hence the look at the whole.
     is_plain = url.isprintable() and " " not in url
     return parts.scheme in schemes and bool(host and port) and is_plain and not any(extras)

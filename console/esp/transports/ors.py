@@ -1,0 +1,331 @@
+"""The site's own workflow sends: `ors+http://host:port/…`, with TLS `ors+https://host:port/…`.
+
+Orchestration Server's REST interface (docs/domain.md section 8) takes a request for the session
+that handles the chat; the session's workflow makes the ESP request and answers what became of it.
+
+What it promises is what every channel does: one outcome for each request, by its deadline at the
+latest, and NOT_SENT only if nothing of the request was handed to the network or whoever answered
+says so with certainty. The first is known by the trace of httpcore: a request whose headers it did
+not begin to write has not left.
+"""
+
+import asyncio
+import itertools
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from console.esp.errors import InvalidAddress, NotConnected
+from console.esp.messages import KVList
+from console.esp.outcomes import Outcome, OutcomeKind, not_sent, unknown
+from console.esp.requests import SERVICE, EspRequest
+from console.esp.transports.ors_affinity import affinity_of
+from console.esp.transports.ors_answers import NO_SESSION, from_http, trouble_of
+
+SCHEMES = {"ors+http": "http", "ors+https": "https"}
+SESSION_KEY = "OrsSessionId"
+REQUEST_NAME = "notice"
+ANSWER_MOST = 1024 * 1024  # bytes
+CONNECTIONS_MOST = 1000  # as many as a window may have requests in flight
+
+# A TLS alert after the handshake comes through httpx as it is.
+_EXCHANGE_FAILED = (httpx.HTTPError, OSError)
+_NOBODY_KNOWS = "It may have been carried out or not."
+_WRITING = ".send_request_headers.started"  # in httpcore's trace
+_SESSION = re.compile(r"(?!\.{1,2}$)[!-~]{1,256}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a site sets (docs/settings.md); files are of PEM, secrets are never in an address."""
+
+    session_key: str = SESSION_KEY
+    request_name: str = REQUEST_NAME
+    username: str = ""
+    password: str = field(default="", repr=False)
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    certificate_password: str = field(default="", repr=False)
+    authorities: str = ""
+    trust_503: bool = True
+    connections: int = CONNECTIONS_MOST
+
+
+def check_address(url: str) -> None:
+    """Raises InvalidAddress if the address is not a scheme, a host, a port and perhaps a path."""
+    parse_address(url)
+
+
+def parse_address(url: str) -> str:
+    """The http(s) address before `/scxml/…`, without a slash at its end. Raises InvalidAddress."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        name = (host or "").encode("idna").decode()
+    except ValueError as error:
+        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+    extras = ("@" in parts.netloc, parts.query, parts.fragment)
+    is_plain = url.isprintable() and " " not in url and parts.path.isascii()
+    if not host or not port or any(extras) or not is_plain:
+        raise InvalidAddress(
+            f"The address {url!r} must be a scheme, a host, a port and, if need be, the path "
+            "before /scxml: for example ors+https://ors.example.com:7210. "
+            "User name and password are settings."
+        )
+    shown = f"[{name}]" if ":" in name else name
+    base = f"{SCHEMES[parts.scheme]}://{shown}:{port}{parts.path.rstrip('/')}"
+    try:
+        httpx.URL(base)
+    except httpx.InvalidURL as error:
+        raise InvalidAddress(f"The address {url!r} cannot be used: {error}.") from error
+    return base
+
+
+async def open_channel(
+    url: str,
+    *,
+    connect_timeout: float,
+    request_timeout: float,
+    ssl_context: ssl.SSLContext | None = None,
+    **options: Any,
+) -> "OrsChannel":
+    """Have Orchestration answer once, before a chat's request is put at risk.
+
+    So a wrong name, port, certificate or password shows here, where nothing can become unknown:
+    under TLS 1.3 a client whose certificate is refused learns so only after it has written.
+    Raises InvalidAddress or NotConnected.
+    """
+    base = parse_address(url)
+    chosen = Options(**options)
+    try:
+        context = ssl_context or _ssl_context(base, chosen)
+    except OSError as error:  # an SSLError is one
+        raise NotConnected(
+            f"The certificates for {base} cannot be used: {error.strerror or error}. "
+            "Correct CONSOLE_ORS_CERTIFICATE, CONSOLE_ORS_CERTIFICATE_KEY or CONSOLE_ORS_CA."
+        ) from error
+    channel = OrsChannel(base, chosen, context, connect_timeout, request_timeout)
+    try:
+        await channel.prove()
+    except NotConnected:
+        await channel.close()
+        raise
+    return channel
+
+
+def _ssl_context(base: str, options: Options) -> ssl.SSLContext | bool:
+    if base.startswith("http:"):
+        return False  # there is nothing to verify, and reading all authorities takes its time
+    context = ssl.create_default_context(cafile=options.authorities or None)
+    if options.certificate is not None:
+        # Without a password OpenSSL would ask at the terminal.
+        context.load_cert_chain(
+            options.certificate, options.certificate_key, options.certificate_password
+        )
+    return context
+
+
+class OrsChannel:
+    """A `Channel`: each request has an HTTP exchange of its own, on connections that are kept."""
+
+    def __init__(
+        self,
+        base: str,
+        options: Options,
+        context: ssl.SSLContext | bool,
+        connect_timeout: float,
+        request_timeout: float,
+    ) -> None:
+        self._base = base
+        self._options = options
+        self._connect_timeout = connect_timeout
+        self._request_timeout = request_timeout
+        self._affinity = affinity_of(base)
+        self._reference_ids = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refusal = ""  # why nothing is taken; empty if open
+        self._http = httpx.AsyncClient(
+            verify=context,
+            auth=(options.username, options.password) if options.username else None,
+            # One deadline holds over the whole of a request, see `_until_deadline`.
+            timeout=httpx.Timeout(None, connect=connect_timeout),
+            limits=httpx.Limits(max_connections=options.connections, keepalive_expiry=30.0),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # they are the sessions'
+            trust_env=False,
+            headers={"User-Agent": "notice-console", "Accept": "application/json"},
+        )
+
+    # The channel
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their outcome."""
+        return len(self._tasks)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new requests are taken."""
+        return not self._refusal
+
+    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+        """Send a request; see `Channel.submit`."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.send(request, partial(_resolve, future))
+        return future
+
+    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+        """Send a request; see `Channel.send`."""
+        if self._refusal:
+            settle(not_sent(self._refusal))
+            return
+        session = request.user_data.get(self._options.session_key)
+        if not isinstance(session, str) or not _SESSION.fullmatch(session):
+            settle(not_sent(self._complaint(session), retryable=False))
+            return
+        task = asyncio.ensure_future(self._carry_out(session, request, settle))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        self._refusal = self._refusal or f"The connection to {self._base} was closed."
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+        await self._http.aclose()
+
+    # Exchanges
+
+    async def prove(self) -> None:
+        """One round trip that asks for nothing. Raises NotConnected."""
+        try:
+            async with (
+                asyncio.timeout(self._connect_timeout),
+                self._http.stream("GET", f"{self._base}/ors/help") as response,
+            ):
+                trouble = trouble_of(response.status_code)
+        except TimeoutError as error:
+            raise NotConnected(
+                f"No answer from {self._base} within {self._connect_timeout:g} seconds."
+            ) from error
+        except _EXCHANGE_FAILED as error:
+            raise NotConnected(f"No connection to {self._base}: {_reason(error)}.") from error
+        if trouble:
+            raise NotConnected(trouble)
+
+    async def _carry_out(
+        self, session: str, request: EspRequest, settle: Callable[[Outcome], None]
+    ) -> None:
+        exchange = _Exchange(next(self._reference_ids), asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(self._request_timeout):
+                outcome = await self._exchange(exchange, session, request)
+        except TimeoutError:
+            outcome = exchange.without_answer(
+                f"No answer from {self._base} within {self._request_timeout:g} seconds."
+            )
+        except _EXCHANGE_FAILED as error:
+            outcome = exchange.without_answer(
+                f"The exchange with {self._base} failed: {_reason(error)}."
+            )
+        except Exception as error:  # whatever it is: the request has an outcome
+            outcome = exchange.without_answer(f"The console failed to send it: {error!r}.")
+        if outcome.kind is OutcomeKind.UNKNOWN or outcome.kind is OutcomeKind.NOT_SENT:
+            # The next channel proves itself before it risks a chat's request.
+            self._refusal = self._refusal or f"The connection to {self._base} had failed."
+        settle(outcome)
+
+    async def _exchange(self, exchange: "_Exchange", session: str, request: EspRequest) -> Outcome:
+        path = f"/scxml/session/{quote(session, safe='')}/request/"
+        async with self._http.stream(
+            "POST",
+            f"{self._base}{path}{quote(self._options.request_name, safe='')}",
+            content=body_of(request, exchange.reference_id),
+            headers={"Content-Type": "application/json", **self._affinity.header(session)},
+            extensions={"trace": exchange.trace},
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > ANSWER_MOST:
+                    return exchange.without_answer(
+                        f"The answer of {self._base} is longer than {ANSWER_MOST:,} bytes."
+                    )
+        if response.status_code in NO_SESSION:
+            self._affinity.forget(session)
+        else:
+            self._affinity.learn(session, response.headers.get_list("set-cookie"))
+        return from_http(
+            response.status_code,
+            bytes(body),
+            reference_id=exchange.reference_id,
+            round_trip=asyncio.get_running_loop().time() - exchange.began_at,
+            trust_503=self._options.trust_503,
+        )
+
+    def _complaint(self, session: object) -> str:
+        key = self._options.session_key
+        if session is None:
+            return (
+                f"The chat's user data has no {key}, so its Orchestration session is not known. "
+                "Let the feed tell it (docs/orchestration.md)."
+            )
+        return f"The chat's {key} is no id of an Orchestration session: {str(session)[:100]!r}."
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way, and whether any of it may have left."""
+
+    reference_id: int
+    began_at: float
+    may_have_left: bool = False
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Called by httpcore with each step of its own."""
+        self.may_have_left = self.may_have_left or event.endswith(_WRITING)
+
+    def without_answer(self, why: str) -> Outcome:
+        if self.may_have_left:
+            return unknown(f"{why} {_NOBODY_KNOWS}", self.reference_id)
+        return not_sent(f"{why} Nothing was sent.", self.reference_id)
+
+
+def body_of(request: EspRequest, reference_id: int) -> bytes:
+    """The request as the workflow gets it. User data stays away: the session has its own."""
+    parameters = request.request.get("Parameters")
+    assert isinstance(parameters, KVList)  # noqa: S101  # as every request is built
+    return msgspec.json.encode(
+        {
+            "service": SERVICE,
+            "method": request.method,
+            "parameters": {pair.key: pair.value for pair in parameters},
+            "interaction_id": request.user_data.get("InteractionId", ""),
+            "reference_id": reference_id,
+        }
+    )
+
+
+def _reason(error: Exception) -> str:
+    """In words; httpx's own errors wrap those of the system, and may be empty."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "it was refused (is Orchestration running there?)"
+        cause = cause.__cause__ or cause.__context__
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+    if not future.done():  # its waiter may have been cancelled
+        future.set_result(outcome)

@@ -1,0 +1,130 @@
+"""What an answer of Orchestration Server's REST interface means (docs/orchestration.md). No I/O.
+
+A workflow that took the request answers 200 with JSON:
+
+    {"outcome": "accepted" | "refused" | "not_sent" | "unknown",
+     "fault_code"?: text or number, "fault_text"?: text}
+
+All else is judged by who must have said it, and by what that one can know:
+
+    status              outcome     because
+    200, such JSON      as it says  the workflow knows what became of its own request
+    200, anything else  unknown     the workflow ran, and did not say what became of it
+    301 307 308         not sent    somebody else's address: nobody took the request
+    401 403 407         not sent    the console's credentials are wrong, for every chat
+    404 410             refused     no such session, so no workflow ran; another try asks the same
+    408                 unknown     part of the request had arrived
+    429 503             not sent    too busy to take it (503: unless told not to believe it)
+    other 4xx           refused     this request is not taken, and won't be when it is tried again
+    all else            unknown     500, 502, 504: it may have been passed on before it failed
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from console.esp.messages import KVList
+from console.esp.outcomes import Outcome, OutcomeKind, plain
+
+BODY_KEPT = 4096  # characters of an answer that are kept to be read later
+
+MOVED = {301, 307, 308}
+CREDENTIALS_WRONG = {401, 403, 407}
+NO_SESSION = {404, 410}
+BUSY = {429, 503}
+TIMED_OUT = 408
+
+_NOBODY_KNOWS = "It may have been carried out or not."
+_NOT_PASSED_ON = "Nothing was sent to the Chat Server."
+
+
+class _WorkflowAnswer(Struct):
+    outcome: Literal["accepted", "refused", "not_sent", "unknown"]
+    fault_code: str | int = ""
+    fault_text: str = ""
+
+
+_decoder = msgspec.json.Decoder(_WorkflowAnswer)
+
+
+def from_http(
+    status: int, body: bytes, *, reference_id: int, round_trip: float, trust_503: bool = True
+) -> Outcome:
+    """The outcome of a request that got a whole answer."""
+    kind, code, text, detail = _judged(status, body, trust_503=trust_503)
+    kept = body.decode("utf-8", "replace")[:BODY_KEPT]
+    return Outcome(
+        kind,
+        reference_id,
+        fault_code=code,
+        fault_text=text,
+        detail=detail,
+        answer=plain(KVList.of({"HTTPStatus": status, "Body": kept})),
+        round_trip=round_trip,
+    )
+
+
+def trouble_of(status: int) -> str:
+    """Why a server that answers so can't be used at all at the moment; empty if it can."""
+    if status in CREDENTIALS_WRONG:
+        return (
+            f"Orchestration refuses the console's credentials (HTTP {status}). Correct "
+            "CONSOLE_ORS_USERNAME, CONSOLE_ORS_PASSWORD or the client certificate."
+        )
+    if status in BUSY:
+        return f"Orchestration is too busy to take requests (HTTP {status})."
+    if status in MOVED:
+        return (
+            f"Orchestration is not at this address (HTTP {status}, a redirect). "
+            "Correct the Chat Server's address."
+        )
+    return ""
+
+
+def _judged(status: int, body: bytes, *, trust_503: bool) -> tuple[OutcomeKind, str, str, str]:
+    """Kind, fault code, fault text and sentence."""
+    if status == 200:
+        return _judged_by_workflow(body)
+    if status in NO_SESSION:
+        return (
+            OutcomeKind.REFUSED,
+            "no_session",
+            "",
+            f"Orchestration has no such session (HTTP {status}): the chat has ended, or the feed "
+            f"told an old session. {_NOT_PASSED_ON}",
+        )
+    if (trouble := trouble_of(status)) and (trust_503 or status != 503):
+        return OutcomeKind.NOT_SENT, "", "", f"{trouble} {_NOT_PASSED_ON}"
+    if 400 <= status < 500 and status != TIMED_OUT:
+        return (
+            OutcomeKind.REFUSED,
+            f"http_{status}",
+            "",
+            f"Orchestration refused the request (HTTP {status}). {_NOT_PASSED_ON}",
+        )
+    return OutcomeKind.UNKNOWN, "", "", f"Orchestration answered HTTP {status}. {_NOBODY_KNOWS}"
+
+
+def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
+    try:
+        answer = _decoder.decode(body)
+    except (msgspec.DecodeError, ValueError):
+        return (
+            OutcomeKind.UNKNOWN,
+            "",
+            "",
+            "The workflow's answer is not the JSON with an outcome that docs/orchestration.md asks "
+            f"for. {_NOBODY_KNOWS}",
+        )
+    code, text = str(answer.fault_code), answer.fault_text
+    kind = OutcomeKind(answer.outcome)
+    if kind is OutcomeKind.ACCEPTED:
+        return kind, "", "", ""
+    said = f"{text or 'without saying why'}{f' (fault code {code})' if code else ''}"
+    sentence = {
+        OutcomeKind.REFUSED: f"It was refused, says the workflow: {said}",
+        OutcomeKind.NOT_SENT: f"The workflow could not send it: {said}",
+        OutcomeKind.UNKNOWN: f"The workflow does not know what became of it: {said}",
+    }
+    return kind, code, text, sentence[kind]
