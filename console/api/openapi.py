@@ -10,6 +10,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "OAS_VERSION": "3.1.0",
+    # One that two answers share would be named by a checksum.
+    "ENUM_NAME_OVERRIDES": {"SendStatusEnum": "console.sends.models.SendStatus"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.api.schema.complete",

@@ -73,6 +73,12 @@ class SendInput(StrictInput):
         default=False,
         help_text="Also to chats that got this notice a short while ago.",
     )
+    once = fields.Truth(
+        required=False,
+        default=False,
+        help_text="This notice at most once into this chat: asked again, the answer is the first "
+        "send as it is now. For one chat, and without Idempotency-Key.",
+    )
     dry_run = fields.Truth(required=False, default=False)
     # The last one: from here on `fields` is this.
     fields = ANSWERS(  # type: ignore[assignment]
@@ -233,6 +239,15 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
         if not (delivery.fault_code or delivery.fault_text):
             return None
         return {"code": delivery.fault_code, "text": delivery.fault_text}
+
+
+class WaitedOutput(SendOutput):
+    """A send as it is after waiting: with what became of it, as far as is known."""
+
+    deliveries = DeliveryOutput(source="first_deliveries", many=True, help_text="The first 100.")
+
+    class Meta(SendOutput.Meta):
+        fields = (*SendOutput.Meta.fields, "deliveries")  # type: ignore[assignment]
 
 
 class StopOutput(serializers.Serializer[SendingStop | None]):

@@ -134,6 +134,11 @@ def send_get(actor: Actor, send_id: int) -> Send:
     return send
 
 
+def send_is_running(send_id: int) -> bool:
+    """Whether anything of it may still change by itself, and soon."""
+    return Send.objects.filter(pk=send_id, status=SendStatus.RUNNING).exists()
+
+
 def send_counts(send: Send) -> dict[str, int]:
     """Deliveries by status, every status named, and their `total`, of a send with counts."""
     return {name: getattr(send, name) for name in (*DeliveryStatus.values, "total")}

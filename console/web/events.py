@@ -115,6 +115,34 @@ def _hub() -> Hub:
     return _hubs.setdefault(loop, Hub())
 
 
+class Following:
+    """What one who follows topics hears of them."""
+
+    def __init__(self, hub: Hub, queue: asyncio.Queue[str]) -> None:
+        self._hub = hub
+        self._queue = queue
+
+    async def begun(self) -> None:
+        """Until PostgreSQL tells of changes, see `Hub.listening`."""
+        await self._hub.listening()
+
+    async def next(self) -> str:
+        """Wait for a topic, and take all that were heard since the last time for one; END where
+        the server stops."""
+        topic = await self._queue.get()
+        while topic != END and not self._queue.empty():
+            topic = self._queue.get_nowait()
+        return topic
+
+
+@contextmanager
+def following(*topics: str) -> Iterator[Following]:
+    """Hear of topics while the context lasts, in a coroutine of the web server."""
+    hub = _hub()
+    with hub.stream(frozenset(topics)) as queue:
+        yield Following(hub, queue)
+
+
 def end_streams() -> None:
     """End the streams of the running event loop: its server stops, and they would hold it up."""
     _hub().end()
@@ -132,7 +160,7 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
             status=429,
             headers={"Retry-After": str(RETRY_SECONDS)},
         )
-    await sync_to_async(_give_back_connections)()
+    await sync_to_async(give_back_connections)()
     response = StreamingHttpResponse(_stream(person, topics), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     # A proxy that buffers would hold the events back (nginx reads this).
@@ -140,9 +168,9 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     return response
 
 
-def _give_back_connections() -> None:
-    """What the check of the sign-in has borrowed. Django gives it back at the end of the response,
-    and a stream lasts as long as its page: a few open pages would use up the pool."""
+def give_back_connections() -> None:
+    """What the request has borrowed so far. Django gives it back at the end of the response, and
+    a stream lasts as long as its page: a few open pages would use up the pool."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,6 +12,7 @@ from console.api import send_serializers as serializers
 from console.api.base import ConsoleView, query_filters, require_choice
 from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
+from console.api.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.interactions.selectors import InteractionFilter
 from console.sends import selectors, services
 from console.sends.downloads import proof_download
@@ -58,27 +59,50 @@ class Sends(ConsoleView):
                 OpenApiParameter.HEADER,
                 description="The same key and body answer with the same send, "
                 "another body with 409.",
-            )
+            ),
+            OpenApiParameter(
+                "Prefer",
+                str,
+                OpenApiParameter.HEADER,
+                description=f"`wait=N` (RFC 7240): the answer comes when the send is over, after N "
+                f"seconds at the latest ({WAIT_MOST} at most), and has its `deliveries`. "
+                "`Preference-Applied` in the answer says that it waited; other preferences are "
+                "passed over.",
+            ),
+            OpenApiParameter(
+                "Preference-Applied",
+                {"type": "string", "pattern": "^wait=([1-9]|10)$"},
+                OpenApiParameter.HEADER,
+                response=[201],
+                description="For how many seconds at most the answer waited; absent where it "
+                "did not.",
+            ),
         ],
         responses={
             200: serializers.PlanOutput,
-            201: serializers.SendOutput,
+            201: PolymorphicProxySerializer(
+                component_name="SentOutput",
+                serializers=[serializers.SendOutput, serializers.WaitedOutput],
+                resource_type_field_name=None,
+            ),
             "4XX": ErrorOutput,
         },
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> Response | StreamingHttpResponse:
         """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker; one to
         many chats awaits a second person's approval first."""
         given = self.read(serializers.SendInput)
         dry_run = given.pop("dry_run")
         arguments = _arguments(given)
         if dry_run:
-            for name in ("why", "time_zone"):
+            for name in ("why", "time_zone", "once"):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)
         key = request.headers.get("Idempotency-Key", "")
         send = services.send_create(self.actor, **arguments, idempotency_key=key)
+        if seconds := applied_wait(request._request):
+            return answer_when_known(self.actor, send.pk, seconds)
         return Response(_output(self, send.pk), status=201)
 
 

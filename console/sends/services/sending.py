@@ -19,6 +19,8 @@ from console.sends.services.writing import digest, new_send, send_write
 
 send_preview = plan_send
 
+ONCE = "once "  # how the keys begin that stand for a notice in a chat
+
 
 def send_create(
     actor: Actor,
@@ -34,6 +36,7 @@ def send_create(
     time_zone: str = "",
     ignore_recent: bool = False,
     idempotency_key: str = "",
+    once: bool = False,
     undo_seconds: int = 0,
     expected_plan: str = "",
 ) -> Send:
@@ -42,7 +45,8 @@ def send_create(
     Nothing reaches a Chat Server here, and above CONSOLE_APPROVAL_ABOVE chats nothing will before
     somebody else approves. `fields` answers what the notice asks for. `scheduled_at` has an offset;
     `time_zone` is the one that it was chosen in. With an `idempotency_key` that this actor used
-    before, the send of then is the answer, or Conflict where it was for something else. With
+    before, the send of then is the answer, or Conflict where it was for something else. `once` is
+    for one chat: the same, with the notice and the chat as the key. With
     `expected_plan`, the digest of the plan that the person was shown, Conflict where it would be
     another. Raises what `plan_send` raises, InvalidInput for a `scheduled_at` out of range, and
     TooManyRequests over the person's quota.
@@ -51,6 +55,8 @@ def send_create(
     target = _describe_target(interactions, filter)
     parts = [notice_key, target, visibility, nickname, why, scheduled_at, time_zone, ignore_recent]
     asked = digest(*parts, *([dict(fields)] if fields else []))
+    if once:
+        idempotency_key = _once_key(notice_key, target, idempotency_key)
     known = _known(actor, idempotency_key, asked)
     if known is not None:
         return known
@@ -135,6 +141,19 @@ def _describe_target(
     return {"interactions": list(dict.fromkeys(interactions or ()))}
 
 
+def _once_key(notice_key: str, target: dict[str, Any], idempotency_key: str) -> str:
+    """One that all requests for this notice in this chat share. Raises InvalidInput."""
+    chats = target.get("interactions", ())
+    if len(chats) != 1 or idempotency_key:
+        raise InvalidInput(
+            "invalid_once",
+            "once is for one chat, named in interactions, and needs no Idempotency-Key: "
+            "the notice and the chat are the key. Leave one of them out.",
+            {"field": "once"},
+        )
+    return ONCE + digest(notice_key, chats[0])
+
+
 def _known(actor: Actor, idempotency_key: str, asked: str) -> Send | None:
     """The send that this actor made with this key before."""
     if not idempotency_key:
@@ -149,9 +168,11 @@ def _known(actor: Actor, idempotency_key: str, asked: str) -> Send | None:
         .first()
     )
     if send is not None and send.request_digest != asked:
-        raise Conflict(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for another send. Use a new key for a new send.",
-            {"send": send.pk},
+        told = (
+            "This notice was sent into this chat once, and that request was not the same as this "
+            "one. Ask without once to send it again."
+            if idempotency_key.startswith(ONCE)
+            else "This Idempotency-Key was used for another send. Use a new key for a new send."
         )
+        raise Conflict("idempotency_key_reused", told, {"send": send.pk})
     return send
