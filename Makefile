@@ -36,6 +36,7 @@ demo: install
 
 test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
+	@.ci/install-scxml
 	@.ci/test
 
 check: install-dev

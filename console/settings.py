@@ -94,7 +94,7 @@ TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
         "certificate_key": env.read("CONSOLE_ORS_CERTIFICATE_KEY", env.readable_file, None),
         "certificate_password": env.read("CONSOLE_ORS_CERTIFICATE_PASSWORD", env.text, ""),
         "authorities": env.read("CONSOLE_ORS_CA", env.certificates, ""),
-        "trust_503": env.read("CONSOLE_ORS_TRUST_503", env.boolean, True),
+        "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
     },
 }
 # Where the demo's simulators are controlled: "name=port,name=port". Empty: this is no demo.
