@@ -36,7 +36,7 @@ demo: install
 
 test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
-	@.ci/install-scxml
+	@.ci/install-interpreters
 	@.ci/test
 
 check: install-dev

@@ -1,4 +1,5 @@
-"""docs/api.md does what it says: its commands, run in order against real processes."""
+"""docs/api.md and docs/workflows.md do what they say: their commands, run in order against real
+processes."""
 
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from console.accounts.models import Scope
+from tests.api import workflow_page
 from tests.demos import ROOT, Program, data_folder, environment, manage
 from tests.simulators import Simulator, running_simulator
 
@@ -21,12 +23,17 @@ CHAT_SERVER = "esp+json://127.0.0.1:4801"
 
 
 def commands() -> str:
-    """All commands of the page, as one script that stops at the first that fails."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    """All commands of the pages, as one script that stops at the first that fails."""
+    blocks = blocks_of(DOCUMENT)
     assert len(blocks) > 8
+    blocks += [workflow_page.BEFORE, *blocks_of(workflow_page.PAGE), workflow_page.AFTER]
     return "set -euo pipefail\n" + "\n".join(
         f"printf '\\n--- {number}\\n'\n{block}" for number, block in enumerate(blocks)
     )
+
+
+def blocks_of(page: str) -> list[str]:
+    return re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -60,6 +67,7 @@ def server(folder: Path) -> Iterator[str]:
 def output(folder: Path, simulator: Simulator, server: str) -> str:
     """What the page's commands say, once all of them have succeeded."""
     assert DOCUMENT.count(ADDRESS) == DOCUMENT.count(CHAT_SERVER) == 1
+    assert workflow_page.PAGE.count(ADDRESS) == 1
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     script = commands().replace(ADDRESS, server).replace(CHAT_SERVER, simulator.url)
@@ -79,11 +87,12 @@ def output(folder: Path, simulator: Simulator, server: str) -> str:
     return done.stdout
 
 
-def test_the_page_does_what_it_says(output: str, simulator: Simulator) -> None:
+def test_the_pages_do_what_they_say(output: str, simulator: Simulator, server: str) -> None:
     # One test, so that the processes start once, however tests are spread.
     check_answers(output)
-    check_request(simulator.journalled())
+    check_request([line for line in simulator.journalled() if line["interaction_id"] == "0001aB3"])
     check_examples(output)
+    workflow_page.check(output, server, simulator)
 
 
 def check_answers(output: str) -> None:

@@ -1,6 +1,6 @@
 """SCION, an SCXML interpreter of others', in a process of its own.
 
-`make test` installs it by npm (.ci/install-scxml); where it can't, what needs it is skipped.
+`make test` installs it by npm (.ci/install-interpreters); where it can't, what needs it is skipped.
 """
 
 import json
@@ -57,11 +57,15 @@ class Interpreter:
         return Said(**json.loads(line))
 
 
+def can_interpret() -> bool:
+    return shutil.which("node") is not None and (HERE / "node_modules").exists()
+
+
 @contextmanager
 def interpreting(name: str) -> Iterator[Interpreter]:
     """Run one of docs/examples."""
-    if shutil.which("node") is None or not (HERE / "node_modules").exists():
-        pytest.skip("no Node.js, or no interpreter: run .ci/install-scxml")
+    if not can_interpret():
+        pytest.skip("no Node.js, or no interpreter: run .ci/install-interpreters")
     with subprocess.Popen(
         ["node", str(HERE / "interpret.js"), str(EXAMPLES / name)],
         stdin=subprocess.PIPE,

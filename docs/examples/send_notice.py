@@ -1,0 +1,59 @@
+"""Have Notice Console put a notice into a chat, and say what became of it. Standard library alone.
+
+    NOTICE_CONSOLE=https://console.example.org NOTICE_CONSOLE_TOKEN=… \\
+        python send_notice.py agent-soon 0001aB3
+
+Exit status: 0 it is delivered; 1 it is certain that the customer does not see it; 2 nobody knows
+(yet), so do not send it by another way.
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+WAIT_SECONDS = 5
+TRIES = 3
+PROGRAM = {"delivered": 0, "failed": 1, "skipped": 1, "cancelled": 1}
+
+
+def send_notice(console: str, token: str, notice: str, interaction: str) -> tuple[str, str]:
+    """The delivery's status and why. Asking again is safe: `once` makes it one send."""
+    asked = {"notice": notice, "interactions": [interaction], "once": True}
+    request = urllib.request.Request(
+        f"{console}/api/v1/sends/",
+        data=json.dumps(asked).encode(),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Prefer": f"wait={WAIT_SECONDS}",
+        },
+    )
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with urllib.request.urlopen(request, timeout=WAIT_SECONDS + 5) as answer:
+                deliveries = json.load(answer).get("deliveries")
+            if not deliveries:  # answered at once: the server does not wait, or has too much to do
+                return "pending", ""
+            return deliveries[0]["status"], deliveries[0]["detail"] or deliveries[0]["reason"]
+        except urllib.error.HTTPError as refusal:
+            if refusal.code not in (429, 500, 503):
+                return "failed", json.load(refusal)["message"]
+        except OSError:
+            pass  # not reached, or the answer got lost on its way
+        if tries_left:
+            time.sleep(1)
+    return "unknown", "The console did not answer."
+
+
+def main() -> int:
+    console, token = os.environ["NOTICE_CONSOLE"], os.environ["NOTICE_CONSOLE_TOKEN"]
+    status, why = send_notice(console, token, notice=sys.argv[1], interaction=sys.argv[2])
+    print(status, why)
+    return PROGRAM.get(status, 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
