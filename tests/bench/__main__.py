@@ -29,6 +29,7 @@ MEASURES = {
     "creating": "measures",
     "rendering": "rendering",
     "single": "served",
+    "waiting": "waiting",
     "pages": "served",
     "catalogue": "catalogue",
     "pacing": "pacing",

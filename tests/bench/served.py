@@ -151,11 +151,11 @@ def _one_send(world: World, api: Visitor, chat: str) -> tuple[float, float]:
             raise RuntimeError("the send did not arrive")
         time.sleep(0.001)
     arrived = world.simulator.journalled_last()["at"]
-    _await_finished(Send.objects.get(pk=answer["id"]))
+    await_finished(Send.objects.get(pk=answer["id"]))
     return arrived - answered, arrived - requested
 
 
-def _await_finished(send: Send) -> None:
+def await_finished(send: Send) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not Send.objects.filter(pk=send.pk, status=SendStatus.FINISHED).exists():
         if time.monotonic() > deadline:
@@ -214,7 +214,7 @@ def pages(world: World) -> list[Row]:
             _seconds, send = create_send(ids, user.to_actor())
             visits = _visits(browser, api, send)
             busy = _while_open(visits, send)
-            _await_finished(send)
+            await_finished(send)
             idle = _in_peace(visits, cycles=len(next(iter(busy.values()))))
             _compare(visits, busy, idle, found, each)
             ratios = ", ".join(f"{kind} {pairs[-1].ratio:.2f}" for kind, pairs in found.items())
