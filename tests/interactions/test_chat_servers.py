@@ -54,6 +54,12 @@ BAD_ADDRESSES = [
     "esp+json://chat.example.org:4801\t",
     "esp+json://chat..example.org:4801",
     "esp+json://" + "a" * 64 + ".example.org:4801",
+    "ors+http://ors.example.org",
+    "ors+http://ors.example.org:7210?a=b",
+    "ors+http://ors.example.org:7210/#a",
+    "ors+http://ann:secret@ors.example.org:7210",
+    "ors+http://ors.example.org:7210/ü",
+    "ors+http://999.1.1.1:7210",
 ]
 
 
@@ -75,6 +81,8 @@ def test_an_address_that_is_none(url: str) -> None:
         "esp+json://chat:4801/",
         "ESP+JSON://Chat.Example.ORG:4801",
         "esp+json://bücher.example:4801",
+        "ors+http://ors.example.org:7210",
+        "ors+https://[::1]:443/genesys/",
     ],
 )
 def test_an_address_that_is_one(url: str) -> None:
@@ -85,7 +93,10 @@ def test_an_address_that_is_one(url: str) -> None:
 @given(
     st.one_of(
         st.text(st.characters(exclude_categories=()), max_size=40),
-        st.from_regex(r"esp\+json(\+tls)?://[a-z@:\[\]. /?#\\]{0,12}:[0-9]{1,5}.?", fullmatch=True),
+        st.from_regex(
+            r"(esp\+json(\+tls)?|ors\+https?)://[a-z1@:\[\]. /?#%\\]{0,12}:[0-9]{1,5}.{0,3}",
+            fullmatch=True,
+        ),
     )
 )
 def test_no_address_passes_here_that_the_transport_refuses(url: str) -> None:

@@ -1,0 +1,88 @@
+"""The engine through a site's own workflow: what Orchestration says becomes what the deliveries
+say, and nothing that one chat's session lacks holds up the others."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from console.interactions.models import ChatServer, Health, Interaction
+from console.interactions.services import chat_server_update
+from console.sends.models import Delivery, Outbox, Send
+from tests.conftest import ROOT
+from tests.orchestration import Orchestration, Session, running_orchestration
+from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ors(chat_server: ChatServer) -> Iterator[Orchestration]:
+    with running_orchestration() as running:
+        chat_server_update(ROOT, chat_server, url=running.url)
+        yield running
+
+
+@pytest.fixture
+def chat(
+    ors: Orchestration, make_interaction: Callable[..., Interaction]
+) -> Callable[..., Session]:
+    """A chat whose session answers that."""
+
+    def make(id: str, *, is_known: bool = True, **answer: Any) -> Session:
+        session = ors.start({}, lambda asked: answer or {"outcome": "accepted"})
+        known = {"OrsSessionId": session.id} if is_known else {}
+        make_interaction(id, user_data={"FirstName": "Zoë", **known})
+        return session
+
+    return make
+
+
+def test_each_chat_has_what_its_session_says(
+    ors: Orchestration, chat: Callable[..., Session], send_to: Callable[..., Send]
+) -> None:
+    chat("taken")
+    chat("refused", outcome="refused", fault_code="offline", fault_text="The chat is over.")
+    chat("nobody-knows", outcome="unknown")
+    chat("untold", is_known=False)
+    del ors.sessions[chat("gone").id]
+    send_to(["taken", "refused", "untold", "gone"])
+    work()
+    told = {each.interaction_id: each for each in Delivery.objects.all()}
+    assert {id: each.status for id, each in told.items()} == {
+        "taken": "delivered",
+        "refused": "failed",
+        "untold": "skipped",
+        "gone": "failed",
+    }
+    assert (told["refused"].fault_code, told["gone"].fault_code) == ("offline", "no_session")
+    assert "OrsSessionId" in told["untold"].detail
+    assert ChatServer.objects.get().health == Health.HEALTHY
+    (asked,) = [each for each in ors.asked if each.body["interaction_id"] == "taken"]
+    assert asked.body["parameters"]["MessageText"] == "Hello Zoë"
+
+    send = send_to(["nobody-knows"])
+    work()
+    assert statuses(send) == Counter(unknown=1)
+    assert_ledger_agrees()
+
+
+def test_a_busy_orchestration_is_asked_again_and_shows_it_once(
+    ors: Orchestration, chat: Callable[..., Session], send_to: Callable[..., Send]
+) -> None:
+    chat("c1")
+    send = send_to(["c1"])
+    ors.faults.status = 503
+    drain()
+    assert statuses(send) == Counter(pending=1)
+    server = ChatServer.objects.get()
+    assert server.health == Health.UNHEALTHY
+    assert "too busy" in server.health_detail
+    ors.faults.status = 0
+    ChatServer.objects.update(retry_at=None)
+    Outbox.objects.update(due_at=send.created_at)
+    drain()
+    assert statuses(send) == Counter(delivered=1)
+    assert len(ors.asked) == 1
+    assert_ledger_agrees()
