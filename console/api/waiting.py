@@ -1,9 +1,9 @@
 """`Prefer: wait=N` (RFC 7240): an answer that waits until it is known what became of a send.
 
-Who waits costs a coroutine and nothing else: no thread, no connection to the database, no
-transaction. What wakes it is the NOTIFY that wakes the pages, heard by the process's one listener
-(console.web.events). So it takes the ASGI server; under WSGI the preference is not applied, as
-the RFC allows.
+Who waits holds no connection to the database and no transaction: it is a coroutine, with the idle
+thread that Django's ASGI handler keeps for each request. What wakes it is the NOTIFY that wakes
+the pages, heard by the process's one listener (console.web.events). So it takes the ASGI server;
+under WSGI the preference is not applied, as the RFC allows.
 """
 
 import asyncio

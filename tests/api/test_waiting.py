@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from console.accounts.models import ApiClient
 from console.accounts.services import api_client_create
+from console.api import waiting
 from console.api.waiting import preferred_wait
 from console.asgi import application
 from console.catalogue.models import NoticeVersion
@@ -206,6 +207,19 @@ def test_a_server_that_stops_answers_at_once(
     assert answer["status"] == "running"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_where_too_many_wait_the_answer_comes_at_once(
+    world: ChatServer,
+    make_client: Callable[..., tuple[ApiClient, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "WAITERS_MOST", 0)
+    _client, token = make_client("send")
+    headers, answer = async_to_sync(Asking(token, "wait=10").answer)()
+    assert "preference-applied" not in headers
+    assert (answer["status"], "deliveries" in answer) == ("running", False)
+
+
 def test_without_asgi_the_preference_is_not_applied(
     world: ChatServer, program: Callable[..., Caller]
 ) -> None:
@@ -226,15 +240,15 @@ def test_who_waits_holds_no_connection_to_the_database(
     with serving(CONSOLE_DATABASE_POOL_SIZE="2") as server, ThreadPoolExecutor(12) as pool:
         address = server.address
         assert address
-        waiting = [
+        asking = [
             pool.submit(server.ask, "/api/v1/sends/", "POST", body, Prefer="wait=3", **own)
             for _ in range(12)
         ]
         while Send.objects.count() < 12:
             time.sleep(0.02)
         assert server.ask("/api/v1/sends/?status=running", **own).status == 200
-        assert not any(future.done() for future in waiting)
-        answers = [future.result(DEADLINE_SECONDS) for future in waiting]
+        assert not any(future.done() for future in asking)
+        answers = [future.result(DEADLINE_SECONDS) for future in asking]
     assert {answer.status for answer in answers} == {201}
     assert {answer.headers["Preference-Applied"] for answer in answers} == {"wait=3"}
 

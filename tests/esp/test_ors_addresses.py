@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from console.esp import InvalidAddress, NotConnected, OutcomeKind, check_address
-from console.esp.transports.ors import parse_address
+from console.esp.transports import open_channel
+from console.esp.transports.ors import OrsChannel, parse_address
 from console.esp.transports.ors_affinity import Affinity
+from tests.esp.support import NEVER, run
 from tests.esp.test_ors import a_request, ask
 from tests.orchestration import running_orchestration
 
@@ -76,10 +78,26 @@ def test_a_certificate_on_both_sides(
         assert outcome.kind is OutcomeKind.ACCEPTED
         with pytest.raises(NotConnected, match="not trusted"):
             ask(ors, request, options={"ors": mine})
+        assert "the certificate is trusted" in run(security_of(ors.url, {**known, **mine}))
         # Under TLS 1.3 this client has written before it learns that it is refused.
         with pytest.raises(NotConnected, match="No connection to https"):
             ask(ors, request, options={"ors": known})
         assert len(ors.asked) == 1
+
+
+async def security_of(url: str, options: dict[str, Any]) -> str:
+    channel = await open_channel(
+        url, connect_timeout=NEVER, request_timeout=NEVER, options={"ors": options}
+    )
+    assert isinstance(channel, OrsChannel)
+    assert await channel.round_trip() > 0
+    await channel.close()
+    return channel.security
+
+
+def test_nothing_is_said_of_tls_where_there_is_none() -> None:
+    with running_orchestration() as ors:
+        assert run(security_of(ors.url, {})) == ""
 
 
 def test_certificates_that_can_t_be_used(certificate: tuple[Path, Path], tmp_path: Path) -> None:

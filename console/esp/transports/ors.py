@@ -36,6 +36,8 @@ SESSION_KEY = "OrsSessionId"
 REQUEST_NAME = "notice"
 ANSWER_MOST = 1024 * 1024  # bytes
 CONNECTIONS_MOST = 1000  # as many as a window may have requests in flight
+# Sooner than servers end connections that lie idle: a request that met such an end is unknown.
+KEEP_IDLE_SECONDS = 4.0
 
 # A TLS alert after the handshake comes through httpx as it is.
 _EXCHANGE_FAILED = (httpx.HTTPError, OSError)
@@ -115,7 +117,7 @@ async def open_channel(
         ) from error
     channel = OrsChannel(base, chosen, context, connect_timeout, request_timeout)
     try:
-        await channel.prove()
+        await channel.round_trip()
     except NotConnected:
         await channel.close()
         raise
@@ -153,12 +155,15 @@ class OrsChannel:
         self._reference_ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusal = ""  # why nothing is taken; empty if open
+        self.security = ""  # in words, as the last round trip found it; empty where there is none
         self._http = httpx.AsyncClient(
             verify=context,
             auth=(options.username, options.password) if options.username else None,
             # One deadline holds over the whole of a request, see `_until_deadline`.
             timeout=httpx.Timeout(None, connect=connect_timeout),
-            limits=httpx.Limits(max_connections=options.connections, keepalive_expiry=30.0),
+            limits=httpx.Limits(
+                max_connections=options.connections, keepalive_expiry=KEEP_IDLE_SECONDS
+            ),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # they are the sessions'
             trust_env=False,
             headers={"User-Agent": "notice-console", "Accept": "application/json"},
@@ -204,14 +209,16 @@ class OrsChannel:
 
     # Exchanges
 
-    async def prove(self) -> None:
-        """One round trip that asks for nothing. Raises NotConnected."""
+    async def round_trip(self) -> float:
+        """Seconds there and back, of a request that changes nothing. Raises NotConnected."""
+        began_at = asyncio.get_running_loop().time()
         try:
             async with (
                 asyncio.timeout(self._connect_timeout),
                 self._http.stream("GET", f"{self._base}/ors/help") as response,
             ):
                 trouble = trouble_of(response.status_code)
+                self.security = _security_of(response)
         except TimeoutError as error:
             raise NotConnected(
                 f"No answer from {self._base} within {self._connect_timeout:g} seconds."
@@ -220,6 +227,7 @@ class OrsChannel:
             raise NotConnected(f"No connection to {self._base}: {_reason(error)}.") from error
         if trouble:
             raise NotConnected(trouble)
+        return asyncio.get_running_loop().time() - began_at
 
     async def _carry_out(
         self, session: str, request: EspRequest, settle: Callable[[Outcome], None]
@@ -312,6 +320,13 @@ def body_of(request: EspRequest, reference_id: int) -> bytes:
             "reference_id": reference_id,
         }
     )
+
+
+def _security_of(response: httpx.Response) -> str:
+    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+    if tls is None:
+        return ""
+    return f"{tls.version()}, {tls.cipher()[0]}; the certificate is trusted and of this host."
 
 
 def _reason(error: Exception) -> str:
