@@ -5,12 +5,14 @@ import os
 import re
 import ssl
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+Network = IPv4Network | IPv6Network
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
@@ -121,6 +123,14 @@ def readable_file(raw: str) -> Path | None:
     except OSError as error:
         raise ValueError("set it to a file that can be read") from error
     return path
+
+
+def networks(raw: str) -> list[Network]:
+    """Ranges of addresses."""
+    try:
+        return [ip_network(word) for word in words(raw)]
+    except ValueError as error:
+        raise ValueError("set it to ranges of addresses such as 10.1.0.0/16,fd00::/8") from error
 
 
 def pairs(raw: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ SENDS = "sends"
 CHAT_SERVERS = "chat-servers"
 # The stop-everything switch.
 SENDING = "sending"
+WEBHOOKS = "webhooks"
 
 
 def sessions_topic(person: int) -> str:

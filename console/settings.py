@@ -97,6 +97,19 @@ TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
         "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
     },
 }
+# --- Webhooks: what may be called, and for how long it is waited and remembered -----------------
+
+# Ranges of addresses that are not public and may be reached all the same.
+WEBHOOK_PRIVATE_ADDRESSES = env.read(
+    "CONSOLE_WEBHOOK_PRIVATE_ADDRESSES", env.networks, list[env.Network]()
+)
+WEBHOOK_HTTP = env.read("CONSOLE_WEBHOOK_HTTP", env.boolean, False)
+WEBHOOK_CA = env.read("CONSOLE_WEBHOOK_CA", env.certificates, "")
+WEBHOOK_TIMEOUT_SECONDS = env.read(
+    "CONSOLE_WEBHOOK_TIMEOUT_SECONDS", env.number(least=1, most=30, unit="seconds"), 10
+)
+WEBHOOK_RETENTION_DAYS = env.read("CONSOLE_WEBHOOK_RETENTION_DAYS", env.days(least=1), 7)
+
 # Where the demo's simulators are controlled: "name=port,name=port". Empty: this is no demo.
 DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str]())
 
@@ -144,6 +157,7 @@ INSTALLED_APPS = [
     "console.catalogue",
     "console.interactions",
     "console.sends",
+    "console.webhooks",
     "console.api",
     "console.web",
     "console.demo",

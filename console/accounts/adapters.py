@@ -1,7 +1,5 @@
 """What this console does differently from django-allauth, which signs people in."""
 
-import base64
-import hashlib
 import time
 from typing import Any
 
@@ -11,20 +9,20 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from console import encryption
 from console.accounts.addresses import sender_address
 from console.accounts.models import User
 from console.accounts.second_factor import second_factor_required
 from console.accounts.selectors import second_factors
 from console.accounts.services import security
 
+SECOND_FACTOR = "second factor"  # what is encrypted for it
 REFUSED = _(
     "Not signed in: this name and password don't belong together. "
     "Check both; capital letters count in the password."
@@ -114,10 +112,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        return _fernet().encrypt(text.encode()).decode()
+        return encryption.encrypt(text, purpose=SECOND_FACTOR)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _fernet().decrypt(encrypted_text.encode()).decode()
+        return encryption.decrypt(encrypted_text, purpose=SECOND_FACTOR)
 
     def get_totp_issuer(self) -> str:
         return "Notice Console"
@@ -136,14 +134,3 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def _get_site_name(self) -> str:
         return "Notice Console"
-
-
-def _fernet() -> MultiFernet:
-    """By the secret key, and by those before it, so that a new one locks nobody out."""
-    keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    return MultiFernet([Fernet(_key_of(secret)) for secret in keys])
-
-
-def _key_of(secret: str) -> bytes:
-    digest = hashlib.sha256(b"second factor:" + secret.encode()).digest()
-    return base64.urlsafe_b64encode(digest)

@@ -16,6 +16,7 @@ from console.api.views import (
     send_actions,
     sends,
     transfer,
+    webhooks,
     writing,
 )
 
@@ -103,6 +104,29 @@ urlpatterns = [
     path("sends/<int:send_id>/proof/", sends.SendProof.as_view(), name="send-proof"),
     path("sending-stop/", send_actions.AllSending.as_view(), name="sending-stop"),
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
+    path("webhooks/", webhooks.Webhooks.as_view(), name="webhooks"),
+    path("webhooks/<int:webhook_id>/", webhooks.OneWebhook.as_view(), name="webhook"),
+    path(
+        "webhooks/<int:webhook_id>/rotate-secret/",
+        webhooks.RotateSecret.as_view(),
+        name="webhook-rotate-secret",
+    ),
+    path("webhooks/<int:webhook_id>/test/", webhooks.TestWebhook.as_view(), name="webhook-test"),
+    path(
+        "webhooks/<int:webhook_id>/messages/",
+        webhooks.WebhookMessages.as_view(),
+        name="webhook-messages",
+    ),
+    path(
+        "webhooks/<int:webhook_id>/messages/<int:message_id>/",
+        webhooks.OneWebhookMessage.as_view(),
+        name="webhook-message",
+    ),
+    path(
+        "webhooks/<int:webhook_id>/messages/<int:message_id>/redeliver/",
+        webhooks.RedeliverMessage.as_view(),
+        name="webhook-redeliver",
+    ),
     path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),
     path("audit/checkpoints/", audit.AuditCheckpoints.as_view(), name="audit-checkpoints"),
     path("audit/export/", audit.AuditExport.as_view(), name="audit-export"),

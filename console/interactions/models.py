@@ -70,6 +70,18 @@ class ChatServer(models.Model):
         return self.name
 
 
+class HealthChange(models.Model):
+    """That a Chat Server became healthy or unhealthy, written with that, until it was told to
+    whoever wants to hear of it (health_changes_take): an outbox, in the order of its ids."""
+
+    chat_server_name = models.CharField(max_length=128)
+    health = models.CharField(max_length=10, choices=Health.choices)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.chat_server_name} {self.health}"
+
+
 class Interaction(models.Model):
     """A chat as the feed tells of it. `user_data` is the interaction's whole user data.
 

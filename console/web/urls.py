@@ -21,4 +21,5 @@ urlpatterns = [
     path("", include("console.catalogue.urls")),
     path("", include("console.interactions.urls")),
     path("", include("console.sends.urls")),
+    path("", include("console.webhooks.urls")),
 ]

@@ -7,6 +7,7 @@ from console.interactions.services.chat_servers import (
     chat_server_update,
     check_address,
     default_burst,
+    health_changes_take,
 )
 from console.interactions.services.feed import (
     FeedResult,
@@ -37,6 +38,7 @@ __all__ = [
     "customer_name",
     "default_burst",
     "feed_apply",
+    "health_changes_take",
     "interaction_blank",
     "interactions_forget",
     "interactions_regroup",

@@ -17,7 +17,7 @@ from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.errors import Conflict, InvalidInput
-from console.interactions.models import ChatServer, Health
+from console.interactions.models import ChatServer, Health, HealthChange
 
 CHAT_SERVER_FIELDS = {
     "url",
@@ -175,15 +175,25 @@ def chat_server_unreachable(server: ChatServer, *, detail: str, retry_at: dateti
 def _set_health(
     server: ChatServer, health: Health, *, detail: str, failures: int, retry_at: datetime | None
 ) -> None:
-    changed = server.health != health
+    changed, now = server.health != health, timezone.now()
     server.health, server.health_detail = health, detail
     server.failures_in_a_row, server.retry_at = failures, retry_at
     if changed:
-        server.health_since = timezone.now()
+        server.health_since = now
     with transaction.atomic():
         # Only of the address that was tried: an administrator may have changed it meanwhile.
         noted = ChatServer.objects.filter(pk=server.pk, url=server.url).update(
             **{name: getattr(server, name) for name in HEALTH_FIELDS}
         )
         if noted and changed:
+            HealthChange.objects.create(chat_server_name=server.name, health=health, at=now)
             live.publish(live.CHAT_SERVERS, live.BOARD)
+
+
+def health_changes_take(most: int) -> list[HealthChange]:
+    """The oldest changes of health that nobody has told of yet, which are gone with this
+    transaction: whoever takes them writes in it what is to become of them."""
+    taken = list(HealthChange.objects.select_for_update(skip_locked=True).order_by("pk")[:most])
+    if taken:
+        HealthChange.objects.filter(pk__in=[change.pk for change in taken]).delete()
+    return taken

@@ -1,0 +1,166 @@
+"""Carries messages to their webhooks: by HTTP, to addresses that were checked, and nowhere else.
+
+One courier for the whole site at a time, in one job of one worker. It waits for slow receivers
+without keeping a place from the jobs that send notices, and several attempts are under way at once.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import Counter
+from datetime import datetime
+
+import httpx
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.utils import timezone
+
+from console.webhooks import services, signing
+from console.webhooks.destinations import Refused, read_url, resolve
+from console.webhooks.models import MessageStatus
+from console.webhooks.services import Outcome, Parcel
+
+# After so long it is looked whether there is more, while receivers keep it waiting.
+LOOK_SECONDS = 1.0
+CONNECT_SECONDS = 5.0
+ANSWER_BYTES = 1_000
+AGENT = "Notice-Console-Webhooks/1"
+UNSIGNED = (
+    "Nothing was sent: its secret was kept under a CONSOLE_SECRET_KEY that is not known here. Put "
+    "that key into CONSOLE_OLD_SECRET_KEYS, or give the webhook a new secret."
+)
+
+logger = structlog.get_logger("console.webhooks")
+
+
+async def carry() -> None:
+    """Carry all that is due, if no other worker is at it."""
+    until = await sync_to_async(services.carrying_begin)()
+    if until is None:
+        return
+    async with _client() as client:
+        last = await _carry_all(client, until)
+    if last is not None:
+        await sync_to_async(services.carrying_end)(last)
+
+
+async def _carry_all(client: httpx.AsyncClient, until: datetime) -> datetime | None:
+    """Answers until when it still is the courier; None where another took over."""
+    under_way: dict[asyncio.Task[None], int] = {}
+    while True:
+        busy = Counter(under_way.values())
+        longer, parcels = await sync_to_async(services.parcels_take)(until, busy)
+        for parcel in parcels:
+            under_way[asyncio.create_task(_deliver(client, parcel))] = parcel.webhook
+        if under_way:
+            done, _others = await asyncio.wait(
+                under_way, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                del under_way[task]
+                task.result()
+        if longer is None or not (under_way or parcels):
+            break
+        until = longer
+    if under_way:
+        await asyncio.wait(under_way)
+    return longer
+
+
+async def _deliver(client: httpx.AsyncClient, parcel: Parcel) -> None:
+    """One attempt, and what is known of it afterwards."""
+    began = time.monotonic()
+    outcome = await attempt(client, parcel)
+    milliseconds = int(1000 * (time.monotonic() - began))
+    record = sync_to_async(services.attempt_record)
+    status = await record(parcel, outcome, milliseconds=milliseconds)
+    if not outcome.is_taken:
+        logger.warning(
+            "webhook given up" if status == MessageStatus.GIVEN_UP else "webhook not taken",
+            webhook=parcel.name,
+            message=parcel.key,
+            status=outcome.status_code,
+            problem=outcome.problem,
+        )
+
+
+def _client() -> httpx.AsyncClient:
+    """Without proxies of the environment, which would connect wherever they like; and each attempt
+    has a connection of its own, since one that was checked for a name is no good for another."""
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(cafile=settings.WEBHOOK_CA or None),
+        trust_env=False,
+        follow_redirects=False,
+        limits=httpx.Limits(max_keepalive_connections=0),
+        timeout=httpx.Timeout(settings.WEBHOOK_TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+    )
+
+
+async def attempt(client: httpx.AsyncClient, parcel: Parcel) -> Outcome:
+    """Send a parcel once. Whatever goes wrong is an outcome, in words for an administrator."""
+    if not parcel.secrets:
+        return Outcome(problem=UNSIGNED)
+    try:
+        destination = read_url(parcel.url)
+        address = await asyncio.to_thread(resolve, destination)
+        async with asyncio.timeout(CONNECT_SECONDS + settings.WEBHOOK_TIMEOUT_SECONDS):
+            return await _post(client, _request(client, parcel, address))
+    except Refused as refusal:
+        return Outcome(problem=f"Nothing was sent. {refusal.message}")
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        return Outcome(problem=f"Nothing was sent: no connection. {_words(error)}")
+    except (TimeoutError, httpx.TimeoutException):
+        seconds = settings.WEBHOOK_TIMEOUT_SECONDS
+        return Outcome(problem=f"No answer within {seconds} seconds. It may have arrived.")
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        return Outcome(problem=f"No answer that can be read. It may have arrived. {_words(error)}")
+
+
+def _request(client: httpx.AsyncClient, parcel: Parcel, address: str) -> httpx.Request:
+    """To the address that was checked; the name goes into Host, and into TLS, where it must be that
+    of the certificate."""
+    destination = read_url(parcel.url)
+    return client.build_request(
+        "POST",
+        httpx.URL(
+            scheme=destination.scheme,
+            host=address,
+            port=destination.port,
+            raw_path=destination.target.encode(),
+        ),
+        content=parcel.body,
+        headers={
+            "Host": destination.authority,
+            "Content-Type": "application/json",
+            "User-Agent": AGENT,
+            "Accept-Encoding": "identity",
+            **signing.signed_headers(
+                parcel.secrets, webhook_id=parcel.key, at=timezone.now(), body=parcel.body
+            ),
+        },
+        extensions={"sni_hostname": destination.host},
+    )
+
+
+async def _post(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:
+    """Of the answer the first part is read, however much there is."""
+    response = await client.send(request, stream=True)
+    try:
+        read = b""
+        async for part in response.aiter_raw():
+            read += part
+            if len(read) >= ANSWER_BYTES:
+                break
+    finally:
+        await response.aclose()
+    problem = ""
+    if response.is_redirect:
+        problem = "It answers with a redirect, which is not followed: give the address it leads to."
+    elif not response.is_success:
+        problem = "It answers with a status that is none of success (2xx)."
+    return Outcome(response.status_code, read[:ANSWER_BYTES].decode(errors="replace"), problem)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,161 @@
+"""Where webhooks may lead: checked when an address is saved, and again before each connection.
+
+Between the two a name may come to mean another machine (DNS rebinding). So whoever sends connects
+to an address that `resolve` has just answered, and never asks for the name again.
+"""
+
+import re
+import socket
+from concurrent.futures import Future
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Thread
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from console.errors import InvalidInput
+
+LOOKUP_SECONDS = 3.0
+LENGTH = 2000
+PORTS = {"https": 443, "http": 80}
+# A host with or without a port, and nothing before an @.
+AUTHORITY = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+# A browser or a library may read these otherwise than the next one does.
+NOT_IN_URLS = frozenset(' #\\"<>^`{|}')
+Address = IPv4Address | IPv6Address
+# Of IPv6 what is not in here leads to no public machine, or to one of IPv4 by a translator.
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+TRANSLATED = (IPv6Network("2002::/16"), IPv6Network("2001::/32"))
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An address that can be called. `host` without brackets; `target` is path and query."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def authority(self) -> str:
+        """As the header Host has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+class Refused(Exception):
+    """A destination that may not be called, or has no address: in words for an administrator."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def read_url(url: str) -> Destination:
+    """Raises Refused for what is no address of a web server, or one without https."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if not (
+        len(url) <= LENGTH
+        and url.isascii()
+        and url.isprintable()
+        and not set(url) & NOT_IN_URLS
+        and parts.scheme in PORTS
+        and port
+        and AUTHORITY.fullmatch(parts.netloc)
+    ):
+        raise Refused(
+            "invalid_webhook_url",
+            "Write the whole address, such as https://hooks.example.org/notices: without a name, "
+            "a password or a # in it, and a name in other letters as xn--….",
+        )
+    if parts.scheme == "http" and not settings.WEBHOOK_HTTP:
+        raise Refused(
+            "https_required",
+            "The address must begin with https://, since what is told would travel in the clear. "
+            "The setting CONSOLE_WEBHOOK_HTTP allows http.",
+        )
+    path = parts.path or "/"
+    target = f"{path}?{parts.query}" if parts.query else path
+    return Destination(parts.scheme, (parts.hostname or "").lower(), port, target)
+
+
+def resolve(destination: Destination) -> str:
+    """The address to connect to. Raises Refused where there is none, and where any of those that
+    the name stands for may not be reached: who mixes them means no good."""
+    found = _look_up(destination.host, destination.port)
+    for address in found:
+        if not is_allowed(address):
+            where = "" if destination.host == address else f" ({address})"
+            raise Refused(
+                "webhook_address_refused",
+                f"{destination.host} is no public address{where}: webhooks may not reach into the "
+                "network that the console is in. The setting CONSOLE_WEBHOOK_PRIVATE_ADDRESSES "
+                "lists the ranges that they may.",
+            )
+    return found[0]
+
+
+def check(url: str) -> None:
+    """For an address that is saved. Raises InvalidInput."""
+    try:
+        resolve(read_url(url))
+    except Refused as refusal:
+        raise InvalidInput(refusal.code, refusal.message, {"field": "url"}) from refusal
+
+
+def is_allowed(text: str) -> bool:
+    """Whether a connection may be made to this address: to a public one, or one of the setting."""
+    address = _meant(ip_address(text))
+    return _is_public(address) or any(
+        address in network for network in settings.WEBHOOK_PRIVATE_ADDRESSES
+    )
+
+
+def _meant(address: Address) -> Address:
+    """`::ffff:127.0.0.1` is 127.0.0.1, to the system that connects."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return isinstance(address, IPv4Address) or (
+        address in GLOBAL_UNICAST and not any(address in network for network in TRANSLATED)
+    )
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    """All addresses of a host, in the system's order. What the system takes for an address, such
+    as 2130706433 and 0x7f.1, comes back as that. Raises Refused."""
+    answer: Future[list[str]] = Future()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.set_result([str(sockaddr[0]) for *_rest, sockaddr in found])
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    # Nothing ends a look-up that hangs, so nobody waits for its thread.
+    Thread(target=ask, name="webhook-lookup", daemon=True).start()
+    try:
+        found = answer.result(timeout=LOOKUP_SECONDS)
+    except (OSError, UnicodeError) as error:  # a TimeoutError is an OSError
+        raise Refused(
+            "webhook_host_not_found",
+            f"The name {host} has no address that can be found now. Check how it is written, and "
+            "whether the console's machine can look it up.",
+        ) from error
+    return found

@@ -1,0 +1,105 @@
+"""What is worth telling, out of the ledger: ids, counts, statuses and names of Chat Servers alone.
+
+The ledger is the outbox: an entry is written in the transaction of what it records, and the lock of
+the chain makes entries visible in the order of their numbers. So reading on from the last one that
+was told misses nothing, and sending itself pays nothing for it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from console.audit.models import AuditEntry
+from console.interactions.models import Health, HealthChange
+from console.webhooks.models import EventType
+
+SENDS = {
+    "send.finished": (EventType.SEND_FINISHED, "finished"),
+    "send.cancelled": (EventType.SEND_CANCELLED, "cancelled"),
+    "send.rejected": (EventType.SEND_CANCELLED, "rejected"),
+}
+DELIVERIES = {
+    "deliveries.failed": (EventType.DELIVERIES_FAILED, "failed"),
+    "deliveries.unknown": (EventType.DELIVERIES_UNKNOWN, "unknown"),
+}
+ACTIONS = (*SENDS, *DELIVERIES)
+HEALTH = {
+    Health.HEALTHY: EventType.CHAT_SERVER_HEALTHY,
+    Health.UNHEALTHY: EventType.CHAT_SERVER_UNHEALTHY,
+}
+# Of so many deliveries that failed together the ids are told; of more, how many there are.
+DELIVERIES_TOLD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened, and what is said of it."""
+
+    type: str
+    at: datetime
+    data: dict[str, Any]
+
+    @property
+    def body(self) -> str:
+        """The message as it is sent, by the Standard Webhooks scheme."""
+        said = {"type": self.type, "timestamp": timestamp(self.at), "data": self.data}
+        return json.dumps(said, separators=(",", ":"))
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def ledger_facts(entries: Iterable[AuditEntry]) -> Iterator[Fact]:
+    """What these entries tell, in their order. Deliveries of one send that ended alike make one
+    fact, however many entries they stand in: 10,000 that fail at once are no 10,000 calls."""
+    together: dict[tuple[str, str], list[AuditEntry]] = {}
+    for entry in entries:
+        if entry.action in DELIVERIES:
+            together.setdefault((entry.action, entry.target_ref), []).append(entry)
+    told = {group[-1].seq: group for group in together.values()}
+    for entry in entries:
+        if entry.action in SENDS:
+            yield _send_fact(entry)
+        elif entry.seq in told:
+            yield _deliveries_fact(told[entry.seq])
+
+
+def _send_fact(entry: AuditEntry) -> Fact:
+    type_, status = SENDS[entry.action]
+    data: dict[str, Any] = {"send": int(entry.target_ref), "status": status}
+    if "counts" in entry.data:
+        data["counts"] = entry.data["counts"]
+    return Fact(type_, entry.at, data)
+
+
+def _deliveries_fact(entries: list[AuditEntry]) -> Fact:
+    type_, status = DELIVERIES[entries[0].action]
+    servers: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    ended: list[dict[str, Any]] = []
+    for entry in entries:
+        deliveries = entry.data["deliveries"]
+        servers[entry.data["chat_server"]] += len(deliveries)
+        reasons.update(delivery["reason"] for delivery in deliveries if "reason" in delivery)
+        ended += deliveries
+    data = {
+        "send": int(entries[0].target_ref),
+        "status": status,
+        "count": len(ended),
+        "chat_servers": dict(servers),
+        "reasons": dict(reasons),
+        "deliveries": [
+            {"id": delivery["id"], "interaction": delivery["interaction"]}
+            for delivery in ended[:DELIVERIES_TOLD]
+        ],
+    }
+    return Fact(type_, entries[-1].at, data)
+
+
+def health_fact(change: HealthChange) -> Fact:
+    data = {"chat_server": change.chat_server_name, "health": change.health}
+    return Fact(HEALTH[Health(change.health)], change.at, data)

@@ -1,0 +1,146 @@
+"""Webhooks: who is told of what happens, what is told, and each attempt to tell it."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class EventType(models.TextChoices):
+    """What can be told of. The values stand in messages: they never change their meaning."""
+
+    SEND_FINISHED = "send.finished", _("A send has finished")
+    SEND_CANCELLED = "send.cancelled", _("A send was stopped or rejected")
+    DELIVERIES_FAILED = "deliveries.failed", _("Deliveries have failed")
+    DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries are unknown")
+    CHAT_SERVER_UNHEALTHY = "chat_server.unhealthy", _("A Chat Server can't be reached")
+    CHAT_SERVER_HEALTHY = "chat_server.healthy", _("A Chat Server answers again")
+
+
+# After this a courier that says nothing is gone, and what it carries is due again.
+LONGEST_ATTEMPT = timedelta(seconds=60)
+# What the button of the page sends: nobody subscribes to it.
+TEST = "webhook.test"
+TYPE_WORDS = {**dict(EventType.choices), TEST: _("A test")}
+
+
+class Webhook(models.Model):
+    """An address that is told of what happens, and the secret by which it knows who tells it.
+
+    The secrets are encrypted (console.webhooks.signing). After a rotation the previous one signs
+    too, until `previous_secret_until`.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    url = models.CharField(max_length=2000)
+    events = ArrayField(models.CharField(max_length=40, choices=EventType.choices))
+    enabled = models.BooleanField(default=True)
+    secret = models.TextField()
+    previous_secret = models.TextField(blank=True)
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def old_secret_until(self, now: datetime | None = None) -> datetime | None:
+        """Until when two secrets sign; None where one does."""
+        until = self.previous_secret_until
+        return until if until is not None and until > (now or timezone.now()) else None
+
+
+class MessageStatus(models.TextChoices):
+    WAITING = "waiting", _("On its way")
+    TAKEN = "taken", _("Taken")
+    GIVEN_UP = "given_up", _("Given up")
+
+
+class Message(models.Model):
+    """One event for one webhook: the very bytes that are sent, however often.
+
+    `tries` are those since it was last put on its way, by what happened or by a person. Whoever
+    carries it moves `next_at` ahead first, so that nobody else carries it meanwhile and it is due
+    again should its carrier die.
+    """
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="messages")
+    # What the header webhook-id says of it.
+    key = models.CharField(max_length=40, unique=True)
+    type = models.CharField(max_length=40)
+    body = models.TextField()
+    occurred_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+    status = models.CharField(
+        max_length=10, choices=MessageStatus.choices, default=MessageStatus.WAITING
+    )
+    tries = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=["webhook", "-id"], name="webhook_messages"),
+            models.Index(
+                fields=["webhook", "next_at"],
+                name="webhook_messages_due",
+                condition=Q(status="waiting"),
+            ),
+            models.Index(
+                fields=["ended_at"], name="webhook_messages_ended", condition=~Q(ended_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def type_words(self) -> str:
+        return str(TYPE_WORDS.get(self.type, self.type))
+
+
+class Attempt(models.Model):
+    """One attempt to tell: written before a byte leaves, completed when it is over. One that was
+    never completed is that of a worker which stopped meanwhile: nobody knows what became of it."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    milliseconds = models.PositiveIntegerField(null=True, blank=True)
+    status_code = models.PositiveIntegerField(null=True, blank=True)
+    # Why there is no answer, or why the answer is none that counts.
+    problem = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"attempt {self.pk} of {self.message_id}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its worker is gone: no attempt takes so long."""
+        return self.ended_at is None and timezone.now() - self.started_at > LONGEST_ATTEMPT
+
+    @property
+    def is_taken(self) -> bool:
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+
+class Mark(models.Model):
+    """The one row that says up to which entry of the ledger all has been put on its way, and until
+    when some worker carries what is due."""
+
+    told_to = models.BigIntegerField()
+    carried_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"told to {self.told_to}"

@@ -1,0 +1,68 @@
+"""Reads of webhooks, for administrators alone."""
+
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+
+from console.actors import Actor, Permission
+from console.errors import NotFound
+from console.webhooks.models import Attempt, Message, MessageStatus, Webhook
+
+
+def webhooks(actor: Actor) -> QuerySet[Webhook]:
+    """By name, each with how many messages wait (`waiting`) and were given up (`given_up`), when
+    the last one was taken (`taken_at`), and what was wrong with the last attempt (`last_problem`).
+    """
+    actor.require(Permission.ADMINISTER)
+    by_webhook = Attempt.objects.filter(message__webhook=OuterRef("pk"), ended_at__isnull=False)
+    newest = by_webhook.order_by("-pk").values("problem")[:1]
+    return Webhook.objects.annotate(
+        waiting=Count("messages", filter=Q(messages__status=MessageStatus.WAITING)),
+        given_up=Count("messages", filter=Q(messages__status=MessageStatus.GIVEN_UP)),
+        taken_at=Max("messages__ended_at", filter=Q(messages__status=MessageStatus.TAKEN)),
+        last_problem=Subquery(newest),
+    ).order_by("name")
+
+
+def webhook_get(actor: Actor, webhook_id: int) -> Webhook:
+    """Raises NotFound where there is none."""
+    found = webhooks(actor).filter(pk=webhook_id).first()
+    if found is None:
+        raise NotFound("webhook_not_found", "There is no such webhook.")
+    return found
+
+
+def messages(actor: Actor, webhook: Webhook, *, status: str = "") -> QuerySet[Message]:
+    """What was put on its way to a webhook, newest first, each with the number of its attempts
+    (`attempt_count`) and what the last one said (`last_status`, `last_problem`)."""
+    actor.require(Permission.ADMINISTER)
+    found = _messages().filter(webhook=webhook)
+    return found.filter(status=status) if status else found
+
+
+def message_get(actor: Actor, webhook: Webhook, message_id: int) -> Message:
+    """Raises NotFound where there is none of this webhook."""
+    actor.require(Permission.ADMINISTER)
+    found = _messages().filter(webhook=webhook, pk=message_id).first()
+    if found is None:
+        raise NotFound(
+            "message_not_found", "There is no such message, or it has been forgotten by now."
+        )
+    return found
+
+
+def attempts(actor: Actor, message: Message) -> QuerySet[Attempt]:
+    """Newest first."""
+    actor.require(Permission.ADMINISTER)
+    return message.attempts.order_by("-pk")
+
+
+def _messages() -> QuerySet[Message]:
+    last = Attempt.objects.filter(message=OuterRef("pk"), ended_at__isnull=False).order_by("-pk")
+    return (
+        Message.objects.select_related("webhook")
+        .annotate(
+            attempt_count=Count("attempts"),
+            last_status=Subquery(last.values("status_code")[:1]),
+            last_problem=Subquery(last.values("problem")[:1]),
+        )
+        .order_by("-pk")
+    )

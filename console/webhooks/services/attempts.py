@@ -1,0 +1,159 @@
+"""What a courier writes: that it carries, what it takes along, and how each attempt went."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.fernet import InvalidToken
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from console import live
+from console.webhooks import signing
+from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
+
+# Seconds to wait after the first, second, … attempt that failed: ten attempts in about 33 hours.
+RETRIES = (5, 30, 120, 600, 1800, 7200, 21_600, 43_200, 43_200)
+# So many attempts at a time, of all, and of one webhook: one that hangs holds up no other.
+ROOM = 32
+ROOM_EACH = 4
+ANSWER_KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message on its way, and the attempt that it is. The secrets are in nobody's log."""
+
+    attempt: int
+    message: int
+    webhook: int
+    name: str
+    key: str
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt went: the status that was answered, or the problem that there is."""
+
+    status_code: int | None = None
+    answer: str = ""
+    problem: str = ""
+
+    @property
+    def is_taken(self) -> bool:
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+
+def carrying_begin() -> datetime | None:
+    """Become the courier until the answered moment; None where some worker is it already."""
+    now = timezone.now()
+    until = now + LONGEST_ATTEMPT
+    free = Mark.objects.filter(carried_until=None) | Mark.objects.filter(carried_until__lt=now)
+    return until if free.update(carried_until=until) else None
+
+
+def carrying_end(until: datetime) -> None:
+    """Let another be the courier, if one has not become it already."""
+    Mark.objects.filter(carried_until=until).update(carried_until=None)
+
+
+def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | None, list[Parcel]]:
+    """Take along what is due, and stay the courier: answers until when now. None where another has
+    become it, which then carries on alone. `busy` is how much is on its way to each webhook.
+
+    An attempt is written for each before a byte leaves.
+    """
+    now = timezone.now()
+    longer = now + LONGEST_ATTEMPT
+    with transaction.atomic():
+        if not Mark.objects.filter(carried_until=until).update(carried_until=longer):
+            return None, []
+        room = ROOM - sum(busy.values())
+        parcels: list[Parcel] = []
+        for webhook in Webhook.objects.filter(enabled=True, messages__in=_due(now)).distinct():
+            most = min(ROOM_EACH - busy.get(webhook.pk, 0), room - len(parcels))
+            if most > 0:
+                due = _due(now).filter(webhook=webhook).select_for_update(skip_locked=True)
+                found = list(due.order_by("next_at", "pk")[:most])
+                parcels += _taken_along(webhook, found, now)
+    return longer, parcels
+
+
+def _due(now: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(status=MessageStatus.WAITING, next_at__lte=now)
+
+
+def _taken_along(webhook: Webhook, messages: list[Message], now: datetime) -> list[Parcel]:
+    ids = [message.pk for message in messages]
+    Message.objects.filter(pk__in=ids).update(tries=F("tries") + 1, next_at=now + LONGEST_ATTEMPT)
+    attempts = Attempt.objects.bulk_create(
+        Attempt(message=message, started_at=now) for message in messages
+    )
+    secrets = _secrets(webhook, now)
+    return [
+        Parcel(
+            attempt=attempt.pk,
+            message=message.pk,
+            webhook=webhook.pk,
+            name=webhook.name,
+            key=message.key,
+            url=webhook.url,
+            body=message.body.encode(),
+            secrets=secrets,
+        )
+        for message, attempt in zip(messages, attempts, strict=True)
+    ]
+
+
+def _secrets(webhook: Webhook, now: datetime) -> tuple[str, ...]:
+    """Those that sign now; none where the secret key is another by now."""
+    kept = [webhook.secret, *([webhook.previous_secret] if webhook.old_secret_until(now) else [])]
+    try:
+        return tuple(map(signing.unsealed, kept))
+    except InvalidToken:
+        return ()
+
+
+def retry_seconds(tries: int, jitter: Callable[[], float] = random.random) -> float | None:
+    """How long to wait after so many attempts that failed, a quarter more or less; None where it is
+    given up."""
+    if tries > len(RETRIES):
+        return None
+    return RETRIES[tries - 1] * (0.75 + jitter() / 2)
+
+
+def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> MessageStatus | None:
+    """Write how an attempt went, and when the next one is; answers what the message is now, None
+    where it is no more. Of a message that has ended meanwhile only the attempt is completed."""
+    now = timezone.now()
+    with transaction.atomic():
+        message = Message.objects.select_for_update().filter(pk=parcel.message).first()
+        if message is None:
+            return None
+        Attempt.objects.filter(pk=parcel.attempt).update(
+            ended_at=now,
+            milliseconds=milliseconds,
+            status_code=outcome.status_code,
+            problem=outcome.problem,
+            answer=outcome.answer.replace("\0", "�")[:ANSWER_KEPT],
+        )
+        if message.status == MessageStatus.WAITING:
+            _go_on(message, outcome, now)
+        live.publish(live.WEBHOOKS)
+    return MessageStatus(message.status)
+
+
+def _go_on(message: Message, outcome: Outcome, now: datetime) -> None:
+    wait = retry_seconds(message.tries)
+    if outcome.is_taken:
+        message.status, message.ended_at = MessageStatus.TAKEN, now
+    elif wait is None:
+        message.status, message.ended_at = MessageStatus.GIVEN_UP, now
+    else:
+        message.next_at = now + timedelta(seconds=wait)
+    message.save(update_fields=["status", "ended_at", "next_at"])

@@ -1,0 +1,91 @@
+"""Puts what has happened on its way: a message for each fact and each webhook that wants it.
+
+Messages, and the mark up to where the ledger was read, are one transaction: whatever crashes, a
+fact is put on its way once, by the id that its message keeps.
+"""
+
+from uuid import uuid4
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from console import live
+from console.audit.models import AuditEntry
+from console.interactions.services import health_changes_take
+from console.webhooks.facts import ACTIONS, Fact, health_fact, ledger_facts
+from console.webhooks.models import Mark, Message, Webhook
+
+ENTRIES_A_PIECE = 2_000
+CHANGES_A_PIECE = 500
+# In one call; what is left waits for the next, two seconds later.
+PIECES_MOST = 10
+
+BEGIN = """
+INSERT INTO webhooks_mark (id, told_to)
+SELECT 1, coalesce(max(seq), 0) FROM audit_auditentry
+ON CONFLICT DO NOTHING
+"""
+
+
+def mark_begin() -> None:
+    """From now on the ledger is told. Before the first webhook there was nobody to tell."""
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN)
+
+
+def facts_gather(*, entries_a_piece: int = ENTRIES_A_PIECE) -> int:
+    """Put on its way what has happened since the last call; nothing where another worker is at it.
+    Answers how many messages that are."""
+    mark_begin()
+    made = 0
+    for _piece in range(PIECES_MOST):
+        number, is_all = _gather_piece(entries_a_piece)
+        made += number
+        if is_all:
+            break
+    return made
+
+
+def _gather_piece(most: int) -> tuple[int, bool]:
+    """Answers how many messages were made, and whether all has been told with that."""
+    with transaction.atomic():
+        mark = Mark.objects.select_for_update(skip_locked=True).first()
+        if mark is None:
+            return 0, True
+        webhooks = list(Webhook.objects.filter(enabled=True))
+        newest = AuditEntry.objects.aggregate(seq=Max("seq"))["seq"] or 0
+        # Where nobody listens, what nobody hears is passed over at once.
+        upto = min(newest, mark.told_to + most) if webhooks else newest
+        facts = _facts(mark.told_to, upto, is_heard=bool(webhooks))
+        messages = [
+            message(webhook, fact)
+            for fact in facts
+            for webhook in webhooks
+            if fact.type in webhook.events
+        ]
+        Message.objects.bulk_create(messages)
+        if upto > mark.told_to:
+            mark.told_to = upto
+            mark.save(update_fields=["told_to"])
+        if messages:
+            live.publish(live.WEBHOOKS)
+    return len(messages), upto >= newest
+
+
+def _facts(after: int, upto: int, *, is_heard: bool) -> list[Fact]:
+    changes = health_changes_take(CHANGES_A_PIECE)
+    if not is_heard:
+        return []
+    entries = AuditEntry.objects.filter(seq__gt=after, seq__lte=upto, action__in=ACTIONS)
+    return [*ledger_facts(list(entries.order_by("seq"))), *map(health_fact, changes)]
+
+
+def message(webhook: Webhook, fact: Fact) -> Message:
+    """One that is not kept yet. Its id is that of all attempts to tell it."""
+    return Message(
+        webhook=webhook,
+        key=f"msg_{uuid4().hex}",
+        type=fact.type,
+        body=fact.body,
+        occurred_at=fact.at,
+    )

@@ -1,0 +1,79 @@
+"""What administrators do with messages, and what the night does."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from console import live
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.errors import Conflict, NotFound
+from console.webhooks.facts import Fact
+from console.webhooks.models import TEST, Attempt, Message, MessageStatus, Webhook
+from console.webhooks.services.gathering import message
+from console.webhooks.services.webhooks import lock, target
+
+FORGOTTEN_AT_ONCE = 1_000
+
+
+def webhook_test(actor: Actor, webhook: Webhook) -> Message:
+    """Send a test event, as whatever happens is sent. Raises Conflict where it is not enabled."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = lock(webhook)
+        _require_enabled(locked)
+        fact = Fact(TEST, timezone.now(), {"webhook": locked.name})
+        made = message(locked, fact)
+        made.save()
+        live.publish(live.WEBHOOKS)
+        data = {"message": made.key}
+        audit.record(actor, "webhook.tested", target=target(locked), data=data)
+    return made
+
+
+def message_redeliver(actor: Actor, sent: Message) -> Message:
+    """Put a message on its way once more, under the id that it has.
+
+    Raises Conflict where it is on its way, or its webhook is not enabled; NotFound where it has
+    been forgotten.
+    """
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        webhook = lock(sent.webhook)
+        _require_enabled(webhook)
+        locked = Message.objects.select_for_update().filter(pk=sent.pk).first()
+        if locked is None:
+            raise NotFound("message_not_found", "This message has been forgotten by now.")
+        if locked.status == MessageStatus.WAITING:
+            raise Conflict(
+                "message_waiting", "This message is on its way already: wait for its next attempt."
+            )
+        locked.status, locked.tries = MessageStatus.WAITING, 0
+        locked.next_at, locked.ended_at = timezone.now(), None
+        locked.save(update_fields=["status", "tries", "next_at", "ended_at"])
+        live.publish(live.WEBHOOKS)
+        data = {"message": locked.key}
+        audit.record(actor, "webhook.redelivered", target=target(webhook), data=data)
+    return locked
+
+
+def _require_enabled(webhook: Webhook) -> None:
+    if not webhook.enabled:
+        raise Conflict(
+            "webhook_disabled", f"{webhook} is switched off: switch it on, then nothing is lost."
+        )
+
+
+def messages_forget() -> int:
+    """Forget the oldest of what was taken or given up longer ago than the site keeps it; answers
+    how many, at most FORGOTTEN_AT_ONCE."""
+    before = timezone.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    old = Message.objects.filter(ended_at__lt=before).order_by("ended_at")
+    ids = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    with transaction.atomic():
+        Attempt.objects.filter(message__in=ids).delete()
+        # A message that somebody has sent again meanwhile stays.
+        forgotten, _by_model = Message.objects.filter(pk__in=ids, ended_at__lt=before).delete()
+    return forgotten

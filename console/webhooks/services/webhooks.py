@@ -1,0 +1,191 @@
+"""Writes of webhooks themselves, by administrators."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console import live
+from console.accounts.services import OVERLAPS
+from console.accounts.services.names import require_name
+from console.accounts.states import changes, moment_text, require_unchanged
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.errors import Conflict, InvalidInput, NotFound
+from console.webhooks import destinations, signing
+from console.webhooks.models import EventType, MessageStatus, Webhook
+from console.webhooks.services.gathering import mark_begin
+from console.webhooks.states import recorded_state, secret_seen, webhook_state
+
+EDITABLE = ("name", "url", "events", "enabled")
+# Each is called for each event: a site has a few.
+MOST = 50
+
+
+def webhook_create(
+    actor: Actor, *, name: str, url: str, events: Iterable[str], enabled: bool = True
+) -> tuple[Webhook, str]:
+    """Have an address told of `events` from now on; answers it with its secret, which can't be read
+    again.
+
+    Raises InvalidInput for no name, an address that can't or may not be called, no or an unknown
+    event; Conflict for a name in use, or where there are too many.
+    """
+    actor.require(Permission.ADMINISTER)
+    destinations.check(url)  # before the transaction: it asks for the name's addresses
+    secret = signing.new_secret()
+    webhook = Webhook(secret=signing.sealed(secret))
+    _set(webhook, {"name": name, "url": url, "events": events, "enabled": enabled})
+    try:
+        with transaction.atomic():
+            mark_begin()
+            if Webhook.objects.count() >= MOST:
+                raise Conflict(
+                    "too_many_webhooks",
+                    f"There are {MOST} webhooks already. Delete one that nobody needs any more.",
+                )
+            webhook.save()
+            live.publish(live.WEBHOOKS)
+            state = recorded_state(webhook)
+            state.pop("name")
+            audit.record(actor, "webhook.created", target=target(webhook), data=state)
+    except IntegrityError as error:
+        raise _name_taken(name) from error
+    return webhook, secret
+
+
+def webhook_update(actor: Actor, webhook: Webhook, *, expected: str = "", **values: Any) -> Webhook:
+    """Change a webhook's `name`, `url`, `events` or `enabled`; its secret stays. While it is not
+    enabled nothing is sent, what waits goes on waiting, and what happens is not told to it.
+
+    With `expected`, the digest of the state that was shown, Conflict where it is another. Raises
+    what `webhook_create` raises.
+    """
+    actor.require(Permission.ADMINISTER)
+    unknown = sorted(set(values) - set(EDITABLE))
+    if unknown:
+        raise InvalidInput("unknown_field", f"A webhook has no {', '.join(unknown)} to change.")
+    if "url" in values and values["url"] != webhook.url:
+        destinations.check(values["url"])
+    try:
+        with transaction.atomic():
+            locked = lock(webhook)
+            before = recorded_state(locked)
+            require_unchanged(webhook_state(locked), expected, str(webhook))
+            _set(locked, {**{name: getattr(locked, name) for name in EDITABLE}, **values})
+            locked.save(update_fields=EDITABLE)
+            changed = changes(before, recorded_state(locked))
+            if changed:
+                live.publish(live.WEBHOOKS)
+                audit.record(actor, "webhook.changed", target=target(locked), data=changed)
+    except IntegrityError as error:
+        raise _name_taken(str(values["name"])) from error
+    return locked
+
+
+def webhook_secret_rotate(
+    actor: Actor, webhook: Webhook, *, overlap: timedelta, expected: str = ""
+) -> tuple[Webhook, str]:
+    """Give a webhook a new secret, which can't be read again. For `overlap`, one of OVERLAPS, each
+    message is signed by the old one too; one before that ends now.
+
+    With `expected`, what `secret_seen` answered for the page that asks, Conflict where somebody
+    else gave it another one meanwhile.
+    """
+    actor.require(Permission.ADMINISTER)
+    if overlap not in OVERLAPS:
+        raise InvalidInput(
+            "invalid_overlap",
+            "The old secret may sign for no time, an hour or a day: choose one of these.",
+            {"field": "overlap"},
+        )
+    secret = signing.new_secret()
+    with transaction.atomic():
+        locked = lock(webhook)
+        if expected and secret_seen(locked) != expected:
+            raise Conflict(
+                "changed_meanwhile",
+                f"No new secret was made: {locked} has got another one since you opened this page. "
+                "Look whether that is the one you need.",
+            )
+        until = timezone.now() + overlap if overlap else None
+        locked.previous_secret = locked.secret if overlap else ""
+        locked.previous_secret_until = until
+        locked.secret = signing.sealed(secret)
+        locked.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
+        live.publish(live.WEBHOOKS)
+        data = {"old_secret_until": moment_text(until)}
+        audit.record(actor, "webhook.secret_rotated", target=target(locked), data=data)
+    return locked, secret
+
+
+def webhook_delete(actor: Actor, webhook: Webhook) -> None:
+    """Forget a webhook, with all that was sent to it and what waits."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = lock(webhook)
+        waiting = locked.messages.filter(status=MessageStatus.WAITING).count()
+        where = target(locked)
+        locked.delete()
+        live.publish(live.WEBHOOKS)
+        audit.record(actor, "webhook.deleted", target=where, data={"waiting": waiting})
+
+
+def webhook_secrets_reencrypt(actor: Actor) -> int:
+    """Encrypt all secrets anew, by the secret key of now; answers of how many webhooks. After that
+    nothing of them needs the secret keys of before."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        webhooks = list(Webhook.objects.select_for_update().order_by("pk"))
+        for webhook in webhooks:
+            webhook.secret = signing.sealed(signing.unsealed(webhook.secret))
+            if webhook.previous_secret:
+                webhook.previous_secret = signing.sealed(signing.unsealed(webhook.previous_secret))
+            webhook.save(update_fields=["secret", "previous_secret"])
+        data = {"webhooks": len(webhooks)}
+        where = ("key", "secret", "the secret key")
+        audit.record(actor, "webhook_secrets.reencrypted", target=where, data=data)
+    return len(webhooks)
+
+
+def lock(webhook: Webhook) -> Webhook:
+    """Raises NotFound where somebody has deleted it meanwhile."""
+    locked = Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
+    if locked is None:
+        raise NotFound("webhook_not_found", f"{webhook} was deleted meanwhile.")
+    return locked
+
+
+def target(webhook: Webhook) -> audit.Target:
+    return "webhook", webhook.pk, webhook.name
+
+
+def _set(webhook: Webhook, given: dict[str, Any]) -> None:
+    """Take over what was given, once all of it is right."""
+    require_name(given["name"], "the webhook")
+    webhook.events = _read_events(given["events"])
+    webhook.name, webhook.url = given["name"].strip(), given["url"]
+    webhook.enabled = given["enabled"]
+
+
+def _read_events(events: Iterable[str]) -> list[str]:
+    wanted = set(events)
+    unknown = sorted(wanted - set(EventType.values))
+    if unknown or not wanted:
+        raise InvalidInput(
+            "unknown_event",
+            f"Choose at least one event from {', '.join(EventType.values)}"
+            + (f"; {', '.join(unknown)[:100]} is none of them." if unknown else "."),
+            {"field": "events"},
+        )
+    return [value for value in EventType.values if value in wanted]
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        "name_taken",
+        f"There is a webhook named {name.strip()} already. Choose another name.",
+        {"field": "name"},
+    )

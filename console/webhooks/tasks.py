@@ -1,0 +1,23 @@
+"""What workers do for webhooks. It costs the jobs that send notices one place in one worker."""
+
+from asgiref.sync import sync_to_async
+from procrastinate.contrib.django import app
+
+from console.webhooks.courier import carry
+from console.webhooks.services import facts_gather, messages_forget
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="console.webhooks.tasks.tell", queueing_lock="webhooks")
+async def tell(timestamp: int) -> None:
+    """Every two seconds: put on its way what has happened, and carry what is due."""
+    await sync_to_async(facts_gather)()
+    await carry()
+
+
+@app.periodic(cron="27 3 * * *")
+@app.task(name="console.webhooks.tasks.forget", queueing_lock="webhooks-forget")
+async def forget(timestamp: int) -> None:
+    """Every night: forget messages that ended longer ago than the site keeps them."""
+    while await sync_to_async(messages_forget)():
+        pass
