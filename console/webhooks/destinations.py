@@ -62,7 +62,7 @@ def read_url(url: str) -> Destination:
     """Raises Refused for what is no address of a web server, or one without https."""
     try:
         parts = urlsplit(url)
-        port = parts.port or PORTS.get(parts.scheme, 0)
+        port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         parts, port = urlsplit(""), 0
     if not (

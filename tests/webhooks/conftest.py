@@ -1,0 +1,50 @@
+"""Webhooks that lead to a real receiver on loopback, which these tests' settings allow."""
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.utils import timezone
+
+from console.webhooks.courier import carry
+from console.webhooks.models import EventType, Message, Webhook
+from console.webhooks.services import facts_gather, webhook_create
+from tests.conftest import ROOT
+from tests.webhooks.receiver import Receiver, receiving
+
+
+@pytest.fixture
+def loopback_allowed(settings: Any) -> None:
+    settings.WEBHOOK_HTTP = True
+    settings.WEBHOOK_PRIVATE_ADDRESSES = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+
+
+@pytest.fixture
+def receiver(loopback_allowed: None) -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def make_webhook(db: None, loopback_allowed: None) -> Callable[..., tuple[Webhook, str]]:
+    """One that is told of everything, and its secret."""
+
+    def make(
+        url: str = "http://127.0.0.1:9/", *events: str, name: str = "CRM"
+    ) -> tuple[Webhook, str]:
+        return webhook_create(ROOT, name=name, url=url, events=events or EventType.values)
+
+    return make
+
+
+def tell() -> None:
+    """What a worker does every two seconds."""
+    facts_gather()
+    async_to_sync(carry)()
+
+
+def now_due(message: Message) -> None:
+    """As if the time of its next attempt had come."""
+    Message.objects.filter(pk=message.pk).update(next_at=timezone.now())

@@ -1,0 +1,282 @@
+"""What happens becomes messages: each fact once, for each webhook that wants it."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from console.accounts.models import User
+from console.audit.models import AuditEntry
+from console.catalogue.models import NoticeVersion
+from console.interactions.models import ChatServer, HealthChange, Interaction
+from console.interactions.services import chat_server_reached, chat_server_unreachable
+from console.sends.models import DeliveryStatus, Reason, Send
+from console.sends.services import send_cancel, send_create
+from console.sends.services.deliveries import drain_step
+from console.sends.services.endings import Ending
+from console.webhooks import facts
+from console.webhooks.models import Mark, Message, Webhook
+from console.webhooks.services import facts_gather, webhook_update
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.django_db
+TEXT, CUSTOMER = "A text for customers", "Zoë"
+
+
+@pytest.fixture
+def make_send(
+    supervisor: User,
+    chat_server: ChatServer,
+    make_interaction: Callable[..., Interaction],
+    make_notice: Callable[..., NoticeVersion],
+) -> Callable[..., Send]:
+    def make(chats: int) -> Send:
+        ids = [make_interaction().pk for _ in range(chats)]
+        key = make_notice(TEXT).notice.key
+        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+
+    return make
+
+
+def end_all(server: ChatServer, statuses: Sequence[DeliveryStatus]) -> None:
+    """What waits ends so, in the order of its ids, in one step of a drain."""
+    step = drain_step(server.pk, claim=uuid4(), room=len(statuses))
+    endings = [
+        Ending(delivery, status, Reason.REFUSED if status == DeliveryStatus.FAILED else "")
+        for delivery, status in zip(step.claimed, statuses, strict=True)
+    ]
+    drain_step(server.pk, claim=uuid4(), endings=endings)
+
+
+def told(type_: str = "") -> list[dict[str, Any]]:
+    messages = Message.objects.order_by("pk")
+    found = [json.loads(message.body) for message in messages]
+    return [each for each in found if type_ in ("", each["type"])]
+
+
+F, U, D = DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN, DeliveryStatus.DELIVERED
+
+
+def test_a_send_is_told_of_in_counts(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_webhook()
+    send = make_send(6)
+    end_all(chat_server, [F, F, U, D, D, D])
+
+    facts_gather()
+
+    failed, unknown, finished = told()
+    ids = dict(send.deliveries.values_list("pk", "interaction_id"))
+    first, second, third = sorted(ids)[:3]
+    assert (failed["type"], failed["data"]) == (
+        "deliveries.failed",
+        {
+            "send": send.pk,
+            "status": "failed",
+            "count": 2,
+            "chat_servers": {"chat-east": 2},
+            "reasons": {"refused": 2},
+            "deliveries": [
+                {"id": first, "interaction": ids[first]},
+                {"id": second, "interaction": ids[second]},
+            ],
+        },
+    )
+    assert unknown["type"] == "deliveries.unknown"
+    assert unknown["data"]["deliveries"] == [{"id": third, "interaction": ids[third]}]
+    counts = {"failed": 2, "unknown": 1, "delivered": 3}
+    assert finished["data"] == {"send": send.pk, "status": "finished", "counts": counts}
+    entry = AuditEntry.objects.get(action="send.finished")
+    assert finished["timestamp"] == facts.timestamp(entry.at)
+    assert finished["timestamp"].endswith("Z")
+
+
+def test_nothing_of_texts_and_customers_is_told(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_webhook()
+    make_send(2)
+    end_all(chat_server, [F, U])
+    facts_gather()
+    bodies = " ".join(message.body for message in Message.objects.all())
+    assert bodies
+    for secret in (TEXT, CUSTOMER, "Martin", "sue", "Sue", "text_sha256", "FirstName"):
+        assert secret not in bodies
+
+
+def test_very_many_that_fail_are_one_message(make_webhook: Any) -> None:
+    make_webhook()
+    at = timezone.now()
+    entries = [
+        AuditEntry(
+            seq=seq,
+            at=at + timedelta(seconds=seq),
+            action="deliveries.failed",
+            target_ref=str(send),
+            data={
+                "chat_server": f"chat-{seq % 2}",
+                "deliveries": [
+                    {"id": 1000 * seq + n, "interaction": f"i{seq}-{n}", "reason": "not_sent"}
+                    for n in range(500)
+                ],
+            },
+        )
+        for send in (1, 2)
+        for seq in range(20 * send, 20 * send + 20)
+    ]
+
+    one, two = facts.ledger_facts(entries)
+
+    assert [one.data["send"], two.data["send"]] == [1, 2]
+    assert one.data["count"] == 10_000
+    assert one.data["chat_servers"] == {"chat-0": 5000, "chat-1": 5000}
+    assert one.data["reasons"] == {"not_sent": 10_000}
+    assert len(one.data["deliveries"]) == facts.DELIVERIES_TOLD
+    assert one.at == at + timedelta(seconds=39)
+    assert len(one.body) < 10_000
+
+
+def test_a_send_that_was_stopped_is_told_of(
+    make_webhook: Any, make_send: Callable[..., Send], supervisor: User
+) -> None:
+    make_webhook()
+    send = make_send(1)
+    send_cancel(supervisor.to_actor(), send)
+    facts_gather()
+    (cancelled,) = told()
+    assert cancelled["type"] == "send.cancelled"
+    assert cancelled["data"] == {"send": send.pk, "status": "cancelled"}
+
+
+def test_a_chat_server_that_fails_and_comes_back_is_told_of_once_each(
+    make_webhook: Any, chat_server: ChatServer
+) -> None:
+    make_webhook()
+    soon = timezone.now()
+    for _ in range(3):
+        chat_server_unreachable(chat_server, detail="Connection refused.", retry_at=soon)
+    for _ in range(2):
+        chat_server_reached(chat_server)
+    facts_gather()
+    assert [(each["type"], each["data"]) for each in told()] == [
+        ("chat_server.unhealthy", {"chat_server": "chat-east", "health": "unhealthy"}),
+        ("chat_server.healthy", {"chat_server": "chat-east", "health": "healthy"}),
+    ]
+    assert not HealthChange.objects.exists()
+
+
+def test_each_gets_what_it_wants_and_nothing_while_it_is_off(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_webhook("http://127.0.0.1:9/a", "send.finished", name="Finished")
+    make_webhook("http://127.0.0.1:9/b", "deliveries.failed", name="Failed")
+    off, _secret = make_webhook("http://127.0.0.1:9/c", name="Off")
+    webhook_update(ROOT, off, enabled=False)
+    make_send(1)
+    end_all(chat_server, [F])
+    facts_gather()
+    got = set(Message.objects.values_list("webhook__name", "type"))
+    assert got == {("Finished", "send.finished"), ("Failed", "deliveries.failed")}
+
+
+def test_what_was_before_a_webhook_is_not_told(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_send(1)
+    end_all(chat_server, [D])
+    make_webhook()
+    facts_gather()
+    assert told() == []
+
+
+def test_without_webhooks_nothing_piles_up(
+    make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    facts_gather()
+    make_send(1)
+    end_all(chat_server, [F])
+    chat_server_unreachable(chat_server, detail="No.", retry_at=timezone.now())
+    facts_gather()
+    assert not Message.objects.exists()
+    assert not HealthChange.objects.exists()
+    assert Mark.objects.get().told_to == AuditEntry.objects.latest("seq").seq
+
+
+def test_all_is_told_once_however_small_the_pieces(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_webhook("http://127.0.0.1:9/", "send.finished")
+    sends = [make_send(1).pk for _ in range(3)]
+    end_all(chat_server, [D, D, D])
+    for _ in range(20):
+        facts_gather(entries_a_piece=3)
+    assert sorted(each["data"]["send"] for each in told()) == sends
+    assert Message.objects.values("key").distinct().count() == 3
+
+
+def test_a_crash_in_between_loses_nothing_and_doubles_nothing(
+    make_webhook: Any,
+    make_send: Callable[..., Send],
+    chat_server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_webhook("http://127.0.0.1:9/", "send.finished", "chat_server.unhealthy")
+    make_send(1)
+    end_all(chat_server, [D])
+    chat_server_unreachable(chat_server, detail="No.", retry_at=timezone.now())
+
+    class Crashed(Exception):
+        pass
+
+    def crash(*_arguments: Any, **_named: Any) -> None:
+        raise Crashed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mark, "save", crash)  # all else is written by then
+        with pytest.raises(Crashed), transaction.atomic():
+            facts_gather()
+    assert not Message.objects.exists()
+    assert HealthChange.objects.exists()
+
+    facts_gather()
+    facts_gather()
+    assert [each["type"] for each in told()] == ["send.finished", "chat_server.unhealthy"]
+
+
+def test_what_is_rolled_back_is_not_told(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    make_webhook()
+    make_send(1)
+    with transaction.atomic():
+        end_all(chat_server, [F])
+        transaction.set_rollback(True)
+    facts_gather()
+    assert told() == []
+
+
+def test_sending_asks_nothing_for_it(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+) -> None:
+    """A step of a drain has the same queries with webhooks as without."""
+
+    def queries() -> int:
+        make_send(2)
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            end_all(chat_server, [F, U])
+        assert not [each for each in captured if "webhook" in each["sql"]]
+        return len(captured)
+
+    before = queries()
+    make_webhook()
+    assert queries() == before
+    assert Webhook.objects.count() == 1
