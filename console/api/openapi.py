@@ -10,8 +10,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "OAS_VERSION": "3.1.0",
-    # One that two answers share would be named by a checksum.
-    "ENUM_NAME_OVERRIDES": {"SendStatusEnum": "console.sends.models.SendStatus"},
+    # What two answers share, or is called like another with other choices, would be named by a
+    # checksum.
+    "ENUM_NAME_OVERRIDES": {
+        "SendStatusEnum": "console.sends.models.SendStatus",
+        "WebhookEvent": "console.webhooks.models.EventType",
+        "WebhookMessageStatus": "console.webhooks.models.MessageStatus",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.api.schema.complete",

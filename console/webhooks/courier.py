@@ -34,18 +34,22 @@ UNSIGNED = (
 logger = structlog.get_logger("console.webhooks")
 
 
-async def carry() -> None:
-    """Carry all that is due, if no other worker is at it."""
+async def carry(stopping: asyncio.Event) -> None:
+    """Carry all that is due, if no other worker is at it. Once `stopping` is set nothing more is
+    taken along, and what is on its way is waited for: as long as a receiver may take."""
     until = await sync_to_async(services.carrying_begin)()
     if until is None:
         return
-    async with _client() as client:
-        last = await _carry_all(client, until)
+    trusted = await asyncio.to_thread(_trusted)
+    async with client_trusting(trusted) as client:
+        last = await _carry_all(client, until, stopping)
     if last is not None:
         await sync_to_async(services.carrying_end)(last)
 
 
-async def _carry_all(client: httpx.AsyncClient, until: datetime) -> datetime | None:
+async def _carry_all(
+    client: httpx.AsyncClient, until: datetime, stopping: asyncio.Event
+) -> datetime | None:
     """Answers until when it still is the courier; None where another took over."""
     under_way: dict[asyncio.Task[None], int] = {}
     while True:
@@ -60,7 +64,7 @@ async def _carry_all(client: httpx.AsyncClient, until: datetime) -> datetime | N
             for task in done:
                 del under_way[task]
                 task.result()
-        if longer is None or not (under_way or parcels):
+        if longer is None or stopping.is_set() or not (under_way or parcels):
             break
         until = longer
     if under_way:
@@ -85,11 +89,16 @@ async def _deliver(client: httpx.AsyncClient, parcel: Parcel) -> None:
         )
 
 
-def _client() -> httpx.AsyncClient:
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are believed. Reading them takes a while: not on the event loop."""
+    return ssl.create_default_context(cafile=settings.WEBHOOK_CA or None)
+
+
+def client_trusting(trusted: ssl.SSLContext) -> httpx.AsyncClient:
     """Without proxies of the environment, which would connect wherever they like; and each attempt
     has a connection of its own, since one that was checked for a name is no good for another."""
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(cafile=settings.WEBHOOK_CA or None),
+        verify=trusted,
         trust_env=False,
         follow_redirects=False,
         limits=httpx.Limits(max_keepalive_connections=0),

@@ -84,7 +84,7 @@ def _deliveries_fact(entries: list[AuditEntry]) -> Fact:
     for entry in entries:
         deliveries = entry.data["deliveries"]
         servers[entry.data["chat_server"]] += len(deliveries)
-        reasons.update(delivery["reason"] for delivery in deliveries if "reason" in delivery)
+        reasons += Counter(each["reason"] for each in deliveries if "reason" in each)
         ended += deliveries
     data = {
         "send": int(entries[0].target_ref),

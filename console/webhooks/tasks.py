@@ -1,18 +1,21 @@
 """What workers do for webhooks. It costs the jobs that send notices one place in one worker."""
 
 from asgiref.sync import sync_to_async
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from console.sends.dispatcher import Dispatch
 from console.webhooks.courier import carry
 from console.webhooks.services import facts_gather, messages_forget
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="console.webhooks.tasks.tell", queueing_lock="webhooks")
-async def tell(timestamp: int) -> None:
+@app.task(name="console.webhooks.tasks.tell", queueing_lock="webhooks", pass_context=True)
+async def tell(context: JobContext, timestamp: int) -> None:
     """Every two seconds: put on its way what has happened, and carry what is due."""
     await sync_to_async(facts_gather)()
-    await carry()
+    dispatch: Dispatch = context.additional_context["dispatch"]
+    await carry(dispatch.stopping)
 
 
 @app.periodic(cron="27 3 * * *")

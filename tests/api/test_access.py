@@ -16,8 +16,10 @@ from console.catalogue import services as catalogue
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
 from console.sends.services import send_create
+from console.webhooks.services import webhook_test
 from tests.api.conftest import Caller, by_token
 from tests.conftest import upsert
+from tests.webhooks.things import make_public_webhook
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
@@ -30,6 +32,7 @@ ADMINISTER = {"admin", "administrator"}
 SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
 
 NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
+NEW_WEBHOOK = {"name": "CRM", "url": "https://1.1.1.1/", "events": ["send.finished"]}
 NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
 
 # (method, route): who may, the body that is sent, and the status that those who may get.
@@ -100,6 +103,16 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("PUT", "sending-stop"): (ADMINISTER, {"reason": "Wrong text"}, 200),
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
+    ("GET", "webhooks"): (ADMINISTER, None, 200),
+    ("POST", "webhooks"): (ADMINISTER, NEW_WEBHOOK, 201),
+    ("GET", "webhook"): (ADMINISTER, None, 200),
+    ("PATCH", "webhook"): (ADMINISTER, {"enabled": False}, 200),
+    ("DELETE", "webhook"): (ADMINISTER, None, 204),
+    ("POST", "webhook-rotate-secret"): (ADMINISTER, {"overlap_seconds": 3600}, 200),
+    ("POST", "webhook-test"): (ADMINISTER, None, 201),
+    ("GET", "webhook-messages"): (ADMINISTER, None, 200),
+    ("GET", "webhook-message"): (ADMINISTER, None, 200),
+    ("POST", "webhook-redeliver"): (ADMINISTER, None, 409),  # it is on its way
     ("GET", "audit-entries"): ({"auditor"}, None, 200),
     ("GET", "audit-checkpoints"): ({"auditor"}, None, 200),
     ("GET", "audit-export"): ({"auditor"}, None, 200),
@@ -137,7 +150,15 @@ def test_the_table_has_every_route_and_method() -> None:
 # --- The world -----------------------------------------------------------------------------------
 
 
-def address(name: str, *, send: int = 1, preset: int = 1, category: int = 1) -> str:
+def address(
+    name: str,
+    *,
+    send: int = 1,
+    preset: int = 1,
+    category: int = 1,
+    webhook: int = 1,
+    message: int = 1,
+) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
         "notice": {"key": "greeting"},
@@ -156,6 +177,12 @@ def address(name: str, *, send: int = 1, preset: int = 1, category: int = 1) -> 
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},
         "chat-server": {"name": "chat-east"},
+        **{name: {"webhook_id": webhook} for _, name in TABLE if name.startswith("webhook-")},
+        "webhook": {"webhook_id": webhook},
+        **{
+            name: {"webhook_id": webhook, "message_id": message}
+            for name in ("webhook-message", "webhook-redeliver")
+        },
         **{
             name: {"send_id": send}
             for _method, name in TABLE
@@ -183,7 +210,14 @@ def addresses(
     preset = VisibilityPreset.objects.first()
     assert preset is not None
     category = catalogue.category_create(root, name="Empty")
-    things = {"send": send.pk, "preset": preset.pk, "category": category.pk}
+    message = webhook_test(root, make_public_webhook())
+    things = {
+        "send": send.pk,
+        "preset": preset.pk,
+        "category": category.pk,
+        "webhook": message.webhook_id,
+        "message": message.pk,
+    }
     return {name: address(name, **things) for name, _view in routes()}
 
 

@@ -19,8 +19,10 @@ from console.interactions import services as interactions
 from console.sends import services as sends
 from console.sends.selectors import DeliveryFilter
 from console.sends.services import deliveries, exports, switch
+from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 
+PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
 TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
 
 CALLS: dict[str, Callable[[World], Call]] = {
@@ -233,6 +235,23 @@ CALLS: dict[str, Callable[[World], Call]] = {
         w.send(undo_seconds=5) and partial(deliveries.sends_release, soon())
     ),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
+    "webhooks.message_redeliver": lambda w: partial(
+        webhooks.message_redeliver, w.root, w.taken_message()
+    ),
+    "webhooks.webhook_create": lambda w: partial(
+        webhooks.webhook_create, w.root, name="CRM", url=PUBLIC, events=["send.finished"]
+    ),
+    "webhooks.webhook_delete": lambda w: partial(webhooks.webhook_delete, w.root, w.webhook()),
+    "webhooks.webhook_secret_rotate": lambda w: partial(
+        webhooks.webhook_secret_rotate, w.root, w.webhook(), overlap=accounts.OVERLAPS[1]
+    ),
+    "webhooks.webhook_secrets_reencrypt": lambda w: (
+        w.webhook() and partial(webhooks.webhook_secrets_reencrypt, w.root)
+    ),
+    "webhooks.webhook_test": lambda w: partial(webhooks.webhook_test, w.root, w.webhook()),
+    "webhooks.webhook_update": lambda w: partial(
+        webhooks.webhook_update, w.root, w.webhook(), enabled=False
+    ),
 }
 
 UNRECORDED = {
@@ -254,6 +273,12 @@ UNRECORDED = {
     "sends.worker_gone": "workers come and go",
     "sends.worker_seen": "the same",
     "sends.workers_forget": "the same",
+    "webhooks.attempt_record": "how the network answered; each attempt is kept itself",
+    "webhooks.carrying_begin": "which worker carries",
+    "webhooks.carrying_end": "the same",
+    "webhooks.facts_gather": "tells of what the ledger's own entries say",
+    "webhooks.messages_forget": "by the retention that is set, every night",
+    "webhooks.parcels_take": "writes an attempt before each",
 }
 
 PARTS = {
@@ -270,6 +295,7 @@ PARTS = {
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
     "accounts.directory_account_keep": "of user_from_directory, in the request that signs in",
+    "interactions.health_changes_take": "of facts_gather",
     "interactions.interactions_regroup": "of team_create and team_update",
     "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
@@ -277,4 +303,5 @@ PARTS = {
     "sends.write_records": "of all that ends deliveries",
     "sends.write_endings": "of drain_step and what else ends deliveries",
     "sends.write_postponements": "the same",
+    "webhooks.mark_begin": "of webhook_create and facts_gather",
 }

@@ -29,6 +29,8 @@ from console.sends import services as sends
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import deliveries, erasing, switch
 from console.sends.services.endings import Ending
+from console.webhooks.models import Message, Webhook
+from console.webhooks.services import webhook_create, webhook_test
 
 Call = Callable[[], object]
 
@@ -175,6 +177,16 @@ class World:
         self.settings.TEXT_RETENTION_DAYS = 1
         self.over("delivered")
         return partial(erasing.texts_expire, now=timezone.now() + timedelta(days=2))
+
+    def webhook(self) -> Webhook:
+        return webhook_create(
+            self.root, name="Desk", url="https://1.1.1.1/", events=["send.finished"]
+        )[0]
+
+    def taken_message(self) -> Message:
+        message = webhook_test(self.root, self.webhook())
+        Message.objects.update(status="taken", ended_at=timezone.now())
+        return message
 
     def stopped(self) -> Call:
         switch.sending_stop(self.root, reason="A rehearsal")

@@ -19,10 +19,12 @@ from drf_spectacular.generators import SchemaGenerator
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.sends.services import send_create
+from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.demos import environment
 from tests.serving import Server, serving
 from tests.signing_in import sign_in
+from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,6 +55,7 @@ def world(
     chat = make_interaction("0")
     make_interaction("1", queue="sales")
     send_create(ROOT, notice_key="0", interactions=[chat.pk])
+    webhook_test(ROOT, make_public_webhook())
 
 
 def _config(server: Server) -> Path:

@@ -22,11 +22,13 @@ from console.catalogue import services as catalogue
 from console.catalogue.services.import_jobs import import_job_start
 from console.interactions.models import ChatServer
 from console.sends.services import send_create
+from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tests.fuzz.payloads import BODIES, PATHS, TEXTS
 from tests.pages.test_access import PAGES
 from tests.signing_in import sign_in
+from tests.webhooks.things import make_public_webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 
@@ -62,7 +64,10 @@ def world(
     sender = make_user("sender", Role.SUPERVISOR, teams=[team])
     send = send_create(sender.to_actor(), notice_key="hello", interactions=[chat.pk])
     preset = catalogue.preset_create(ROOT, name="Ours", visibility="INT")
+    message = webhook_test(ROOT, make_public_webhook())
     return {
+        "WEBHOOK": message.webhook_id,
+        "MESSAGE": message.pk,
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
         "PRESET": preset.pk,

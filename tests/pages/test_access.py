@@ -14,6 +14,9 @@ from console.catalogue.models import NoticeVersion
 from console.catalogue.services import category_create
 from console.catalogue.services.import_jobs import import_job_start
 from console.sends.services import send_create
+from console.webhooks.services import webhook_test
+from tests.conftest import ROOT
+from tests.webhooks.things import make_public_webhook
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)
@@ -119,8 +122,22 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
             "api-client-token": {"client_id": "CLIENT"},
             "api-client-deactivate": {"client_id": "CLIENT"},
             "api-client-reactivate": {"client_id": "CLIENT"},
+            "webhook-list": {},
+            "webhook-create": {},
+            "webhook-detail": {"webhook_id": "WEBHOOK"},
+            "webhook-secret": {"webhook_id": "WEBHOOK"},
+            "webhook-off": {"webhook_id": "WEBHOOK"},
+            "webhook-on": {"webhook_id": "WEBHOOK"},
+            "webhook-delete": {"webhook_id": "WEBHOOK"},
+            "webhook-message": {"webhook_id": "WEBHOOK", "message_id": "MESSAGE"},
         }.items()
     },
+    "webhook-test": ("post", {"webhook_id": "WEBHOOK"}, {"administrator"}),
+    "webhook-message-again": (
+        "post",
+        {"webhook_id": "WEBHOOK", "message_id": "MESSAGE"},
+        {"administrator"},
+    ),
     "audit": ("get", {}, {"auditor"}),
     "audit-proof": ("get", {}, {"auditor"}),
     "audit-verify": ("post", {}, {"auditor"}),
@@ -165,6 +182,7 @@ def world(
     make_notice("Hello.", key="hello")
     chat = make_interaction()
     send = send_create(supervisor.to_actor(), notice_key="hello", interactions=[chat.pk])
+    message = webhook_test(ROOT, make_public_webhook())
     from console.catalogue.models import VisibilityPreset
 
     return {
@@ -182,6 +200,8 @@ def world(
         "CLIENT": make_client()[0].pk,
         "CATEGORY": category_create(system_actor("tests"), name="Any").pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+        "WEBHOOK": message.webhook_id,
+        "MESSAGE": message.pk,
         "IMPORT": import_job_start(editor.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 

@@ -50,8 +50,11 @@ class Outcome:
 
 
 def carrying_begin() -> datetime | None:
-    """Become the courier until the answered moment; None where some worker is it already."""
+    """Become the courier until the answered moment; None where nothing is due, or some worker is
+    it already."""
     now = timezone.now()
+    if not _due(now).filter(webhook__enabled=True).exists():
+        return None
     until = now + LONGEST_ATTEMPT
     free = Mark.objects.filter(carried_until=None) | Mark.objects.filter(carried_until__lt=now)
     return until if free.update(carried_until=until) else None
