@@ -10,27 +10,25 @@ from console.webhooks.models import Attempt, EventType, Message, Webhook
 
 NAME = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)
 URL = fields.described(fields.Text, type="string", pattern="^https?://", maxLength=2000)
-EVENTS = fields.described(
-    fields.Texts,
-    type="array",
-    items={"type": "string", "enum": EventType.values},
-    minItems=1,
-)
 SECONDS = fields.described(fields.Whole, type="integer", enum=[0, 3600, 86_400])
 OVERLAP = "For how long messages are signed by the old secret, too."
+
+
+def _events(**given: Any) -> serializers.ListField:
+    return serializers.ListField(child=fields.Choice(EventType.choices), min_length=1, **given)
 
 
 class WebhookChanges(StrictInput):
     name = NAME(required=False)
     url = URL(required=False, max_length=2000)
-    events = EVENTS(required=False)
+    events = _events(required=False)
     enabled = fields.Truth(required=False)
 
 
 class WebhookInput(WebhookChanges):
     name = NAME()
     url = URL(max_length=2000)
-    events = EVENTS()
+    events = _events()
 
 
 class RotateInput(StrictInput):
