@@ -67,10 +67,10 @@ def test_what_is_wrong_is_named(call: Caller, changes: dict[str, Any], code: str
     assert (status, answer["code"]) == (400, code), answer
 
 
-@pytest.mark.parametrize("overlap", [-1, 1, 86_401, 10**30, "3600", None, True])
-def test_overlaps_are_none_an_hour_or_a_day(call: Caller, overlap: Any) -> None:
+def test_overlaps_are_none_an_hour_or_a_day(call: Caller) -> None:
     made = call.post("webhooks/", NEW)
     path = f"webhooks/{made['id']}/rotate-secret/"
-    assert call("POST", path, {"overlap_seconds": overlap})[0] == 400
+    for overlap in (-1, 1, 86_401, 10**30, "3600", None, True):
+        assert call("POST", path, {"overlap_seconds": overlap})[0] == 400, overlap
     assert call("POST", path, {})[0] == 400
     assert call("GET", f"webhooks/{made['id']}/messages/?status=none")[0] == 400
