@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from console.webhooks.courier import carry
 from console.webhooks.models import EventType, Message, Webhook
-from console.webhooks.services import facts_gather, webhook_create
+from console.webhooks.services import facts_gather, webhook_create, webhook_test
 from tests.conftest import ROOT
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -53,3 +53,10 @@ async def _carry() -> None:
 def now_due(message: Message) -> None:
     """As if the time of its next attempt had come."""
     Message.objects.filter(pk=message.pk).update(next_at=timezone.now())
+
+
+def sent_test(webhook: Webhook) -> Message:
+    message = webhook_test(ROOT, webhook)
+    tell()
+    message.refresh_from_db()
+    return message
