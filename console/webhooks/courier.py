@@ -167,7 +167,7 @@ async def _post(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:
     if response.is_redirect:
         problem = "It answers with a redirect, which is not followed: give the address it leads to."
     elif not response.is_success:
-        problem = "It answers with a status that is none of success (2xx)."
+        problem = f"It answers with status {response.status_code}: 200 to 299 count as taken."
     return Outcome(response.status_code, read[:ANSWER_BYTES].decode(errors="replace"), problem)
 
 
