@@ -139,23 +139,33 @@ def _is_public(address: Address) -> bool:
 def _look_up(host: str, port: int) -> list[str]:
     """All addresses of a host, in the system's order. What the system takes for an address, such
     as 2130706433 and 0x7f.1, comes back as that. Raises Refused."""
+    try:
+        return _addresses(host, port, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return _look_name_up(host, port)
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [str(sockaddr[0]) for *_rest, sockaddr in found]
+
+
+def _look_name_up(host: str, port: int) -> list[str]:
     answer: Future[list[str]] = Future()
 
     def ask() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer.set_result([str(sockaddr[0]) for *_rest, sockaddr in found])
+            answer.set_result(_addresses(host, port))
         except (OSError, UnicodeError) as error:
             answer.set_exception(error)
 
     # Nothing ends a look-up that hangs, so nobody waits for its thread.
     Thread(target=ask, name="webhook-lookup", daemon=True).start()
     try:
-        found = answer.result(timeout=LOOKUP_SECONDS)
+        return answer.result(timeout=LOOKUP_SECONDS)
     except (OSError, UnicodeError) as error:  # a TimeoutError is an OSError
         raise Refused(
             "webhook_host_not_found",
             f"The name {host} has no address that can be found now. Check how it is written, and "
             "whether the console's machine can look it up.",
         ) from error
-    return found

@@ -9,11 +9,18 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
+from console.webhooks import destinations
 from console.webhooks.courier import carry
 from console.webhooks.models import EventType, Message, Webhook
 from console.webhooks.services import facts_gather, webhook_create, webhook_test
 from tests.conftest import ROOT
 from tests.webhooks.receiver import Receiver, receiving
+
+
+@pytest.fixture(autouse=True)
+def _patient_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr(destinations, "LOOKUP_SECONDS", 30.0)
 
 
 @pytest.fixture
