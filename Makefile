@@ -3,6 +3,7 @@
 # make check    linters, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again
+# make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make format   put the code into the house's form
 # make install  the virtual environment alone
@@ -29,7 +30,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture fuzz format install install-dev
+.PHONY: demo test check bench torture drill fuzz format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -37,6 +38,7 @@ demo: install
 test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
 	@.ci/install-interpreters
+	@.ci/install-nginx
 	@.ci/test
 
 check: install-dev
@@ -44,6 +46,7 @@ check: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Containerfile
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
@@ -61,6 +64,9 @@ SEED ?=
 torture: install-dev
 	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
 		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+drill: install-dev
+	@$(BIN)/python -m tests.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))
 
 # More, and every call as thoroughly as can be; one run again: SEED=n
 EXAMPLES ?= 100

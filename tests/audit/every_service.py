@@ -11,6 +11,7 @@ from functools import partial
 
 from console.accounts import services as accounts
 from console.accounts.services import directory, security
+from console.backups import services as backups
 from console.catalogue import services as catalogue
 from console.catalogue.models import VisibilityPreset
 from console.catalogue.services import exporting, importing
@@ -102,6 +103,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
     "audit.checkpoint_make": lambda w: w.another_key(),
+    "backups.backup_make": lambda w: partial(backups.backup_make, w.root, w.folder),
+    "backups.database_settle": lambda w: w.send() and partial(backups.database_settle, w.root),
     "catalogue.catalogue_export": lambda w: partial(
         exporting.catalogue_export, w.root, file_name="all.csv"
     ),
@@ -255,6 +258,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "backups.database_fill": "brings the tables, the ledger among them; database_settle follows",
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
     "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
     "catalogue.import_job_start": "has a file checked, which changes nothing",
@@ -282,6 +286,10 @@ UNRECORDED = {
 }
 
 PARTS = {
+    "sends.sends_end_after_restore": "of database_settle",
+    "sends.on_the_wire_end_after_restore": "of database_settle",
+    "sends.stop_after_restore": "of database_settle",
+    "accounts.sessions_forget_all": "of database_settle",
     "catalogue.write_plan": "of the imports",
     "catalogue.words_keep_many": "of the imports, and of all that changes words",
     "audit.record": "of all of them",

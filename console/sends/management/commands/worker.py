@@ -8,7 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
+from console.audit.lost import lost_checkpoint
 from console.sends.scraping import CannotShowMetrics, metrics_port
 from console.sends.worker import run_until_signalled
 
@@ -42,6 +44,7 @@ class Command(BaseCommand):
                 "Unset CONSOLE_DATABASE_POOL_SIZE for workers: a pool keeps connections open, and "
                 "with them the locks of drains that are over."
             )
+        _require_present()
         os.nice(PEOPLE_FIRST)
         with ExitStack() as stack:
             if options["metrics_port"] is not None:
@@ -55,3 +58,15 @@ class Command(BaseCommand):
             self.stdout.flush()
             asyncio.run(run_until_signalled())
         self.stdout.write("Worker stopped.")
+
+
+def _require_present() -> None:
+    """A database from the past does not know what has gone out since, and would send it again."""
+    lost = lost_checkpoint()
+    if lost is not None:
+        raise CommandError(
+            f"This database is older than what was done: entry {lost['seq']} of the ledger was "
+            f"signed at {lost['at']}, and is not in it. What waits here may have been sent since. "
+            "If it was restored on purpose run first: manage.py restored (docs/backup.md)"
+        )
+    connection.close()

@@ -1,0 +1,92 @@
+"""Whether this database is older than what was signed: then it came from a backup, from a replica
+that lagged behind, or from a snapshot, and knows less than what was done."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from console.audit.checkpoints import FILE, kept_outside, trusted_keys
+from console.audit.models import AuditEntry, AuditSeal
+
+TAIL_BYTES = 8192
+AT_ONCE = 5000
+
+
+def newest_kept_outside() -> dict[str, Any] | None:
+    """The last checkpoint in the folder outside of the database that is really signed; None where
+    none is there, or checkpoints go to an address."""
+    path = Path(settings.CHECKPOINTS_TO) / FILE
+    if settings.CHECKPOINTS_TO.startswith("https://") or not settings.CHECKPOINTS_TO:
+        return None
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    return next(filter(None, map(_if_signed, reversed(lines))), None)
+
+
+def _if_signed(line: bytes) -> dict[str, Any] | None:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    is_signed = isinstance(said, dict) and not trusted_keys().complaint("checkpoint", said)
+    return said if is_signed else None
+
+
+def lost_checkpoint() -> dict[str, Any] | None:
+    """The newest checkpoint outside whose entry is not in this database, or is another here."""
+    newest = newest_kept_outside()  # before the ledger, which only grows meanwhile
+    return None if newest is None or _those_here([newest]) else newest
+
+
+def set_aside(now: datetime) -> Path | None:
+    """Begin the file of checkpoints outside anew with those whose entries are here; answers under
+    which name the whole old one is kept: it is the evidence of what was lost. None where all are
+    here. Raises OSError, console.audit.verify.Unreadable."""
+    kept = kept_outside()
+    here = _those_here(kept)
+    if len(here) == len(kept):
+        return None
+    path = Path(settings.CHECKPOINTS_TO) / FILE
+    aside = path.with_name(f"checkpoints-before-{now:%Y%m%dT%H%M%SZ}.jsonl")
+    begun = path.with_suffix(".new")
+    begun.write_text("".join(json.dumps(said, sort_keys=True) + "\n" for said in here), "utf-8")
+    path.rename(aside)
+    begun.rename(path)
+    return aside
+
+
+def put_back(copy: Path) -> bool:
+    """Have the folder outside begin with a copy of its file that a backup has, where it has none
+    any more; answers whether that was so. Raises OSError."""
+    path = Path(settings.CHECKPOINTS_TO) / FILE
+    is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
+    if not is_folder or path.exists() or not copy.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(copy, path)
+    return True
+
+
+def _those_here(checkpoints: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose entry is in this ledger as it was signed, or in an archive of it."""
+    seal = AuditSeal.objects.order_by("last").last()
+    archived_to = seal.last if seal else 0
+    hashes: dict[int, str] = {}
+    for start in range(0, len(checkpoints), AT_ONCE):
+        numbers = [said["seq"] for said in checkpoints[start : start + AT_ONCE]]
+        hashes |= AuditEntry.objects.filter(seq__in=numbers).values_list("seq", "hash")
+    return [
+        said
+        for said in checkpoints
+        if said["seq"] <= archived_to or hashes.get(said["seq"]) == said["hash"]
+    ]

@@ -1,0 +1,89 @@
+"""PostgreSQL's own client programs: where they are, and how they are told the database.
+
+By the environment alone: what stands on a command line can be read by everybody on the machine.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from psycopg import pq
+
+from console.errors import Unavailable
+
+
+class ProgramFailed(Unavailable):
+    """One of PostgreSQL's programs is missing, does not fit, or did not do its work."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("postgresql_program", message)
+
+
+def program(name: str) -> str:
+    """`pg_dump`, `pg_restore` or `psql`, of the server's own major version.
+
+    Another version's dump may not be readable, or may set what the server does not know. Raises
+    ProgramFailed.
+    """
+    found = shutil.which(name, path=str(_folder()) if _folder() else None)
+    if found is None:
+        raise ProgramFailed(
+            f"{name} is not {f'in {_folder()}' if _folder() else 'on PATH'}. Install PostgreSQL's "
+            f"client of version {server_major()} (on Debian postgresql-client-{server_major()}), "
+            "or set CONSOLE_PG_BIN to the folder in which it is."
+        )
+    major = _major(found)
+    if major != server_major():
+        raise ProgramFailed(
+            f"{found} is of PostgreSQL {major}, and the server of {server_major()}. Set "
+            "CONSOLE_PG_BIN to the folder with the programs of the server's version."
+        )
+    return found
+
+
+def database_environment() -> dict[str, str]:
+    """This process's environment, with the database's address as PostgreSQL's programs read it."""
+    parameters = connection.get_connection_params()
+    variables = {
+        option.keyword.decode(): option.envvar.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+    ours = {
+        variables[keyword]: str(value)
+        for keyword, value in parameters.items()
+        if keyword in variables and value not in (None, "")
+    }
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**others, **ours, "PGAPPNAME": "notice-console-backup", "LC_ALL": "C.UTF-8"}
+
+
+def failure(name: str, stderr: bytes) -> ProgramFailed:
+    """What a program said before it gave up."""
+    said = stderr.decode(errors="replace").strip().splitlines()
+    return ProgramFailed(f"{name} failed: {' '.join(said[-3:]) or 'it said nothing'}")
+
+
+def _folder() -> Path | None:
+    if settings.PG_BIN or not settings.EMBEDDED:
+        chosen: Path | None = settings.PG_BIN
+        return chosen
+    from console.embedded.server import PROGRAMS
+
+    return PROGRAMS
+
+
+def server_major() -> int:
+    """Which PostgreSQL the database is."""
+    connection.ensure_connection()
+    return int(connection.connection.info.server_version // 10_000)
+
+
+def _major(path: str) -> int:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    version = re.search(r"(\d+)(\.|devel|beta|rc|\s|$)", said)
+    return int(version[1]) if version else 0

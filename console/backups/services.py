@@ -1,0 +1,276 @@
+"""Makes backups, fills an empty database from one, and sees to it that nothing goes out twice then.
+
+A backup is a folder: the dump, the checkpoints that were kept outside, and a manifest.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from console.accounts.services.sessions import sessions_forget_all
+from console.actors import Actor, Permission
+from console.audit import checkpoints, lost
+from console.audit import services as audit
+from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
+from console.backups.programs import database_environment, failure, program
+from console.errors import Conflict
+from console.sends.services.restoring import (
+    on_the_wire_end_after_restore,
+    sends_end_after_restore,
+    stop_after_restore,
+)
+
+PREFIX = "console-"
+PARTIAL = ".partial"
+# Nobody is to come back by a session of then. The tables stay, empty.
+LEFT_OUT = ("django_session", "usersessions_usersession")
+STOP_REASON = (
+    "The database was restored from a backup. What was open in it may have gone out since: see "
+    "docs/backup.md before sending starts again."
+)
+# In the transaction that brings the tables: a worker that waits for them finds all sending stopped.
+STOP = """
+INSERT INTO public.sends_sendingstop (id, reason, actor_ref, actor_name, stopped_at)
+VALUES (1, '{reason}', '{ref}', '{name}', now()) ON CONFLICT (id) DO NOTHING;
+"""
+TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+
+
+# --- Making one ----------------------------------------------------------------------------------
+
+
+def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
+    """Write a new backup into `folder`, and take away all but the `keep` newest; answers where it
+    is. The ledger says first that it is made.
+
+    What is running goes on: all of it is as it was at one moment. Raises
+    console.backups.programs.ProgramFailed, OSError.
+    """
+    actor.require(Permission.ADMINISTER)
+    pg_dump = program("pg_dump")
+    now = timezone.now()
+    made = folder / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}"
+    partial = made.with_name(made.name + PARTIAL)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial.mkdir(mode=0o700)
+    try:
+        with transaction.atomic():
+            target = ("database", made.name, f"backup {made.name}")
+            audit.record(actor, "database.backed_up", target=target, data={"folder": str(folder)})
+        with _snapshot() as (snapshot, facts):
+            _dump(pg_dump, partial / DUMP, snapshot)
+        _copy_checkpoints(partial)
+        write_manifest(partial, facts, made_at=now.isoformat())
+        for path in (*partial.iterdir(), partial):
+            _to_disk(path)
+        partial.rename(made)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    _to_disk(folder)
+    _drop_old(folder, keep)
+    return made
+
+
+@contextmanager
+def _snapshot() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A moment of the database, by its name in PostgreSQL, and what is in it then."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute("SELECT pg_export_snapshot()")
+            ((snapshot,),) = cursor.fetchall()
+            yield snapshot, facts_with(cursor)
+    finally:
+        other.close()
+
+
+def _dump(pg_dump: str, path: Path, snapshot: str) -> None:
+    command = [pg_dump, "--format=custom", "--no-owner", "--no-privileges"]
+    command += [f"--exclude-table-data=public.{table}" for table in LEFT_OUT]
+    command += [f"--snapshot={snapshot}", f"--file={path}"]
+    done = subprocess.run(  # noqa: S603 - a program of PostgreSQL's
+        command, env=database_environment(), capture_output=True, check=False, umask=0o077
+    )
+    if done.returncode:
+        raise failure("pg_dump", done.stderr)
+
+
+def _copy_checkpoints(partial: Path) -> None:
+    outside = Path(settings.CHECKPOINTS_TO) / checkpoints.FILE
+    is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
+    if is_folder and outside.exists():
+        shutil.copyfile(outside, partial / CHECKPOINTS)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _drop_old(folder: Path, keep: int | None) -> None:
+    whole = sorted(path.parent for path in folder.glob(f"{PREFIX}*Z/{MANIFEST}"))
+    for path in whole[:-keep] if keep else []:
+        shutil.rmtree(path)
+
+
+# --- Coming back from one ------------------------------------------------------------------------
+
+
+def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
+    """Fill the database, which is empty, from a backup whose manifest is `said`: all of it and
+    that all sending is stopped, or nothing.
+
+    Raises Conflict where the database is not empty, or what came is not what the manifest says;
+    console.backups.programs.ProgramFailed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        ((tables,),) = cursor.fetchall()
+    if tables:
+        raise Conflict(
+            "database_not_empty",
+            f"The database {connection.settings_dict['NAME']} is not empty: it has {tables} "
+            "tables. Make a new one, and let DATABASE_URL point to that: what is in this one "
+            "may be the only trace of what was sent since the backup.",
+        )
+    _restore(backup / DUMP)
+    with connection.cursor() as cursor:
+        found = facts_with(cursor)
+    different = [name for name in found if found[name] != said[name]]
+    if different:
+        raise Conflict(
+            "restored_other",
+            f"What was restored is not what was backed up: it differs in {', '.join(different)}. "
+            "Drop this database, and take another copy of the backup.",
+        )
+
+
+def _restore(dump: Path) -> None:
+    """By way of us, so that what comes is committed only after the dump's real end."""
+    read = [program("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-"]
+    write = [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    write += ["--single-transaction", "--output=/dev/null", "--file=-"]
+    environment = database_environment()
+    with (
+        tempfile.TemporaryFile() as read_errors,
+        tempfile.TemporaryFile() as write_errors,
+        subprocess.Popen(  # noqa: S603 - a program of PostgreSQL's
+            [*read, str(dump)], env=environment, stdout=subprocess.PIPE, stderr=read_errors
+        ) as reading,
+        subprocess.Popen(  # noqa: S603 - the same
+            write, env=environment, stdin=subprocess.PIPE, stderr=write_errors
+        ) as writing,
+    ):
+        if not _pump(reading, writing):
+            raise failure("pg_restore", _all_of(read_errors))
+        if writing.wait():
+            raise failure("psql", _all_of(write_errors))
+
+
+def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) -> bool:
+    """Hand on all that one says to the other, and the stop of all sending behind it; answers
+    whether it was all."""
+    source, target = cast(IO[bytes], reading.stdout), cast(IO[bytes], writing.stdin)
+    try:
+        shutil.copyfileobj(source, target, 1 << 20)
+        if reading.wait():
+            writing.kill()  # which takes everything back
+            return False
+        target.write(_stop_sql().encode())
+        target.close()
+    except BrokenPipeError:  # the other one gave up, and says why
+        reading.kill()
+    return True
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _stop_sql() -> str:
+    reason, ref, name = (
+        text.replace("'", "''") for text in (STOP_REASON, "system:restore", "Restore")
+    )
+    return STOP.format(reason=reason, ref=ref, name=name)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a restored database: how many deliveries of which send are `unknown` now, the
+    newest checkpoint of what is `lost`, and the file in which those checkpoints are kept."""
+
+    unknown: Counter[int]
+    lost: Mapping[str, Any] | None
+    aside: Path | None
+
+
+def database_settle(
+    actor: Actor, *, backup: Mapping[str, Any] | None = None, nothing_sent_since: bool = False
+) -> Settled:
+    """Have a database that came from the past (by a backup, whose manifest is `backup`, or in
+    another way) go on without sending anything twice. All sending is stopped, all sessions end,
+    and all that was open is unknown, since it may have gone out since. With `nothing_sent_since`,
+    for which the caller vouches, what waited goes on waiting.
+
+    Raises Conflict where that is contradicted by a checkpoint which was signed since. OSError where
+    the checkpoints of what is lost can't be set aside; the database is settled then all the same.
+    """
+    actor.require(Permission.ADMINISTER)
+    lost_since = lost.lost_checkpoint()
+    if nothing_sent_since and lost_since is not None:
+        raise Conflict(
+            "worked_since",
+            f"Entry {lost_since['seq']} of the ledger was signed at {lost_since['at']} and is not "
+            "in this backup: the console went on working. Restore it without --nothing-sent-since.",
+        )
+    now = timezone.now()
+    of = f"the backup of {backup['made_at']}" if backup else "an older state"
+    with transaction.atomic():
+        stop_after_restore(actor, reason=STOP_REASON)
+        if nothing_sent_since:
+            unknown = on_the_wire_end_after_restore(actor)
+        else:
+            unknown = sends_end_after_restore(actor, note=f"The database was restored from {of}.")
+        sessions_forget_all()
+        audit.record(
+            actor,
+            "database.restored",
+            target=("database", backup["made_at"] if backup else now.isoformat(), of),
+            data=_said_of_it(backup, lost_since, unknown, nothing_sent_since),
+        )
+    aside = lost.set_aside(now) if lost_since is not None else None
+    return Settled(unknown, lost_since, aside)
+
+
+def _said_of_it(
+    backup: Mapping[str, Any] | None,
+    lost_since: Mapping[str, Any] | None,
+    unknown: Counter[int],
+    nothing_sent_since: bool,
+) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "unknown": sum(unknown.values()),
+        "nothing_sent_since": nothing_sent_since,
+    }
+    if backup is not None:
+        said["ledger_of_backup"] = backup["ledger"]
+    if lost_since is not None:
+        said["lost_to_at_least"] = {name: lost_since[name] for name in ("seq", "hash", "at")}
+    return said

@@ -1,0 +1,131 @@
+"""The proxy's example before a real console: pages, what is believed of a request, the stream."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from console import live
+from console.accounts.models import User
+from deploy import healthcheck
+from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
+from tests.serving import Server, serving
+from tests.signing_in import sign_in
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(NGINX is None, reason="there is no nginx: .ci/install-nginx brings one"),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(CONSOLE_HTTPS="1", CONSOLE_TRUST_PROXY="1", CONSOLE_ALLOWED_HOSTS=HOST) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: Server, tmp_path: Path) -> Iterator[Proxy]:
+    with proxied(tmp_path, upstream=server.place[1]) as running:
+        yield running
+
+
+def test_a_site_behind_the_example(
+    proxy: Proxy,
+    server: Server,
+    client: Client,
+    supervisor: User,
+    make_client: Callable[..., tuple[Any, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _plain_http_is_led_to_tls(proxy)
+    _a_page_knows_that_it_came_by_tls(proxy)
+    _an_address_can_not_be_made_up(proxy, *make_client("read"))
+    sign_in(client, supervisor)
+    _an_event_arrives_at_once(proxy, next(iter(client.cookies.values())).value)
+    _the_container_is_healthy(server, tmp_path, monkeypatch)
+
+
+def _plain_http_is_led_to_tls(proxy: Proxy) -> None:
+    asking = proxy.http()
+    asking.request("GET", "/board/?a=1", headers={"Host": HOST})
+    answer = asking.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (301, f"https://{HOST}/board/?a=1")
+    asking.close()
+
+
+def _a_page_knows_that_it_came_by_tls(proxy: Proxy) -> None:
+    asking = proxy.https()
+    # A scheme that somebody sends is replaced, or this would be a redirect to itself.
+    asking.request("GET", "/accounts/login/", headers={"Host": HOST, "X-Forwarded-Proto": "http"})
+    answer = asking.getresponse()
+    page = answer.read().decode()
+    assert answer.status == 200, page
+    assert "__Host-csrf" in answer.headers["Set-Cookie"]
+    assert answer.headers["Strict-Transport-Security"]
+    assert "nginx/" not in answer.headers["Server"]
+    asking.request("POST", "/accounts/login/", body=b"x" * 100, headers={"Host": HOST})
+    refused = asking.getresponse()
+    refused.read()
+    assert refused.status == 403  # no token of the form: the console's own answer
+    asking.close()
+
+
+def _an_address_can_not_be_made_up(proxy: Proxy, api_client: Any, token: str) -> None:
+    type(api_client).objects.filter(pk=api_client.pk).update(addresses=["10.1.2.3/32"])
+    asking = proxy.https()
+    asking.request(
+        "GET",
+        "/api/v1/notices/",
+        headers={
+            "Host": HOST,
+            "Authorization": f"Bearer {token}",
+            "X-Forwarded-For": "10.1.2.3",
+        },
+    )
+    answer = asking.getresponse()
+    assert answer.status in (401, 403), "the address was believed"
+    assert "code" in json.load(answer)
+    asking.close()
+
+
+def _an_event_arrives_at_once(proxy: Proxy, session: str) -> None:
+    """Small as it is, and while the answer goes on: nothing on the way keeps it back."""
+    asking = proxy.https()
+    headers = {"Host": HOST, "Cookie": f"__Host-session={session}", "Accept-Encoding": "gzip"}
+    asking.request("GET", "/events/?topic=board", headers=headers)
+    answer = asking.getresponse()
+    assert answer.status == 200
+    assert answer.headers["Content-Encoding"] is None
+    heard = b""
+    while b": connected" not in heard:
+        heard += answer.readline()
+    live.publish(live.BOARD)
+    while b"data:" not in heard:
+        line = answer.readline()  # the socket's time-out ends this if nothing comes
+        assert line, heard
+        heard += line
+    assert heard.endswith(b"data: board\n")
+    asking.close()
+
+
+def _the_container_is_healthy(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the script that the image's HEALTHCHECK runs."""
+    monkeypatch.setenv("CONSOLE_ALLOWED_HOSTS", f"{HOST},other.example")
+    first = folder / "cmdline"
+    port = server.place[1]
+    for words, status in (
+        (("python", "manage.py", "serve", "--port", str(port)), 0),
+        (("python", "manage.py", "serve", "--port", "1"), 1),
+        (("python", "manage.py", "worker"), 0),
+    ):
+        first.write_bytes("\0".join([*words, ""]).encode())
+        assert healthcheck.main(first) == status, words
+    monkeypatch.setenv("CONSOLE_WORKER_METRICS_PORT", "1")
+    assert healthcheck.main(first) == 1

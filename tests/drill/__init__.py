@@ -1,0 +1,1 @@
+"""`make drill`: a backup of a large database, and the way back from it, timed and checked."""
