@@ -97,7 +97,7 @@ def test_nothing_is_sent_twice(
         assert "12 deliveries were open and are unknown now" in said
         assert "Lost: entries of the ledger up to" in said
         assert "All sending is stopped." in said
-        assert "send 3: 2 unknown" in said
+        assert f"send {open_sends['waiting'].pk}: 2 unknown" in said
         assert statuses() == {"delivered": 2, "unknown": 12}
         assert set(Delivery.objects.filter(status="unknown").values_list("reason", flat=True)) == {
             "restored"
