@@ -11,12 +11,21 @@ from tests.demos import ROOT
 
 DOCS = ROOT / "docs"
 # In running text or in a block, and as the command of a container; goes on after a backslash.
-COMMAND = re.compile(r"(?:manage\.py|podman run[^`]*? notice-console) ([a-z][a-z_]+)((?:[^`\n\\|>#;&)]|\\\n)*)")
+COMMAND = re.compile(
+    r"(?:manage\.py|podman run[^`]*? notice-console) ([a-z][a-z_]+)((?:[^`\n\\|>#;&)]|\\\n)*)"
+)
 DJANGO = {"check", "migrate"}
 # Named by the guide, and brought by a change of its own (the vendor's SDK).
 TO_COME = {"chat_server_check"}
 # The files that take these words as they stand, and no placeholder for something else.
-PRECISE = ("backup.md", "containers.md", "deploy.md", "operations.md", "site-guide.md", "upgrade.md")
+PRECISE = (
+    "backup.md",
+    "containers.md",
+    "deploy.md",
+    "operations.md",
+    "site-guide.md",
+    "upgrade.md",
+)
 
 
 def told() -> Iterator[tuple[str, str, list[str]]]:
