@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +13,7 @@ from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings
 from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
+from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -354,18 +354,6 @@ if HTTPS:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "object-src": [NONE],
-        "base-uri": [NONE],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
 CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
