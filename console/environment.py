@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import shlex
 import ssl
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -106,6 +107,13 @@ def place(raw: str) -> str:
     return raw
 
 
+def file(raw: str) -> str:
+    """A file that can be read."""
+    if not (Path(raw).is_absolute() and os.access(raw, os.R_OK) and Path(raw).is_file()):
+        raise ValueError("set it to the whole path of a file that this process can read")
+    return raw
+
+
 def certificates(raw: str) -> str:
     """A file of certificates that are trusted."""
     try:
@@ -131,6 +139,22 @@ def networks(raw: str) -> list[Network]:
         return [ip_network(word) for word in words(raw)]
     except ValueError as error:
         raise ValueError("set it to ranges of addresses such as 10.1.0.0/16,fd00::/8") from error
+
+
+def paths(raw: str) -> tuple[str, ...]:
+    """Files and folders, separated as in PATH."""
+    found = tuple(part.strip() for part in raw.split(os.pathsep) if part.strip())
+    if not all(Path(part).is_absolute() for part in found):
+        raise ValueError(f"set it to whole paths with {os.pathsep!r} between them")
+    return found
+
+
+def options(raw: str) -> tuple[str, ...]:
+    """Options of a program, each beginning with a dash and separated by blanks."""
+    found = tuple(shlex.split(raw))
+    if not all(part.startswith("-") for part in found):
+        raise ValueError("set it to options that begin with a dash, such as -Xmx256m")
+    return found
 
 
 def pairs(raw: str) -> dict[str, str]:

@@ -83,7 +83,10 @@ IMPORT_ROW_LIMIT = env.read(
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
-CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls", "ors+http", "ors+https")
+CHAT_SERVER_SCHEMES = (
+    *("esp+json", "esp+json+tls", "psdk", "psdk+tls"),
+    *("ors+http", "ors+https"),
+)
 # What transports are told, by the names of their modules in console.esp.transports.
 TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
     "ors": {
@@ -98,6 +101,16 @@ TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
         "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
     },
 }
+# Java, for addresses with psdk://: the operator's own jars, and what is loaded to run them.
+PSDK_CLASSPATH = env.read("PSDK_CLASSPATH", env.paths, tuple[str, ...]())
+PSDK_JVM_OPTIONS = env.read("PSDK_JVM_OPTIONS", env.options, tuple[str, ...]())
+JAVA_HOME = env.read("JAVA_HOME", env.text, "")
+# Of psdk+tls:// addresses: who is trusted, and by what the console shows who it is.
+PSDK_TRUST_STORE = env.read("PSDK_TRUST_STORE", env.file, "")
+PSDK_TRUST_STORE_PASSWORD = env.read("PSDK_TRUST_STORE_PASSWORD", env.text, "")
+PSDK_KEY_STORE = env.read("PSDK_KEY_STORE", env.file, "")
+PSDK_KEY_STORE_PASSWORD = env.read("PSDK_KEY_STORE_PASSWORD", env.text, "")
+
 # --- Webhooks: what may be called, and for how long it is waited and remembered -----------------
 
 # Ranges of addresses that are not public and may be reached all the same.

@@ -21,6 +21,13 @@ AT_THE_DEMO = (
         "tests/pages/test_import_in_browser.py",
     ),
 )
+# Those with Java: together, so that its classes are compiled and it is started once.
+WITH_JAVA = (
+    "tests/esp/psdk/",
+    "tests/esp/test_every_transport.py",
+    "tests/sends/test_java.py",
+    "tests/sends/test_psdk.py",
+)
 # Those that start much of their own. They are the next: at the end others would wait for them.
 SLOW = ("tests/api/test_docs.py", "tests/demo/test_demo_ends.py")
 
@@ -36,6 +43,8 @@ class ByGroup(LoadScopeScheduling):
         for number, files in enumerate(AT_THE_DEMO):
             if file.startswith(files):
                 return f"demo {number}"
+        if file.startswith(WITH_JAVA):
+            return "java"
         return file if file in SLOW else nodeid
 
 

@@ -15,8 +15,9 @@ WRITING_METHODS = {
     *("get_or_create", "aget_or_create", "update_or_create", "aupdate_or_create"),
     *("create_superuser", "_raw_delete"),
 }
-# Of Django's cache nothing is kept, and a digest and a workbook are none of the database's.
-NO_ROWS = {"cache", "digest", "book"}
+# Of Django's cache nothing is kept, and a digest, a workbook and a request of the vendor's SDK are
+# none of the database's.
+NO_ROWS = {"cache", "digest", "book", "self.request"}
 WRITING_SQL = re.compile(
     r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
     r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+)"

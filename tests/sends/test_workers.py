@@ -39,26 +39,30 @@ LATENCY_SECONDS = 0.15
 PATIENCE_SECONDS = 90.0
 
 
+def process_environment(folder: Path, **more: str) -> dict[str, str]:
+    """For a command of manage.py on the tests' database."""
+    settings = connection.settings_dict
+    url = f"postgresql://{settings['USER']}@/{settings['NAME']}?host={settings['HOST']}"
+    kept = {name: value for name, value in os.environ.items() if "CONSOLE_" not in name}
+    own = {
+        "DATABASE_URL": url,
+        "CONSOLE_DATA": str(folder),
+        "CONSOLE_SECRET_KEY": "of no use here" * 4,
+        "CONSOLE_LOG_FORMAT": "json",
+    }
+    return {**kept, **own, **more}
+
+
 class WorkerProcess:
     """`manage.py worker` on the tests' database. PostgreSQL knows its sessions by `name`."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, **more: str) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        settings = connection.settings_dict
-        url = f"postgresql://{settings['USER']}@/{settings['NAME']}?host={settings['HOST']}"
-        kept = {name: value for name, value in os.environ.items() if "CONSOLE_" not in name}
-        own = {
-            "DATABASE_URL": url,
-            "CONSOLE_DATA": str(folder),
-            "CONSOLE_SECRET_KEY": "of no use here" * 4,
-            "CONSOLE_LOG_FORMAT": "json",
-            "PGAPPNAME": name,
-        }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, MANAGE, "worker", "--metrics-port", "0"],
-                env={**kept, **own},
+                env=process_environment(folder, PGAPPNAME=name, **more),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 from urllib.parse import urlsplit
 
 from console.esp.errors import InvalidAddress
@@ -18,6 +18,8 @@ from console.esp.requests import EspRequest
 SCHEMES: dict[str, str] = {
     "esp+json": "console.esp.transports.esp_json",
     "esp+json+tls": "console.esp.transports.esp_json",
+    "psdk": "console.esp.transports.psdk",
+    "psdk+tls": "console.esp.transports.psdk",
     "ors+http": "console.esp.transports.ors",
     "ors+https": "console.esp.transports.ors",
 }
@@ -46,6 +48,23 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+
+
+@runtime_checkable
+class Secured(Protocol):
+    """A channel that can say how it is secured."""
+
+    @property
+    def security(self) -> str:
+        """In words; empty where it is not."""
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A channel with a round trip that changes nothing at the other side."""
+
+    async def round_trip(self) -> float:
+        """Its seconds. Raises NotConnected."""
 
 
 class _Transport(Protocol):

@@ -1,14 +1,9 @@
 """Writes of Chat Servers and of their health."""
 
 import math
-import re
-from collections.abc import Sequence
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,6 +12,7 @@ from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.errors import Conflict, InvalidInput
+from console.interactions import addresses
 from console.interactions.models import ChatServer, Health, HealthChange
 
 CHAT_SERVER_FIELDS = {
@@ -125,35 +121,11 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 
 
 def check_address(url: str) -> None:
-    """Raise InvalidInput unless `url` is scheme://host:port with a transport's scheme; for
-    Orchestration a path may follow."""
-    schemes = settings.CHAT_SERVER_SCHEMES
-    if not _is_address(url, schemes):
-        raise InvalidInput(
-            "invalid_address",
-            f"{url!r} is no address of a Chat Server: write "
-            + " or ".join(f"{scheme}://host:port" for scheme in schemes)
-            + ".",
-            {"field": "url"},
-        )
-
-
-def _is_address(url: str, schemes: Sequence[str]) -> bool:
-    """As strict as the transports, which only `sends` may ask."""
+    """Raise InvalidInput, saying what to change, unless a transport could use the address."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-        host.encode("idna")
-        if ":" in host or re.fullmatch(r"[0-9.]+", host):
-            ip_address(host)
-    except ValueError:
-        return False
-    # Orchestration may be below a path of a proxy's.
-    path = not parts.path.isascii() if parts.scheme.startswith("ors+") else parts.path.strip("/")
-    extras = ("@" in parts.netloc, path, parts.query, parts.fragment)
-    # urlsplit passes over line breaks and tabs, hence the look at the whole.
-    is_plain = url.isprintable() and " " not in url
-    return parts.scheme in schemes and bool(host and port) and is_plain and not any(extras)
+        addresses.check(url)
+    except ValueError as error:
+        raise InvalidInput("invalid_address", str(error), {"field": "url"}) from error
 
 
 def chat_server_reached(server: ChatServer) -> None:

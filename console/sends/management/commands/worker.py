@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from console.audit.lost import lost_checkpoint
+from console.sends.java import allow_java
 from console.sends.scraping import CannotShowMetrics, metrics_port
 from console.sends.worker import run_until_signalled
 
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             )
         _require_present()
         os.nice(PEOPLE_FIRST)
+        allow_java()
         with ExitStack() as stack:
             if options["metrics_port"] is not None:
                 try:

@@ -1,0 +1,196 @@
+"""One channel of the SDK's as a `Channel`: many requests in flight, each on a thread that waits.
+
+Of the SDK's ways to ask, `request` is documented with its result and its exceptions, so that is the
+one used: a thread per request in flight, which does nothing but wait in Java. What it promises is
+what `EspConnection` promises: one outcome a request, by its deadline at the latest, and NOT_SENT
+only if the SDK was never asked to send it, or says that it did not.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from queue import SimpleQueue
+
+from console.esp import jvm
+from console.esp.limits import DEFAULT_LIMITS
+from console.esp.outcomes import Outcome, OutcomeKind, not_sent, unknown
+from console.esp.psdk.sdk import NOBODY_KNOWS, Opened, Sdk
+from console.esp.requests import EspRequest
+
+# What is in flight beyond that waits for a thread, as not sent.
+THREADS_MOST = 256
+GOODBYE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Call:
+    reference_id: int
+    request: EspRequest
+    settle: Callable[[Outcome], None]
+    submitted_at: float
+    has_begun: bool = False  # Java was asked to send it
+    is_over: bool = False  # it must not begin any more
+
+
+class PsdkChannel:
+    """Made by `transports.psdk.open_channel`; times are in seconds."""
+
+    def __init__(
+        self, sdk: Sdk, opened: Opened, peer: str, *, request_timeout: float, tls_host: str = ""
+    ) -> None:
+        self._sdk = sdk
+        self._opened = opened
+        self._peer = peer
+        self._tls_host = tls_host
+        self._request_timeout = request_timeout
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, _Call] = {}
+        self._reference_ids = count(1)
+        self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
+        self._threads = 0
+        self._lock = threading.Lock()
+        self._refusal = ""  # why nothing is taken; empty if open
+        self._failure = ""  # why nothing that waits is sent any more
+        self._timer: asyncio.TimerHandle | None = None
+        self._settled = asyncio.Event()
+        self._goodbye: asyncio.Task[None] | None = None
+
+    # The channel
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their outcome."""
+        return len(self._calls)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new requests are taken."""
+        if not self._refusal and self._opened.is_closed():
+            self._fail(f"{self._peer} closed the connection.")
+        return not self._refusal
+
+    @property
+    def security(self) -> str:
+        """What TLS was agreed on, as far as the SDK tells; empty without TLS."""
+        return f"Java trusts the certificate, and it is for {self._tls_host}." * bool(
+            self._tls_host
+        )
+
+    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+        """Send a request; see `Channel.submit`."""
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self.send(request, partial(_resolve, future))
+        return future
+
+    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+        """Send a request; see `Channel.send`."""
+        if self._refusal:
+            settle(not_sent(self._refusal))
+            return
+        complaint = DEFAULT_LIMITS.complaint((request.request, request.user_data))
+        if complaint:
+            settle(not_sent(f"It is too large to be sent: {complaint}.", retryable=False))
+            return
+        call = _Call(next(self._reference_ids), request, settle, self._loop.time())
+        self._calls[call.reference_id] = call
+        if self._threads < min(len(self._calls), THREADS_MOST):
+            self._start_thread()
+        self._waiting.put(call)
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due(call), self._on_time)
+
+    async def close(self) -> None:
+        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        self._refusal = self._refusal or f"The connection to {self._peer} was closed."
+        if self._goodbye is None:
+            self._goodbye = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._goodbye)
+
+    async def _close(self) -> None:
+        while self._calls:
+            self._settled.clear()
+            await self._settled.wait()
+        for _ in range(self._threads):
+            self._waiting.put(None)
+        closing = jvm.in_thread(self._opened.close, "psdk goodbye")
+        # How long it takes is not documented, and nobody needs its end.
+        await asyncio.wait({asyncio.ensure_future(closing)}, timeout=GOODBYE_SECONDS)
+
+    # Threads that wait in Java
+
+    def _start_thread(self) -> None:
+        """Where the machine has no more threads those that are there do it, or nobody in time."""
+        name = f"psdk {self._peer} {self._threads + 1}"
+        with suppress(RuntimeError):
+            jvm.aside(self._serve, name)
+            self._threads += 1
+
+    def _serve(self) -> None:
+        while (call := self._waiting.get()) is not None:
+            outcome = self._carry_out(call)
+            if outcome is not None:
+                jvm.post(self._loop, self._finish, call, outcome)
+
+    def _carry_out(self, call: _Call) -> Outcome | None:
+        with self._lock:
+            if call.is_over:
+                return None
+            if self._failure:
+                return not_sent(f"{self._failure} Nothing was sent.", call.reference_id)
+            call.has_begun = True
+        seconds = self._due(call) - self._loop.time()
+        try:
+            return self._sdk.ask(
+                self._opened.protocol, call.request, call.reference_id, seconds, self._peer
+            )
+        except BaseException as error:  # whatever it is: it came after Java may have been asked
+            why = f"The console failed while sending: {error!r}. {NOBODY_KNOWS}"
+            return unknown(why, call.reference_id)
+
+    # Outcomes
+
+    def _finish(self, call: _Call, outcome: Outcome) -> None:
+        if self._calls.pop(call.reference_id, None) is None:
+            return  # its time was over
+        if outcome.kind not in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
+            self._fail(outcome.detail)
+        self._settle(call, outcome)
+
+    def _fail(self, why: str) -> None:
+        """The channel is of no use any more; what Java was asked for is still waited for."""
+        self._refusal = self._refusal or why
+        self._failure = self._failure or why
+
+    def _settle(self, call: _Call, outcome: Outcome) -> None:
+        call.settle(outcome)
+        if not self._calls:
+            self._settled.set()
+
+    def _due(self, call: _Call) -> float:
+        return call.submitted_at + self._request_timeout
+
+    def _on_time(self) -> None:
+        """Whatever Java does: who waits for longer than the timeout has an outcome."""
+        self._timer = None
+        why = f"No answer from {self._peer} within {self._request_timeout:g} seconds."
+        for call in list(self._calls.values()):
+            if self._due(call) > self._loop.time():
+                self._timer = self._loop.call_at(self._due(call), self._on_time)
+                return
+            with self._lock:
+                call.is_over = True
+            del self._calls[call.reference_id]
+            self._fail(why)
+            if call.has_begun:
+                self._settle(call, unknown(f"{why} {NOBODY_KNOWS}", call.reference_id))
+            else:
+                self._settle(call, not_sent(f"{why} Nothing was sent.", call.reference_id))
+
+
+def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+    if not future.done():  # its waiter may have been cancelled
+        future.set_result(outcome)

@@ -1,0 +1,227 @@
+"""The SDK's classes, and what its answers and exceptions mean (docs/domain.md section 6).
+
+Nothing is used here that is not in the vendor's public documentation. Where that is silent the
+outcome is the one that claims least: what may have been written is unknown.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from console.esp import jvm
+from console.esp.messages import (
+    Event3rdServerFault,
+    Event3rdServerResponse,
+    KVList,
+    MessageId,
+    Pair,
+    ValueType,
+)
+from console.esp.outcomes import Outcome, from_answer, not_sent, unknown
+from console.esp.requests import EspRequest
+
+WANTED_FOR = "the Platform SDK for Java"
+NOBODY_KNOWS = "It may have been carried out or not."
+
+_ROOT = "com.genesyslab.platform"
+_CLASSES = {
+    "protocol": f"{_ROOT}.openmedia.protocol.ExternalServiceProtocol",
+    "request": f"{_ROOT}.openmedia.protocol.externalservice.request.Request3rdServer",
+    "endpoint": f"{_ROOT}.commons.protocol.Endpoint",
+    "configuration": f"{_ROOT}.commons.connection.configuration.KeyValueConfiguration",
+    "collection": f"{_ROOT}.commons.collections.KeyValueCollection",
+    "timeout": f"{_ROOT}.commons.protocol.ProtocolTimeoutException",
+    "not_registered": f"{_ROOT}.commons.protocol.RegistrationException",
+    "not_opened": f"{_ROOT}.commons.protocol.ChannelNotOpenedException",
+    "closed_on_send": f"{_ROOT}.commons.protocol.ChannelClosedOnSendException",
+    "closed_on_request": f"{_ROOT}.commons.protocol.ChannelClosedOnRequestException",
+    "string": "java.lang.String",
+    "integer": "java.lang.Integer",
+}
+CLASSES = tuple(name for name in _CLASSES.values() if name.startswith(_ROOT))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A protocol of the SDK's that was opened, and how one sees that it has closed."""
+
+    protocol: Any
+    closed_state: Any
+
+    def is_closed(self) -> bool:
+        return bool(self.protocol.getState() == self.closed_state)
+
+    def close(self) -> None:
+        """Blocks."""
+        close_quietly(self.protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """Java's classes by what they are for."""
+
+    protocol: Any
+    request: Any
+    endpoint: Any
+    configuration: Any
+    collection: Any
+    timeout: Any
+    not_registered: Any
+    not_opened: Any
+    closed_on_send: Any
+    closed_on_request: Any
+    string: Any
+    integer: Any
+
+    def to_java(self, kvlist: KVList) -> Any:
+        """As the SDK's collection: order and duplicates kept, only values ever as UTF."""
+        made = self.collection()
+        for pair in kvlist:
+            key, value = pair.key, pair.value
+            if pair.type is ValueType.STR:
+                made.addString(key, value)
+            elif pair.type is ValueType.UTF:
+                made.addUTFString(key, value)
+            elif pair.type is ValueType.INT:
+                made.addInt(key, value)
+            elif pair.type is ValueType.BYTES:
+                made.addBinary(key, value)
+            else:
+                made.addList(key, self.to_java(value))  # type: ignore[arg-type]  # a checked pair
+        return made
+
+    def from_java(self, collection: Any) -> KVList:
+        """Raises whatever a value raises that is none of ESP's."""
+        return KVList(self._pair(str(pair.getStringKey()), pair.getValue()) for pair in collection)
+
+    def _pair(self, key: str, value: Any) -> Pair:
+        if isinstance(value, self.string):
+            return Pair.of(key, str(value))
+        if isinstance(value, self.integer):
+            return Pair.of(key, int(value))
+        if isinstance(value, self.collection):
+            return Pair.of(key, self.from_java(value))
+        return Pair.of(key, bytes(value))
+
+    def ask(
+        self, protocol: Any, request: EspRequest, reference_id: int, seconds: float, peer: str
+    ) -> Outcome:
+        """Send a request over an open protocol, and wait for what becomes of it. Blocks."""
+        try:
+            message = self.request.create(
+                self.to_java(request.request), self.to_java(request.user_data)
+            )
+            message.setReferenceId(reference_id)
+        except Exception as error:
+            return not_sent(f"The SDK could not build the request: {_said(error)}.", reference_id)
+        began = time.monotonic()
+        try:
+            answer = protocol.request(message, max(1, int(seconds * 1000)))
+        except (self.closed_on_send, self.closed_on_request) as error:
+            why = f"{peer} closed the connection ({_said(error)}). {NOBODY_KNOWS}"
+            return unknown(why, reference_id)
+        except self.not_opened as error:
+            return not_sent(f"The connection to {peer} is not open ({_said(error)}).", reference_id)
+        except Exception as error:
+            why = f"The SDK failed while sending: {_said(error)}. {NOBODY_KNOWS}"
+            return unknown(why, reference_id)
+        if answer is None:
+            return unknown(f"No answer from {peer} in time. {NOBODY_KNOWS}", reference_id)
+        return self._meaning(answer, reference_id, time.monotonic() - began)
+
+    def _meaning(self, answer: Any, reference_id: int, round_trip: float) -> Outcome:
+        kind = int(answer.messageId())
+        if kind not in (MessageId.EVENT_3RD_SERVER_RESPONSE, MessageId.EVENT_3RD_SERVER_FAULT):
+            said = f"The answer is a message with the id {kind}, which ESP does not have."
+            return unknown(f"{said} {NOBODY_KNOWS}", reference_id)
+        unreadable = ""
+        try:
+            carried = answer.getRequest()
+            request = None if carried is None else self.from_java(carried)
+        except Exception as error:
+            # It was taken, or refused, whatever else it says.
+            request, unreadable = None, f"What the answer carries can't be read: {_said(error)}."
+        if kind == MessageId.EVENT_3RD_SERVER_FAULT:
+            outcome = from_answer(Event3rdServerFault(reference_id, request), round_trip)
+        else:
+            taken = Event3rdServerResponse(reference_id, request or KVList())
+            outcome = from_answer(taken, round_trip)
+        if unreadable:
+            detail = f"{outcome.detail} {unreadable}".strip()
+            return msgspec.structs.replace(outcome, detail=detail, answer=None)
+        return outcome
+
+    def opened(self, endpoint: Any, seconds: float) -> "Opened":
+        """Raises what the SDK raises. Blocks."""
+        protocol = self.protocol(endpoint)
+        # Which states there are is the SDK's affair: the one before it is opened is no open one.
+        closed_state = protocol.getState()
+        try:
+            protocol.open(max(1, int(seconds * 1000)))
+        except BaseException:
+            close_quietly(protocol)
+            raise
+        return Opened(protocol, closed_state)
+
+    def reason(self, error: BaseException) -> str:
+        """Why no connection came about, in words."""
+        causes = _causes(error)
+        for name, words in _REASONS:
+            for cause in causes:
+                if name in _java_name(cause):
+                    return words.format(_message(cause))
+        if isinstance(error, self.timeout):
+            return "it did not answer in time"
+        if isinstance(error, self.not_registered):
+            return f"it refuses the console ({_message(error)})"
+        return f"the SDK says {_said(error)}"
+
+
+_REASONS = [
+    ("UnknownHostException", "the host name cannot be resolved"),
+    ("UnresolvedAddressException", "the host name cannot be resolved"),
+    ("ConnectException", "it was refused (is the Chat Server running there?)"),
+    ("CertificateException", "its TLS certificate is not trusted ({})"),
+    ("CertPathValidatorException", "its TLS certificate is not trusted ({})"),
+    ("CertPathBuilderException", "its TLS certificate is not trusted ({})"),
+    ("SSL", "TLS could not be agreed on ({})"),
+]
+
+
+@cache
+def load() -> Sdk:
+    """The SDK, once Java has started. Raises JavaUnavailable, naming a class that is missing."""
+    return Sdk(**{name: jvm.java_class(java_name) for name, java_name in _CLASSES.items()})
+
+
+def close_quietly(protocol: Any) -> None:
+    """Whatever it says to that. Blocks."""
+    try:
+        protocol.close()
+    except Exception:
+        return
+
+
+def _causes(error: BaseException) -> list[Any]:
+    """The exception and what led to it, as far as Java tells; at most ten."""
+    found: list[Any] = []
+    cause: Any = error
+    while cause is not None and hasattr(cause, "getCause") and len(found) < 10:
+        found.append(cause)
+        cause = cause.getCause()
+    return found
+
+
+def _java_name(error: Any) -> str:
+    return str(error.getClass().getSimpleName())
+
+
+def _message(error: Any) -> str:
+    return str(error.getMessage() if hasattr(error, "getMessage") else error)
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__.rpartition('.')[2]}: {_message(error)}"

@@ -1,0 +1,3 @@
+from tests.java_stand_ins import java, java_classes
+
+__all__ = ["java", "java_classes"]

@@ -1,0 +1,28 @@
+// A stand-in of this project's own: public names alone, none of the vendor's code (docs/domain.md section 6).
+package com.genesyslab.platform.openmedia.protocol.externalservice.event;
+
+import com.genesyslab.platform.commons.collections.KeyValueCollection;
+import com.genesyslab.platform.commons.protocol.Message;
+
+public class Event3rdServerFault implements Message {
+    private final int referenceId;
+    private final KeyValueCollection request;
+
+    public Event3rdServerFault(int referenceId, KeyValueCollection request) {
+        this.referenceId = referenceId;
+        this.request = request;
+    }
+
+    @Override
+    public int messageId() {
+        return 502;
+    }
+
+    public int getReferenceId() {
+        return referenceId;
+    }
+
+    public KeyValueCollection getRequest() {
+        return request;
+    }
+}
