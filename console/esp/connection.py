@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-from console.esp.errors import InvalidRequest, ProtocolError
+from console.esp.errors import InvalidRequest, NotConnected, ProtocolError
 from console.esp.limits import DEFAULT_LIMITS, Limits
 from console.esp.messages import Answer
 from console.esp.outcomes import Outcome, from_answer, not_sent, unknown
@@ -57,6 +57,7 @@ class EspConnection(asyncio.Protocol):
         self._closed = asyncio.Event()
         self._heard_at = self._loop.time()
         self._pong_due = _NEVER
+        self._pong_came: asyncio.Future[str] | None = None  # or why none comes any more
         self._timer: asyncio.TimerHandle | None = None
 
     # The channel
@@ -95,6 +96,29 @@ class EspConnection(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._wake_by(now + self._request_timeout)
 
+    @property
+    def security(self) -> str:
+        """What TLS was agreed on, in words; empty without TLS."""
+        tls = self._transport and self._transport.get_extra_info("ssl_object")
+        if not tls:
+            return ""
+        certificate = tls.getpeercert() or {}
+        until = certificate.get("notAfter", "a time that was not checked")
+        return f"{tls.version()} with {tls.cipher()[0]}; the certificate is good until {until}."
+
+    async def round_trip(self) -> float:
+        """Seconds of a Ping and its Pong, which change nothing. Raises NotConnected."""
+        began = self._loop.time()
+        if self._refusal or self._transport is None:
+            raise NotConnected(self._refusal)
+        if self._pong_came is None:
+            self._pong_came = self._loop.create_future()
+            if not self._protocol.awaits_pong:
+                self._ping(self._transport, began)
+        if refusal := await asyncio.shield(self._pong_came):
+            raise NotConnected(refusal)
+        return self._loop.time() - began
+
     async def close(self) -> None:
         """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
         self._stop_taking(f"The connection to {self._peer} was closed.")
@@ -118,6 +142,7 @@ class EspConnection(asyncio.Protocol):
             return
         if not self._protocol.awaits_pong:
             self._pong_due = _NEVER
+            self._end_round_trip("")
         self._wake_by(self._ping_at(self._heard_at))
         self._flush()
         self._close_if_done()
@@ -172,6 +197,7 @@ class EspConnection(asyncio.Protocol):
 
     def _stop_taking(self, why: str) -> None:
         self._refusal = self._refusal or why
+        self._end_round_trip(self._refusal)
         self._close_if_done()
 
     def _close_if_done(self) -> None:
@@ -184,6 +210,7 @@ class EspConnection(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         """The connection is of no use any more: every request in flight ends now."""
         self._refusal = self._refusal or why
+        self._end_round_trip(self._refusal)
         for reference_id in list(self._calls):
             self._settle_without_answer(reference_id, why)
         if self._transport is not None:
@@ -221,8 +248,17 @@ class EspConnection(asyncio.Protocol):
             self._pong_due = _NEVER
             self._stop_taking(f"{self._peer} did not answer a keep-alive.")
         elif now >= self._ping_at(now) and self._transport is not None:
-            self._pong_due = now + self._request_timeout
-            self._transport.write(self._protocol.send_ping())
+            self._ping(self._transport, now)
+
+    def _ping(self, transport: asyncio.Transport, now: float) -> None:
+        self._pong_due = now + self._request_timeout
+        self._wake_by(self._pong_due)
+        transport.write(self._protocol.send_ping())
+
+    def _end_round_trip(self, refusal: str) -> None:
+        waiting, self._pong_came = self._pong_came, None
+        if waiting is not None:
+            waiting.set_result(refusal)
 
     def _ping_at(self, now: float) -> float:
         if self._refusal or self._protocol.awaits_pong:
