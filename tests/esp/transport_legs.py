@@ -1,0 +1,172 @@
+"""One stand-in for each transport, which a test can have behave in so many ways.
+
+A leg says how a situation is brought about at its stand-in and how one asks through its transport.
+A new transport is a class more in LEGS.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import Any, Protocol
+
+import pytest
+
+from console.esp import Client, NotConnected, Outcome
+from console.esp.transports import SCHEMES
+from tests.esp.psdk.scenes import request_of
+from tests.esp.support import SimulatorProcess, free_port, run
+from tests.java_stand_ins import JAVAC, NO_JDK, JavaProcess
+
+NEVER_SECONDS, SOON_SECONDS = 30.0, 0.3
+_numbers = count(1)
+
+
+def a_message(**user_data: str) -> dict[str, Any]:
+    return {"text": "Grüße 👋", "user_data": [[key, value] for key, value in user_data.items()]}
+
+
+class Leg(Protocol):
+    """`situations` names the ones that this stand-in can bring about."""
+
+    situations: frozenset[str]
+
+    def brought_about(self, situation: str) -> Any:
+        """A context in which it is so; answers the address."""
+
+    def ask(self, url: str, *, seconds: float) -> dict[str, Any]:
+        """Kind, detail and fault text of one request's outcome."""
+
+    def carried_out(self) -> int:
+        """How many requests were carried out since the last situation began."""
+
+
+def asked_here(url: str, fields: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """By a client in this process."""
+
+    async def ask() -> Outcome:
+        async with Client(url, request_timeout=seconds) as client:
+            with suppress(NotConnected):
+                await client.connect()
+            return await client.request(request_of(fields))
+
+    outcome = run(ask(), within=NEVER_SECONDS)
+    return {"kind": str(outcome.kind), "detail": outcome.detail, "fault": outcome.fault_text}
+
+
+class EspJsonLeg:
+    """The simulator, by the open framing."""
+
+    FAULTS: dict[str, dict[str, Any]] = {
+        "takes it": {},
+        "refuses it": {"refuse_every": 1},
+        "hangs up before it reads": {"drop_before_every": 1},
+        "hangs up without an answer": {"drop_every": 1},
+        "breaks off in its answer": {"cut_every": 1},
+        "answers garbage": {"garbage_every": 1},
+        "never answers": {"silent_every": 1},
+        "reads nothing": {"half_open": True},
+        "listens no more": {"not_listening": True},
+    }
+    situations = frozenset({*FAULTS, "is not there"})
+    scheme = "esp+json"
+
+    def __init__(self, simulator: SimulatorProcess) -> None:
+        self._simulator = simulator
+        self.message: dict[str, Any] = {}
+        self._chat = ""
+
+    @contextmanager
+    def brought_about(self, situation: str) -> Iterator[str]:
+        # A chat of its own: what an earlier one left unread may still come into the journal.
+        self._chat = f"{self.scheme}-{next(_numbers)}"
+        self.message = a_message(InteractionId=self._chat)
+        port = self._simulator.port
+        if situation == "is not there":
+            port = free_port()
+        else:
+            self._simulator.set_faults(**self.FAULTS[situation])
+        yield f"{self.scheme}://127.0.0.1:{port}"
+
+    def ask(self, url: str, *, seconds: float) -> dict[str, Any]:
+        return asked_here(url, self.message, seconds)
+
+    def carried_out(self) -> int:
+        lines = self._simulator.journalled()
+        mine = [line for line in lines if line["interaction_id"] == self._chat]
+        return sum(line["answer"] != "fault" for line in mine)
+
+
+class PsdkLeg(EspJsonLeg):
+    """The same simulator, by stand-ins of the SDK's classes in a process with Java."""
+
+    scheme = "psdk"
+
+    def __init__(self, simulator: SimulatorProcess, java: JavaProcess) -> None:
+        super().__init__(simulator)
+        self._java = java
+
+    def ask(self, url: str, *, seconds: float) -> dict[str, Any]:
+        (outcome,) = self._java.play("ask", url=url, requests=[self.message], seconds=seconds)
+        fault = outcome["fault_text"]
+        return {"kind": outcome["kind"], "detail": outcome["detail"], "fault": fault}
+
+
+class OrsLeg:
+    """A stand-in of Orchestration Server, whose workflow sends."""
+
+    FAULTS: dict[str, dict[str, Any]] = {
+        "takes it": {},
+        "refuses it": {},
+        "hangs up before it reads": {"cut_before": True},
+        "hangs up without an answer": {"cut_after": True},
+        "breaks off in its answer": {"half": True},
+        "answers garbage": {"garbage": True},
+        "never answers": {"silent_seconds": NEVER_SECONDS},
+    }
+    situations = frozenset({*FAULTS, "is not there"})
+
+    def __init__(self) -> None:
+        self._asked: Callable[[], int] = lambda: 0
+        self._session = ""
+
+    @contextmanager
+    def brought_about(self, situation: str) -> Iterator[str]:
+        from tests.orchestration import running_orchestration  # type: ignore[import-not-found]
+
+        with running_orchestration() as ors:
+            refused = {"outcome": "refused", "fault_text": "not today"}
+            session = (
+                ors.start({}, lambda asked: refused) if situation == "refuses it" else ors.start({})
+            )
+            self._session = session.id
+            self._asked = lambda: 0 if situation == "refuses it" else len(ors.asked)
+            if situation == "is not there":
+                yield f"ors+http://127.0.0.1:{free_port()}"
+                return
+            for name, value in self.FAULTS[situation].items():
+                setattr(ors.faults, name, value)
+            yield ors.url
+
+    def ask(self, url: str, *, seconds: float) -> dict[str, Any]:
+        message = a_message(InteractionId="0001aB3", OrsSessionId=self._session)
+        return asked_here(url, message, seconds)
+
+    def carried_out(self) -> int:
+        return self._asked()
+
+
+def leg_of(name: str, request: pytest.FixtureRequest) -> Leg:
+    """The leg of a transport, or a skip that says why there is none here."""
+    if name == "psdk" and JAVAC is None:
+        pytest.skip(NO_JDK)
+    if name == "psdk":
+        return PsdkLeg(request.getfixturevalue("simulator"), request.getfixturevalue("java"))
+    if name == "ors":
+        if "ors+http" not in SCHEMES or importlib.util.find_spec("tests.orchestration") is None:
+            pytest.skip("There is no transport for Orchestration yet.")
+        return OrsLeg()
+    return EspJsonLeg(request.getfixturevalue("simulator"))
+
+
+LEGS = ("esp+json", "psdk", "ors")
