@@ -2,7 +2,8 @@
 # make test     everything that CI runs, browser tests included; installs what it needs
 # make check    linters, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
-# make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again
+# make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again;
+#               PSDK=1: a Chat Server is reached through Java
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make format   put the code into the house's form
@@ -61,9 +62,10 @@ FAULTS ?= 200
 DELIVERIES ?= 20000
 MINUTES ?= 25
 SEED ?=
+PSDK ?=
 torture: install-dev
 	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
-		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(PSDK),--psdk)
 
 drill: install-dev
 	@$(BIN)/python -m tests.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))

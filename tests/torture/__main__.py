@@ -38,6 +38,7 @@ class Order:
     pace: float
     request_timeout: float
     judge_takeover: bool
+    psdk: bool
 
     @property
     def command(self) -> str:
@@ -46,12 +47,14 @@ class Order:
             f"--minutes {self.minutes:g} --pause {self.pause:g} --pace {self.pace:g} "
             f"--request-timeout {self.request_timeout:g} --seed {self.seed}"
             + ("" if self.judge_takeover else " --only-measure-takeover")
+            + (" --psdk" if self.psdk else "")
         )
 
 
 def torture(order: Order, folder: Path) -> Evidence:
     """Bring it all up, let it suffer, let it come to rest, and gather what it left behind."""
-    with world(folder, request_timeout=order.request_timeout, pace=order.pace) as tortured:
+    timeout, pace = order.request_timeout, order.pace
+    with world(folder, request_timeout=timeout, pace=pace, psdk=order.psdk) as tortured:
         senders = Senders(tortured, seed=order.seed)
         tormentor = Tormentor(tortured, senders)
         senders.start()
@@ -130,6 +133,7 @@ def main() -> int:
     add("--pace", type=float, default=60, help="of each Chat Server; default: %(default)s")
     add("--request-timeout", type=float, default=2.0, help="seconds; default: %(default)s")
     add("--only-measure-takeover", action="store_true", help="it is not part of the verdict")
+    add("--psdk", action="store_true", help="the first Chat Server through Java; needs a JDK")
     options = vars(parser.parse_args())
     options["judge_takeover"] = not options.pop("only_measure_takeover")
     if options["seed"] is None:

@@ -198,10 +198,17 @@ class Simulator(Supervised):
     restart_seconds = 0.0
 
     def __init__(
-        self, number: int, latency: float, environment: dict[str, str], folder: Path
+        self,
+        number: int,
+        latency: float,
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        scheme: str = "esp+json",
     ) -> None:
         name = f"chat-{number}"
         self.latency = latency
+        self.scheme = scheme
         self.port, self.control_port = free_port(), free_port()
         self.journal = folder / f"{name}.jsonl"
         command = [
@@ -213,7 +220,7 @@ class Simulator(Supervised):
 
     @property
     def url(self) -> str:
-        return f"esp+json://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def faults(self, **changes: Any) -> None:
         """Change what goes wrong there."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.java_stand_ins import JAVAC
 from tests.torture.faults import HARD, KINDS, SOFT, plan
 from tests.torture.processes import ROOT, environment
 
@@ -15,13 +16,16 @@ DEADLINE_SECONDS = 420
 
 @pytest.mark.timeout(DEADLINE_SECONDS + 30)
 def test_a_short_torture(tmp_path: Path) -> None:
-    """Repeat a failed one with the command that it prints; draw others by TORTURE_SEED."""
+    """With a JDK one of its Chat Servers is reached through Java in the workers.
+
+    Repeat a failed one with the command that it prints; draw others by TORTURE_SEED."""
     seed = os.environ.get("TORTURE_SEED", "13")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.torture", "--faults", "9", "--deliveries", "700"),
             *("--pause", "1", "--minutes", "3", "--pace", "30", "--only-measure-takeover"),
             *("--request-timeout", "2", "--seed", seed),
+            *(["--psdk"] if JAVAC else []),
         ],
         cwd=ROOT,
         env=environment(tmp_path),

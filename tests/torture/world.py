@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from tests.java_stand_ins import OPTIONS, compiled
 from tests.torture.cluster import Cluster
 from tests.torture.evidence import WINDOW
 from tests.torture.processes import Simulator, Supervisor, Web, Worker, environment
@@ -77,16 +78,25 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, request_timeout: float, pace: float) -> Iterator[World]:
-    """All of it, running; ended on leaving. The folder must be open to PostgreSQL's user."""
+def world(folder: Path, *, request_timeout: float, pace: float, psdk: bool) -> Iterator[World]:
+    """All of it, running; ended on leaving. The folder must be open to PostgreSQL's user.
+
+    With `psdk` the first Chat Server, the quickest, is reached through Java in the workers.
+    """
     cluster = Cluster(folder)
     cluster.start()
     settings = _settings(folder, cluster)
+    if psdk:
+        settings |= {
+            "PSDK_CLASSPATH": str(compiled(folder / "classes")),
+            "PSDK_JVM_OPTIONS": " ".join(OPTIONS),
+        }
+    schemes = ["psdk" if psdk else "esp+json", "esp+json", "esp+json"]
     os.environ.update({name: settings[name] for name in settings if _is_ours(name)})
     try:
         simulators = [
-            Simulator(number, latency, settings, folder)
-            for number, latency in enumerate(LATENCIES, start=1)
+            Simulator(number, latency, settings, folder, scheme=scheme)
+            for number, (latency, scheme) in enumerate(zip(LATENCIES, schemes, strict=True), 1)
         ]
         token = _set_up(simulators, request_timeout, pace)
         workers = [Worker(number, settings, folder) for number in range(1, WORKERS + 1)]
