@@ -15,9 +15,10 @@ WRITING_METHODS = {
     *("get_or_create", "aget_or_create", "update_or_create", "aupdate_or_create"),
     *("create_superuser", "_raw_delete"),
 }
-# Of Django's cache nothing is kept, and a digest, a workbook and a request of the vendor's SDK are
-# none of the database's.
-NO_ROWS = {"cache", "digest", "book", "self.request"}
+# Of Django's cache nothing is kept, and a digest and a workbook are none of the database's.
+NO_ROWS = {"cache", "digest", "book"}
+# Libraries without Django, which could not write; "create" makes a message there.
+NO_DATABASE = {"esp", "ixn"}
 WRITING_SQL = re.compile(
     r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
     r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+)"
@@ -72,7 +73,11 @@ def test_what_counts_as_writing(source: str, found: list[str]) -> None:
 
 
 def test_only_services_write() -> None:
-    files = [path for path in sorted(CONSOLE.rglob("*.py")) if not is_service(path)]
+    files = [
+        path
+        for path in sorted(CONSOLE.rglob("*.py"))
+        if not is_service(path) and path.relative_to(CONSOLE).parts[0] not in NO_DATABASE
+    ]
     assert len(files) > 50
     written = {
         str(path.relative_to(ROOT)): found
