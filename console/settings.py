@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from console import environment as env
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings
+from console.interactions.poll_settings import read_poll_settings
 from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
 from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
@@ -82,6 +83,8 @@ IMPORT_ROW_LIMIT = env.read(
     "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
+# Interaction Server, polled for live chats beside the feed.
+POLL = read_poll_settings()
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
 CHAT_SERVER_SCHEMES = (
     *("esp+json", "esp+json+tls", "psdk", "psdk+tls"),

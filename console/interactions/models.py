@@ -107,6 +107,8 @@ class Interaction(models.Model):
     facts_at = models.DateTimeField(default=timezone.now)
     facts_sequence = models.BigIntegerField(default=-1)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # The newest snapshot of the poller that had it; None: none ever had.
+    snapshot_at = models.DateTimeField(null=True, blank=True, editable=False)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
 
     class Meta:
@@ -130,3 +132,43 @@ class Interaction(models.Model):
         """Seconds since the chat was received, until its end where it has ended."""
         until = self.ended_at or timezone.now()
         return max(0, int((until - self.received_at).total_seconds()))
+
+
+class InteractionPoll(models.Model):
+    """What the poller (docs/poller.md) did last, and how much of everything it ever did.
+
+    One row. `withheld` chats were missing and nevertheless not ended, `unconfirmed` live chats are
+    in no snapshot and have been in none.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    started_at = models.DateTimeField(null=True)
+    # Of the last one that came to its end.
+    ended_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=500, blank=True)
+    seen = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    ended = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    withheld = models.PositiveIntegerField(default=0)
+    unconfirmed = models.PositiveIntegerField(default=0)
+    is_whole = models.BooleanField(default=True)
+    # Since the last one that came to its end.
+    failed_at = models.DateTimeField(null=True)
+    failure = models.TextField(blank=True)
+    failures_in_a_row = models.PositiveIntegerField(default=0)
+    # These only grow.
+    polls_total = models.BigIntegerField(default=0)
+    failures_total = models.BigIntegerField(default=0)
+    new_total = models.BigIntegerField(default=0)
+    changed_total = models.BigIntegerField(default=0)
+    ended_total = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="one_interaction_poll"),
+        ]
+
+    def __str__(self) -> str:
+        return f"poll of {self.address}"

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from django.conf import settings
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.errors import InvalidInput, NotFound
-from console.interactions.models import ChatServer, Interaction
+from console.interactions.models import ChatServer, Interaction, InteractionPoll
 
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -194,3 +195,24 @@ def unregistered_chat_servers(actor: Actor) -> list[str]:
         .distinct()
         .order_by("name")
     )
+
+
+def poll_state() -> InteractionPoll | None:
+    """What the poller did last; None where it never ran."""
+    return InteractionPoll.objects.first()
+
+
+def poll_is_late(poll: InteractionPoll | None) -> bool:
+    """Whether workers should poll, and no poll has ended for several times the interval."""
+    interval = settings.POLL.interval
+    if not interval or poll is None or poll.ended_at is None:
+        return False
+    return timezone.now() - poll.ended_at > timedelta(seconds=max(60, 3 * interval))
+
+
+def poll_is_due() -> bool:
+    """Whether the interval has gone by since the last poll began or failed. By PostgreSQL's
+    clock, since workers' clocks differ."""
+    since = Now() - timedelta(seconds=settings.POLL.interval)
+    tried_at = Greatest("started_at", "failed_at")
+    return not InteractionPoll.objects.annotate(at=tried_at).filter(at__gt=since).exists()

@@ -62,14 +62,35 @@ def test_the_esp_library_needs_the_standard_library_alone() -> None:
     assert foreign == set()
 
 
-def test_only_sends_knows_the_esp_library() -> None:
-    known_to = {
+def who_knows(package: str) -> set[str]:
+    return {
         path.relative_to(CONSOLE).parts[0]
         for path in CONSOLE.rglob("*.py")
         for module in imported(path)
-        if is_below(module, "console.esp")
+        if is_below(module, package)
     }
-    assert known_to == {"esp", "sends"}
+
+
+def test_only_sends_knows_the_esp_library() -> None:
+    # And its neighbour: both reach the vendor's SDK by the same Java.
+    assert who_knows("console.esp") == {"esp", "ixn", "sends"}
+
+
+def test_interaction_servers_library_knows_of_esp_only_what_reaches_java() -> None:
+    assert who_knows("console.ixn") == {"interactions", "ixn"}
+    known = {
+        module
+        for path in (CONSOLE / "ixn").rglob("*.py")
+        for module in imported(path)
+        if is_below(module, "console") and not is_below(module, "console.ixn")
+    }
+    java = (
+        *("console.esp.jvm", "console.esp.jars", "console.esp.psdk", "console.esp.errors"),
+        "console.esp.transports.psdk",
+    )
+    others = {name for name in known if not any(is_below(name, package) for package in java)}
+    # By `from console.esp import jvm` the package itself is named.
+    assert others <= {"console.esp"}
 
 
 def test_the_settings_know_the_transports() -> None:

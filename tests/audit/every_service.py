@@ -17,6 +17,7 @@ from console.catalogue.models import VisibilityPreset
 from console.catalogue.services import exporting, importing
 from console.catalogue.transfer.formats import CSV
 from console.interactions import services as interactions
+from console.interactions.services.polling import PollCounts
 from console.sends import services as sends
 from console.sends.selectors import DeliveryFilter
 from console.sends.services import deliveries, exports, switch
@@ -192,6 +193,15 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "interactions.chat_server_update": lambda w: partial(
         interactions.chat_server_update, w.root, w.server, enabled=False
     ),
+    "interactions.poll_finish": lambda w: partial(
+        interactions.poll_finish,
+        w.root,
+        w.polling(),
+        address="ixn:4420",
+        seen=set(),
+        counts=PollCounts(),
+        is_whole=True,
+    ),
     "sends.deliveries_abandon": lambda w: (
         w.cancelled_with_one_waiting() or deliveries.deliveries_abandon
     ),
@@ -269,6 +279,9 @@ UNRECORDED = {
     "interactions.chat_server_return_tokens": "the bucket that paces a Chat Server",
     "interactions.chat_server_take_tokens": "the same",
     "interactions.feed_apply": "what happens in the contact centre, not what is done here",
+    "interactions.poll_begin": "looks at what is live, and notes that a poll runs",
+    "interactions.poll_fail": "as health is: what workers see, many times an hour",
+    "interactions.poll_page": "as the feed: what happens in the contact centre",
     "interactions.interactions_forget": "by the retention that is set, every night",
     "sends.deliveries_follow": "what waits goes where its chat is; its entry says where it went",
     "sends.outbox_renew": "part of starting again, which is recorded",

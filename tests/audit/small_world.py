@@ -24,7 +24,9 @@ from console.audit import services as audit
 from console.audit.checkpoints import new_key
 from console.catalogue import services as catalogue
 from console.catalogue.models import NoticeVersion
+from console.interactions import services as interactions
 from console.interactions.models import ChatServer, Interaction
+from console.interactions.services.polling import Poll
 from console.sends import services as sends
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.services import deliveries, erasing, switch
@@ -172,6 +174,12 @@ class World:
         (pk,) = send.target["interactions"]
         Interaction.objects.filter(pk=pk).update(ended_at=timezone.now())
         return str(pk)
+
+    def polling(self) -> Poll:
+        """A poll that has begun, while a chat is live."""
+        minute_ago = timezone.now() - timedelta(minutes=1)
+        self.make_interaction(occurred_at=minute_ago.isoformat())
+        return interactions.poll_begin(self.root)
 
     def kept_for_too_long(self) -> Call:
         self.settings.TEXT_RETENTION_DAYS = 1

@@ -24,6 +24,12 @@ from console.interactions.services.pace import (
     chat_server_return_tokens,
     chat_server_take_tokens,
 )
+from console.interactions.services.polling import (
+    poll_begin,
+    poll_fail,
+    poll_finish,
+    poll_page,
+)
 
 __all__ = [
     "FeedResult",
@@ -42,4 +48,8 @@ __all__ = [
     "interaction_blank",
     "interactions_forget",
     "interactions_regroup",
+    "poll_begin",
+    "poll_fail",
+    "poll_finish",
+    "poll_page",
 ]

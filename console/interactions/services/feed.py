@@ -103,7 +103,7 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
     # Of the same moment the end comes last: many clocks tick in whole seconds.
     events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")  # no queue changes hands now
+        queues_stay()
         teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
         for event in events:
             cursor.execute(UPSERT, _row(event, teams))
@@ -113,6 +113,13 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
                 result.ignored += 1
         if result.accepted:
             live.publish(live.BOARD)
+
+
+def queues_stay() -> None:
+    """No queue changes hands until the transaction ends. Before any chat is locked: whoever gives
+    queues to a team locks in this order."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")
 
 
 def _row(event: FeedEvent, teams: dict[str, int]) -> dict[str, Any]:
