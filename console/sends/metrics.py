@@ -11,7 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from console.interactions.models import Health
+from console.interactions.models import Health, InteractionPoll
+from console.interactions.selectors import poll_state
 from console.sends import operations
 from console.sends.models import SendingStop
 from console.sends.operations import Queue
@@ -49,6 +50,9 @@ class _Site(Collector):
         yield _gauge_of("sending_stopped", "1 while all sending is stopped.", _is_stopped())
         yield _workers()
         yield _jobs()
+        poll = poll_state()
+        if poll is not None:
+            yield from _poll_metrics(poll)
 
 
 def _gauge_of(name: str, words: str, value: float) -> Metric:
@@ -138,6 +142,28 @@ def _jobs() -> Metric:
     for (task, status), number in sorted(operations.jobs().items()):
         family.add_metric([task, status], number)
     return family
+
+
+def _poll_metrics(poll: InteractionPoll) -> Iterator[Metric]:
+    """Of the poller, where there is one (docs/poller.md)."""
+    if poll.ended_at is not None:
+        words = "When the last poll ended, in seconds since 1970."
+        yield _gauge_of("poll_ended_timestamp_seconds", words, poll.ended_at.timestamp())
+    yield _gauge_of(
+        "poll_failures_in_a_row", "Polls that failed since one ended.", poll.failures_in_a_row
+    )
+    yield _gauge_of("poll_seen", "Chats in the last snapshot.", poll.seen)
+    yield _gauge_of("poll_withheld", "Chats that it lacked and that were not ended.", poll.withheld)
+    yield CounterMetricFamily("console_polls", "Polls that ended.", value=poll.polls_total)
+    yield CounterMetricFamily(
+        "console_poll_failures", "Polls that failed.", value=poll.failures_total
+    )
+    chats = CounterMetricFamily(
+        "console_poll_chats", "Chats by what polls found: new, changed or ended.", labels=["found"]
+    )
+    for found in ("new", "changed", "ended"):
+        chats.add_metric([found], getattr(poll, f"{found}_total"))
+    yield chats
 
 
 class _Worker(Collector):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -12,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.accounts.models import User
-from console.interactions.models import ChatServer
+from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.models import SendingStop, Worker
 from console.sends.services import send_create, send_pause
 
@@ -129,3 +130,53 @@ def test_nobody_sees_others_sends_here(
     seen_by_outsider = text_of(browse(outsider))
     assert f"Send {send.pk}" not in seen_by_outsider
     assert "Due now (deliveries) 3" in seen_by_outsider
+
+
+# --- The poller ----------------------------------------------------------------------------------
+
+
+def poll(**values: Any) -> None:
+    told = {"address": "ixn1:4420", "seen": 1200, "new": 3, "changed": 20, "ended": 4}
+    InteractionPoll.objects.create(
+        ended_at=timezone.now() - timedelta(minutes=2), **{**told, **values}
+    )
+
+
+def test_the_last_poll_is_told(administrator: User, browse: Any) -> None:
+    assert "poller" not in text_of(browse(administrator))
+    poll()
+    text = text_of(browse(administrator))
+    assert "Interaction poller ixn1:4420 Status Done Last poll ended 2 min ago" in text
+    assert "In the snapshot (chats) 1,200 New (chats) 3 Changed (chats) 20 Ended (chats) 4" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (
+            {"failure": "No connection to <ixn1>.", "failures_in_a_row": 2},
+            "Failed .* No connection to <ixn1>. 2 failures in a row.",
+        ),
+        ({"withheld": 40}, "In doubt .* 40 live chats are missing .* --however-many"),
+        ({"withheld": 1, "is_whole": False}, "In doubt .* did not come as a whole"),
+        ({"rejected": 2}, "2 chats could not be taken over"),
+        ({"unconfirmed": 5}, "5 live chats were in no snapshot ever"),
+        ({"ended_at": None}, "None yet"),
+    ],
+    ids=["failed", "too many", "not whole", "rejected", "unconfirmed", "first one runs"],
+)
+def test_what_is_wrong_with_a_poll_is_said(
+    values: dict[str, Any], says: str, administrator: User, browse: Any
+) -> None:
+    InteractionPoll.objects.create(**{"address": "ixn1:4420", "ended_at": timezone.now(), **values})
+    assert re.search(f"Interaction poller .*{says}", text_of(browse(administrator)))
+
+
+def test_a_poll_that_is_overdue_is_said(administrator: User, browse: Any, settings: Any) -> None:
+    poll()
+    settings.POLL = replace(settings.POLL, interval=60)
+    assert "Status Done" in text_of(browse(administrator))
+    settings.POLL = replace(settings.POLL, interval=30)
+    text = text_of(browse(administrator))
+    assert "Status Late" in text
+    assert "Look whether a worker is alive" in text

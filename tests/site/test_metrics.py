@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.interactions.models import ChatServer
+from console.interactions.models import ChatServer, InteractionPoll
 from console.sends import keepalive, scraping, tally
 from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop, Worker
 from console.sends.services import send_cancel, send_create
@@ -300,3 +300,19 @@ def test_postgresql_takes_the_settings() -> None:
     with CaptureQueriesContext(connection) as queries:
         keepalive._set(connection)
     assert "SET tcp_keepalives_idle = 4" in queries.captured_queries[0]["sql"]
+
+
+@pytest.mark.django_db
+def test_the_poller_has_metrics_once_it_ran(client: Client) -> None:
+    assert not any(name.startswith("console_poll") for name, *_labels in scrape(client))
+    ended_at = timezone.now()
+    InteractionPoll.objects.create(
+        ended_at=ended_at, seen=7, withheld=2, polls_total=9, failures_total=1, new_total=30
+    )
+    found = scrape(client)
+    assert found["console_poll_ended_timestamp_seconds",] == pytest.approx(ended_at.timestamp())
+    assert found["console_poll_seen",] == 7
+    assert found["console_poll_withheld",] == 2
+    assert found["console_polls_total",] == 9
+    assert found["console_poll_failures_total",] == 1
+    assert found["console_poll_chats_total", "new"] == 30

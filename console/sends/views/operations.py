@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from console import live
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.interactions.selectors import poll_is_late, poll_state
 from console.sends import operations as state
 from console.sends.models import Send, SendStatus
 from console.sends.operations import Queue, WorkerState
@@ -44,10 +45,13 @@ def operations(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     queues = state.queues()
     workers = state.workers()
+    poll = poll_state()
     sends, sends_total = _under_way(actor)
     context = {
         "queues": queues,
         "workers": workers,
+        "poll": poll,
+        "poll_is_late": poll_is_late(poll),
         "sends": sends,
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),
