@@ -12,6 +12,7 @@ from console import environment as env
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings
 from console.interactions.poll_settings import read_poll_settings
+from console.sends.transport_settings import read_transport_options
 from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
 from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
@@ -86,24 +87,8 @@ CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstNa
 # Interaction Server, polled for live chats beside the feed.
 POLL = read_poll_settings()
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
-CHAT_SERVER_SCHEMES = (
-    *("esp+json", "esp+json+tls", "psdk", "psdk+tls"),
-    *("ors+http", "ors+https"),
-)
-# What transports are told, by the names of their modules in console.esp.transports.
-TRANSPORT_OPTIONS: dict[str, dict[str, Any]] = {
-    "ors": {
-        "session_key": env.read("CONSOLE_ORS_SESSION_KEY", env.text, "OrsSessionId"),
-        "request_name": env.read("CONSOLE_ORS_REQUEST", env.text, "notice"),
-        "username": env.read("CONSOLE_ORS_USERNAME", env.text, ""),
-        "password": env.read("CONSOLE_ORS_PASSWORD", env.text, ""),
-        "certificate": env.read("CONSOLE_ORS_CERTIFICATE", env.readable_file, None),
-        "certificate_key": env.read("CONSOLE_ORS_CERTIFICATE_KEY", env.readable_file, None),
-        "certificate_password": env.read("CONSOLE_ORS_CERTIFICATE_PASSWORD", env.text, ""),
-        "authorities": env.read("CONSOLE_ORS_CA", env.certificates, ""),
-        "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
-    },
-}
+CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls", "psdk", "psdk+tls", "ors+http", "ors+https")
+TRANSPORT_OPTIONS = read_transport_options()
 # Java, for addresses with psdk://: the operator's own jars, and what is loaded to run them.
 PSDK_CLASSPATH = env.read("PSDK_CLASSPATH", env.paths, tuple[str, ...]())
 PSDK_JVM_OPTIONS = env.read("PSDK_JVM_OPTIONS", env.options, tuple[str, ...]())

@@ -83,13 +83,14 @@ def _close_late(opening: "asyncio.Future[Opened]") -> None:
 def _open(sdk: Sdk, address: Address, connect_timeout: float) -> Opened:
     """Blocks. Raises NotConnected."""
     try:
-        return sdk.opened(_endpoint(sdk, address), connect_timeout)
+        return sdk.opened(endpoint_of(sdk, address), connect_timeout)
     except Exception as error:
         raise NotConnected(f"No connection to {address}: {sdk.reason(error)}.") from error
 
 
-def _endpoint(sdk: Sdk, address: Address) -> Any:
-    where = (CLIENT_NAME, address.host, address.port)
+def endpoint_of(sdk: Sdk, address: Address, *, client_name: str = CLIENT_NAME) -> Any:
+    """What the SDK is told of an address, with its options and its TLS."""
+    where = (client_name, address.host, address.port)
     options = sdk.collection()
     for name, value in address.options:
         if isinstance(value, int):
