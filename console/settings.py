@@ -12,10 +12,10 @@ from console import environment as env
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings
 from console.interactions.poll_settings import read_poll_settings
-from console.sends.transport_settings import read_transport_options
 from console.kept_secrets import kept, made_up_key, secret_key_without
 from console.logs import configure_structlog, logging_settings
 from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
+from console.sends.transport_settings import read_transport_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
