@@ -96,9 +96,12 @@ def test_an_address_that_is_one(url: str) -> None:
         st.from_regex(
             r"psdk(\+tls)?://c:1\?((addp-timeout|tls-host|sdk\.|%c3)?=.?&?)*", fullmatch=True
         ),
-        st.from_regex(
-            r"(esp\+json(\+tls)?|ors\+https?)://[a-z1@:\[\]. /?#%\\]{0,12}:[0-9]{1,5}.{0,3}",
-            fullmatch=True,
+        st.builds(
+            "{}://{}:{}{}".format,
+            st.sampled_from(["esp+json", "esp+json+tls", "ors+http", "ors+https"]),
+            st.text("az1@:[]. /?#%\\", max_size=12),
+            st.integers(0, 99_999),
+            st.text(max_size=3),
         ),
     )
 )
