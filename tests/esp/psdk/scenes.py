@@ -294,8 +294,12 @@ async def what_tls_does_not_ask_of_clients() -> list[Any]:
     raise AssertionError
 
 
+# Of Java's own, which come and go; a channel that left one behind would leave three here.
+COMES_AND_GOES = 2
+
+
 async def threads_known_to_java(url: str) -> list[int]:
-    """Before channels were opened, used and closed, and after."""
+    """Before three channels were opened, used and closed, and after."""
     java_thread = jvm.java_class("java.lang.Thread")
     await closes_slowly(url)
     before = int(java_thread.activeCount())
@@ -304,7 +308,7 @@ async def threads_known_to_java(url: str) -> list[int]:
         await asyncio.gather(*(opened.submit(request_of({"text": "x"})) for _ in range(10)))
         await opened.close()
     async with asyncio.timeout(SCENE_SECONDS):
-        while int(java_thread.activeCount()) > before:
+        while int(java_thread.activeCount()) > before + COMES_AND_GOES:
             await asyncio.sleep(0.01)
     return [before, int(java_thread.activeCount())]
 

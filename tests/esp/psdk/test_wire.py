@@ -83,7 +83,7 @@ def test_threads_that_are_over_are_forgotten_by_java(
     simulator: SimulatorProcess, java: JavaProcess
 ) -> None:
     before, after = java.play("threads_known_to_java", url=url_of(simulator))
-    assert after <= before
+    assert after - before <= 2  # of Java's own; a channel that left one would leave three
 
 
 @pytest.mark.parametrize(
