@@ -43,6 +43,7 @@ class Faults:
 
     status: int = 0  # answered instead of asking the workflow
     silent_seconds: float = 0.0  # before it answers
+    reads_nothing: bool = False  # of what a request has behind its head
     cut_before: bool = False  # hang up before the workflow is asked
     cut_after: bool = False  # hang up after the workflow was asked, without a word
     half: bool = False  # promise more of the answer than comes
@@ -97,6 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(session.data).encode())
 
     def do_POST(self) -> None:
+        if self.ors.faults.reads_nothing:
+            self.close_connection = True
+            self.ors.over.wait(self.timeout)
+            return
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self._may_enter():
             return

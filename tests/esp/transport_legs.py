@@ -4,7 +4,6 @@ A leg says how a situation is brought about at its stand-in and how one asks thr
 A new transport is a class more in LEGS.
 """
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -13,10 +12,10 @@ from typing import Any, Protocol
 import pytest
 
 from console.esp import Client, NotConnected, Outcome
-from console.esp.transports import SCHEMES
 from tests.esp.psdk.scenes import request_of
 from tests.esp.support import SimulatorProcess, free_port, run
 from tests.java_stand_ins import JAVAC, NO_JDK, JavaProcess
+from tests.orchestration import running_orchestration
 
 NEVER_SECONDS, SOON_SECONDS = 30.0, 0.3
 _numbers = count(1)
@@ -27,9 +26,7 @@ def a_message(**user_data: str) -> dict[str, Any]:
 
 
 class Leg(Protocol):
-    """`situations` names the ones that this stand-in can bring about."""
-
-    situations: frozenset[str]
+    """One transport with its stand-in."""
 
     def brought_about(self, situation: str) -> Any:
         """A context in which it is so; answers the address."""
@@ -68,7 +65,6 @@ class EspJsonLeg:
         "reads nothing": {"half_open": True},
         "listens no more": {"not_listening": True},
     }
-    situations = frozenset({*FAULTS, "is not there"})
     scheme = "esp+json"
 
     def __init__(self, simulator: SimulatorProcess) -> None:
@@ -123,8 +119,9 @@ class OrsLeg:
         "breaks off in its answer": {"half": True},
         "answers garbage": {"garbage": True},
         "never answers": {"silent_seconds": NEVER_SECONDS},
+        # Opening a channel asks something first, which is answered.
+        "reads nothing": {"reads_nothing": True},
     }
-    situations = frozenset({*FAULTS, "is not there"})
 
     def __init__(self) -> None:
         self._asked: Callable[[], int] = lambda: 0
@@ -132,8 +129,9 @@ class OrsLeg:
 
     @contextmanager
     def brought_about(self, situation: str) -> Iterator[str]:
-        from tests.orchestration import running_orchestration  # type: ignore[import-not-found]
-
+        if situation in ("is not there", "listens no more"):
+            yield self._nobody_at(situation)
+            return
         with running_orchestration() as ors:
             refused = {"outcome": "refused", "fault_text": "not today"}
             session = (
@@ -141,12 +139,17 @@ class OrsLeg:
             )
             self._session = session.id
             self._asked = lambda: 0 if situation == "refuses it" else len(ors.asked)
-            if situation == "is not there":
-                yield f"ors+http://127.0.0.1:{free_port()}"
-                return
             for name, value in self.FAULTS[situation].items():
                 setattr(ors.faults, name, value)
             yield ors.url
+
+    def _nobody_at(self, situation: str) -> str:
+        """An address where nobody listens: never, or not any more."""
+        self._session, self._asked = "00SESSION", lambda: 0
+        if situation == "is not there":
+            return f"ors+http://127.0.0.1:{free_port()}"
+        with running_orchestration() as ors:
+            return ors.url
 
     def ask(self, url: str, *, seconds: float) -> dict[str, Any]:
         message = a_message(InteractionId="0001aB3", OrsSessionId=self._session)
@@ -163,8 +166,6 @@ def leg_of(name: str, request: pytest.FixtureRequest) -> Leg:
     if name == "psdk":
         return PsdkLeg(request.getfixturevalue("simulator"), request.getfixturevalue("java"))
     if name == "ors":
-        if "ors+http" not in SCHEMES or importlib.util.find_spec("tests.orchestration") is None:
-            pytest.skip("There is no transport for Orchestration yet.")
         return OrsLeg()
     return EspJsonLeg(request.getfixturevalue("simulator"))
 
