@@ -232,7 +232,10 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
     actor = evil_user.to_actor()
     assert actor.may(Permission.SEND)
     send = send_create(actor, notice_key="hello", interactions=[chat.pk], why=evil)
+    message = webhook_test(ROOT, make_public_webhook(name=short))
     world = {
+        "WEBHOOK": message.webhook_id,
+        "MESSAGE": message.pk,
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
         "PRESET": preset.pk,

@@ -49,6 +49,8 @@ def world(
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
         "CLIENT": 1,
+        "WEBHOOK": 1,
+        "MESSAGE": 1,
         "IMPORT": import_job_start(colleague.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 
