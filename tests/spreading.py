@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 # all else meanwhile.
 AT_THE_DEMO = (
     (
+        "tests/pages/test_axe_in_browser.py",
         "tests/pages/test_in_browser.py",
         "tests/pages/test_writing_in_browser.py",
     ),

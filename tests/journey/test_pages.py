@@ -10,7 +10,7 @@ from tests.journey.conftest import Person, take_picture
 
 pytestmark = pytest.mark.browser
 
-# Those that tests/pages/test_in_browser.py does not look at.
+# Those that tests/pages/test_axe_in_browser.py does not look at.
 PAGES = {
     "sign-in": ("", "/accounts/login/"),
     "notice": ("anna", "/notices/holiday-hours/"),

@@ -1,0 +1,104 @@
+"""What axe finds wrong with the pages in a real Chromium, on the running demo: nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.axe import faults
+from tests.demos import Demo
+from tests.pages.browsing import Desk
+from tests.pages.test_in_browser import (
+    PAGES,
+    choose_notice,
+    send_button,
+    sit_down,
+    wait_for_scripts,
+)
+
+pytestmark = pytest.mark.browser
+__all__ = ["sit_down"]  # a fixture
+
+
+@pytest.mark.parametrize("person", PAGES)
+def test_axe_finds_nothing(person: str, sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    desk.sign_in(person)
+    found: dict[str, list[str]] = {}
+    for path in PAGES[person]:
+        desk.go(path)
+        found[path] = faults(desk.page)
+    desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
+
+    assert {path: each for path, each in found.items() if each} == {}
+
+
+@pytest.fixture
+def staying(demo: Demo) -> Iterator[str]:
+    """The name of two customers whose chats do not end while a test takes its time."""
+    with ExitStack() as stack:
+        for number in range(2):
+            chat = f"0001{uuid4().hex[:12].upper()}"
+            known = {"FirstName": f"Stay {number}", "LastName": "Awhile"}
+            stack.enter_context(demo.chat(chat, waiting=timedelta(minutes=1), **known))
+        yield "Awhile"
+
+
+def test_axe_finds_nothing_on_the_way_of_a_notice(
+    sit_down: Callable[..., Desk], staying: str
+) -> None:
+    """Compose with its preview, a send that holds, one that is over, and a delivery."""
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={staying}")
+    wait_for_scripts(page)
+    page.get_by_label("Select all that are shown").check()
+    page.keyboard.press("ArrowDown")
+    choose_notice(page, "agent will be")
+    page.locator(".presets").get_by_text("Staff only").click()
+    expect(send_button(page)).to_contain_text("Send to staff in")
+    assert faults(page) == []
+
+    send_button(page).click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("link", name="Its page").click()
+    expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
+    assert faults(page) == []
+    page.locator("#deliveries tbody a").first.click()
+    expect(page.get_by_role("heading", name="The request")).to_be_visible()
+    assert faults(page) == []
+
+
+def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    page = desk.sign_in("adam")
+    desk.go("/api-clients/new/")
+    page.get_by_label("Name").fill("Night shift")
+    page.get_by_label("Send notices").check()
+    page.get_by_role("button", name="Create it").click()
+    assert faults(page) == []
+    page.get_by_role("link", name="I have it").click()
+    wait_for_scripts(page)
+    page.get_by_role("link", name="New token").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The old token")
+    assert faults(page) == []
+    page.get_by_role("button", name="Make a new token").click()
+    expect(page.get_by_text("The old token ends")).to_be_visible()
+
+    desk.go("/people/new/")
+    page.get_by_label("User name").fill("nina")
+    password = page.get_by_label("Password").input_value()
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("nina")
+    first_day = sit_down()
+    first_day.go("/accounts/login/")
+    first_day.page.get_by_label("Name").fill("nina")
+    first_day.page.get_by_label("Password").fill(password)
+    first_day.page.get_by_role("button", name="Sign in").click()
+    first_day.go("/sends/")
+    expect(first_day.page.get_by_role("heading", level=1)).to_have_text("Change your password")
+    assert faults(first_day.page) == []
