@@ -1,26 +1,24 @@
 """What axe finds wrong with the pages in a real Chromium, on the running demo: nothing."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import timedelta
-from uuid import uuid4
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.axe import faults
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import (
     PAGES,
     choose_notice,
+    choose_staying,
     send_button,
     sit_down,
+    staying,
     wait_for_scripts,
 )
 
 pytestmark = pytest.mark.browser
-__all__ = ["sit_down"]  # a fixture
+__all__ = ["sit_down", "staying"]  # fixtures
 
 
 @pytest.mark.parametrize("person", PAGES)
@@ -36,27 +34,13 @@ def test_axe_finds_nothing(person: str, sit_down: Callable[..., Desk]) -> None:
     assert {path: each for path, each in found.items() if each} == {}
 
 
-@pytest.fixture
-def staying(demo: Demo) -> Iterator[str]:
-    """The name of two customers whose chats do not end while a test takes its time."""
-    with ExitStack() as stack:
-        for number in range(2):
-            chat = f"0001{uuid4().hex[:12].upper()}"
-            known = {"FirstName": f"Stay {number}", "LastName": "Awhile"}
-            stack.enter_context(demo.chat(chat, waiting=timedelta(minutes=1), **known))
-        yield "Awhile"
-
-
 def test_axe_finds_nothing_on_the_way_of_a_notice(
     sit_down: Callable[..., Desk], staying: str
 ) -> None:
     """Compose with its preview, a send that holds, one that is over, and a delivery."""
     desk = sit_down()
     page = desk.sign_in("sue")
-    desk.go(f"/board/?q={staying}")
-    wait_for_scripts(page)
-    page.get_by_label("Select all that are shown").check()
-    page.keyboard.press("ArrowDown")
+    choose_staying(desk, staying)
     choose_notice(page, "agent will be")
     page.locator(".presets").get_by_text("Staff only").click()
     expect(send_button(page)).to_contain_text("Send to staff in")

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
@@ -45,6 +48,26 @@ def sit_down(
         assert desk.complaints == []
 
 
+@pytest.fixture
+def staying(demo: Demo) -> Iterator[str]:
+    """The name of two customers who are new, and whose chats do not end while a test takes its
+    time: nobody has sent them anything yet."""
+    with ExitStack() as stack:
+        for number in range(2):
+            chat = f"0001{uuid4().hex[:12].upper()}"
+            known = {"FirstName": f"Stay {number}", "LastName": "Awhile"}
+            stack.enter_context(demo.chat(chat, waiting=timedelta(minutes=1), **known))
+        yield "Awhile"
+
+
+def choose_staying(desk: Desk, staying: str) -> None:
+    """Both of them."""
+    desk.go(f"/board/?q={staying}")
+    wait_for_scripts(desk.page)
+    desk.page.get_by_label("Select all that are shown").check()
+    desk.page.keyboard.press("ArrowDown")
+
+
 def rows(page: Page) -> Any:
     return page.locator("#board-rows tbody tr")
 
@@ -54,9 +77,9 @@ def wait_for_scripts(page: Page) -> None:
     expect(page.locator("[data-theme-switch]")).to_be_visible()
 
 
-def choose_chats(page: Page, count: int) -> None:
+def choose_chats(page: Page, count: int, q: str = "") -> None:
     """By keyboard alone. The newest ones, which don't end while a test looks at them."""
-    page.goto(page.url.partition("?")[0] + "?sort=waiting")
+    page.goto(page.url.partition("?")[0] + "?sort=waiting" + (f"&q={q}" if q else ""))
     expect(rows(page).first).to_be_visible()
     wait_for_scripts(page)
     page.keyboard.press("ArrowDown")
@@ -79,10 +102,12 @@ def send_button(page: Page) -> Any:
     return page.locator("[data-send-button]")
 
 
-def test_the_keyboard_alone_sends_and_the_customer_reads_it(sit_down: Callable[..., Desk]) -> None:
+def test_the_keyboard_alone_sends_and_the_customer_reads_it(
+    sit_down: Callable[..., Desk], staying: str
+) -> None:
     desk = sit_down()
     page = desk.sign_in("sue")
-    choose_chats(page, 4)
+    choose_chats(page, 2, q=staying)
     choose_notice(page, "agent will be")
     expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customer"))
 
@@ -117,9 +142,10 @@ def test_enter_in_a_field_sends_nothing(sit_down: Callable[..., Desk]) -> None:
     assert "/board/" in page.url
 
 
-def test_undo_while_it_holds(sit_down: Callable[..., Desk]) -> None:
-    page = sit_down().sign_in("sue")
-    choose_chats(page, 2)
+def test_undo_while_it_holds(sit_down: Callable[..., Desk], staying: str) -> None:
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    choose_staying(desk, staying)
     choose_notice(page, "agent will be")
     send_button(page).click()
 
@@ -229,10 +255,10 @@ def test_a_broken_stream_is_said_and_the_page_stays_readable(
     desk.complaints = [each for each in desk.complaints if "ERR_FAILED" not in each]
 
 
-def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk]) -> None:
+def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk], staying: str) -> None:
     desk = sit_down(java_script_enabled=False)
     page = desk.sign_in_anew("sue")
-    desk.go("/board/?sort=waiting")
+    desk.go(f"/board/?q={staying}")
     for number in (0, 1):
         page.locator("#board-rows input.pick").nth(number).check()
     page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
@@ -316,16 +342,17 @@ def test_a_change_during_a_refresh_is_not_lost(sit_down: Callable[..., Desk]) ->
 
 
 def test_what_was_chosen_before_the_scripts_came_is_previewed(
-    sit_down: Callable[..., Desk],
+    sit_down: Callable[..., Desk], staying: str
 ) -> None:
     """On a slow line one clicks before anything listens."""
-    page = sit_down().sign_in("sue")
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={staying}")
     wait_for_scripts(page)
     held: list[Route] = []
     page.route("**/static/js/app.js", lambda route: held.append(route))
     page.goto(page.url, wait_until="commit")
-    # Several: customers come and go, and one whose chat ends meanwhile is ready for nothing.
-    for row in range(4):
+    for row in range(2):
         page.locator("tbody input[type=checkbox]").nth(row).click()
     page.locator("[name=notice]").first.check(force=True)
     while not held:
