@@ -35,6 +35,7 @@ from console.catalogue.previewing import draft_of, expected, foreign, missing, p
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
 from console.catalogue.selectors import snippet_keys, versions
 from console.catalogue.services import version_create, version_submit, version_update
+from console.catalogue.snippets import loaded
 from console.catalogue.variables import variables_carried
 from console.errors import ConsoleError
 
@@ -159,15 +160,16 @@ def preview_context(
         bodies=_typed_bodies(bodies),
         fields=_typed_fields(asked),
     )
+    among = loaded([version.snippets])
     return {
         "notice": notice,
         "chat": chat,
         "may_choose_chat": actor.may(Permission.VIEW_INTERACTIONS),
-        "previews": previews(version, chat, actor.name),
+        "previews": previews(version, chat, actor.name, among),
         "nickname": _nickname(form),
-        "forecast": expected(version),
+        "forecast": expected(version, among),
         "missing": missing(version),
-        "foreign": foreign(version),
+        "foreign": foreign(version, among),
         "stale": [one.locale for one in _stale(actor, version)],
         "carried": variables_carried(actor),
         "asked_names": [field["name"] for field in version.fields],

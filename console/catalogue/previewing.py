@@ -72,10 +72,12 @@ def _named(kind: str, bodies: Mapping[str, str]) -> set[str]:
 
 
 def previews(
-    version: NoticeVersion, chat: Interaction | ExampleChat, sender_name: str
+    version: NoticeVersion,
+    chat: Interaction | ExampleChat,
+    sender_name: str,
+    among: snippets.Loaded,
 ) -> list[Preview]:
-    """Every language, whatever the chat's own is."""
-    among = snippets.loaded([version.snippets])
+    """Every language, whatever the chat's own is. `among` has the version's snippets."""
     kind = version.notice.kind
     limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
     shown = []
@@ -98,20 +100,18 @@ def previews(
     return shown
 
 
-def expected(version: NoticeVersion) -> Forecast:
+def expected(version: NoticeVersion, among: snippets.Loaded) -> Forecast:
     """In how many of the current chats it would fail. A text that can't be read fails nowhere: its
     preview says so."""
     if not version.bodies:
         return Forecast()
-    return forecast(version, tried_chats(), snippets.loaded([version.snippets]))
+    return forecast(version, tried_chats(), among)
 
 
-def foreign(version: NoticeVersion) -> list[Foreign]:
+def foreign(version: NoticeVersion, among: snippets.Loaded) -> list[Foreign]:
     """The snippets in other languages; a text that can't be read has none."""
-    if not version.snippets:
-        return []
     try:
-        return snippets.foreign(version, snippets.loaded([version.snippets]))
+        return snippets.foreign(version, among)
     except ConsoleError:
         return []
 

@@ -10,9 +10,10 @@ from console.api.base import ConsoleView, query_filters
 from console.api.serializers import ErrorOutput
 from console.catalogue import selectors
 from console.catalogue.checks import version_checks
-from console.catalogue.models import NoticeVersion
+from console.catalogue.models import NoticeVersion, VersionStatus
 from console.catalogue.previewing import expected, previews, with_current_snippets
 from console.catalogue.samples import EXAMPLE, ExampleChat
+from console.catalogue.snippets import loaded
 from console.catalogue.variables import variables_carried
 from console.interactions.models import Interaction
 from console.interactions.selectors import interaction_get
@@ -57,10 +58,15 @@ class VersionPreview(ConsoleView):
     def _seen(self, version: NoticeVersion, chat: Interaction | ExampleChat) -> dict[str, object]:
         all_versions = selectors.versions(self.actor, version.notice).exclude(pk=version.pk)
         checks = version_checks([version, *all_versions]).get(version.pk)
-        forecast = expected(version)
+        among = loaded([version.snippets])
+        # Of a submitted one it is known already.
+        if checks and version.status != VersionStatus.DRAFT:
+            forecast = checks.forecast
+        else:
+            forecast = expected(version, among)
         return {
             "interaction": None if chat is EXAMPLE else chat.id,
-            "texts": previews(version, chat, self.actor.name),
+            "texts": previews(version, chat, self.actor.name, among),
             "tried_chats": forecast.tried,
             "failing_chats": forecast.failing,
             "failing_mostly_for": forecast.why,
