@@ -49,14 +49,17 @@ def ask(
     return render(request, template, context, status=status)
 
 
-def ask_then(request: HttpRequest, question: Question, do: Callable[[], str]) -> HttpResponse:
-    """GET asks. POST does it and leads to the address that `do` answers, or says in place why not,
-    with all that was typed."""
+def ask_then(
+    request: HttpRequest, question: Question, do: Callable[[], str | HttpResponse]
+) -> HttpResponse:
+    """GET asks. POST does it and leads to the address that `do` answers (or is its answer), or says
+    in place why not, with all that was typed."""
     if request.method != "POST":
         return ask(request, question)
     if question.form is not None and not question.form.is_valid():
         return ask(request, question, status=422)
     try:
-        return redirect(do())
+        done = do()
     except ConsoleError as refusal:
         return ask(request, question, error=refusal.message, status=refusal.status)
+    return done if isinstance(done, HttpResponse) else redirect(done)

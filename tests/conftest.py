@@ -22,6 +22,7 @@ from tests.browsing import browser, sessions  # noqa: F401 - fixtures for all fo
 from tests.demos import demo  # noqa: F401 - one more
 from tests.simulators import Simulator, running_simulator
 from tests.spreading import Spreading
+from tests.untraced import Untraced
 
 ROOT = system_actor("tests")
 REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions, sees_all_teams=True)
@@ -31,6 +32,7 @@ PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  #
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Spreading())
+    config.pluginmanager.register(Untraced())
 
 
 @pytest.fixture(autouse=True)

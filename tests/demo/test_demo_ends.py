@@ -12,15 +12,16 @@ from tests.demos import Api, Demo, data_folder
 PARTS = {"serve", "worker", "console.esp.simulator", "console.demo.traffic"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
+    """For all of these tests, so that only the first of them waits for a new database."""
     with data_folder() as made:
         yield made
 
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., Demo]]:
-    """Start a small demo; all on the same data."""
+    """Start a small demo."""
     started: list[Demo] = []
 
     def start() -> Demo:

@@ -16,19 +16,6 @@ from tests.pages.browsing import Desk
 
 pytestmark = pytest.mark.browser
 
-PAGES = {
-    "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
-    "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
-    "anna": ["/notices/", "/sends/approvals/"],
-    "audrey": ["/audit/", "/history/?q=zebra"],
-    "adam": [
-        *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
-        *("/operations/", "/webhooks/", "/webhooks/new/"),
-        *("/people/", "/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/1/"),
-        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
-    ],
-}
-
 
 @pytest.fixture
 def sit_down(
@@ -268,23 +255,6 @@ def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk], sta
     page.locator("[data-send-button]").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Send \d+"))
-
-
-def test_narrow_screens_scroll_one_way_only(sit_down: Callable[..., Desk]) -> None:
-    too_wide: dict[str, int] = {}
-    for person in ("sue", "eddy", "audrey", "adam"):
-        desk = sit_down(viewport={"width": 390, "height": 844})
-        desk.sign_in(person)
-        for path in PAGES[person]:
-            desk.go(path)
-            for width in (390, 320):
-                desk.page.set_viewport_size({"width": width, "height": 844})
-                too_wide[f"{person} {path} {width}"] = desk.page.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-        desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
-
-    assert {path: pixels for path, pixels in too_wide.items() if pixels} == {}
 
 
 def test_the_theme_is_kept(sit_down: Callable[..., Desk]) -> None:

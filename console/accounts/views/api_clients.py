@@ -24,8 +24,7 @@ from console.accounts.services import (
 from console.accounts.states import api_client_state
 from console.accounts.views.saving import saved
 from console.actors import Permission
-from console.asking import Question, ask, ask_then, asks, posted
-from console.errors import ConsoleError
+from console.asking import Question, ask_then, asks, posted
 
 CLIENTS_A_PAGE = 50
 
@@ -100,6 +99,10 @@ def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
     actor = actor_of(request)
     client = api_client_get(actor, client_id)
     form = TokenForm(posted(request), initial={"expected": token_seen(client)})
+
+    def rotate() -> HttpResponse:
+        return _token_page(request, *api_client_token_rotate(actor, client, **form.cleaned_data))
+
     question = Question(
         place=client.name,
         title=_("Give %(name)s a new token?") % {"name": client.name},
@@ -115,15 +118,7 @@ def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
         form=form,
         is_dangerous=False,
     )
-    if not form.is_bound:
-        return ask(request, question)
-    if not form.is_valid():
-        return ask(request, question, status=422)
-    try:
-        made = api_client_token_rotate(actor, client, **form.cleaned_data)
-    except ConsoleError as refusal:
-        return ask(request, question, error=refusal.message, status=refusal.status)
-    return _token_page(request, *made)
+    return ask_then(request, question, rotate)
 
 
 @asks

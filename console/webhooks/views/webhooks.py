@@ -13,9 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from console.access import actor_of, require
 from console.accounts.views.saving import saved
 from console.actors import Permission
-from console.asking import Question, ask, ask_then, asks, posted
+from console.asking import Question, ask_then, asks, posted
 from console.audit.tables import older_page
-from console.errors import ConsoleError
 from console.webhooks import selectors
 from console.webhooks.forms import MessageFilterForm, SecretForm, WebhookForm
 from console.webhooks.models import Webhook
@@ -101,6 +100,10 @@ def webhook_secret(request: HttpRequest, webhook_id: int) -> HttpResponse:
     actor = actor_of(request)
     webhook = selectors.webhook_get(actor, webhook_id)
     form = SecretForm(posted(request), initial={"expected": secret_seen(webhook)})
+
+    def rotate() -> HttpResponse:
+        return _secret_page(request, *webhook_secret_rotate(actor, webhook, **form.cleaned_data))
+
     question = Question(
         place=webhook.name,
         title=_("Give %(name)s a new secret?") % {"name": webhook.name},
@@ -116,15 +119,7 @@ def webhook_secret(request: HttpRequest, webhook_id: int) -> HttpResponse:
         form=form,
         is_dangerous=False,
     )
-    if not form.is_bound:
-        return ask(request, question)
-    if not form.is_valid():
-        return ask(request, question, status=422)
-    try:
-        made = webhook_secret_rotate(actor, webhook, **form.cleaned_data)
-    except ConsoleError as refusal:
-        return ask(request, question, error=refusal.message, status=refusal.status)
-    return _secret_page(request, *made)
+    return ask_then(request, question, rotate)
 
 
 @asks
