@@ -22,10 +22,11 @@ NO_SERVER = "(none)"
 SERVER = ["chat_server"]
 
 
-def site_registry() -> CollectorRegistry:
-    """What the database knows."""
+def site_registry(*more: Collector) -> CollectorRegistry:
+    """What the database knows of sending, and `more`."""
     registry = CollectorRegistry()
-    registry.register(_Site())
+    for collector in (_Site(), *more):
+        registry.register(collector)
     return registry
 
 

@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from console.sends import operations
 from console.sends.metrics import site_registry
 from console.sends.scraping import refusal
+from console.webhooks.metrics import WebhookMetrics
 
 
 @login_not_required
@@ -52,7 +53,7 @@ def _queue() -> dict[str, Any]:
 @require_safe
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
-    """GET /metrics: what the database knows of sending, in Prometheus' text format."""
+    """GET /metrics: what the database knows, in Prometheus' text format."""
     refused = refusal(request.META)
     if refused is not None:
         status, words = refused
@@ -61,7 +62,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer
     try:
-        text = generate_latest(site_registry())
+        text = generate_latest(site_registry(WebhookMetrics()))
     except DatabaseError:
         return HttpResponse("The database is away.\n", status=503, content_type="text/plain")
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
