@@ -22,7 +22,15 @@ from console.esp.transports import Channel
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.database import DatabaseThread, reconnect, try_lock
-from console.sends.gateway import Gateway, Unreachable, ending, esp_request, refused_here
+from console.sends.gateway import (
+    Gateway,
+    Unreachable,
+    ending,
+    esp_request,
+    refused_here,
+    storable,
+    storable_outcome,
+)
 from console.sends.services.deliveries import deliveries_recover, drain_step
 from console.sends.services.endings import ClaimedDelivery, Ending, Postponement
 from console.sends.tally import DrainRecord
@@ -240,7 +248,7 @@ class Drain:
             self.failed = str(error)
         except Exception as error:  # whatever it is: nothing was written, and that must be kept
             logger.exception("no channel", chat_server=self.server.name)
-            self.failed = f"The console failed to open a connection: {error}"
+            self.failed = storable(f"The console failed to open a connection: {error}")
 
     async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
         """Submit all; without a channel, as after a change of the address, they wait again."""
@@ -272,6 +280,7 @@ class Drain:
         channel.send(request, partial(self._settle, delivery))
 
     def _settle(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
+        outcome = storable_outcome(outcome)
         self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)
