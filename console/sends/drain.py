@@ -23,6 +23,7 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.database import DatabaseThread, reconnect, try_lock
 from console.sends.gateway import (
+    WORDLESS_SENTENCE,
     Gateway,
     Unreachable,
     ending,
@@ -30,6 +31,7 @@ from console.sends.gateway import (
     refused_here,
     storable,
     storable_outcome,
+    wordless,
 )
 from console.sends.services.deliveries import deliveries_recover, drain_step
 from console.sends.services.endings import ClaimedDelivery, Ending, Postponement
@@ -61,7 +63,8 @@ class Drain:
     """One drain of one Chat Server, by the holder of its lock.
 
     `is_superseded` says that the lock was lost with the database and is another's now, who has
-    recorded as unknown what was on the wire here.
+    recorded as unknown what was on the wire here; `is_wordless`, that the database refused each
+    time what had come back, and is to have it without what was said of it.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Drain:
         self.has_claimed = False
         self.is_superseded = False
         self.database_failures = 0
+        self.is_wordless = False
         self.writing: set[asyncio.Task[None]] = set()
         self.broken: BaseException | None = None
         # Claimed, and without an outcome.
@@ -152,7 +156,12 @@ class Drain:
         endings, self.endings = self.endings, []
         unsent, self.unsent = self.unsent, []
         settled, self.settled = self.settled, []
-        room = self._room()
+        # In the last tries only what has come back, which nothing else must cost its record.
+        is_last = self.database_failures >= DATABASE_FAILURES_MOST and bool(endings or unsent)
+        room = 0 if is_last else self._room()
+        if self.is_wordless:
+            endings = [wordless(item) for item in endings]
+            unsent = [(delivery, WORDLESS_SENTENCE) for delivery, _why in unsent]
         if not (endings or unsent or room):
             self.settled = settled
             return None if self._is_over() else 0.0
@@ -174,7 +183,7 @@ class Drain:
             self.settled = settled + self.settled
             await self._regain_database(error, unwritten=claim)
             return 0.0
-        self.database_failures = 0
+        self.database_failures, self.is_wordless = 0, False
         self.record.step(step.claimed, endings, unsent)
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
@@ -199,7 +208,7 @@ class Drain:
         waits for its turn again. Raises the error when the database stays away, or fails each time.
         """
         self.database_failures += 1
-        if self.database_failures > DATABASE_FAILURES_MOST:
+        if self.database_failures > DATABASE_FAILURES_MOST and not self._give_up_words():
             raise error
         logger.warning(
             "database failed while sending", chat_server=self.server.name, error=str(error)
@@ -225,6 +234,16 @@ class Drain:
             else:
                 logger.info("database is back", chat_server=self.server.name, lost=lost)
                 return
+
+    def _give_up_words(self) -> bool:
+        """That it was delivered is worth more than what was said of it; answers whether that leaves
+        something to try."""
+        if self.is_wordless or not (self.endings or self.unsent):
+            return False
+        self.is_wordless = True
+        ids = [item.delivery.id for item in self.endings] + [item.id for item, _why in self.unsent]
+        logger.error("recorded without words", chat_server=self.server.name, deliveries=ids)
+        return True
 
     def _supersede(self) -> None:
         """Another worker has the lock: it has recorded as unknown what is in flight here."""

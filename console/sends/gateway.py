@@ -28,6 +28,7 @@ UNKNOWN_SENTENCE = (
     "The request was handed to the network and no answer came. The customer may have seen it. "
     "Sending again may show it twice."
 )
+WORDLESS_SENTENCE = "What was said of it could not be recorded."
 
 
 class Unreachable(Exception):
@@ -96,6 +97,13 @@ def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
         outcome.fault_code,
         outcome.fault_text,
         _as_json(outcome.answer),
+    )
+
+
+def wordless(ending: Ending) -> Ending:
+    """How it ended, and nothing of what was said of that."""
+    return structs.replace(
+        ending, detail=WORDLESS_SENTENCE, fault_code="", fault_text="", answer=None
     )
 
 

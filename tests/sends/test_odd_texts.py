@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import DataError
 
 from console.esp.errors import NotConnected
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
+from console.sends import drain as drain_module
 from console.sends import gateway
+from console.sends.gateway import WORDLESS_SENTENCE
 from console.sends.models import Send
+from console.sends.services.deliveries import drain_step
 from tests.conftest import ROOT
 from tests.orchestration import Orchestration, running_orchestration
 from tests.sends.drains import assert_ledger_agrees, drain, statuses
@@ -74,3 +78,50 @@ def test_an_odd_reason_for_no_connection_is_kept(
     drain()
     assert statuses(send) == Counter(pending=2)
     assert f"No way to a{NUL}b ?." in ChatServer.objects.get().health_detail
+
+
+def test_what_no_database_takes_is_recorded_without_its_words(
+    chat: Callable[..., str], send_to: Callable[..., Send], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if there were something that nobody thought of: the others are not to be unknown by it."""
+    ids = [chat(f"c{number}", outcome="accepted") for number in range(7)]
+    ids.append(chat("odd", outcome="refused", fault_code="odd", fault_text="odd"))
+    ids.append(chat("later", outcome="not_sent", fault_text="odd"))
+
+    def refuse(*arguments: Any, endings: Any = (), postponements: Any = (), **options: Any) -> Any:
+        if any("odd" in item.detail for item in (*endings, *postponements)):
+            raise DataError("no such thing fits here")
+        return drain_step(*arguments, endings=endings, postponements=postponements, **options)
+
+    monkeypatch.setattr(drain_module, "drain_step", refuse)
+    send = send_to(ids)
+    drain()
+    assert statuses(send) == Counter(delivered=7, failed=1, pending=1)
+    odd = send.deliveries.get(interaction_id="odd")
+    assert (odd.reason, odd.detail, odd.fault_code) == ("refused", WORDLESS_SENTENCE, "")
+    assert_ledger_agrees()
+
+
+def test_claims_that_fail_each_time_cost_no_outcome(
+    chat: Callable[..., str], send_to: Callable[..., Send], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
+    send = send_to([chat(f"c{number}", outcome="accepted") for number in range(8)])
+    claims = []
+
+    def refuse(*arguments: Any, room: int = 0, **options: Any) -> Any:
+        if room:
+            claims.append(room)
+        if len(claims) > 1 and room:
+            raise DataError("no such thing fits here")
+        return drain_step(*arguments, room=room, **options)
+
+    monkeypatch.setattr(drain_module, "drain_step", refuse)
+    with pytest.raises(DataError):
+        drain()
+    assert statuses(send) == Counter(delivered=4, pending=4)
+    assert not send.deliveries.filter(status="delivered", answer__isnull=True).exists()
+    monkeypatch.undo()
+    drain()
+    assert statuses(send) == Counter(delivered=8)
+    assert_ledger_agrees()
