@@ -22,7 +22,17 @@ from console.esp.transports import Channel
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.database import DatabaseThread, reconnect, try_lock
-from console.sends.gateway import Gateway, Unreachable, ending, esp_request, refused_here
+from console.sends.gateway import (
+    WORDLESS_SENTENCE,
+    Gateway,
+    Unreachable,
+    ending,
+    esp_request,
+    refused_here,
+    storable,
+    storable_outcome,
+    wordless,
+)
 from console.sends.services.deliveries import deliveries_recover, drain_step
 from console.sends.services.endings import ClaimedDelivery, Ending, Postponement
 from console.sends.tally import DrainRecord
@@ -53,7 +63,8 @@ class Drain:
     """One drain of one Chat Server, by the holder of its lock.
 
     `is_superseded` says that the lock was lost with the database and is another's now, who has
-    recorded as unknown what was on the wire here.
+    recorded as unknown what was on the wire here; `is_wordless`, that the database refused each
+    time what had come back, and is to have it without what was said of it.
     """
 
     def __init__(
@@ -74,6 +85,7 @@ class Drain:
         self.has_claimed = False
         self.is_superseded = False
         self.database_failures = 0
+        self.is_wordless = False
         self.writing: set[asyncio.Task[None]] = set()
         self.broken: BaseException | None = None
         # Claimed, and without an outcome.
@@ -144,7 +156,12 @@ class Drain:
         endings, self.endings = self.endings, []
         unsent, self.unsent = self.unsent, []
         settled, self.settled = self.settled, []
-        room = self._room()
+        # In the last tries only what has come back, which nothing else must cost its record.
+        is_last = self.database_failures >= DATABASE_FAILURES_MOST and bool(endings or unsent)
+        room = 0 if is_last else self._room()
+        if self.is_wordless:
+            endings = [wordless(item) for item in endings]
+            unsent = [(delivery, WORDLESS_SENTENCE) for delivery, _why in unsent]
         if not (endings or unsent or room):
             self.settled = settled
             return None if self._is_over() else 0.0
@@ -166,7 +183,7 @@ class Drain:
             self.settled = settled + self.settled
             await self._regain_database(error, unwritten=claim)
             return 0.0
-        self.database_failures = 0
+        self.database_failures, self.is_wordless = 0, False
         self.record.step(step.claimed, endings, unsent)
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
@@ -191,7 +208,7 @@ class Drain:
         waits for its turn again. Raises the error when the database stays away, or fails each time.
         """
         self.database_failures += 1
-        if self.database_failures > DATABASE_FAILURES_MOST:
+        if self.database_failures > DATABASE_FAILURES_MOST and not self._give_up_words():
             raise error
         logger.warning(
             "database failed while sending", chat_server=self.server.name, error=str(error)
@@ -218,6 +235,16 @@ class Drain:
                 logger.info("database is back", chat_server=self.server.name, lost=lost)
                 return
 
+    def _give_up_words(self) -> bool:
+        """That it was delivered is worth more than what was said of it; answers whether that leaves
+        something to try."""
+        if self.is_wordless or not (self.endings or self.unsent):
+            return False
+        self.is_wordless = True
+        ids = [item.delivery.id for item in self.endings] + [item.id for item, _why in self.unsent]
+        logger.error("recorded without words", chat_server=self.server.name, deliveries=ids)
+        return True
+
     def _supersede(self) -> None:
         """Another worker has the lock: it has recorded as unknown what is in flight here."""
         self.is_superseded = True
@@ -240,7 +267,7 @@ class Drain:
             self.failed = str(error)
         except Exception as error:  # whatever it is: nothing was written, and that must be kept
             logger.exception("no channel", chat_server=self.server.name)
-            self.failed = f"The console failed to open a connection: {error}"
+            self.failed = storable(f"The console failed to open a connection: {error}")
 
     async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
         """Submit all; without a channel, as after a change of the address, they wait again."""
@@ -272,6 +299,7 @@ class Drain:
         channel.send(request, partial(self._settle, delivery))
 
     def _settle(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
+        outcome = storable_outcome(outcome)
         self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)

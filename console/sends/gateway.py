@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from msgspec import structs
 
 from console.catalogue.models import NoticeKind
 from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
@@ -27,6 +28,7 @@ UNKNOWN_SENTENCE = (
     "The request was handed to the network and no answer came. The customer may have seen it. "
     "Sending again may show it twice."
 )
+WORDLESS_SENTENCE = "What was said of it could not be recorded."
 
 
 class Unreachable(Exception):
@@ -75,7 +77,7 @@ def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
 
 
 def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
-    """What an outcome means for the delivery; None where it may be tried again."""
+    """What a storable outcome means for the delivery; None where it may be tried again."""
     if outcome.kind == OutcomeKind.NOT_SENT:
         return None if outcome.retryable else refused_here(delivery, outcome.detail)
     if outcome.kind == OutcomeKind.ACCEPTED:
@@ -90,17 +92,34 @@ def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
         delivery,
         status,
         reason,
-        _storable(detail),
+        detail,
         outcome.reference_id,
-        _storable(outcome.fault_code),
-        _storable(outcome.fault_text),
+        outcome.fault_code,
+        outcome.fault_text,
         _as_json(outcome.answer),
     )
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL's text can't hold NUL, which a peer may well send."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+def wordless(ending: Ending) -> Ending:
+    """How it ended, and nothing of what was said of that."""
+    return structs.replace(
+        ending, detail=WORDLESS_SENTENCE, fault_code="", fault_text="", answer=None
+    )
+
+
+def storable(text: str) -> str:
+    """PostgreSQL's text can't hold NUL, which a peer may well send, nor half a surrogate pair."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+
+
+def storable_outcome(outcome: Outcome) -> Outcome:
+    """With texts that can be written wherever they are wanted: what can't be would take the
+    outcomes with it that are written together with it."""
+    texts = (outcome.detail, outcome.fault_code, outcome.fault_text)
+    if not any(texts):
+        return outcome
+    detail, fault_code, fault_text = map(storable, texts)
+    return structs.replace(outcome, detail=detail, fault_code=fault_code, fault_text=fault_text)
 
 
 def _as_json(answer: Any) -> str | None:
@@ -115,7 +134,7 @@ def _as_json(answer: Any) -> str | None:
 
 def _replaced(value: Any) -> Any:
     if isinstance(value, str):
-        return _storable(value)
+        return storable(value)
     if isinstance(value, list):
         return [_replaced(item) for item in value]
     if isinstance(value, dict):
@@ -147,7 +166,7 @@ class Gateway:
                 options=settings.TRANSPORT_OPTIONS,
             )
         except (NotConnected, InvalidAddress) as error:
-            raise Unreachable(str(error)) from error
+            raise Unreachable(storable(str(error))) from error
         self._channels[server.pk] = (wanted, channel)
         return channel
 

@@ -237,6 +237,18 @@ def test_a_new_address_starts_with_a_clean_record(chat_server: ChatServer) -> No
     assert (chat_server.failures_in_a_row, chat_server.retry_at) == (0, None)
 
 
+def test_the_same_address_again_is_no_new_one(chat_server: ChatServer) -> None:
+    """The page has it with every change of anything."""
+    later = timezone.now() + timedelta(seconds=30)
+    opened_in_a_page = ChatServer.objects.get(pk=chat_server.pk)
+    chat_server_unreachable(chat_server, detail="refused", retry_at=later)
+    chat_server_update(ROOT, opened_in_a_page, url=chat_server.url, window=5)
+    chat_server.refresh_from_db()
+    assert chat_server.window == 5
+    assert (chat_server.health, chat_server.failures_in_a_row) == (Health.UNHEALTHY, 1)
+    assert chat_server.retry_at == later
+
+
 def test_a_change_leaves_alone_what_workers_write(chat_server: ChatServer) -> None:
     opened_in_a_page = ChatServer.objects.get(pk=chat_server.pk)
     chat_server_unreachable(chat_server, detail="refused", retry_at=timezone.now())

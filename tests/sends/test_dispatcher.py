@@ -21,6 +21,7 @@ from console.sends.services.deliveries import (
     deliveries_expire,
     drain_step,
 )
+from console.sends.services.endings import Postponement
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 from tests.sends.working import changing_what_has_ended
@@ -281,3 +282,18 @@ def test_what_is_on_the_wire_is_not_claimed_again(chat_server, chats, send_to):
     assert len(on_the_wire) == 3
     assert len(second.claimed) == 2
     assert not {delivery.id for delivery in second.claimed} & set(on_the_wire)
+
+
+def test_what_came_back_unsent_takes_turns(chat_server, chats, send_to):
+    """Whoever failed last is due last: an old send does not get every single try for itself."""
+    ids = chats(3)
+    sends = [send_to([pk]) for pk in ids]
+    claimed = drain_step(chat_server.pk, claim=uuid4(), room=3).claimed
+    now = timezone.now()
+    Outbox.objects.update(expires_at=now + timedelta(seconds=60))
+    back = [
+        Postponement(delivery, now - timedelta(seconds=number), "The network failed.")
+        for number, delivery in enumerate(claimed)
+    ]
+    step = drain_step(chat_server.pk, claim=uuid4(), postponements=back, room=1)
+    assert [delivery.send_id for delivery in step.claimed] == [sends[2].pk]

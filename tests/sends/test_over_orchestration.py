@@ -86,3 +86,26 @@ def test_a_busy_orchestration_is_asked_again_and_shows_it_once(
     assert statuses(send) == Counter(delivered=1)
     assert len(ors.asked) == 1
     assert_ledger_agrees()
+
+
+def test_chats_whose_sessions_cannot_send_do_not_keep_the_others_waiting(
+    ors: Orchestration, chat: Callable[..., Session], send_to: Callable[..., Send]
+) -> None:
+    """They rest the Chat Server, and each rest ends with a single try: it is for one that was not
+    tried yet, though the others have been due for longer."""
+    stuck = [f"stuck-{number}" for number in range(3)]
+    for id in stuck:
+        chat(id, outcome="not_sent", fault_text="My chat's own server is away.")
+    tried = send_to(stuck)
+    drain()
+    assert ChatServer.objects.get().health == Health.UNHEALTHY
+    fine = [f"fine-{number}" for number in range(6)]
+    for id in fine:
+        chat(id)
+    send = send_to(fine)
+    ChatServer.objects.update(retry_at=None)
+    Outbox.objects.filter(send=tried).update(due_at=tried.created_at)
+    drain()
+    assert statuses(send) == Counter(delivered=6)
+    assert statuses(tried) == Counter(pending=3)
+    assert_ledger_agrees()

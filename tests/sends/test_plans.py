@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,16 @@ from console.sends.services.endings import END
 
 NOW = timezone.now()
 STATEMENTS = {
-    "claim": (CLAIM, {"server": "chat-east", "now": NOW, "on_the_wire": "{}", "room": 512}),
+    "claim": (
+        CLAIM,
+        {
+            "server": "chat-east",
+            "now": NOW,
+            "on_the_wire": "{}",
+            "room": 512,
+            "time_to_live": timedelta(seconds=120),
+        },
+    ),
     "what a send shares": (SHARED, {"ids": array([1, 2])}),
     "mark": (MARK_SENDING, {"claim": uuid4(), "server": "e", "ids": array(range(9)), "now": NOW}),
     "end": (

@@ -77,13 +77,15 @@ def _save_chat_server(
         raise InvalidInput("unknown_field", f"A Chat Server has no {', '.join(unknown)}.")
     if "url" in values:
         check_address(values["url"])
+    is_moved = values.get("url", server.url) != server.url
+    if is_moved:
         server.health, server.health_detail = Health.UNTRIED, ""
         server.failures_in_a_row, server.retry_at = 0, None
     for name, value in values.items():
         setattr(server, name, value)
     _check_chat_server(server)
     # Of one that is there, the rest is the workers' to write: its health and its bucket.
-    changed = {*values, *(HEALTH_FIELDS if "url" in values else ())} if server.pk else None
+    changed = {*values, *(HEALTH_FIELDS if is_moved else ())} if server.pk else None
     try:
         with transaction.atomic():
             server.save(update_fields=changed)

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 from django.db import connection
 from msgspec import structs
 
@@ -20,6 +19,7 @@ from console.sends import queue
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.planning import chat_obstacle, is_valid_at, server_obstacle
 from console.sends.services.endings import ClaimedDelivery, Ending, expired
+from console.sends.services.outbox import time_to_live
 
 
 @dataclass(slots=True)
@@ -35,22 +35,27 @@ class Step:
     server: ChatServer | None = None
 
 
-# One of each running send in turn, so that a small send never waits for a large one. What is on
-# the wire is in the outbox too, and is passed over by its ids. OFFSET keeps the chats from being
-# joined in another way than one by one.
+# One of each running send in turn, so that a small send never waits for a large one. Of a turn,
+# what came back unsent goes last, by when it is due: a Chat Server that rested is tried with one
+# delivery, and chats that can't be sent to must not be that one each time. It has less of its time
+# to live before it than when it was new.
+# What is on the wire is in the outbox too, and is passed over by its ids. OFFSET keeps the chats
+# from being joined in another way than one by one.
 CLAIM = """
 WITH due AS (
-    SELECT o.delivery_id, o.expires_at, o.turn, s.id AS send_id
+    SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id
     FROM sends_send s
     CROSS JOIN LATERAL (
-        SELECT delivery_id, expires_at, row_number() OVER (ORDER BY due_at, delivery_id) AS turn
+        SELECT delivery_id, expires_at, due_at,
+            expires_at < due_at + %(time_to_live)s::interval AS came_back,
+            row_number() OVER (ORDER BY due_at, delivery_id) AS turn
         FROM sends_outbox
         WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
             AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
         ORDER BY due_at, delivery_id
         LIMIT %(room)s::int) o
     WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
-    ORDER BY o.turn, s.id
+    ORDER BY o.turn, o.came_back, o.due_at, s.id
     LIMIT %(room)s::int)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
        d.attempts + 1, d.detail, i.user_data::text,
@@ -61,7 +66,7 @@ JOIN sends_delivery d ON d.id = due.delivery_id
 LEFT JOIN LATERAL (
     SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
 WHERE d.status = 'pending'
-ORDER BY due.turn, due.send_id
+ORDER BY due.turn, due.came_back, due.due_at, due.send_id
 FOR UPDATE OF d SKIP LOCKED
 """
 
@@ -166,7 +171,13 @@ def claim_due(
 def _due_rows(
     server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
 ) -> list[tuple[Any, ...]]:
-    values = {"server": server.name, "now": now, "on_the_wire": array(on_the_wire), "room": room}
+    values = {
+        "server": server.name,
+        "now": now,
+        "on_the_wire": array(on_the_wire),
+        "room": room,
+        "time_to_live": time_to_live(),
+    }
     return execute_rows(CLAIM, values)
 
 
@@ -281,8 +292,7 @@ def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
 def is_progressing(server: ChatServer, now: datetime) -> bool:
     """Whether the Chat Server took something within a time to live: then what waits for its turn
     waits for the pace alone, and is not too late."""
-    patience = timedelta(seconds=settings.DELIVERY_TTL_SECONDS)
-    return server.progressed_at is not None and server.progressed_at > now - patience
+    return server.progressed_at is not None and server.progressed_at > now - time_to_live()
 
 
 def _user_data(text: str | None) -> dict[str, Any]:

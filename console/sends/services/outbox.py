@@ -31,9 +31,13 @@ FROM waiting WHERE o.delivery_id = waiting.id
 """
 
 
+def time_to_live() -> timedelta:
+    return timedelta(seconds=settings.DELIVERY_TTL_SECONDS)
+
+
 def expires_at(due_at: datetime) -> datetime:
     """When the time to live of what is due at `due_at` is over."""
-    return due_at + timedelta(seconds=settings.DELIVERY_TTL_SECONDS)
+    return due_at + time_to_live()
 
 
 def outbox_move(send: Send, due_at: datetime) -> None:
