@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from console.interactions.models import ChatServer, Health, Interaction
 from console.interactions.services import chat_server_update
 from console.sends.models import Delivery, Outbox, Send
+from console.sends.services.claims import TRIES_WHEN_LATE
 from tests.conftest import ROOT
 from tests.orchestration import Orchestration, Session, running_orchestration
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
@@ -108,4 +110,27 @@ def test_chats_whose_sessions_cannot_send_do_not_keep_the_others_waiting(
     drain()
     assert statuses(send) == Counter(delivered=6)
     assert statuses(tried) == Counter(pending=3)
+    assert_ledger_agrees()
+
+
+def test_a_chat_that_was_tried_too_often_is_late_though_others_are_taken(
+    ors: Orchestration, chat: Callable[..., Session], send_to: Callable[..., Send]
+) -> None:
+    chat("stuck", outcome="not_sent", fault_text="My chat's own server is away.")
+    chat("fine")
+    stuck = send_to(["stuck"])
+    for tries in range(TRIES_WHEN_LATE):
+        assert statuses(stuck) == Counter(pending=1), f"after {tries} tries"
+        now = timezone.now()
+        ChatServer.objects.update(retry_at=None, progressed_at=now)
+        Outbox.objects.update(due_at=now, expires_at=now)
+        drain()
+    send = send_to(["fine"])
+    ChatServer.objects.update(retry_at=None, progressed_at=timezone.now())
+    Outbox.objects.filter(send=stuck).update(due_at=timezone.now())
+    drain()
+    assert statuses(send) == Counter(delivered=1)
+    over = stuck.deliveries.get()
+    assert (over.status, over.reason, over.attempts) == ("failed", "not_sent", TRIES_WHEN_LATE)
+    assert "My chat's own server is away." in over.detail
     assert_ledger_agrees()

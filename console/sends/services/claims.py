@@ -21,6 +21,10 @@ from console.sends.planning import chat_obstacle, is_valid_at, server_obstacle
 from console.sends.services.endings import ClaimedDelivery, Ending, expired
 from console.sends.services.outbox import time_to_live
 
+# What waits for its turn is not late while others are taken; what had so many turns, and could not
+# be sent, is.
+TRIES_WHEN_LATE = 10
+
 
 @dataclass(slots=True)
 class Step:
@@ -224,7 +228,8 @@ class _Sorter:
     def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
         """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
         (its name)."""
-        if chat.is_late and not self.is_progressing:
+        # `attempts` has the one that it is claimed for.
+        if chat.is_late and (not self.is_progressing or delivery.attempts > TRIES_WHEN_LATE):
             return expired(delivery, self.health_detail)
         obstacle = self._obstacle(delivery, chat)
         if obstacle is not None:
