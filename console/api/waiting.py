@@ -28,8 +28,10 @@ WAIT_MOST = 10  # seconds
 WAITERS_MOST = 1000
 DELIVERIES_MOST = 100  # in an answer; `sends/{id}/deliveries/` has all
 
-_NAME, _VALUE = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", r'"(?:[^"\\]|\\.)*"|[^\s",;]*'
-_PREFERENCE = re.compile(rf"\s*({_NAME})\s*(?:=\s*({_VALUE})\s*)?(?:;[^,]*)?(?:,|$)")
+HEADER_MOST = 256  # characters; reading a longer one would hold up the whole process
+# Nothing is given back once it is taken (`++`, `*+`).
+_NAME, _VALUE = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"|[^\s",;]*+'
+_PREFERENCE = re.compile(rf"\s*+({_NAME})\s*+(?:=\s*+({_VALUE})\s*+)?(?:;[^,]*+)?(?:,|$)")
 
 _waiters: set[object] = set()
 
@@ -39,6 +41,8 @@ def preferred_wait(header: str) -> int:
 
     What cannot be read is passed over: a preference is never a reason to refuse.
     """
+    if len(header) > HEADER_MOST:
+        return 0
     for name, value in _PREFERENCE.findall(header):
         if name.lower() == "wait":  # the first one counts
             number = value.strip('"')

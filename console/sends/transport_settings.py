@@ -17,6 +17,7 @@ def read_transport_options() -> dict[str, dict[str, Any]]:
             "certificate_key": env.read("CONSOLE_ORS_CERTIFICATE_KEY", env.readable_file, None),
             "certificate_password": env.read("CONSOLE_ORS_CERTIFICATE_PASSWORD", env.text, ""),
             "authorities": env.read("CONSOLE_ORS_CA", env.certificates, ""),
+            "hosts": env.read("CONSOLE_ORS_HOSTS", env.words, list[str]()),
             "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
         },
     }

@@ -10,6 +10,7 @@
  *
  * The console takes events twice and out of order: so whatever is doubtful is sent again.
  */
+import groovy.json.JsonException
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
 
@@ -71,12 +72,13 @@ Map feed(String console, String token, List<Map> events) {
             if (call.responseCode == 202) {
                 return call.inputStream.withStream { new JsonSlurper().parse(it, 'UTF-8') } as Map
             }
-            if (!(call.responseCode in [429, 500, 503])) {
+            // 502 and 504 are a proxy's, while the console restarts.
+            if (call.responseCode != 429 && call.responseCode < 500) {
                 // Asking again would not help: let somebody see it.
                 throw new IllegalStateException("The feed answered ${call.responseCode}: " +
                     call.errorStream?.getText('UTF-8'))
             }
-        } catch (IOException away) {
+        } catch (IOException | JsonException away) {
             System.err.println("The console is away: ${away.message}")
         }
         sleep(pause)

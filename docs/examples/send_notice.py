@@ -13,9 +13,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
+from typing import Any
 
 WAIT_SECONDS = 5
 TRIES = 3
+PAUSE_SECONDS = 1
 PROGRAM = {"delivered": 0, "failed": 1, "skipped": 1, "cancelled": 1}
 
 
@@ -31,21 +34,44 @@ def send_notice(console: str, token: str, notice: str, interaction: str) -> tupl
             "Prefer": f"wait={WAIT_SECONDS}",
         },
     )
+    in_doubt = False  # whether an earlier try may have been carried out
     for tries_left in reversed(range(TRIES)):
         try:
             with urllib.request.urlopen(request, timeout=WAIT_SECONDS + 5) as answer:
-                deliveries = json.load(answer).get("deliveries")
-            if not deliveries:  # answered at once: the server does not wait, or has too much to do
-                return "pending", ""
-            return deliveries[0]["status"], deliveries[0]["detail"] or deliveries[0]["reason"]
+                return outcome_of(json.load(answer))
         except urllib.error.HTTPError as refusal:
-            if refusal.code not in (429, 500, 503):
-                return "failed", json.load(refusal)["message"]
-        except OSError:
-            pass  # not reached, or the answer got lost on its way
+            why = why_refused(refusal)
+            if why:
+                # 409: something else was sent by the same key, and may have been shown.
+                is_certain = not in_doubt and refusal.code != 409
+                return "failed" if is_certain else "unknown", why
+            in_doubt = in_doubt or refusal.code != 429
+        except (OSError, HTTPException, ValueError):
+            in_doubt = True  # not reached, or the answer got lost on its way
         if tries_left:
-            time.sleep(1)
+            time.sleep(PAUSE_SECONDS)
     return "unknown", "The console did not answer."
+
+
+def outcome_of(answer: Any) -> tuple[str, str]:
+    """Raises ValueError if it is not the console's answer."""
+    try:
+        deliveries = answer.get("deliveries")
+        if not deliveries:  # answered at once: the server does not wait, or has too much to do
+            return "pending", ""
+        return deliveries[0]["status"], deliveries[0]["detail"] or deliveries[0]["reason"]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError("This is not what the console answers.") from error
+
+
+def why_refused(refusal: urllib.error.HTTPError) -> str:
+    """Empty if the console did not say so: asking again may help, or a proxy speaks for it."""
+    if refusal.code == 429 or not 400 <= refusal.code < 500:
+        return ""
+    try:
+        return str(json.load(refusal)["message"])
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return ""
 
 
 def main() -> int:

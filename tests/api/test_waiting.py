@@ -75,6 +75,14 @@ def test_what_a_preference_asks_for(header: str, seconds: int) -> None:
     assert preferred_wait(header) == seconds
 
 
+@pytest.mark.parametrize("rest", ["a" * 4000 + "(", "a =" + " " * 4000 + '"', ", a=b" * 800])
+def test_a_preference_too_long_to_be_one_is_passed_over_at_once(rest: str) -> None:
+    """Reading one holds up everybody else of the process."""
+    began = time.process_time()
+    assert preferred_wait(f"wait=5, {rest}") == 0
+    assert time.process_time() - began < 0.1
+
+
 # --- Waiting -------------------------------------------------------------------------------------
 
 

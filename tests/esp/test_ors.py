@@ -364,12 +364,3 @@ def test_the_listener_went_away_meanwhile(ors: Orchestration) -> None:
     outcome = run(go())
     assert outcome.kind is NOT_SENT
     assert "it was refused" in outcome.detail
-
-
-def test_basic_authentication() -> None:
-    with running_orchestration(credentials="console:päss") as ors:
-        with pytest.raises(NotConnected, match="credentials"):
-            ask(ors, options={"ors": {"username": "console", "password": "wrong"}})
-        options = {"ors": {"username": "console", "password": "päss"}}
-        (outcome,) = ask(ors, a_request(ors.start({})), options=options)
-    assert outcome.kind is ACCEPTED

@@ -70,14 +70,14 @@ def both_ways(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 def test_a_certificate_on_both_sides(
     certificate: tuple[Path, Path], both_ways: ssl.SSLContext
 ) -> None:
-    known = {"authorities": str(certificate[0])}
+    known = {"authorities": str(certificate[0]), "hosts": ["127.0.0.1"]}
     mine = {"certificate": certificate[0], "certificate_key": certificate[1]}
     with running_orchestration(context=both_ways) as ors:
         request = a_request(ors.start({}))
         (outcome,) = ask(ors, request, options={"ors": {**known, **mine}})
         assert outcome.kind is OutcomeKind.ACCEPTED
         with pytest.raises(NotConnected, match="not trusted"):
-            ask(ors, request, options={"ors": mine})
+            ask(ors, request, options={"ors": {**mine, "hosts": ["127.0.0.1"]}})
         assert "the certificate is trusted" in run(security_of(ors.url, {**known, **mine}))
         # Under TLS 1.3 this client has written before it learns that it is refused.
         with pytest.raises(NotConnected, match="No connection to https"):
@@ -110,7 +110,7 @@ def test_certificates_that_can_t_be_used(certificate: tuple[Path, Path], tmp_pat
         ors.url = ors.url.replace("ors+http:", "ors+https:")
         for options in wrong:
             with pytest.raises(NotConnected, match="CONSOLE_ORS_CERTIFICATE"):
-                ask(ors, options={"ors": options})
+                ask(ors, options={"ors": {**options, "hosts": ["127.0.0.1"]}})
 
 
 # --- Cookies -------------------------------------------------------------------------------------

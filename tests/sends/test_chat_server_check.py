@@ -124,3 +124,15 @@ def test_a_chat_server_that_needs_java_where_none_is_set(settings: Any, tmp_path
     assert "PSDK_CLASSPATH is not set" in steps[-1][2]
     assert failed
     assert not jvm.is_started()
+
+
+@pytest.mark.django_db
+def test_credentials_that_would_go_in_the_clear_are_named(settings: Any) -> None:
+    own = {"username": "console", "password": "s3cret", "hosts": ["192.0.2.1"]}
+    settings.TRANSPORT_OPTIONS = {"ors": own}
+    registered("ors+http://192.0.2.1:7210")
+    steps, failed = check("chat-new")
+    assert failed
+    assert steps[-1][:2] == ["connection", "FAILED"]
+    assert "in the clear" in steps[-1][2]
+    assert "s3cret" not in steps[-1][2]

@@ -106,6 +106,9 @@ def test_a_send_where_nobody_can_be_reached_is_over_at_once(
     assert send.status == SendStatus.FINISHED
     assert send.finished_at is not None
     assert jobs() == []
+    _created, skipped, finished = AuditEntry.objects.filter(target_kind="send").order_by("seq")
+    assert (skipped.action, finished.action) == ("deliveries.skipped", "send.finished")
+    assert (finished.target_ref, finished.data) == (str(send.pk), {"counts": {"skipped": 1}})
 
 
 def test_what_a_person_was_shown_is_what_is_sent_or_nothing(

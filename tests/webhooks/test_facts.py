@@ -98,6 +98,18 @@ def test_a_send_is_told_of_in_counts(
     assert finished["timestamp"].endswith("Z")
 
 
+def test_a_send_that_reaches_nobody_is_told_of(
+    make_webhook: Any, make_notice: Callable[..., NoticeVersion], supervisor: User
+) -> None:
+    make_webhook()
+    key = make_notice(TEXT).notice.key
+    send = send_create(supervisor.to_actor(), notice_key=key, interactions=["nobody", "neither"])
+    facts_gather()
+    (finished,) = told()
+    assert finished["type"] == "send.finished"
+    assert finished["data"] == {"send": send.pk, "status": "finished", "counts": {"skipped": 2}}
+
+
 def test_nothing_of_texts_and_customers_is_told(
     make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:

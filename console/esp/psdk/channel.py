@@ -156,7 +156,8 @@ class PsdkChannel:
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         if self._calls.pop(call.reference_id, None) is None:
             return  # its time was over
-        if outcome.kind not in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
+        answered = outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED)
+        if not answered and outcome.retryable:  # else it says nothing of the connection
             self._fail(outcome.detail)
         self._settle(call, outcome)
 

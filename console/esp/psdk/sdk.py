@@ -116,7 +116,8 @@ class Sdk:
             )
             message.setReferenceId(reference_id)
         except Exception as error:
-            return not_sent(f"The SDK could not build the request: {_said(error)}.", reference_id)
+            why = f"The SDK could not build the request: {_said(error)}."
+            return not_sent(why, reference_id, retryable=False)  # it is the request's fault
         began = time.monotonic()
         try:
             answer = protocol.request(message, max(1, int(seconds * 1000)))

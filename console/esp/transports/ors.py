@@ -13,10 +13,11 @@ import asyncio
 import itertools
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -58,6 +59,7 @@ class Options:
     certificate_key: Path | None = None
     certificate_password: str = field(default="", repr=False)
     authorities: str = ""
+    hosts: Sequence[str] = ()  # which alone may see the password or the certificate
     trust_503: bool = True
     connections: int = CONNECTIONS_MOST
 
@@ -108,6 +110,7 @@ async def open_channel(
     """
     base = parse_address(url)
     chosen = Options(**options)
+    _protect_credentials(base, chosen)
     try:
         context = ssl_context or _ssl_context(base, chosen)
     except OSError as error:  # an SSLError is one
@@ -122,6 +125,34 @@ async def open_channel(
         await channel.close()
         raise
     return channel
+
+
+def _protect_credentials(base: str, options: Options) -> None:
+    """Whoever may write an address must not learn the credentials by it, nor who is on the way.
+
+    Raises NotConnected.
+    """
+    if not options.username and options.certificate is None:
+        return
+    parts = urlsplit(base)
+    host = parts.hostname or ""
+    if host not in {name.lower() for name in options.hosts}:
+        raise NotConnected(
+            f"The credentials for Orchestration are not shown to {host}. If they are meant for "
+            "it, add it to CONSOLE_ORS_HOSTS; if not, correct the Chat Server's address."
+        )
+    if options.username and parts.scheme == "http" and not _is_this_machine(host):
+        raise NotConnected(
+            f"The password for Orchestration would go to {host} in the clear. Give the Chat "
+            "Server an address with ors+https://, or unset CONSOLE_ORS_USERNAME."
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _ssl_context(base: str, options: Options) -> ssl.SSLContext | bool:

@@ -39,7 +39,7 @@ from console.sends.services.endings import (
     write_endings,
     write_postponements,
 )
-from console.sends.services.records import write_records
+from console.sends.services.records import send_finished, write_records
 
 logger = structlog.get_logger("console.sends")
 
@@ -293,7 +293,7 @@ def _finish(send_id: int) -> bool:
 def _finished_record(send_id: int) -> audit.Record:
     rows = Delivery.objects.filter(send=send_id).order_by().values_list("status")
     counts = dict(rows.annotate(n=Count("pk")))
-    return audit.Record("send.finished", ("send", send_id, f"send {send_id}"), {"counts": counts})
+    return send_finished(send_id, counts)
 
 
 def _announce(written: Sequence[Ending]) -> None:

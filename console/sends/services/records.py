@@ -58,6 +58,11 @@ def _target(send_id: int) -> Target:
     return ("send", send_id, f"send {send_id}")
 
 
+def send_finished(send_id: int, counts: dict[str, int]) -> Record:
+    """Nothing of it is open any more; `counts` are its deliveries by status."""
+    return Record("send.finished", _target(send_id), {"counts": counts})
+
+
 def ended_delivery(
     pk: int,
     interaction_id: str,

@@ -117,14 +117,17 @@ def send_write(
     _copy(COPY_OUTBOX, (_outbox_row(send, item) for item in planned if not item.target.reason))
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
     live.publish(live.SENDS)
+    finished = _finished_records(send, plan)
     records.write_records(
         actor,
         [
             audit.Record("send.created", records.send_target(send), _facts(send, plan) | facts),
             *_skipped_records(send, method, planned),
+            *finished,
         ],
     )
     logs.send_created(send, plan.counts)
+    logs.sends_changed(finished)
 
 
 def _numbered(targets: list[Target]) -> list[_Planned]:
@@ -205,6 +208,13 @@ def digest(*parts: Any) -> str:
     """SHA-256 of what was asked for, in hexadecimal."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _finished_records(send: Send, plan: SendPlan) -> list[audit.Record]:
+    """A send that reaches nobody is over at once: no worker will see its end."""
+    if send.status != SendStatus.FINISHED:
+        return []
+    return [records.send_finished(send.pk, {DeliveryStatus.SKIPPED.value: len(plan.targets)})]
 
 
 def _skipped_records(

@@ -199,6 +199,18 @@ def test_what_is_too_large_is_not_tried_again(
     assert "nested" in outcome["detail"]
 
 
+def test_what_the_sdk_can_not_build_is_not_tried_again_and_stops_nobody_else(
+    simulator: SimulatorProcess, java: JavaProcess
+) -> None:
+    url = simulator.url.replace("esp+json", "psdk")
+    requests = [{"text": "stand-in.refused"}, MESSAGE]
+    refused, after = java.play("ask", url=url, requests=requests)
+    assert (refused["kind"], refused["retryable"]) == ("not_sent", False)
+    assert "IllegalArgumentException: as wished" in refused["detail"]
+    # By the same channel: another one would count anew.
+    assert (after["kind"], after["reference_id"]) == ("accepted", 2)
+
+
 # --- Opening and closing -------------------------------------------------------------------------
 
 

@@ -13,6 +13,9 @@ public class KeyValueCollection implements Iterable<KeyValuePair> {
     }
 
     public void addString(String key, String value) {
+        if (value.equals("stand-in.refused")) {
+            throw new IllegalArgumentException("as wished");
+        }
         add(key, "str", value);
     }
 
