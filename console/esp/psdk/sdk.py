@@ -38,6 +38,7 @@ _CLASSES = {
     "not_opened": f"{_ROOT}.commons.protocol.ChannelNotOpenedException",
     "closed_on_send": f"{_ROOT}.commons.protocol.ChannelClosedOnSendException",
     "closed_on_request": f"{_ROOT}.commons.protocol.ChannelClosedOnRequestException",
+    "unfit": "java.lang.RuntimeException",
     "string": "java.lang.String",
     "integer": "java.lang.Integer",
 }
@@ -73,6 +74,7 @@ class Sdk:
     not_opened: Any
     closed_on_send: Any
     closed_on_request: Any
+    unfit: Any
     string: Any
     integer: Any
 
@@ -116,8 +118,9 @@ class Sdk:
             )
             message.setReferenceId(reference_id)
         except Exception as error:
+            # Java's refusal of a value is the request's fault; what the SDK lacks is its own.
             why = f"The SDK could not build the request: {_said(error)}."
-            return not_sent(why, reference_id, retryable=False)  # it is the request's fault
+            return not_sent(why, reference_id, retryable=not isinstance(error, self.unfit))
         began = time.monotonic()
         try:
             answer = protocol.request(message, max(1, int(seconds * 1000)))

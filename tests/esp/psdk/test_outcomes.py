@@ -211,6 +211,15 @@ def test_what_the_sdk_can_not_build_is_not_tried_again_and_stops_nobody_else(
     assert (after["kind"], after["reference_id"]) == ("accepted", 2)
 
 
+def test_an_sdk_that_lacks_something_is_no_fault_of_the_request(
+    simulator: SimulatorProcess, java: JavaProcess
+) -> None:
+    url = simulator.url.replace("esp+json", "psdk")
+    (outcome,) = java.play("ask", url=url, requests=[{"text": "stand-in.lacking"}])
+    assert (outcome["kind"], outcome["retryable"]) == ("not_sent", True)
+    assert "NoSuchMethodError: as wished" in outcome["detail"]
+
+
 # --- Opening and closing -------------------------------------------------------------------------
 
 

@@ -16,6 +16,9 @@ public class KeyValueCollection implements Iterable<KeyValuePair> {
         if (value.equals("stand-in.refused")) {
             throw new IllegalArgumentException("as wished");
         }
+        if (value.equals("stand-in.lacking")) {
+            throw new NoSuchMethodError("as wished");
+        }
         add(key, "str", value);
     }
 
