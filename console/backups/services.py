@@ -3,7 +3,6 @@
 A backup is a folder: the dump, the checkpoints that were kept outside, and a manifest.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from console.audit import checkpoints, lost
 from console.audit import services as audit
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
+from console.disk import to_disk
 from console.errors import Conflict
 from console.sends.services.restoring import (
     on_the_wire_end_after_restore,
@@ -73,12 +73,12 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
         _copy_checkpoints(partial)
         write_manifest(partial, facts, made_at=now.isoformat())
         for path in (*partial.iterdir(), partial):
-            _to_disk(path)
+            to_disk(path)
         partial.rename(made)
     except BaseException:
         shutil.rmtree(partial)
         raise
-    _to_disk(folder)
+    to_disk(folder)
     _drop_old(folder, keep)
     return made
 
@@ -113,14 +113,6 @@ def _copy_checkpoints(partial: Path) -> None:
     is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
     if is_folder and outside.exists():
         shutil.copyfile(outside, partial / CHECKPOINTS)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _drop_old(folder: Path, keep: int | None) -> None:
