@@ -147,6 +147,7 @@ def test_the_command_s_words() -> None:
     assert said() == summary
     assert "the log says why" in said(rejected=4)
     assert "poll_interactions --however-many" in said(withheld=30)
+    assert "It is empty, and 2 live chats were not ended" in said(seen=0, withheld=2)
     assert "did not come as a whole" in said(withheld=30, is_whole=False)
     assert "2 live chats were in no snapshot ever" in said(unconfirmed=2)
 
