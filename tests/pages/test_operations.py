@@ -183,3 +183,12 @@ def test_a_poll_that_is_overdue_is_said(administrator: User, browse: Any, settin
     text = text_of(browse(administrator))
     assert "Status Late" in text
     assert "Look whether a worker is alive" in text
+
+
+def test_that_no_worker_ever_polled_is_said(
+    administrator: User, browse: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.POLL = replace(settings.POLL, interval=30)
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    monkeypatch.setattr("console.interactions.selectors.PROCESS_BEGAN", an_hour_ago)
+    assert "Interaction poller Status Late Last poll ended –" in text_of(browse(administrator))
