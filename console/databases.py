@@ -29,9 +29,11 @@ def _at(url: str) -> dict[str, Any]:
         )
     try:
         chosen = dict(environ.Env.db_url_config(url))
-    except ValueError as error:
+    except ValueError:
+        # Neither the error nor its cause may be told: they quote from the address, and so perhaps
+        # from its password.
         raise ImproperlyConfigured(
-            f"DATABASE_URL can't be read: {error}. Write it as "
+            "DATABASE_URL can't be read. Write it as "
             "postgresql://user:password@host:5432/console, special characters percent-encoded"
-        ) from error
+        ) from None
     return chosen | {"ENGINE": "django.db.backends.postgresql"}

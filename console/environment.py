@@ -17,6 +17,8 @@ Network = IPv4Network | IPv6Network
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+# What a variable with such a name has is told to no log, however wrong it is.
+SECRET = re.compile(r"(KEYS?|PASSWORD|SECRET|TOKEN)$|^DATABASE_URL$")
 
 
 def read(name: str, convert: Callable[[str], T], default: T) -> T:
@@ -30,7 +32,8 @@ def read(name: str, convert: Callable[[str], T], default: T) -> T:
     try:
         return convert(raw)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={raw!r}: {error} (see docs/settings.md)") from error
+        what = name if SECRET.search(name) else f"{name}={raw!r}"
+        raise ImproperlyConfigured(f"{what}: {error} (see docs/settings.md)") from error
 
 
 def text(raw: str) -> str:

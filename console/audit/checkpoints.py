@@ -1,6 +1,7 @@
 """Signs statements about the ledger, and keeps checkpoints outside of the database."""
 
 import base64
+import errno
 import json
 import os
 import ssl
@@ -10,14 +11,20 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from console.audit.verify import Keys, checkpoints_of, key_id, signed_bytes
+from console.disk import to_disk
 from console.errors import Unavailable
+
+logger = structlog.get_logger("console.audit")
 
 FILE = "checkpoints.jsonl"
 POST_SECONDS = 10
+# More than a line has.
+TAIL_BYTES = 8192
 
 
 class Unsigned(Unavailable):
@@ -77,12 +84,41 @@ def put_outside(checkpoint: Mapping[str, Any]) -> None:
         return
     folder = Path(place)
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    is_new = not (folder / FILE).exists()
+    _append(folder / FILE, text.encode())
+    if is_new:
+        to_disk(folder)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line, all of it or nothing: with a part of one nobody could read the file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, text.encode())
+        end = _finished(descriptor)
+        # A full disk takes a part, and says so by the number alone.
+        if os.write(descriptor, line) < len(line):
+            os.ftruncate(descriptor, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _finished(descriptor: int) -> int:
+    """Where the file ends, once its last line is finished: what a machine wrote as it died goes,
+    since it was never counted as kept."""
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, TAIL_BYTES, max(0, size - TAIL_BYTES))
+    last = tail[tail.rfind(b"\n") + 1 :]
+    if not last:
+        return size
+    try:
+        json.loads(last)
+    except ValueError:
+        logger.warning("unfinished checkpoint dropped", line=last.decode(errors="replace"))
+        os.ftruncate(descriptor, size - len(last))
+        return size - len(last)
+    return size + os.write(descriptor, b"\n")
 
 
 def _post(address: str, body: bytes) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 
 from django.conf import settings
 
-from console.audit.checkpoints import FILE, kept_outside, trusted_keys
+from console.audit.checkpoints import FILE, TAIL_BYTES, kept_outside, trusted_keys
 from console.audit.models import AuditEntry, AuditSeal
 
-TAIL_BYTES = 8192
 AT_ONCE = 5000
 
 

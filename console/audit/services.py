@@ -1,7 +1,6 @@
 """Writes of the ledger. Called by every service, inside the transaction of what it records."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import IO, Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Subquery
 from django.utils import timezone
 from msgspec import Raw, Struct
@@ -26,7 +25,8 @@ from console.audit.checkpoints import kept_outside, put_outside, signed, trusted
 from console.audit.exporting import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.verify import verify_export
-from console.errors import Conflict
+from console.disk import to_disk
+from console.errors import Conflict, Unavailable
 
 # Any fixed numbers do: they name the locks under which the chain is extended and checkpoints made.
 CHAIN_LOCK = 0x4C45444745520001
@@ -163,24 +163,41 @@ def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
     checkpoint vouches for: into a file in `folder`, which is verified before they go, and sealed.
 
     Raises Conflict where there are none, they are younger than four weeks, or the file does not
-    hold; Unsigned; FileExistsError and other OSErrors.
+    hold; Unavailable where PostgreSQL does not answer whether they have gone; Unsigned;
+    FileExistsError and other OSErrors.
     """
     actor.require(Permission.ADMINISTER)
     checkpoint = _last_checkpoint(before)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"ledger-to-{checkpoint.seq}.zip"
-    with path.open("xb") as file:
+    with path.open("xb"):
         pass
+    is_sealed = False
     try:
-        with path.open("r+b") as file:
-            first, last = export_to(file, archive_to=checkpoint.seq)
-            file.flush()
-            os.fsync(file.fileno())
+        first, last = export_to(path, archive_to=checkpoint.seq)
+        to_disk(path)
+        to_disk(folder)
         _require_whole(path, last)
-        return _seal(actor, path, first, last)
-    except BaseException:
-        path.unlink()
+        with transaction.atomic():
+            seal = _seal(actor, path, first, last)
+            is_sealed = True
+    except BaseException as error:
+        if not is_sealed:
+            path.unlink()
+        elif isinstance(error, Error):
+            raise _unanswered(path, first, last, error) from error
         raise
+    return seal
+
+
+def _unanswered(path: Path, first: int, last: int, error: Error) -> Unavailable:
+    """PostgreSQL was told to commit, and nobody knows whether it has: the file stays."""
+    return Unavailable(
+        "archive_unanswered",
+        f"It is not known whether entries {first} to {last} have left the database: {error}. "
+        f"Keep {path}, which may be all there is of them, and run manage.py audit_verify. Says it "
+        f"that they are in {path.name}, all is done; otherwise delete that file and begin again.",
+    )
 
 
 def _last_checkpoint(before: datetime) -> AuditCheckpoint:
@@ -212,24 +229,24 @@ def _require_whole(path: Path, last: int) -> None:
 
 
 def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
-    """Seal a file and drop what is in it, in one transaction."""
+    """Seal a file and drop what is in it, in the transaction of the caller."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
-        entries = AuditEntry.objects.filter(seq__gte=first, seq__lte=last)
-        said = {
-            "first": first,
-            "before": entries.get(seq=first).prev_hash,
-            "last": last,
-            "hash": entries.get(seq=last).hash,
-            "file": path.name,
-            "sha256": sha256,
-            "at": canonical_time(timezone.now()),
-        }
-        seal = AuditSeal.objects.create(**signed("seal", said))
-        entries.delete()
-        data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
-        target = ("ledger", last, f"entries {first} to {last}")
-        record(actor, "audit.archived", target=target, data=data)
+    entries = AuditEntry.objects.filter(seq__gte=first, seq__lte=last)
+    said = {
+        "first": first,
+        "before": entries.get(seq=first).prev_hash,
+        "last": last,
+        "hash": entries.get(seq=last).hash,
+        "file": path.name,
+        "sha256": sha256,
+        "at": canonical_time(timezone.now()),
+    }
+    seal = AuditSeal.objects.create(**signed("seal", said))
+    entries.delete()
+    data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
+    target = ("ledger", last, f"entries {first} to {last}")
+    record(actor, "audit.archived", target=target, data=data)
     return seal

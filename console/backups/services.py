@@ -3,7 +3,6 @@
 A backup is a folder: the dump, the checkpoints that were kept outside, and a manifest.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,12 +23,14 @@ from console.audit import checkpoints, lost
 from console.audit import services as audit
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
+from console.disk import to_disk
 from console.errors import Conflict
 from console.sends.services.restoring import (
     on_the_wire_end_after_restore,
     sends_end_after_restore,
     stop_after_restore,
 )
+from console.webhooks.services import webhooks_stop_after_restore
 
 PREFIX = "console-"
 PARTIAL = ".partial"
@@ -73,12 +74,12 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
         _copy_checkpoints(partial)
         write_manifest(partial, facts, made_at=now.isoformat())
         for path in (*partial.iterdir(), partial):
-            _to_disk(path)
+            to_disk(path)
         partial.rename(made)
     except BaseException:
         shutil.rmtree(partial)
         raise
-    _to_disk(folder)
+    to_disk(folder)
     _drop_old(folder, keep)
     return made
 
@@ -113,14 +114,6 @@ def _copy_checkpoints(partial: Path) -> None:
     is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
     if is_folder and outside.exists():
         shutil.copyfile(outside, partial / CHECKPOINTS)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _drop_old(folder: Path, keep: int | None) -> None:
@@ -213,10 +206,12 @@ def _stop_sql() -> str:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a restored database: how many deliveries of which send are `unknown` now, the
-    newest checkpoint of what is `lost`, and the file in which those checkpoints are kept."""
+    """What became of a restored database: how many deliveries of which send are `unknown` now, how
+    many webhooks were switched off, the newest checkpoint of what is `lost`, and the file in which
+    those checkpoints are kept."""
 
     unknown: Counter[int]
+    webhooks: int
     lost: Mapping[str, Any] | None
     aside: Path | None
 
@@ -226,8 +221,9 @@ def database_settle(
 ) -> Settled:
     """Have a database that came from the past (by a backup, whose manifest is `backup`, or in
     another way) go on without sending anything twice. All sending is stopped, all sessions end,
-    and all that was open is unknown, since it may have gone out since. With `nothing_sent_since`,
-    for which the caller vouches, what waited goes on waiting.
+    all that was open is unknown, since it may have gone out since, and webhooks are off. With
+    `nothing_sent_since`, for which the caller vouches, what waited goes on waiting, and webhooks
+    stay as they are.
 
     Raises Conflict where that is contradicted by a checkpoint which was signed since. OSError where
     the checkpoints of what is lost can't be set aside; the database is settled then all the same.
@@ -245,8 +241,9 @@ def database_settle(
     with transaction.atomic():
         stop_after_restore(actor, reason=STOP_REASON)
         if nothing_sent_since:
-            unknown = on_the_wire_end_after_restore(actor)
+            unknown, webhooks = on_the_wire_end_after_restore(actor), 0
         else:
+            webhooks = webhooks_stop_after_restore(actor)
             unknown = sends_end_after_restore(actor, note=f"The database was restored from {of}.")
         sessions_forget_all()
         audit.record(
@@ -256,7 +253,7 @@ def database_settle(
             data=_said_of_it(backup, lost_since, unknown, nothing_sent_since),
         )
     aside = lost.set_aside(now) if lost_since is not None else None
-    return Settled(unknown, lost_since, aside)
+    return Settled(unknown, webhooks, lost_since, aside)
 
 
 def _said_of_it(

@@ -66,3 +66,5 @@ def _became(settled: Settled) -> Iterator[str]:
         )
     if len(settled.unknown) > SENDS_NAMED:
         yield f"  and {len(settled.unknown) - SENDS_NAMED} more sends: History, status Unknown"
+    if settled.webhooks:
+        yield f"{settled.webhooks} webhooks were on and are off now: they tell nobody anything."

@@ -6,7 +6,7 @@ session: PostgreSQL frees it when that ends, however it ends.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import structlog
 from django.conf import settings
@@ -31,6 +31,9 @@ logger = structlog.get_logger("console.interactions")
 # Any fixed number does: it names the lock of whoever polls.
 POLL_LOCK = 0x504F4C4C49584E01
 
+# Not what the error says: that may be of a customer.
+UNEXPECTED = "It broke off by %s, which is unexpected: see the log of whoever polled."
+
 OpenSource = Callable[[], AbstractContextManager[Source]]
 
 
@@ -40,7 +43,7 @@ def poll_interactions(
     """Take a snapshot, and bring what is known of live chats in line with it.
 
     Raises Conflict where another poller is at work, and Unavailable where Interaction Server does
-    not give what was asked for; that is noted for the Operations page.
+    not give what was asked for; that is noted for the Operations page, as is what nobody expected.
     """
     with only_poller():
         began = time.monotonic()
@@ -50,6 +53,11 @@ def poll_interactions(
             logger.warning("poll failed", reason=str(error))
             poll_fail(actor, reason=str(error))
             raise Unavailable("poll_failed", str(error)) from error
+        except Exception as error:
+            # The database may be what failed; what failed first is what counts.
+            with suppress(DatabaseError):
+                poll_fail(actor, reason=UNEXPECTED % type(error).__name__)
+            raise
         _log(result, time.monotonic() - began)
         return result
 

@@ -15,6 +15,7 @@ from console.actors import Actor, Permission
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
 
+PROCESS_BEGAN = timezone.now()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -203,11 +204,14 @@ def poll_state() -> InteractionPoll | None:
 
 
 def poll_is_late(poll: InteractionPoll | None) -> bool:
-    """Whether workers should poll, and no poll has ended for several times the interval."""
+    """Whether workers should poll, and no poll has ended for several times the interval. Where none
+    ever did, since one began or this process did: each restart of a worker begins a new one."""
     interval = settings.POLL.interval
-    if not interval or poll is None or poll.ended_at is None:
+    if not interval:
         return False
-    return timezone.now() - poll.ended_at > timedelta(seconds=max(60, 3 * interval))
+    began = poll.started_at if poll else None
+    since = (poll.ended_at if poll else None) or min(began or PROCESS_BEGAN, PROCESS_BEGAN)
+    return timezone.now() - since > timedelta(seconds=max(60, 3 * interval))
 
 
 def poll_is_due() -> bool:

@@ -303,6 +303,7 @@ PARTS = {
     "sends.on_the_wire_end_after_restore": "of database_settle",
     "sends.stop_after_restore": "of database_settle",
     "accounts.sessions_forget_all": "of database_settle",
+    "webhooks.webhooks_stop_after_restore": "of database_settle",
     "catalogue.write_plan": "of the imports",
     "catalogue.words_keep_many": "of the imports, and of all that changes words",
     "audit.record": "of all of them",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -61,7 +61,8 @@ def ledger(in_month: Callable[[int], Any]) -> None:
 
 
 def write(number: int) -> None:
-    record(ROOT, "noted", target=("thing", number, f"thing {number}"), data={"n": number})
+    with transaction.atomic():
+        record(ROOT, "noted", target=("thing", number, f"thing {number}"), data={"n": number})
 
 
 @pytest.fixture
@@ -222,6 +223,40 @@ def test_without_a_key_nothing_is_archived(archives: Path, settings: Any) -> Non
     with pytest.raises(CommandError, match=r"manage\.py audit_key"):
         archive("2026-02", archives)
     assert AuditEntry.objects.count() == 11
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_is_not_dropped_leaves_no_file(archives: Path) -> None:
+    run("ALTER TABLE audit_auditseal ADD CONSTRAINT none_today CHECK (false)")
+    with pytest.raises(IntegrityError, match="none_today"):
+        archive("2026-02", archives)
+    assert AuditEntry.objects.count() == 11
+    assert list(archives.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("ledger")
+def test_a_lost_answer_to_the_commit_leaves_the_file(
+    archives: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL has dropped the entries by then: the file is all there is of them."""
+    commit = connection._commit  # type: ignore[attr-defined]
+
+    def commit_and_hang_up() -> None:
+        is_the_one = AuditSeal.objects.exists()
+        commit()
+        if is_the_one:
+            connection.connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "_commit", commit_and_hang_up)
+    with pytest.raises(CommandError, match=r"It is not known .*1 to 4 .*Keep .*ledger-to-4\.zip"):
+        archive("2026-02", archives)
+    monkeypatch.undo()
+    assert AuditEntry.objects.earliest("seq").seq == 5
+    assert verify_export(archives / "ledger-to-4.zip", keys(settings)).head.seq == 4
+    said = " ".join(sentences(verify_database()))
+    assert "Entries 1 to 4 are not here but in the file ledger-to-4.zip" in said
 
 
 # --- The only door -------------------------------------------------------------------------------

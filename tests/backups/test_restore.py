@@ -29,10 +29,13 @@ from console.sends.services import (
 )
 from console.sends.services.deliveries import drain_step
 from console.sends.tasks import sweep_now
+from console.webhooks.models import Message, Webhook
+from console.webhooks.services import carrying_begin, webhook_delete, webhook_test
 from tests.backups.elsewhere import another_database
 from tests.conftest import ROOT
 from tests.sends.conftest import chats, send_to  # noqa: F401 - fixtures
 from tests.sends.drains import assert_ledger_agrees, drain, statuses
+from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,6 +170,30 @@ def test_who_vouches_wrongly_is_told(
         assert verify_database().holds
         with pytest.raises(CommandError, match="is not empty: it has"):
             restored(made)
+
+
+def test_webhooks_wait_for_a_person(tmp_path: Path) -> None:
+    """Where they lead, by which secret, and what waits for them may all be of the past."""
+    webhook = make_public_webhook()
+    waiting = webhook_test(ROOT, webhook)
+    made = backup(tmp_path)
+    webhook_delete(ROOT, webhook)
+    with another_database():
+        assert "1 webhooks were on and are off now" in restored(made)
+        assert not Webhook.objects.get().enabled
+        assert carrying_begin() is None
+        assert Message.objects.get().key == waiting.key
+        entry = AuditEntry.objects.filter(action="webhook.changed").get()
+        assert entry.data == {"enabled": {"from": True, "to": False}}
+        assert verify_database().holds
+
+
+def test_webhooks_go_on_where_nothing_was_sent_since(tmp_path: Path) -> None:
+    make_public_webhook()
+    made = backup(tmp_path)
+    with another_database():
+        assert "webhooks" not in restored(made, "--nothing-sent-since")
+        assert Webhook.objects.get().enabled
 
 
 # --- What is not restored -------------------------------------------------------------------------

@@ -239,6 +239,45 @@ def test_many_at_once_need_a_person() -> None:
     assert len(live()) == 20
 
 
+def silent_for(minutes: int) -> None:
+    """As if nothing had told of any chat for so long."""
+    long_ago = timezone.now() - timedelta(minutes=minutes)
+    Interaction.objects.update(last_event_at=long_ago, facts_at=long_ago)
+
+
+def test_a_snapshot_that_is_suddenly_empty_ends_nothing() -> None:
+    """As of a backup that is not in use."""
+    server = server_of("a", "b")
+    polled(server)
+    there = dict(server.chats)
+    server.chats.clear()
+    for _number in range(3):
+        result = polled(server)
+        assert (result.ended, result.withheld, result.is_whole) == (0, 2, True)
+    server.chats |= there
+    assert counted(polled(server)) == (0, 0, 0)
+    assert live() == {"a", "b"}
+
+
+def test_empty_ones_for_minutes_are_believed() -> None:
+    server = server_of("a", "b")
+    polled(server)
+    server.chats.clear()
+    polled(server)
+    silent_for(4)
+    feed(upsert("b"))
+    assert polled(server).withheld == 2, "something tells of one of them"
+    silent_for(4)
+    assert polled(server).ended == 2
+
+
+def test_the_first_one_that_is_empty_is_never_believed() -> None:
+    feed(upsert("a"))
+    silent_for(60)
+    assert polled(server_of()).withheld == 1
+    assert polled(server_of(), however_many=True).ended == 1
+
+
 # --- Five thousand -------------------------------------------------------------------------------
 
 

@@ -17,11 +17,12 @@ from django.utils import timezone
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused, Unavailable
-from console.interactions import tasks
+from console.interactions import selectors, tasks
 from console.interactions.management.commands.poll_interactions import sentences
 from console.interactions.models import Interaction, InteractionPoll
 from console.interactions.poll_settings import read_poll_settings
 from console.interactions.poller import POLL_LOCK, poll_interactions
+from console.interactions.selectors import poll_is_late
 from console.interactions.services import poll_begin
 from console.interactions.services.polling import PollCounts, PollResult
 from console.ixn.errors import SnapshotFailed
@@ -91,6 +92,37 @@ def test_a_failure_is_noted_and_keeps_what_was_read() -> None:
     assert (noted.failure, noted.failures_in_a_row, noted.failures_total) == ("", 0, 1)
 
 
+def test_what_nobody_expected_is_noted_too() -> None:
+    class Nothing(IxnServer):
+        def take(self) -> Any:
+            return int(None)  # type: ignore[call-overload]
+
+    with pytest.raises(TypeError):
+        polled(Nothing())
+    noted = InteractionPoll.objects.get()
+    assert noted.failure.startswith("It broke off by TypeError")
+    assert (noted.failures_in_a_row, noted.failures_total, noted.ended_at) == (1, 1, None)
+    assert noted.failed_at is not None
+
+
+def test_that_no_poll_has_ever_ended_is_late(
+    poll_settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    just_now, before = timezone.now(), timezone.now() - timedelta(seconds=100)
+    poll = InteractionPoll(started_at=just_now)
+    monkeypatch.setattr(selectors, "PROCESS_BEGAN", just_now)
+    poll_settings(interval=30)
+    assert not poll_is_late(None)
+    assert not poll_is_late(poll)
+    assert poll_is_late(InteractionPoll(started_at=before))
+    # Each poll kills its worker, or no worker has polled at all.
+    monkeypatch.setattr(selectors, "PROCESS_BEGAN", before)
+    assert poll_is_late(poll)
+    assert poll_is_late(None)
+    poll_settings(interval=0)
+    assert not poll_is_late(None)
+
+
 def test_a_snapshot_is_released_whatever_happens() -> None:
     server = server_of("a")
     polled(server)
@@ -147,6 +179,7 @@ def test_the_command_s_words() -> None:
     assert said() == summary
     assert "the log says why" in said(rejected=4)
     assert "poll_interactions --however-many" in said(withheld=30)
+    assert "It is empty, and 2 live chats were not ended" in said(seen=0, withheld=2)
     assert "did not come as a whole" in said(withheld=30, is_whole=False)
     assert "2 live chats were in no snapshot ever" in said(unconfirmed=2)
 

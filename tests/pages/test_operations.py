@@ -157,13 +157,16 @@ def test_the_last_poll_is_told(administrator: User, browse: Any) -> None:
             {"failure": "No connection to <ixn1>.", "failures_in_a_row": 2},
             "Failed .* No connection to <ixn1>. 2 failures in a row.",
         ),
-        ({"withheld": 40}, "In doubt .* 40 live chats are missing .* --however-many"),
+        ({"withheld": 40, "seen": 60}, "In doubt .* 40 live chats are missing .* --however-many"),
+        ({"withheld": 2, "seen": 0}, "In doubt .* is empty, and 2 live chats .* --however-many"),
         ({"withheld": 1, "is_whole": False}, "In doubt .* did not come as a whole"),
         ({"rejected": 2}, "2 chats could not be taken over"),
         ({"unconfirmed": 5}, "5 live chats were in no snapshot ever"),
         ({"ended_at": None}, "None yet"),
     ],
-    ids=["failed", "too many", "not whole", "rejected", "unconfirmed", "first one runs"],
+    ids=[
+        *("failed", "too many", "empty", "not whole", "rejected", "unconfirmed", "first one runs"),
+    ],
 )
 def test_what_is_wrong_with_a_poll_is_said(
     values: dict[str, Any], says: str, administrator: User, browse: Any
@@ -180,3 +183,12 @@ def test_a_poll_that_is_overdue_is_said(administrator: User, browse: Any, settin
     text = text_of(browse(administrator))
     assert "Status Late" in text
     assert "Look whether a worker is alive" in text
+
+
+def test_that_no_worker_ever_polled_is_said(
+    administrator: User, browse: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.POLL = replace(settings.POLL, interval=30)
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    monkeypatch.setattr("console.interactions.selectors.PROCESS_BEGAN", an_hour_ago)
+    assert "Interaction poller Status Late Last poll ended –" in text_of(browse(administrator))

@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from console import environment as env
+from console.audit.checkpoints import new_key
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("CONSOLE_", "DATABASE_URL")
@@ -99,6 +100,15 @@ def test_what_is_wrong_is_named_with_what_to_do(
         assert part in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["CONSOLE_AUDIT_KEY", "SOME_PASSWORD", "CONSOLE_METRICS_TOKEN"])
+def test_a_secret_that_is_wrong_is_not_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The error goes to the journal, at each start."""
+    monkeypatch.setenv(name, f"'{new_key()}'")
+    with pytest.raises(ImproperlyConfigured, match=f"{name}: set it to what") as refused:
+        env.read(name, env.key, "")
+    assert os.environ[name].strip("'") not in str(refused.value)
+
+
 # --- The settings as a whole ---------------------------------------------------------------------
 
 WRONG = {
@@ -142,6 +152,15 @@ def test_an_address_of_a_database_that_is_none(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL.*postgresql://user"):
         load(monkeypatch, tmp_path, DATABASE_URL=url, CONSOLE_SECRET_KEY="k" * 60)
+
+
+def test_a_wrong_address_of_a_database_keeps_its_password(tmp_path: Path) -> None:
+    """A slash that is not encoded ends the host, and half of the password passes for its port."""
+    url = "postgresql://ann:hush%20hush/more@db.example/console"
+    done = check(tmp_path, DATABASE_URL=url, CONSOLE_SECRET_KEY="k" * 60)
+    assert done.returncode != 0
+    assert "percent-encoded" in done.stderr
+    assert "hush" not in done.stderr
 
 
 def test_a_start_without_any_setting_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -19,6 +20,9 @@ from console.sends.tasks import worker_context
 from console.webhooks import courier
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
 from console.webhooks.services import (
+    Outcome,
+    attempt_record,
+    attempts,
     carrying_begin,
     carrying_end,
     message_redeliver,
@@ -206,6 +210,29 @@ def test_one_courier_at_a_time(make_webhook: Make, receiver: Receiver) -> None:
     carrying_end(longer)
     tell()
     assert len(receiver.received) == 1
+
+
+def test_some_that_hang_with_much_to_carry_hold_up_no_other(
+    make_webhook: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "ROOM", 2 * ROOM_EACH)
+    hang = [make_webhook(name=f"Hangs {number}")[0] for number in range(2)]
+    for webhook in hang:
+        for _number in range(3 * ROOM_EACH):
+            webhook_test(ROOT, webhook)
+    last, _secret = make_webhook(name="Works")
+    webhook_test(ROOT, last)
+    until = carrying_begin()
+    assert until is not None
+    until, under_way = parcels_take(until, {})
+    assert until is not None
+    busy = Counter(parcel.webhook for parcel in under_way)
+    assert busy == {webhook.pk: ROOM_EACH for webhook in hang}
+
+    attempt_record(under_way[0], Outcome(problem="No answer"), milliseconds=1)
+    busy[under_way[0].webhook] -= 1
+    _until, parcels = parcels_take(until, busy)
+    assert [parcel.webhook for parcel in parcels] == [last.pk]
 
 
 def test_one_that_hangs_holds_up_no_other(

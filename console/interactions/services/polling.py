@@ -31,6 +31,9 @@ TARGET = ("poll", "interactions", "live chats")
 # A snapshot may end so many chats at once, or half of those that could be in it: more is rather a
 # condition or a server that is wrong.
 ENDS_AT_ONCE = 20
+# An empty one, as a backup that is not in use may give, ends chats once nothing but empty ones has
+# told of any of them for so long.
+EMPTY_FOR = timedelta(minutes=3)
 REJECTIONS_LOGGED = 5
 TOLD_AS_FACTS = ("is_online", "chat_server_name", "user_data")
 TOLD_BESIDES = ("media_type", "tenant_id", "state", "queue", "agent", "locale")
@@ -234,11 +237,13 @@ def poll_finish(
     """End the chats that were live before the snapshot and are not in it, and record the poll.
 
     Only where the snapshot came as a whole, and of what nothing was told since. So many at once
-    that rather something is wrong are left as they are, unless `however_many`.
+    that rather something is wrong are left as they are, and all where it is suddenly empty, unless
+    `however_many`.
     """
     actor.require(Permission.FEED)
     missing, unconfirmed = _missing(poll, seen)
-    is_believed = is_whole and (however_many or not _is_too_many(poll, missing))
+    is_doubtful = _is_too_many(poll, missing) or (not seen and _is_sudden(poll, missing))
+    is_believed = is_whole and (however_many or not is_doubtful)
     with transaction.atomic():
         ended = _end(actor, poll, missing) if is_believed else []
         result = PollResult(
@@ -275,6 +280,13 @@ def _is_too_many(poll: Poll, missing: Collection[str]) -> bool:
         known.in_snapshots or settings.POLL.ends == "known" for known in poll.known.values()
     )
     return len(missing) > max(ENDS_AT_ONCE, could_be // 2)
+
+
+def _is_sudden(poll: Poll, missing: Collection[str]) -> bool:
+    """Whether the snapshot before was not empty, or any of the missing was told of lately."""
+    before = InteractionPoll.objects.filter(seen=0, is_whole=True).exclude(ended_at=None)
+    told_at = [poll.known[name].last_event_at for name in missing]
+    return bool(missing) and (not before.exists() or max(told_at) > poll.at - EMPTY_FOR)
 
 
 def _end(actor: Actor, poll: Poll, missing: Sequence[str]) -> list[str]:

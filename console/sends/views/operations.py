@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from console import live
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.interactions.models import InteractionPoll
 from console.interactions.selectors import poll_is_late, poll_state
 from console.sends import operations as state
 from console.sends.models import Send, SendStatus
@@ -46,12 +47,14 @@ def operations(request: HttpRequest) -> HttpResponse:
     queues = state.queues()
     workers = state.workers()
     poll = poll_state()
+    is_late = poll_is_late(poll)
     sends, sends_total = _under_way(actor)
     context = {
         "queues": queues,
         "workers": workers,
-        "poll": poll,
-        "poll_is_late": poll_is_late(poll),
+        # Where workers should poll and none ever has, the card says that.
+        "poll": poll or (InteractionPoll() if is_late else None),
+        "poll_is_late": is_late,
         "sends": sends,
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),

@@ -16,6 +16,7 @@ from console.webhooks.services.webhooks import (
     webhook_secret_rotate,
     webhook_secrets_reencrypt,
     webhook_update,
+    webhooks_stop_after_restore,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "webhook_secrets_reencrypt",
     "webhook_test",
     "webhook_update",
+    "webhooks_stop_after_restore",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cryptography.fernet import InvalidToken
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
 from console import live
@@ -78,13 +78,21 @@ def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | N
             return None, []
         room = ROOM - sum(busy.values())
         parcels: list[Parcel] = []
-        for webhook in Webhook.objects.filter(enabled=True, messages__in=_due(now)).distinct():
+        for webhook in _by_turns(now, busy):
             most = min(ROOM_EACH - busy.get(webhook.pk, 0), room - len(parcels))
             if most > 0:
                 due = _due(now).filter(webhook=webhook).select_for_update(skip_locked=True)
                 found = list(due.order_by("next_at", "pk")[:most])
                 parcels += _taken_along(webhook, found, now)
     return longer, parcels
+
+
+def _by_turns(now: datetime, busy: Mapping[int, int]) -> list[Webhook]:
+    """Those for which something is due: first the one with least on its way, and of several the one
+    that waits longest. So a few that hang, with much to carry, leave room for all others."""
+    waiting = Webhook.objects.filter(enabled=True, messages__in=_due(now))
+    by_age = waiting.annotate(since=Min("messages__next_at")).order_by("since", "pk")
+    return sorted(by_age, key=lambda webhook: busy.get(webhook.pk, 0))
 
 
 def _due(now: datetime) -> QuerySet[Message]:

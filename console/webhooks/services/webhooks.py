@@ -150,6 +150,20 @@ def webhook_secrets_reencrypt(actor: Actor) -> int:
     return len(webhooks)
 
 
+def webhooks_stop_after_restore(actor: Actor) -> int:
+    """Switch all off, since their addresses, secrets and what waits are as they were in the backup;
+    answers how many were on. In a transaction."""
+    records = []
+    for webhook in Webhook.objects.select_for_update().filter(enabled=True).order_by("pk"):
+        webhook.enabled = False
+        webhook.save(update_fields=["enabled"])
+        data = {"enabled": {"from": True, "to": False}}
+        records.append(audit.Record("webhook.changed", target(webhook), data))
+    audit.record_many(actor, records)
+    live.publish(live.WEBHOOKS)
+    return len(records)
+
+
 def lock(webhook: Webhook) -> Webhook:
     """Raises NotFound where somebody has deleted it meanwhile."""
     locked = Webhook.objects.select_for_update().filter(pk=webhook.pk).first()

@@ -53,7 +53,14 @@ def sentences(result: PollResult) -> list[str]:
     ]
     if counts.rejected:
         said.append(f"{counts.rejected:,} could not be taken over; the log says why.")
-    if result.withheld and result.is_whole:
+    if result.withheld and result.is_whole and not result.seen:
+        said.append(
+            f"It is empty, and {result.withheld:,} live chats were not ended for that. Up to 20 "
+            "are ended once snapshots have been empty for three minutes. Look whether the "
+            "condition and the address are right. If those chats are really over: "
+            "manage.py poll_interactions --however-many"
+        )
+    elif result.withheld and result.is_whole:
         said.append(
             f"{result.withheld:,} live chats are missing in it, which is so many at once that none "
             "was ended. Look whether the condition and the address are right. If those chats are "
