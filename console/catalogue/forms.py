@@ -9,6 +9,7 @@ from django.forms import BaseFormSet, formset_factory
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
+from console.catalogue.audience import audience, audience_choices, kept_choice
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.languages import direction, language_tag
 from console.catalogue.models import (
@@ -17,7 +18,6 @@ from console.catalogue.models import (
     NoticeStatus,
     NoticeVersion,
     Visibility,
-    VisibilityPreset,
 )
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -209,13 +209,12 @@ class VersionForm(forms.Form):
         initial="en",
         help_text=_("Customers whose language has no text get this one."),
     )
-    preset = forms.ModelChoiceField(
+    preset = forms.ChoiceField(
         label=_("Who sees it"),
-        queryset=VisibilityPreset.objects.filter(is_approved=True),
         required=False,
-        empty_label=_("Everyone (ALL)"),
         help_text=_("A sender may narrow this, never widen it."),
     )
+    kept = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
     nickname = forms.CharField(
         label=_("Nickname"),
         max_length=100,
@@ -237,14 +236,21 @@ class VersionForm(forms.Form):
         help_text=_("For the reviewer."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kept = str(self["kept"].value() or "")
+        self.fields["preset"].choices = audience_choices(kept)  # type: ignore[attr-defined]
+
 
 def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
     """A form filled with a version, to go on from there."""
     if version is None:
         return {"default_locale": "en"}
+    kept = kept_choice(version)
     return {
         "default_locale": version.default_locale,
-        "preset": version.preset_id,
+        "preset": kept,
+        "kept": kept,
         "nickname": version.nickname,
         "message_type": version.message_type,
         "valid_from": version.valid_from,
@@ -297,10 +303,8 @@ def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
 
 def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
     """What `version_create` and `version_update` take."""
-    content = dict(form.cleaned_data)
-    if content["preset"] is None:
-        content["visibility"] = Visibility.ALL
-    return {**content, "bodies": bodies}
+    content = {name: value for name, value in form.cleaned_data.items() if name != "kept"}
+    return {**content, **audience(content["preset"]), "bodies": bodies}
 
 
 class PresetForm(forms.Form):
