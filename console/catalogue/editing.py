@@ -173,7 +173,7 @@ def preview_context(
         "stale": [one.locale for one in _stale(actor, version)],
         "carried": variables_carried(actor),
         "asked_names": [field["name"] for field in version.fields],
-        "snippet_keys": snippet_keys(actor) if notice.kind != NoticeKind.PUSH_URL else [],
+        "snippet_keys": [] if notice.kind == NoticeKind.PUSH_URL else snippet_keys(actor, notice),
     }
 
 

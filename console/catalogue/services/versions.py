@@ -221,6 +221,14 @@ def version_fill(
             "message_type_without_message",
             "Only a message has a message type; leave it empty for this kind of notice.",
         )
+    if kind == NoticeKind.SNIPPET and (
+        _seen_by(preset, visibility) != Visibility.ALL or valid_from or valid_until
+    ):
+        raise InvalidInput(
+            "snippet_not_by_itself",
+            "A snippet has no visibility and no times of its own: it is seen, and lasts, as the "
+            "texts in which it stands. Let everyone see it (ALL), and take the times out.",
+        )
     if valid_from and valid_until and valid_from >= valid_until:
         raise InvalidInput(
             "validity_reversed", "The notice would end before it starts: swap the two times."
@@ -236,13 +244,15 @@ def version_fill(
     version.fields = asked
     version.message_type = message_type
     version.preset = preset
-    version.visibility = known_visibility(
-        visibility or (preset.visibility if preset else Visibility.ALL)
-    )
+    version.visibility = known_visibility(_seen_by(preset, visibility))
     version.nickname = nickname or (preset.nickname if preset else "")
     version.valid_from = valid_from
     version.valid_until = valid_until
     version.change_note = change_note
+
+
+def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
+    return visibility or (preset.visibility if preset else Visibility.ALL)
 
 
 def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> None:
