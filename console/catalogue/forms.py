@@ -6,19 +6,24 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.forms import BaseFormSet, formset_factory
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
+from console.accounts.people_forms import EditForm
+from console.accounts.states import State
 from console.catalogue.audience import audience, audience_choices, kept_choice
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.languages import direction, language_tag
 from console.catalogue.models import (
+    CannedNotice,
     Category,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
     Visibility,
 )
+from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -72,7 +77,7 @@ class CategoryChoice(forms.CharField):
         )
 
 
-class NoticeSettingsForm(forms.Form):
+class NoticeSettingsForm(EditForm):
     """What of a notice can change without review: how people find it, and whose it is."""
 
     title = forms.CharField(label=_("Title"), max_length=200)
@@ -97,6 +102,24 @@ class NoticeSettingsForm(forms.Form):
         help_text=_("On the board it is found by this after a slash: /late. No other has it."),
         widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
     )
+
+    def __init__(self, data: QueryDict | None = None, *, notice: CannedNotice) -> None:
+        super().__init__(data, state=notice_state(notice))
+        self.initial = {
+            **self.initial,
+            "team": notice.team_id,
+            "tags": ", ".join(notice.tags),
+        }
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "title": typed.get("title", ""),
+            "category": typed.get("category", ""),
+            "team": typed["team"].name if typed.get("team") else "",
+            "tags": normal_tags([typed.get("tags", "")]),
+            "shortcut": normal_shortcut(typed.get("shortcut", "")),
+        }
 
 
 class CategoryForm(forms.Form):
