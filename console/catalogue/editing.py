@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from console.actors import Actor, Permission
+from console.catalogue.audience import preset_of
 from console.catalogue.fields import declared
 from console.catalogue.forms import (
     AskedFormSet,
@@ -29,7 +30,6 @@ from console.catalogue.models import (
     NoticeKind,
     NoticeVersion,
     VersionStatus,
-    VisibilityPreset,
 )
 from console.catalogue.previewing import draft_of, expected, foreign, missing, previews
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
@@ -173,7 +173,7 @@ def preview_context(
         "stale": [one.locale for one in _stale(actor, version)],
         "carried": variables_carried(actor),
         "asked_names": [field["name"] for field in version.fields],
-        "snippet_keys": snippet_keys(actor) if notice.kind != NoticeKind.PUSH_URL else [],
+        "snippet_keys": [] if notice.kind == NoticeKind.PUSH_URL else snippet_keys(actor, notice),
     }
 
 
@@ -204,11 +204,8 @@ def _typed_fields(asked: Any) -> list[dict[str, Any]]:
 def _nickname(form: VersionForm) -> str:
     """Under which name the chat would show it: the version's own, or the preset's."""
     own = str(form["nickname"].value() or "").strip()
-    chosen = str(form["preset"].value() or "")
-    if own or not (chosen.isdecimal() and len(chosen) < 10):
-        return own
-    preset = VisibilityPreset.objects.filter(pk=int(chosen)).first()
-    return preset.nickname if preset else ""
+    preset = None if own else preset_of(str(form["preset"].value() or ""))
+    return preset.nickname if preset else own
 
 
 def _stale(actor: Actor, version: NoticeVersion) -> list[Stale]:

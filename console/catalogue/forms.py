@@ -6,19 +6,24 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.forms import BaseFormSet, formset_factory
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Role, Team
+from console.accounts.people_forms import EditForm
+from console.accounts.states import State
+from console.catalogue.audience import audience, audience_choices, kept_choice
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.languages import direction, language_tag
 from console.catalogue.models import (
+    CannedNotice,
     Category,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
     Visibility,
-    VisibilityPreset,
 )
+from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -72,7 +77,7 @@ class CategoryChoice(forms.CharField):
         )
 
 
-class NoticeSettingsForm(forms.Form):
+class NoticeSettingsForm(EditForm):
     """What of a notice can change without review: how people find it, and whose it is."""
 
     title = forms.CharField(label=_("Title"), max_length=200)
@@ -97,6 +102,24 @@ class NoticeSettingsForm(forms.Form):
         help_text=_("On the board it is found by this after a slash: /late. No other has it."),
         widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
     )
+
+    def __init__(self, data: QueryDict | None = None, *, notice: CannedNotice) -> None:
+        super().__init__(data, state=notice_state(notice))
+        self.initial = {
+            **self.initial,
+            "team": notice.team_id,
+            "tags": ", ".join(notice.tags),
+        }
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "title": typed.get("title", ""),
+            "category": typed.get("category", ""),
+            "team": typed["team"].name if typed.get("team") else "",
+            "tags": normal_tags([typed.get("tags", "")]),
+            "shortcut": normal_shortcut(typed.get("shortcut", "")),
+        }
 
 
 class CategoryForm(forms.Form):
@@ -209,13 +232,12 @@ class VersionForm(forms.Form):
         initial="en",
         help_text=_("Customers whose language has no text get this one."),
     )
-    preset = forms.ModelChoiceField(
+    preset = forms.ChoiceField(
         label=_("Who sees it"),
-        queryset=VisibilityPreset.objects.filter(is_approved=True),
         required=False,
-        empty_label=_("Everyone (ALL)"),
         help_text=_("A sender may narrow this, never widen it."),
     )
+    kept = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
     nickname = forms.CharField(
         label=_("Nickname"),
         max_length=100,
@@ -237,14 +259,21 @@ class VersionForm(forms.Form):
         help_text=_("For the reviewer."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kept = str(self["kept"].value() or "")
+        self.fields["preset"].choices = audience_choices(kept)  # type: ignore[attr-defined]
+
 
 def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
     """A form filled with a version, to go on from there."""
     if version is None:
         return {"default_locale": "en"}
+    kept = kept_choice(version)
     return {
         "default_locale": version.default_locale,
-        "preset": version.preset_id,
+        "preset": kept,
+        "kept": kept,
         "nickname": version.nickname,
         "message_type": version.message_type,
         "valid_from": version.valid_from,
@@ -297,10 +326,8 @@ def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
 
 def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
     """What `version_create` and `version_update` take."""
-    content = dict(form.cleaned_data)
-    if content["preset"] is None:
-        content["visibility"] = Visibility.ALL
-    return {**content, "bodies": bodies}
+    content = {name: value for name, value in form.cleaned_data.items() if name != "kept"}
+    return {**content, **audience(content["preset"]), "bodies": bodies}
 
 
 class PresetForm(forms.Form):

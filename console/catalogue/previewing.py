@@ -50,14 +50,15 @@ def draft_of(
         bodies=dict(bodies),
         fields=list(fields),
     )
-    version.snippets = snippets.current(_named(notice.kind, bodies))
+    version.snippets = snippets.usable(_named(notice.kind, bodies), notice)
     return version
 
 
 def with_current_snippets(version: NoticeVersion) -> NoticeVersion:
     """A draft with the snippets that it would be submitted with now; never saved."""
     if version.status == VersionStatus.DRAFT:
-        version.snippets = snippets.current(_named(version.notice.kind, version.bodies))
+        named = _named(version.notice.kind, version.bodies)
+        version.snippets = snippets.usable(named, version.notice)
     return version
 
 

@@ -121,11 +121,12 @@ def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty value is as good as none: `default` fills it, or the chat is skipped."""
+    """An empty value, or one of blanks, is as good as none: `default` fills it, or the chat is
+    skipped."""
     return {
         name: _without_empty(value) if type(value) is dict else value
         for name, value in values.items()
-        if value != "" and value is not None
+        if value is not None and not (isinstance(value, str) and not value.strip())
     }
 
 

@@ -20,6 +20,7 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
+from console.catalogue.snippets import fitting
 from console.catalogue.words import as_query, rank
 from console.errors import NotFound
 
@@ -232,11 +233,15 @@ def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
     )
 
 
-def snippet_keys(actor: Actor) -> list[str]:
-    """The snippets that a text can name now, by key."""
+def snippet_keys(actor: Actor, notice: CannedNotice) -> list[str]:
+    """The snippets that a text of `notice` can name now, by key."""
     actor.require(Permission.VIEW_CATALOGUE)
     usable = CannedNotice.objects.filter(
-        kind=NoticeKind.SNIPPET, retired_at=None, versions__status=VersionStatus.PUBLISHED
+        _in_own_teams(actor),
+        fitting(notice),
+        kind=NoticeKind.SNIPPET,
+        retired_at=None,
+        versions__status=VersionStatus.PUBLISHED,
     )
     return list(usable.order_by("key").values_list("key", flat=True)[:100])
 

@@ -9,7 +9,7 @@ an approver's name, and no circle can be closed.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from console.catalogue.models import (
@@ -19,6 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     same_locale,
 )
+from console.catalogue.states import is_narrower
 from console.catalogue.templating import Snippet, use
 from console.errors import Conflict, Unprocessable
 
@@ -82,37 +83,61 @@ def words(pins: Mapping[str, int], locale: str, among: Loaded) -> dict[str, Snip
 
 
 def current(keys: Iterable[str]) -> dict[str, int]:
-    """Those of these snippets that can be used now, with their published versions."""
-    published = NoticeVersion.objects.in_effect(timezone.now()).filter(
-        notice__key__in=list(keys),
-        notice__kind=NoticeKind.SNIPPET,
-        notice__retired_at=None,
+    """Those of these snippets that are in use now, with their published versions."""
+    return _numbers(_in_use().filter(notice__key__in=list(keys)))
+
+
+def usable(keys: Iterable[str], notice: CannedNotice) -> dict[str, int]:
+    """The same of those that can stand in a text of `notice` from now on."""
+    now = timezone.now()
+    found = _in_use().filter(fitting(notice, "notice__team"), notice__key__in=list(keys))
+    return _numbers(found.filter(Q(valid_until=None) | Q(valid_until__gt=now)))
+
+
+def fitting(notice: CannedNotice, path: str = "team") -> Q:
+    """A team's snippets stand in that team's texts alone, nobody's in all."""
+    return Q(**{f"{path}__isnull": True}) | Q(**{path: notice.team_id})
+
+
+def _in_use() -> QuerySet[NoticeVersion]:
+    return NoticeVersion.objects.in_effect(timezone.now()).filter(
+        notice__kind=NoticeKind.SNIPPET, notice__retired_at=None
     )
-    return dict(published.order_by("notice__key").values_list("notice__key", "number"))
+
+
+def _numbers(found: QuerySet[NoticeVersion]) -> dict[str, int]:
+    return dict(found.order_by("notice__key").values_list("notice__key", "number"))
 
 
 def settle(version: NoticeVersion) -> dict[str, int]:
     """Which version of each snippet `version` is to have from now on, in a transaction.
 
-    Raises Unprocessable for a snippet that is not there, is not published or is retired, for a
-    circle, and for snippets in snippets over SNIPPET_DEPTH deep.
+    Raises Unprocessable for a snippet that is not there, is not published, is retired or over, is
+    another team's or for fewer people than the text; for a circle, and for snippets in snippets
+    over SNIPPET_DEPTH deep.
     """
     keys = named(version)
     # Nobody retires one of them meanwhile.
     held = CannedNotice.objects.select_for_update(no_key=True).filter(key__in=keys)
     notices = {notice.key: notice for notice in held.order_by("pk")}
-    pins = current(keys)
+    pins = usable(keys, version.notice)
     for key in sorted(keys - set(pins)):
-        raise _unusable(key, notices.get(key))
-    require_no_circle(version.notice.key, pins, loaded([pins]))
+        raise _unusable(key, notices.get(key), version.notice)
+    among = loaded([pins])
+    require_no_circle(version.notice.key, pins, among)
+    require_as_wide(version, pins, among)
     return pins
 
 
-def _unusable(key: str, notice: CannedNotice | None) -> Unprocessable:
+def _unusable(key: str, notice: CannedNotice | None, text: CannedNotice) -> Unprocessable:
     if notice is None or notice.kind != NoticeKind.SNIPPET:
         code, words = "snippet_missing", "There is no such snippet; look for its key."
     elif notice.retired_at is not None:
         code, words = "snippet_retired", "It is retired. Take it out, or name another one."
+    elif notice.team_id not in (None, text.team_id):
+        code, words = "snippet_of_team", "It is another team's. Take it out, or name another one."
+    elif current([key]):
+        code, words = "snippet_ended", "It is valid no longer. Have a new version of it approved."
     else:
         code, words = "snippet_not_published", "It has no published version. Have one approved."
     return Unprocessable(code, f"The text names the snippet {key}. {words}", {"snippet": key})
@@ -136,6 +161,20 @@ def require_no_circle(
             )
         if (key, number) in among:
             require_no_circle(own, among[key, number].snippets, among, (*above, key))
+
+
+def require_as_wide(version: NoticeVersion, pins: Mapping[str, int], among: Loaded) -> None:
+    """Raise Unprocessable where a snippet, or one in it, is for fewer people than `version`: a
+    snippet has no visibility of its own, but some had one before that was refused."""
+    for key, number in sorted(all_pins(pins, among)):
+        piece = among.get((key, number))
+        if piece is not None and is_narrower(piece.visibility, version.visibility):
+            raise Unprocessable(
+                "snippet_narrower",
+                f"The snippet {key} is not for all who would see this text ({piece.visibility}, "
+                f"and the text {version.visibility}). Take it out, or let fewer see the text.",
+                {"snippet": key},
+            )
 
 
 def require_unused(notice: CannedNotice) -> None:

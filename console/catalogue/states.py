@@ -16,6 +16,12 @@ class Visibility(models.TextChoices):
 VISIBILITY_ORDER = [Visibility.ALL, Visibility.INT, Visibility.VIP]
 
 
+def is_narrower(one: str, other: str) -> bool:
+    """Whether fewer people see what has the visibility `one`."""
+    order = [str(visibility) for visibility in VISIBILITY_ORDER]
+    return order.index(one) > order.index(other)
+
+
 class NoticeKind(models.TextChoices):
     MESSAGE = "message", _("Message")
     PUSH_URL = "push_url", _("Push URL")

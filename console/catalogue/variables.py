@@ -19,8 +19,8 @@ KEPT_SECONDS = 60
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 UNWRITABLE = re.compile(r"[{}%\\]")
 OF_THE_INTERACTION = ("agent", "customer_name", "locale", "queue")
-# What is empty is as good as not there, and what is an object is read by the names in it.
-COUNT = """
+# What is blank is as good as not there, and what is an object is read by the names in it.
+COUNT = r"""
 WITH live AS (
     SELECT user_data FROM interactions_interaction WHERE ended_at IS NULL
     ORDER BY received_at DESC LIMIT %s),
@@ -28,11 +28,11 @@ outer_names AS (
     SELECT pair.key, pair.value FROM live, jsonb_each(live.user_data) AS pair
     WHERE jsonb_typeof(live.user_data) = 'object')
 SELECT key, '', count(*) FROM outer_names
-    WHERE jsonb_typeof(value) <> 'object' AND value NOT IN ('""', 'null') GROUP BY key
+    WHERE jsonb_typeof(value) <> 'object' AND value #>> '{}' ~ '\S' GROUP BY key
 UNION ALL
 SELECT outer_names.key, pair.key, count(*)
     FROM outer_names, jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value END) AS pair
-    WHERE jsonb_typeof(pair.value) <> 'object' AND pair.value NOT IN ('""', 'null')
+    WHERE jsonb_typeof(pair.value) <> 'object' AND pair.value #>> '{}' ~ '\S'
     GROUP BY outer_names.key, pair.key
 """
 
@@ -65,7 +65,9 @@ def variables_carried(actor: Actor) -> Carried:
 
 def _counted() -> Carried:
     newest = Interaction.objects.filter(ended_at=None).order_by("-received_at")[:COUNTED_CHATS]
-    filled = {name: Count("pk", filter=~Q(**{name: ""})) for name in OF_THE_INTERACTION}
+    filled = {
+        name: Count("pk", filter=Q(**{f"{name}__regex": r"\S"})) for name in OF_THE_INTERACTION
+    }
     counts = Interaction.objects.filter(pk__in=newest.values("pk")).aggregate(
         all=Count("pk"), **filled
     )

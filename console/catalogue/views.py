@@ -30,6 +30,7 @@ from console.catalogue.services import (
     version_reject,
     version_submit,
 )
+from console.catalogue.services.notices import notice_state
 from console.catalogue.usage import ENDS_SOON, favourite_ids, version_uses
 from console.errors import ConsoleError
 
@@ -185,20 +186,15 @@ def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
     """How a notice is found, and whose it is."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
-    initial = {
-        "title": notice.title,
-        "category": notice.category.path if notice.category else "",
-        "team": notice.team_id,
-        "tags": ", ".join(notice.tags),
-        "shortcut": notice.shortcut,
-    }
-    form = NoticeSettingsForm(posted(request), initial=initial)
+    form = NoticeSettingsForm(posted(request), notice=notice)
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
         try:
             notice_update(actor, notice, **{**values, "tags": values["tags"].split(",")})
         except ConsoleError as refusal:
             form.add_error(field_of(refusal, form.fields), refusal.message)
+            if refusal.code == "changed_meanwhile":
+                form.show_kept(notice_state(notice_get(actor, key)))
         else:
             messages.success(request, _("Saved."))
             return redirect("notice-detail", key)

@@ -22,6 +22,7 @@ UNSPACED = re.compile(
 LONGEST_WORD = 100
 LAST_POSITION = 16_383  # PostgreSQL's own limits
 MOST_POSITIONS = 255
+LARGEST = 1_000_000  # bytes of a tsvector; PostgreSQL takes 1,048,575
 MOST_ASKED = 12
 
 
@@ -66,15 +67,20 @@ def words_in(text: str) -> Iterator[str]:
 
 
 def as_vector(texts: Iterable[tuple[str, str]]) -> str:
-    """A WordsField's value of (weight, text): A counts most, D least."""
+    """A WordsField's value of (weight, text): A counts most, D least. What comes first is found
+    for certain: of more than LARGEST new words are left out."""
     places: dict[str, list[str]] = {}
-    position = 0
+    position = size = 0
     for weight, text in texts:
         for word in words_in(text):
             position = min(position + 1, LAST_POSITION)
-            known = places.setdefault(word, [])
-            if len(known) < MOST_POSITIONS:
+            known = places.get(word, [])
+            # A place takes two bytes; a word's first also itself, its length and what aligns it.
+            more = 2 if known else len(word.encode()) + 6
+            if len(known) < MOST_POSITIONS and size + more <= LARGEST:
                 known.append(f"{position}{weight}")
+                places[word] = known
+                size += more
     return " ".join(f"'{word}':{','.join(known)}" for word, known in places.items())
 
 

@@ -32,6 +32,37 @@ def test_a_dry_run_and_then_the_import(call: Any) -> None:
     assert (status, said["created"], said["unchanged"]) == (200, 0, 1)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("bad", ["\\u0000", "\\ud800", "\\\\\\u0000"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        '{"name": "a", "label": "x%s"}',
+        '{"name": "a%s"}',
+        '{"name": "a", "x%s": 1}',
+        '{"name": "a", "type": "choice", "choices": ["x%s"]}',
+    ],
+)
+def test_what_can_not_be_kept_is_refused_within_a_cell_too(
+    call: Any, field: str, bad: str, dry_run: bool
+) -> None:
+    record = {**RECORD, "fields": f"[{field % bad}]"}
+    status, said = call("POST", "notices/import/", {"records": [record], "dry_run": dry_run})
+    rows = said["rows"] if dry_run else said["details"]["rows"]
+    assert status == (200 if dry_run else 422)
+    (refusal,) = rows[0]["refusals"]
+    assert refusal["column"] == "fields"
+    assert "There is a NUL or half a character in it" in refusal["message"]
+
+
+def test_what_looks_like_it_and_is_none_is_kept(call: Any) -> None:
+    label = r"C:\u0000 and \ud800 and \ud83d\ude00"
+    record = {**RECORD, "fields": json.dumps([{"name": "a", "label": label + "😀"}])}
+    status, _said = call("POST", "notices/import/", {"records": [record]})
+    assert status == 200
+    assert NoticeVersion.objects.get().fields[0]["label"] == label + "😀"
+
+
 def test_refused_records_refuse_all_or_are_left_out(call: Any) -> None:
     records = [RECORD, {"key": "bad", "kind": "message", "bodies": {"en": "x"}}]
     status, said = call("POST", "notices/import/", {"records": records})

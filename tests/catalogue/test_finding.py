@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import product
+from random import Random
 from typing import Any
 
 import pytest
@@ -172,6 +174,21 @@ def test_very_long_texts_stay_within_postgresqls_bounds() -> None:
         cursor.execute("SELECT length(%s::tsvector)", [as_vector([("D", many)])])
         assert cursor.fetchone() == (20_002,)
     assert max(map(len, words_in("x" * 5000))) == 100
+
+
+def test_texts_of_more_words_than_postgresql_keeps_are_saved_and_found() -> None:
+    # Of languages without blanks each pair of letters is a word: these are nearly all different.
+    letters, any_of = list(map(chr, range(0x4E00, 0x9F00))), Random(1).choices
+    bodies = {
+        f"{first}{second}": "".join(any_of(letters, k=4096))
+        for first, second in product("abcde", "uvwxyz")
+    }
+    huge = notice("huge", "Everything")
+    made = version_create(ROOT, huge, default_locale="au", bodies=bodies)
+    assert found("everything") == ["huge"]
+    assert found(bodies["au"][:2]) == ["huge"]
+    version_update(ROOT, made, bodies={"au": "Short words"})
+    assert found("short") == ["huge"]
 
 
 # --- Favourites and use --------------------------------------------------------------------------

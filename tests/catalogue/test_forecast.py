@@ -21,11 +21,11 @@ pytestmark = pytest.mark.django_db
 def chats(make_interaction: Callable[..., Any]) -> None:
     """Ten live chats of which seven have an order, and two that say nothing of it any more."""
     for number in range(10):
-        order = {"OrderId": f"A-{number}"} if number < 7 else {"OrderId": ""}
+        order = {"OrderId": f"A-{number}"} if number < 7 else {"OrderId": " " * (number - 7)}
         make_interaction(
             f"chat{number}",
             queue="sales",
-            user_data={**order, "Order Id": "x", "Address": {"City": "Köln", "Street": ""}},
+            user_data={**order, "Order Id": "x", "Address": {"City": "Köln", "Street": " "}},
         )
     for name in ("gone1", "gone2"):
         make_interaction(name, user_data={"Gone": "x"})

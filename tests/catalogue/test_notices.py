@@ -17,6 +17,7 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.catalogue.services import (
+    category_create,
     notice_create,
     notice_retire,
     notice_update,
@@ -117,6 +118,42 @@ def test_title_category_and_team_change_and_the_rest_stays(team: Team) -> None:
     assert (notice.title, notice.category, notice.team) == ("Late", None, team)
     assert (notice.key, notice.kind) == ("delay", "message")
     assert newest_entry().data == {"title": " Late ", "category": "", "team": "Sales"}
+
+
+def test_what_is_not_changed_stays_as_somebody_else_has_set_it(team: Team) -> None:
+    create(title="Old", shortcut="old")
+    read_before = CannedNotice.objects.get()
+    notice_update(ROOT, CannedNotice.objects.get(), team=team, title="New")
+
+    changed = notice_update(ROOT, read_before, tags=["late"])
+
+    for notice in (changed, CannedNotice.objects.get()):
+        assert (notice.team, notice.title, notice.tags) == (team, "New", ["late"])
+    assert newest_entry().data == {"tags": ["late"]}
+
+
+def test_a_place_has_to_fit_the_team_that_it_has_by_now(team: Team) -> None:
+    sales = category_create(ROOT, name="Sales", team=team)
+    create(team=team)
+    read_before = CannedNotice.objects.get()
+    notice_update(ROOT, CannedNotice.objects.get(), team=None)
+
+    with pytest.raises(InvalidInput) as refusal:
+        notice_update(ROOT, read_before, category=sales.path)
+
+    assert refusal.value.code == "category_of_team"
+    assert CannedNotice.objects.get().category is None
+
+
+def test_a_notice_that_was_retired_meanwhile_is_not_changed() -> None:
+    create()
+    read_before = CannedNotice.objects.get()
+    notice_retire(REVIEWER, CannedNotice.objects.get())
+
+    with pytest.raises(Unprocessable) as refusal:
+        notice_update(ROOT, read_before, tags=["late"])
+
+    assert refusal.value.code == "notice_retired"
 
 
 def test_the_database_knows_the_kinds_too() -> None:

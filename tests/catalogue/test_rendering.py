@@ -116,6 +116,16 @@ def test_a_value_that_is_missing_is_never_a_gap(template: str) -> None:
     assert reason(template, **data) == "unresolved_variable"
 
 
+@pytest.mark.parametrize("blank", [" ", "  ", "\t", "\n", "\u00a0", "\u3000"])
+def test_nothing_but_blanks_is_no_value(blank: str) -> None:
+    data = {"FirstName": blank, "Address": {"City": blank}}
+    for template in ("Dear {{ data.FirstName }},", "{{ data.Address.City }}!"):
+        assert reason(template, **data) == "unresolved_variable"
+    with_default = "Dear {{ data.FirstName | default: 'customer' }}"
+    assert text(with_default, **data) == "Dear customer"
+    assert text("Dear {{ data.FirstName }}!", FirstName=" Zoë ") == "Dear  Zoë !"
+
+
 def test_an_empty_value_takes_the_default() -> None:
     assert text("Dear {{ data.Empty | default: 'customer' }}", Empty="") == "Dear customer"
 
@@ -322,6 +332,9 @@ def test_a_url_keeps_to_the_list_of_hosts(settings: Any) -> None:
 @given(value=st.text(st.characters(exclude_categories=()), min_size=1, max_size=60))
 def test_no_value_changes_a_urls_structure(value: str) -> None:
     template = "https://h.example:8443/a/{{ data.x }}/b?q={{ data.x }}&r=1#{{ data.x }}"
+    if not value.strip():
+        assert reason(template, "push_url", x=value) == "unresolved_variable"
+        return
     if value in (".", "..") or any("\ud800" <= letter <= "\udfff" for letter in value):
         # It would climb out of its path, or no URL can say it.
         assert reason(template, "push_url", x=value) in ("invalid_url", "template_error")

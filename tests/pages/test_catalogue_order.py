@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from console.accounts.models import User
+from console.accounts.models import Team, User
 from console.catalogue.models import CannedNotice, Category, NoticeVersion
 from console.catalogue.services import (
     favourite_set,
+    notice_create,
     notice_retire,
     notice_update,
     version_create,
@@ -261,6 +262,43 @@ def test_two_people_in_one_notice(writer: Client, make_notice: Callable[..., Any
     assert "keep a copy, and ask them" in html
     assert "Typed</textarea>" in html
     assert NoticeVersion.objects.get(number=2).bodies == {"en": "Theirs"}
+
+
+def test_two_who_say_how_a_notice_is_found(writer: Client, make_notice: Callable[..., Any]) -> None:
+    notice = make_notice(key="hello").notice
+    address = reverse("notice-settings", args=["hello"])
+    seen = writer.get(address).context["form"]["expected"].value()
+    notice_update(ROOT, notice, tags=["winter"], title="Theirs")
+    posted = {"title": "Mine", "tags": "snow", "shortcut": "hi", "expected": seen}
+
+    met = writer.post(address, posted)
+
+    assert met.status_code == 422
+    errors = met.context["form"].errors
+    assert "somebody else has changed this notice" in errors["__all__"][0]
+    assert (errors["title"], errors["tags"]) == (["Kept now: Theirs"], ["Kept now: winter"])
+    assert errors["shortcut"] == ["Kept now: nothing"]
+    assert {"team", "category"}.isdisjoint(errors)
+    assert 'value="snow"' in met.content.decode()
+    assert CannedNotice.objects.get().tags == ["winter"]
+    again = {**posted, "expected": met.context["form"]["expected"].value()}
+    assert writer.post(address, again).status_code == 302
+    assert (CannedNotice.objects.get().title, CannedNotice.objects.get().tags) == ("Mine", ["snow"])
+
+
+def test_the_team_that_somebody_else_gave_is_shown(
+    browse: Callable[..., Client], make_user: Callable[..., User], team: Team
+) -> None:
+    notice = notice_create(ROOT, key="hello", kind="message", title="Hello")
+    member = browse(make_user("edna", "editor", teams=[team]))
+    address = reverse("notice-settings", args=["hello"])
+    seen = member.get(address).context["form"]["expected"].value()
+    notice_update(ROOT, notice, team=team)
+
+    met = member.post(address, {"title": "Hello", "tags": "snow", "expected": seen})
+
+    assert met.context["form"].errors["team"] == ["Kept now: Sales"]
+    assert CannedNotice.objects.get().team == team
 
 
 # --- The board -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import Team
+from console.accounts.states import State, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.catalogue.models import CannedNotice, NoticeKind
@@ -87,29 +88,32 @@ def notice_create(
     return notice
 
 
-def notice_update(actor: Actor, notice: CannedNotice, **changes: Any) -> CannedNotice:
-    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`.
+def notice_update(
+    actor: Actor, notice: CannedNotice, *, expected: str = "", **changes: Any
+) -> CannedNotice:
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
+    given stays as it is by now. `expected` is the digest of the notice_state that was changed.
 
-    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use.
+    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use and where
+    the notice is not what was expected any more.
     """
     actor.require(Permission.EDIT_CATALOGUE)
-    require_not_retired(notice)
-    if "title" in changes:
-        _require_title(changes["title"])
-        notice.title = changes["title"].strip()
-    if "tags" in changes:
-        notice.tags = normal_tags(changes["tags"])
-    if "shortcut" in changes:
-        notice.shortcut = normal_shortcut(changes["shortcut"])
+    values = {name: _normal(name, value) for name, value in changes.items()}
     _require_own_team(actor, changes.get("team"))
     try:
         with transaction.atomic():
-            if "team" in changes:
-                notice.team = changes["team"]
+            notice.refresh_from_db(
+                from_queryset=CannedNotice.objects.select_for_update(no_key=True)
+            )
+            require_not_retired(notice)
+            require_unchanged(notice_state(notice), expected, "this notice")
+            category = values.pop("category", None)
+            for name, value in values.items():
+                setattr(notice, name, value)
             if "category" in changes:
-                notice.category = category_at(actor, changes["category"], notice.team)
+                notice.category = category_at(actor, category, notice.team)
             require_fitting(notice.category, notice.team)
-            notice.save(update_fields=["title", "category", "team", "tags", "shortcut"])
+            notice.save(update_fields=list(changes))
             words_keep(notice)
             audit.record(
                 actor,
@@ -120,6 +124,26 @@ def notice_update(actor: Actor, notice: CannedNotice, **changes: Any) -> CannedN
     except IntegrityError as error:
         raise _taken(notice, error) from error
     return notice
+
+
+def _normal(name: str, value: Any) -> Any:
+    """A change as it is kept."""
+    if name == "title":
+        _require_title(value)
+        return value.strip()
+    normal = {"tags": normal_tags, "shortcut": normal_shortcut}.get(name)
+    return normal(value) if normal else value
+
+
+def notice_state(notice: CannedNotice) -> State:
+    """What can be changed of a notice, as plain data."""
+    return {
+        "title": notice.title,
+        "category": notice.category.path if notice.category else "",
+        "team": notice.team.name if notice.team else "",
+        "tags": list(notice.tags),
+        "shortcut": notice.shortcut,
+    }
 
 
 def _said(value: Any) -> Any:

@@ -32,6 +32,10 @@ from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessa
 LOCALE_LIMIT = 30
 SCHEDULE = system_actor("schedule")
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+CONTENT = (
+    *("default_locale", "bodies", "fields", "message_type", "nickname", "preset", "visibility"),
+    *("valid_from", "valid_until", "change_note"),
+)
 
 
 def version_create(
@@ -92,26 +96,13 @@ def version_update(
     the mark of the draft as the author knows it. Raises Conflict where it has become another."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
-    kept = {
-        name: getattr(version, name)
-        for name in (
-            "default_locale",
-            "bodies",
-            "fields",
-            "message_type",
-            "nickname",
-            "preset",
-            "visibility",
-            "valid_from",
-            "valid_until",
-            "change_note",
-        )
-    }
-    if content.get("preset") is not None and "visibility" not in content:
-        kept["visibility"] = None
-    version_fill(version, **{**kept, **content})
     with transaction.atomic():
-        _require_expected(_require_status(version, VersionStatus.DRAFT, "changed"), expected)
+        _lock(version, VersionStatus.DRAFT, "changed")
+        _require_expected(version, expected)
+        kept = {name: getattr(version, name) for name in CONTENT}
+        if content.get("preset") is not None and "visibility" not in content:
+            kept["visibility"] = None
+        version_fill(version, **{**kept, **content})
         version.save()
         words_keep(version.notice)
         _record_version(actor, "version.changed", version)
@@ -123,9 +114,9 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     of each snippet it has. Raises what `snippets.settle` raises."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
-    require_not_retired(version.notice)
     with transaction.atomic():
-        _require_status(version, VersionStatus.DRAFT, "submitted")
+        _lock(version, VersionStatus.DRAFT, "submitted")
+        require_not_retired(version.notice)
         version.status = VersionStatus.IN_REVIEW
         version.submitted_at = timezone.now()
         version.snippets = snippets.settle(version)
@@ -141,10 +132,10 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     Raises PermissionRefused (own_work) for the author, whatever else the actor may do.
     """
     _require_reviewer(actor, version)
-    require_not_retired(version.notice)
     with transaction.atomic():
         _hold(version.notice)
-        _require_status(version, VersionStatus.IN_REVIEW, "approved")
+        _lock(version, VersionStatus.IN_REVIEW, "approved")
+        require_not_retired(version.notice)
         now = timezone.now()
         _publish_due(version.notice, now)
         waits = version.valid_from is not None and version.valid_from > now
@@ -198,7 +189,7 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
     if not reason.strip():
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
-        _require_status(version, VersionStatus.IN_REVIEW, "rejected")
+        _lock(version, VersionStatus.IN_REVIEW, "rejected")
         version.reject_reason = reason.strip()
         _decide(actor, version, VersionStatus.REJECTED)
         words_keep(version.notice)
@@ -230,6 +221,14 @@ def version_fill(
             "message_type_without_message",
             "Only a message has a message type; leave it empty for this kind of notice.",
         )
+    if kind == NoticeKind.SNIPPET and (
+        _seen_by(preset, visibility) != Visibility.ALL or valid_from or valid_until
+    ):
+        raise InvalidInput(
+            "snippet_not_by_itself",
+            "A snippet has no visibility and no times of its own: it is seen, and lasts, as the "
+            "texts in which it stands. Let everyone see it (ALL), and take the times out.",
+        )
     if valid_from and valid_until and valid_from >= valid_until:
         raise InvalidInput(
             "validity_reversed", "The notice would end before it starts: swap the two times."
@@ -245,13 +244,15 @@ def version_fill(
     version.fields = asked
     version.message_type = message_type
     version.preset = preset
-    version.visibility = known_visibility(
-        visibility or (preset.visibility if preset else Visibility.ALL)
-    )
+    version.visibility = known_visibility(_seen_by(preset, visibility))
     version.nickname = nickname or (preset.nickname if preset else "")
     version.valid_from = valid_from
     version.valid_until = valid_until
     version.change_note = change_note
+
+
+def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
+    return visibility or (preset.visibility if preset else Visibility.ALL)
 
 
 def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> None:
@@ -326,17 +327,16 @@ def _require_reviewer(actor: Actor, version: NoticeVersion) -> None:
         )
 
 
-def _require_status(version: NoticeVersion, status: str, verb: str) -> NoticeVersion:
-    """Lock the version and check that it still has `status`, whoever else is at it. The version as
-    it is in the database."""
-    current = NoticeVersion.objects.select_for_update().get(pk=version.pk)
-    if current.status != status:
+def _lock(version: NoticeVersion, status: str, verb: str) -> None:
+    """Lock the version, read it as it is by now, and check that it still has `status`: whoever else
+    is at it, what is decided and recorded are the words that are there."""
+    version.refresh_from_db(from_queryset=NoticeVersion.objects.select_for_update())
+    if version.status != status:
         raise Conflict(
             "wrong_status",
-            f"Version {version.number} is {VersionStatus(current.status).label.lower()} "
+            f"Version {version.number} is {VersionStatus(version.status).label.lower()} "
             f"and can't be {verb}. Load the page again to see its state.",
         )
-    return current
 
 
 def _require_expected(current: NoticeVersion | None, expected: str | None) -> None:

@@ -59,6 +59,8 @@ def _check(row: Row, one: VersionPlan, among: Mapping[Pin, NoticeVersion]) -> No
     if not row.report.refusals:
         try:
             snippets.require_no_circle(version.notice.key, version.snippets, among)
+            if version.status in STILL_USED:
+                snippets.require_as_wide(version, version.snippets, among)
         except Unprocessable as error:
             row.report.refuse_by(error, "snippets")
 

@@ -42,6 +42,7 @@ from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
 # Without these a file is no export that could be restored.
@@ -150,7 +151,7 @@ def _row(number: int, cells: dict[str, str]) -> Row:
         report.refuse("record", f"A record is a {known}; {record[:40]!r} is none of these.")
     for column, cell in cells.items():
         if "\0" in cell or not _is_encodable(cell):
-            report.refuse(column, "There is a NUL or half a character in it: take it out.")
+            report.refuse(column, UNSTORABLE)
         elif len(cell) > LONGEST.get(column, len(cell)):
             report.refuse(column, f"It has at most {LONGEST[column]} characters: shorten it.")
         elif cell and column in READERS:
@@ -220,7 +221,11 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
             value = None
         if not isinstance(value, kind):
             raise ValueError("This is not the JSON that an export has here. Copy it from one.")
-        return value, json_cell(value)
+        text = json_cell(value)
+        # There a NUL is still escaped; a backslash of somebody's own is two.
+        if "\\u0000" in text.replace(r"\\", "") or not _is_encodable(text):
+            raise ValueError(UNSTORABLE)
+        return value, text
 
     return read
 
