@@ -83,12 +83,15 @@ def send_cancel(actor: Actor, send: Send) -> Send:
 
 
 def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
-    """Cancel a locked send and all that waits of it, with the entries of both."""
+    """Cancel a locked send and all that waits of it, with the entries of both. What that was to try
+    again is free for another try."""
     now = timezone.now()
     pending = Delivery.objects.filter(send=send, status=DeliveryStatus.PENDING)
     waiting = locked_rows(pending, wait=True)
     ids = [delivery.id for delivery in waiting]
-    Delivery.objects.filter(pk__in=ids).update(status=DeliveryStatus.CANCELLED, finished_at=now)
+    Delivery.objects.filter(pk__in=ids).update(
+        status=DeliveryStatus.CANCELLED, finished_at=now, retry_of=None
+    )
     Outbox.objects.filter(pk__in=ids).delete()
     send.status, send.finished_at = SendStatus.CANCELLED, now
     send.ended_by_name, send.end_note = actor.name, note
