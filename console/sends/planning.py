@@ -193,17 +193,22 @@ def _targets(
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
         unique = list(dict.fromkeys(ids or ()))
+        _require_within_limit(unique)  # before they are looked at and looked up
         _check_ids(unique)
         visible = interactions_visible(actor, live_only=False).in_bulk(unique)
         chosen = [(interaction_id, visible.get(interaction_id)) for interaction_id in unique]
     if not chosen:
         raise InvalidInput("no_targets", "No chat was chosen. Choose at least one.")
+    _require_within_limit(chosen)
+    return chosen
+
+
+def _require_within_limit(chosen: Sequence[object]) -> None:
     if len(chosen) > settings.TARGET_LIMIT:
         raise InvalidInput(
             "too_many_targets",
             f"More than {settings.TARGET_LIMIT:,} chats were chosen. Narrow the choice.",
         )
-    return chosen
 
 
 def _check_ids(ids: Sequence[object]) -> None:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.actors import Actor
@@ -303,8 +304,12 @@ def test_targets_must_be_said_one_way(supervisor, make_notice, settings):
         with pytest.raises(InvalidInput, match="interaction id"):
             send_preview(actor, notice_key="hello", interactions=[wrong])
     settings.TARGET_LIMIT = 2
-    with pytest.raises(InvalidInput, match="More than 2"):
+    with (
+        pytest.raises(InvalidInput, match="More than 2"),
+        CaptureQueriesContext(connection) as queries,
+    ):
         send_preview(actor, notice_key="hello", interactions=["a", "b", "c"])
+    assert "interactions_interaction" not in str(queries.captured_queries)  # none is looked up
 
 
 def test_a_disabled_chat_server_is_a_reason(supervisor, make_interaction, make_notice, chat_server):
