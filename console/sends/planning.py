@@ -19,7 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.rendering import RenderingRefused, renderer, tells_time
 from console.catalogue.selectors import notice_get, versions
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed import says_offline
@@ -234,8 +234,11 @@ class _Planner:
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
-        pieces = [body for piece in among.values() for body in piece.bodies.values()]
-        self.tells_time = any("now" in body for body in [*version.bodies.values(), *pieces])
+        self.tells_time = any(
+            tells_time(piece.notice.kind, body)
+            for piece in (version, *among.values())
+            for body in piece.bodies.values()
+        )
         self.renderers = {
             locale: renderer(
                 self.kind,

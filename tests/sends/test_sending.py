@@ -157,17 +157,6 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
         send_create(actor, **arguments, expected_plan=shown)
 
 
-def test_a_text_that_tells_the_time_is_still_the_same_plan(
-    supervisor, make_interaction, make_notice
-):
-    make_interaction("a")
-    make_notice("It is {{ now | date: '%s %N' }}", key="clock")
-    actor = supervisor.to_actor()
-    arguments = {"notice_key": "clock", "interactions": ["a"]}
-    shown = send_preview(actor, **arguments).digest
-    assert send_create(actor, **arguments, expected_plan=shown).pk
-
-
 def test_undo_seconds_hold_a_send_and_a_job_waits_for_their_end(
     supervisor, make_interaction, make_notice
 ):
