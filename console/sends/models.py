@@ -33,6 +33,14 @@ class DeliveryStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+# Of sends that are not over.
+LIVE_STATUSES = (
+    SendStatus.SCHEDULED,
+    SendStatus.AWAITING_APPROVAL,
+    SendStatus.HOLDING,
+    SendStatus.RUNNING,
+    SendStatus.PAUSED,
+)
 OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 
 
@@ -126,6 +134,7 @@ class Send(models.Model):
             models.Index(
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
+            models.Index(fields=["id"], condition=Q(status__in=LIVE_STATUSES), name="send_live"),
             models.Index(
                 fields=["finished_at"],
                 condition=Q(texts_erased_at=None, finished_at__isnull=False),

@@ -32,6 +32,7 @@ from console.audit.selectors import audit_entries
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer
 from console.sends.models import (
+    LIVE_STATUSES,
     OPEN_STATUSES,
     Claim,
     Delivery,
@@ -332,8 +333,7 @@ def servers_of_sends(send_ids: Collection[int]) -> list[str]:
 
 def sends_running(actor: Actor) -> QuerySet[Send]:
     """The actor's own sends that are not over."""
-    over = [SendStatus.FINISHED, SendStatus.CANCELLED]
-    return Send.objects.filter(actor_ref=actor.ref).exclude(status__in=over)
+    return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
 
 
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:

@@ -8,19 +8,20 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.errors import Conflict, PermissionRefused
 from console.sends import logs, queue, selectors
-from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.models import (
+    LIVE_STATUSES,
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    Send,
+    SendStatus,
+)
 from console.sends.services import records
 from console.sends.services.deliveries import sends_finish
 from console.sends.services.endings import Ending, ended_records, locked_rows
 from console.sends.services.outbox import outbox_move
 
-CANCELLABLE = (
-    SendStatus.SCHEDULED,
-    SendStatus.AWAITING_APPROVAL,
-    SendStatus.HOLDING,
-    SendStatus.RUNNING,
-    SendStatus.PAUSED,
-)
+CANCELLABLE = LIVE_STATUSES
 
 
 def send_pause(actor: Actor, send: Send) -> Send:
