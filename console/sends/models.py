@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.sends.use_models import VersionUse as VersionUse
 
 
 class SendStatus(models.TextChoices):
