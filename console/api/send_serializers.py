@@ -137,6 +137,9 @@ class PlanOutput(serializers.Serializer[Any]):
 
 
 class SendOutput(serializers.ModelSerializer[Send]):
+    """`why`, `fields` and `target`, which may speak of customers, are empty for administrators who
+    may not read them."""
+
     notice = serializers.CharField(source="version.notice.key")
     version = serializers.IntegerField(source="version.number")
     actor = serializers.CharField(source="actor_name")
@@ -178,6 +181,12 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "end_note",
             "retry_of",
         )
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        if not instance.is_readable:
+            shown |= {"why": "", "fields": {}, "target": {}}
+        return shown
 
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_counts(self, send: Any) -> dict[str, int]:

@@ -325,10 +325,12 @@ def _expressions(node: Node) -> Iterator[Expression]:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a template makes use of: variables by their paths, and snippets by their keys."""
+    """What a template makes use of: variables by their paths, snippets by their keys, and the
+    moment in which it is filled."""
 
     variables: frozenset[tuple[str, ...]] = frozenset()
     snippets: frozenset[str] = frozenset()
+    tells_time: bool = False
 
     def names(self, root: str) -> set[str]:
         """What stands behind `root.`, such as the names of fields."""
@@ -351,6 +353,15 @@ def use(is_url: bool, template: str) -> Use:
             for variable in variables
         ),
         frozenset(node.name for node in _nodes(parsed) if isinstance(node, SnippetNode)),
+        "now" in found.globals or any(map(_names_the_moment, _nodes(parsed))),
+    )
+
+
+def _names_the_moment(node: Node) -> bool:
+    """As the filter `date` understands it."""
+    return any(
+        isinstance(found, StringLiteral) and found.value in ("now", "today")
+        for found in _expressions(node)
     )
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.sends.use_models import VersionUse as VersionUse
 
 
 class SendStatus(models.TextChoices):
@@ -33,6 +34,14 @@ class DeliveryStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+# Of sends that are not over.
+LIVE_STATUSES = (
+    SendStatus.SCHEDULED,
+    SendStatus.AWAITING_APPROVAL,
+    SendStatus.HOLDING,
+    SendStatus.RUNNING,
+    SendStatus.PAUSED,
+)
 OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 
 
@@ -126,6 +135,7 @@ class Send(models.Model):
             models.Index(
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
+            models.Index(fields=["id"], condition=Q(status__in=LIVE_STATUSES), name="send_live"),
             models.Index(
                 fields=["finished_at"],
                 condition=Q(texts_erased_at=None, finished_at__isnull=False),
@@ -145,12 +155,14 @@ class Send(models.Model):
 class Delivery(models.Model):
     """One send to one interaction: what was to be said, and what is known of its fate.
 
-    `claim` names the batch that took it to the wire, and `body_salt` is what makes the text's
-    digest in the ledger erasable (console.audit.chain). What was erased, on request or when it had
-    been kept for long enough, has neither text nor salt nor name any more, nor what was said in
-    free words of its end; `erased_at` says since when. No index has a column that changes on the
-    way to the wire and back: so PostgreSQL keeps the new versions of a row on its own page (HOT),
-    and recording an outcome touches no index. Which deliveries are open is in Outbox.
+    `retry_of` is the delivery that it tries again, as no other does; one that is skipped or
+    cancelled tries nothing. `claim` names the batch that took it to the wire, and `body_salt` is
+    what makes the text's digest in the ledger erasable (console.audit.chain). What was erased, on
+    request or when it had been kept for long enough, has neither text nor salt nor name any more,
+    nor what was said in free words of its end; `erased_at` says since when. No index has a column
+    that changes on the way to the wire and back: so PostgreSQL keeps the new versions of a row on
+    its own page (HOT), and recording an outcome touches no index. Which deliveries are open is in
+    Outbox.
     """
 
     send = models.ForeignKey(

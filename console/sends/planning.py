@@ -19,7 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.rendering import RenderingRefused, renderer, tells_time
 from console.catalogue.selectors import notice_get, versions
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed import says_offline
@@ -193,17 +193,22 @@ def _targets(
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
         unique = list(dict.fromkeys(ids or ()))
+        _require_within_limit(unique)  # before they are looked at and looked up
         _check_ids(unique)
         visible = interactions_visible(actor, live_only=False).in_bulk(unique)
         chosen = [(interaction_id, visible.get(interaction_id)) for interaction_id in unique]
     if not chosen:
         raise InvalidInput("no_targets", "No chat was chosen. Choose at least one.")
+    _require_within_limit(chosen)
+    return chosen
+
+
+def _require_within_limit(chosen: Sequence[object]) -> None:
     if len(chosen) > settings.TARGET_LIMIT:
         raise InvalidInput(
             "too_many_targets",
             f"More than {settings.TARGET_LIMIT:,} chats were chosen. Narrow the choice.",
         )
-    return chosen
 
 
 def _check_ids(ids: Sequence[object]) -> None:
@@ -229,8 +234,11 @@ class _Planner:
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
-        pieces = [body for piece in among.values() for body in piece.bodies.values()]
-        self.tells_time = any("now" in body for body in [*version.bodies.values(), *pieces])
+        self.tells_time = any(
+            tells_time(piece.notice.kind, body)
+            for piece in (version, *among.values())
+            for body in piece.bodies.values()
+        )
         self.renderers = {
             locale: renderer(
                 self.kind,

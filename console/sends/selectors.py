@@ -18,6 +18,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Value,
     When,
 )
 from django.db.models.expressions import RawSQL
@@ -31,6 +32,7 @@ from console.audit.selectors import audit_entries
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer
 from console.sends.models import (
+    LIVE_STATUSES,
     OPEN_STATUSES,
     Claim,
     Delivery,
@@ -74,8 +76,9 @@ def _seen(actor: Actor) -> Q:
 
 
 def sends_visible(actor: Actor) -> QuerySet[Send]:
-    """Sends, newest first, with the number of their deliveries by status."""
-    return _with_counts(Send.objects.filter(_seen(actor))).order_by("-pk")
+    """Sends, newest first, with the number of their deliveries by status, and whether the actor may
+    read what their sender wrote (`is_readable`)."""
+    return _with_readable(actor, _with_counts(Send.objects.filter(_seen(actor)))).order_by("-pk")
 
 
 def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
@@ -90,10 +93,18 @@ def leaves_at(send: Send, now: datetime) -> datetime:
     return max(send.scheduled_at or now, now)
 
 
-def send_with_counts(send: Send) -> Send:
+def send_with_counts(actor: Actor, send: Send) -> Send:
     """A send as it is now, for whoever has just done something with it: after that it may be out
-    of their sight."""
-    return _with_counts(Send.objects.filter(pk=send.pk)).get()
+    of their sight, and is not readable then."""
+    return _with_readable(actor, _with_counts(Send.objects.filter(pk=send.pk))).get()
+
+
+def _with_readable(actor: Actor, sends: QuerySet[Send]) -> QuerySet[Send]:
+    readable = _readable(actor)
+    always = Value(True)
+    return sends.annotate(
+        is_readable=Case(When(readable, then=always), default=False) if readable else always
+    )
 
 
 # Claims are few and name all that is on the wire.
@@ -322,8 +333,7 @@ def servers_of_sends(send_ids: Collection[int]) -> list[str]:
 
 def sends_running(actor: Actor) -> QuerySet[Send]:
     """The actor's own sends that are not over."""
-    over = [SendStatus.FINISHED, SendStatus.CANCELLED]
-    return Send.objects.filter(actor_ref=actor.ref).exclude(status__in=over)
+    return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
 
 
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:

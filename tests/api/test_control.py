@@ -80,6 +80,32 @@ def test_an_administrator_stops_what_somebody_else_sent(sender: Caller, admin: C
     error(admin.raw("GET", "sends/?status=over"), 400, "invalid_filter")
 
 
+def test_an_administrator_does_not_read_what_the_sender_filled_in(
+    make_notice: Callable[..., NoticeVersion],
+    program: Callable[..., Caller],
+    sender: Caller,
+    admin: Caller,
+) -> None:
+    make_notice("Your loan of {{ field.amount }}", key="loan", fields=[{"name": "amount"}])
+    words = {"fields": {"amount": "5000"}, "why": "Case 4711"}
+    request = {**REQUEST, "notice": "loan", **words}
+    asked = {**words, "target": {"interactions": ["a1", "b1"]}}
+    empty = {"fields": {}, "why": "", "target": {}}
+
+    def said(answer: dict[str, Any]) -> dict[str, Any]:
+        return {name: answer[name] for name in asked}
+
+    send = sender.post("sends/", request)
+    address = f"sends/{send['id']}/"
+    assert said(send) == said(sender.get(address)) == asked
+    assert said(admin.get(address)) == said(admin.get("sends/")["results"][0]) == empty
+    assert said(admin.post(f"{address}pause/", status=200)) == empty
+    assert said(sender.post(f"{address}resume/", status=200)) == asked
+    assert said(program("admin", "read").get(address)) == asked
+    own = program("admin", "send").post("sends/", {**request, "allow_repeat": True})
+    assert said(own) == asked
+
+
 def test_somebody_elses_send_is_not_there(sender: Caller, program: Callable[..., Caller]) -> None:
     send = sender.post("sends/", REQUEST)
     other = program("send")

@@ -28,7 +28,7 @@ from console.catalogue.services import (
 )
 from console.catalogue.words import as_query, as_vector, words_in
 from console.errors import Conflict, InvalidInput
-from console.sends.models import Send, SendOutcome
+from console.sends.models import Send, SendOutcome, VersionUse
 from tests.conftest import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db
@@ -221,6 +221,10 @@ def sent(
         )
     for status, number in {"delivered": delivered, "failed": 7}.items():
         SendOutcome.objects.create(send=send, status=status, number=number)
+    use, _ = VersionUse.objects.get_or_create(version=version)
+    VersionUse.objects.filter(pk=use.pk).update(
+        sends=use.sends + 1, delivered=use.delivered + delivered
+    )
 
 
 def test_what_is_used_most_and_never(supervisor: User, make_notice: Callable[..., Any]) -> None:

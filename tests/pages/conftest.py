@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
-from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome
+from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
 from console.sends.services import send_create
 from tests.signing_in import sign_in
 
@@ -57,4 +57,6 @@ def end(send: Send, status: str, **outcome: Any) -> Delivery:
     delivery.save()
     number, _ = SendOutcome.objects.get_or_create(send=send, status=status, defaults={"number": 0})
     SendOutcome.objects.filter(pk=number.pk).update(number=F("number") + 1)
+    if status == "delivered":
+        VersionUse.objects.filter(version=send.version).update(delivered=F("delivered") + 1)
     return delivery

@@ -98,10 +98,11 @@ def test_without_scripts_pausing_leads_back_to_the_send(
 def test_an_administrator_stops_a_send_without_reading_its_texts(
     office: Client, make_send: Callable[..., Send]
 ) -> None:
-    send = make_send()
+    send = make_send(why="Case 4711")
 
     html = html_of(office, "send-detail", send.pk)
     assert "Hello Zoë." not in html
+    assert "Case 4711" not in html
     assert "for Sue and for those who read the history" in html
     assert reverse("send-pause", args=[send.pk]) in html
     office.post(reverse("send-cancel", args=[send.pk]))

@@ -5,7 +5,7 @@ from collections import Counter
 
 from console.audit.models import AuditEntry
 from console.sends.dispatcher import Dispatch, drain_chat_server
-from console.sends.models import Delivery, SendOutcome
+from console.sends.models import Delivery, Send, SendOutcome, VersionUse
 from console.sends.worker import run_worker
 
 DEADLINE_SECONDS = 60
@@ -38,7 +38,7 @@ def statuses(send=None):
 
 def assert_ledger_agrees():
     """Each ended delivery stands in exactly one entry, that of its status, and no other in any; and
-    sends count them right."""
+    sends and versions count them right."""
     told = Counter(
         (said["id"], entry.action.removeprefix("deliveries."))
         for entry in AuditEntry.objects.filter(action__startswith="deliveries.")
@@ -50,3 +50,9 @@ def assert_ledger_agrees():
     assert Counter(ended.values_list("send_id", "status")) == Counter(
         {(send_id, status): number for send_id, status, number in counts}
     )
+    sends = Counter(Send.objects.order_by().values_list("version_id", flat=True))
+    arrived = ended.order_by().filter(status="delivered")
+    delivered = Counter(arrived.values_list("send__version_id", flat=True))
+    assert {use.pk: (use.sends, use.delivered) for use in VersionUse.objects.all()} == {
+        version: (number, delivered[version]) for version, number in sends.items()
+    }

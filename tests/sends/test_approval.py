@@ -159,7 +159,7 @@ def test_a_rejected_send_is_over_and_says_why(large, approver):
     assert not Outbox.objects.exists()
     entry = last_entry("send.rejected")
     assert entry.data == {"cancelled": 3, "reason": "Too many at once", "sender": "Sue"}
-    assert selectors.send_with_counts(large).cancelled == 3
+    assert selectors.send_with_counts(approver.to_actor(), large).cancelled == 3
     with pytest.raises(Conflict) as refused:
         send_approve(approver.to_actor(), large)
     assert refused.value.code == "not_awaiting_approval"

@@ -1,16 +1,20 @@
 """A send counts its deliveries as they end, and the count is always what one would count."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from console.accounts.models import User
+from console.catalogue.usage import Use, version_uses
 from console.sends.models import Delivery, Send, SendOutcome
 from console.sends.selectors import send_counts, send_get, sends_visible
 from console.sends.services import send_cancel, send_create
-from tests.sends.drains import drain
+from tests.sends.drains import assert_ledger_agrees, drain
 from tests.sends.working import changing_what_has_ended
 from tests.simulators import Simulator
 
@@ -41,6 +45,21 @@ def test_counts_follow_a_send_from_its_first_skip_to_its_last_answer(
     drain()
 
     assert counted(supervisor, send) == true(send) == {"delivered": 3, "skipped": 1, "total": 4}
+    assert_ledger_agrees()
+
+
+def test_how_much_a_version_is_used_is_told_without_its_sends(
+    supervisor: User,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    notice = make_notice(key="hello").notice
+    for _ in range(2):
+        send_create(supervisor.to_actor(), notice_key="hello", interactions=[make_interaction().pk])
+    with CaptureQueriesContext(connection) as queries:
+        assert version_uses(supervisor.to_actor(), notice) == {1: Use(2, 0)}
+    assert not re.search("sends_send|sends_delivery", str(queries.captured_queries))
 
 
 def test_what_is_cancelled_counts(

@@ -1,4 +1,5 @@
-"""A drain's statements find their rows by index, also when they were prepared on empty tables."""
+"""A drain's statements find their rows by index, also when they were prepared on empty tables; and
+what is over is not read to find what is not."""
 
 import itertools
 import re
@@ -11,7 +12,9 @@ from django.utils import timezone
 
 from console.prepared import array
 from console.sends.database import try_lock, unlock
+from console.sends.selectors import sends_awaiting_approval, sends_running
 from console.sends.services.claims import CLAIM, MARK_SENDING, SHARED
+from console.sends.services.deliveries import OVER
 from console.sends.services.endings import END
 
 NOW = timezone.now()
@@ -78,3 +81,24 @@ def test_no_table_is_read_whole(name: str) -> None:
         unlock(1)
         with connection.cursor() as cursor:
             cursor.execute("RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin")
+
+
+OLD = """
+INSERT INTO sends_send (actor_ref, actor_name, version_id, visibility, nickname, target, fields,
+    why, status, created_at, time_zone, release_at, finished_at, target_count, ready_count,
+    idempotency_key, request_digest, approved_by_ref, approved_by_name, ended_by_name, end_note)
+SELECT actor_ref, actor_name, version_id, visibility, '', target, fields, '', 'finished', now(), '',
+    now(), now(), 1, 1, '', '', '', '', '', '' FROM sends_send, generate_series(1, 5000);
+ANALYZE sends_send
+"""
+
+
+def test_what_is_not_over_is_found_without_what_is(chat_server, send, supervisor, approver):
+    awaiting = sends_awaiting_approval(approver.to_actor()).order_by().values("pk")
+    running = sends_running(supervisor.to_actor()).order_by().values("pk")
+    with connection.cursor() as cursor:
+        cursor.execute(OLD)
+        cursor.execute(f"EXPLAIN {OVER}", [[send.pk]])
+        over = "\n".join(line for (line,) in cursor.fetchall())
+    for plan in (over, awaiting.explain(), running.explain()):
+        assert "send_live" in plan

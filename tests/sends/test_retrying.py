@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -21,7 +22,15 @@ from console.errors import (
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services import send_create, send_retry_failed, send_retry_unknown
+from console.sends.services import (
+    send_cancel,
+    send_create,
+    send_reject,
+    send_retry_failed,
+    send_retry_unknown,
+)
+from console.sends.services.deliveries import drain_step
+from console.sends.services.endings import Ending, Postponement
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
 
@@ -141,6 +150,72 @@ def test_who_can_not_be_reached_now_is_left_for_later(send, supervisor, make_int
     make_interaction("c0", user_data={"IsOnline": "1"})
     later = send_retry_failed(actor, send)
     assert [row.interaction_id for row in later.deliveries.all()] == ["c0"]
+
+
+def _undone(retry, supervisor, approver):
+    send_cancel(supervisor.to_actor(), retry)
+
+
+def _rejected(retry, supervisor, approver):
+    Send.objects.filter(pk=retry.pk).update(status=SendStatus.AWAITING_APPROVAL)
+    send_reject(approver.to_actor(), retry, reason="Not now")
+
+
+def _left_behind(retry, supervisor, approver):
+    """Cancelled while it was taken to the wire, and come back: nothing could be written."""
+    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9)
+    send_cancel(supervisor.to_actor(), retry)
+    back = [Postponement(delivery, timezone.now(), "") for delivery in step.claimed]
+    drain_step(ChatServer.objects.get().pk, claim=uuid4(), postponements=back)
+
+
+def _gone_at_the_last_moment(retry, supervisor, approver):
+    Interaction.objects.update(is_online=False)
+    assert drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9).claimed == []
+    Interaction.objects.update(is_online=True)
+
+
+@pytest.mark.parametrize(
+    "nothing_left", [_undone, _rejected, _left_behind, _gone_at_the_last_moment]
+)
+@pytest.mark.parametrize("status", [FAILED, UNKNOWN])
+def test_of_what_a_retry_had_nothing_left_can_be_tried_again(
+    chat_server, send, supervisor, approver, nothing_left, status
+):
+    actor = supervisor.to_actor()
+    tried = {
+        FAILED: lambda: send_retry_failed(actor, send),
+        UNKNOWN: lambda: send_retry_unknown(actor, send, may_show_twice=True),
+    }
+    end(send, status, "delivered", "delivered")
+    retry = tried[status]()
+
+    nothing_left(retry, supervisor, approver)
+
+    assert retry.deliveries.get().status in ("cancelled", "skipped")
+    other = {FAILED: UNKNOWN, UNKNOWN: FAILED}[status]
+    with pytest.raises(Conflict):  # what may be shown twice is not taken for what was never shown
+        tried[other]()
+    again = tried[status]()
+    assert again.deliveries.get().retry_of == send.deliveries.get(status=status)
+    with pytest.raises(Conflict):
+        tried[status]()
+
+
+@pytest.mark.usefixtures("chat_server")
+def test_a_retry_of_which_something_left_stays_the_only_one(send, supervisor):
+    """What is on the wire when it is stopped gets its true outcome."""
+    actor = supervisor.to_actor()
+    end(send, FAILED, "delivered", "delivered")
+    retry = send_retry_failed(actor, send)
+    claimed = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9).claimed
+    send_cancel(actor, retry)
+    with pytest.raises(Conflict):
+        send_retry_failed(actor, send)
+    drain_step(ChatServer.objects.get().pk, claim=uuid4(), endings=[Ending(claimed[0], UNKNOWN)])
+    assert retry.deliveries.get().retry_of == send.deliveries.get(status=FAILED)
+    with pytest.raises(Conflict):
+        send_retry_failed(actor, send)
 
 
 @pytest.mark.usefixtures("chat_server")

@@ -27,7 +27,7 @@ class SendAction(ConsoleView):
 
     def answer(self, send: Send, status: int = 200) -> Response:
         """The send as it is afterwards."""
-        output: Any = serializers.SendOutput(selectors.send_with_counts(send)).data
+        output: Any = serializers.SendOutput(selectors.send_with_counts(self.actor, send)).data
         return Response(output, status=status)
 
 

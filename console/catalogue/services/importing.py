@@ -18,7 +18,8 @@ from console.errors import Conflict, PermissionRefused
 
 # Nobody else writes the catalogue while an import compares and writes: no notice, no new version
 # (which refers to its notice), and no step of one. Reading goes on, and so does sending, which only
-# refers to versions. Whoever has begun to write is waited for, and waits for nothing of ours.
+# refers to versions and locks no row of a notice. Whoever has begun to write is waited for, and
+# waits for nothing of ours.
 LOCKS = (
     "LOCK TABLE catalogue_cannednotice IN EXCLUSIVE MODE",
     "SELECT count(*) FROM (SELECT 1 FROM catalogue_noticeversion "

@@ -8,19 +8,20 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.errors import Conflict, PermissionRefused
 from console.sends import logs, queue, selectors
-from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.models import (
+    LIVE_STATUSES,
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    Send,
+    SendStatus,
+)
 from console.sends.services import records
 from console.sends.services.deliveries import sends_finish
 from console.sends.services.endings import Ending, ended_records, locked_rows
 from console.sends.services.outbox import outbox_move
 
-CANCELLABLE = (
-    SendStatus.SCHEDULED,
-    SendStatus.AWAITING_APPROVAL,
-    SendStatus.HOLDING,
-    SendStatus.RUNNING,
-    SendStatus.PAUSED,
-)
+CANCELLABLE = LIVE_STATUSES
 
 
 def send_pause(actor: Actor, send: Send) -> Send:
@@ -83,12 +84,15 @@ def send_cancel(actor: Actor, send: Send) -> Send:
 
 
 def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
-    """Cancel a locked send and all that waits of it, with the entries of both."""
+    """Cancel a locked send and all that waits of it, with the entries of both. What that was to try
+    again is free for another try."""
     now = timezone.now()
     pending = Delivery.objects.filter(send=send, status=DeliveryStatus.PENDING)
     waiting = locked_rows(pending, wait=True)
     ids = [delivery.id for delivery in waiting]
-    Delivery.objects.filter(pk__in=ids).update(status=DeliveryStatus.CANCELLED, finished_at=now)
+    Delivery.objects.filter(pk__in=ids).update(
+        status=DeliveryStatus.CANCELLED, finished_at=now, retry_of=None
+    )
     Outbox.objects.filter(pk__in=ids).delete()
     send.status, send.finished_at = SendStatus.CANCELLED, now
     send.ended_by_name, send.end_note = actor.name, note

@@ -65,14 +65,17 @@ class Postponement(Struct, frozen=True, gc=False):
 
 
 # Tables are entered by the ids and nothing is joined: the plan is made once a connection, perhaps
-# when the tables are nearly empty, and must be right when they no longer are.
+# when the tables are nearly empty, and must be right when they no longer are. Of what is skipped or
+# cancelled nothing was written: what it was to try again is free for another try.
 END = """
 WITH ended AS (
     UPDATE sends_delivery d
     SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
         reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
         fault_code = %(fault_code)s, fault_text = %(fault_text)s,
-        answer = %(answer)s::jsonb, finished_at = %(now)s
+        answer = %(answer)s::jsonb, finished_at = %(now)s,
+        retry_of_id =
+            CASE WHEN %(status)s::varchar NOT IN ('skipped', 'cancelled') THEN d.retry_of_id END
     WHERE d.id = ANY(%(ids)s::bigint[]) AND d.status = %(from_status)s
         AND d.claim IS NOT DISTINCT FROM %(claim)s::uuid
     RETURNING d.id),

@@ -24,20 +24,32 @@ DELIVERIES_AN_ENTRY = 500
 Together = tuple[int, str, str, str, str]
 
 
-ENDED = "deliveries."
+CREATED = "send.created"
+ENDED, DELIVERED = "deliveries.", "delivered"
 COUNT = """
 INSERT INTO sends_sendoutcome AS known (send_id, status, number)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])
 ON CONFLICT (send_id, status) DO UPDATE SET number = known.number + EXCLUDED.number
 """
+USE = """
+INSERT INTO sends_versionuse AS known (version_id, sends, delivered)
+SELECT s.version_id, sum(used.sends), sum(used.delivered)
+FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS used(send_id, sends, delivered)
+JOIN sends_send s ON s.id = used.send_id
+GROUP BY s.version_id
+ON CONFLICT (version_id) DO UPDATE
+SET sends = known.sends + EXCLUDED.sends, delivered = known.delivered + EXCLUDED.delivered
+"""
 
 
 def write_records(actor: Actor, records: Sequence[Record]) -> None:
-    """Append entries to the ledger, and count the deliveries that they say have ended.
+    """Append entries to the ledger, and count the sends and the deliveries that they say have
+    begun and have ended.
 
     The count comes after the chain's lock, under which all that end deliveries queue anyway.
     """
     record_many(actor, records)
+    created = Counter[Any](record.target[1] for record in records if record.action == CREATED)
     counts: Counter[tuple[Any, str]] = Counter()
     for record in records:
         if record.action.startswith(ENDED):
@@ -48,6 +60,11 @@ def write_records(actor: Actor, records: Sequence[Record]) -> None:
         sends, statuses = [send for send, _ in keys], [status for _, status in keys]
         with connection.cursor() as cursor:
             cursor.execute(COUNT, [sends, statuses, [counts[key] for key in keys]])
+    used = sorted(created.keys() | {send for send, status in counts if status == DELIVERED})
+    if used:
+        delivered = [counts[send, DELIVERED] for send in used]
+        with connection.cursor() as cursor:
+            cursor.execute(USE, [used, [created[send] for send in used], delivered])
 
 
 def send_target(send: Send) -> Target:

@@ -121,7 +121,7 @@ def send_write(
     records.write_records(
         actor,
         [
-            audit.Record("send.created", records.send_target(send), _facts(send, plan) | facts),
+            audit.Record(records.CREATED, records.send_target(send), _facts(send, plan) | facts),
             *_skipped_records(send, method, planned),
             *finished,
         ],
