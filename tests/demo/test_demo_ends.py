@@ -71,7 +71,7 @@ def test_ctrl_c_ends_all_and_a_second_start_finds_the_data(start: Callable[..., 
     assert_all_end(processes)
 
 
-def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo]) -> None:
+def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo], folder: Path) -> None:
     demo = start()
     processes = all_processes(demo)
     worker = next(part for name, part in demo.processes().items() if "worker" in name)
@@ -79,7 +79,8 @@ def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo]) -> 
 
     assert demo.wait() == 1
     assert "The worker ended by itself, with status -9." in demo.output
-    assert 'event="worker started"' in demo.output, "the last lines of its log are shown"
+    last_line = (folder / "logs" / "worker.log").read_text().splitlines()[-1]
+    assert f"  | {last_line}" in demo.output
     assert_all_end(processes)
 
 
