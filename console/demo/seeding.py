@@ -17,7 +17,7 @@ from console.catalogue.services import (
 )
 from console.demo.notices import NOTICES, DemoNotice, Stage
 from console.demo.people import AUTHOR, PASSWORD, PEOPLE, REVIEWER, TEAMS
-from console.interactions.models import ChatServer, Health
+from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create, chat_server_update
 
 DEMO = system_actor("demo")
@@ -94,7 +94,7 @@ def register_chat_servers(addresses: Mapping[str, str]) -> None:
         server = ChatServer.objects.filter(name=name).first()
         if server is None:
             chat_server_create(DEMO, name=name, url=url)
-        elif server.url != url or server.health == Health.UNHEALTHY:
+        elif server.url != url:
             chat_server_update(DEMO, server, url=url)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from console.accounts.models import ApiClient, Scope, Team, User
 from console.actors import Permission, system_actor
@@ -72,13 +73,10 @@ def test_chat_servers_follow_their_simulators_to_new_ports() -> None:
 
 
 def test_a_chat_server_starts_with_a_clean_record() -> None:
-    from django.utils import timezone
-
-    same = {"chat-east": "esp+json://127.0.0.1:1001"}
-    register_chat_servers(same)
+    register_chat_servers({"chat-east": "esp+json://127.0.0.1:1001"})
     chat_server_unreachable(ChatServer.objects.get(), detail="refused", retry_at=timezone.now())
 
-    register_chat_servers(same)
+    register_chat_servers({"chat-east": "esp+json://127.0.0.1:1002"})
 
     assert ChatServer.objects.get().health == Health.UNTRIED
 
