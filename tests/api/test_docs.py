@@ -81,7 +81,7 @@ def output(folder: Path, simulator: Simulator, server: str) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -33,7 +33,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 # Of so many calls, drawn by the seed, every limit of every field is tried; 0: of all.
 THOROUGH = int(os.environ.get("FUZZ_THOROUGH", "4"))
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-SECONDS = 110 if THOROUGH else 7200
+SECONDS = 280 if THOROUGH else 7200
 
 
 @pytest.fixture
