@@ -103,6 +103,7 @@ async def read_frame(reader: asyncio.StreamReader) -> dict[str, Any]:
 async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
     """A server of the test's own; yields its port. Its connections end with the block."""
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -111,6 +112,7 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
             writer.close()
 
     def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         tasks.add(asyncio.ensure_future(handle(reader, writer)))
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0, **options)
@@ -118,10 +120,17 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        # Whoever came just now is let in by the next turn of the loop, and known by the one after.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # lets the connections say goodbye to the loop
+        # A task that was cancelled before it began has closed nothing.
+        for writer in writers:
+            writer.transport.abort()
+        closed = (writer.wait_closed() for writer in writers)
+        await asyncio.gather(*closed, return_exceptions=True)
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,20 +19,12 @@ def beside(handler: Handler, **options: Any) -> Iterator[int]:
     ready, over = threading.Event(), asyncio.Event()
     port = 0
     loop = asyncio.new_event_loop()
-    writers: list[StreamWriter] = []
-
-    async def remembered(reader: StreamReader, writer: StreamWriter) -> None:
-        writers.append(writer)
-        await handler(reader, writer)
 
     async def serve() -> None:
         nonlocal port
-        async with serving(remembered, **options) as port:
+        async with serving(handler, **options) as port:
             ready.set()
             await over.wait()
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
 
     def run() -> None:
         asyncio.set_event_loop(loop)
