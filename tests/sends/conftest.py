@@ -1,8 +1,14 @@
 """Chats and sends to them."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_update
 from console.sends.services import send_create
+from tests.conftest import ROOT
+from tests.orchestration import Orchestration, running_orchestration
 
 
 @pytest.fixture
@@ -28,3 +34,11 @@ def send(supervisor, make_interaction, make_notice):
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     key = make_notice("Hello", key="greeting").notice.key
     return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+
+
+@pytest.fixture
+def ors(chat_server: ChatServer) -> Iterator[Orchestration]:
+    """`chat-east`, reached through a site's own workflow."""
+    with running_orchestration() as running:
+        chat_server_update(ROOT, chat_server, url=running.url)
+        yield running

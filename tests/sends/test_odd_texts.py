@@ -1,7 +1,7 @@
 """Whatever a peer says, every outcome is recorded: what PostgreSQL can't hold is made readable."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,19 +16,12 @@ from console.sends.gateway import WORDLESS_SENTENCE
 from console.sends.models import Send
 from console.sends.services.deliveries import drain_step
 from tests.conftest import ROOT
-from tests.orchestration import Orchestration, running_orchestration
+from tests.orchestration import Orchestration
 from tests.sends.drains import assert_ledger_agrees, drain, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NUL = "\N{SYMBOL FOR NULL}"
-
-
-@pytest.fixture
-def ors(chat_server: ChatServer) -> Iterator[Orchestration]:
-    with running_orchestration() as running:
-        chat_server_update(ROOT, chat_server, url=running.url)
-        yield running
 
 
 @pytest.fixture

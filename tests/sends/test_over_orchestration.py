@@ -2,28 +2,19 @@
 say, and nothing that one chat's session lacks holds up the others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from console.interactions.models import ChatServer, Health, Interaction
-from console.interactions.services import chat_server_update
 from console.sends.models import Delivery, Outbox, Send
 from console.sends.services.claims import TRIES_WHEN_LATE
-from tests.conftest import ROOT
-from tests.orchestration import Orchestration, Session, running_orchestration
+from tests.orchestration import Orchestration, Session
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ors(chat_server: ChatServer) -> Iterator[Orchestration]:
-    with running_orchestration() as running:
-        chat_server_update(ROOT, chat_server, url=running.url)
-        yield running
 
 
 @pytest.fixture
