@@ -1,17 +1,24 @@
-"""A browser's view of the console: signed-in clients and the HTML that they get."""
+"""A browser's view of the console: signed-in clients and the HTML that they get, and desks with a
+real Chromium at the demo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
 from console.sends.services import send_create
+from tests.demos import Demo
+from tests.pages.browsing import Desk
 from tests.signing_in import sign_in
 
 
@@ -47,6 +54,36 @@ def make_send(
         )
 
     return make
+
+
+@pytest.fixture
+def sit_down(
+    browser: Browser, demo: Demo, sessions: Callable[[str], str]
+) -> Iterator[Callable[..., Desk]]:
+    """Desks at the demo. None may hear a complaint of the browser, unless it is expected."""
+    desks: list[Desk] = []
+
+    def sit(**context: Any) -> Desk:
+        desks.append(Desk(browser, demo.address, sessions, **context))
+        return desks[-1]
+
+    yield sit
+    for desk in desks:
+        desk.context.close()
+    for desk in desks:
+        assert desk.complaints == []
+
+
+@pytest.fixture
+def staying(demo: Demo) -> Iterator[str]:
+    """The name of two customers who are new, and whose chats do not end while a test takes its
+    time: nobody has sent them anything yet."""
+    with ExitStack() as stack:
+        for number in range(2):
+            chat = f"0001{uuid4().hex[:12].upper()}"
+            known = {"FirstName": f"Stay {number}", "LastName": "Awhile"}
+            stack.enter_context(demo.chat(chat, waiting=timedelta(minutes=1), **known))
+        yield "Awhile"
 
 
 def end(send: Send, status: str, **outcome: Any) -> Delivery:

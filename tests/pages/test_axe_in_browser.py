@@ -13,13 +13,10 @@ from tests.pages.test_in_browser import (
     choose_notice,
     choose_staying,
     send_button,
-    sit_down,
-    staying,
     wait_for_scripts,
 )
 
 pytestmark = pytest.mark.browser
-__all__ = ["sit_down", "staying"]  # fixtures
 
 PAGES = {
     "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],

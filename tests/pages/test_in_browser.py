@@ -1,50 +1,16 @@
 """The pages in a real Chromium, against the running demo: keyboard, live refresh, accessibility."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.axe import faults
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def sit_down(
-    browser: Browser, demo: Demo, sessions: Callable[[str], str]
-) -> Iterator[Callable[..., Desk]]:
-    """Desks at the demo. None may hear a complaint of the browser, unless it is expected."""
-    desks: list[Desk] = []
-
-    def sit(**context: Any) -> Desk:
-        desks.append(Desk(browser, demo.address, sessions, **context))
-        return desks[-1]
-
-    yield sit
-    for desk in desks:
-        desk.context.close()
-    for desk in desks:
-        assert desk.complaints == []
-
-
-@pytest.fixture
-def staying(demo: Demo) -> Iterator[str]:
-    """The name of two customers who are new, and whose chats do not end while a test takes its
-    time: nobody has sent them anything yet."""
-    with ExitStack() as stack:
-        for number in range(2):
-            chat = f"0001{uuid4().hex[:12].upper()}"
-            known = {"FirstName": f"Stay {number}", "LastName": "Awhile"}
-            stack.enter_context(demo.chat(chat, waiting=timedelta(minutes=1), **known))
-        yield "Awhile"
 
 
 def choose_staying(desk: Desk, staying: str) -> None:

@@ -7,10 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.axe import faults
 from tests.pages.browsing import Desk
-from tests.pages.test_in_browser import choose_chats, send_button, sit_down, wait_for_scripts
+from tests.pages.test_in_browser import choose_chats, send_button, wait_for_scripts
 
 pytestmark = pytest.mark.browser
-__all__ = ["sit_down"]  # a fixture
 
 
 def write(page: Page) -> None:
