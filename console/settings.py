@@ -84,6 +84,7 @@ IMPORT_ROW_LIMIT = env.read(
     "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
+CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")
 # Interaction Server, polled for live chats beside the feed.
 POLL = read_poll_settings()
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.

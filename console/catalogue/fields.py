@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from console.catalogue.templating import NUMBER_LIMIT
+from console.catalogue.filling.numbers import NUMBER_LIMIT
 from console.errors import InvalidInput, Unprocessable
+from console.text import is_blank
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 FIELD_LIMIT = 20
@@ -57,7 +58,7 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         _refuse(name, f"The field {name} has no {', '.join(unknown)}; use {', '.join(KEYS)}.")
     label = given.get("label") or name
-    if not isinstance(label, str) or not label.strip() or len(label.strip()) > LABEL_LENGTH:
+    if not isinstance(label, str) or is_blank(label) or len(label.strip()) > LABEL_LENGTH:
         _refuse(name, f"Give the field {name} a label of at most {LABEL_LENGTH} characters.")
     kind = given.get("type", FieldType.TEXT)
     if kind not in FieldType.values:
@@ -83,7 +84,7 @@ def _choices(name: str, kind: str, given: object) -> list[str]:
     if not isinstance(given, list) or not 0 < len(given) <= CHOICE_LIMIT:
         _refuse(name, f"Give the field {name} its choices: 1 to {CHOICE_LIMIT} texts.")
     choices = [str(choice).strip() for choice in given if isinstance(choice, str)]
-    fit = all(0 < len(choice) <= TEXT_LENGTH for choice in choices)
+    fit = all(not is_blank(one) and len(one) <= TEXT_LENGTH for one in choices)
     if len(choices) < len(given) or len(set(choices)) < len(choices) or not fit:
         _refuse(
             name,
@@ -111,7 +112,7 @@ def _refuse(name: str, words: str) -> NoReturn:
 
 
 def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -> dict[str, Any]:
-    """The answers as templates read them. Raises Unprocessable, which names the field at fault.
+    """The answers as they are kept. Raises Unprocessable, which names the field at fault.
 
     An empty answer is none: the text's `default` stands there, or the chat is skipped.
     """
@@ -124,7 +125,7 @@ def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -
     answers = {}
     for field in fields:
         answer = given.get(field["name"])
-        if answer is None or (isinstance(answer, str) and not answer.strip()):
+        if answer is None or (isinstance(answer, str) and is_blank(answer)):
             if field["required"]:
                 words = f"Fill in {field['label']}: the notice needs it."
                 raise Unprocessable("field_missing", words, {"field": field["name"]})
@@ -174,6 +175,18 @@ READERS: dict[str, Callable[[Mapping[str, Any], object], str | int | float]] = {
     FieldType.DATE: _date,
     FieldType.CHOICE: _choice,
 }
+
+
+def for_templates(
+    fields: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answers as templates have them: a date is a date there, and goes out as the text's
+    language writes it. What is kept stays as it was given."""
+    dates = {field["name"] for field in fields if field["type"] == FieldType.DATE}
+    return {
+        name: date.fromisoformat(answer) if name in dates else answer
+        for name, answer in answers.items()
+    }
 
 
 def _wrong(field: Mapping[str, Any], wanted: str) -> Unprocessable:

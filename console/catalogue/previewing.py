@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from console.catalogue import snippets
-from console.catalogue.fields import samples
+from console.catalogue.fields import for_templates, samples
 from console.catalogue.forecast import Forecast, forecast, tried_chats
 from console.catalogue.languages import Missing, live_locales, missing_locales
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
@@ -93,7 +93,8 @@ def previews(
                 sender_name=sender_name,
                 now=timezone.now(),
                 snippets=snippets.words(version.snippets, locale, among),
-                fields=samples(version.fields),
+                fields=for_templates(version.fields, samples(version.fields)),
+                locale=locale,
             )
         except (ConsoleError, RenderingRefused) as refused:
             refusal = refused.message

@@ -78,7 +78,7 @@ def words(pins: Mapping[str, int], locale: str, among: Loaded) -> dict[str, Snip
         version = among.get((key, number))
         if version is not None:
             chosen, text = version.body_for(locale)
-            texts[key] = Snippet(text, words(version.snippets, chosen, among))
+            texts[key] = Snippet(text, words(version.snippets, chosen, among), chosen)
     return texts
 
 

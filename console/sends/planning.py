@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.catalogue import snippets
-from console.catalogue.fields import answered
+from console.catalogue.fields import answered, for_templates
 from console.catalogue.models import (
     VISIBILITY_ORDER,
     CannedNotice,
@@ -246,7 +246,8 @@ class _Planner:
                 sender_name=actor.name,
                 now=now,
                 snippets=snippets.words(version.snippets, locale, among),
-                fields=fields,
+                fields=for_templates(version.fields, fields),
+                locale=locale,
             )
             for locale, body in version.bodies.items()
         }
