@@ -51,7 +51,15 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
             Permission.VIEW_CHAT_SERVERS,
         }
     ),
-    Role.ADMINISTRATOR: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
+    # Writes the catalogue as an editor does; what an administrator wrote, others approve.
+    Role.ADMINISTRATOR: frozenset(
+        {
+            Permission.ADMINISTER,
+            Permission.VIEW_CHAT_SERVERS,
+            Permission.VIEW_CATALOGUE,
+            Permission.EDIT_CATALOGUE,
+        }
+    ),
 }
 
 SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {

@@ -97,7 +97,10 @@ class UserForm(EditForm):
         Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
         Role.APPROVER: _("Publishes what others wrote, and approves large sends of others."),
         Role.AUDITOR: _("Reads the history and the audit trail of everybody. Changes nothing."),
-        Role.ADMINISTRATOR: _("Manages people, Chat Servers and API clients. Stops all sending."),
+        Role.ADMINISTRATOR: _(
+            "Manages people, Chat Servers and API clients. Stops all sending. Writes notices as an "
+            "editor does."
+        ),
     }
 
     first_name = forms.CharField(label=_("First name"), max_length=150, required=False)

@@ -11,6 +11,7 @@ from console.api import fields
 from console.api.serializers import REASON, Anything, StrictInput
 from console.catalogue.models import Visibility
 from console.sends.models import Delivery, Send, SendingStop
+from console.sends.plans import LeaveOut
 
 # --- Input -------------------------------------------------------------------------------------
 
@@ -40,6 +41,9 @@ INTERACTIONS = fields.described(
     items={"type": "string", "minLength": 1, "maxLength": 64},
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
+)
+LEAVE_OUT = fields.described(
+    fields.Texts, type="array", items={"type": "string", "enum": LeaveOut.values}
 )
 # As console.catalogue.fields reads it: what fits depends on the notice, and is refused with 422.
 ANSWERS = fields.described(
@@ -72,6 +76,11 @@ class SendInput(StrictInput):
         required=False,
         default=False,
         help_text="Also to chats that got this notice a short while ago.",
+    )
+    leave_out = LEAVE_OUT(
+        required=False,
+        help_text="Whom to skip who would get the default language's text: chats that say another "
+        "language (other_language), chats of which nobody knows one (unknown_language).",
     )
     once = fields.Truth(
         required=False,
@@ -107,7 +116,14 @@ class StopInput(StrictInput):
 class TargetOutput(serializers.Serializer[Any]):
     interaction = serializers.CharField(source="interaction_id")
     customer_name = serializers.CharField()
-    locale = serializers.CharField()
+    locale = serializers.CharField(help_text="The text's language, as the notice has it.")
+    language = serializers.CharField(
+        help_text="The chat's own, in the tag's canonical form; empty where nobody knows it."
+    )
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language; null where it gets none.",
+    )
     body = serializers.CharField()
     chat_server = serializers.CharField(source="chat_server_name")
     reason = serializers.CharField(help_text="Why it would be skipped; empty when it is ready.")
@@ -212,6 +228,11 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     send = serializers.IntegerField(source="send_id")
     interaction = serializers.CharField(source="interaction_id")
     chat_server = serializers.CharField(source="chat_server_name")
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language (chat_locale, as the chat said "
+        "it); null where there is no text, or nobody wrote down what the chat said.",
+    )
     fault = serializers.SerializerMethodField()
     answer = Anything(help_text="What Chat Server said, word for word; null: nothing.")
     retry_of = serializers.IntegerField(
@@ -229,6 +250,8 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "reason",
             "detail",
             "locale",
+            "chat_locale",
+            "own_language",
             "body",
             "chat_server",
             "method",

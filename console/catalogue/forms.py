@@ -14,7 +14,7 @@ from console.accounts.people_forms import EditForm
 from console.accounts.states import State
 from console.catalogue.audience import audience, audience_choices, kept_choice
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
-from console.catalogue.languages import direction, language_tag
+from console.catalogue.languages import direction
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -24,6 +24,7 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
+from console.language_tags import html_tag
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -194,7 +195,7 @@ class BodyForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         locale = str(self["locale"].value() or "")
-        written = {"dir": direction(locale), "lang": language_tag(locale)}
+        written = {"dir": direction(locale), "lang": html_tag(locale)}
         self.fields["body"].widget.attrs |= written if locale else {}
 
 

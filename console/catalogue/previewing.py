@@ -77,12 +77,17 @@ def previews(
     chat: Interaction | ExampleChat,
     sender_name: str,
     among: snippets.Loaded,
+    *,
+    only: str = "",
 ) -> list[Preview]:
-    """Every language, whatever the chat's own is. `among` has the version's snippets."""
+    """Every language, or the `only` one, whatever the chat's own is. `among` has the version's
+    snippets."""
     kind = version.notice.kind
     limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
     shown = []
     for locale, template in version.bodies.items():
+        if only and locale != only:
+            continue
         body = refusal = ""
         try:
             check_template(kind, template)

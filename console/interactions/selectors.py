@@ -14,6 +14,7 @@ from django.utils import timezone
 from console.actors import Actor, Permission
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
+from console.language_tags import each_once, is_same
 
 PROCESS_BEGAN = timezone.now()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -70,7 +71,7 @@ class InteractionFilter:
         if self.chat_server:
             condition &= Q(chat_server_name=self.chat_server)
         if self.locale:
-            condition &= Q(locale=self.locale)
+            condition &= Q(locale__in=_live_spellings(self.locale))
         if self.team:
             condition &= Q(team__name=self.team)
         if self.online is not None:
@@ -86,6 +87,13 @@ class InteractionFilter:
             since = timezone.now() - timedelta(seconds=self.waiting_longer_than)
             condition &= Q(received_at__lt=since)
         return condition
+
+
+def _live_spellings(locale: str) -> list[str]:
+    """The ways in which live chats write this very tag: iw is he, pt_BR is pt-br."""
+    known = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
+    written = known.values_list("locale", flat=True).distinct()
+    return [locale, *(one for one in written if one != locale and is_same(one, locale))]
 
 
 def _boolean(value: object) -> bool:
@@ -145,7 +153,8 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
 
 
 def filter_choices(actor: Actor) -> dict[str, list[str]]:
-    """What the actor's live chats have to choose from, for the filters of the board."""
+    """What the actor's live chats have to choose from, for the filters of the board; of the ways to
+    write a language one."""
     live = interactions_visible(actor).order_by()
     columns = {
         "queue": "queue",
@@ -153,12 +162,13 @@ def filter_choices(actor: Actor) -> dict[str, list[str]]:
         "chat_server": "chat_server_name",
         "locale": "locale",
     }
-    return {
+    found = {
         name: list(
             live.exclude(**{column: ""}).values_list(column, flat=True).distinct().order_by(column)
         )
         for name, column in columns.items()
     }
+    return found | {"locale": each_once(found["locale"])}
 
 
 def chat_servers(actor: Actor) -> QuerySet[ChatServer]:

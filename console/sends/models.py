@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.language_tags import is_own
 from console.sends.use_models import VersionUse as VersionUse
 
 
@@ -56,6 +57,8 @@ class Reason(models.TextChoices):
     CHAT_SERVER_DISABLED = "chat_server_disabled", _("The Chat Server is switched off here.")
     RECENTLY_SENT = "recently_sent", _("The chat got this notice a short while ago.")
     NOT_ALLOWED = "not_allowed", _("There is no such chat, or the sender may not see it.")
+    NO_TEXT_IN_LANGUAGE = "no_text_in_language", _("The notice has no text in the chat's language.")
+    UNKNOWN_LANGUAGE = "unknown_language", _("Nobody knows the chat's language.")
     INVALID_URL = "invalid_url", _("The URL that came out may not be pushed.")
     TEXT_TOO_LONG = "text_too_long", _("The text that came out is too long.")
     EMPTY_TEXT = "empty_text", _("The text that came out is empty.")
@@ -156,13 +159,14 @@ class Delivery(models.Model):
     """One send to one interaction: what was to be said, and what is known of its fate.
 
     `retry_of` is the delivery that it tries again, as no other does; one that is skipped or
-    cancelled tries nothing. `claim` names the batch that took it to the wire, and `body_salt` is
-    what makes the text's digest in the ledger erasable (console.audit.chain). What was erased, on
-    request or when it had been kept for long enough, has neither text nor salt nor name any more,
-    nor what was said in free words of its end; `erased_at` says since when. No index has a column
-    that changes on the way to the wire and back: so PostgreSQL keeps the new versions of a row on
-    its own page (HOT), and recording an outcome touches no index. Which deliveries are open is in
-    Outbox.
+    cancelled tries nothing. `locale` is the text's and `chat_locale` what the chat said of itself,
+    "" for nothing, None where nobody wrote it down. `claim` names the batch that took it to the
+    wire, and `body_salt` is what makes the text's digest in the ledger erasable
+    (console.audit.chain). What was erased, on request or when it had been kept for long enough, has
+    neither text nor salt nor name any more, nor what was said in free words of its end; `erased_at`
+    says since when. No index has a column that changes on the way to the wire and back: so
+    PostgreSQL keeps the new versions of a row on its own page (HOT), and recording an outcome
+    touches no index. Which deliveries are open is in Outbox.
     """
 
     send = models.ForeignKey(
@@ -178,6 +182,7 @@ class Delivery(models.Model):
     )
     customer_name = models.CharField(max_length=255, blank=True)
     locale = models.CharField(max_length=35, blank=True)
+    chat_locale = models.CharField(max_length=35, null=True, blank=True)  # noqa: DJ001
     body = models.TextField(blank=True)
     body_salt = models.CharField(max_length=32, blank=True)
     method = models.CharField(max_length=16)
@@ -235,6 +240,14 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"delivery {self.pk}"
+
+    @property
+    def own_language(self) -> bool | None:
+        """Whether the text is in the chat's own language; None where there is no text, or nobody
+        wrote down what the chat said."""
+        if not self.locale or self.chat_locale is None:
+            return None
+        return is_own(self.chat_locale, self.locale)
 
 
 class Outbox(models.Model):

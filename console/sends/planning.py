@@ -1,6 +1,6 @@
 """Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,10 @@ from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.language_tags import is_known, name
 from console.sends.guard import guarded
 from console.sends.models import Delivery, Reason, Send
+from console.sends.plans import LeaveOut, known_leave_out
 from console.sends.plans import SendPlan as SendPlan
 from console.sends.plans import Target as Target
 from console.sends.quota import exceeded, quota_of
@@ -43,13 +45,15 @@ def plan_send(
     fields: Mapping[str, object] | None = None,
     scheduled_at: datetime | None = None,
     ignore_recent: bool = False,
+    leave_out: Collection[str] = (),
     now: datetime | None = None,
 ) -> SendPlan:
     """Resolve the targets that the actor may see, check the notice, render each text.
 
     `fields` answers what the notice asks for. Chats that get the same notice within the guarded
-    minutes are skipped, unless `ignore_recent`. Raises PermissionRefused for a notice that the
-    actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
+    minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
+    whom the notice has no text of their own language. Raises PermissionRefused for a notice that
+    the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
     then, would reach a wider audience than it was approved for, or is not filled in; InvalidInput
     for no targets, too many, or both ways at once.
     """
@@ -62,7 +66,7 @@ def plan_send(
     chosen = _visibility(version, visibility)
     found = _targets(actor, interactions, filter)
     answers = answered(version.fields, fields or {})
-    planner = _Planner(actor, version, now, answers)
+    planner = _Planner(actor, version, now, answers, known_leave_out(leave_out))
     plan = SendPlan(
         version=version,
         visibility=chosen,
@@ -109,6 +113,7 @@ def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool
         body=delivery.body,
         chat_server_name=chat.chat_server_name,
         retry_of=delivery.pk,
+        chat_locale=delivery.chat_locale,
     )
 
 
@@ -228,9 +233,15 @@ class _Planner:
     """What is the same for all targets of a send, done once."""
 
     def __init__(
-        self, actor: Actor, version: NoticeVersion, now: datetime, fields: Mapping[str, Any]
+        self,
+        actor: Actor,
+        version: NoticeVersion,
+        now: datetime,
+        fields: Mapping[str, Any],
+        leave_out: Collection[str],
     ) -> None:
         self.version = version
+        self.leave_out = leave_out
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
@@ -258,7 +269,10 @@ class _Planner:
         obstacle = _obstacle(chat, self.servers)
         if obstacle:
             return _skipped(interaction_id, chat, *obstacle)
-        locale, _body = self.version.body_for(chat.locale)
+        locale, is_own = self.version.match_for(chat.locale)
+        left_out = None if is_own else _left_out(chat.locale, self.leave_out)
+        if left_out:
+            return _skipped(interaction_id, chat, *left_out)
         try:
             body = self.renderers[locale](chat)
         except RenderingRefused as refusal:
@@ -269,7 +283,19 @@ class _Planner:
             locale=locale,
             body=body,
             chat_server_name=chat.chat_server_name,
+            chat_locale=chat.locale,
         )
+
+
+def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] | None:
+    """Why a chat gets nothing that has no text in its own language, where the sender said so."""
+    if not is_known(chat_locale):
+        is_left = LeaveOut.UNKNOWN_LANGUAGE in leave_out
+        words = "The chat does not say its language, and such chats are left out."
+        return (Reason.UNKNOWN_LANGUAGE, words) if is_left else None
+    if LeaveOut.OTHER_LANGUAGE not in leave_out:
+        return None
+    return Reason.NO_TEXT_IN_LANGUAGE, f"The notice has no text in {name(chat_locale)}."
 
 
 def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
@@ -316,4 +342,5 @@ def _skipped(
         chat_server_name=chat.chat_server_name if chat else "",
         reason=str(reason),
         detail=detail or str(Reason(reason).label),
+        chat_locale=chat.locale if chat else None,
     )

@@ -3,20 +3,32 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.db import models
 
 from console.catalogue.models import NoticeVersion
-from console.errors import TooManyRequests
+from console.errors import InvalidInput, TooManyRequests
+from console.language_tags import is_own, read
+
+
+class LeaveOut(models.TextChoices):
+    """Chats that would get the default language's text, and need not: those that say another
+    language, and those of which nobody knows one."""
+
+    OTHER_LANGUAGE = "other_language"
+    UNKNOWN_LANGUAGE = "unknown_language"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One chosen chat. An empty `reason` means that it is ready to be sent to. `retry_of` is the
-    delivery that is tried again."""
+    """One chosen chat. An empty `reason` means that it is ready to be sent to. `locale` is the
+    text's, `chat_locale` what the chat says of itself. `retry_of` is the delivery that is tried
+    again."""
 
     interaction_id: str
     customer_name: str = ""
@@ -26,6 +38,17 @@ class Target:
     reason: str = ""
     detail: str = ""
     retry_of: int | None = None
+    chat_locale: str | None = ""
+
+    @property
+    def language(self) -> str:
+        """The chat's, in its canonical form; "" where nobody knows it."""
+        return str(read(self.chat_locale or "") or "")
+
+    @property
+    def own_language(self) -> bool | None:
+        """Whether the text is in the chat's own language; None where none would be sent."""
+        return None if self.reason else is_own(self.chat_locale or "", self.locale)
 
 
 @dataclass(frozen=True)
@@ -75,6 +98,18 @@ class SendPlan:
     def counts(self) -> dict[str, int]:
         """Targets by skip reason; the ready ones stand under "ready"."""
         return dict(Counter(target.reason or "ready" for target in self.targets))
+
+
+def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
+    """Each once, in one order. Raises InvalidInput for what is none."""
+    unknown = sorted(set(wanted) - set(LeaveOut.values))
+    if unknown:
+        raise InvalidInput(
+            "unknown_leave_out",
+            f"leave_out: {unknown[0][:40]!r} is none; choose {', '.join(LeaveOut.values)}.",
+            {"field": "leave_out"},
+        )
+    return tuple(sorted(set(wanted)))
 
 
 def needs_approval(ready_count: int) -> bool:

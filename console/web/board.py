@@ -27,10 +27,9 @@ from console.sends.wording import send_words
 from console.web import tables
 from console.web.answers import questions
 from console.web.forms import ComposeForm, read_filter
+from console.web.previewing import gaps, skipped_groups, text_groups
 
 PAGE_SIZE = 100
-SHOWN_SKIPPED = 6
-SHOWN_READY = 12
 QUOTA_IS_NEAR = 0.1
 # More notices than these are found by typing.
 NOTICES_SHOWN = 100
@@ -269,12 +268,11 @@ def _what_is_missing(form: ComposeForm) -> str:
 def _plan_context(
     plan: SendPlan, form: ComposeForm, scheduled_at: datetime | None
 ) -> dict[str, Any]:
-    skipped, ready = plan.skipped[:SHOWN_SKIPPED], plan.ready[:SHOWN_READY]
     return {
         "plan": plan,
-        "shown_skipped": skipped,
-        "shown_ready": ready,
-        "not_shown": len(plan.targets) - len(skipped) - len(ready),
+        "text_groups": text_groups(plan),
+        "skipped_groups": skipped_groups(plan),
+        "gaps": gaps(plan, form.leave_out),
         "send_words": send_words(
             plan.visibility,
             len(plan.ready),

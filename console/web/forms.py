@@ -98,6 +98,11 @@ class ComposeForm(forms.Form):
         return len(self.selected)
 
     @property
+    def leave_out(self) -> list[str]:
+        """Whom to skip who would get the default language's text (LeaveOut)."""
+        return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
+
+    @property
     def notice_key(self) -> str:
         """The key of the chosen notice, "" while there is none."""
         return str(self["notice"].value() or "")
@@ -125,6 +130,7 @@ class ComposeForm(forms.Form):
         request["nickname"] = nickname
         request["fields"] = typed_answers(self.data, given["notice"])
         request["ignore_recent"] = given["allow_repeat"]
+        request["leave_out"] = self.leave_out
         if self.is_later:
             request["scheduled_at"] = moment(given["later"], self.zone)
             require_near_future(request["scheduled_at"], timezone.now())

@@ -12,6 +12,7 @@ from console.sends.models import DeliveryStatus
 HOMES = (
     (Permission.VIEW_INTERACTIONS, "board"),
     (Permission.VIEW_HISTORY, "history"),
+    (Permission.ADMINISTER, "chat-server-list"),
     (Permission.VIEW_CATALOGUE, "notice-list"),
     (Permission.VIEW_CHAT_SERVERS, "chat-server-list"),
 )

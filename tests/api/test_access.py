@@ -23,8 +23,8 @@ from tests.webhooks.things import make_public_webhook
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
-READ_CATALOGUE = {"send", "read", "catalogue", "supervisor", "editor", "approver", "auditor"}
-WRITE_CATALOGUE = {"catalogue", "editor"}
+READ_CATALOGUE = {"send", "read", "catalogue", *Role.values}
+WRITE_CATALOGUE = {"catalogue", "editor", "administrator"}
 REVIEW = {"catalogue", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
 SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}

@@ -22,7 +22,8 @@ PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)
 # Each sees sends of their own: made by them, to be approved by them, to be stopped by them.
 FOLLOWERS = {"supervisor", "approver", "auditor", "administrator"}
-CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
+CATALOGUE = EVERYBODY
+EDITORS = {"editor", "administrator"}
 
 # Page -> method, arguments by name, and who gets past its door.
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -69,31 +70,31 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "history-export": ("post", {}, {"auditor"}),
     "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
     "notice-list": ("get", {}, CATALOGUE),
-    "notice-create": ("get", {}, {"editor"}),
+    "notice-create": ("get", {}, EDITORS),
     "catalogue-export": ("get", {}, CATALOGUE),
-    "catalogue-import": ("get", {}, {"editor"}),
-    "import-detail": ("get", {"job_id": "IMPORT"}, {"editor"}),
-    "import-progress": ("get", {"job_id": "IMPORT"}, {"editor"}),
-    "import-confirm": ("post", {"job_id": "IMPORT"}, {"editor"}),
-    "import-refused": ("get", {"job_id": "IMPORT"}, {"editor"}),
+    "catalogue-import": ("get", {}, EDITORS),
+    "import-detail": ("get", {"job_id": "IMPORT"}, EDITORS),
+    "import-progress": ("get", {"job_id": "IMPORT"}, EDITORS),
+    "import-confirm": ("post", {"job_id": "IMPORT"}, EDITORS),
+    "import-refused": ("get", {"job_id": "IMPORT"}, EDITORS),
     "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
-    "notice-edit": ("get", {"key": "hello"}, {"editor"}),
-    "notice-preview": ("post", {"key": "hello"}, {"editor"}),
+    "notice-edit": ("get", {"key": "hello"}, EDITORS),
+    "notice-preview": ("post", {"key": "hello"}, EDITORS),
     "notice-restore": ("post", {"key": "hello"}, {"approver"}),
-    "notice-settings": ("get", {"key": "hello"}, {"editor"}),
+    "notice-settings": ("get", {"key": "hello"}, EDITORS),
     "notice-favourite": ("post", {"key": "hello"}, CATALOGUE),
     "notice-compare": ("get", {"key": "hello"}, CATALOGUE),
     "category-list": ("get", {}, CATALOGUE),
-    "category-create": ("get", {}, {"editor"}),
-    "category-edit": ("get", {"category_id": "CATEGORY"}, {"editor"}),
-    "category-delete": ("get", {"category_id": "CATEGORY"}, {"editor"}),
+    "category-create": ("get", {}, EDITORS),
+    "category-edit": ("get", {"category_id": "CATEGORY"}, EDITORS),
+    "category-delete": ("get", {"category_id": "CATEGORY"}, EDITORS),
     "notice-retire": ("post", {"key": "hello"}, {"approver"}),
-    "version-submit": ("post", {"key": "hello", "number": 1}, {"editor"}),
+    "version-submit": ("post", {"key": "hello", "number": 1}, EDITORS),
     "version-approve": ("post", {"key": "hello", "number": 1}, {"approver"}),
     "version-reject": ("post", {"key": "hello", "number": 1}, {"approver"}),
     "preset-list": ("get", {}, CATALOGUE),
-    "preset-create": ("get", {}, {"editor"}),
-    "preset-edit": ("get", {"preset_id": "PRESET"}, {"editor"}),
+    "preset-create": ("get", {}, EDITORS),
+    "preset-edit": ("get", {"preset_id": "PRESET"}, EDITORS),
     "preset-approve": ("post", {"preset_id": "PRESET"}, {"approver"}),
     "preset-reject": ("post", {"preset_id": "PRESET"}, {"approver"}),
     "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),

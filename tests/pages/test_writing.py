@@ -186,7 +186,7 @@ def test_missing_and_stale_languages_are_shown(
     make_interaction(locale="ja")
     make_notice(bodies={"en": "One", "de": "Eins"}, key="hello")
     html = preview(writer, version(("en", "Two"), ("de", "Eins")))
-    assert "<strong>ja</strong> 100&nbsp;%" in html
+    assert "<strong>Japanese</strong> (<code>ja</code>) 100&nbsp;%" in html
     assert ">stale</span>" in html
     assert ">stale</span>" not in preview(writer, version(("en", "Two"), ("de", "Zwei")))
 

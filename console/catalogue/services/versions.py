@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from console import language_tags
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.catalogue import snippets
@@ -20,7 +21,6 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
     VisibilityPreset,
-    same_locale,
 )
 from console.catalogue.rendering import check_template
 from console.catalogue.services.notices import require_not_retired
@@ -210,10 +210,12 @@ def version_fill(
     valid_from: datetime | None,
     valid_until: datetime | None,
     change_note: str,
+    is_restored: bool = False,
 ) -> None:
-    """Check a version's content and set it."""
+    """Check a version's content and set it. What is restored from an export may have a language
+    under two of its tags, as versions once could."""
     kind = version.notice.kind
-    _check_bodies(kind, default_locale, bodies)
+    _check_bodies(kind, default_locale, bodies, is_restored=is_restored)
     asked = declared(fields)
     _check_fields(kind, bodies, asked)
     if message_type and kind != NoticeKind.MESSAGE:
@@ -255,7 +257,9 @@ def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
     return visibility or (preset.visibility if preset else Visibility.ALL)
 
 
-def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> None:
+def _check_bodies(
+    kind: str, default_locale: str, bodies: Mapping[str, str], *, is_restored: bool
+) -> None:
     if default_locale not in bodies:
         raise InvalidInput(
             "empty_text",
@@ -266,9 +270,13 @@ def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> 
             "too_many_locales",
             f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
         )
-    if len(set(map(same_locale, bodies))) < len(bodies):
+    twice = language_tags.twice(bodies, as_written=is_restored)
+    if twice is not None:
         raise InvalidInput(
-            "locale_twice", "One language stands there twice. Keep one text for each language."
+            "locale_twice",
+            f"One language stands there twice: {' and '.join(twice)} mean the same. Keep one text "
+            "for each language.",
+            {"locale": twice[1]},
         )
     for locale, body in bodies.items():
         if not LOCALE.fullmatch(locale) or len(locale) > 35:

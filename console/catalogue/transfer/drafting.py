@@ -21,6 +21,7 @@ from console.catalogue.transfer.plans import (
 )
 from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
+from console.language_tags import spelled_as
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
 CURRENT = ("", *OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
@@ -107,7 +108,7 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     said = {
         name: cell for name, cell in row.cells.items() if name in CONTENT or name.startswith(BODY)
     }
-    after = known | said
+    after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         return  # a notice without words yet
     _complete(after, known, there)
@@ -127,6 +128,19 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     row.report.compare(known, after)
     draft.preset = after["preset"]
     plan.versions.append(draft)
+
+
+def _as_known(said: dict[str, str], known: dict[str, str]) -> dict[str, str]:
+    """A text in a language that is there under another of its tags is that one's: body:nb goes on
+    from body:no. An empty one says nothing of the other, and two of these are refused later."""
+    there = [name.removeprefix(BODY) for name in known if name.startswith(BODY)]
+    found = dict(said)
+    for name, cell in said.items():
+        if cell and name.startswith(BODY):
+            spelled = f"{BODY}{spelled_as(name.removeprefix(BODY), there)}"
+            if spelled not in found:
+                found[spelled] = found.pop(name)
+    return found
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:

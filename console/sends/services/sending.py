@@ -1,6 +1,6 @@
 """What people and programs ask for: preview and send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from console.interactions.selectors import InteractionFilter
 from console.sends.guard import guarded, guards, hold_notice
 from console.sends.models import Send
 from console.sends.planning import SendPlan, plan_send
+from console.sends.plans import known_leave_out
 from console.sends.quota import hold_quota, require_quota
 from console.sends.schedule import require_near_future, zone_named
 from console.sends.services.writing import digest, new_send, send_write
@@ -35,6 +36,7 @@ def send_create(
     scheduled_at: datetime | None = None,
     time_zone: str = "",
     ignore_recent: bool = False,
+    leave_out: Collection[str] = (),
     idempotency_key: str = "",
     once: bool = False,
     undo_seconds: int = 0,
@@ -43,7 +45,8 @@ def send_create(
     """Decide on a send: the row, its deliveries, their audit entries and the jobs, all or nothing.
 
     Nothing reaches a Chat Server here, and above CONSOLE_APPROVAL_ABOVE chats nothing will before
-    somebody else approves. `fields` answers what the notice asks for. `scheduled_at` has an offset;
+    somebody else approves. `fields` answers what the notice asks for. `leave_out` (LeaveOut) says
+    who gets nothing because there is no text in their own language. `scheduled_at` has an offset;
     `time_zone` is the one that it was chosen in. With an `idempotency_key` that this actor used
     before, the send of then is the answer, or Conflict where it was for something else. `once` is
     for one chat: the same, with the notice and the chat as the key. With
@@ -54,7 +57,9 @@ def send_create(
     actor.require(Permission.SEND)
     target = _describe_target(interactions, filter)
     parts = [notice_key, target, visibility, nickname, why, scheduled_at, time_zone, ignore_recent]
-    asked = digest(*parts, *([dict(fields)] if fields else []))
+    leave_out = known_leave_out(leave_out)
+    # What is not asked for is not in it: so older digests hold.
+    asked = digest(*parts, *([dict(fields)] if fields else []), *([leave_out] if leave_out else []))
     if once:
         idempotency_key = _once_key(notice_key, target, idempotency_key)
     known = _known(actor, idempotency_key, asked)
@@ -73,6 +78,7 @@ def send_create(
         nickname=nickname,
         fields=fields,
         scheduled_at=scheduled_at,
+        leave_out=leave_out,
         ignore_recent=True,  # looked at by `_decide`, when nobody else can send the notice
         now=now,
     )
@@ -86,7 +92,10 @@ def send_create(
         "request_digest": asked,
     }
     try:
-        return _decide(actor, plan, fields, expected_plan, ignore_recent=ignore_recent, now=now)
+        facts = {"leave_out": list(leave_out)} if leave_out else {}
+        return _decide(
+            actor, plan, fields, expected_plan, ignore_recent=ignore_recent, now=now, facts=facts
+        )
     except IntegrityError:
         # The same key, at the same moment, in another request: that one has won.
         known = _known(actor, idempotency_key, asked)
@@ -103,6 +112,7 @@ def _decide(
     *,
     ignore_recent: bool,
     now: datetime,
+    facts: dict[str, Any],
 ) -> Send:
     """Write the send, unless what others have done meanwhile speaks against it."""
     with transaction.atomic():
@@ -118,7 +128,7 @@ def _decide(
         _require_expected(plan, expected_plan)
         require_quota(actor, len(plan.ready), now)
         send = new_send(actor, plan, now=now, **fields)
-        facts = {"allow_repeat": True} if ignore_recent else {}
+        facts |= {"allow_repeat": True} if ignore_recent else {}
         send_write(actor, send, plan, now=now, facts=facts)
         return send
 

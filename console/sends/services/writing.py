@@ -34,8 +34,9 @@ SELECT nextval(pg_get_serial_sequence('sends_delivery', 'id')) FROM generate_ser
 """
 COPY_DELIVERIES = """
 COPY sends_delivery (
-    id, send_id, interaction_id, customer_name, locale, body, body_salt, method, chat_server_name,
-    status, reason, detail, attempts, created_at, finished_at, fault_code, fault_text, retry_of_id)
+    id, send_id, interaction_id, customer_name, locale, chat_locale, body, body_salt, method,
+    chat_server_name, status, reason, detail, attempts, created_at, finished_at, fault_code,
+    fault_text, retry_of_id)
 FROM STDIN
 """
 COPY_OUTBOX = """
@@ -162,6 +163,7 @@ def _delivery_row(send: Send, method: str, item: _Planned, now: datetime) -> tup
         target.interaction_id,
         target.customer_name,
         target.locale,
+        target.chat_locale,
         target.body,
         item.salt,
         method,
