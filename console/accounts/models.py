@@ -7,11 +7,11 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
+from console.clock import near_now
 
 
 class Role(models.TextChoices):
@@ -205,7 +205,7 @@ class ApiClient(models.Model):
 
     @property
     def state(self) -> ClientState:
-        return self.state_at(timezone.now())
+        return self.state_at(near_now())
 
     @property
     def ref(self) -> str:

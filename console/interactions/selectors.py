@@ -1,6 +1,7 @@
 """Reads of interactions and Chat Servers, filtered by what the actor may see."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -9,14 +10,14 @@ from typing import Any, Self
 from django.conf import settings
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, Now
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import near_now
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
 from console.language_tags import each_once, is_same
 
-PROCESS_BEGAN = timezone.now()
+PROCESS_BEGAN = time.monotonic()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -84,7 +85,7 @@ class InteractionFilter:
                 | Q(agent__icontains=self.q)
             )
         if self.waiting_longer_than is not None:
-            since = timezone.now() - timedelta(seconds=self.waiting_longer_than)
+            since = near_now() - timedelta(seconds=self.waiting_longer_than)
             condition &= Q(received_at__lt=since)
         return condition
 
@@ -219,9 +220,11 @@ def poll_is_late(poll: InteractionPoll | None) -> bool:
     interval = settings.POLL.interval
     if not interval:
         return False
+    now = near_now()
+    process_began = now - timedelta(seconds=time.monotonic() - PROCESS_BEGAN)
     began = poll.started_at if poll else None
-    since = (poll.ended_at if poll else None) or min(began or PROCESS_BEGAN, PROCESS_BEGAN)
-    return timezone.now() - since > timedelta(seconds=max(60, 3 * interval))
+    since = (poll.ended_at if poll else None) or min(began or process_began, process_began)
+    return now - since > timedelta(seconds=max(60, 3 * interval))
 
 
 def poll_is_due() -> bool:

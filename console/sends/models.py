@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
@@ -92,7 +93,7 @@ class Send(models.Model):
     fields = models.JSONField(default=dict, blank=True)
     why = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=SendStatus.choices)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     release_at = models.DateTimeField()

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.catalogue import snippets
@@ -21,6 +20,7 @@ from console.catalogue.models import (
 )
 from console.catalogue.rendering import RenderingRefused, renderer, tells_time
 from console.catalogue.selectors import notice_get, versions
+from console.clock import database_now
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
@@ -59,7 +59,7 @@ def plan_send(
     """
     actor.require(Permission.SEND)
     actor.require_notice(notice_key)
-    now = now or timezone.now()
+    now = now or database_now()
     release_at = scheduled_at or now
     version = _version_at(actor, notice_key, release_at)
     require_valid(version, at=release_at, now=now)

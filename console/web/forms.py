@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
 from console.catalogue.selectors import usable_preset_get
+from console.clock import database_now
 from console.errors import InvalidInput
 from console.interactions.selectors import InteractionFilter
 from console.sends.schedule import moment, require_near_future
@@ -133,7 +134,7 @@ class ComposeForm(forms.Form):
         request["leave_out"] = self.leave_out
         if self.is_later:
             request["scheduled_at"] = moment(given["later"], self.zone)
-            require_near_future(request["scheduled_at"], timezone.now())
+            require_near_future(request["scheduled_at"], database_now())
         return request
 
     @property

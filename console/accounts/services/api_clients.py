@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console.accounts.addresses import network
 from console.accounts.models import ApiClient, Scope
@@ -21,6 +20,7 @@ from console.accounts.states import (
 )
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import near_now
 from console.errors import Conflict, InvalidInput
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
@@ -125,7 +125,7 @@ def api_client_token_rotate(
                 f"No new token was made: {locked} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
             )
-        until = timezone.now() + overlap if overlap else None
+        until = near_now() + overlap if overlap else None
         locked.previous_token_hash, locked.previous_token_until = locked.token_hash, until
         locked.token_hash = token_digest(token)
         locked.save(update_fields=["token_hash", "previous_token_hash", "previous_token_until"])
@@ -164,7 +164,7 @@ def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
 
 def api_client_seen(client: ApiClient) -> None:
     """Note that a client used its token, at most once a minute."""
-    now = timezone.now()
+    now = near_now()
     if client.last_used_at is None or now - client.last_used_at > LAST_USED_PRECISION:
         ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
 
@@ -257,7 +257,7 @@ def _read_expiry(expires_at: datetime | None, before: datetime | None) -> dateti
     if expires_at is None:
         return None
     expires_at = expires_at.replace(second=0, microsecond=0)
-    if expires_at != before and expires_at <= timezone.now():
+    if expires_at != before and expires_at <= near_now():
         raise InvalidInput(
             "expiry_in_the_past",
             "That time has passed: choose a later one. To end its access now, deactivate it.",

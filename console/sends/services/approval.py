@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import queue, selectors
 from console.sends.models import Send, SendStatus
@@ -33,7 +33,7 @@ def send_approve(actor: Actor, send: Send) -> Send:
             raise Conflict(
                 "send_moved", "Its time was changed meanwhile. Look at it again, then approve."
             )
-        now = timezone.now()
+        now = database_now()
         release_at = selectors.leaves_at(locked, now)
         require_valid(locked.version, at=release_at, now=now)
         locked.approved_by_ref, locked.approved_by_name = actor.ref, actor.name
@@ -93,7 +93,7 @@ def send_reschedule(
                 f"This send is {SendStatus(locked.status).label.lower()}: only one that is "
                 "scheduled or awaits approval can get another time.",
             )
-        now = timezone.now()
+        now = database_now()
         require_near_future(scheduled_at, now)
         require_valid(locked.version, at=scheduled_at, now=now)
         was_approved = bool(locked.approved_by_ref)

@@ -8,9 +8,9 @@ from collections import Counter
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
 from console.sends.guard import guarded, guards, hold_notice
@@ -61,7 +61,7 @@ def _retry(
         hold_quota(actor)
         if guards():
             hold_notice(original.version.notice)
-        now = timezone.now()
+        now = database_now()
         require_valid(original.version, at=now, now=now)
         left = list(selectors.not_retried(original, status))
         if not left:
@@ -77,6 +77,7 @@ def _retry(
         )
         _require_ready(plan)
         require_quota(actor, len(plan.ready), now)
+        now = database_now()
         retry = new_send(
             actor,
             plan,

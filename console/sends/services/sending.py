@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.interactions.selectors import InteractionFilter
 from console.sends.guard import guarded, guards, hold_notice
@@ -65,7 +65,7 @@ def send_create(
     known = _known(actor, idempotency_key, asked)
     if known is not None:
         return known
-    now = timezone.now()
+    now = database_now()
     zone = zone_named(time_zone).key if time_zone else ""
     if scheduled_at is not None:
         require_near_future(scheduled_at, now)
@@ -127,6 +127,8 @@ def _decide(
             plan = guarded(plan, release_at=fields["scheduled_at"] or now, now=now)
         _require_expected(plan, expected_plan)
         require_quota(actor, len(plan.ready), now)
+        # Asked again: the undo seconds are whole ones, however long the planning took.
+        now = database_now()
         send = new_send(actor, plan, now=now, **fields)
         facts |= {"allow_repeat": True} if ignore_recent else {}
         send_write(actor, send, plan, now=now, facts=facts)

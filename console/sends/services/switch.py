@@ -1,11 +1,11 @@
 """The stop-everything switch: while it is on, nothing is taken to the wire, whoever sent it."""
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.sends import queue, selectors
 from console.sends.models import SendingStop
@@ -26,7 +26,7 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
         reason=required_reason(reason, "why all sending is stopped"),
         actor_ref=actor.ref,
         actor_name=actor.name,
-        stopped_at=timezone.now(),
+        stopped_at=database_now(),
     )
     try:
         with transaction.atomic():
@@ -48,7 +48,7 @@ def sending_restart(actor: Actor) -> None:
         stop = SendingStop.objects.select_for_update().first()
         if stop is None:
             raise Conflict("not_stopped", "Sending is not stopped.")
-        now = timezone.now()
+        now = database_now()
         stop.delete()
         outbox_renew(now)
         queue.enqueue_drains(selectors.servers_with_open_deliveries(now))

@@ -70,6 +70,7 @@ def new_send(
         nickname=plan.nickname,
         fields=_kept(plan.fields),
         status=_first_status(plan, scheduled_at, undo_seconds),
+        created_at=now,
         scheduled_at=scheduled_at,
         release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
         finished_at=None if plan.ready else now,

@@ -6,12 +6,12 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
+from console.clock import database_now
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.selectors import (
     READERS,
@@ -67,7 +67,7 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "send": send,
         "counts": send_counts(send),
         "is_own": is_own,
-        "is_late": send.scheduled_at is not None and send.scheduled_at <= timezone.now(),
+        "is_late": send.scheduled_at is not None and send.scheduled_at <= database_now(),
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
         "resumable": controls and send.status == SendStatus.PAUSED,

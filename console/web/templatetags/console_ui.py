@@ -25,6 +25,7 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.push_urls import shown_host
+from console.clock import near_now
 from console.interactions.models import Health
 from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
@@ -185,7 +186,7 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     """How long ago, with the exact time in the title; older than a week, the date itself."""
     if moment is None:
         return format_html("{}", absent)
-    words = _ago((timezone.now() - moment).total_seconds())
+    words = _ago((near_now() - moment).total_seconds())
     live = " data-relative" if words else ""
     return format_html(
         '<time datetime="{}" title="{}" data-exact="{}"{}>{}</time>',
@@ -219,7 +220,7 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
         format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
         at.isoformat(),
         " ".join(zones),
-        format_html(", {}", ago(at)) if _ago((timezone.now() - at).total_seconds()) else "",
+        format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else "",
     )
 
 
@@ -238,7 +239,7 @@ def clock(seconds: float | None) -> str:
 @register.simple_tag
 def waiting_since(moment: datetime) -> SafeString:
     """A duration that keeps counting in the browser (times.js)."""
-    seconds = (timezone.now() - moment).total_seconds()
+    seconds = (near_now() - moment).total_seconds()
     return format_html(
         '<span data-since="{}" title="{}">{}</span>',
         moment.isoformat(),

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console import live
 from console.accounts.services import OVERLAPS
@@ -13,6 +12,7 @@ from console.accounts.services.names import require_name
 from console.accounts.states import changes, moment_text, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
@@ -110,7 +110,7 @@ def webhook_secret_rotate(
                 f"No new secret was made: {locked} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
             )
-        until = timezone.now() + overlap if overlap else None
+        until = database_now() + overlap if overlap else None
         locked.previous_secret = locked.secret if overlap else ""
         locked.previous_secret_until = until
         locked.secret = signing.sealed(secret)
