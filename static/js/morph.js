@@ -21,6 +21,12 @@ function keyOf(node) {
   if (own) return `#${own}`;
   const at = (name) => node.getAttribute(name) ?? "";
   switch (node.tagName) {
+    case "TR": {
+      const link = node.querySelector("th a"); // its head leads to what it is about
+      return link ? `row ${link.getAttribute("href")}` : "";
+    }
+    case "ARTICLE":
+      return `article ${at("aria-labelledby")}`;
     case "A":
       return `a ${at("href")}`;
     case "FORM":
@@ -131,6 +137,12 @@ export function morph(old, fresh) {
   return work.added;
 }
 
+function morphInside(target, fragment) {
+  const fresh = target.cloneNode(false);
+  fresh.append(...fragment.childNodes);
+  return morph(target, fresh);
+}
+
 // What had the focus is gone: who works by keyboard goes on from here, not from the page's top.
 function focusPart(part) {
   if (!part.hasAttribute("tabindex")) part.tabIndex = -1;
@@ -139,7 +151,7 @@ function focusPart(part) {
 
 // `others` are further ways to swap, by their names.
 export function startMorph(others) {
-  const ways = { morph: (target, fragment) => morph(target, fragment.firstElementChild), ...others };
+  const ways = { morph: (target, fragment) => morph(target, fragment.firstElementChild), "morph-inside": morphInside, ...others };
   window.htmx?.defineExtension("morph", {
     handleSwap: (way, target, fragment) => ways[way]?.(target, fragment) ?? false,
   });

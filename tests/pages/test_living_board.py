@@ -148,6 +148,7 @@ def test_large_sends_are_not_refused_for_chats_that_come_or_go(
     for number in range(SENDS):
         if number:
             page.get_by_role("button", name="Compose another").click()
+        bring_in_what_is_new(page)
         page.locator("[data-select-all]").check()
         if number % 2:
             page.get_by_role("button", name=re.compile("Select all")).click()
@@ -160,6 +161,13 @@ def test_large_sends_are_not_refused_for_chats_that_come_or_go(
         while words := press(page):
             refused.append(words)
     assert refused == []
+
+
+def bring_in_what_is_new(page: Page) -> None:
+    """The list, which has waited while one composed."""
+    show = page.get_by_role("button", name="Show", exact=True)
+    if show.is_visible():
+        show.click()
 
 
 def press(page: Page) -> str:

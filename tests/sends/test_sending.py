@@ -13,6 +13,7 @@ from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, 
 from console.interactions.selectors import InteractionFilter
 from console.interactions.services import chat_server_update
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.promises import Promise
 from console.sends.services import send_cancel, send_create, send_preview
 from tests.broken_ledger import broken_ledger
 from tests.conftest import REVIEWER, ROOT
