@@ -20,6 +20,7 @@ AT_THE_DEMO = (
         "tests/journey/",
         "tests/pages/test_catalogue_in_browser.py",
         "tests/pages/test_import_in_browser.py",
+        "tests/pages/test_living_board.py",
     ),
 )
 # Those with Java: together, so that its classes are compiled and it is started once.

@@ -12,6 +12,7 @@ from console.api.serializers import REASON, Anything, StrictInput
 from console.catalogue.models import Visibility
 from console.sends.models import Delivery, Send, SendingStop
 from console.sends.plans import LeaveOut
+from console.sends.promises import WRITTEN_LIMIT, Promise
 
 # --- Input -------------------------------------------------------------------------------------
 
@@ -88,6 +89,13 @@ class SendInput(StrictInput):
         help_text="This notice at most once into this chat: asked again, the answer is the first "
         "send as it is now. For one chat, and without Idempotency-Key.",
     )
+    expected_plan = fields.Text(
+        max_length=WRITTEN_LIMIT,
+        required=False,
+        help_text="What the dry run answered: no chat gets it that was not ready there, and 409 "
+        "where the notice, its version, who sees it, the nickname, the answers or the time are "
+        "others.",
+    )
     dry_run = fields.Truth(required=False, default=False)
     # The last one: from here on `fields` is this.
     fields = ANSWERS(  # type: ignore[assignment]
@@ -146,10 +154,16 @@ class PlanOutput(serializers.Serializer[Any]):
         allow_null=True, help_text="To how many chats this person may send now; null: no limit."
     )
     targets = TargetOutput(many=True)
+    expected_plan = serializers.SerializerMethodField(
+        help_text="For the send that is to do this and no more."
+    )
 
     @extend_schema_field(bool)
     def get_dry_run(self, plan: Any) -> bool:
         return True
+
+    def get_expected_plan(self, plan: Any) -> str:
+        return Promise.of(plan).written()
 
 
 class SendOutput(serializers.ModelSerializer[Send]):

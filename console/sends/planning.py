@@ -18,7 +18,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.rendering import RenderingRefused, renderer, tells_time
+from console.catalogue.rendering import RenderingRefused, renderer
 from console.catalogue.selectors import notice_get, versions
 from console.clock import database_now
 from console.errors import InvalidInput, Unprocessable
@@ -73,7 +73,8 @@ def plan_send(
         nickname=version.nickname if nickname is None else nickname.strip(),
         targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
         fields=answers,
-        tells_time=planner.tells_time,
+        scheduled_at=scheduled_at,
+        allows_repeat=ignore_recent,
     )
     if not ignore_recent:
         plan = guarded(plan, release_at=release_at, now=now)
@@ -245,11 +246,6 @@ class _Planner:
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
-        self.tells_time = any(
-            tells_time(piece.notice.kind, body)
-            for piece in (version, *among.values())
-            for body in piece.bodies.values()
-        )
         self.renderers = {
             locale: renderer(
                 self.kind,

@@ -1,10 +1,9 @@
 """What a send would do, chat by chat: shown before it, and carried out as it stands."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -54,16 +53,19 @@ class Target:
 @dataclass(frozen=True)
 class SendPlan:
     """What a send would do. `fields` are the sender's answers to what the notice asks for;
-    `tells_time` says whether its texts may differ from one moment to the next. `quota_left` is to
-    how many chats its sender may send now, None where nothing limits that; `quota_refusal` is what
-    would be said to this plan because of it."""
+    `scheduled_at` is None for one that leaves at once; with `allows_repeat` it goes also to chats
+    that just got the notice. `awaits_approval` has it approved however few its chats are, since
+    its sender was told so. `quota_left` is to how many chats its sender may send now, None where
+    nothing limits that; `quota_refusal` is what would be said to this plan because of it."""
 
     version: NoticeVersion
     visibility: str
     nickname: str
     targets: list[Target]
     fields: dict[str, Any] = field(default_factory=dict)
-    tells_time: bool = False
+    scheduled_at: datetime | None = None
+    allows_repeat: bool = False
+    awaits_approval: bool = False
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
 
@@ -78,21 +80,7 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve of it before anything leaves."""
-        return needs_approval(len(self.ready))
-
-    @cached_property
-    def digest(self) -> str:
-        """Names exactly this: the words, for whom, under which name, to which chats.
-
-        Texts that tell the time differ from one moment to the next, and count by their template.
-        """
-        timeless = not self.tells_time
-        said = [
-            [target.interaction_id, target.body if timeless else target.locale]
-            for target in sorted(self.ready, key=lambda target: target.interaction_id)
-        ]
-        whole = [self.version.pk, self.visibility, self.nickname, said]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+        return self.awaits_approval or needs_approval(len(self.ready))
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -16,11 +16,12 @@ from console.actors import Actor, Permission
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
-from console.errors import ConsoleError
+from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
 from console.sends.models import Reason
 from console.sends.plans import SendPlan
+from console.sends.promises import Promise
 from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
 from console.sends.wording import send_words
@@ -28,6 +29,7 @@ from console.web import tables
 from console.web.answers import questions
 from console.web.forms import ComposeForm, read_filter
 from console.web.previewing import gaps, skipped_groups, text_groups
+from console.web.rows import rows_elsewhere, rows_of, shown_ids
 
 PAGE_SIZE = 100
 QUOTA_IS_NEAR = 0.1
@@ -49,10 +51,11 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def board_rows(request: HttpRequest) -> HttpResponse:
-    """The list alone, for filters and for live refreshes; the page's address follows it."""
+    """The list alone, for filters, which the page's address follows, and for live refreshes, which
+    say what is `shown`."""
     context = _rows_context(request, actor_of(request))
     answer = render(request, "board/_rows.html", context)
-    return replace_url(answer, context["board_url"])
+    return answer if "shown" in request.GET else replace_url(answer, context["board_url"])
 
 
 @require(Permission.SEND)
@@ -71,6 +74,20 @@ def board_notices(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("notice", "")[:100]
     context = {"chosen": chosen, **_notices(actor, asked, chosen)}
     return render(request, "board/_notices.html", context)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_newcomers(request: HttpRequest) -> HttpResponse:
+    """How many chats match the filter of a preview that were not in it. Writes nothing."""
+    try:
+        promised = Promise.read(request.POST.get("expected_plan", "")).chats
+    except Conflict:  # there is no preview that they could be added to
+        return render(request, "board/_newcomers.html")
+    chosen = read_filter(QueryDict(request.POST.get("filters", "")))
+    matching = interactions_visible(actor_of(request), chosen).values_list("pk", flat=True)
+    number = len(set(matching).difference(promised))
+    return render(request, "board/_newcomers.html", {"number": number})
 
 
 @require_POST
@@ -156,10 +173,13 @@ def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     sort = tables.known_sort(request.GET.get("sort", ""))
     chats = tables.sorted_chats(interactions_visible(actor, chosen), sort)
     page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = rows_of(page.object_list)
     query = chosen.to_mapping()
     here = {**query, "sort": sort} if sort != tables.DEFAULT_SORT else query
     return {
         "page": page,
+        "rows": rows,
+        "elsewhere": rows_elsewhere(actor, chosen, shown_ids(request), rows),
         "filter": chosen,
         "filtered": bool(query),
         "filter_words": _filter_words(chosen),
@@ -270,6 +290,8 @@ def _plan_context(
 ) -> dict[str, Any]:
     return {
         "plan": plan,
+        "promise": Promise.of(plan).written(),
+        "everything": form.cleaned_data["everything"],
         "text_groups": text_groups(plan),
         "skipped_groups": skipped_groups(plan),
         "gaps": gaps(plan, form.leave_out),

@@ -13,6 +13,7 @@ from console.catalogue.selectors import usable_preset_get
 from console.clock import database_now
 from console.errors import InvalidInput
 from console.interactions.selectors import InteractionFilter
+from console.sends.promises import WRITTEN_LIMIT
 from console.sends.schedule import moment, require_near_future
 from console.sends.zones import ClockField, ZoneSelect
 from console.web.answers import typed_answers
@@ -60,8 +61,8 @@ class ComposeForm(forms.Form):
     # Also to chats that got the same notice a short while ago.
     allow_repeat = forms.BooleanField(required=False)
     idempotency_key = forms.CharField(max_length=100)
-    # How many chats the button spoke of: nothing is sent when it has become another number.
-    expected_plan = forms.CharField(max_length=64, required=False)
+    # What the preview beside the button has promised (console.sends.promises).
+    expected_plan = forms.CharField(max_length=WRITTEN_LIMIT, required=False)
     everything = forms.BooleanField(required=False)
     filters = forms.CharField(max_length=4000, required=False)
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),
     path("board/compose/", board.board_compose, name="board-compose"),
+    path("board/newcomers/", board.board_newcomers, name="board-newcomers"),
     path("board/preview/", board.board_preview, name="board-preview"),
     path("audit/", trail.audit_trail, name="audit"),
     path("audit/proof/", trail.audit_proof, name="audit-proof"),

@@ -1,6 +1,6 @@
 // Started on every page of the frame. Each module looks for its own elements and does nothing without them.
 
-import { startBoard } from "./board.js";
+import { ROWS, startBoard } from "./board.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startHtmx } from "./requests.js";
@@ -8,6 +8,7 @@ import { startInsert } from "./insert.js";
 import { startJump } from "./jump.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startMorph } from "./morph.js";
 import { startPicker } from "./picker.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
@@ -19,6 +20,7 @@ startDialogs();
 startCopy();
 startToasts();
 startHtmx();
+startMorph(ROWS);
 startTimes();
 startKeys();
 startPicker();

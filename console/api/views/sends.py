@@ -95,7 +95,7 @@ class Sends(ConsoleView):
         dry_run = given.pop("dry_run")
         arguments = _arguments(given)
         if dry_run:
-            for name in ("why", "time_zone", "once"):
+            for name in ("why", "time_zone", "once", "expected_plan"):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)

@@ -1,6 +1,7 @@
 """What people and programs ask for: preview and send."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,12 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.clock import database_now
 from console.errors import Conflict, InvalidInput
-from console.interactions.selectors import InteractionFilter
+from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.sends.guard import guarded, guards, hold_notice
 from console.sends.models import Send
 from console.sends.planning import SendPlan, plan_send
 from console.sends.plans import known_leave_out
+from console.sends.promises import Promise
 from console.sends.quota import hold_quota, require_quota
 from console.sends.schedule import require_near_future, zone_named
 from console.sends.services.writing import digest, new_send, send_write
@@ -49,10 +51,11 @@ def send_create(
     who gets nothing because there is no text in their own language. `scheduled_at` has an offset;
     `time_zone` is the one that it was chosen in. With an `idempotency_key` that this actor used
     before, the send of then is the answer, or Conflict where it was for something else. `once` is
-    for one chat: the same, with the notice and the chat as the key. With
-    `expected_plan`, the digest of the plan that the person was shown, Conflict where it would be
-    another. Raises what `plan_send` raises, InvalidInput for a `scheduled_at` out of range, and
-    TooManyRequests over the person's quota.
+    for one chat: the same, with the notice and the chat as the key. With `expected_plan`, the
+    promise of the preview that the person was shown (console.sends.promises), no chat gets it that
+    was not ready there, and Conflict where it would be another send. Raises what `plan_send`
+    raises, InvalidInput for a `scheduled_at` out of range, and TooManyRequests over the person's
+    quota.
     """
     actor.require(Permission.SEND)
     target = _describe_target(interactions, filter)
@@ -69,6 +72,12 @@ def send_create(
     zone = zone_named(time_zone).key if time_zone else ""
     if scheduled_at is not None:
         require_near_future(scheduled_at, now)
+    promise = Promise.read(expected_plan) if expected_plan else None
+    matching = None
+    if promise is not None and filter is not None:
+        # Those chats, and none that match since then; what of them does not any more stays out.
+        matching = set(interactions_visible(actor, filter).values_list("pk", flat=True))
+        interactions, filter = promise.chats, None
     plan = plan_send(
         actor,
         notice_key=notice_key,
@@ -82,6 +91,7 @@ def send_create(
         ignore_recent=True,  # looked at by `_decide`, when nobody else can send the notice
         now=now,
     )
+    plan = replace(plan, allows_repeat=ignore_recent)
     fields = {
         "scheduled_at": scheduled_at,
         "time_zone": zone if scheduled_at else "",
@@ -93,9 +103,7 @@ def send_create(
     }
     try:
         facts = {"leave_out": list(leave_out)} if leave_out else {}
-        return _decide(
-            actor, plan, fields, expected_plan, ignore_recent=ignore_recent, now=now, facts=facts
-        )
+        return _decide(actor, plan, fields, promise, matching, now=now, facts=facts)
     except IntegrityError:
         # The same key, at the same moment, in another request: that one has won.
         known = _known(actor, idempotency_key, asked)
@@ -108,9 +116,9 @@ def _decide(
     actor: Actor,
     plan: SendPlan,
     fields: dict[str, Any],
-    expected_plan: str,
+    promise: Promise | None,
+    matching: set[str] | None,
     *,
-    ignore_recent: bool,
     now: datetime,
     facts: dict[str, Any],
 ) -> Send:
@@ -123,26 +131,18 @@ def _decide(
         known = _known(actor, fields["idempotency_key"], fields["request_digest"])
         if known is not None:
             return known
-        if not ignore_recent:
+        if not plan.allows_repeat:
             plan = guarded(plan, release_at=fields["scheduled_at"] or now, now=now)
-        _require_expected(plan, expected_plan)
+        if promise is not None:
+            plan = promise.bound(plan, matching=matching)
+            promise.require_kept(plan)
         require_quota(actor, len(plan.ready), now)
         # Asked again: the undo seconds are whole ones, however long the planning took.
         now = database_now()
         send = new_send(actor, plan, now=now, **fields)
-        facts |= {"allow_repeat": True} if ignore_recent else {}
+        facts |= {"allow_repeat": True} if plan.allows_repeat else {}
         send_write(actor, send, plan, now=now, facts=facts)
         return send
-
-
-def _require_expected(plan: SendPlan, expected_plan: str) -> None:
-    if expected_plan and plan.digest != expected_plan:
-        raise Conflict(
-            "plan_changed",
-            "Nothing was sent: since the preview the notice, the chats or what they would get has "
-            f"changed. Now it is {len(plan.ready):,} chats. Look at the preview, then send again.",
-            {"ready": len(plan.ready)},
-        )
 
 
 def _describe_target(

@@ -1,0 +1,178 @@
+"""The board while it lives: nothing moves under the hand of whoever works at it, and what they
+have chosen is sent, whoever comes or goes meanwhile.
+
+Longer, and with more chats: `make board` (BOARD_SECONDS, BOARD_CHATS, BOARD_SENDS).
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.demos import Demo, until
+from tests.pages.browsing import Desk
+from tests.pages.crowd import Crowd
+from tests.pages.test_in_browser import send_button, wait_for_scripts
+
+pytestmark = pytest.mark.browser
+
+SECONDS = float(os.environ.get("BOARD_SECONDS", "9"))
+CHATS = int(os.environ.get("BOARD_CHATS", "130"))
+SENDS = int(os.environ.get("BOARD_SENDS", "3"))
+WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
+
+# Looks in each frame at what is the person's own, and notes each change that nobody asked for.
+WATCH = """
+() => {
+  const scrollers = () => [document.scrollingElement, document.getElementById("board-scroll"),
+    document.querySelector(".compose__fields")];
+  const at = document.getElementById("board-scroll").getBoundingClientRect();
+  const rowAt = () => document.elementFromPoint(at.left + 60, at.top + at.height / 2)?.closest("tr");
+  const look = () => ({
+    scroll: scrollers().map((each) => each?.scrollTop).join(),
+    marked: [...document.querySelectorAll("#board-rows input:checked")].map((box) => box.value).sort().join()
+      + document.querySelector("[data-selection-rest]").value,
+    typed: [...document.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio])")]
+      .map((field) => field.value).join("|"),
+    caret: document.activeElement.type === "text"
+      ? `${document.activeElement.selectionStart}-${document.activeElement.selectionEnd}` : "",
+    text: getSelection().toString(),
+    row: rowAt()?.dataset.id,
+    top: rowAt()?.getBoundingClientRect().top,
+  });
+  const first = look();
+  const focused = document.activeElement;
+  const swaps = window.boardRefreshes ?? 0;
+  const watching = { moved: [], frames: 0, on: true };
+  const frame = () => {
+    if (!watching.on) return;
+    watching.frames += 1;
+    const now = look();
+    for (const name of Object.keys(first)) {
+      if (now[name] !== first[name] && watching.moved.length < 20) {
+        watching.moved.push(`${name}: ${first[name]} became ${now[name]}`);
+        first[name] = now[name];
+      }
+    }
+    if (document.activeElement !== focused && watching.moved.length < 20) watching.moved.push("focus");
+    requestAnimationFrame(frame);
+  };
+  frame();
+  watching.refreshes = () => (window.boardRefreshes ?? 0) - swaps;
+  window.watching = watching;
+}
+"""
+COUNT_REFRESHES = """
+document.addEventListener("DOMContentLoaded", () => {
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.requestConfig.elt.id === "board-rows") window.boardRefreshes = (window.boardRefreshes ?? 0) + 1;
+  });
+});
+"""
+
+
+@pytest.fixture(scope="module")
+def crowd(demo: Demo) -> Iterator[Crowd]:
+    with Crowd(demo, CHATS) as crowd:
+        yield crowd
+
+
+def sit_at_the_board(
+    sit_down: Callable[..., Desk], crowd: Crowd, size: tuple[int, int] = WIDTHS["wide"]
+) -> Page:
+    """With the crowd alone in the list."""
+    desk = sit_down(viewport={"width": size[0], "height": size[1]})
+    desk.context.add_init_script(COUNT_REFRESHES)
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={crowd.name}")
+    wait_for_scripts(page)
+    return page
+
+
+def nothing_moves(page: Page, seconds: float) -> dict[str, Any]:
+    """While the page lives for so long. Answers how many refreshes and frames that were."""
+    page.evaluate(WATCH)
+    page.wait_for_timeout(seconds * 1000)
+    until(lambda: page.evaluate("watching.refreshes() >= 3"))
+    seen: dict[str, Any] = page.evaluate(
+        "() => { watching.on = false; return {...watching, refreshes: watching.refreshes()}; }"
+    )
+    assert seen["moved"] == []
+    return seen
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_moves_by_itself(width: str, sit_down: Callable[..., Desk], crowd: Crowd) -> None:
+    page = sit_at_the_board(sit_down, crowd, WIDTHS[width])
+    is_narrow = width == "narrow"
+    boxes = page.locator("#board-rows input.pick")
+    page.locator("#board-scroll").evaluate("list => { list.scrollTop = 1500; }")
+
+    # A focused row, and some that are chosen.
+    middle = boxes.nth(18 if is_narrow else 45)
+    middle.scroll_into_view_if_needed()
+    middle.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
+    looked = nothing_moves(page, SECONDS / 3)
+
+    # Text that is marked with the mouse: it stays marked, to be copied.
+    page.evaluate("""() => {
+        const name = document.activeElement.closest("tr").querySelector(".cut .cut");
+        getSelection().selectAllChildren(name);
+    }""")
+    marked = nothing_moves(page, SECONDS / 3)
+
+    # Somebody writes.
+    if is_narrow:
+        page.get_by_role("button", name="Compose").click()
+    page.get_by_text("Nickname and reason").click()
+    page.get_by_label("Why").fill("A storm in the no")
+    page.keyboard.press("ArrowLeft")
+    typed = nothing_moves(page, SECONDS / 3)
+    page.get_by_label("Why").press_sequentially("xyz")
+    expect(page.get_by_label("Why")).to_have_value("A storm in the nxyzo")
+    print(width, looked["refreshes"] + marked["refreshes"] + typed["refreshes"], "refreshes")
+
+
+def test_large_sends_are_not_refused_for_chats_that_come_or_go(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    refused = []
+    for number in range(SENDS):
+        if number:
+            page.get_by_role("button", name="Compose another").click()
+        bring_in_what_is_new(page)
+        page.locator("[data-select-all]").check()
+        if number % 2:
+            page.get_by_role("button", name=re.compile("Select all")).click()
+        page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+        if number:  # they had it a moment ago, and may have it again
+            page.locator("#allow-repeat").check()
+        expect(send_button(page)).to_have_text(re.compile(r"^Send to (8[5-9]|9\d|\d{3}) customers$"))
+        expect(send_button(page)).to_be_enabled()
+        crowd.wait_for_moves(6)
+        while words := press(page):
+            refused.append(words)
+    assert refused == []
+
+
+def bring_in_what_is_new(page: Page) -> None:
+    """The list, which has waited while one composed."""
+    show = page.get_by_role("button", name="Show", exact=True)
+    if show.is_visible():
+        show.click()
+
+
+def press(page: Page) -> str:
+    """The button. Answers why nothing was sent, "" where it was."""
+    send_button(page).click()
+    refusal = page.locator("#compose [role=alert]")
+    expect(page.locator("[data-sent]").or_(refusal)).to_be_visible()
+    return refusal.inner_text() if refusal.count() else ""
