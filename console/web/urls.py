@@ -7,11 +7,13 @@ from console.web import board, trail, views
 urlpatterns = [
     path("", views.home, name="home"),
     path("help/", views.help_page, name="help"),
+    path("here/", views.here, name="here"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),
     path("board/compose/", board.board_compose, name="board-compose"),
     path("board/preview/", board.board_preview, name="board-preview"),
+    path("board/sent/", board.board_sent, name="board-sent"),
     path("audit/", trail.audit_trail, name="audit"),
     path("audit/proof/", trail.audit_proof, name="audit-proof"),
     path("audit/proof/verify/", trail.audit_verify, name="audit-verify"),

@@ -241,6 +241,14 @@ function onPreviewAnswered(event) {
   if (xhr?.answersChange !== undefined && xhr.answersChange !== changes) disableButton();
 }
 
+// What was chosen before, for a composition that comes back: chats, or all that match filters.
+export function adopt(ids, query) {
+  selected.clear();
+  for (const id of ids) selected.add(id);
+  everything = query === null ? null : { query, total: Number(list().dataset.total) };
+  changed();
+}
+
 export function startBoard() {
   if (!list()) return;
   readMarks();
