@@ -182,12 +182,13 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.web.limits.RateMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "console.web.signed_out.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "console.accounts.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "console.web.unsaved.SavedFormMiddleware",
     "console.web.middleware.ConsoleErrorMiddleware",
 ]
 
@@ -360,6 +361,10 @@ CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
 STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
+# What somebody typed and did not save stays in their browser for so long; 0 keeps nothing there.
+UNSAVED_HOURS = env.read(
+    "CONSOLE_UNSAVED_HOURS", env.number(least=0, most=31 * 24, unit="hours"), 7 * 24
+)
 STREAM_LIMIT = env.read(
     "CONSOLE_STREAM_LIMIT", env.number(least=1, most=1000, unit="event streams"), 20
 )

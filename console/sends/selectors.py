@@ -75,6 +75,15 @@ def _seen(actor: Actor) -> Q:
     return Q() if actor.may(Permission.ADMINISTER) else _readable(actor)
 
 
+def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
+    """The send that this actor made with this key; None while there is none."""
+    actor.require(Permission.SEND)
+    if not idempotency_key or not idempotency_key.isprintable():
+        return None
+    own = Send.objects.filter(actor_ref=actor.ref, idempotency_key=idempotency_key)
+    return own.first()
+
+
 def sends_visible(actor: Actor) -> QuerySet[Send]:
     """Sends, newest first, with the number of their deliveries by status, and whether the actor may
     read what their sender wrote (`is_readable`)."""

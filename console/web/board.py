@@ -5,14 +5,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import replace_url
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.asking import posted
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
@@ -22,6 +24,7 @@ from console.interactions.selectors import InteractionFilter, filter_choices, in
 from console.sends.models import Reason
 from console.sends.plans import SendPlan
 from console.sends.promises import Promise
+from console.sends.selectors import send_of_key
 from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
 from console.sends.wording import send_words
@@ -62,8 +65,22 @@ def board_rows(request: HttpRequest) -> HttpResponse:
 def board_compose(request: HttpRequest) -> HttpResponse:
     """The compose panel anew: empty, or with what is posted."""
     actor = actor_of(request)
-    form = ComposeForm(initial=request.POST.dict()) if request.method == "POST" else ComposeForm()
-    return _answer(request, actor, form)
+    return _answer(request, actor, ComposeForm(posted(request)))
+
+
+@require_GET
+@require(Permission.SEND)
+def board_sent(request: HttpRequest) -> HttpResponse:
+    """Whether the person's form with this key was taken: for a page that heard no answer. Until
+    then it may still be on its way."""
+    actor = actor_of(request)
+    send = send_of_key(actor, request.GET.get("idempotency_key", ""))
+    if not request.htmx:  # type: ignore[attr-defined]
+        address = reverse("send-detail", args=[send.pk]) if send else ""
+        return JsonResponse({"send": send.pk if send else None, "address": address})
+    if send is None:
+        return HttpResponse(status=204)
+    return render(request, "board/_sent.html", progress_context(actor, send.pk))
 
 
 @require_GET

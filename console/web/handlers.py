@@ -55,5 +55,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         403,
         "csrf_failed",
-        "This form is too old, or cookies are blocked. Load the page again and repeat it.",
+        "This form is from before you signed in anew, or cookies are blocked. Nothing of it was "
+        "done. Open its page again: what you wrote there is offered to you, if the browser kept "
+        "it.",
     )

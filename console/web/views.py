@@ -1,6 +1,7 @@
 """The way in, and help."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
@@ -25,6 +26,13 @@ def home(request: HttpRequest) -> HttpResponse:
         if actor.may(permission):
             return redirect(name)
     return redirect("help")
+
+
+@require_GET
+def here(request: HttpRequest) -> JsonResponse:
+    """Who is signed in, and the token that their forms need by now: an open page asks before it
+    sends what must not be lost. Whoever signed in anew in another tab has another token."""
+    return JsonResponse({"person": actor_of(request).ref, "token": get_token(request)})
 
 
 @require_GET

@@ -1,8 +1,10 @@
 // Started on every page of the frame. Each module looks for its own elements and does nothing without them.
 
 import { ROWS, startBoard } from "./board.js";
+import { startComposing } from "./composing.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
+import { startDrafts } from "./drafts.js";
 import { startHtmx } from "./requests.js";
 import { startInsert } from "./insert.js";
 import { startJump } from "./jump.js";
@@ -10,9 +12,11 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMorph } from "./morph.js";
 import { startPicker } from "./picker.js";
+import { startSubmitting } from "./submitting.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
+import { startUnsaved } from "./unsaved.js";
 import { startZones } from "./zones.js";
 
 startTheme();
@@ -29,3 +33,7 @@ startInsert();
 startZones();
 startJump();
 startLive();
+startComposing();
+startUnsaved();
+startDrafts();
+startSubmitting();

@@ -274,6 +274,14 @@ function onPreviewAnswered(event) {
 // Ways in which the page takes an answer of the server, for morph.js.
 export const ROWS = { rows: bringIn };
 
+// What was chosen before, for a composition that comes back: chats, or all that match filters.
+export function adopt(ids, query) {
+  selected.clear();
+  for (const id of ids) selected.add(id);
+  everything = query === null ? null : { query, total: Number(list().dataset.total) };
+  changed();
+}
+
 export function startBoard() {
   if (!list()) return;
   startRows(isChoosing, onRows);

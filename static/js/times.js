@@ -41,7 +41,9 @@ function tick() {
   for (const element of document.querySelectorAll("time[data-relative]")) {
     setText(element, ago((at - Date.parse(element.dateTime)) / 1000));
   }
-  for (const element of document.querySelectorAll("[data-since]")) {
+  // Whether a chat still waits, nobody knows while the connection is lost.
+  const isStale = document.documentElement.hasAttribute("data-stale");
+  for (const element of isStale ? [] : document.querySelectorAll("[data-since]")) {
     setText(element, clock((at - Date.parse(element.dataset.since)) / 1000));
   }
   for (const element of document.querySelectorAll("[data-until]")) {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -93,16 +94,21 @@ def version_update(
     actor: Actor, version: NoticeVersion, *, expected: str | None = None, **content: Any
 ) -> NoticeVersion:
     """Change a draft, which only its author may. Takes what `version_create` takes; `expected` is
-    the mark of the draft as the author knows it. Raises Conflict where it has become another."""
+    the mark of the draft as the author knows it. Raises Conflict where it has become another,
+    unless that has this very content already: whoever saves again, since the answer was lost, is
+    not at odds with themselves. Where nothing changes, nothing is written."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "changed")
-        _require_expected(version, expected)
+        before = copy(version)
         kept = {name: getattr(version, name) for name in CONTENT}
         if content.get("preset") is not None and "visibility" not in content:
             kept["visibility"] = None
         version_fill(version, **{**kept, **content})
+        if mark_of(version) == mark_of(before):
+            return version
+        _require_expected(before, expected)
         version.save()
         words_keep(version.notice)
         _record_version(actor, "version.changed", version)
