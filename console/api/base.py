@@ -1,7 +1,7 @@
 """What all views of the API share."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -10,17 +10,36 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from console.accounts.models import ApiClient, User
-from console.actors import Actor
+from console.actors import Actor, Permission
 from console.api.pagination import HistoryPage, Page
 from console.errors import InvalidInput
 
 LONGEST = 255  # of a filter, in characters
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def needs(*permissions: Permission) -> Callable[[Handler], Handler]:
+    """Only for callers who have one of `permissions`. They are asked for before anything of the
+    request is read, so that nobody learns from a refusal of their input what there is."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.needs = permissions  # type: ignore[attr-defined]
+        return handler
+
+    return mark
 
 
 class ConsoleView(APIView):
     """Knows the actor, reads input by a serializer, answers lists in pages."""
 
     pagination_class: type[Page | HistoryPage] = Page
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        handler = getattr(self, str(request.method).lower(), None)
+        if handler is not None and request.method != "OPTIONS":
+            self.actor.require(*handler.needs)
 
     @property
     def actor(self) -> Actor:

@@ -21,6 +21,11 @@ def too_large_request(request: HttpRequest) -> HttpResponse:
     return _answer(request, 413, "body_too_large", too_large())
 
 
+def length_required(request: HttpRequest) -> HttpResponse:
+    message = "The body came in chunks, which this server can't read. Send its Content-Length."
+    return _answer(request, 411, "length_required", message)
+
+
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     message = f"Too many pages in so short a time. Try again in {seconds} s."
     answer = _answer(request, 429, "too_many_requests", message)

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from console.errors import ConsoleError
-from console.web.bodies import is_too_large
-from console.web.handlers import API, too_large_request
+from console.web.bodies import is_too_large, lacks_length
+from console.web.handlers import API, length_required, too_large_request
 
 # As Django makes them. Others can't be in the database, and some it can't even be asked for.
 SESSION_KEY = re.compile(r"[a-z0-9]+")
@@ -78,6 +78,8 @@ class ReadableRequestMiddleware(_Middleware):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if is_too_large(request):
             return too_large_request(request)
+        if lacks_length(request):
+            return length_required(request)
         charset = (request.content_params or {}).get("charset", "utf-8")
         # By this name alone Django knows it, and the page that refuses another is in it too.
         request.encoding = "utf-8"
