@@ -8,6 +8,8 @@ from playwright.sync_api import Page
 
 ALL_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 OF_COLOURS = ("color-contrast", "link-in-text-block")
+# What the width of a window has a say in: the others find the same in each.
+OF_LAYOUT = ("target-size", "scrollable-region-focusable", *OF_COLOURS)
 # Colours that are on their way from one scheme to the other are not looked at. Only the findings
 # are brought over: with all that is well it takes three times as long.
 RUN = """async (rules) => {
@@ -23,9 +25,18 @@ RUN = """async (rules) => {
 def faults(page: Page) -> list[str]:
     """By all rules in light, and in dark by those that look at colours: to the others dark is the
     same page."""
+    return _faults(page, ALL_RULES)
+
+
+def layout_faults(page: Page) -> list[str]:
+    """By those rules alone in which another width of the window matters, in light and dark."""
+    return _faults(page, OF_LAYOUT)
+
+
+def _faults(page: Page, rules: Sequence[str]) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    found = _broken(page, ALL_RULES)
+    found = _broken(page, rules)
     with dark(page):
         return found + [f"dark: {fault}" for fault in _broken(page, OF_COLOURS)]
 

@@ -1,14 +1,19 @@
-"""What axe finds wrong with the pages in a real Chromium, on the running demo: nothing.
+"""What axe and a ruler find wrong with the pages in a real Chromium, on the running demo: nothing.
 
-And on narrow screens they scroll one way only."""
+Each page of each role, with the longest words that people write, in windows of several widths, as
+they are at 100 % and at 200 %, in light and dark. And what pages become while people use them."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.template.loader import render_to_string
+from playwright.sync_api import Page, Route, expect
 
-from tests.axe import faults
+from tests import axe
+from tests.demos import Demo, manage
 from tests.pages.browsing import Desk
+from tests.pages.layout import PHONE, SIZES, faults
 from tests.pages.test_in_browser import (
     choose_notice,
     choose_staying,
@@ -18,55 +23,73 @@ from tests.pages.test_in_browser import (
 
 pytestmark = pytest.mark.browser
 
+# Those in braces are of tests.pages.long_content.
 PAGES = {
-    "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
-    "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
-    "anna": ["/notices/", "/sends/approvals/"],
-    "audrey": ["/audit/", "/history/?q=zebra"],
+    "": ["/accounts/login/", "/no-such-page/"],
+    "sue": [
+        *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
+        *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
+        *("/account/second-factor/", "/no-such-page/"),
+    ],
+    "eddy": [
+        *("/notices/", "/notices/?show=most_used", "/notices/?q=zebra", "/notices/new/", "{draft}"),
+        *("{settings}", "{compare}", "/presets/", "/presets/new/", "/presets/1/", "/categories/"),
+        *("/categories/new/", "/notices/import/", "{import}", "/notices/export/"),
+    ],
+    "anna": ["/notices/", "{in_review}", "/sends/approvals/"],
+    "audrey": ["/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra"],
     "adam": [
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
-        *("/operations/", "/webhooks/", "/webhooks/new/"),
-        *("/people/", "/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/1/"),
-        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
+        *("/operations/", "/webhooks/", "/webhooks/new/", "{webhook}", "/erase/", "/people/"),
+        *("/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/new/", "{team}"),
+        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/", "/api/v1/docs/"),
     ],
 }
+REFUSED = ("404 (Not Found)", "403 (Forbidden)", "422 (Unprocessable", "429 (Too Many")
+
+
+@pytest.fixture(scope="module")
+def long(demo: Demo) -> Iterator[dict[str, str]]:
+    """The demo with long titles, keys, names, queues and addresses; the pages that have them."""
+    yield json.loads(_in_the_demo(demo, "fill"))
+    _in_the_demo(demo, "empty")
+
+
+def _in_the_demo(demo: Demo, what: str) -> str:
+    words = f"from tests.pages import long_content; long_content.{what}()"
+    done = manage("shell", "--no-imports", "-c", words, data=demo.data)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def forgive_refusals(desk: Desk) -> None:
+    """The browser tells of each answer that is no success; here they are asked for."""
+    desk.complaints = [
+        each for each in desk.complaints if not any(words in each for words in REFUSED)
+    ]
 
 
 @pytest.mark.parametrize("person", PAGES)
-def test_axe_finds_nothing_and_narrow_screens_scroll_one_way_only(
-    person: str, sit_down: Callable[..., Desk]
+def test_each_page_lies_right_in_each_window(
+    person: str, sit_down: Callable[..., Desk], long: dict[str, str]
 ) -> None:
     desk = sit_down()
-    desk.sign_in(person)
+    if person:
+        desk.sign_in(person)
     found: dict[str, list[str]] = {}
     for path in PAGES[person]:
-        desk.go(path)
-        found[path] = faults(desk.page) + too_wide(desk.page)
-    desk.complaints = [each for each in desk.complaints if "404 (Not Found)" not in each]
+        desk.go(path.format_map(long))
+        found[path] = faults(desk.page)
+    forgive_refusals(desk)
 
     assert {path: each for path, each in found.items() if each} == {}
 
 
-def too_wide(page: Page) -> list[str]:
-    """Where a narrow screen would have to scroll sideways."""
-    usual = page.viewport_size
-    assert usual is not None
-    found = []
-    for width in (390, 320):
-        page.set_viewport_size({"width": width, "height": 844})
-        pixels = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if pixels:
-            found.append(f"{pixels} px too wide for a screen of {width} px")
-    page.set_viewport_size(usual)
-    return found
-
-
-def test_axe_finds_nothing_on_the_way_of_a_notice(
-    sit_down: Callable[..., Desk], staying: str
+def test_while_a_notice_is_composed_and_sent(
+    sit_down: Callable[..., Desk], staying: str, long: dict[str, str]
 ) -> None:
-    """Compose with its preview, a send that holds, one that is over, and a delivery."""
+    """Compose with its preview, also as a sheet; a send that holds, one that is over, and a
+    delivery."""
     desk = sit_down()
     page = desk.sign_in("sue")
     choose_staying(desk, staying)
@@ -74,16 +97,120 @@ def test_axe_finds_nothing_on_the_way_of_a_notice(
     page.locator(".presets").get_by_text("Staff only").click()
     expect(send_button(page)).to_contain_text("Send to staff in")
     assert faults(page) == []
+    with_sheet(page)
 
     send_button(page).click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    assert faults(page) == []
+    assert axe.faults(page) == []
     page.get_by_role("link", name="Its page").click()
     expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
     assert faults(page) == []
     page.locator("#deliveries tbody a").first.click()
     expect(page.get_by_role("heading", name="The request")).to_be_visible()
+    assert axe.faults(page) == []
+
+    # All that are there, of whom some have no value that this one needs.
+    desk.go("/board/")
+    wait_for_scripts(page)
+    page.get_by_label("Select all that are shown").check()
+    page.locator("#compose [type=radio][value=delivery-delayed]").check(force=True)
+    expect(page.locator("#preview")).to_contain_text("skipped")
     assert faults(page) == []
+
+
+def with_sheet(page: Page) -> None:
+    """In a narrow window Compose is a sheet over the list, which stays in sight."""
+    page.set_viewport_size({"width": PHONE, "height": SIZES[PHONE]})
+    sheet = page.locator("[data-compose-panel]")
+    if not sheet.is_visible():
+        page.locator("[data-open-compose]").click()
+    expect(sheet).to_be_visible()
+    assert faults(page, [PHONE]) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_what_opens_over_a_page(sit_down: Callable[..., Desk], long: dict[str, str]) -> None:
+    """The palette, a person's own menu, the navigation of narrow windows, a question, data of the
+    trail, and what says that something was done."""
+    desk = sit_down()
+    page = desk.sign_in("adam")
+    desk.go("/sending/")
+    wait_for_scripts(page)
+    page.keyboard.press("Control+k")
+    expect(page.locator("#jump")).to_be_visible()
+    assert faults(page, (1440, PHONE)) == []
+    page.keyboard.press("Escape")
+
+    page.locator("[popovertarget=account]").click()
+    expect(page.locator("#account")).to_be_visible()
+    assert faults(page, (1440, PHONE)) == []
+    page.keyboard.press("Escape")
+
+    page.set_viewport_size({"width": PHONE, "height": SIZES[PHONE]})
+    page.locator("[popovertarget=nav]").click()
+    expect(page.locator("#nav")).to_be_visible()
+    assert faults(page, [PHONE]) == []
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    page.locator("#switch .button--danger").click()
+    expect(page.locator("#question")).to_be_visible()
+    assert faults(page, (1440, PHONE)) == []
+    page.keyboard.press("Escape")
+
+    desk.go("/chat-servers/chat-east/edit/")
+    page.locator("main .button--primary").click()
+    expect(page.locator("[data-toasts] > *")).to_be_visible()
+    assert faults(page, (1440, PHONE)) == []
+
+    auditor = sit_down()
+    auditor.sign_in("audrey")
+    auditor.go("/audit/")
+    auditor.page.locator("[popovertarget^=entry]").first.click()
+    expect(auditor.page.locator(".entry:popover-open")).to_be_visible()
+    assert faults(auditor.page, (1440, PHONE)) == []
+
+
+def test_what_pages_say_when_something_is_wrong(
+    sit_down: Callable[..., Desk], long: dict[str, str]
+) -> None:
+    """Forms that were refused, sending that is stopped, a connection that is lost, too many
+    requests, and a console in trouble."""
+    desk = sit_down()
+    page = desk.sign_in("adam")
+    for path in ("/people/new/", "/webhooks/new/"):
+        desk.go(path)
+        page.locator("main form [name]:not([type=hidden], [type=checkbox])").first.fill("")
+        page.locator("main .button--primary").click()
+        expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+        assert faults(page, (1440, PHONE)) == []
+    page.locator("[data-stale-band]").evaluate(
+        """(band) => {
+          band.hidden = false;
+          const words = band.querySelector("[data-stale-text]");
+          words.textContent = words.dataset.staleText ?? words.textContent;
+        }"""
+    )
+    assert faults(page, (1440, PHONE)) == []
+
+    desk.go("/sending/stop/")
+    page.locator("main [name=reason]").fill("Nobody knows yet what it is. " * 6)
+    page.locator("main form .button--danger").click()
+    expect(page.locator(".band--stopped")).to_be_visible()
+    assert faults(page) == []
+    desk.go("/sending/restart/")
+    page.locator("main form .button--primary").click()
+    expect(page.locator(".band--stopped")).to_have_count(0)
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rsplit("/", 1)[1]
+        route.fulfill(status=200, content_type="text/html", body=render_to_string(f"{name}.html"))
+
+    page.route("**/answers/*", answer)
+    for status in ("429", "500"):
+        desk.go(f"/answers/{status}")
+        assert faults(page, (1440, PHONE)) == []
+    forgive_refusals(desk)
 
 
 def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:
@@ -93,12 +220,12 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     page.get_by_label("Name").fill("Night shift")
     page.get_by_label("Send notices").check()
     page.get_by_role("button", name="Create it").click()
-    assert faults(page) == []
+    assert faults(page, (1440, PHONE)) == []
     page.get_by_role("link", name="I have it").click()
     wait_for_scripts(page)
     page.get_by_role("link", name="New token").click()
     expect(page.get_by_role("dialog")).to_contain_text("The old token")
-    assert faults(page) == []
+    assert axe.faults(page) == []
     page.get_by_role("button", name="Make a new token").click()
     expect(page.get_by_text("The old token ends")).to_be_visible()
 
@@ -114,4 +241,4 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     first_day.page.get_by_role("button", name="Sign in").click()
     first_day.go("/sends/")
     expect(first_day.page.get_by_role("heading", level=1)).to_have_text("Change your password")
-    assert faults(first_day.page) == []
+    assert axe.faults(first_day.page) == []
