@@ -36,7 +36,7 @@ from liquid.undefined import UNDEFINED
 from console.catalogue.filling.careful import careful, expressions
 from console.catalogue.filling.filters import CALL_WORK, called, work_of
 from console.catalogue.filling.forms import forms_of, plain_forms
-from console.catalogue.filling.lines import Written, on_one_line, outlined, resolved
+from console.catalogue.filling.lines import Captured, Written, on_one_line, outlined, resolved
 from console.catalogue.filling.mistakes import mistake_in
 from console.catalogue.filling.printing import as_text
 from console.catalogue.filling.signatures import SIGNATURES, URL_SIGNATURES
@@ -121,8 +121,13 @@ class _CycleTag(CycleTag):
 class _CaptureNode(CaptureNode):
     """As Liquid's; what it captures was put together already, and is printed as it is."""
 
-    def _assign(self, context: RenderContext, buf: StringIO) -> None:
-        context.assign(self.name, Written(buf.getvalue()))
+    def render_to_output(self, context: RenderContext, _: TextIO) -> int:
+        filling = cast(_BoundedContext, context).filling
+        before, captured = filling.written, StringIO()
+        self.block.render(context, captured)
+        kind = Captured if filling.written > before else Written
+        context.assign(self.name, kind(captured.getvalue()))
+        return 0
 
 
 class _CaptureTag(CaptureTag):
@@ -381,11 +386,17 @@ def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> s
     try:
         context = _BoundedContext(parsed)
         context.filling, context.snippets = current.get(), {}
-        return next(filter(None, (mistake_in(node, signatures, context) for node in _nodes(parsed))), "")
+        return next(
+            filter(None, (mistake_in(node, signatures, context) for node in _nodes(parsed))), ""
+        )
     finally:
         current.reset(before)
 
 
 def _no_filter(name: str, is_url: bool) -> str:
-    why = ": programs read a URL, and no language writes in it" if is_url and name in SIGNATURES else ""
+    why = (
+        ": programs read a URL, and no language writes in it"
+        if is_url and name in SIGNATURES
+        else ""
+    )
     return f"there is no filter {name}{why}"

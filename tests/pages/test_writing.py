@@ -58,7 +58,7 @@ def test_fields_are_written_and_gone_on_with(writer: Client) -> None:
     assert 'name="asked-0-label" value="New date"' in html
     assert "strike\nstorm</textarea>" in html
     assert 'data-insert="{{ field.day }}"' in html
-    assert "Until 2027-03-31: strike" in html
+    assert "Until March 31, 2027: strike" in html
 
     detail = writer.get(reverse("notice-detail", args=["hello"])).content.decode()
     assert "The sender fills in" in detail

@@ -6,7 +6,7 @@ from typing import Any
 
 from liquid import RenderContext
 from liquid.ast import Node
-from liquid.builtin.expressions import Filter, FilteredExpression, LoopExpression, StringLiteral
+from liquid.builtin.expressions import Filter, FilteredExpression, StringLiteral
 from liquid.builtin.expressions.primitive import FloatLiteral
 from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
 from liquid.builtin.tags.for_tag import ForNode
@@ -22,6 +22,7 @@ class NamedFilter(Filter):
     """A filter that can say of which variable it can't read the value."""
 
     __slots__ = ("names",)
+    names: list[str]
 
     @classmethod
     def of(cls, filter_: Filter, left: Expression) -> "NamedFilter":
@@ -81,6 +82,3 @@ def expressions(node: Node) -> Iterator[Expression]:
         expression = pending.pop()
         yield expression
         pending += expression.children()
-
-
-__all__ = ["LoopExpression", "NamedFilter", "careful", "expressions"]

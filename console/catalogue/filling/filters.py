@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sized
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from liquid.builtin.expressions import is_empty
 from liquid.builtin.filters import string
-from liquid.exceptions import FilterArgumentError, LiquidTypeError
+from liquid.exceptions import FilterArgumentError
 from liquid.undefined import Undefined
 
 from console.catalogue.filling import lines, numbers, times
@@ -44,6 +44,8 @@ def truncate(text: str, count: int = 50, end: str = "...") -> str:
 
 def default(value: Any, other: object = Written(""), *, allow_false: object = False) -> Any:
     """`other` where there is no value, or nothing that people see."""
+    if type(value) is str and value.isprintable() and value.isascii() and not value.isspace():
+        return value or other
     if issubclass(type(value), Undefined) or value is None or is_empty(value):
         return other
     if value is False:
@@ -172,13 +174,13 @@ def date_and_time(value: object, length: str = "long") -> str:
 def _written(value: object, what: str, form: str) -> str:
     forms = current.get().forms
     found = times.read_time(value)
-    zone = None
+    zone: Any = None
     if isinstance(found, datetime) and found.tzinfo is not None:
-        zone = found.tzinfo if found.tzinfo is not times.UTC else current.get().zone()
-        times.moved(found, zone)  # type: ignore[arg-type]
-        found = found.astimezone(times.UTC)
+        zone = found.tzinfo if found.tzinfo is not UTC else current.get().zone()
+        times.moved(found, zone)
+        found = found.astimezone(UTC)
     try:
-        return _in_form(found, zone, what, form, forms)  # type: ignore[arg-type]
+        return _in_form(found, zone, what, form, forms)
     except HasNone as error:
         raise Unreadable(f"is {quoted(value)}, {error}, and {form} asks for that") from error
 
@@ -228,8 +230,8 @@ def called(name: str, signature: Signature) -> Function:
     def call(*arguments: Any, **named: Any) -> Any:
         current.get().count(CALL_WORK + work(map(work_of, arguments)))
         signature.require_number(name, len(arguments) - 1)
-        if not named.keys() <= signature.named:
-            raise LiquidTypeError(f"{name} takes no {', '.join(named)}", token=None)
+        if named:
+            signature.require_names(name, named)
         return settle(name, partial(function, **named), signature.read(arguments))
 
     return call
@@ -253,16 +255,14 @@ def _of_texts(name: str, function: Function, arguments: list[Any]) -> Any:
     """What comes out of texts: the author's alone stay the author's, the line breaks of values stay
     those of values, and what leaves nothing to see is no value."""
     texts = [one for one in arguments if isinstance(one, str)]
-    is_authors = bool(texts) and all(isinstance(one, Written) for one in texts)
+    is_authors = bool(texts) and all(map(_is_authors, arguments))
     has_breaks = any(map(lines.has_breaks, texts))
     if any(map(lines.has_marks, texts)):
         arguments = [lines.bare(one) if isinstance(one, str) else one for one in arguments]
-    result = function(*arguments)
+    left, result = arguments[0], function(*arguments)
     if isinstance(result, list):
         return [_piece(one, is_authors, has_breaks) for one in result]
-    if result is None or (
-        isinstance(result, str) and is_blank(result) and not (texts and is_blank(texts[0]))
-    ):
+    if result is None or (isinstance(result, str) and is_blank(result) and not _is_blank(left)):
         return nothing("")
     if not isinstance(result, str):
         return result
@@ -270,6 +270,17 @@ def _of_texts(name: str, function: Function, arguments: list[Any]) -> Any:
         result = lines.remarked(result)
         result = lines.joined(result) if _is_joined(name, texts) else result
     return Written(result) if is_authors else result
+
+
+def _is_authors(argument: object) -> bool:
+    """Whether nothing of it comes from a chat: literals, and numbers that only count."""
+    if isinstance(argument, (list, tuple)):
+        return all(type(item) is Written for item in argument)
+    return type(argument) is Written or isinstance(argument, int)
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and is_blank(value)
 
 
 def _is_joined(name: str, texts: list[str]) -> bool:
@@ -291,8 +302,9 @@ def _piece(item: object, is_authors: bool, has_breaks: bool) -> object:
 def work_of(value: object) -> int:
     """What it costs to look at a value."""
     # By its type: an undefined one raises at anything that is asked of itself.
-    if type(value) is str:
-        return 1 + len(value)
+    kind = type(value)
+    if kind is str or kind is Written:
+        return 1 + len(value)  # type: ignore[arg-type]
     if issubclass(type(value), Undefined):
         return 1
     if isinstance(value, int):

@@ -117,7 +117,7 @@ class Forms:
             return self.as_datetime(value, "long")
         if isinstance(value, date):
             return self.as_date(value, "long")
-        text = plainly(value)  # type: ignore[arg-type]
+        text = plainly(value)
         return self._formatted(Decimal(text), "0.#") if "." in text else text
 
     def _formatted(self, value: Decimal, pattern: str) -> str:
@@ -137,7 +137,7 @@ class PlainForms(Forms):
             return value.isoformat(timespec="seconds")
         if isinstance(value, date):
             return value.isoformat()
-        return plainly(value)  # type: ignore[arg-type]
+        return plainly(value)
 
 
 def _with_decimals(pattern: str, decimals: int) -> str:
@@ -183,7 +183,11 @@ def _parts(tag: str) -> tuple[str, str, str]:
     if not re.fullmatch("[A-Za-z]{2,3}", language):
         return "", "", ""
     language = language.lower()
-    return language, _first("[A-Za-z]{4}", rest).title(), _first("[A-Za-z]{2}|[0-9]{3}", rest).upper()
+    return (
+        language,
+        _first("[A-Za-z]{4}", rest).title(),
+        _first("[A-Za-z]{2}|[0-9]{3}", rest).upper(),
+    )
 
 
 def _first(pattern: str, parts: Sequence[str]) -> str:

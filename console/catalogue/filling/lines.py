@@ -40,8 +40,14 @@ _REGION = re.compile(rf"([{START}{ISOLATED}])([^{START}{ISOLATED}{END}]*){END}")
 
 
 class Written(str):
-    """What the template's author wrote, or a piece of text that was put together: printed as it
-    is."""
+    """What the template's author wrote: printed as it is."""
+
+    __slots__ = ()
+
+
+class Captured(Written):
+    """A piece of text that was put together from what the author wrote and from values: printed
+    as it is, and a value for filters."""
 
     __slots__ = ()
 

@@ -49,6 +49,9 @@ def _check(
 def _check_filter(filter_: Filter, signature: Signature, context: RenderContext) -> None:
     positional = [one.value for one in filter_.args if not getattr(one, "name", None)]
     signature.require_number(filter_.name, len(positional))
+    signature.require_names(
+        filter_.name, {name for one in filter_.args if (name := getattr(one, "name", None))}
+    )
     for reader, value in zip(signature.arguments, positional, strict=False):
         if _is_literal(value):
             try:

@@ -15,7 +15,10 @@ LENGTH = 64
 DECIMALS_LIMIT = 20
 PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 # By decimal mark: the number, with groups of three digits that one mark parts, or with none.
-_GROUPED = r"-?([1-9]\d{{0,2}}(?:([{groups}' \u00a0\u2009\u202f\u2019])\d{{3}})(?:\2\d{{3}})*|\d+)({mark}\d+)?"
+_GROUPED = (
+    r"-?([1-9]\d{{0,2}}(?:([{groups}' \u00a0\u2009\u202f\u2019])\d{{3}})(?:\2\d{{3}})*|\d+)"
+    r"({mark}\d+)?"
+)
 MARKED = {
     ".": re.compile(_GROUPED.format(groups=",", mark=r"\."), re.ASCII),
     ",": re.compile(_GROUPED.format(groups=".", mark=","), re.ASCII),
@@ -50,8 +53,8 @@ def read_number(value: object) -> Number:
     if found is None:
         require_value(value)
         raise Unreadable(
-            f"is {quoted(value)}, which is no plain number such as 12 or -3.5; where it has another "
-            "decimal mark, name that: number_in: ','"
+            f"is {quoted(value)}, which is no plain number such as 12 or -3.5; name the decimal "
+            "mark of another form, as in number_in: ','"
         )
     return found
 

@@ -1,6 +1,6 @@
 """What each filter takes: how its arguments are read, and so which of them are mistakes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,9 @@ class Signature:
         """What stands before the filter, and its arguments. Raises Unreadable, which knows the
         place."""
         read = [self.left(arguments[0])]
-        for place, reader in enumerate(self.arguments[: len(arguments) - 1], 1):
+        for place, read_one in enumerate(self.arguments[: len(arguments) - 1], 1):
             try:
-                read.append(reader(arguments[place]))
+                read.append(read_one(arguments[place]))
             except Unreadable as error:
                 error.place = place
                 raise
@@ -49,6 +49,12 @@ class Signature:
                 f"{name} takes {expected} argument{'' if expected == '1' else 's'}, not {given}",
                 token=None,
             )
+
+    def require_names(self, name: str, given: Collection[str]) -> None:
+        """Raise LiquidTypeError for an argument of a name that the filter does not know."""
+        unknown = sorted(set(given) - self.named)
+        if unknown:
+            raise LiquidTypeError(f"{name} takes no argument {', '.join(unknown)}", token=None)
 
 
 def any_value(value: object) -> object:

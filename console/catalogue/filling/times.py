@@ -94,9 +94,7 @@ def from_epoch(value: object, unit: int) -> datetime:
         micros = int(Decimal(number) * 1_000_000 / unit)
         return EPOCH + timedelta(microseconds=micros)
     except (OverflowError, ArithmeticError) as error:
-        raise Unreadable(
-            f"is {quoted(value)}, which is no time in the years 1 to 9999"
-        ) from error
+        raise Unreadable(f"is {quoted(value)}, which is no time in the years 1 to 9999") from error
 
 
 def read_zone(value: object) -> ZoneInfo:
