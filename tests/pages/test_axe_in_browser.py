@@ -3,11 +3,13 @@
 And on narrow screens they scroll one way only."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.axe import faults
+from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import (
     choose_notice,
@@ -21,9 +23,10 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "sue": ["/board/", "/board/?q=zebra", "/sends/", "/history/", "/help/", "/no-such-page/"],
     "eddy": ["/notices/", "/notices/new/", "/presets/", "/presets/new/", "/presets/1/"],
-    "anna": ["/notices/", "/sends/approvals/"],
+    "anna": ["/notices/", "/notices/holiday-hours/", "/sends/approvals/"],
     "audrey": ["/audit/", "/history/?q=zebra"],
     "adam": [
+        *("/notices/", "/notices/new/", "/presets/"),
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
         *("/operations/", "/webhooks/", "/webhooks/new/"),
         *("/people/", "/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/1/"),
@@ -84,6 +87,38 @@ def test_axe_finds_nothing_on_the_way_of_a_notice(
     page.locator("#deliveries tbody a").first.click()
     expect(page.get_by_role("heading", name="The request")).to_be_visible()
     assert faults(page) == []
+
+
+def test_those_without_a_text_are_left_out_and_taken_back(
+    sit_down: Callable[..., Desk], demo: Demo
+) -> None:
+    """By keyboard, and axe finds nothing on the way; nothing is sent."""
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    minute = timedelta(minutes=1)
+    with (
+        demo.chat("0001GAP1", waiting=minute, locale="en-GB", FirstName="Ann", LastName="Gapless"),
+        demo.chat("0001GAP2", waiting=minute, locale="pl", FirstName="Ola", LastName="Gapless"),
+        demo.chat("0001GAP3", waiting=minute, locale="", FirstName="Kim", LastName="Gapless"),
+    ):
+        choose_staying(desk, "Gapless")
+        choose_notice(page, "agent will be")
+        expect(page.get_by_text("1 of 3 gets English: no Polish text")).to_be_visible()
+        expect(page.get_by_text("1 chat says no language: it gets English")).to_be_visible()
+        assert faults(page) == []
+
+        others = page.locator("#leave-out-other_language")
+        others.focus()
+        page.keyboard.press("Space")
+        expect(page.get_by_text("Left out: 1 chat for which")).to_be_visible()
+        expect(send_button(page)).to_contain_text("Send to 2 customers")
+        expect(others).to_be_focused()
+        expect(others).to_be_checked()
+        assert faults(page) == []
+
+        page.keyboard.press("Space")
+        expect(send_button(page)).to_contain_text("Send to 3 customers")
+        expect(others).not_to_be_checked()
 
 
 def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:
