@@ -30,6 +30,8 @@ class Preview:
     refusal: str
     length: int
     limit: int
+    # What had no value, where it is that for which it would not.
+    variable: str = ""
 
     @property
     def is_long(self) -> bool:
@@ -88,7 +90,7 @@ def previews(
     for locale, template in version.bodies.items():
         if only and locale != only:
             continue
-        body = refusal = ""
+        body = refusal = variable = ""
         try:
             check_template(kind, template)
             body = render_body(
@@ -103,7 +105,8 @@ def previews(
             )
         except (ConsoleError, RenderingRefused) as refused:
             refusal = refused.message
-        shown.append(Preview(locale, body, refusal, len(body or template), limit))
+            variable = getattr(refused, "variable", "")
+        shown.append(Preview(locale, body, refusal, len(body or template), limit, variable))
     return shown
 
 

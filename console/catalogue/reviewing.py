@@ -1,5 +1,6 @@
 """A version beside the one that it would replace, filled in as customers would see both."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from console import language_tags
 from console.actors import Actor, Permission
 from console.catalogue.fields import samples
-from console.catalogue.models import NoticeVersion
+from console.catalogue.models import NoticeKind, NoticeVersion
 from console.catalogue.previewing import Preview, previews, with_current_snippets
 from console.catalogue.samples import EXAMPLE, ExampleChat
 from console.catalogue.snippets import Loaded, loaded
@@ -15,16 +16,19 @@ from console.interactions.models import Interaction
 from console.interactions.selectors import interactions_visible
 
 LOOKED_AT = 500
+MADE_UP = 20
+DATA = re.compile(r"data\.(\w+)")
 Chat = Interaction | ExampleChat
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one chat would get of a version: None where it has no text at all. `is_own` says
-    whether that is in the chat's own language."""
+    """What one chat would get of a version. `is_own` says whether that is in its own language,
+    `made_up` names the variables for which the example had no value: a chat without is skipped."""
 
     preview: Preview
     is_own: bool
+    made_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ class Sides:
 
     @property
     def is_same(self) -> bool:
-        return self.old == self.new
+        if self.old is None or self.new is None:
+            return False
+        return "" != self.old.preview.body == self.new.preview.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,19 @@ def _speakers(actor: Actor, locales: Iterable[str]) -> Mapping[str, list[Interac
 def _seen(
     version: NoticeVersion | None, chat: Chat, sender_name: str, among: Loaded
 ) -> Seen | None:
+    """None where there is no text. The example gets a value for whatever it lacks."""
     if version is None or not version.bodies:
         return None
     locale, is_own = version.match_for(chat.locale)
     (preview,) = previews(version, chat, sender_name, among, only=locale)
-    return Seen(preview, is_own)
+    made_up: list[str] = []
+    while isinstance(chat, ExampleChat) and len(made_up) < MADE_UP:
+        name = DATA.fullmatch(preview.variable)
+        if name is None or name[1] in chat.user_data:
+            break
+        # In a URL it would be seen by its codes.
+        shown = name[1] if version.notice.kind == NoticeKind.PUSH_URL else f"‹{name[1]}›"
+        chat = replace(chat, user_data={**chat.user_data, name[1]: shown})
+        made_up.append(preview.variable)
+        (preview,) = previews(version, chat, sender_name, among, only=locale)
+    return Seen(preview, is_own, tuple(made_up))

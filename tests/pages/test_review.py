@@ -91,12 +91,22 @@ def test_a_live_chat_of_each_language_where_one_sees_chats(
 def test_what_would_fail_says_why(
     approver: User, browse: Callable[..., Client], submit: Callable[..., NoticeVersion]
 ) -> None:
-    submit({"en": "Order {{ data.NoSuchThing }}."}, {"en": "Order {{ data.OrderId }}."})
+    submit(
+        {"en": "Order {{ data.Parcel }}.", "de": "Bestellung {{ data.parcel.number }}."},
+        {"en": "Order {{ data.OrderId }}, {{ data.Parcel }}."},
+    )
 
     html = shown(browse(approver))
 
-    assert "Order A-1042." in html
-    assert "this chat has no value for it" in html
+    english, german = html.split('aria-label="German"')
+    # What the example lacks is made up, and it is said what becomes of chats without it.
+    assert "Order A-1042, ‹Parcel›." in english
+    assert "a chat without it is skipped:</span> <code>data.Parcel</code>" in english or (
+        "a chat without it is skipped: <code>data.Parcel</code>" in english
+    )
+    assert "Order ‹Parcel›." in english
+    assert "note--bad" in german
+    assert "this chat has no value for it" in german
 
 
 def test_made_up_answers_are_marked(
