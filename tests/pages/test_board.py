@@ -316,7 +316,13 @@ def test_what_has_become_of_the_rows_that_are_shown(
     html = refreshed(page, shown, queue="returns")
 
     states = {name: row(html, name).get("data-state") for name in shown}
-    assert states == {"live": None, "ended": "ended", "moved": "left", "lost": "gone", "never": "gone"}
+    assert states == {
+        "live": None,
+        "ended": "ended",
+        "moved": "left",
+        "lost": "gone",
+        "never": "gone",
+    }
     assert ">ended</span>" in html
     assert ">left this list</span>" in html
 
