@@ -121,7 +121,8 @@ class Promise:
         said = [CHANGES[name] for name in changed]
         more = len({target.interaction_id for target in plan.targets} - set(self.chats))
         if more:
-            said.append("1 more chat was chosen" if more == 1 else f"{more:,} more chats were chosen")
+            chats = "1 more chat was" if more == 1 else f"{more:,} more chats were"
+            said.append(f"{chats} chosen")
         if plan.needs_approval and not self.needs_approval:
             said.append("it has come to need a second person's approval")
         if said:

@@ -20,6 +20,11 @@ from console.interactions.selectors import InteractionFilter, interactions_visib
 LONG_WAIT_SECONDS = 300
 SHOWN_LIMIT = 300
 ID_LENGTH = 64
+# Of a chat, by templates/board/_row.html.
+LOOKED_AT = (
+    *("is_online", "customer_name", "queue", "locale", "agent", "chat_server_name"),
+    *("received_at", "ended_at"),
+)
 
 
 class State(TextChoices):
@@ -46,13 +51,9 @@ class Row:
     @property
     def revision(self) -> str:
         """The same as long as the row looks the same."""
-        chat = self.chat
-        facts = (self.state.value, self.waits_long) + (
-            (chat.is_online, chat.customer_name, chat.queue, chat.locale, chat.agent)
-            + (chat.chat_server_name, chat.received_at)
-            if chat
-            else ()
-        )
+        facts: list[object] = [self.state.value, self.waits_long]
+        if self.chat is not None:
+            facts += [getattr(self.chat, name) for name in LOOKED_AT]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -16,14 +15,13 @@ SERVER = "chat-east"
 
 
 class Crowd:
-    """About `size` chats whose customers have the last name `name`. Four times a second some go,
-    as many come, and an agent takes some; `moves` counts those who have gone."""
+    """`size` chats whose customers have the last name `name`. Twice a second one goes and one
+    comes, and an agent takes some; `moves` counts those who have gone."""
 
-    def __init__(self, demo: Demo, size: int, *, a_step: int = 2) -> None:
+    def __init__(self, demo: Demo, size: int) -> None:
         self.name = f"Crowd{uuid4().hex[:6]}"
         self.size = size
         self.moves = 0
-        self._a_step = a_step
         self._feed = Feed(demo.address, demo.api().token)
         web = next(part for name, part in demo.processes().items() if " serve" in name)
         ports = web.environ()["CONSOLE_DEMO_SIMULATORS"].split(",")
@@ -55,20 +53,19 @@ class Crowd:
 
     def _live_on(self) -> None:
         try:
-            while not self._stop.wait(0.25):
+            while not self._stop.wait(0.5):
                 self._step()
         except BaseException as failure:
             self._failure = failure
 
     def _step(self) -> None:
-        told = [("stopped", self._goes()) for _ in range(self._a_step)]
-        told += [("upsert", self._comes()) for _ in range(self._a_step)]
+        told = [("stopped", self._goes()), ("upsert", self._comes())]
         for chat in list(self._live)[self.moves % 7 :: 40]:
             chat["agent"] = f"agent.{self.moves}"
             told.append(("upsert", chat))
         self._tell(told)
         with self._moved:
-            self.moves += self._a_step
+            self.moves += 1
             self._moved.notify_all()
 
     def _comes(self) -> dict[str, Any]:
@@ -109,6 +106,3 @@ class Crowd:
         self._feed.tell(
             {"type": kind, "occurred_at": now, "interaction": chat} for kind, chat in told
         )
-
-
-Moves = Callable[..., Crowd]

@@ -12,7 +12,6 @@ from django.utils import timezone
 from console.actors import Actor
 from console.catalogue import services as catalogue
 from console.catalogue.selectors import notice_get
-from console.errors import Conflict
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.promises import Promise
 from console.sends.services import send_cancel, send_create, send_pause, send_preview

@@ -173,7 +173,8 @@ def test_a_new_version_is_refused_whatever_is_in_it(supervisor, shown) -> None:
 def test_fewer_chats_than_were_shown_are_all_right(supervisor, shown) -> None:
     given, promise = shown()
 
-    send = send_create(supervisor.to_actor(), **{**given, "interactions": ["b"]}, expected_plan=promise)
+    given["interactions"] = ["b"]
+    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
 
     assert reasons(send) == {"b": ""}
 
