@@ -28,6 +28,7 @@ CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
+    "here": ("get", {}, EVERYBODY),
     "account": ("get", {}, EVERYBODY),
     "account-sessions-end": ("post", {}, EVERYBODY),
     "account_change_password": ("get", {}, EVERYBODY),
@@ -46,6 +47,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "board-notices": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
+    "board-sent": ("get", {}, {"supervisor"}),
     "send-create": ("post", {}, {"supervisor"}),
     "send-list": ("get", {}, FOLLOWERS),
     "send-detail": ("get", {"send_id": "SEND"}, FOLLOWERS),
@@ -79,6 +81,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
     "notice-edit": ("get", {"key": "hello"}, {"editor"}),
     "notice-preview": ("post", {"key": "hello"}, {"editor"}),
+    "notice-autosave": ("post", {"key": "hello"}, {"editor"}),
     "notice-restore": ("post", {"key": "hello"}, {"approver"}),
     "notice-settings": ("get", {"key": "hello"}, {"editor"}),
     "notice-favourite": ("post", {"key": "hello"}, CATALOGUE),
