@@ -21,6 +21,8 @@ AT_THE_DEMO = (
         "tests/pages/test_catalogue_in_browser.py",
         "tests/pages/test_import_in_browser.py",
         "tests/pages/test_living_board.py",
+        "tests/pages/test_unanswered_in_browser.py",
+        "tests/pages/test_unsaved_in_browser.py",
     ),
 )
 # Those with Java: together, so that its classes are compiled and it is started once.

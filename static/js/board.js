@@ -279,7 +279,8 @@ export function adopt(ids, query) {
   selected.clear();
   for (const id of ids) selected.add(id);
   everything = query === null ? null : { query, total: Number(list().dataset.total) };
-  changed();
+  writeMarks();
+  showCount();
 }
 
 export function startBoard() {

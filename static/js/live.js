@@ -4,12 +4,13 @@
 // readable and says since when it is stale. A page that nobody looks at holds no stream, since a
 // browser keeps only a few connections to one server.
 
-import { signInAnew, whoIsHere } from "./session.js";
+import { noticeSignedOut, whoIsHere } from "./session.js";
 
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
 const CLOSED = 2;
 const AGAIN_MS = 5000;
+const SIGNED_OUT_MS = 15_000;
 // An alive server says so every few seconds, and tells how often.
 const BEATS_MISSED = 2.5;
 let beatMs = 10_000;
@@ -116,8 +117,13 @@ function broken() {
 // A refused stream is not tried again by the browser itself; and it is refused to whoever was
 // signed out, of whom no connection was lost.
 async function refused() {
-  if ((await whoIsHere()) === "signed-out") signInAnew();
-  else setTimeout(() => connect(true), AGAIN_MS);
+  const isSignedOut = (await whoIsHere()) === "signed-out";
+  if (isSignedOut) {
+    clearTimeout(staleTimer);
+    staleTimer = 0;
+    noticeSignedOut();
+  }
+  setTimeout(() => connect(true), isSignedOut ? SIGNED_OUT_MS : AGAIN_MS);
 }
 
 function connect(again = false) {

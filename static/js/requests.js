@@ -3,7 +3,7 @@
 
 import { composeIsUnknown } from "./composing.js";
 import { refreshAll } from "./live.js";
-import { meta, signInAnew, whoIsHere } from "./session.js";
+import { meta, noticeSignedOut, signInAnew, whoIsHere } from "./session.js";
 import { toast, untoast } from "./toasts.js";
 import { isTaken, keepNow, stateOf } from "./unsaved.js";
 
@@ -27,7 +27,15 @@ function onBeforeSwap(event) {
   const { xhr, requestConfig } = event.detail;
   if (!isLoginPage(xhr)) return;
   event.detail.shouldSwap = false;
-  keepPressed(requestConfig, "signed-out");
+  leave(requestConfig);
+}
+
+function leave(config) {
+  if (onlyReads(config)) {
+    noticeSignedOut();
+    return;
+  }
+  keepPressed(config, "signed-out");
   signInAnew();
 }
 
@@ -72,10 +80,9 @@ function askAgain(elt) {
 async function sayRefused(config) {
   // Signed in anew in another tab: by asking, this page has the new token too.
   const found = await whoIsHere();
-  if (found === "signed-out") {
-    keepPressed(config, "signed-out");
-    signInAnew();
-  } else toast(words(found === "here" ? "refused" : "not-here"));
+  if (found === "signed-out") leave(config);
+  else if (found === "here" && onlyReads(config)) askAgain(config.elt);
+  else toast(words(found === "here" ? "refused" : "not-here"));
 }
 
 function onErrorStatus(event) {

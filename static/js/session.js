@@ -26,6 +26,8 @@ export async function whoIsHere(wait = WAIT_MS) {
     const { person: found, token } = await answer.json();
     if (found !== person()) return "another";
     useToken(token);
+    const band = document.querySelector("[data-signed-out-band]");
+    if (band) band.hidden = true;
     return "here";
   } catch {
     return "silent";
@@ -34,8 +36,31 @@ export async function whoIsHere(wait = WAIT_MS) {
   }
 }
 
-// To the sign-in, and from there back to this page. Whoever keeps something does it now.
+const showBand = () => {
+  document.querySelector("[data-signed-out-band]").hidden = false;
+};
+
+// To the sign-in, and from there back to this page. Whoever keeps something does it now, and
+// whoever can't prevents it.
 export function signInAnew() {
-  document.dispatchEvent(new CustomEvent("console:signed-out"));
+  if (!document.dispatchEvent(new CustomEvent("console:signed-out", { cancelable: true }))) {
+    showBand();
+    return;
+  }
   location.assign(`${meta("login-url")}?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+// What refreshes itself found the session ended. Nobody is torn away from what they write for that.
+export function noticeSignedOut() {
+  const mayLeave = document.dispatchEvent(new CustomEvent("console:may-leave", { cancelable: true }));
+  if (mayLeave) signInAnew();
+  else showBand();
+}
+
+export function startSession() {
+  document.querySelector("[data-sign-in-anew]")?.addEventListener("click", (event) => {
+    if (event.target.target) return; // in another tab, where this page is all that there is
+    event.preventDefault();
+    signInAnew();
+  });
 }

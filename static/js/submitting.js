@@ -2,6 +2,7 @@
 // otherwise the page with what was typed would be gone, and nobody knew what became of it.
 
 import { settleDraft } from "./drafts.js";
+import { typedOf } from "./fields.js";
 import { signInAnew, whoIsHere } from "./session.js";
 import { comesFrom, inWords, isLeaving, keepNow, showNote, stateOf } from "./unsaved.js";
 
@@ -28,7 +29,7 @@ async function clear(form, submitter) {
   keepNow(form, { pressed: { at: Date.now(), button, outcome: "unknown" } });
   asked.add(form);
   isLeaving();
-  comesFrom(stateOf(form).id);
+  comesFrom(stateOf(form).id, typedOf(form));
   form.requestSubmit(submitter);
 }
 

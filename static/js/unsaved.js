@@ -113,8 +113,9 @@ function watch(form) {
   for (const known of watched.keys()) if (!known.isConnected) watched.delete(known);
   if (form.hasAttribute("data-unsaved")) {
     keepNow(form);
-    // This page answers a form of this tab, and shows all of it.
-    if (cameFrom() !== ids.get(keeps) && canKeep) throwAway(cameFrom());
+    // This page answers a form of this tab, and shows all that was sent.
+    const sent = copies(keeps).find(({ id, typed }) => JSON.stringify([id, typed]) === cameFrom());
+    if (sent && canKeep) throwAway(sent.id);
   }
   offer(form);
 }
@@ -129,10 +130,10 @@ function cameFrom() {
   }
 }
 
-// Of which copy this tab's next page is the answer.
-export function comesFrom(id) {
+// Of which copy this tab's next page is the answer. What was typed after that is not in it.
+export function comesFrom(id, typed) {
   try {
-    sessionStorage.setItem(CAME_FROM, id);
+    sessionStorage.setItem(CAME_FROM, JSON.stringify([id, typed]));
   } catch {
     // The next page offers the copy then, although it shows it.
   }
@@ -172,13 +173,14 @@ export function showNote(form, text, { actions = true, beside = null } = {}) {
 function offer(form) {
   const own = watched.get(form).id;
   const page = typedOf(form);
-  const found = copies(form.dataset.keeps).filter((copy) => copy.id !== own);
+  const isInDialog = Boolean(form.closest("dialog")); // which comes anew in the same page
+  const found = copies(form.dataset.keeps).filter((copy) => copy.id !== own || isInDialog);
   for (const copy of found) if (copy.typed === page) throwAway(copy.id);
   const copy = found.find(({ typed }) => typed !== page);
   if (!copy) return;
   const question = new CustomEvent("console:offer", { bubbles: true, cancelable: true, detail: copy });
   if (!form.dispatchEvent(question)) return; // somebody else offers it
-  if (form.closest("dialog")) putBack(form, copy);
+  if (isInDialog) putBack(form, copy);
   else offerWith(form, copy, sentences(form, copy), () => putBack(form, copy));
 }
 
@@ -195,13 +197,13 @@ export function offerWith(form, copy, text, back) {
 function putBack(form, copy) {
   if (form.hasAttribute("data-puts-back")) {
     isLeaving();
-    comesFrom(copy.id);
+    comesFrom(copy.id, copy.typed);
     sendBack(form, copy.fields);
     return;
   }
   const left = fill(form, copy.fields);
   keepNow(form);
-  throwAway(copy.id);
+  if (copy.id !== stateOf(form).id) throwAway(copy.id);
   const said = [words("back"), ...(left.length ? [words("left"), left.join(" · ")] : [])];
   showNote(form, said.join(" "), { actions: false });
   form.querySelector("input:not([type=hidden]), textarea")?.focus();
@@ -251,6 +253,20 @@ function onSignOut(event) {
   dialog.showModal();
 }
 
+const isAnyChanged = () => [...watched.keys()].some((form) => form.isConnected && isChanged(form));
+
+// Signed out, with text that this browser keeps nowhere else: only another tab can sign in.
+function staysForWant(event) {
+  keepAll();
+  const mustStay = isAnyChanged() && !canKeep;
+  if (mustStay) event.preventDefault();
+  const link = document.querySelector("[data-sign-in-anew]");
+  if (link) link.target = mustStay ? "_blank" : "";
+  const offers = document.querySelector("[data-then-offers]");
+  if (offers) offers.hidden = mustStay;
+  return mustStay;
+}
+
 // For a page that is sent off. Where it is still here afterwards, it asks again.
 export function isLeaving() {
   leaving = true;
@@ -273,9 +289,12 @@ export function startUnsaved() {
   document.addEventListener("submit", onSignOut, true);
   document.addEventListener("click", onDialogClosing, true);
   document.addEventListener("cancel", onDialogClosing, true);
-  document.addEventListener("console:signed-out", () => {
-    keepAll();
-    leaving = true;
+  document.addEventListener("console:signed-out", (event) => {
+    if (staysForWant(event)) return;
+    isLeaving();
+  });
+  document.addEventListener("console:may-leave", (event) => {
+    if (!staysForWant(event) && isAnyChanged()) event.preventDefault();
   });
   addEventListener("beforeunload", onLeave);
   addEventListener("pagehide", keepAll);

@@ -29,6 +29,7 @@ EDITORS = {"editor", "administrator"}
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
+    "here": ("get", {}, EVERYBODY),
     "account": ("get", {}, EVERYBODY),
     "account-sessions-end": ("post", {}, EVERYBODY),
     "account_change_password": ("get", {}, EVERYBODY),
@@ -47,6 +48,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "board-notices": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
+    "board-sent": ("get", {}, {"supervisor"}),
     "send-create": ("post", {}, {"supervisor"}),
     "send-list": ("get", {}, FOLLOWERS),
     "send-detail": ("get", {"send_id": "SEND"}, FOLLOWERS),
@@ -80,6 +82,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "notice-detail": ("get", {"key": "hello"}, CATALOGUE),
     "notice-edit": ("get", {"key": "hello"}, EDITORS),
     "notice-preview": ("post", {"key": "hello"}, EDITORS),
+    "notice-autosave": ("post", {"key": "hello"}, EDITORS),
     "notice-restore": ("post", {"key": "hello"}, {"approver"}),
     "notice-settings": ("get", {"key": "hello"}, EDITORS),
     "notice-favourite": ("post", {"key": "hello"}, CATALOGUE),
