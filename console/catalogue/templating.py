@@ -12,21 +12,17 @@ from datetime import datetime
 from functools import lru_cache
 from io import StringIO
 from typing import Any, TextIO, cast
-from urllib.parse import quote
 
 from liquid import BoundTemplate, Environment, RenderContext, StrictDefaultUndefined
 from liquid.ast import Node
 from liquid.builtin.expressions import StringLiteral, parse_primitive
 from liquid.builtin.expressions.primitive import RangeLiteral
-from liquid.builtin.output import Output, OutputNode
-from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
-from liquid.builtin.tags.cycle_tag import CycleNode, CycleTag
+from liquid.builtin.output import Output
 from liquid.exceptions import (
     LiquidError,
     LiquidInterrupt,
     LiquidSyntaxError,
     LiquidTypeError,
-    OutputStreamLimitError,
 )
 from liquid.stream import TokenStream
 from liquid.tag import Tag
@@ -36,9 +32,14 @@ from liquid.undefined import UNDEFINED
 from console.catalogue.filling.careful import careful, expressions
 from console.catalogue.filling.filters import CALL_WORK, called, work_of
 from console.catalogue.filling.forms import forms_of, plain_forms
-from console.catalogue.filling.lines import Captured, Written, on_one_line, outlined, resolved
+from console.catalogue.filling.lines import resolved
 from console.catalogue.filling.mistakes import mistake_in
-from console.catalogue.filling.printing import as_text
+from console.catalogue.filling.output import (
+    CarefulCapture,
+    CarefulCycle,
+    EncodedOutput,
+    TextOutput,
+)
 from console.catalogue.filling.signatures import SIGNATURES, URL_SIGNATURES
 from console.catalogue.filling.state import WORK_LIMIT, Filling, current
 from console.catalogue.filling.times import MOMENT_WORDS
@@ -62,84 +63,6 @@ class Snippet:
     text: str
     snippets: Mapping[str, "Snippet"] = field(default_factory=dict)
     locale: str = ""
-
-
-class _TextOutputNode(OutputNode):
-    """`{{ … }}`: a text, a number, a date or a list, but never a whole set of variables."""
-
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        filling = cast(_BoundedContext, context).filling
-        return _write(self.printed(self.expression.evaluate(context), filling), buffer, filling)
-
-    def printed(self, value: object, filling: Filling) -> str:
-        return _outlined(value, filling)
-
-
-class _EncodedOutputNode(_TextOutputNode):
-    """`{{ … }}` in a URL: whatever comes out is percent-encoded, filters applied."""
-
-    def printed(self, value: object, filling: Filling) -> str:
-        return quote(on_one_line(as_text(value)), safe="")
-
-
-def _outlined(value: object, filling: Filling) -> str:
-    """What a text has for a value: its edges are marked where it could touch what is around it."""
-    is_rtl = filling.forms.is_rtl
-    if type(value) is str and not is_rtl and value.isascii():
-        return value
-    text = as_text(value)
-    if isinstance(value, Written) or (not is_rtl and text.isascii()):
-        return text
-    marked = outlined(text, is_rtl)
-    filling.marked = filling.marked or marked is not text
-    return marked
-
-
-def _write(text: str, buffer: TextIO, filling: Filling) -> int:
-    filling.written += len(text)
-    if filling.written > filling.limit:
-        raise OutputStreamLimitError("output stream limit reached", token=None)
-    return buffer.write(text)
-
-
-class _CycleNode(CycleNode):
-    """As Liquid's, but it prints as all else does."""
-
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        group = as_text(self.group.evaluate(context)) if self.group else str(self.args)
-        place = context.cycle(group, len(self.args))
-        if place >= len(self.args):  # another cycle of this name is longer
-            return 0
-        filling = cast(_BoundedContext, context).filling
-        return _write(_outlined(self.args[place].evaluate(context), filling), buffer, filling)
-
-
-class _CycleTag(CycleTag):
-    node_class = _CycleNode
-
-
-class _CaptureNode(CaptureNode):
-    """As Liquid's; what it captures was put together already, and is printed as it is."""
-
-    def render_to_output(self, context: RenderContext, _: TextIO) -> int:
-        filling = cast(_BoundedContext, context).filling
-        before, captured = filling.written, StringIO()
-        self.block.render(context, captured)
-        kind = Captured if filling.written > before else Written
-        context.assign(self.name, kind(captured.getvalue()))
-        return 0
-
-
-class _CaptureTag(CaptureTag):
-    node_class = _CaptureNode
-
-
-class _TextOutput(Output):
-    node_class = _TextOutputNode
-
-
-class _EncodedOutput(Output):
-    node_class = _EncodedOutputNode
 
 
 class SnippetNode(Node):
@@ -225,7 +148,7 @@ class _TextEnvironment(Environment):
     local_namespace_limit = WORK_LIMIT
     context_depth_limit = 10
     allowed_tags = TEXT_TAGS
-    output_tag: type[Output] = _TextOutput
+    output_tag: type[Output] = TextOutput
     signatures = SIGNATURES
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
@@ -235,7 +158,7 @@ class _TextEnvironment(Environment):
         self.add_tag(self.output_tag)
         if "snippet" in self.allowed_tags:
             self.add_tag(_SnippetTag)
-        for tag in (_CaptureTag, _CycleTag):
+        for tag in (CarefulCapture, CarefulCycle):
             if tag.name in self.allowed_tags:
                 self.add_tag(tag)
         self.filters = {
@@ -245,7 +168,7 @@ class _TextEnvironment(Environment):
 
 class _UrlEnvironment(_TextEnvironment):
     allowed_tags = URL_TAGS
-    output_tag = _EncodedOutput
+    output_tag = EncodedOutput
     signatures = URL_SIGNATURES
 
 
