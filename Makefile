@@ -6,6 +6,7 @@
 #               PSDK=1: a Chat Server is reached through Java
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
+# make pictures take the pictures in docs/images anew (PICTURES="board editor" for some of them)
 # make format   put the code into the house's form
 # make install  the virtual environment alone
 
@@ -31,7 +32,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture drill fuzz format install install-dev
+.PHONY: demo test check bench torture drill fuzz pictures format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -50,6 +51,12 @@ check: install-dev
 	$(BIN)/hadolint Containerfile
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+PICTURES ?=
+pictures: install-dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
+	@PICTURES="$(PICTURES)" $(BIN)/python manage.py shell -v0 --no-imports \
+	  -c "from tests import pictures; pictures.take()"
 
 ROUNDS ?= 5
 NUMBER ?= 100000
