@@ -7,6 +7,7 @@
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make board    the board in a browser for longer, while chats move: BOARD_SECONDS=300 BOARD_CHATS=300 BOARD_SENDS=20
+# make pictures take the pictures in docs/images anew (PICTURES="board editor" for some of them)
 # make format   put the code into the house's form
 # make install  the virtual environment alone
 
@@ -32,7 +33,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture drill fuzz board format install install-dev
+.PHONY: demo test check bench torture drill fuzz board pictures format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -51,6 +52,12 @@ check: install-dev
 	$(BIN)/hadolint Containerfile
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+PICTURES ?=
+pictures: install-dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
+	@PICTURES="$(PICTURES)" $(BIN)/python manage.py shell -v0 --no-imports \
+	  -c "from tests import pictures; pictures.take()"
 
 ROUNDS ?= 5
 NUMBER ?= 100000

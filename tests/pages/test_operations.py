@@ -79,7 +79,7 @@ def test_queue_pace_and_progress(send: Any, administrator: User, browse: Any) ->
     worker(chat_servers=["chat-east"])
     text = text_of(browse(administrator))
     assert "Due now (deliveries) 3" in text
-    assert re.search(r"chat-east Not tried yet – 3 0:0\d 0 / 32 0 50/s \d+ msg", text)
+    assert re.search(r"chat-east Not tried yet 3 0:0\d 0 / 32 0 50/s \d+ msg", text)
     assert re.search(rf"Send {send.pk} Notice hello \S+ now 0 / 3 Sending", text)
     assert re.search(r"ada 4711 Alive now now chat-east", text)
     assert "No worker is running" not in text
