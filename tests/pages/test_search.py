@@ -278,6 +278,18 @@ def test_who_must_choose_a_password_does_that_first(
 # --- How the database is asked --------------------------------------------------------------------
 
 
+GROWN = ("sends_delivery", "sends_send")
+
+
+def walks(plan: dict[str, Any]) -> list[str]:
+    """Of the tables that grow those that a plan goes through row by row: to filter them without a
+    condition on an index. The newest row by the primary key is no such walk."""
+    table, kind = plan.get("Relation Name", ""), plan["Node Type"]
+    is_filtered = "Filter" in plan and "Index Cond" not in plan and kind != "Bitmap Heap Scan"
+    found = [table] if table in GROWN and (is_filtered or kind == "Seq Scan") else []
+    return found + [each for part in plan.get("Plans", []) for each in walks(part)]
+
+
 @pytest.mark.parametrize("who", ["supervisor", "approver", "auditor", "administrator"])
 def test_no_search_goes_through_a_whole_table_that_grows(
     who: str,
@@ -291,15 +303,12 @@ def test_no_search_goes_through_a_whole_table_that_grows(
         for q in ("/late", "parcel zoë", "12", "0001ABCD"):
             answer(client, q)
     assert len(made) < 4 * 60
-    grown = ("sends_delivery", "sends_send", "catalogue_cannednotice", "catalogue_noticeversion")
-    scanned = []
+    walked = []
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         for query in made.captured_queries:
             if query["sql"].startswith("SELECT") and "set_config" not in query["sql"]:
-                cursor.execute("EXPLAIN " + query["sql"].replace("%", "%%"))
-                plan = "\n".join(row[0] for row in cursor.fetchall())
-                scanned += [
-                    (table, query["sql"]) for table in grown if f"Seq Scan on {table}" in plan
-                ]
-    assert scanned == []
+                cursor.execute("EXPLAIN (FORMAT JSON) " + query["sql"].replace("%", "%%"))
+                plan = cursor.fetchone()[0][0]["Plan"]
+                walked += [(table, query["sql"]) for table in walks(plan)]
+    assert walked == []
