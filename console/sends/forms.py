@@ -15,7 +15,9 @@ from console.sends.zones import ClockField, ZoneSelect
 class HistoryForm(forms.Form):
     """What to look for. The names are those of DeliveryFilter."""
 
-    q = forms.CharField(label=_("Text or customer"), max_length=255, required=False)
+    q = forms.CharField(
+        label=_("Customer, chat id, text, notice or sender"), max_length=255, required=False
+    )
     status = forms.ChoiceField(
         label=_("Outcome"),
         choices=[("", _("All outcomes")), *DeliveryStatus.choices],

@@ -246,6 +246,7 @@ class DeliveryFilter:
                 | Q(customer_name__icontains=self.q)
                 | Q(body__icontains=self.q)
                 | Q(send__version__notice__key__icontains=self.q)
+                | Q(send__version__notice__title__icontains=self.q)
                 | Q(send__actor_name__icontains=self.q)
             )
         return condition
@@ -345,9 +346,14 @@ def sends_running(actor: Actor) -> QuerySet[Send]:
     return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
 
 
+def sends_seen(actor: Actor) -> QuerySet[Send]:
+    """All sends that the actor sees, without counting deliveries."""
+    return Send.objects.filter(_seen(actor))
+
+
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
     """Those of these sends that the actor sees, newest first, without counting deliveries."""
-    found = Send.objects.filter(_seen(actor), pk__in=ids)
+    found = sends_seen(actor).filter(pk__in=ids)
     return found.select_related("version__notice").order_by("-pk")
 
 

@@ -3,11 +3,13 @@
 from django.urls import include, path
 
 from console.web import board, trail, views
+from console.web.search.views import search
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("help/", views.help_page, name="help"),
     path("here/", views.here, name="here"),
+    path("search/", search, name="search"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),

@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
     "here": ("get", {}, EVERYBODY),
+    "search": ("get", {}, EVERYBODY),
     "account": ("get", {}, EVERYBODY),
     "account-sessions-end": ("post", {}, EVERYBODY),
     "account_change_password": ("get", {}, EVERYBODY),

@@ -30,7 +30,7 @@ PAGES = {
     "sue": [
         *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
         *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
-        *("/account/second-factor/", "/no-such-page/"),
+        *("/account/second-factor/", "/no-such-page/", "/search/", "/search/?q=an"),
     ],
     "eddy": [
         *("/notices/", "/notices/?show=most_used", "/notices/?q=zebra", "/notices/new/", "{draft}"),

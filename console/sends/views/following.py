@@ -12,6 +12,7 @@ from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.clock import database_now
+from console.sends.finding import send_ids_found
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.selectors import (
     READERS,
@@ -24,6 +25,7 @@ from console.sends.selectors import (
 )
 from console.sends.services.approval import MOVABLE
 from console.sends.services.control import CANCELLABLE
+from console.text import is_blank, one_line
 
 SENDS_A_PAGE = 50
 DELIVERIES_A_PAGE = 100
@@ -34,12 +36,16 @@ FOLLOWERS = (*READERS, Permission.ADMINISTER)
 @require_GET
 @require(*FOLLOWERS)
 def send_list(request: HttpRequest) -> HttpResponse:
-    sends = sends_visible(actor_of(request))
+    actor = actor_of(request)
+    sends = sends_visible(actor)
+    asked = one_line(request.GET.get("q", ""))[:200].strip()
+    if not is_blank(asked):
+        sends = sends.filter(pk__in=send_ids_found(actor, asked))
     status = request.GET.get("status", "")
     if status in SendStatus.values:
         sends = sends.filter(status=status)
     page = Paginator(sends, SENDS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "status": status, "statuses": SendStatus.choices}
+    context = {"page": page, "asked": asked, "status": status, "statuses": SendStatus.choices}
     return render(request, "sends/send_list.html", context)
 
 
