@@ -17,11 +17,11 @@ from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
 from tests.pages.test_in_browser import send_button, wait_for_scripts
 
-pytestmark = pytest.mark.browser
-
 SECONDS = float(os.environ.get("BOARD_SECONDS", "9"))
 CHATS = int(os.environ.get("BOARD_CHATS", "130"))
 SENDS = int(os.environ.get("BOARD_SENDS", "3"))
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300 + 2 * SECONDS + 60 * SENDS)]
+
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 
 # Looks in each frame at what is the person's own, and notes each change that nobody asked for.
@@ -259,7 +259,7 @@ async () => {
   part.innerHTML = `<details><summary>More</summary>x</details><p>one</p>
     <form action="/a"><input name="why" value="server"><textarea name="t">words</textarea>
     <input type="checkbox" name="c"><select name="s"><option>1<option>2</select></form>
-    <ul style=""><li data-key="a">a</li><li data-key="b"><button name="b">b</button></li></ul>`;
+    <ul><li data-key="a">a</li><li data-key="b"><button name="b">b</button></li></ul>`;
   document.querySelector("main").append(part);
   part.querySelector("details").open = true;
   part.querySelector("[name=why]").value = "mine";
