@@ -94,7 +94,13 @@ class ApproveForm(forms.Form):
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
-class MayShowTwiceForm(forms.Form):
+class RetryForm(forms.Form):
+    """What there was to try again when somebody was asked."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+class MayShowTwiceForm(RetryForm):
     """Somebody takes it on themselves."""
 
     may_show_twice = forms.BooleanField(

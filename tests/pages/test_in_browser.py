@@ -139,11 +139,15 @@ def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]
     page = sit_down().sign_in("sue")
     choose_chats(page, 3)
     chosen = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
-    page.evaluate("document.getElementById('board-rows').dataset.old = 'yes'")
 
-    # The demo's customers come and go: sooner or later the rows come anew.
-    expect(page.locator("#board-rows:not([data-old])")).to_be_attached(timeout=30_000)
+    # The demo's customers come and go: sooner or later something waits to be shown.
+    show = page.get_by_role("button", name="Show", exact=True)
+    expect(show).to_be_visible(timeout=30_000)
+    marked = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
+    assert set(marked) == set(chosen)
+    show.click()
 
+    expect(show).to_be_hidden()
     expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
     shown = page.locator("#board-rows tr[data-id]").evaluate_all(
         "all => all.map(r => r.dataset.id)"

@@ -17,11 +17,11 @@ from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
 from tests.pages.test_in_browser import send_button, wait_for_scripts
 
-pytestmark = pytest.mark.browser
-
 SECONDS = float(os.environ.get("BOARD_SECONDS", "9"))
 CHATS = int(os.environ.get("BOARD_CHATS", "130"))
 SENDS = int(os.environ.get("BOARD_SENDS", "3"))
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300 + 2 * SECONDS + 60 * SENDS)]
+
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 
 # Looks in each frame at what is the person's own, and notes each change that nobody asked for.
@@ -179,3 +179,129 @@ def press(page: Page) -> str:
     refusal = page.locator("#compose [role=alert]")
     expect(page.locator("[data-sent]").or_(refusal)).to_be_visible()
     return refusal.inner_text() if refusal.count() else ""
+
+
+def test_what_is_new_comes_when_it_is_asked_for_or_nobody_is_there(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    first = page.locator("#board-rows tbody tr").first
+    part = page.locator("#board-scroll")
+    bar = page.locator("[data-news-text]")
+
+    # Nobody is at the list: it follows by itself, and nothing waits.
+    shown = page.locator("#board-rows tbody").evaluate("body => body.textContent")
+    until(lambda: page.locator("#board-rows tbody").evaluate("body => body.textContent") != shown)
+    expect(bar).to_be_hidden()
+    assert first.evaluate("row => row.dataset.state === undefined")
+
+    # Somebody reads further down: what has ended stays, and says so, until it is asked for.
+    part.evaluate("list => { list.scrollTop = 1200; }")
+    expect(page.locator("#board-rows tr[data-state=ended]").first).to_contain_text("ended")
+    expect(bar).to_have_text(re.compile(r"\d+ ended"))
+    reading = page.evaluate_handle(
+        """() => {
+          const list = document.getElementById("board-scroll").getBoundingClientRect();
+          return document.elementFromPoint(list.left + 60, list.top + 60).closest("tr");
+        }"""
+    )
+    top = "row => row.isConnected ? row.getBoundingClientRect().top : null"
+    before = page.evaluate(top, reading)
+    page.get_by_role("button", name="Show", exact=True).click()
+
+    expect(page.locator("#board-rows tr[data-state]")).to_have_count(0)
+    after = page.evaluate(top, reading)
+    assert after is None or abs(after - before) <= 1
+    assert page.evaluate("document.activeElement.matches('#board-rows input.pick')")
+
+
+LIVING = {
+    "sue": ["/sends/"],
+    "adam": ["/operations/", "/chat-servers/", "/sending/", "/webhooks/"],
+    "anna": ["/sends/approvals/"],
+}
+# Each part that follows the server is told that something changed, while it has the focus.
+REFRESH = """
+async (part) => {
+  const own = [...part.querySelectorAll("a, button, input, summary")].at(-1) ?? part;
+  if (own === part) part.tabIndex = -1;
+  own.focus();
+  getSelection().selectAllChildren(part.querySelector("h2, th, p") ?? part);
+  const marked = getSelection().toString();
+  const settled = new Promise((done) => part.addEventListener("htmx:afterSettle", done));
+  part.dispatchEvent(new CustomEvent("live"));
+  await Promise.race([settled, new Promise((done) => setTimeout(done, 20000))]);
+  return { part: part.isConnected, focus: document.activeElement === own,
+    marked: getSelection().toString() === marked };
+}
+"""
+
+
+@pytest.mark.parametrize("person", LIVING)
+def test_all_pages_that_follow_the_server_stay_in_the_hand(
+    person: str, sit_down: Callable[..., Desk]
+) -> None:
+    desk = sit_down()
+    page = desk.sign_in(person)
+    for path in LIVING[person]:
+        desk.go(path)
+        wait_for_scripts(page)
+        for part in page.locator("main [data-live-topic]").all():
+            stays = part.evaluate(REFRESH)
+            assert stays == {"part": True, "focus": True, "marked": True}, path
+
+
+MORPHS = """
+async () => {
+  const { morph } = await import(document.querySelector("script[src*='js/app']").src
+    .replace("js/app", "js/morph"));
+  const part = document.createElement("section");
+  part.innerHTML = `<details><summary>More</summary>x</details><p>one</p>
+    <form action="/a"><input name="why" value="server"><textarea name="t">words</textarea>
+    <input type="checkbox" name="c"><select name="s"><option>1<option>2</select></form>
+    <ul><li data-key="a">a</li><li data-key="b"><button name="b">b</button></li></ul>`;
+  document.querySelector("main").append(part);
+  part.querySelector("details").open = true;
+  part.querySelector("[name=why]").value = "mine";
+  part.querySelector("textarea").value = "my words";
+  part.querySelector("[name=c]").checked = true;
+  part.querySelector("[name=s]").value = "2";
+  const button = part.querySelector("button");
+  button.focus();
+  const fresh = part.cloneNode(true);
+  fresh.querySelector("details").removeAttribute("open");
+  fresh.querySelector("p").textContent = "two";
+  fresh.querySelector("[name=why]").setAttribute("value", "server again");
+  fresh.querySelector("ul").insertAdjacentHTML("afterbegin", '<li data-key="n">new</li>');
+  fresh.querySelector("[data-key=a]").remove();
+  morph(part, fresh);
+  const said = {
+    open: part.querySelector("details").open,
+    text: part.querySelector("p").textContent,
+    typed: [...part.querySelectorAll("[name=why], textarea, select")].map((field) => field.value),
+    ticked: part.querySelector("[name=c]").checked,
+    items: [...part.querySelectorAll("li")].map((item) => item.textContent),
+    focus: document.activeElement === button,
+  };
+  const without = part.cloneNode(true);
+  without.querySelector("[data-key=b]").remove();
+  morph(part, without);
+  said.goesOnFrom = document.activeElement === part;
+  return said;
+}
+"""
+
+
+def test_what_a_person_did_stays_where_a_part_changes(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    wait_for_scripts(page)
+
+    assert page.evaluate(MORPHS) == {
+        "open": True,
+        "text": "two",
+        "typed": ["mine", "my words", "2"],
+        "ticked": True,
+        "items": ["new", "b"],
+        "focus": True,
+        "goesOnFrom": True,
+    }
