@@ -18,6 +18,7 @@ from console.catalogue.models import NoticeKind
 from console.catalogue.push_urls import check_push_url
 from console.catalogue.templating import VARIABLES, Snippet, fill, first_mistake, use
 from console.errors import InvalidInput
+from console.text import is_blank
 
 # Where a push URL leads must be fixed: what comes up to here has no variable in it.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -37,7 +38,7 @@ class RenderingRefused(Exception):
 
 def check_template(kind: str, template: str) -> None:
     """Raise InvalidInput for an empty, over-long or malformed template, or a bad URL's."""
-    if not template.strip():
+    if is_blank(template):
         raise InvalidInput("empty_text", "Write the text: a notice without one can't be sent.")
     if len(template) > settings.TEXT_LIMIT:
         raise InvalidInput(

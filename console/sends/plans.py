@@ -11,6 +11,7 @@ from django.conf import settings
 
 from console.catalogue.models import NoticeVersion
 from console.errors import TooManyRequests
+from console.sends.nickname_sources import NicknameSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class SendPlan:
     """What a send would do. `fields` are the sender's answers to what the notice asks for;
     `tells_time` says whether its texts may differ from one moment to the next. `quota_left` is to
     how many chats its sender may send now, None where nothing limits that; `quota_refusal` is what
-    would be said to this plan because of it."""
+    would be said to this plan because of it. `nickname_from` says who chose the nickname."""
 
     version: NoticeVersion
     visibility: str
@@ -43,6 +44,8 @@ class SendPlan:
     tells_time: bool = False
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
+    nickname_from: str = NicknameSource.VERSION
+    nickname_preset: str = ""
 
     @cached_property
     def ready(self) -> list[Target]:
@@ -55,7 +58,7 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve of it before anything leaves."""
-        return needs_approval(len(self.ready))
+        return needs_approval(len(self.ready), self.nickname_from)
 
     @cached_property
     def digest(self) -> str:
@@ -77,6 +80,8 @@ class SendPlan:
         return dict(Counter(target.reason or "ready" for target in self.targets))
 
 
-def needs_approval(ready_count: int) -> bool:
-    """Whether a send to so many chats takes a second person's approval."""
-    return 0 < settings.APPROVAL_ABOVE < ready_count
+def needs_approval(ready_count: int, nickname_from: str) -> bool:
+    """Whether a send takes a second person's approval: to so many chats, or under a nickname that
+    its sender chose."""
+    is_large = 0 < settings.APPROVAL_ABOVE < ready_count
+    return is_large or (ready_count > 0 and nickname_from == NicknameSource.SENDER)

@@ -116,7 +116,7 @@ def test_what_a_person_was_shown_is_what_is_sent_or_nothing(
     supervisor, make_interaction, make_notice
 ):
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "hello", "filter": InteractionFilter()}
+    arguments = {"notice_key": "hello", "filter": InteractionFilter(all=True)}
     make_interaction("a")
     make_notice("Hello {{ data.FirstName }}", key="hello")
     shown = send_preview(actor, **arguments).digest

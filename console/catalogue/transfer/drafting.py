@@ -110,6 +110,8 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     after = known | said
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         return  # a notice without words yet
+    if "visibility" in said and not said["visibility"] and not after["preset"]:
+        _require_who_sees_it(row, known)
     _complete(after, known, there)
     ignored = {"change_note"}
     if all(known.get(name, "") == cell for name, cell in after.items() if name not in ignored):
@@ -127,6 +129,17 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     row.report.compare(known, after)
     draft.preset = after["preset"]
     plan.versions.append(draft)
+
+
+def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
+    """Refuse an empty cell where the words of now are for the staff: it would show them to all."""
+    before = known.get("visibility", "") or Visibility.ALL
+    if before != Visibility.ALL:
+        row.report.refuse(
+            "visibility",
+            f"It is empty, and the version of now is for {before}. Say who sees it: "
+            f"{', '.join(Visibility.values)}.",
+        )
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:
