@@ -51,6 +51,7 @@ UNDO_SECONDS = env.read("CONSOLE_UNDO_SECONDS", env.number(least=0, most=60, uni
 DELIVERY_TTL_SECONDS = env.read(
     "CONSOLE_DELIVERY_TTL_SECONDS", env.number(least=1, most=86_400, unit="seconds"), 120
 )
+FREE_NICKNAMES = env.read("CONSOLE_FREE_NICKNAMES", env.boolean, False)
 # Of these three 0 means: no such limit.
 APPROVAL_ABOVE = env.read(
     "CONSOLE_APPROVAL_ABOVE", env.number(least=0, most=100_000, unit="chats"), 500

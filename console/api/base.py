@@ -13,6 +13,7 @@ from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
 from console.api.pagination import HistoryPage, Page
 from console.errors import InvalidInput
+from console.text import is_blank
 
 LONGEST = 255  # of a filter, in characters
 
@@ -79,7 +80,7 @@ def query_filters(
                 "unknown_filter",
                 f"There is no filter {name}" + (f"; use {known}." if known else " here."),
             )
-        if len(values) > 1 or not values[0] or "\0" in values[0]:
+        if len(values) > 1 or is_blank(values[0]) or "\0" in values[0]:
             raise InvalidInput(
                 "invalid_filter",
                 f"{name}: give it once, not empty and without a NUL; or leave it out.",

@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api import fields
-from console.api.serializers import REASON, Anything, StrictInput
+from console.api.serializers import NOT_BLANK, REASON, Anything, StrictInput
 from console.catalogue.models import Visibility
-from console.sends.models import Delivery, Send, SendingStop
+from console.sends.models import Delivery, NicknameSource, Send, SendingStop
 from console.sends.plans import LeaveOut
 from console.sends.promises import WRITTEN_LIMIT, Promise
 
@@ -25,7 +25,7 @@ class Time(serializers.DateTimeField):
 
 
 # As console.interactions.selectors.InteractionFilter reads it.
-_TEXT = {"type": "string", "maxLength": 255}
+_TEXT = {"type": "string", "pattern": NOT_BLANK, "maxLength": 255}
 FILTER = fields.described(
     serializers.DictField,
     type="object",
@@ -33,13 +33,15 @@ FILTER = fields.described(
         **dict.fromkeys(("queue", "agent", "chat_server", "locale", "team", "q"), _TEXT),
         "online": {"type": "boolean"},
         "waiting_longer_than": {"type": "integer", "minimum": 0, "maximum": 10**9},
+        "all": {"type": "boolean", "enum": [True]},
     },
     additionalProperties=False,
+    minProperties=1,
 )
 INTERACTIONS = fields.described(
     serializers.ListField,
     type="array",
-    items={"type": "string", "minLength": 1, "maxLength": 64},
+    items={"type": "string", "pattern": NOT_BLANK, "maxLength": 64},
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
 )
@@ -56,23 +58,28 @@ TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and 
 
 
 class SendInput(StrictInput):
-    notice = fields.Text(max_length=100, help_text="The notice's key.")
-    interactions = INTERACTIONS(child=fields.Text(), required=False)
-    filter = FILTER(required=False, help_text="As the filters of interactions/.")
+    notice = fields.Line(max_length=100, help_text="The notice's key.")
+    interactions = INTERACTIONS(child=fields.Line(), required=False)
+    filter = FILTER(
+        required=False,
+        help_text="As the filters of interactions/; every live chat that you see: `all`, alone.",
+    )
     visibility = fields.Choice(
         choices=Visibility.choices,
         required=False,
-        allow_null=True,
         help_text="May narrow the notice's own, never widen it.",
     )
-    nickname = fields.Text(max_length=100, required=False, allow_null=True, allow_blank=True)
-    why = fields.Text(max_length=2000, required=False, allow_blank=True)
+    nickname = fields.Line(
+        max_length=100,
+        required=False,
+        help_text="That of a preset, instead of the notice's own.",
+    )
+    why = fields.Line(max_length=2000, required=False, allow_blank=True)
     scheduled_at = Time(
         required=False,
-        allow_null=True,
-        help_text="With an offset; or without one, on the clocks of time_zone.",
+        help_text="With an offset; or without one, on the clocks of time_zone. Left out: now.",
     )
-    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
     allow_repeat = fields.Truth(
         required=False,
         default=False,
@@ -105,7 +112,7 @@ class SendInput(StrictInput):
 
 class RescheduleInput(StrictInput):
     scheduled_at = Time(help_text="With an offset; or without one, on the clocks of time_zone.")
-    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
 
 
 class RetryUnknownInput(StrictInput):
@@ -146,6 +153,7 @@ class PlanOutput(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="version.number")
     visibility = serializers.CharField()
     nickname = serializers.CharField()
+    nickname_from = serializers.ChoiceField(choices=NicknameSource.choices)
     counts = serializers.DictField(child=serializers.IntegerField())
     needs_approval = serializers.BooleanField(
         help_text="Whether a second person has to approve before anything leaves."
@@ -194,6 +202,7 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "version",
             "visibility",
             "nickname",
+            "nickname_from",
             "actor",
             "why",
             "fields",

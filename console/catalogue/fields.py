@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.filling.numbers import NUMBER_LIMIT
 from console.errors import InvalidInput, Unprocessable
-from console.text import is_blank
+from console.text import is_blank, is_one_line, normal_line
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 FIELD_LIMIT = 20
@@ -57,9 +57,13 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(given) - KEYS)
     if unknown:
         _refuse(name, f"The field {name} has no {', '.join(unknown)}; use {', '.join(KEYS)}.")
-    label = given.get("label") or name
-    if not isinstance(label, str) or is_blank(label) or len(label.strip()) > LABEL_LENGTH:
-        _refuse(name, f"Give the field {name} a label of at most {LABEL_LENGTH} characters.")
+    label = _line(given.get("label", name))
+    if not label or len(label) > LABEL_LENGTH:
+        _refuse(
+            name,
+            f"Give the field {name} a label of at most {LABEL_LENGTH} characters on one line, or "
+            "leave it out.",
+        )
     kind = given.get("type", FieldType.TEXT)
     if kind not in FieldType.values:
         _refuse(name, f"{kind!r} is no type of a field: choose {', '.join(FieldType.values)}.")
@@ -68,7 +72,7 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
         _refuse(name, f"Say of the field {name} whether it is required: true or false.")
     return {
         "name": name,
-        "label": label.strip(),
+        "label": label,
         "type": str(kind),
         "required": required,
         "choices": _choices(name, str(kind), given.get("choices") or []),
@@ -83,15 +87,22 @@ def _choices(name: str, kind: str, given: object) -> list[str]:
         return []
     if not isinstance(given, list) or not 0 < len(given) <= CHOICE_LIMIT:
         _refuse(name, f"Give the field {name} its choices: 1 to {CHOICE_LIMIT} texts.")
-    choices = [str(choice).strip() for choice in given if isinstance(choice, str)]
-    fit = all(not is_blank(one) and len(one) <= TEXT_LENGTH for one in choices)
-    if len(choices) < len(given) or len(set(choices)) < len(choices) or not fit:
+    choices = [_line(choice) for choice in given]
+    fit = all(0 < len(choice) <= TEXT_LENGTH for choice in choices)
+    if len(set(choices)) < len(choices) or not fit:
         _refuse(
             name,
             f"The choices of the field {name} are different texts of at most {TEXT_LENGTH} "
-            "characters.",
+            "characters, each on one line.",
         )
     return choices
+
+
+def _line(given: object) -> str:
+    """A text as it is kept; "" for what is none, is not on one line or shows nothing."""
+    if not isinstance(given, str) or not is_one_line(given.strip()):
+        return ""
+    return normal_line(given)
 
 
 def _length(name: str, kind: str, given: object) -> int | None:

@@ -16,6 +16,7 @@ from console.clock import near_now
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
 from console.language_tags import each_once, is_same
+from console.text import is_blank
 
 PROCESS_BEGAN = time.monotonic()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -25,7 +26,9 @@ WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no":
 class InteractionFilter:
     """Which chats: the same for the board, the API and a send to "all that match".
 
-    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received.
+    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received. `all`
+    says every chat, in so many words, and stands alone. One that says nothing is for lists: it
+    narrows nothing. A send refuses it (`require_said`).
     """
 
     queue: str = ""
@@ -36,10 +39,12 @@ class InteractionFilter:
     online: bool | None = None
     q: str = ""
     waiting_longer_than: int | None = None
+    all: bool = False
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none."""
+        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none, also
+        for a value that is given and empty: that is a variable which nobody has filled in."""
         unknown = sorted(set(raw) - set(cls.__dataclass_fields__))
         if unknown:
             raise InvalidInput(
@@ -49,10 +54,16 @@ class InteractionFilter:
             )
         values: dict[str, Any] = {}
         for name, value in raw.items():
-            if value in ("", None):
-                continue
+            if value is None or (isinstance(value, str) and is_blank(value)):
+                raise InvalidInput(
+                    "invalid_filter",
+                    f"{name} is empty: give a value, or leave it out.",
+                    {"field": name},
+                )
             if name == "online":
                 values[name] = _boolean(value)
+            elif name == "all":
+                values[name] = _every(value, len(raw))
             elif name == "waiting_longer_than":
                 values[name] = _seconds(value)
             else:
@@ -61,7 +72,20 @@ class InteractionFilter:
 
     def to_mapping(self) -> dict[str, Any]:
         """What is set, as JSON can hold it."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        given = {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        if not self.all:
+            del given["all"]
+        return given
+
+    def require_said(self) -> None:
+        """Raise InvalidInput where it says nothing: who means every chat has to say so."""
+        if not self.to_mapping():
+            raise InvalidInput(
+                "filter_empty",
+                'The filter says nothing. Say which chats, for example {"queue": "billing"}, or '
+                '{"all": true} for every live chat that you see.',
+                {"field": "filter"},
+            )
 
     def to_condition(self) -> Q:
         condition = Q()
@@ -103,6 +127,18 @@ def _boolean(value: object) -> bool:
     if str(value).lower() not in WORDS:
         raise InvalidInput("invalid_filter", "online: use true or false.", {"field": "online"})
     return WORDS[str(value).lower()]
+
+
+def _every(value: object, given: int) -> bool:
+    if value is not True and str(value).lower() != "true":
+        raise InvalidInput("invalid_filter", "all: say true, or leave it out.", {"field": "all"})
+    if given > 1:
+        raise InvalidInput(
+            "invalid_filter",
+            "all means every chat and stands alone: leave it or the other filters out.",
+            {"field": "all"},
+        )
+    return True
 
 
 def _seconds(value: object) -> int:

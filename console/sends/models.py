@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
 from console.language_tags import is_own
+from console.sends.nickname_sources import NicknameSource as NicknameSource
 from console.sends.use_models import VersionUse as VersionUse
 
 
@@ -82,6 +83,7 @@ class Send(models.Model):
     asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
     which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
     chosen in. `fields` are the sender's answers to what the notice asks for, as {"values", "salt"}.
+    `nickname_from` says who chose the nickname.
     A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
     the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
     when none of its texts are kept any more.
@@ -92,6 +94,9 @@ class Send(models.Model):
     version = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT, related_name="sends")
     visibility = models.CharField(max_length=3, choices=Visibility.choices)
     nickname = models.CharField(max_length=100, blank=True)
+    nickname_from = models.CharField(
+        max_length=10, choices=NicknameSource.choices, blank=True, default="", db_default=""
+    )
     target = models.JSONField()
     fields = models.JSONField(default=dict, blank=True)
     why = models.TextField(blank=True)

@@ -22,16 +22,19 @@ from console.catalogue.rendering import RenderingRefused, renderer
 from console.catalogue.selectors import notice_get, versions
 from console.clock import database_now
 from console.errors import InvalidInput, Unprocessable
+from console.inputs import require_given
 from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.language_tags import is_known, name
 from console.sends.guard import guarded
 from console.sends.models import Delivery, Reason, Send
+from console.sends.nicknames import chosen_nickname
 from console.sends.plans import LeaveOut, known_leave_out
 from console.sends.plans import SendPlan as SendPlan
 from console.sends.plans import Target as Target
 from console.sends.quota import exceeded, quota_of
+from console.text import is_blank
 
 
 def plan_send(
@@ -54,23 +57,28 @@ def plan_send(
     minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
     whom the notice has no text of their own language. Raises PermissionRefused for a notice that
     the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
-    then, would reach a wider audience than it was approved for, or is not filled in; InvalidInput
-    for no targets, too many, or both ways at once.
+    then, would reach a wider audience than it was approved for, is not filled in, or would go out
+    under a nickname that nobody approved; InvalidInput for no targets, too many, or both ways at
+    once, and for a choice that is given and empty.
     """
     actor.require(Permission.SEND)
     actor.require_notice(notice_key)
     now = now or database_now()
     release_at = scheduled_at or now
+    require_given(notice_key, field="notice")
     version = _version_at(actor, notice_key, release_at)
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, visibility)
+    named = chosen_nickname(actor, version, chosen, nickname)
     found = _targets(actor, interactions, filter)
     answers = answered(version.fields, fields or {})
     planner = _Planner(actor, version, now, answers, known_leave_out(leave_out))
     plan = SendPlan(
         version=version,
         visibility=chosen,
-        nickname=version.nickname if nickname is None else nickname.strip(),
+        nickname=named.text,
+        nickname_from=named.source,
+        nickname_preset=named.preset,
         targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
         fields=answers,
         scheduled_at=scheduled_at,
@@ -91,6 +99,7 @@ def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> Send
         version=send.version,
         visibility=send.visibility,
         nickname=send.nickname,
+        nickname_from=send.nickname_from,
         targets=[
             _again(delivery, chats.get(delivery.interaction_id), servers) for delivery in deliveries
         ],
@@ -172,8 +181,9 @@ def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> 
 
 def _visibility(version: NoticeVersion, wanted: str | None) -> str:
     """The sender's choice, which may hide a text from more people, never show it to more."""
-    if not wanted:
+    if wanted is None:
         return version.visibility
+    require_given(wanted, field="visibility")
     if wanted not in Visibility.values:
         raise InvalidInput(
             "unknown_visibility",
@@ -195,6 +205,7 @@ def _targets(
     if (ids is None) == (filter is None):
         raise InvalidInput("no_targets", "Say which chats: either by their ids or by a filter.")
     if filter is not None:
+        filter.require_said()
         found = list(interactions_visible(actor, filter)[: settings.TARGET_LIMIT + 1])
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
@@ -223,6 +234,7 @@ def _check_ids(ids: Sequence[object]) -> None:
             not isinstance(interaction_id, str)
             or not 0 < len(interaction_id) <= 64
             or not interaction_id.isprintable()
+            or is_blank(interaction_id)
         ):
             raise InvalidInput(
                 "invalid_interaction_id",

@@ -13,6 +13,7 @@ from django.db import models
 from console.catalogue.models import NoticeVersion
 from console.errors import InvalidInput, TooManyRequests
 from console.language_tags import is_own, read
+from console.sends.nickname_sources import NicknameSource
 
 
 class LeaveOut(models.TextChoices):
@@ -56,7 +57,8 @@ class SendPlan:
     `scheduled_at` is None for one that leaves at once; with `allows_repeat` it goes also to chats
     that just got the notice. `awaits_approval` has it approved however few its chats are, since
     its sender was told so. `quota_left` is to how many chats its sender may send now, None where
-    nothing limits that; `quota_refusal` is what would be said to this plan because of it."""
+    nothing limits that; `quota_refusal` is what would be said to this plan because of it.
+    `nickname_from` says who chose the nickname."""
 
     version: NoticeVersion
     visibility: str
@@ -68,6 +70,8 @@ class SendPlan:
     awaits_approval: bool = False
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
+    nickname_from: str = NicknameSource.VERSION
+    nickname_preset: str = ""
 
     @cached_property
     def ready(self) -> list[Target]:
@@ -80,7 +84,7 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve of it before anything leaves."""
-        return self.awaits_approval or needs_approval(len(self.ready))
+        return self.awaits_approval or needs_approval(len(self.ready), self.nickname_from)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -100,6 +104,8 @@ def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(wanted)))
 
 
-def needs_approval(ready_count: int) -> bool:
-    """Whether a send to so many chats takes a second person's approval."""
-    return 0 < settings.APPROVAL_ABOVE < ready_count
+def needs_approval(ready_count: int, nickname_from: str) -> bool:
+    """Whether a send takes a second person's approval: to so many chats, or under a nickname that
+    its sender chose."""
+    is_large = 0 < settings.APPROVAL_ABOVE < ready_count
+    return is_large or (ready_count > 0 and nickname_from == NicknameSource.SENDER)

@@ -43,6 +43,7 @@ from console.sends.models import (
     SendOutcome,
     SendStatus,
 )
+from console.text import is_blank
 
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
@@ -201,8 +202,12 @@ class DeliveryFilter:
             name = "since" if given == "from" else given
             if name not in cls.__dataclass_fields__:
                 raise InvalidInput("unknown_filter", f"There is no filter {given}.")
-            if value in ("", None):
-                continue
+            if value is None or is_blank(str(value)):
+                raise InvalidInput(
+                    "invalid_filter",
+                    f"{given} is empty: give a value, or leave it out.",
+                    {"field": given},
+                )
             values[name] = (
                 _time(given, str(value)) if name in ("since", "until") else _text(given, value)
             )

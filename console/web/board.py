@@ -22,6 +22,7 @@ from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
 from console.sends.models import Reason
+from console.sends.nicknames import nickname_choices
 from console.sends.plans import SendPlan
 from console.sends.promises import Promise
 from console.sends.selectors import send_of_key
@@ -135,10 +136,10 @@ def board_send(request: HttpRequest) -> HttpResponse:
             actor,
             **form.to_request(actor),
             why=form.cleaned_data["why"],
-            time_zone=form.zone,
+            time_zone=form.zone or None,
             idempotency_key=form.cleaned_data["idempotency_key"],
             undo_seconds=settings.UNDO_SECONDS,
-            expected_plan=form.cleaned_data["expected_plan"],
+            expected_plan=form.data.get("expected_plan"),
         )
     except ConsoleError as refusal:
         if refusal.code == "idempotency_key_reused":
@@ -244,8 +245,11 @@ def _filter_words(chosen: InteractionFilter) -> str:
 def _compose_context(
     actor: Actor, form: ComposeForm, refused: dict[str, str] | None = None
 ) -> dict[str, Any]:
+    chosen = str(form["nickname"].value() or "")
+    form.offer_nicknames(nickname_choices(actor, chosen))
     return {
         "form": form,
+        "free_nicknames": settings.FREE_NICKNAMES,
         "chosen": form["notice"].value(),
         **_notices(actor, "", str(form["notice"].value() or "")),
         **questions(actor, form.notice_key, form.data, refused),
@@ -297,8 +301,9 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
 
 
 def _what_is_missing(form: ComposeForm) -> str:
-    if "later" in form.errors:
-        return " ".join(str(words) for words in form.errors["later"])
+    for name in ("later", "own_nickname"):
+        if name in form.errors:
+            return " ".join(str(words) for words in form.errors[name])
     return _("Choose a notice, and see here what each chat gets.")
 
 

@@ -174,6 +174,9 @@ def test_sending(
     page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
 ) -> None:
     make_notice("Hello.", key="hello")
+    VisibilityPreset.objects.create(
+        name="Desk", visibility="ALL", nickname="Desk", is_approved=True
+    )
     fields = compose(make_interaction("chat-1").pk, why="storm", nickname="Desk")
 
     answer = page.post(reverse("send-create"), fields, headers=HTMX)

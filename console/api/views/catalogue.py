@@ -119,6 +119,8 @@ class OneNotice(NoticeView):
         self.actor.require(Permission.EDIT_CATALOGUE)
         if "team" in given:
             given["team"] = team_by_name(given["team"]) if given["team"] else None
+        # Null takes it away.
+        given |= {name: given[name] or "" for name in ("category", "shortcut") if name in given}
         services.notice_update(self.actor, notice, **given)
         return Response(self.notice_output(key))
 

@@ -82,8 +82,8 @@ class RescheduleSend(SendAction):
         """One that is scheduled or awaits approval. What was approved awaits approval again."""
         send = self.send(send_id)
         given = self.read(serializers.RescheduleInput)
-        zone = given.get("time_zone", "")
-        at = moment(given["scheduled_at"], zone)
+        zone = given.get("time_zone")
+        at = moment(given["scheduled_at"], zone or "")
         return self.answer(
             services.send_reschedule(self.actor, send, scheduled_at=at, time_zone=zone)
         )

@@ -57,7 +57,7 @@ class Sends(ConsoleView):
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
-                {"type": "string", "maxLength": 255},
+                {"type": "string", "minLength": 1, "maxLength": 255},
                 OpenApiParameter.HEADER,
                 description="The same key and body answer with the same send, "
                 "another body with 409.",
@@ -102,7 +102,7 @@ class Sends(ConsoleView):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)
-        key = request.headers.get("Idempotency-Key", "")
+        key = request.headers.get("Idempotency-Key")
         send = services.send_create(self.actor, **arguments, idempotency_key=key)
         if seconds := applied_wait(request._request):
             return answer_when_known(self.actor, send.pk, seconds)

@@ -29,6 +29,9 @@ from console.catalogue.services.presets import known_visibility
 from console.catalogue.services.words import words_keep
 from console.catalogue.templating import use
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.inputs import read_line
+from console.lookalikes import require_plain
+from console.text import is_blank
 
 LOCALE_LIMIT = 30
 SCHEDULE = system_actor("schedule")
@@ -123,6 +126,13 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "submitted")
         require_not_retired(version.notice)
+        require_plain(
+            version.nickname,
+            what="The nickname",
+            field="nickname",
+            others=VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True),
+            of_others="which a preset has",
+        )
         version.status = VersionStatus.IN_REVIEW
         version.submitted_at = timezone.now()
         version.snippets = snippets.settle(version)
@@ -192,7 +202,7 @@ def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
 def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
     """Send a submitted version back with a reason; its author starts a new version from it."""
     _require_reviewer(actor, version)
-    if not reason.strip():
+    if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
         _lock(version, VersionStatus.IN_REVIEW, "rejected")
@@ -250,17 +260,21 @@ def version_fill(
     version.default_locale = default_locale
     version.bodies = dict(bodies)
     version.fields = asked
-    version.message_type = message_type
+    version.message_type = read_line(message_type, what="A message type", field="message_type")
     version.preset = preset
     version.visibility = known_visibility(_seen_by(preset, visibility))
-    version.nickname = nickname or (preset.nickname if preset else "")
+    own = read_line(nickname, what="A nickname", field="nickname")
+    require_plain(own, what="The nickname", field="nickname")
+    version.nickname = own or (preset.nickname if preset else "")
     version.valid_from = valid_from
     version.valid_until = valid_until
-    version.change_note = change_note
+    version.change_note = "" if is_blank(change_note) else change_note
 
 
 def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
-    return visibility or (preset.visibility if preset else Visibility.ALL)
+    if visibility is not None:  # an empty one is none, and never everyone
+        return visibility
+    return preset.visibility if preset else Visibility.ALL
 
 
 def _check_bodies(

@@ -111,6 +111,8 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         return  # a notice without words yet
+    if "visibility" in said and not said["visibility"] and not after["preset"]:
+        _require_who_sees_it(row, known)
     _complete(after, known, there)
     ignored = {"change_note"}
     if all(known.get(name, "") == cell for name, cell in after.items() if name not in ignored):
@@ -141,6 +143,17 @@ def _as_known(said: dict[str, str], known: dict[str, str]) -> dict[str, str]:
             if spelled not in found:
                 found[spelled] = found.pop(name)
     return found
+
+
+def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
+    """Refuse an empty cell where the words of now are for the staff: it would show them to all."""
+    before = known.get("visibility", "") or Visibility.ALL
+    if before != Visibility.ALL:
+        row.report.refuse(
+            "visibility",
+            f"It is empty, and the version of now is for {before}. Say who sees it: "
+            f"{', '.join(Visibility.values)}.",
+        )
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:

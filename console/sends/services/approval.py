@@ -7,6 +7,7 @@ from django.db import transaction
 from console.actors import Actor, Permission
 from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
+from console.inputs import require_given
 from console.sends import queue, selectors
 from console.sends.models import Send, SendStatus
 from console.sends.planning import require_valid
@@ -74,7 +75,7 @@ def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
 
 
 def send_reschedule(
-    actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str = ""
+    actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str | None = None
 ) -> Send:
     """Give one's own send another time; what was approved of it awaits approval again.
 
@@ -84,6 +85,7 @@ def send_reschedule(
     actor.require(Permission.SEND)
     if send.actor_ref != actor.ref:
         raise PermissionRefused("not_sender", f"Only {send.actor_name} may move this send.")
+    require_given(time_zone, field="time_zone")
     zone = zone_named(time_zone).key if time_zone else ""
     with transaction.atomic():
         locked = lock_send(send)
@@ -117,7 +119,7 @@ def _move(send: Send, scheduled_at: datetime, time_zone: str) -> None:
     awaits = (
         send.status == SendStatus.AWAITING_APPROVAL
         or bool(send.approved_by_ref)
-        or needs_approval(send.ready_count)
+        or needs_approval(send.ready_count, send.nickname_from)
     )
     send.approved_by_ref = send.approved_by_name = ""
     send.approved_at = None

@@ -13,6 +13,7 @@ from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.clock import near_now
 from console.errors import Conflict, NotFound
+from console.inputs import read_line, require_given
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
 from console.sends.models import OPEN_STATUSES, Delivery, Send
@@ -30,6 +31,8 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
     is live, something still waits for it, or nothing is left to erase.
     """
     actor.require(Permission.ADMINISTER)
+    require_given(interaction_id, field="interaction")
+    why = read_line(why, what="The reason (why)", field="why")
     with transaction.atomic():
         chat = Interaction.objects.select_for_update().filter(pk=interaction_id).first()
         deliveries = list(
@@ -46,7 +49,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
             actor,
             "interaction.erased",
             target=("interaction", interaction_id, interaction_id),
-            data={"deliveries": ids, **({"why": why.strip()} if why.strip() else {})},
+            data={"deliveries": ids, **({"why": why} if why else {})},
         )
     return len(ids)
 

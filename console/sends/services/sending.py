@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.clock import database_now
 from console.errors import Conflict, InvalidInput
+from console.inputs import read_line, require_given
 from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.sends.guard import guarded, guards, hold_notice
 from console.sends.models import Send
@@ -19,6 +20,7 @@ from console.sends.promises import Promise
 from console.sends.quota import hold_quota, require_quota
 from console.sends.schedule import require_near_future, zone_named
 from console.sends.services.writing import digest, new_send, send_write
+from console.text import is_blank
 
 send_preview = plan_send
 
@@ -36,13 +38,13 @@ def send_create(
     fields: Mapping[str, object] | None = None,
     why: str = "",
     scheduled_at: datetime | None = None,
-    time_zone: str = "",
+    time_zone: str | None = None,
     ignore_recent: bool = False,
     leave_out: Collection[str] = (),
-    idempotency_key: str = "",
+    idempotency_key: str | None = None,
     once: bool = False,
     undo_seconds: int = 0,
-    expected_plan: str = "",
+    expected_plan: str | None = None,
 ) -> Send:
     """Decide on a send: the row, its deliveries, their audit entries and the jobs, all or nothing.
 
@@ -59,10 +61,12 @@ def send_create(
     """
     actor.require(Permission.SEND)
     target = _describe_target(interactions, filter)
-    parts = [notice_key, target, visibility, nickname, why, scheduled_at, time_zone, ignore_recent]
     leave_out = known_leave_out(leave_out)
+    said = [notice_key, target, visibility, nickname, why]
+    parts = [*said, scheduled_at, time_zone or "", ignore_recent]
     # What is not asked for is not in it: so older digests hold.
     asked = digest(*parts, *([dict(fields)] if fields else []), *([leave_out] if leave_out else []))
+    require_given(time_zone, field="time_zone")
     if once:
         idempotency_key = _once_key(notice_key, target, idempotency_key)
     known = _known(actor, idempotency_key, asked)
@@ -72,7 +76,7 @@ def send_create(
     zone = zone_named(time_zone).key if time_zone else ""
     if scheduled_at is not None:
         require_near_future(scheduled_at, now)
-    promise = Promise.read(expected_plan) if expected_plan else None
+    promise = None if expected_plan is None else Promise.read(expected_plan)
     matching = None
     if promise is not None and filter is not None:
         # Those chats, and none that match since then; what of them does not any more stays out.
@@ -96,9 +100,9 @@ def send_create(
         "scheduled_at": scheduled_at,
         "time_zone": zone if scheduled_at else "",
         "target": target,
-        "why": why.strip(),
+        "why": read_line(why, what="The reason (why)", field="why"),
         "undo_seconds": undo_seconds,
-        "idempotency_key": idempotency_key,
+        "idempotency_key": idempotency_key or "",
         "request_digest": asked,
     }
     try:
@@ -128,7 +132,7 @@ def _decide(
         if guards():
             hold_notice(plan.version.notice)
         # While this waited for its turn, the same request may have been through.
-        known = _known(actor, fields["idempotency_key"], fields["request_digest"])
+        known = _known(actor, fields["idempotency_key"] or None, fields["request_digest"])
         if known is not None:
             return known
         if not plan.allows_repeat:
@@ -153,10 +157,10 @@ def _describe_target(
     return {"interactions": list(dict.fromkeys(interactions or ()))}
 
 
-def _once_key(notice_key: str, target: dict[str, Any], idempotency_key: str) -> str:
+def _once_key(notice_key: str, target: dict[str, Any], idempotency_key: str | None) -> str:
     """One that all requests for this notice in this chat share. Raises InvalidInput."""
     chats = target.get("interactions", ())
-    if len(chats) != 1 or idempotency_key:
+    if len(chats) != 1 or idempotency_key is not None:
         raise InvalidInput(
             "invalid_once",
             "once is for one chat, named in interactions, and needs no Idempotency-Key: "
@@ -166,13 +170,14 @@ def _once_key(notice_key: str, target: dict[str, Any], idempotency_key: str) -> 
     return ONCE + digest(notice_key, chats[0])
 
 
-def _known(actor: Actor, idempotency_key: str, asked: str) -> Send | None:
-    """The send that this actor made with this key before."""
-    if not idempotency_key:
+def _known(actor: Actor, idempotency_key: str | None, asked: str) -> Send | None:
+    """The send that this actor made with this key before; none without a key."""
+    if idempotency_key is None:
         return None
-    if len(idempotency_key) > 255 or not idempotency_key.isprintable():
+    if len(idempotency_key) > 255 or not idempotency_key.isprintable() or is_blank(idempotency_key):
         raise InvalidInput(
-            "invalid_idempotency_key", "Use at most 255 printable characters as Idempotency-Key."
+            "invalid_idempotency_key",
+            "Idempotency-Key is 1 to 255 printable characters. Give it a value, or leave it out.",
         )
     send = (
         Send.objects.select_related("version__notice")

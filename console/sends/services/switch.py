@@ -10,6 +10,7 @@ from console.errors import Conflict, InvalidInput
 from console.sends import queue, selectors
 from console.sends.models import SendingStop
 from console.sends.services.outbox import outbox_renew
+from console.text import is_blank
 
 REASON_LIMIT = 2000
 TARGET = ("sending", "all", "all sending")
@@ -64,7 +65,7 @@ def sending_restart(actor: Actor) -> None:
 def required_reason(reason: str, of_what: str) -> str:
     """What somebody gave as a reason. Raises InvalidInput for none, or for too much of it."""
     reason = reason.strip()
-    if not reason:
+    if is_blank(reason):
         raise InvalidInput("reason_missing", f"Say {of_what}: others need to know.")
     if len(reason) > REASON_LIMIT:
         raise InvalidInput(
