@@ -187,7 +187,8 @@ def test_what_is_kept_of_a_field_stays_as_it_was_given() -> None:
 def test_every_language_that_there_is_can_be_written_in() -> None:
     for identifier in localedata.locale_identifiers():
         forms = forms_of(identifier)
-        assert forms.locale.language == Locale.parse(identifier).language
+        language = Locale.parse(identifier).language
+        assert forms.locale.language == {"no": "nb"}.get(language, language)
         written = [forms.raw(DAY), forms.raw(NOW), forms.raw(Decimal("1.5"))]
         written += [forms.as_date(DAY, length) for length in LENGTHS]  # type: ignore[arg-type]
         written += [forms.as_time(NOW, length) for length in LENGTHS]  # type: ignore[arg-type]

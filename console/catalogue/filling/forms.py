@@ -7,7 +7,6 @@ for `ar-EG`, Persian ones for `fa`. The calendar is the Gregorian one everywhere
 """
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -24,13 +23,12 @@ from babel.numbers import (
     list_currencies,
 )
 
+from console import language_tags
 from console.catalogue.filling.numbers import Number, at_decimals, plainly
-from console.catalogue.languages import direction
 
 Length = Literal["short", "medium", "long", "full"]
 LENGTHS = ("short", "medium", "long", "full")
 FALLBACK = "en"
-TAG_LENGTH = 35
 # The first digit of numbering systems that some language uses by default.
 ZEROS = {
     "adlm": "\U0001e950",
@@ -165,38 +163,19 @@ def plain_forms() -> Forms:
 def forms_of(text_locale: str, chat_locale: str = "") -> Forms:
     """The forms of a text in this language, for a chat of that one; of what is unknown, the nearest
     that is known, and English at last."""
-    language, script, region = _parts(text_locale)
-    other, other_script, other_region = _parts(chat_locale)
-    if other == language and other_region and (not script or other_script in ("", script)):
-        region = other_region
-    is_rtl = direction(text_locale) == "rtl"
+    text, chat = language_tags.read(text_locale), language_tags.read(chat_locale)
+    if text is None:
+        return _forms(Locale(FALLBACK), is_rtl=False)
+    region = text.region
+    if chat and chat.region and (chat.language, chat.script) == (text.language, text.script):
+        region = chat.region
+    is_rtl = language_tags.is_right_to_left(text_locale)
+    language, script = text.language, text.script
     for parts in ((language, script, region), (language, region), (language, script), (language,)):
         locale = _locale("_".join(part for part in parts if part))
         if locale is not None:
             return _forms(locale, is_rtl)
     return _forms(Locale(FALLBACK), is_rtl)
-
-
-def _parts(tag: str) -> tuple[str, str, str]:
-    """Language, script and region of a language tag, "" for those that it does not name."""
-    language, *rest = re.split("[-_]", tag.strip()[:TAG_LENGTH])
-    if not re.fullmatch("[A-Za-z]{2,3}", language):
-        return "", "", ""
-    language = language.lower()
-    return (
-        language,
-        _first("[A-Za-z]{4}", rest).title(),
-        _first("[A-Za-z]{2}|[0-9]{3}", rest).upper(),
-    )
-
-
-def _first(pattern: str, parts: Sequence[str]) -> str:
-    for part in parts:
-        if len(part) == 1:  # what follows are extensions
-            break
-        if re.fullmatch(pattern, part):
-            return part
-    return ""
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0012_version_use'),
+        ('sends', '0014_reasons_of_a_promise'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0012_version_use'),
+        ('sends', '0015_send_made_by_one_clock'),
     ]
 
     operations = [
