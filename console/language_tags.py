@@ -93,12 +93,17 @@ def _read(tag: str) -> Tag | None:
         return None
     found = {kind: value for kind, value in reversed(parts) if kind not in ("variant", "extension")}
     language, script, region = _language(found.get("language", ""), found.get("extlang", ""))
-    if language in NO_LANGUAGE or not VALIDITY.match(language):
+    if language in NO_LANGUAGE or not _is_registered(language):
         return None
     region = _region(found.get("territory", "")) or region
     script = found.get("script") or script or POSIX_SCRIPTS.get(modifier, "")
     rest = [value for kind, value in parts if kind in ("variant", "extension", "private")]
     return Tag(language, script or _likely(language, region)[0], region, tuple(rest))
+
+
+def _is_registered(language: str) -> bool:
+    """CLDR has languages that are younger than the registry that langcodes has."""
+    return bool(VALIDITY.match(language)) or language in get_global("likely_subtags")
 
 
 def _language(code: str, extended: str) -> tuple[str, str, str]:
