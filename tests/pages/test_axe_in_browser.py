@@ -44,7 +44,7 @@ PAGES = {
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
         *("/operations/", "/webhooks/", "/webhooks/new/", "{webhook}", "/erase/", "/people/"),
         *("/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/new/", "{team}"),
-        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/", "/api/v1/docs/"),
+        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
     ],
 }
 REFUSED = ("404 (Not Found)", "403 (Forbidden)", "422 (Unprocessable", "429 (Too Many")
