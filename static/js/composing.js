@@ -123,7 +123,7 @@ async function onOffer(event) {
   }
   const name = { "signed-out": "sendSignedOut", unknown: "sendNotYet" }[copy.pressed?.outcome] ?? "sendKept";
   offerWith(form, copy, said(name, copy), () => putBack(copy));
-  openPanel();
+  if (copy.pressed || copy.about?.notice) openPanel();
 }
 
 function sayTaken(form, copy, found) {

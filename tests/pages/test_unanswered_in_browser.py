@@ -163,11 +163,10 @@ COVERED = """selector => {
 
 def test_no_toast_covers_what_is_pressed_next(seated: Callable[..., Desk], staying: str) -> None:
     for person in ("sue", "eddy"):
-        desk = seated()
-        page = desk.sign_in(person)
-        page.route("**/preview/", lambda route: route.abort())
         for width, height in SCREENS:
-            page.set_viewport_size({"width": width, "height": height})
+            desk = seated(viewport={"width": width, "height": height})
+            page = desk.sign_in(person)
+            page.route("**/preview/", lambda route: route.abort())
             if person == "eddy":
                 write(desk, f"At {width} px")
             else:
