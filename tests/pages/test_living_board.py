@@ -189,6 +189,22 @@ def test_new_ones_stay_out_until_they_are_included(
     expect(send_button(page)).to_be_enabled()
 
 
+def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    page.locator("#board-rows input.pick").nth(60).check()
+    page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+    expect(send_button(page)).to_have_text("Send to 1 customer")
+    assert press(page) == ""
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
+
+    page.locator("#board-rows input.pick").nth(61).check()
+    page.locator(".send__state").evaluate(REFRESH)
+
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("1")
+
+
 def bring_in_what_is_new(page: Page) -> None:
     """The list, which has waited while one composed."""
     show = page.get_by_role("button", name="Show", exact=True)
