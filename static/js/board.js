@@ -247,7 +247,8 @@ function onSwap(event) {
   const { target } = event;
   if (target.id === "board-rows") onRows();
   if (!panel()?.contains(target)) return;
-  if (panel().querySelector("[data-sent]")) {
+  // Once: while the sent ones are followed there, the next are chosen in the list.
+  if (target === panel() && target.querySelector("[data-sent]")) {
     selected.clear();
     everything = null;
   }

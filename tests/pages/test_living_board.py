@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.axe import faults
 from tests.demos import Demo, until
 from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
@@ -164,6 +165,44 @@ def test_large_sends_are_not_refused_for_chats_that_come_or_go(
         while words := press(page):
             refused.append(words)
     assert refused == []
+
+
+def test_new_ones_stay_out_until_they_are_included(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    page.locator("[data-select-all]").check()
+    page.get_by_role("button", name=re.compile("Select all")).click()
+    page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
+    expect(send_button(page)).to_have_text(re.compile(r"^Send to \d+ customers$"))
+    words = send_button(page).inner_text()
+
+    include = page.get_by_role("button", name=re.compile("^Include"))
+    expect(include).to_be_visible()
+    expect(send_button(page)).to_have_text(words)
+    expect(send_button(page)).to_be_enabled()
+    assert faults(page) == []
+    with page.expect_response("**/board/preview/"):
+        include.click()
+
+    expect(send_button(page)).to_be_focused()
+    expect(send_button(page)).to_be_enabled()
+
+
+def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    page.locator("#board-rows input.pick").nth(60).check()
+    page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+    expect(send_button(page)).to_have_text("Send to 1 customer")
+    assert press(page) == ""
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
+
+    page.locator("#board-rows input.pick").nth(61).check()
+    page.locator(".send__state").evaluate(REFRESH)
+
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("1")
 
 
 def bring_in_what_is_new(page: Page) -> None:
