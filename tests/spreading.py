@@ -11,6 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 AT_THE_DEMO = (
     (
         "tests/pages/test_axe_in_browser.py",
+        "tests/pages/test_clock_in_browser.py",
+        "tests/pages/test_focus_in_browser.py",
         "tests/pages/test_in_browser.py",
         "tests/pages/test_writing_in_browser.py",
     ),

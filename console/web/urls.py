@@ -7,6 +7,7 @@ from console.web import board, trail, views
 urlpatterns = [
     path("", views.home, name="home"),
     path("help/", views.help_page, name="help"),
+    path("clock/", views.clock, name="clock"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),

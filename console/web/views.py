@@ -1,12 +1,14 @@
 """The way in, and help."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from console.access import actor_of
 from console.actors import Permission
+from console.clock import stamp
 from console.sends.models import DeliveryStatus
+from console.web.middleware import arrived_at
 
 # The first that a person may use is their home.
 HOMES = (
@@ -24,6 +26,13 @@ def home(request: HttpRequest) -> HttpResponse:
         if actor.may(permission):
             return redirect(name)
     return redirect("help")
+
+
+@require_GET
+def clock(request: HttpRequest) -> HttpResponse:
+    """What PostgreSQL's clock shows, by which pages count (server-clock.js)."""
+    now, took = stamp(arrived_at(request))
+    return JsonResponse({"now": now, "took": took})
 
 
 @require_GET

@@ -3,6 +3,8 @@
 // While the stream is broken the page stays readable and says since when it is stale. A page that
 // nobody looks at holds no stream, since a browser keeps only a few connections to one server.
 
+import { likelyNow } from "./server-clock.js";
+
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
 const CLOSED = 2;
@@ -81,7 +83,7 @@ function connected() {
 }
 
 function broken() {
-  lostAt ??= new Date();
+  lostAt ??= new Date(likelyNow());
   if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
   // A refused stream is not tried again by the browser itself.
   if (source?.readyState === CLOSED) setTimeout(() => connect(true), 5000);

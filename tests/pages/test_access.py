@@ -28,6 +28,7 @@ CATALOGUE = {"supervisor", "editor", "approver", "auditor"}
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
+    "clock": ("get", {}, EVERYBODY),
     "account": ("get", {}, EVERYBODY),
     "account-sessions-end": ("post", {}, EVERYBODY),
     "account_change_password": ("get", {}, EVERYBODY),
