@@ -3,6 +3,7 @@
 import { startBoard } from "./board.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
+import { startFocus } from "./focus.js";
 import { startHtmx } from "./requests.js";
 import { startInsert } from "./insert.js";
 import { startJump } from "./jump.js";
@@ -19,6 +20,7 @@ startDialogs();
 startCopy();
 startToasts();
 startHtmx();
+startFocus();
 startTimes();
 startKeys();
 startPicker();
