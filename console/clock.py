@@ -25,6 +25,14 @@ def database_now() -> datetime:
     return now
 
 
+def stamp(arrived_at: float) -> tuple[float, float]:
+    """For pages that count by it: this moment in milliseconds since 1970, and for how many of them
+    at least the request is here, which came at `arrived_at` by `time.monotonic`."""
+    took = max(0.0, time.monotonic() - arrived_at)
+    now = database_now()
+    return round(1000 * now.timestamp(), 3), round(1000 * took, 3)
+
+
 def near_now() -> datetime:
     """The same without a query, mostly: late by what the last answer was under way."""
     last = _last

@@ -119,6 +119,7 @@ def _put_back(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
 
 
 def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    """With the focus in it, where else a person has to look for it again."""
     changed = request.POST.copy()
     if "add_field" in changed:
         rows = _asked(changed).total_form_count()
@@ -127,8 +128,10 @@ def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice)
     else:
         rows = BodyFormSet(changed).total_form_count()
         changed["form-TOTAL_FORMS"] = str(rows + 1)
-    form, bodies = VersionForm(changed), BodyFormSet(changed)
-    return _page(request, actor, notice, form, bodies, _asked(changed))
+    form, bodies, asked = VersionForm(changed), BodyFormSet(changed), _asked(changed)
+    first = asked.forms[-1]["name"] if "add_field" in changed else bodies.forms[-1]["locale"]
+    first.field.widget.attrs["autofocus"] = True
+    return _page(request, actor, notice, form, bodies, asked)
 
 
 def _asked(data: QueryDict) -> Any:

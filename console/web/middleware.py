@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import time
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from console.web.handlers import API, length_required, too_large_request
 
 # As Django makes them. Others can't be in the database, and some it can't even be asked for.
 SESSION_KEY = re.compile(r"[a-z0-9]+")
+# In a request's META, beside what the server says of it; no header can have such a name.
+ARRIVED = "console.arrived"
 NOT_USED = (
     "accelerometer",
     "autoplay",
@@ -50,6 +53,19 @@ class _Middleware(MiddlewareMixin):
     sync_capable = True
     async_capable = True
     get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+
+
+class ArrivalMiddleware(_Middleware):
+    """Notes when a request came, see `arrived_at`."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.META[ARRIVED] = time.monotonic()
+
+
+def arrived_at(request: HttpRequest | None) -> float:
+    """When a request came, by `time.monotonic`."""
+    now = time.monotonic()
+    return now if request is None else float(request.META.get(ARRIVED, now))
 
 
 class PoliciesMiddleware(_Middleware):

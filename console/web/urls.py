@@ -10,6 +10,7 @@ urlpatterns = [
     path("help/", views.help_page, name="help"),
     path("here/", views.here, name="here"),
     path("search/", search, name="search"),
+    path("clock/", views.clock, name="clock"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),

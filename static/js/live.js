@@ -6,6 +6,8 @@
 
 import { noticeSignedOut, whoIsHere } from "./session.js";
 
+import { likelyNow } from "./server-clock.js";
+
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
 const CLOSED = 2;
@@ -14,7 +16,7 @@ const SIGNED_OUT_MS = 15_000;
 // An alive server says so every few seconds, and tells how often.
 const BEATS_MISSED = 2.5;
 let beatMs = 10_000;
-let heard = new Date();
+let heard = null;
 let watchdog = 0;
 
 let source = null;
@@ -95,7 +97,7 @@ function connected() {
 }
 
 function hear() {
-  heard = new Date();
+  heard = new Date(likelyNow());
   clearTimeout(watchdog);
   watchdog = setTimeout(silent, beatMs * BEATS_MISSED);
 }
@@ -103,13 +105,13 @@ function hear() {
 // A server that hangs breaks no connection, and says nothing.
 function silent() {
   if (!source || document.hidden) return;
-  lostAt ??= heard;
+  lostAt ??= heard ?? new Date(likelyNow());
   showStale(lostAt);
   connect(true);
 }
 
 function broken() {
-  lostAt ??= heard;
+  lostAt ??= heard ?? new Date(likelyNow());
   if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
   if (source?.readyState === CLOSED) refused();
 }

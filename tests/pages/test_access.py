@@ -31,6 +31,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "help": ("get", {}, EVERYBODY),
     "here": ("get", {}, EVERYBODY),
     "search": ("get", {}, EVERYBODY),
+    "clock": ("get", {}, EVERYBODY),
     "account": ("get", {}, EVERYBODY),
     "account-sessions-end": ("post", {}, EVERYBODY),
     "account_change_password": ("get", {}, EVERYBODY),

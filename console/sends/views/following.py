@@ -66,6 +66,7 @@ def send_progress(request: HttpRequest, send_id: int) -> HttpResponse:
 def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
     """What the progress of a send shows. Raises NotFound."""
     send = send_get(actor, send_id)
+    now = database_now()
     is_own = send.actor_ref == actor.ref
     controls = is_own or actor.may(Permission.ADMINISTER)
     retries = actor.may(Permission.SEND) and controls
@@ -73,7 +74,8 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "send": send,
         "counts": send_counts(send),
         "is_own": is_own,
-        "is_late": send.scheduled_at is not None and send.scheduled_at <= database_now(),
+        "is_late": send.scheduled_at is not None and send.scheduled_at <= now,
+        "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
         "resumable": controls and send.status == SendStatus.PAUSED,

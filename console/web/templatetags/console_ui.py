@@ -25,10 +25,11 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.push_urls import shown_host
-from console.clock import near_now
+from console.clock import near_now, stamp
 from console.interactions.models import Health
 from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
+from console.web.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
 register = template.Library()
@@ -198,6 +199,13 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     )
 
 
+@register.simple_tag(takes_context=True)
+def server_time(context: template.Context) -> str:
+    """This moment by the clock that counts, for server-clock.js."""
+    now, took = stamp(arrived_at(context.get("request")))
+    return f"{now} {took}"
+
+
 @register.simple_tag
 def moment(at: datetime | None, zone: str = "") -> SafeString:
     """A moment to come, in the zone that it was chosen in and in the site's; times.js adds the
@@ -269,6 +277,8 @@ def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, An
     if bound.errors:
         described.append(f"{bound.auto_id}_error")
     attrs: dict[str, Any] = {} if check else {"class": f"{base} {css}".strip()}
+    if bound.errors:
+        attrs["autofocus"] = True  # of several a browser takes the first
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return {
