@@ -194,7 +194,7 @@ def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
 ) -> None:
     page = sit_at_the_board(sit_down, crowd)
     page.locator("#board-rows input.pick").nth(60).check()
-    page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+    page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
     expect(send_button(page)).to_have_text("Send to 1 customer")
     assert press(page) == ""
     expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
