@@ -6,6 +6,7 @@
 #               PSDK=1: a Chat Server is reached through Java
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
+# make board    the board in a browser for longer, while chats move: BOARD_SECONDS=300 BOARD_CHATS=300 BOARD_SENDS=20
 # make pictures take the pictures in docs/images anew (PICTURES="board editor" for some of them)
 # make format   put the code into the house's form
 # make install  the virtual environment alone
@@ -32,7 +33,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture drill fuzz pictures format install install-dev
+.PHONY: demo test check bench torture drill fuzz board pictures format install install-dev
 
 demo: install
 	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
@@ -81,6 +82,15 @@ drill: install-dev
 EXAMPLES ?= 100
 fuzz: install-dev
 	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_THOROUGH=0 FUZZ_SEED=$(or $(SEED),0) .ci/fuzz
+
+# At each of two widths for so many seconds; then so many sends to 85 chats or more.
+BOARD_SECONDS ?= 300
+BOARD_CHATS ?= 300
+BOARD_SENDS ?= 20
+board: install-dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
+	@BOARD_SECONDS=$(BOARD_SECONDS) BOARD_CHATS=$(BOARD_CHATS) BOARD_SENDS=$(BOARD_SENDS) \
+		$(BIN)/python -m pytest tests/pages/test_living_board.py -s
 
 format: install-dev
 	$(BIN)/ruff check --fix .

@@ -41,3 +41,16 @@ def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """For everybody who is signed in, whatever they may do: the page itself shows no more than
+    that. Whoever must choose a password does so first."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.user.is_authenticated and request.user.must_change_password:
+            return redirect(CHOOSE_PASSWORD)
+        return view(request, *args, **kwargs)
+
+    return guarded

@@ -53,7 +53,10 @@ def boolean(raw: str) -> bool:
 
 
 def words(raw: str) -> list[str]:
-    return [word.strip() for word in raw.split(",") if word.strip()]
+    found = [word.strip() for word in raw.split(",") if word.strip()]
+    if not found:  # a list of nothing may mean anything, so nobody may write one by mistake
+        raise ValueError("name at least one, or leave it unset")
+    return found
 
 
 def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:

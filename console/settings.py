@@ -51,6 +51,7 @@ UNDO_SECONDS = env.read("CONSOLE_UNDO_SECONDS", env.number(least=0, most=60, uni
 DELIVERY_TTL_SECONDS = env.read(
     "CONSOLE_DELIVERY_TTL_SECONDS", env.number(least=1, most=86_400, unit="seconds"), 120
 )
+FREE_NICKNAMES = env.read("CONSOLE_FREE_NICKNAMES", env.boolean, False)
 # Of these three 0 means: no such limit.
 APPROVAL_ABOVE = env.read(
     "CONSOLE_APPROVAL_ABOVE", env.number(least=0, most=100_000, unit="chats"), 500
@@ -84,6 +85,7 @@ IMPORT_ROW_LIMIT = env.read(
     "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
+CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")
 # Interaction Server, polled for live chats beside the feed.
 POLL = read_poll_settings()
 # Kept equal to the transports that console.esp has by a test: only `sends` may import that.
@@ -167,6 +169,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "console.web.middleware.ArrivalMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     # Outside of all that can fail, so that failures carry its header too.
@@ -181,12 +184,13 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.web.limits.RateMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "console.web.signed_out.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "console.accounts.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "console.web.unsaved.SavedFormMiddleware",
     "console.web.middleware.ConsoleErrorMiddleware",
 ]
 
@@ -359,6 +363,8 @@ CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
 STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
+# What somebody typed and did not save stays in their browser for so long; 0 keeps nothing there.
+UNSAVED_HOURS = env.read("CONSOLE_UNSAVED_HOURS", env.number(least=0, most=744, unit="hours"), 168)
 STREAM_LIMIT = env.read(
     "CONSOLE_STREAM_LIMIT", env.number(least=1, most=1000, unit="event streams"), 20
 )

@@ -6,4 +6,9 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+# Once Django is set up.
+from console.web.bodies import WholeBody  # noqa: E402
+
+application = WholeBody(_django)

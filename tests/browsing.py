@@ -1,11 +1,16 @@
-"""A real Chromium, and the sessions of people who are signed in with it."""
+"""A real Chromium, the sessions of people who are signed in with it, and what it complains of.
+
+Whoever drives the browser is listened to, however they opened their pages: a test fails when an
+error or a warning was written to the console, a script failed, the policy forbade something, or a
+file of the site could not be loaded.
+"""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from console.demo.people import PASSWORD
 from tests.demos import Demo
@@ -41,6 +46,51 @@ def chromium_path() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
+class Complaints:
+    """What the browser has complained of since the last test."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.expected: list[str] = []
+
+    def listen(self, context: BrowserContext) -> None:
+        """To all pages of it, also those that open by themselves."""
+        context.on("weberror", lambda error: self.heard.append(str(error.error)))
+        context.on("console", lambda said: self._hear(said.type, f"{said.text} {said.location}"))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.heard.append(text)
+
+    def expect(self, words: str) -> None:
+        """What has this in it is no fault here, such as the answer 404 to who asks for it."""
+        self.expected.append(words)
+
+    def take(self) -> list[str]:
+        """Those that nobody expected. The next test starts anew."""
+        unexpected = [
+            text for text in self.heard if not any(words in text for words in self.expected)
+        ]
+        self.heard, self.expected = [], []
+        return unexpected
+
+
+COMPLAINTS = Complaints()
+
+
+@pytest.fixture(autouse=True)
+def complaints(request: pytest.FixtureRequest) -> Iterator[Complaints]:
+    """Nobody has to ask for it: at the end of each test the browser had nothing to complain of."""
+    if "browser" not in request.fixturenames:
+        yield COMPLAINTS
+        return
+    chromium: Browser = request.getfixturevalue("browser")
+    yield COMPLAINTS
+    for context in chromium.contexts:  # what nobody closed may have more to say
+        context.close()
+    assert COMPLAINTS.take() == []
+
+
 # For a module and no longer: Playwright keeps an event loop in this thread, beside which Django
 # refuses to use its database.
 @pytest.fixture(scope="module")
@@ -48,6 +98,7 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MILLISECONDS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        chromium.on("context", COMPLAINTS.listen)
         yield chromium
         chromium.close()
 

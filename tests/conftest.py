@@ -18,7 +18,7 @@ from console.catalogue import services as catalogue
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
-from tests.browsing import browser, sessions  # noqa: F401 - fixtures for all folders
+from tests.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
 from tests.demos import demo  # noqa: F401 - one more
 from tests.simulators import Simulator, running_simulator
 from tests.spreading import Spreading

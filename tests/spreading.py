@@ -11,6 +11,10 @@ from xdist.scheduler import LoadScopeScheduling
 AT_THE_DEMO = (
     (
         "tests/pages/test_axe_in_browser.py",
+        "tests/pages/test_every_page_in_browser.py",
+        "tests/pages/test_search_in_browser.py",
+        "tests/pages/test_clock_in_browser.py",
+        "tests/pages/test_focus_in_browser.py",
         "tests/pages/test_in_browser.py",
         "tests/pages/test_writing_in_browser.py",
     ),
@@ -20,6 +24,9 @@ AT_THE_DEMO = (
         "tests/journey/",
         "tests/pages/test_catalogue_in_browser.py",
         "tests/pages/test_import_in_browser.py",
+        "tests/pages/test_living_board.py",
+        "tests/pages/test_unanswered_in_browser.py",
+        "tests/pages/test_unsaved_in_browser.py",
     ),
 )
 # Those with Java: together, so that its classes are compiled and it is started once.

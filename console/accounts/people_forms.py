@@ -17,6 +17,8 @@ from console.accounts.states import (
     team_state,
     user_state,
 )
+from console.form_fields import LineField
+from console.text import is_blank
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -34,18 +36,38 @@ class LinesField(forms.CharField):
         return "\n".join(value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> list[str]:
-        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        text = super().clean(value)
+        if text and is_blank(text):
+            raise forms.ValidationError(_("Nobody sees what stands here: take it out."))
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def said_token(form: forms.Form, name: str) -> str | None:
+    """The value of a hidden field that says what the page was filled with, None without the field.
+    An empty one would mean that nothing has to be compared, so it is refused."""
+    if form.add_prefix(name) not in form.data:
+        return None
+    token: str = form.cleaned_data[name]
+    if not token:
+        raise forms.ValidationError(
+            _("This page has lost what it was filled with. Load it again, then save.")
+        )
+    return token
 
 
 class EditForm(forms.Form):
     """Edits something that others may edit at the same time: `expected` is the digest of the state
     that it was filled with."""
 
-    expected = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None = None, *, state: State | None = None) -> None:
         initial = {} if state is None else {**state, "expected": state_digest(state)}
         super().__init__(data, initial=initial)
+
+    def clean_expected(self) -> str | None:
+        """None where nothing was said of it: with a page it always comes, and then with a value."""
+        return said_token(self, "expected") if self.initial.get("expected") else None
 
     def show_kept(self, kept: State) -> None:
         """Say beside each field that differs what is kept now. Saving once more replaces it."""
@@ -75,7 +97,7 @@ class EditForm(forms.Form):
 
 
 class UserFilterForm(forms.Form):
-    q = forms.CharField(label=_("Name or e-mail"), max_length=200, required=False)
+    q = LineField(label=_("Name or e-mail"), max_length=200, required=False)
     role = forms.ChoiceField(
         label=_("Role"), choices=[("", _("All roles")), *Role.choices], required=False
     )
@@ -97,11 +119,14 @@ class UserForm(EditForm):
         Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
         Role.APPROVER: _("Publishes what others wrote, and approves large sends of others."),
         Role.AUDITOR: _("Reads the history and the audit trail of everybody. Changes nothing."),
-        Role.ADMINISTRATOR: _("Manages people, Chat Servers and API clients. Stops all sending."),
+        Role.ADMINISTRATOR: _(
+            "Manages people, Chat Servers and API clients. Stops all sending. Writes notices as an "
+            "editor does."
+        ),
     }
 
-    first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
-    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
+    first_name = LineField(label=_("First name"), max_length=150, required=False)
+    last_name = LineField(label=_("Last name"), max_length=150, required=False)
     email = forms.EmailField(label=_("E-mail"), max_length=254, required=False)
     roles = forms.MultipleChoiceField(
         label=_("Roles"),
@@ -152,7 +177,7 @@ class PasswordForm(forms.Form):
 class NewUserForm(UserForm, PasswordForm):
     """A new person. The user name is given once."""
 
-    username = forms.CharField(
+    username = LineField(
         label=_("User name"),
         max_length=150,
         help_text=_("Signs in with it; it never changes. Letters, digits and @ . + - _"),
@@ -181,7 +206,7 @@ class NewUserForm(UserForm, PasswordForm):
 
 
 class TeamForm(EditForm):
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = LineField(label=_("Name"), max_length=100)
     queues = LinesField(
         label=_("Queues"),
         help_text=_(
@@ -213,7 +238,7 @@ class TeamForm(EditForm):
 
 
 class ApiClientFilterForm(forms.Form):
-    q = forms.CharField(label=_("Name"), max_length=100, required=False)
+    q = LineField(label=_("Name"), max_length=100, required=False)
     state = forms.ChoiceField(
         label=_("State"), choices=[("", _("All states")), *ClientState.choices], required=False
     )
@@ -230,7 +255,7 @@ class ApiClientForm(EditForm):
         Scope.ADMIN: _("admin: registers Chat Servers; pauses and stops any send, or all."),
     }
 
-    name = forms.CharField(
+    name = LineField(
         label=_("Name"), max_length=100, help_text=_("So it is called in the audit trail.")
     )
     scopes = forms.MultipleChoiceField(
@@ -285,4 +310,7 @@ class TokenForm(forms.Form):
         initial=3600,
         coerce=lambda value: timedelta(seconds=int(value)),
     )
-    expected = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_expected(self) -> str | None:
+        return said_token(self, "expected")

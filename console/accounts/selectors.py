@@ -6,12 +6,12 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Count, Prefetch, Q, QuerySet
-from django.utils import timezone
 
 from console.accounts.addresses import is_within
 from console.accounts.models import ApiClient, ClientState, Team, User
 from console.accounts.services import token_digest
 from console.actors import Actor, Permission, system_actor
+from console.clock import near_now
 from console.errors import NotFound
 
 # --- Who calls, and who is behind what is kept ----------------------------------------------------
@@ -29,7 +29,7 @@ class Admission:
 
 def api_client_admitted(token: str, *, address: str, now: datetime | None = None) -> Admission:
     """Whether `token` is taken from `address`. The look-up is by hash, so timing tells nothing."""
-    now = now or timezone.now()
+    now = now or near_now()
     digest = token_digest(token)
     owned = Q(token_hash=digest) | Q(previous_token_hash=digest)
     client = ApiClient.objects.filter(owned).first()
@@ -149,7 +149,7 @@ def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiCl
     found = ApiClient.objects.all()
     for word in q.split():
         found = found.filter(Q(name__icontains=word))
-    over = Q(is_active=True, expires_at__lte=timezone.now())
+    over = Q(is_active=True, expires_at__lte=near_now())
     if state == ClientState.DEACTIVATED:
         found = found.filter(is_active=False)
     elif state == ClientState.EXPIRED:

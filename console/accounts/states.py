@@ -60,9 +60,9 @@ def changes(before: State, after: State) -> dict[str, dict[str, Any]]:
     }
 
 
-def require_unchanged(state: State, expected: str, what: str) -> None:
-    """Raise Conflict unless `expected` is the digest of `state`; none expects nothing."""
-    if expected and state_digest(state) != expected:
+def require_unchanged(state: State, expected: str | None, what: str) -> None:
+    """Raise Conflict unless `expected` is the digest of `state`; None expects nothing."""
+    if expected is not None and state_digest(state) != expected:
         raise Conflict(
             "changed_meanwhile",
             f"Not saved: somebody else has changed {what} since you opened this page. What is kept "

@@ -1,7 +1,7 @@
 """What all views of the API share."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -10,17 +10,37 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from console.accounts.models import ApiClient, User
-from console.actors import Actor
+from console.actors import Actor, Permission
 from console.api.pagination import HistoryPage, Page
 from console.errors import InvalidInput
+from console.text import is_blank
 
 LONGEST = 255  # of a filter, in characters
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def needs(*permissions: Permission) -> Callable[[Handler], Handler]:
+    """Only for callers who have one of `permissions`. They are asked for before anything of the
+    request is read, so that nobody learns from a refusal of their input what there is."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.needs = permissions  # type: ignore[attr-defined]
+        return handler
+
+    return mark
 
 
 class ConsoleView(APIView):
     """Knows the actor, reads input by a serializer, answers lists in pages."""
 
     pagination_class: type[Page | HistoryPage] = Page
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        handler = getattr(self, str(request.method).lower(), None)
+        if handler is not None and request.method != "OPTIONS":
+            self.actor.require(*handler.needs)
 
     @property
     def actor(self) -> Actor:
@@ -60,7 +80,7 @@ def query_filters(
                 "unknown_filter",
                 f"There is no filter {name}" + (f"; use {known}." if known else " here."),
             )
-        if len(values) > 1 or not values[0] or "\0" in values[0]:
+        if len(values) > 1 or is_blank(values[0]) or "\0" in values[0]:
             raise InvalidInput(
                 "invalid_filter",
                 f"{name}: give it once, not empty and without a NUL; or leave it out.",

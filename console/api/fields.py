@@ -9,20 +9,52 @@ from typing import Any, TypeVar, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from console.text import is_blank, is_one_line
+
 F = TypeVar("F", bound=type[serializers.Field[Any, Any, Any, Any]])
 
 
+EMPTY = "This is empty. Give a value, or leave the field out where it may be left out."
+
+
 class Text(serializers.CharField):
+    """Of what people see nothing of, an invisible character too, it is empty."""
+
+    default_error_messages = {"blank": EMPTY, "null": EMPTY}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and is_blank(data):
+            data = ""
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
+class Line(Text):
+    """A text for a place of one line."""
+
+    default_error_messages = {
+        "not_one_line": "It stands on one line: take the line breaks and control characters out."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        line = super().to_internal_value(data)
+        if not is_one_line(line):
+            self.fail("not_one_line")
+        return line
+
+
 class Choice(serializers.ChoiceField):
     """Described by its choices; the service says what is wrong with another."""
 
+    default_error_messages = {"blank": EMPTY, "null": EMPTY}
+
     def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and is_blank(data):
+            self.fail("blank")
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return data
@@ -52,7 +84,7 @@ class Truth(serializers.BooleanField):
 class Texts(serializers.ListField):
     """A list of texts."""
 
-    child = Text()
+    child = Line()
 
 
 def described(field: F, **schema: Any) -> F:

@@ -10,13 +10,21 @@ from console.api import fields
 from console.api.serializers import NOT_BLANK, REASON, StrictInput
 from console.catalogue.models import Category, PresetChange, Visibility, VisibilityPreset
 
+LINE = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
+
 
 class PresetInput(StrictInput):
-    name = fields.Text(max_length=100)
+    name = LINE(max_length=100)
     visibility = fields.Choice(choices=Visibility.choices)
-    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
+    nickname = fields.Line(
+        max_length=100, required=False, allow_blank=True, help_text="Empty: none."
+    )
     roles = serializers.ListField(
-        child=serializers.ChoiceField(choices=Role.choices), required=False
+        child=serializers.ChoiceField(choices=Role.choices),
+        required=False,
+        allow_empty=False,
+        allow_null=True,
+        help_text="Only these may use it; null: everybody, as where a new one has none.",
     )
 
 
@@ -55,19 +63,20 @@ class PresetRejection(PresetApproval):
 
 
 class CategoryChanges(StrictInput):
-    name = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)(
-        required=False, max_length=100
-    )
-    parent = fields.Text(  # type: ignore[assignment]
+    name = LINE(required=False, max_length=100)
+    parent = fields.Line(  # type: ignore[assignment]
         max_length=600, required=False, allow_null=True, help_text="A path; null for the top."
     )
-    team = fields.Text(max_length=100, required=False, allow_null=True, help_text="A team's name.")
+    team = fields.Line(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        help_text="A team's name; null: everybody's.",
+    )
 
 
 class CategoryInput(CategoryChanges):
-    name = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)(
-        max_length=100
-    )
+    name = LINE(max_length=100)
 
 
 class CategoryOutput(serializers.ModelSerializer[Category]):

@@ -8,9 +8,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api import fields
-from console.api.serializers import REASON, Anything, StrictInput
+from console.api.serializers import NOT_BLANK, REASON, Anything, StrictInput
 from console.catalogue.models import Visibility
-from console.sends.models import Delivery, Send, SendingStop
+from console.sends.models import Delivery, NicknameSource, Send, SendingStop
+from console.sends.plans import LeaveOut
+from console.sends.promises import WRITTEN_LIMIT, Promise
 
 # --- Input -------------------------------------------------------------------------------------
 
@@ -23,7 +25,7 @@ class Time(serializers.DateTimeField):
 
 
 # As console.interactions.selectors.InteractionFilter reads it.
-_TEXT = {"type": "string", "maxLength": 255}
+_TEXT = {"type": "string", "pattern": NOT_BLANK, "maxLength": 255}
 FILTER = fields.described(
     serializers.DictField,
     type="object",
@@ -31,15 +33,20 @@ FILTER = fields.described(
         **dict.fromkeys(("queue", "agent", "chat_server", "locale", "team", "q"), _TEXT),
         "online": {"type": "boolean"},
         "waiting_longer_than": {"type": "integer", "minimum": 0, "maximum": 10**9},
+        "all": {"type": "boolean", "enum": [True]},
     },
     additionalProperties=False,
+    minProperties=1,
 )
 INTERACTIONS = fields.described(
     serializers.ListField,
     type="array",
-    items={"type": "string", "minLength": 1, "maxLength": 64},
+    items={"type": "string", "pattern": NOT_BLANK, "maxLength": 64},
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
+)
+LEAVE_OUT = fields.described(
+    fields.Texts, type="array", items={"type": "string", "enum": LeaveOut.values}
 )
 # As console.catalogue.fields reads it: what fits depends on the notice, and is refused with 422.
 ANSWERS = fields.described(
@@ -51,33 +58,50 @@ TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and 
 
 
 class SendInput(StrictInput):
-    notice = fields.Text(max_length=100, help_text="The notice's key.")
-    interactions = INTERACTIONS(child=fields.Text(), required=False)
-    filter = FILTER(required=False, help_text="As the filters of interactions/.")
+    notice = fields.Line(max_length=100, help_text="The notice's key.")
+    interactions = INTERACTIONS(child=fields.Line(), required=False)
+    filter = FILTER(
+        required=False,
+        help_text="As the filters of interactions/; every live chat that you see: `all`, alone.",
+    )
     visibility = fields.Choice(
         choices=Visibility.choices,
         required=False,
-        allow_null=True,
         help_text="May narrow the notice's own, never widen it.",
     )
-    nickname = fields.Text(max_length=100, required=False, allow_null=True, allow_blank=True)
-    why = fields.Text(max_length=2000, required=False, allow_blank=True)
+    nickname = fields.Line(
+        max_length=100,
+        required=False,
+        help_text="That of a preset, instead of the notice's own.",
+    )
+    why = fields.Line(max_length=2000, required=False, allow_blank=True)
     scheduled_at = Time(
         required=False,
-        allow_null=True,
-        help_text="With an offset; or without one, on the clocks of time_zone.",
+        help_text="With an offset; or without one, on the clocks of time_zone. Left out: now.",
     )
-    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
     allow_repeat = fields.Truth(
         required=False,
         default=False,
         help_text="Also to chats that got this notice a short while ago.",
+    )
+    leave_out = LEAVE_OUT(
+        required=False,
+        help_text="Whom to skip who would get the default language's text: chats that say another "
+        "language (other_language), chats of which nobody knows one (unknown_language).",
     )
     once = fields.Truth(
         required=False,
         default=False,
         help_text="This notice at most once into this chat: asked again, the answer is the first "
         "send as it is now. For one chat, and without Idempotency-Key.",
+    )
+    expected_plan = fields.Text(
+        max_length=WRITTEN_LIMIT,
+        required=False,
+        help_text="What the dry run answered: no chat gets it that was not ready there, and 409 "
+        "where the notice, its version, who sees it, the nickname, the answers or the time are "
+        "others.",
     )
     dry_run = fields.Truth(required=False, default=False)
     # The last one: from here on `fields` is this.
@@ -88,7 +112,7 @@ class SendInput(StrictInput):
 
 class RescheduleInput(StrictInput):
     scheduled_at = Time(help_text="With an offset; or without one, on the clocks of time_zone.")
-    time_zone = fields.Text(required=False, allow_blank=True, help_text=TIME_ZONE)
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
 
 
 class RetryUnknownInput(StrictInput):
@@ -107,7 +131,14 @@ class StopInput(StrictInput):
 class TargetOutput(serializers.Serializer[Any]):
     interaction = serializers.CharField(source="interaction_id")
     customer_name = serializers.CharField()
-    locale = serializers.CharField()
+    locale = serializers.CharField(help_text="The text's language, as the notice has it.")
+    language = serializers.CharField(
+        help_text="The chat's own, in the tag's canonical form; empty where nobody knows it."
+    )
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language; null where it gets none.",
+    )
     body = serializers.CharField()
     chat_server = serializers.CharField(source="chat_server_name")
     reason = serializers.CharField(help_text="Why it would be skipped; empty when it is ready.")
@@ -122,6 +153,7 @@ class PlanOutput(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="version.number")
     visibility = serializers.CharField()
     nickname = serializers.CharField()
+    nickname_from = serializers.ChoiceField(choices=NicknameSource.choices)
     counts = serializers.DictField(child=serializers.IntegerField())
     needs_approval = serializers.BooleanField(
         help_text="Whether a second person has to approve before anything leaves."
@@ -130,10 +162,16 @@ class PlanOutput(serializers.Serializer[Any]):
         allow_null=True, help_text="To how many chats this person may send now; null: no limit."
     )
     targets = TargetOutput(many=True)
+    expected_plan = serializers.SerializerMethodField(
+        help_text="For the send that is to do this and no more."
+    )
 
     @extend_schema_field(bool)
     def get_dry_run(self, plan: Any) -> bool:
         return True
+
+    def get_expected_plan(self, plan: Any) -> str:
+        return Promise.of(plan).written()
 
 
 class SendOutput(serializers.ModelSerializer[Send]):
@@ -164,6 +202,7 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "version",
             "visibility",
             "nickname",
+            "nickname_from",
             "actor",
             "why",
             "fields",
@@ -212,6 +251,11 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     send = serializers.IntegerField(source="send_id")
     interaction = serializers.CharField(source="interaction_id")
     chat_server = serializers.CharField(source="chat_server_name")
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language (chat_locale, as the chat said "
+        "it); null where there is no text, or nobody wrote down what the chat said.",
+    )
     fault = serializers.SerializerMethodField()
     answer = Anything(help_text="What Chat Server said, word for word; null: nothing.")
     retry_of = serializers.IntegerField(
@@ -229,6 +273,8 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "reason",
             "detail",
             "locale",
+            "chat_locale",
+            "own_language",
             "body",
             "chat_server",
             "method",

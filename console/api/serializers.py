@@ -32,11 +32,12 @@ from console.interactions.models import ChatServer, Interaction
 # What the services check with a code of their own, for the OpenAPI document.
 NOT_BLANK = r"\S"
 KEY = fields.described(
-    fields.Text, type="string", pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", maxLength=100
+    fields.Line, type="string", pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", maxLength=100
 )
 REASON = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=2000)
 PATH = "From the top, as in `Delivery / Late`; made where it is not there yet."
-CATEGORY = fields.described(fields.Text, type="string", maxLength=600)
+TITLE = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=200)
+CATEGORY = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=600)
 TAGS = fields.described(
     fields.Texts,
     type="array",
@@ -44,9 +45,9 @@ TAGS = fields.described(
     maxItems=TAGS_LIMIT,
 )
 SHORTCUT = fields.described(
-    fields.Text,
+    fields.Line,
     type="string",
-    pattern="^([A-Za-z0-9]+(-[A-Za-z0-9]+)*)?$",
+    pattern="^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
     maxLength=SHORTCUT_LIMIT,
 )
 LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
@@ -147,19 +148,25 @@ class InteractionOutput(serializers.ModelSerializer[Interaction]):
 class NoticeInput(StrictInput):
     key = KEY(max_length=100)
     kind = serializers.ChoiceField(choices=NoticeKind.choices)
-    title = fields.Text(max_length=200)
-    category = CATEGORY(max_length=600, required=False, allow_blank=True, help_text=PATH)
-    team = fields.Text(max_length=100, required=False, allow_null=True, help_text="A team's name.")
+    title = TITLE(max_length=200)
+    category = CATEGORY(max_length=600, required=False, help_text=PATH)
+    team = fields.Line(
+        max_length=100, required=False, help_text="A team's name. Left out: everybody's."
+    )
     tags = TAGS(required=False)
-    shortcut = SHORTCUT(required=False, allow_blank=True)
+    shortcut = SHORTCUT(required=False)
 
 
 class NoticeChanges(StrictInput):
-    title = fields.Text(max_length=200, required=False)
-    category = CATEGORY(max_length=600, required=False, allow_blank=True, help_text=PATH)
-    team = fields.Text(max_length=100, required=False, allow_null=True)
-    tags = TAGS(required=False)
-    shortcut = SHORTCUT(required=False, allow_blank=True)
+    title = TITLE(max_length=200, required=False)
+    category = CATEGORY(
+        max_length=600, required=False, allow_null=True, help_text=f"{PATH} null: none."
+    )
+    team = fields.Line(
+        max_length=100, required=False, allow_null=True, help_text="null: everybody's."
+    )
+    tags = TAGS(required=False, help_text="All of them; an empty list takes them away.")
+    shortcut = SHORTCUT(required=False, allow_null=True, help_text="null takes it away.")
 
 
 class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
@@ -226,7 +233,7 @@ ASKED = fields.described(
 
 
 class VersionInput(StrictInput):
-    default_locale = fields.described(fields.Text, type="string", pattern=LOCALE, maxLength=35)(
+    default_locale = fields.described(fields.Line, type="string", pattern=LOCALE, maxLength=35)(
         max_length=35
     )
     bodies = fields.described(
@@ -244,12 +251,18 @@ class VersionInput(StrictInput):
         child=fields.Text(allow_blank=True, trim_whitespace=False),
         help_text="Locale to text; for a push URL, to the URL.",
     )
-    message_type = fields.Text(max_length=100, required=False, allow_blank=True)
-    nickname = fields.Text(max_length=100, required=False, allow_blank=True)
-    preset = fields.Text(
-        max_length=100, required=False, allow_null=True, help_text="A preset's name or id."
+    message_type = fields.Line(
+        max_length=100, required=False, allow_blank=True, help_text="Empty: none."
     )
-    visibility = fields.Choice(choices=Visibility.choices, required=False, allow_null=True)
+    nickname = fields.Line(
+        max_length=100, required=False, allow_blank=True, help_text="Empty: the preset's."
+    )
+    preset = fields.Line(max_length=100, required=False, help_text="A preset's name or id.")
+    visibility = fields.Choice(
+        choices=Visibility.choices,
+        required=False,
+        help_text="Left out of a new version: the preset's, and without one ALL.",
+    )
     valid_from = serializers.DateTimeField(required=False, allow_null=True)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
     change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
@@ -312,7 +325,7 @@ class RejectInput(StrictInput):
 
 
 class ChatServerChanges(StrictInput):
-    url = fields.Text(max_length=500, required=False)
+    url = fields.Line(max_length=500, required=False)
     pace_per_second = _number(0.1, 100_000)(required=False)
     burst = _whole(100_000)(required=False)
     window = _whole(1000)(required=False)
@@ -322,8 +335,8 @@ class ChatServerChanges(StrictInput):
 
 
 class ChatServerInput(ChatServerChanges):
-    name = fields.Text(max_length=128)
-    url = fields.Text(max_length=500)
+    name = fields.Line(max_length=128)
+    url = fields.Line(max_length=500)
 
 
 class ChatServerOutput(serializers.ModelSerializer[ChatServer]):

@@ -10,7 +10,7 @@ from console.api.serializers import NOT_BLANK, Anything, StrictInput
 OUTCOMES = ("created", "changed", "unchanged", "refused")
 # A body has a limit of its own, long before so many columns.
 COLUMNS_LIMIT = 1000
-COLUMN = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)
+COLUMN = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
 
 
 class ImportInput(StrictInput):
@@ -23,6 +23,7 @@ class ImportInput(StrictInput):
         child=COLUMN(max_length=100),
         max_length=COLUMNS_LIMIT,
         required=False,
+        allow_empty=False,
         help_text="As in an export: what a record lacks of these is empty. Without them what it "
         "lacks stays as it is.",
     )

@@ -8,8 +8,8 @@ from console.api import fields
 from console.api.serializers import NOT_BLANK, StrictInput
 from console.webhooks.models import Attempt, EventType, Message, Webhook
 
-NAME = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=100)
-URL = fields.described(fields.Text, type="string", pattern="^https?://", maxLength=2000)
+NAME = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
+URL = fields.described(fields.Line, type="string", pattern="^https?://", maxLength=2000)
 SECONDS = fields.described(fields.Whole, type="integer", enum=[0, 3600, 86_400])
 OVERLAP = "For how long messages are signed by the old secret, too."
 

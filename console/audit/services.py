@@ -10,7 +10,6 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Subquery
-from django.utils import timezone
 from msgspec import Raw, Struct
 
 from console.actors import Actor, Permission, system_actor
@@ -25,6 +24,7 @@ from console.audit.checkpoints import kept_outside, put_outside, signed, trusted
 from console.audit.exporting import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.verify import verify_export
+from console.clock import near_now
 from console.disk import to_disk
 from console.errors import Conflict, Unavailable
 
@@ -65,7 +65,7 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
     # All at hand before the lock is taken: what is made lazily may need the connection itself.
     records = list(records)
-    at = canonical_time(timezone.now())
+    at = canonical_time(near_now())
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         cursor.execute(LOCK_AND_NEWEST)
@@ -120,7 +120,7 @@ def checkpoint_make() -> AuditCheckpoint | None:
             except OSError as error:
                 logger.error("checkpoint not kept outside", seq=checkpoint.seq, error=str(error))
                 break
-            checkpoint.outside_at = timezone.now()
+            checkpoint.outside_at = near_now()
             checkpoint.save(update_fields=["outside_at"])
     return made
 
@@ -137,7 +137,7 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
             target = ("key", key_id, f"key {key_id}")
             record(CONSOLE, "audit.key_changed", target=target, data={"from": last.key_id})
             newest = AuditEntry.objects.latest("seq")  # that one: it has the chain's lock
-        at = canonical_time(timezone.now())
+        at = canonical_time(near_now())
         said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
         return AuditCheckpoint.objects.create(**said)
 
@@ -201,7 +201,7 @@ def _unanswered(path: Path, first: int, last: int, error: Error) -> Unavailable:
 
 
 def _last_checkpoint(before: datetime) -> AuditCheckpoint:
-    if before > timezone.now() - timedelta(days=KEPT_DAYS):
+    if before > near_now() - timedelta(days=KEPT_DAYS):
         raise Conflict("too_young", f"What is younger than {KEPT_DAYS} days stays here.")
     newest = AuditEntry.objects.order_by("-seq")
     # The newest of all stays, since the next one follows it.
@@ -242,7 +242,7 @@ def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
         "hash": entries.get(seq=last).hash,
         "file": path.name,
         "sha256": sha256,
-        "at": canonical_time(timezone.now()),
+        "at": canonical_time(near_now()),
     }
     seal = AuditSeal.objects.create(**signed("seal", said))
     entries.delete()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from console.catalogue.models import NoticeVersion, Visibility, VisibilityPreset
 
 # A preset as it is now; or a visibility as a version has it, with the preset that it came from.
+EVERYONE = f"{Visibility.ALL}:"
 CHOICE = re.compile(r"(?:(ALL|INT|VIP):)?([0-9]{0,9})")
 
 
@@ -26,7 +27,7 @@ def kept_choice(version: NoticeVersion) -> str:
 def audience_choices(kept: str) -> list[tuple[str, str]]:
     """The choices of a page that began with `kept`."""
     visibility, preset_id = _read(kept)
-    found: dict[str, str] = {"": _("Everyone (ALL)")}
+    found: dict[str, str] = {EVERYONE: _("Everyone (ALL)")}
     presets = list(VisibilityPreset.objects.all())
     if visibility and preset_id in (None, *(preset.pk for preset in presets)):
         label = Visibility(visibility).label

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from console.access import actor_of, require
 from console.actors import Permission
 from console.catalogue.models import NoticeVersion, Visibility
+from console.catalogue.reviewing import review_of
 from console.catalogue.selectors import notice_get, version_get, versions
 
 
@@ -30,7 +31,8 @@ def notice_compare(request: HttpRequest, key: str) -> HttpResponse:
     context: dict[str, Any] = {"notice": notice, "versions": known}
     if known:
         old, new = (version_get(actor, notice, number) for number in chosen)
-        context |= {"old": old, "new": new, **comparison(old, new)}
+        review = review_of(actor, old, new)
+        context |= {"old": old, "new": new, "review": review, **comparison(old, new)}
     return render(request, "catalogue/notice_compare.html", context)
 
 

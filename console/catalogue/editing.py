@@ -63,14 +63,14 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
     """Save the draft, hand it over, or add a row for one more language."""
     if "add" in request.POST or "add_field" in request.POST:
         return _with_one_more_row(request, actor, notice)
+    if "put_back" in request.POST:  # what the browser has kept, with all its rows
+        return _put_back(request, actor, notice)
     form, bodies = VersionForm(request.POST), BodyFormSet(request.POST)
     asked = _asked(request.POST)
     if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
         return _page(request, actor, notice, form, bodies, asked, status=422)
     try:
-        content = version_content(form, read_bodies(bodies))
-        if asked.is_bound:
-            content["fields"] = read_asked(asked)
+        content = _content(form, bodies, asked)
         version = _save(actor, notice, {**content, "expected": request.POST.get("expected")})
         if "submit" in request.POST:
             version_submit(actor, version)
@@ -93,7 +93,33 @@ def _save(actor: Actor, notice: CannedNotice, content: Mapping[str, Any]) -> Not
     return version_create(actor, notice, **content)
 
 
+def own_draft(actor: Actor, notice: CannedNotice) -> NoticeVersion | None:
+    """The draft that the actor may go on with."""
+    return versions(actor, notice).filter(status=VersionStatus.DRAFT, author_ref=actor.ref).first()
+
+
+def read_content(data: QueryDict) -> dict[str, Any] | None:
+    """The content of a version as it was typed; None where a field is not valid."""
+    form, bodies, asked = VersionForm(data), BodyFormSet(data), _asked(data)
+    if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
+        return None
+    return _content(form, bodies, asked)
+
+
+def _content(form: VersionForm, bodies: Any, asked: Any) -> dict[str, Any]:
+    content = version_content(form, read_bodies(bodies))
+    if asked.is_bound:
+        content["fields"] = read_asked(asked)
+    return content
+
+
+def _put_back(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    form, bodies, asked = VersionForm(request.POST), BodyFormSet(request.POST), _asked(request.POST)
+    return _page(request, actor, notice, form, bodies, asked)
+
+
 def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    """With the focus in it, where else a person has to look for it again."""
     changed = request.POST.copy()
     if "add_field" in changed:
         rows = _asked(changed).total_form_count()
@@ -102,8 +128,10 @@ def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice)
     else:
         rows = BodyFormSet(changed).total_form_count()
         changed["form-TOTAL_FORMS"] = str(rows + 1)
-    form, bodies = VersionForm(changed), BodyFormSet(changed)
-    return _page(request, actor, notice, form, bodies, _asked(changed))
+    form, bodies, asked = VersionForm(changed), BodyFormSet(changed), _asked(changed)
+    first = asked.forms[-1]["name"] if "add_field" in changed else bodies.forms[-1]["locale"]
+    first.field.widget.attrs["autofocus"] = True
+    return _page(request, actor, notice, form, bodies, asked)
 
 
 def _asked(data: QueryDict) -> Any:
@@ -132,6 +160,7 @@ def _page(
     context = {
         "expected": expected or request.POST.get("expected", ""),
         "theirs": theirs,
+        "saves_itself": own_draft(actor, notice) is not None,
         "notice": notice,
         "form": form,
         "bodies": bodies,

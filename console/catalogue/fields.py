@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from console.catalogue.templating import NUMBER_LIMIT
+from console.catalogue.filling.numbers import NUMBER_LIMIT
 from console.errors import InvalidInput, Unprocessable
+from console.text import is_blank, is_one_line, normal_line
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 FIELD_LIMIT = 20
@@ -56,9 +57,13 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(given) - KEYS)
     if unknown:
         _refuse(name, f"The field {name} has no {', '.join(unknown)}; use {', '.join(KEYS)}.")
-    label = given.get("label") or name
-    if not isinstance(label, str) or not label.strip() or len(label.strip()) > LABEL_LENGTH:
-        _refuse(name, f"Give the field {name} a label of at most {LABEL_LENGTH} characters.")
+    label = _line(given.get("label", name))
+    if not label or len(label) > LABEL_LENGTH:
+        _refuse(
+            name,
+            f"Give the field {name} a label of at most {LABEL_LENGTH} characters on one line, or "
+            "leave it out.",
+        )
     kind = given.get("type", FieldType.TEXT)
     if kind not in FieldType.values:
         _refuse(name, f"{kind!r} is no type of a field: choose {', '.join(FieldType.values)}.")
@@ -67,7 +72,7 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
         _refuse(name, f"Say of the field {name} whether it is required: true or false.")
     return {
         "name": name,
-        "label": label.strip(),
+        "label": label,
         "type": str(kind),
         "required": required,
         "choices": _choices(name, str(kind), given.get("choices") or []),
@@ -82,15 +87,22 @@ def _choices(name: str, kind: str, given: object) -> list[str]:
         return []
     if not isinstance(given, list) or not 0 < len(given) <= CHOICE_LIMIT:
         _refuse(name, f"Give the field {name} its choices: 1 to {CHOICE_LIMIT} texts.")
-    choices = [str(choice).strip() for choice in given if isinstance(choice, str)]
+    choices = [_line(choice) for choice in given]
     fit = all(0 < len(choice) <= TEXT_LENGTH for choice in choices)
-    if len(choices) < len(given) or len(set(choices)) < len(choices) or not fit:
+    if len(set(choices)) < len(choices) or not fit:
         _refuse(
             name,
             f"The choices of the field {name} are different texts of at most {TEXT_LENGTH} "
-            "characters.",
+            "characters, each on one line.",
         )
     return choices
+
+
+def _line(given: object) -> str:
+    """A text as it is kept; "" for what is none, is not on one line or shows nothing."""
+    if not isinstance(given, str) or not is_one_line(given.strip()):
+        return ""
+    return normal_line(given)
 
 
 def _length(name: str, kind: str, given: object) -> int | None:
@@ -111,7 +123,7 @@ def _refuse(name: str, words: str) -> NoReturn:
 
 
 def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -> dict[str, Any]:
-    """The answers as templates read them. Raises Unprocessable, which names the field at fault.
+    """The answers as they are kept. Raises Unprocessable, which names the field at fault.
 
     An empty answer is none: the text's `default` stands there, or the chat is skipped.
     """
@@ -124,7 +136,7 @@ def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -
     answers = {}
     for field in fields:
         answer = given.get(field["name"])
-        if answer is None or (isinstance(answer, str) and not answer.strip()):
+        if answer is None or (isinstance(answer, str) and is_blank(answer)):
             if field["required"]:
                 words = f"Fill in {field['label']}: the notice needs it."
                 raise Unprocessable("field_missing", words, {"field": field["name"]})
@@ -174,6 +186,18 @@ READERS: dict[str, Callable[[Mapping[str, Any], object], str | int | float]] = {
     FieldType.DATE: _date,
     FieldType.CHOICE: _choice,
 }
+
+
+def for_templates(
+    fields: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answers as templates have them: a date is a date there, and goes out as the text's
+    language writes it. What is kept stays as it was given."""
+    dates = {field["name"] for field in fields if field["type"] == FieldType.DATE}
+    return {
+        name: date.fromisoformat(answer) if name in dates else answer
+        for name, answer in answers.items()
+    }
 
 
 def _wrong(field: Mapping[str, Any], wanted: str) -> Unprocessable:

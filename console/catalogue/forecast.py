@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from console.catalogue import snippets
-from console.catalogue.fields import samples
+from console.catalogue.fields import for_templates, samples
 from console.catalogue.models import NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.rendering import RenderingRefused, renderer
 from console.interactions.models import Interaction
@@ -59,7 +59,8 @@ def forecast(
                 sender_name="–",
                 now=timezone.now(),
                 snippets=snippets.words(version.snippets, locale, among),
-                fields=samples(version.fields),
+                fields=for_templates(version.fields, samples(version.fields)),
+                locale=locale,
             )
         try:
             renderers[locale](chat)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.models import Role, Team
 from console.accounts.people_forms import EditForm
 from console.accounts.states import State
-from console.catalogue.audience import audience, audience_choices, kept_choice
+from console.catalogue.audience import EVERYONE, audience, audience_choices, kept_choice
 from console.catalogue.fields import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
-from console.catalogue.languages import direction, language_tag
+from console.catalogue.languages import direction
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -24,6 +24,8 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
+from console.form_fields import LineField, TextField
+from console.language_tags import html_tag
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -35,15 +37,15 @@ def _moment() -> forms.DateTimeInput:
 class NoticeFilterForm(forms.Form):
     """The filters of the list."""
 
-    q = forms.CharField(label=_("Words of any language"), max_length=200, required=False)
+    q = LineField(label=_("Words of any language"), max_length=200, required=False)
     status = forms.ChoiceField(
         label=_("Status"), choices=[("", _("All states")), *NoticeStatus.choices], required=False
     )
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[("", _("All kinds")), *NoticeKind.choices], required=False
     )
-    category = forms.CharField(label=_("Category"), max_length=600, required=False)
-    tag = forms.CharField(label=_("Tag"), max_length=40, required=False)
+    category = LineField(label=_("Category"), max_length=600, required=False)
+    tag = LineField(label=_("Tag"), max_length=40, required=False)
     show = forms.ChoiceField(
         label=_("Which"),
         choices=[
@@ -64,7 +66,7 @@ class NoticeFilterForm(forms.Form):
     )
 
 
-class CategoryChoice(forms.CharField):
+class CategoryChoice(LineField):
     """A category by its path, which is made where it is not there yet."""
 
     def __init__(self) -> None:
@@ -80,7 +82,7 @@ class CategoryChoice(forms.CharField):
 class NoticeSettingsForm(EditForm):
     """What of a notice can change without review: how people find it, and whose it is."""
 
-    title = forms.CharField(label=_("Title"), max_length=200)
+    title = LineField(label=_("Title"), max_length=200)
     category = CategoryChoice()
     team = forms.ModelChoiceField(
         label=_("Team"),
@@ -89,13 +91,13 @@ class NoticeSettingsForm(EditForm):
         empty_label=_("All teams"),
         help_text=_("Only this team's people see and send it."),
     )
-    tags = forms.CharField(
+    tags = LineField(
         label=_("Tags"),
         max_length=900,
         required=False,
         help_text=_("Words with commas between them, at most 20."),
     )
-    shortcut = forms.CharField(
+    shortcut = LineField(
         label=_("Shortcut"),
         max_length=41,
         required=False,
@@ -125,7 +127,7 @@ class NoticeSettingsForm(EditForm):
 class CategoryForm(forms.Form):
     """A category's name, its place and whose it is."""
 
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = LineField(label=_("Name"), max_length=100)
     parent = forms.ModelChoiceField(
         label=_("In"),
         queryset=Category.objects.none(),
@@ -148,7 +150,7 @@ class CategoryForm(forms.Form):
 class NoticeForm(forms.Form):
     """A notice without its words. The key and the kind are given once."""
 
-    title = forms.CharField(
+    title = LineField(
         label=_("Title"),
         max_length=200,
         help_text=_("By this people find it. Customers never see it."),
@@ -183,8 +185,8 @@ class NoticeForm(forms.Form):
 class BodyForm(forms.Form):
     """The text in one language."""
 
-    locale = forms.CharField(label=_("Language"), max_length=35, required=False)
-    body = forms.CharField(
+    locale = LineField(label=_("Language"), max_length=35, required=False)
+    body = TextField(
         label=_("Text"),
         required=False,
         strip=False,
@@ -194,7 +196,7 @@ class BodyForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         locale = str(self["locale"].value() or "")
-        written = {"dir": direction(locale), "lang": language_tag(locale)}
+        written = {"dir": direction(locale), "lang": html_tag(locale)}
         self.fields["body"].widget.attrs |= written if locale else {}
 
 
@@ -204,10 +206,10 @@ BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)
 class AskedForm(forms.Form):
     """A field that the sender fills in."""
 
-    name = forms.CharField(label=_("Name"), max_length=40, required=False)
-    label = forms.CharField(label=_("Question"), max_length=LABEL_LENGTH, required=False)
+    name = LineField(label=_("Name"), max_length=40, required=False)
+    label = LineField(label=_("Question"), max_length=LABEL_LENGTH, required=False)
     type = forms.ChoiceField(label=_("Type"), choices=FieldType.choices, required=False)
-    choices = forms.CharField(
+    choices = TextField(
         label=_("Choices"),
         max_length=CHOICE_LIMIT * (TEXT_LENGTH + 1),
         required=False,
@@ -226,7 +228,7 @@ AskedFormSet = formset_factory(AskedForm, extra=0, max_num=100)
 class VersionForm(forms.Form):
     """A version, but for its texts (BodyFormSet)."""
 
-    default_locale = forms.CharField(
+    default_locale = LineField(
         label=_("Default language"),
         max_length=35,
         initial="en",
@@ -237,14 +239,14 @@ class VersionForm(forms.Form):
         required=False,
         help_text=_("A sender may narrow this, never widen it."),
     )
-    kept = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
-    nickname = forms.CharField(
+    kept = LineField(max_length=20, required=False, widget=forms.HiddenInput)
+    nickname = LineField(
         label=_("Nickname"),
         max_length=100,
         required=False,
         help_text=_("Under this name the chat shows it. Empty: the preset's."),
     )
-    message_type = forms.CharField(
+    message_type = LineField(
         label=_("MessageType"),
         max_length=100,
         required=False,
@@ -252,7 +254,7 @@ class VersionForm(forms.Form):
     )
     valid_from = forms.DateTimeField(label=_("Valid from"), required=False, widget=_moment())
     valid_until = forms.DateTimeField(label=_("Valid until"), required=False, widget=_moment())
-    change_note = forms.CharField(
+    change_note = TextField(
         label=_("What changed, and why"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -264,15 +266,23 @@ class VersionForm(forms.Form):
         kept = str(self["kept"].value() or "")
         self.fields["preset"].choices = audience_choices(kept)  # type: ignore[attr-defined]
 
+    def clean_preset(self) -> str:
+        """A page without the choice, as of a snippet, is for everyone. A choice that is given and
+        empty is none; neither is none where the words of now are for the staff."""
+        chosen: str = self.cleaned_data["preset"]
+        if not chosen and ("preset" in self.data or self.data.get("kept")):
+            raise forms.ValidationError(_("Choose who sees it."))
+        return chosen
+
 
 def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
     """A form filled with a version, to go on from there."""
     if version is None:
-        return {"default_locale": "en"}
+        return {"default_locale": "en", "preset": EVERYONE}
     kept = kept_choice(version)
     return {
         "default_locale": version.default_locale,
-        "preset": kept,
+        "preset": kept or EVERYONE,
         "kept": kept,
         "nickname": version.nickname,
         "message_type": version.message_type,
@@ -333,12 +343,12 @@ def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, A
 class PresetForm(forms.Form):
     """A visibility preset."""
 
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = LineField(label=_("Name"), max_length=100)
     visibility = forms.ChoiceField(
         label=_("Who sees it"),
         choices=[(value, f"{label} ({value})") for value, label in Visibility.choices],
     )
-    nickname = forms.CharField(
+    nickname = LineField(
         label=_("Nickname"),
         max_length=100,
         required=False,

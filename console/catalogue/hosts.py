@@ -6,30 +6,17 @@ of push URLs needs them. What is doubtful is refused: a real site has a plain ad
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import idna
 
+from console.lookalikes import are_alike, is_like_ascii, mixed_scripts, skeleton
+
 # A browser reads a host whose last part looks like this as an IPv4 address, in whatever form.
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 PUNYCODE = "xn--"
-# Scripts that are written together, besides Latin (UTS #39: highly restrictive).
-TOGETHER = [
-    {"CJK", "HIRAGANA", "KATAKANA", "LATIN"},
-    {"CJK", "BOPOMOFO", "LATIN"},
-    {"CJK", "HANGUL", "LATIN"},
-]
-# First words of Unicode's names for what belongs to no script, or to any.
-COMMON = {"DIGIT", "HYPHEN-MINUS", "COMBINING", "KATAKANA-HIRAGANA", "MIDDLE", "LOW", "IDEOGRAPHIC"}
-# Letters of Cyrillic, Greek and Armenian that look like Latin ones in usual fonts.
-LOOK_ALIKES = dict(
-    zip(
-        "асеорхуіѕјһԁԛԝӏвкмнтгьпԍαορνυικτօսոհցյ",
-        "aceopxyisjhdqwlbkmhtrbngaopvuiktounhgj",
-        strict=True,
-    )
-)
 
 
 class Deceptive(ValueError):
@@ -60,9 +47,7 @@ def read_host(written: str) -> Host:
     shown = ".".join(label for label, _ascii in read)
     if not shown.isascii():
         _require_one_direction(shown)
-    if read[-1][0].isascii():
-        for label, _ascii in read:
-            _require_not_latin_in_disguise(label)
+    _require_no_disguise([label for label, _ascii in read])
     dot = "." if written.endswith(".") else ""
     return Host(shown + dot, ".".join(ascii for _label, ascii in read) + dot)
 
@@ -122,20 +107,48 @@ def _require_one_direction(shown: str) -> None:
 
 
 def _require_one_script(label: str) -> None:
-    scripts = {unicodedata.name(char, "UNNAMED").split()[0] for char in label} - COMMON
-    if len(scripts) > 1 and not any(scripts <= together for together in TOGETHER):
-        names = " and ".join(sorted(name.capitalize() for name in scripts))
+    if mixed := mixed_scripts(label):
+        names = " and ".join(script.capitalize() for script in mixed)
         raise Deceptive(
             f"has {label} in its host, which mixes {names} letters; look-alikes of known names are "
             "made like that. Write it in one script"
         )
 
 
-def _require_not_latin_in_disguise(label: str) -> None:
-    letters = [char for char in label if char.isalpha()]
-    if not label.isascii() and all(char in LOOK_ALIKES for char in letters):
-        looks = "".join(LOOK_ALIKES.get(char, char) for char in label)
-        raise Deceptive(
-            f"has {idna.encode(label).decode()} in its host, which looks like {looks} and is "
-            "something else"
-        )
+def _require_no_disguise(labels: list[str]) -> None:
+    """A part that can be taken for plain Latin letters pretends to be another, before an end such
+    as .com. Before one of its own script (.рф) it is a word of that, unless all of the host can be
+    taken for Latin letters."""
+    if not labels[-1].isascii() and not all(_is_like_ascii(label) for label in labels):
+        return
+    for label in labels:
+        if is_like_ascii(label):
+            raise Deceptive(
+                f"has {idna.encode(label).decode()} in its host, which looks like "
+                f"{skeleton(label)} and is something else"
+            )
+
+
+def _is_like_ascii(label: str) -> bool:
+    return label.isascii() or is_like_ascii(label)
+
+
+def imitated(written: str, host: Host, known: Iterable[str]) -> str | None:
+    """Which of the `known` hosts (as they are shown) this one looks like, in small letters or as it
+    is `written`: all of it, or its end from the name on that somebody registers. None for one that
+    is below or is a known one."""
+    forms = {host.shown.rstrip("."), written.rstrip(".")}
+    for other in known:
+        parts = other.lower().strip(".").split(".")
+        for first in range(max(len(parts) - 1, 1)):
+            end = parts[first:]
+            if any(_ends_alike(form.split("."), end) for form in forms):
+                return other.strip(".")
+    return None
+
+
+def _ends_alike(labels: list[str], end: list[str]) -> bool:
+    mine = labels[-len(end) :]
+    if len(mine) < len(end) or [label.lower() for label in mine] == end:
+        return False
+    return are_alike(".".join(mine), ".".join(end))

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from console.clock import near_now
 
 # A check says how far it is several times a second; a single statement of it takes some seconds.
 LOST_AFTER = timedelta(minutes=5)
@@ -64,7 +65,7 @@ class ImportJob(models.Model):
     def is_lost(self) -> bool:
         """Whether nothing was heard of it for so long that its worker must be gone."""
         seen = self.seen_at or self.created_at
-        return self.is_running and timezone.now() - seen > LOST_AFTER
+        return self.is_running and near_now() - seen > LOST_AFTER
 
     @property
     def rate(self) -> float | None:

@@ -1,38 +1,20 @@
 """Languages of a notice: how each is written, and which translations are behind or missing."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count
 
-from console.catalogue.models import NoticeVersion, VersionStatus, same_locale
+from console import language_tags
+from console.catalogue.models import NoticeVersion, VersionStatus
 from console.interactions.models import Interaction
 
-# ISO 639 codes of languages that are written from right to left, and ISO 15924 codes of scripts.
-# fmt: off
-RIGHT_TO_LEFT = frozenset((
-    "ar", "arc", "arz", "ckb", "dv", "fa", "glk", "he", "iw", "ji", "ks", "lrc", "mzn", "nqo",
-    "pnb", "prs", "ps", "sd", "syr", "ug", "ur", "yi",
-))
-SCRIPTS = frozenset(("adlm", "arab", "aran", "hebr", "nkoo", "rohg", "syrc", "thaa"))
-# fmt: on
-SCRIPT = re.compile(r"[a-z]{4}")
 PASSED = (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED)
 
 
 def direction(locale: str) -> str:
-    """How a locale is written: rtl or ltr, by its script where it names one, as az-Arab does."""
-    language, *rest = same_locale(locale).split("-")
-    for part in rest:
-        if SCRIPT.fullmatch(part):
-            return "rtl" if part in SCRIPTS else "ltr"
-    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
-
-
-def language_tag(locale: str) -> str:
-    """The locale as HTML's `lang` takes it: pt_BR is pt-BR there."""
-    return locale.strip().replace("_", "-")
+    """How a locale is written: rtl or ltr, by its script."""
+    return "rtl" if language_tags.is_right_to_left(locale) else "ltr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +50,8 @@ def _last_changed(version: NoticeVersion, before: Sequence[NoticeVersion], local
     """The number of the version in which this language's text became what it is."""
     number = version.number
     for older in before:
-        bodies = {same_locale(name): body for name, body in older.bodies.items()}
-        if bodies.get(same_locale(locale)) != version.bodies[locale]:
+        spelled = language_tags.spelled_as(locale, older.bodies)
+        if older.bodies.get(spelled) != version.bodies[locale]:
             break
         number = older.number
     return number
@@ -92,15 +74,13 @@ def live_locales() -> dict[str, int]:
 def missing_locales(version: NoticeVersion, live: dict[str, int]) -> list[Missing]:
     """The languages of live chats that get the default one instead, the most frequent first.
 
-    Another region of the default language is not missing: en-GB reads en.
+    Another region of a language is not missing: en-GB reads en. Another script is.
     """
-    default = same_locale(version.default_locale).split("-")[0]
     whole = sum(live.values())
     numbers: dict[str, int] = {}
     for locale, number in live.items():
-        chosen, _body = version.body_for(locale)
-        language = same_locale(locale).split("-")[0]
-        if chosen == version.default_locale and language != default:
-            numbers[language] = numbers.get(language, 0) + number
+        tag = language_tags.read(locale)
+        if tag is not None and not version.match_for(locale).is_own:
+            numbers[tag.spoken] = numbers.get(tag.spoken, 0) + number
     ordered = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
     return [Missing(locale, round(100 * number / whole)) for locale, number in ordered]

@@ -19,6 +19,7 @@ from console.catalogue.states import NoticeStatus as NoticeStatus
 from console.catalogue.states import VersionStatus as VersionStatus
 from console.catalogue.states import Visibility as Visibility
 from console.catalogue.words import WordsField
+from console.language_tags import Match, best
 
 CATEGORY_DEPTH = 5
 CATEGORY_SEPARATOR = " / "
@@ -365,21 +366,12 @@ class NoticeVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.notice.key} v{self.number}"
 
+    def match_for(self, locale: str) -> Match:
+        """Which of the texts a customer with this `locale` gets, and whether it is in their own
+        language (console.language_tags)."""
+        return best(locale, tuple(self.bodies), self.default_locale)
+
     def body_for(self, locale: str) -> tuple[str, str]:
-        """(locale, template) for a customer's `locale`.
-
-        That itself, else what is left of it part by part (zh-Hant-TW, zh-Hant, zh), else the
-        default.
-        """
-        known: dict[str, str] = {same_locale(name): name for name in self.bodies}
-        parts = same_locale(locale).split("-")
-        for length in range(len(parts), 0, -1):
-            name = known.get("-".join(parts[:length]))
-            if name is not None:
-                return name, self.bodies[name]
-        return self.default_locale, self.bodies[self.default_locale]
-
-
-def same_locale(name: str) -> str:
-    """One form for all ways to write a locale: pt_BR and pt-br are the same."""
-    return name.strip().replace("_", "-").lower()
+        """(locale, template) for a customer's `locale`."""
+        chosen = self.match_for(locale).locale
+        return chosen, self.bodies[chosen]

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from console.catalogue import snippets
-from console.catalogue.fields import samples
+from console.catalogue.fields import for_templates, samples
 from console.catalogue.forecast import Forecast, forecast, tried_chats
 from console.catalogue.languages import Missing, live_locales, missing_locales
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
@@ -30,6 +30,8 @@ class Preview:
     refusal: str
     length: int
     limit: int
+    # What had no value, where it is that for which it would not.
+    variable: str = ""
 
     @property
     def is_long(self) -> bool:
@@ -77,13 +79,18 @@ def previews(
     chat: Interaction | ExampleChat,
     sender_name: str,
     among: snippets.Loaded,
+    *,
+    only: str = "",
 ) -> list[Preview]:
-    """Every language, whatever the chat's own is. `among` has the version's snippets."""
+    """Every language, or the `only` one, whatever the chat's own is. `among` has the version's
+    snippets."""
     kind = version.notice.kind
     limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
     shown = []
     for locale, template in version.bodies.items():
-        body = refusal = ""
+        if only and locale != only:
+            continue
+        body = refusal = variable = ""
         try:
             check_template(kind, template)
             body = render_body(
@@ -93,11 +100,13 @@ def previews(
                 sender_name=sender_name,
                 now=timezone.now(),
                 snippets=snippets.words(version.snippets, locale, among),
-                fields=samples(version.fields),
+                fields=for_templates(version.fields, samples(version.fields)),
+                locale=locale,
             )
         except (ConsoleError, RenderingRefused) as refused:
             refusal = refused.message
-        shown.append(Preview(locale, body, refusal, len(body or template), limit))
+            variable = getattr(refused, "variable", "")
+        shown.append(Preview(locale, body, refusal, len(body or template), limit, variable))
     return shown
 
 

@@ -1,18 +1,21 @@
 """Which URLs may be pushed to a customer's browser."""
 
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-from console.catalogue.hosts import Deceptive, Host, read_host
+from console.catalogue.hosts import Deceptive, Host, imitated, read_host
 from console.errors import InvalidInput
 
 # A browser makes something else of a URL with these in it.
 UNSAFE = re.compile(r"[\s\"<>^`{|}]")
-# Labels of letters, digits and hyphens, in any script; IPv6 addresses come without brackets.
-HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+# Labels of letters, digits and hyphens, in any script with its marks (which of these can be in a
+# name, console.catalogue.hosts says); IPv6 addresses come without brackets.
+LABEL = r"[A-Za-z0-9_\-\u0080-\U0010ffff]+"
+HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
 # urllib passes over what stands between the bracket and the port.
 BRACKETED = re.compile(r"\[[^\[\]]+\](:[0-9]*)?")
 DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
@@ -41,10 +44,16 @@ def check_push_url(url: str) -> None:
     if "[" in parts.netloc and not BRACKETED.fullmatch(parts.netloc):
         raise _refused(f"names no host that a browser could find: {parts.netloc}")
     host = _host(parts.hostname)
+    allowed = settings.PUSH_URL_HOSTS
+    is_allowed = any(_matches(host.ascii, pattern) for pattern in allowed)
+    if not is_allowed and (other := imitated(_written(parts), host, _shown(allowed))):
+        raise _refused(
+            f"leads to {host.ascii}, which looks like {other} and is another host; write the host "
+            "as it stands on the list of allowed hosts"
+        )
     if DOT_SEGMENT.search(parts.path):
         raise _refused("has . or .. as a part of its path; write out where it leads")
-    allowed = settings.PUSH_URL_HOSTS
-    if allowed and not any(_matches(host.ascii, pattern) for pattern in allowed):
+    if allowed and not is_allowed:
         raise _refused(
             f"leads to {host.shown}, which is not on the list of allowed hosts "
             f"({', '.join(allowed)}); an administrator can add it"
@@ -66,6 +75,21 @@ def _host(name: str) -> Host:
         return read_host(name)
     except Deceptive as error:
         raise _refused(str(error)) from error
+
+
+def _written(parts: SplitResult) -> str:
+    """The host with its capitals, by which it may look like another (I and l)."""
+    host = parts.netloc.rpartition("@")[2]
+    return host.partition(":")[0] if not host.startswith("[") else ""
+
+
+def _shown(patterns: Iterable[str]) -> Iterator[str]:
+    """The hosts of a list as people read them."""
+    for pattern in patterns:
+        try:
+            yield read_host(pattern.lower().removeprefix(".")).shown
+        except Deceptive:  # an odd pattern stands for what is written like it
+            yield pattern
 
 
 def _split(url: str) -> SplitResult:

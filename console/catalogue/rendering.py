@@ -2,25 +2,38 @@
 
 Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`, and
 `field.*` (what the sender filled in). A variable without a value and without `default` is an
-error, never an empty gap in a customer's sentence. In a push URL the host is fixed and every value
-is percent-encoded, so that none can change where it leads.
+error, never an empty gap in a customer's sentence; so is a value that has more than one meaning.
+Dates and numbers have the forms of the text's language, times the chat's zone. In a push URL the
+host is fixed and every value is percent-encoded, so that none can change where it leads.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedError
 
+from console.catalogue.filling.lines import on_one_line
+from console.catalogue.filling.state import Filling
+from console.catalogue.filling.values import prepared
 from console.catalogue.models import NoticeKind
 from console.catalogue.push_urls import check_push_url
-from console.catalogue.templating import VARIABLES, Snippet, fill, first_mistake, use
+from console.catalogue.templating import (
+    UNSTORABLE,
+    VARIABLES,
+    Snippet,
+    fill,
+    filling_for,
+    first_mistake,
+    use,
+)
 from console.errors import InvalidInput
+from console.text import is_blank
 
+WORDS_LENGTH = 400
 # Where a push URL leads must be fixed: what comes up to here has no variable in it.
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 
 
@@ -37,7 +50,7 @@ class RenderingRefused(Exception):
 
 def check_template(kind: str, template: str) -> None:
     """Raise InvalidInput for an empty, over-long or malformed template, or a bad URL's."""
-    if not template.strip():
+    if is_blank(template):
         raise InvalidInput("empty_text", "Write the text: a notice without one can't be sent.")
     if len(template) > settings.TEXT_LIMIT:
         raise InvalidInput(
@@ -89,26 +102,33 @@ def renderer(
     now: datetime,
     snippets: Mapping[str, Snippet] | None = None,
     fields: Mapping[str, Any] | None = None,
+    locale: str = "",
 ) -> Callable[[Any], str]:
     """`render_body` for many interactions: what is the same for all is done once.
 
-    `snippets` are those that the template names, `fields` what the sender filled in.
+    `snippets` are those that the template names, `fields` what the sender filled in (see
+    `fields.for_templates`), `locale` is the text's language, "" for that of each chat.
     """
     is_url = kind == NoticeKind.PUSH_URL
+    zone_key = settings.CHAT_TIME_ZONE_KEY
+    now = now.astimezone(UTC)
     common = {
-        "sender": {"name": sender_name},
+        "sender": prepared({"name": sender_name}, "sender"),
         "now": now,
-        "field": _without_empty(fields or {}),
+        "field": prepared(fields or {}, "field"),
     }
     finish = _finish_url if is_url else _finish_text
     # Snippets may speak of the interaction, too.
     speaks_of_it = bool(snippets) or _speaks_of_the_interaction(is_url, template)
 
     def render(interaction: Any) -> str:
-        variables = {**common, "data": _without_empty(interaction.user_data)}
+        data = prepared(interaction.user_data, "data")
+        variables = {**common, "data": data}
         if speaks_of_it:
-            variables["interaction"] = _without_empty(interaction_variables(interaction))
-        return finish(_filled_in(is_url, template, variables, snippets))
+            variables["interaction"] = prepared(interaction_variables(interaction), "interaction")
+        zone_name = data.get(zone_key) if zone_key else None
+        filling = filling_for(is_url, locale, interaction.locale, zone_name=zone_name, now=now)
+        return finish(_filled_in(is_url, template, variables, snippets, filling))
 
     return render
 
@@ -128,16 +148,6 @@ def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
         return True
 
 
-def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty value, or one of blanks, is as good as none: `default` fills it, or the chat is
-    skipped."""
-    return {
-        name: _without_empty(value) if type(value) is dict else value
-        for name, value in values.items()
-        if value is not None and not (isinstance(value, str) and not value.strip())
-    }
-
-
 def interaction_variables(interaction: Any) -> dict[str, Any]:
     """What a template may say of the interaction itself."""
     return {
@@ -155,19 +165,21 @@ def _filled_in(
     template: str,
     variables: Mapping[str, Any],
     snippets: Mapping[str, Snippet] | None,
+    filling: Filling,
 ) -> str:
     try:
-        text = fill(is_url, template, variables, snippets)
+        text = fill(is_url, template, variables, snippets, filling)
     except UndefinedError as error:
+        words = _said(error.message)
         raise RenderingRefused(
             "unresolved_variable",
-            f"{error.message}: this chat has no value for it, and the text no default.",
-            str(error.message).removesuffix(" is undefined"),
+            f"{words}: this chat has no value for it, and the text no default.",
+            words.removesuffix(" is undefined").removesuffix(" is empty"),
         ) from error
     except OutputStreamLimitError as error:
         raise _too_long(f"more than {settings.TEXT_LIMIT:,}") from error
     except Exception as error:  # a filter may raise anything on a value that it can't use
-        words = error.message if isinstance(error, LiquidError) else str(error)
+        words = _said(error.message if isinstance(error, LiquidError) else error)
         raise RenderingRefused("template_error", f"The text can't be filled in: {words}") from error
     if UNSTORABLE.search(text):
         raise RenderingRefused(
@@ -176,15 +188,25 @@ def _filled_in(
     return text
 
 
+def _said(words: object) -> str:
+    """What the language says of a value, for people: on one line, and not too much of it."""
+    return UNSTORABLE.sub("\ufffd", on_one_line(str(words)))[:WORDS_LENGTH]
+
+
 def _finish_text(text: str) -> str:
-    if not text.strip():
-        raise RenderingRefused("empty_text", "Nothing is left of the text in this chat.")
+    _require_something(text)
     if len(text) > settings.TEXT_LIMIT:
         raise _too_long(f"{len(text):,}")
     return text
 
 
+def _require_something(text: str) -> None:
+    if is_blank(text):
+        raise RenderingRefused("empty_text", "Nothing is left of the text in this chat.")
+
+
 def _finish_url(text: str) -> str:
+    _require_something(text)
     url = text.strip()
     try:
         check_push_url(url)

@@ -70,18 +70,37 @@ def _at_or_below(path: str) -> QuerySet[Category]:
 
 
 def _matching(found: CannedNoticeQuerySet, q: str) -> CannedNoticeQuerySet:
-    """Those of `found` that have all the words of `q`, the best first.
+    """Those of `found` that have all the words of `q`, the best first: whose shortcut or key it is
+    (with a slash before it or not), then whose title, then whose names begin with it.
 
     A word that is everywhere must not make a search slow: of more than SEARCHED matches no more
     are ranked, those first that have the words in their names.
     """
     asked = as_query(q)
     exact = q.strip().lower().removeprefix("/")
-    return found.filter(pk__in=_matches(found, "words", asked)).order_by(
-        Case(When(Q(shortcut=exact) | Q(key=exact), then=0), default=1),
-        rank("words__words", asked).desc(),
-        "key",
+    begins = Q(shortcut__startswith=exact) | Q(key__startswith=exact) | Q(title__istartswith=exact)
+    order = Case(
+        When(Q(shortcut=exact, retired_at=None), then=0),
+        When(Q(shortcut=exact) | Q(key=exact), then=1),
+        When(title__iexact=exact, then=2),
+        When(begins, then=3),
+        default=4,
     )
+    ids = _called(found, exact) | _matches(found, "words", asked)
+    # Of equals those in use first.
+    is_retired = Case(When(retired_at=None, then=0), default=1)
+    fits = rank("words__words", asked).desc()
+    return found.filter(pk__in=ids).order_by(order, is_retired, fits, "key")
+
+
+def _called(found: CannedNoticeQuerySet, name: str) -> set[int]:
+    """The notice with this key, and the one in use with this shortcut: however many notices have
+    the same words, these are found."""
+    if not name:
+        return set()
+    keys = found.filter(key=name).order_by().values_list("pk", flat=True)
+    in_use = found.filter(shortcut=name, retired_at=None).exclude(shortcut="").order_by()
+    return {*keys, *in_use.values_list("pk", flat=True)}
 
 
 def _matches(found: QuerySet[Any], words: str, asked: str) -> set[int]:

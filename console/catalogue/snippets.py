@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from console.catalogue.models import (
-    CannedNotice,
-    NoticeKind,
-    NoticeVersion,
-    VersionStatus,
-    same_locale,
-)
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.states import is_narrower
 from console.catalogue.templating import Snippet, use
 from console.errors import Conflict, Unprocessable
@@ -78,7 +72,7 @@ def words(pins: Mapping[str, int], locale: str, among: Loaded) -> dict[str, Snip
         version = among.get((key, number))
         if version is not None:
             chosen, text = version.body_for(locale)
-            texts[key] = Snippet(text, words(version.snippets, chosen, among))
+            texts[key] = Snippet(text, words(version.snippets, chosen, among), chosen)
     return texts
 
 
@@ -234,14 +228,10 @@ def foreign(version: NoticeVersion, among: Loaded) -> list[Foreign]:
             snippet = among.get((key, number))
             if snippet is None or key not in _keys(version.notice.kind, body):
                 continue
-            chosen, _text = snippet.body_for(locale)
-            if _language(chosen) != _language(locale):
+            chosen, is_own = snippet.match_for(locale)
+            if not is_own:
                 found.append(Foreign(locale, key, chosen))
     return found
-
-
-def _language(locale: str) -> str:
-    return same_locale(locale).split("-")[0]
 
 
 def all_pins(pins: Mapping[str, int], among: Loaded) -> set[tuple[str, int]]:

@@ -5,58 +5,49 @@ memory: loops, output, local variables and the work of filters all have an end. 
 snippets in it share these bounds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sized
-from contextvars import ContextVar
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial, wraps
+from datetime import datetime
+from functools import lru_cache
 from io import StringIO
-from math import prod
 from typing import Any, TextIO, cast
-from urllib.parse import quote
 
-from django.conf import settings
 from liquid import BoundTemplate, Environment, RenderContext, StrictDefaultUndefined
 from liquid.ast import Node
 from liquid.builtin.expressions import StringLiteral, parse_primitive
 from liquid.builtin.expressions.primitive import RangeLiteral
-from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.output import Output
 from liquid.exceptions import (
-    FilterArgumentError,
     LiquidError,
     LiquidInterrupt,
     LiquidSyntaxError,
     LiquidTypeError,
-    OutputStreamLimitError,
-    ResourceLimitError,
 )
-from liquid.expression import Expression
 from liquid.stream import TokenStream
-from liquid.stringify import to_liquid_string
 from liquid.tag import Tag
 from liquid.token import TOKEN_TAG, Token
-from liquid.undefined import UNDEFINED, Undefined
+from liquid.undefined import UNDEFINED
+
+from console.catalogue.filling.careful import careful, expressions
+from console.catalogue.filling.filters import CALL_WORK, called, work_of
+from console.catalogue.filling.forms import forms_of, plain_forms
+from console.catalogue.filling.lines import resolved
+from console.catalogue.filling.mistakes import mistake_in
+from console.catalogue.filling.output import (
+    CarefulCapture,
+    CarefulCycle,
+    EncodedOutput,
+    TextOutput,
+)
+from console.catalogue.filling.signatures import SIGNATURES, URL_SIGNATURES
+from console.catalogue.filling.state import WORK_LIMIT, Filling, current
+from console.catalogue.filling.times import MOMENT_WORDS
 
 LOOP_LIMIT = 1000
-# Of one text: characters, items or bytes of a number that variables and filters take, all together.
-# Some filters multiply them, and each call costs something by itself.
-WORK_LIMIT = 500_000
-CALL_WORK = 100
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # A step of a loop may hold a whole template, and nothing of it may need a variable or a filter.
 STEP_WORK = 100
-MULTIPLYING_FILTERS = {"replace", "join"}
-NUMBER_LIMIT = 10**15
-# fmt: off
-TEXT_FILTERS = {
-    "default", "upcase", "downcase", "capitalize", "strip", "lstrip", "rstrip", "squish",
-    "truncate", "truncatewords", "replace", "replace_first", "remove", "remove_first", "append",
-    "prepend", "slice", "split", "join", "first", "last", "size", "strip_newlines",
-    "newline_to_br", "escape", "url_encode", "url_decode", "date",
-}
-NUMBER_FILTERS = {
-    "plus", "minus", "times", "divided_by", "modulo", "round", "floor", "ceil", "abs",
-    "at_least", "at_most",
-}
-# fmt: on
 # Tags by list of what is allowed: nothing that reads other templates, keeps state or, in a URL,
 # prints past the encoding. The first three are how Liquid names plain text and output.
 URL_TAGS = {"content", "output", "illegal", "#", "comment", "assign", "if", "unless", "case"}
@@ -66,63 +57,12 @@ VARIABLES = {"data", "interaction", "sender", "now", "field"}
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A named piece in one language, with those that it names itself."""
+    """A named piece in one language, with those that it names itself. `locale` is that language,
+    where it may be another than that of the text around it."""
 
     text: str
     snippets: Mapping[str, "Snippet"] = field(default_factory=dict)
-
-
-class _Spent:
-    """What filling in one text, with its snippets, has taken so far."""
-
-    __slots__ = ("limit", "work", "written")
-
-    def __init__(self) -> None:
-        self.work = 0
-        self.written = 0
-        # A text over the site's limit is refused with its own words, this only bounds the work.
-        self.limit = settings.TEXT_LIMIT * 16
-
-    def count(self, work: int) -> None:
-        self.work += work
-        if self.work > WORK_LIMIT:
-            raise ResourceLimitError("there is too much to do", token=None)
-
-
-class _TextOutputNode(OutputNode):
-    """`{{ … }}`: a text, a number or a list, but never a whole set of variables."""
-
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        text = self.printed(self.expression.evaluate(context))
-        spent = cast(_BoundedContext, context).spent
-        spent.written += len(text)
-        if spent.written > spent.limit:
-            raise OutputStreamLimitError("output stream limit reached", token=None)
-        return buffer.write(text)
-
-    def printed(self, value: object) -> str:
-        if type(value) is str:
-            return value
-        if isinstance(value, Mapping) and not isinstance(value, Undefined):
-            raise LiquidTypeError(
-                "this prints a whole object; name the value in it", token=self.token
-            )
-        return to_liquid_string(value, autoescape=False)
-
-
-class _EncodedOutputNode(_TextOutputNode):
-    """`{{ … }}` in a URL: whatever comes out is percent-encoded, filters applied."""
-
-    def printed(self, value: object) -> str:
-        return quote(super().printed(value), safe="")
-
-
-class _TextOutput(Output):
-    node_class = _TextOutputNode
-
-
-class _EncodedOutput(Output):
-    node_class = _EncodedOutputNode
+    locale: str = ""
 
 
 class SnippetNode(Node):
@@ -139,8 +79,13 @@ class SnippetNode(Node):
         found = around.snippets.get(self.name)
         if found is None:
             raise LiquidTypeError(f"there is no snippet {self.name}", token=self.token)
-        around.spent.count(CALL_WORK + len(found.text))
+        filling = current.get()
+        filling.count(CALL_WORK + len(found.text))
+        forms = filling.forms
+        if found.locale:
+            filling.forms = forms_of(found.locale, filling.chat_locale)
         _render(parse(False, found.text), around.within(found), buffer)
+        filling.forms = forms
         return 1
 
 
@@ -163,8 +108,8 @@ class _SnippetTag(Tag):
 class _BoundedContext(RenderContext):
     """Counts what is read: comparing takes time too, and no filter sees it."""
 
-    __slots__ = ("snippets", "spent")
-    spent: _Spent
+    __slots__ = ("filling", "snippets")
+    filling: Filling
     snippets: Mapping[str, Snippet]
 
     def get(
@@ -178,7 +123,7 @@ class _BoundedContext(RenderContext):
                 value = held.get(path[1], UNDEFINED)
         if value is UNDEFINED:
             value = super().get(path, token=token, default=default)
-        self.spent.count(1 + len(value) if type(value) is str else _size(value))
+        self.filling.count(1 + len(value) if type(value) is str else work_of(value))
         return value
 
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
@@ -187,14 +132,14 @@ class _BoundedContext(RenderContext):
 
     def raise_for_loop_limit(self, length: int = 1) -> None:
         super().raise_for_loop_limit(length)
-        self.spent.count(length * STEP_WORK)
+        self.filling.count(length * STEP_WORK)
 
     def within(self, snippet: Snippet) -> "_BoundedContext":
         """What a snippet is rendered in: the same bounds, and its own local variables."""
         inner = self.copy({}, carry_loop_iterations=True)
         made = cast(_BoundedContext, inner)
         made.globals = self.globals
-        made.spent, made.snippets = self.spent, snippet.snippets
+        made.filling, made.snippets = self.filling, snippet.snippets
         return made
 
 
@@ -203,7 +148,8 @@ class _TextEnvironment(Environment):
     local_namespace_limit = WORK_LIMIT
     context_depth_limit = 10
     allowed_tags = TEXT_TAGS
-    output_tag: type[Output] = _TextOutput
+    output_tag: type[Output] = TextOutput
+    signatures = SIGNATURES
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
@@ -212,26 +158,18 @@ class _TextEnvironment(Environment):
         self.add_tag(self.output_tag)
         if "snippet" in self.allowed_tags:
             self.add_tag(_SnippetTag)
+        for tag in (CarefulCapture, CarefulCycle):
+            if tag.name in self.allowed_tags:
+                self.add_tag(tag)
         self.filters = {
-            name: _bounded(name, self._of_here(function))
-            for name, function in self.filters.items()
-            if name in TEXT_FILTERS | NUMBER_FILTERS
+            name: called(name, signature) for name, signature in self.signatures.items()
         }
-
-    def _of_here(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The filter as it is called: some want to know their environment."""
-        if getattr(function, "with_environment", False):
-            return partial(function, environment=self)
-        return function
 
 
 class _UrlEnvironment(_TextEnvironment):
     allowed_tags = URL_TAGS
-    output_tag = _EncodedOutput
-
-
-# What the text that is being filled has taken so far: filters are called without their context.
-_spent: ContextVar[_Spent] = ContextVar("spent")
+    output_tag = EncodedOutput
+    signatures = URL_SIGNATURES
 
 
 def fill(
@@ -239,18 +177,35 @@ def fill(
     template: str,
     variables: Mapping[str, Any],
     snippets: Mapping[str, Snippet] | None = None,
+    filling: Filling | None = None,
 ) -> str:
     """The text. Raises LiquidError, or whatever a filter does on a value that it can't use."""
     bound = parse(is_url, template)
     context = _BoundedContext(bound, globals=variables)
-    context.spent, context.snippets = _Spent(), snippets or {}
-    before = _spent.set(context.spent)
+    filling = filling or filling_for(is_url)
+    context.filling, context.snippets = filling, snippets or {}
+    before = current.set(filling)
     buffer = StringIO()
     try:
         _render(bound, context, buffer)
     finally:
-        _spent.reset(before)
-    return buffer.getvalue()
+        current.reset(before)
+    text = buffer.getvalue()
+    return resolved(text) if filling.marked else text
+
+
+def filling_for(
+    is_url: bool,
+    text_locale: str = "",
+    chat_locale: str = "",
+    *,
+    zone_name: object = None,
+    now: datetime | None = None,
+) -> Filling:
+    """For a text in this language, and a chat in that one. `zone_name` is the chat's own zone, as
+    its user data names it, None for the site's."""
+    forms = plain_forms() if is_url else forms_of(text_locale or chat_locale, chat_locale)
+    return Filling(forms, chat_locale, zone_name, now)
 
 
 def _render(bound: BoundTemplate, context: RenderContext, buffer: TextIO) -> None:
@@ -259,33 +214,6 @@ def _render(bound: BoundTemplate, context: RenderContext, buffer: TextIO) -> Non
             node.render(context, buffer)
     except LiquidInterrupt as interrupt:
         raise LiquidSyntaxError(f"unexpected '{interrupt}'", token=None) from interrupt
-
-
-def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, but not for more than all can do in a moment, nor for endless numbers."""
-    work = prod if name in MULTIPLYING_FILTERS else sum
-
-    @wraps(function, updated=())
-    def bounded(*arguments: Any, **named: Any) -> Any:
-        _spent.get().count(CALL_WORK + work(map(_size, arguments)))
-        result = function(*arguments, **named)
-        # Said this way round, what is no number at all (NaN) is refused too.
-        if name in NUMBER_FILTERS and not abs(result) <= NUMBER_LIMIT:
-            raise FilterArgumentError(f"{name} makes too large a number", token=None)
-        return result
-
-    return bounded
-
-
-def _size(value: object) -> int:
-    # By its type: an undefined one raises at anything that is asked of itself.
-    if type(value) is str:
-        return 1 + len(value)
-    if issubclass(type(value), Undefined):
-        return 1
-    if isinstance(value, int):
-        return 1 + value.bit_length() // 8
-    return 1 + len(value) if isinstance(value, Sized) else 1
 
 
 @lru_cache(maxsize=2)
@@ -297,9 +225,11 @@ def _environment(is_url: bool) -> Environment:
 @lru_cache(maxsize=1024)
 def parse(is_url: bool, template: str) -> BoundTemplate:
     """The template, ready to be filled. Raises LiquidError."""
+    if UNSTORABLE.search(template):  # the marks of values are such characters
+        raise LiquidSyntaxError("it has characters that can't be stored or sent", token=None)
     parsed = _environment(is_url).from_string(template)
     for node in _nodes(parsed):
-        if any(isinstance(found, RangeLiteral) for found in _expressions(node)):
+        if any(isinstance(found, RangeLiteral) for found in careful(node)):
             raise LiquidSyntaxError("there are no ranges such as (1..9) here", token=None)
     return parsed
 
@@ -312,15 +242,6 @@ def _nodes(parsed: BoundTemplate) -> Iterator[Node]:
         node = pending.pop()
         yield node
         pending += node.children(context, include_partials=False)
-
-
-def _expressions(node: Node) -> Iterator[Expression]:
-    """All that is written in this node itself, at any depth."""
-    pending: list[Expression] = list(node.expressions())
-    while pending:
-        expression = pending.pop()
-        yield expression
-        pending += expression.children()
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,27 +279,47 @@ def use(is_url: bool, template: str) -> Use:
 
 
 def _names_the_moment(node: Node) -> bool:
-    """As the filter `date` understands it."""
+    """As filters of dates understand it."""
     return any(
-        isinstance(found, StringLiteral) and found.value in ("now", "today")
-        for found in _expressions(node)
+        isinstance(found, StringLiteral) and found.value in MOMENT_WORDS
+        for found in expressions(node)
     )
 
 
 def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> str:
     """What would go wrong with this template in every chat, or "" where nothing would."""
     try:
-        found = parse(is_url, template).analyze(include_partials=False)
+        parsed = parse(is_url, template)
+        found = parsed.analyze(include_partials=False)
     except LiquidError as error:
         return str(error.message)
     except RecursionError:
         return "too much stands inside of something else"
     except Exception as error:  # whatever else the language's reader makes of odd input
         return f"it can't be understood ({type(error).__name__})"
+    environment = _environment(is_url)
     for name in found.filters:
-        if name not in _environment(is_url).filters:
-            return f"there is no filter {name}"
+        if name not in environment.filters:
+            return _no_filter(name, is_url)
     for name in found.globals:
         if name not in roots:
             return f"there is no variable {name}; all begin with {', '.join(sorted(roots))}"
-    return ""
+    signatures = URL_SIGNATURES if is_url else SIGNATURES
+    before = current.set(filling_for(is_url))
+    try:
+        context = _BoundedContext(parsed)
+        context.filling, context.snippets = current.get(), {}
+        return next(
+            filter(None, (mistake_in(node, signatures, context) for node in _nodes(parsed))), ""
+        )
+    finally:
+        current.reset(before)
+
+
+def _no_filter(name: str, is_url: bool) -> str:
+    why = (
+        ": programs read a URL, and no language writes in it"
+        if is_url and name in SIGNATURES
+        else ""
+    )
+    return f"there is no filter {name}{why}"

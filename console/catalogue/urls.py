@@ -4,6 +4,7 @@
 from django.urls import path
 
 from console.catalogue import (
+    autosaving,
     category_views,
     comparing,
     listing,
@@ -31,6 +32,7 @@ urlpatterns = [
     ),
     path("notices/<slug:key>/", views.notice_detail, name="notice-detail"),
     path("notices/<slug:key>/edit/", views.notice_edit, name="notice-edit"),
+    path("notices/<slug:key>/autosave/", autosaving.notice_autosave, name="notice-autosave"),
     path("notices/<slug:key>/preview/", views.notice_preview, name="notice-preview"),
     path("notices/<slug:key>/retire/", views.notice_end, name="notice-retire"),
     path("notices/<slug:key>/restore/", views.notice_back, name="notice-restore"),

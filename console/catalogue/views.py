@@ -19,6 +19,7 @@ from console.catalogue.editing import edit_page, posted_preview, save_version
 from console.catalogue.forms import NoticeForm, NoticeSettingsForm
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.refusals import field_of
+from console.catalogue.reviewing import review_of
 from console.catalogue.selectors import categories, notice_get, version_get, versions
 from console.catalogue.services import (
     favourite_set,
@@ -69,14 +70,18 @@ def _detail(
 ) -> HttpResponse:
     found = list(versions(actor, notice))
     by_status = {version.status: version for version in reversed(found)}
+    published, in_review = (
+        by_status.get(status) for status in (VersionStatus.PUBLISHED, VersionStatus.IN_REVIEW)
+    )
     context = {
         "notice": notice,
         "versions": found,
         "decided": [version for version in found if version.status not in UNDECIDED],
-        "published": by_status.get(VersionStatus.PUBLISHED),
+        "published": published,
         "scheduled": by_status.get(VersionStatus.SCHEDULED),
         "draft": by_status.get(VersionStatus.DRAFT),
-        "in_review": by_status.get(VersionStatus.IN_REVIEW),
+        "in_review": in_review,
+        "review": review_of(actor, published, in_review) if in_review else None,
         "uses": version_uses(actor, notice),
         "starred": notice.pk in favourite_ids(actor),
         "ends_soon": _ends_soon(found),

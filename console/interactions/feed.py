@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from console.errors import InvalidInput
+from console.text import is_blank, one_line
 
 UPSERT = "upsert"
 STOPPED = "stopped"
@@ -129,7 +130,9 @@ def _text(interaction: Mapping[str, Any], name: str, most: int) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > most or not _is_storable(value):
         raise _bad(f"interaction.{name}", f"must be a text of at most {most} characters")
-    return value
+    if name == "chat_server_app_name":
+        return value  # by this name it is found, as it is
+    return "" if is_blank(value) else one_line(value)
 
 
 def _integer(value: object, name: str) -> int | None:

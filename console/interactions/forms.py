@@ -6,18 +6,19 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from console.form_fields import LineField
 from console.interactions.models import ChatServer
 
 
 class ChatServerForm(forms.Form):
     """A Chat Server and its limits, from the vendor's sizing on (docs/domain.md section 9)."""
 
-    name = forms.CharField(
+    name = LineField(
         label=_("Chat Server (application name)"),
         max_length=128,
         help_text=_("Exactly as interactions carry it in ChatServerAppName."),
     )
-    url = forms.CharField(
+    url = LineField(
         label=_("Address"),
         max_length=500,
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),

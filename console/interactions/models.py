@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Team
+from console.clock import near_now
 
 
 class Health(models.TextChoices):
@@ -130,7 +131,7 @@ class Interaction(models.Model):
     @property
     def waiting_seconds(self) -> int:
         """Seconds since the chat was received, until its end where it has ended."""
-        until = self.ended_at or timezone.now()
+        until = self.ended_at or near_now()
         return max(0, int((until - self.received_at).total_seconds()))
 
 

@@ -1,6 +1,7 @@
 """Reads of interactions and Chat Servers, filtered by what the actor may see."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -9,13 +10,15 @@ from typing import Any, Self
 from django.conf import settings
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, Now
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import near_now
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
+from console.language_tags import each_once, is_same
+from console.text import is_blank
 
-PROCESS_BEGAN = timezone.now()
+PROCESS_BEGAN = time.monotonic()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -23,7 +26,9 @@ WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no":
 class InteractionFilter:
     """Which chats: the same for the board, the API and a send to "all that match".
 
-    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received.
+    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received. `all`
+    says every chat, in so many words, and stands alone. One that says nothing is for lists: it
+    narrows nothing. A send refuses it (`require_said`).
     """
 
     queue: str = ""
@@ -34,10 +39,12 @@ class InteractionFilter:
     online: bool | None = None
     q: str = ""
     waiting_longer_than: int | None = None
+    all: bool = False
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none."""
+        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none, also
+        for a value that is given and empty: that is a variable which nobody has filled in."""
         unknown = sorted(set(raw) - set(cls.__dataclass_fields__))
         if unknown:
             raise InvalidInput(
@@ -47,10 +54,16 @@ class InteractionFilter:
             )
         values: dict[str, Any] = {}
         for name, value in raw.items():
-            if value in ("", None):
-                continue
+            if value is None or (isinstance(value, str) and is_blank(value)):
+                raise InvalidInput(
+                    "invalid_filter",
+                    f"{name} is empty: give a value, or leave it out.",
+                    {"field": name},
+                )
             if name == "online":
                 values[name] = _boolean(value)
+            elif name == "all":
+                values[name] = _every(value, len(raw))
             elif name == "waiting_longer_than":
                 values[name] = _seconds(value)
             else:
@@ -59,7 +72,20 @@ class InteractionFilter:
 
     def to_mapping(self) -> dict[str, Any]:
         """What is set, as JSON can hold it."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        given = {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        if not self.all:
+            del given["all"]
+        return given
+
+    def require_said(self) -> None:
+        """Raise InvalidInput where it says nothing: who means every chat has to say so."""
+        if not self.to_mapping():
+            raise InvalidInput(
+                "filter_empty",
+                'The filter says nothing. Say which chats, for example {"queue": "billing"}, or '
+                '{"all": true} for every live chat that you see.',
+                {"field": "filter"},
+            )
 
     def to_condition(self) -> Q:
         condition = Q()
@@ -70,7 +96,7 @@ class InteractionFilter:
         if self.chat_server:
             condition &= Q(chat_server_name=self.chat_server)
         if self.locale:
-            condition &= Q(locale=self.locale)
+            condition &= Q(locale__in=_live_spellings(self.locale))
         if self.team:
             condition &= Q(team__name=self.team)
         if self.online is not None:
@@ -83,9 +109,16 @@ class InteractionFilter:
                 | Q(agent__icontains=self.q)
             )
         if self.waiting_longer_than is not None:
-            since = timezone.now() - timedelta(seconds=self.waiting_longer_than)
+            since = near_now() - timedelta(seconds=self.waiting_longer_than)
             condition &= Q(received_at__lt=since)
         return condition
+
+
+def _live_spellings(locale: str) -> list[str]:
+    """The ways in which live chats write this very tag: iw is he, pt_BR is pt-br."""
+    known = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
+    written = known.values_list("locale", flat=True).distinct()
+    return [locale, *(one for one in written if one != locale and is_same(one, locale))]
 
 
 def _boolean(value: object) -> bool:
@@ -94,6 +127,18 @@ def _boolean(value: object) -> bool:
     if str(value).lower() not in WORDS:
         raise InvalidInput("invalid_filter", "online: use true or false.", {"field": "online"})
     return WORDS[str(value).lower()]
+
+
+def _every(value: object, given: int) -> bool:
+    if value is not True and str(value).lower() != "true":
+        raise InvalidInput("invalid_filter", "all: say true, or leave it out.", {"field": "all"})
+    if given > 1:
+        raise InvalidInput(
+            "invalid_filter",
+            "all means every chat and stands alone: leave it or the other filters out.",
+            {"field": "all"},
+        )
+    return True
 
 
 def _seconds(value: object) -> int:
@@ -145,7 +190,8 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
 
 
 def filter_choices(actor: Actor) -> dict[str, list[str]]:
-    """What the actor's live chats have to choose from, for the filters of the board."""
+    """What the actor's live chats have to choose from, for the filters of the board; of the ways to
+    write a language one."""
     live = interactions_visible(actor).order_by()
     columns = {
         "queue": "queue",
@@ -153,12 +199,13 @@ def filter_choices(actor: Actor) -> dict[str, list[str]]:
         "chat_server": "chat_server_name",
         "locale": "locale",
     }
-    return {
+    found = {
         name: list(
             live.exclude(**{column: ""}).values_list(column, flat=True).distinct().order_by(column)
         )
         for name, column in columns.items()
     }
+    return found | {"locale": each_once(found["locale"])}
 
 
 def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
@@ -209,9 +256,11 @@ def poll_is_late(poll: InteractionPoll | None) -> bool:
     interval = settings.POLL.interval
     if not interval:
         return False
+    now = near_now()
+    process_began = now - timedelta(seconds=time.monotonic() - PROCESS_BEGAN)
     began = poll.started_at if poll else None
-    since = (poll.ended_at if poll else None) or min(began or PROCESS_BEGAN, PROCESS_BEGAN)
-    return timezone.now() - since > timedelta(seconds=max(60, 3 * interval))
+    since = (poll.ended_at if poll else None) or min(began or process_began, process_began)
+    return now - since > timedelta(seconds=max(60, 3 * interval))
 
 
 def poll_is_due() -> bool:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, QuerySet
 
+from console.language_tags import is_own
 from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.wording import gap_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,28 @@ class Brief:
 
     send: Send
     samples: list[Sample] = field(default_factory=list)
+    # Those who get a text that is not in their own language, as (the chat's, the text's, how many).
+    not_own: list[tuple[str, str, int]] = field(default_factory=list)
     queues: list[tuple[str, int]] = field(default_factory=list)
     chat_servers: list[tuple[str, int]] = field(default_factory=list)
 
+    @property
+    def gaps(self) -> list[str]:
+        """Who does not get their own language, in words."""
+        return gap_words(self.not_own, self.send.ready_count)
+
 
 def briefs_of(sends: Sequence[Send]) -> list[Brief]:
-    """Of sends that the actor may read; four queries, whatever their number."""
+    """Of sends that the actor may read; five queries, whatever their number."""
     waiting = Delivery.objects.filter(
         send__in=[send.pk for send in sends], status=DeliveryStatus.PENDING
     ).order_by()
     found = {send.pk: Brief(send) for send in sends}
     _add_samples(found, waiting)
+    spoken = waiting.exclude(chat_locale=None).values_list("send_id", "chat_locale", "locale")
+    for pk, chat_locale, locale, count in spoken.annotate(n=Count("pk")):
+        if not is_own(chat_locale or "", locale):
+            found[pk].not_own.append((chat_locale or "", locale, count))
     for pk, queue, count in (
         waiting.values_list("send_id", "interaction__queue")
         .annotate(n=Count("pk"))

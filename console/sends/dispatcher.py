@@ -6,12 +6,13 @@ for itself, so a doubled wake-up does nothing.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
+from console.clock import database_now
 from console.interactions.models import ChatServer
 from console.listening import LISTENING, LOST, listen
 from console.sends import queue, selectors
@@ -146,7 +147,7 @@ def _begin(name: str) -> tuple[ChatServer, bool] | None:
     if has_claims:
         lost = deliveries_recover(name)
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
-    return server, due_at is not None and due_at <= timezone.now()
+    return server, _is_due(server, due_at)
 
 
 def _continue_or_wake(server_id: int) -> bool:
@@ -155,8 +156,16 @@ def _continue_or_wake(server_id: int) -> bool:
     due_at = selectors.next_due_at(server.name)
     if due_at is None:
         return False
-    due_at = max(due_at, server.retry_at or due_at)
-    if due_at <= timezone.now():
+    if _is_due(server, due_at):
         return True
-    queue.enqueue_wake(server.name, due_at)
+    queue.enqueue_wake(server.name, _next_try(server, due_at))
     return False
+
+
+def _is_due(server: ChatServer, due_at: datetime | None) -> bool:
+    return due_at is not None and _next_try(server, due_at) <= database_now()
+
+
+def _next_try(server: ChatServer, due_at: datetime) -> datetime:
+    """When what is due at `due_at` can leave: a Chat Server that failed rests before."""
+    return max(due_at, server.retry_at or due_at)

@@ -8,13 +8,12 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from console.esp.errors import InvalidRequest
 from console.esp.outcomes import Outcome, OutcomeKind
@@ -118,11 +117,7 @@ class Drain:
                 await self._await_progress(wait_seconds)
 
     def _is_over(self) -> bool:
-        return self.stopping.is_set() or bool(self.failed) or self._is_resting()
-
-    def _is_resting(self) -> bool:
-        retry_at = self.server.retry_at
-        return retry_at is not None and retry_at > timezone.now()
+        return self.stopping.is_set() or bool(self.failed)
 
     def _room(self) -> int:
         if self._is_over():
@@ -198,7 +193,7 @@ class Drain:
         return step.wait_seconds
 
     def _postponements(self, unsent: list[tuple[ClaimedDelivery, str]]) -> list[Postponement]:
-        due_at = self.server.retry_at or timezone.now()
+        due_at = self.server.retry_at
         return [Postponement(delivery, due_at, detail) for delivery, detail in unsent]
 
     async def _regain_database(self, error: Exception, *, unwritten: UUID) -> None:
@@ -329,11 +324,10 @@ class Drain:
         server = self.server
         if self.failed and not self.failure_noted:
             self.failure_noted = True
-            wait = backoff_seconds(server.failures_in_a_row + 1)
-            retry_at: datetime = timezone.now() + timedelta(seconds=wait)
+            rest = timedelta(seconds=backoff_seconds(server.failures_in_a_row + 1))
             logger.warning("chat server fails", chat_server=server.name, detail=self.failed)
             await self._note(
-                partial(chat_server_unreachable, server, detail=self.failed, retry_at=retry_at)
+                partial(chat_server_unreachable, server, detail=self.failed, rest=rest)
             )
         elif self.answered and not self.failed and not _is_healthy(server):
             logger.info("chat server answers", chat_server=server.name)

@@ -7,6 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from console.form_fields import LineField, TextField
 from console.sends.models import DeliveryStatus, Send
 from console.sends.schedule import moment
 from console.sends.zones import ClockField, ZoneSelect
@@ -15,19 +16,21 @@ from console.sends.zones import ClockField, ZoneSelect
 class HistoryForm(forms.Form):
     """What to look for. The names are those of DeliveryFilter."""
 
-    q = forms.CharField(label=_("Text or customer"), max_length=255, required=False)
+    q = LineField(
+        label=_("Customer, chat id, text, notice or sender"), max_length=255, required=False
+    )
     status = forms.ChoiceField(
         label=_("Outcome"),
         choices=[("", _("All outcomes")), *DeliveryStatus.choices],
         required=False,
     )
-    notice = forms.CharField(label=_("Notice (key)"), max_length=100, required=False)
+    notice = LineField(label=_("Notice (key)"), max_length=100, required=False)
     version = forms.IntegerField(
         label=_("Version"), min_value=1, max_value=999_999_999, required=False
     )
-    actor = forms.CharField(label=_("Sent by"), max_length=200, required=False)
-    interaction = forms.CharField(label=_("Chat id"), max_length=64, required=False)
-    chat_server = forms.CharField(label=_("Chat Server"), max_length=128, required=False)
+    actor = LineField(label=_("Sent by"), max_length=200, required=False)
+    interaction = LineField(label=_("Chat id"), max_length=64, required=False)
+    chat_server = LineField(label=_("Chat Server"), max_length=128, required=False)
     since = forms.DateTimeField(
         label=_("From"),
         required=False,
@@ -55,9 +58,7 @@ class HistoryForm(forms.Form):
 class ReasonForm(forms.Form):
     """Why, in words for those whom it concerns."""
 
-    reason = forms.CharField(
-        widget=forms.Textarea(attrs={"autofocus": True, "rows": 3}), max_length=2000
-    )
+    reason = TextField(widget=forms.Textarea(attrs={"autofocus": True, "rows": 3}), max_length=2000)
 
     def __init__(self, *args: Any, label: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +71,7 @@ class RescheduleForm(forms.Form):
     """Another time for a send, on the clocks of a zone."""
 
     later = ClockField(label=_("Date and time"))
-    time_zone = forms.CharField(label=_("Time zone"), max_length=64, widget=ZoneSelect)
+    time_zone = LineField(label=_("Time zone"), max_length=64, widget=ZoneSelect)
 
     def __init__(self, data: QueryDict | None, *, send: Send) -> None:
         initial = {}
@@ -89,10 +90,16 @@ class RescheduleForm(forms.Form):
 class ApproveForm(forms.Form):
     """The time at which the send was to leave when it was looked at."""
 
+    seen = LineField(widget=forms.HiddenInput, required=False)
+
+
+class RetryForm(forms.Form):
+    """What there was to try again when somebody was asked."""
+
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
-class MayShowTwiceForm(forms.Form):
+class MayShowTwiceForm(RetryForm):
     """Somebody takes it on themselves."""
 
     may_show_twice = forms.BooleanField(
@@ -104,11 +111,11 @@ class MayShowTwiceForm(forms.Form):
 class EraseForm(forms.Form):
     """Of which chat, and by which case."""
 
-    interaction = forms.CharField(
+    interaction = LineField(
         label=_("Chat id"),
         max_length=64,
         error_messages={"required": _("Write the id of the chat, as the history shows it.")},
     )
-    why = forms.CharField(
+    why = LineField(
         label=_("Why (a case number, and nothing personal)"), max_length=200, required=False
     )

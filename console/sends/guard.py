@@ -104,6 +104,7 @@ def _skipped(target: Target, recent: _Recent, now: datetime) -> Target:
         chat_server_name=target.chat_server_name,
         reason=Reason.RECENTLY_SENT.value,
         detail=_when(recent, now),
+        chat_locale=target.chat_locale,
     )
 
 

@@ -5,10 +5,13 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.language_tags import is_own
+from console.sends.nickname_sources import NicknameSource as NicknameSource
 from console.sends.use_models import VersionUse as VersionUse
 
 
@@ -55,7 +58,12 @@ class Reason(models.TextChoices):
     UNKNOWN_CHAT_SERVER = "unknown_chat_server", _("The console knows no such Chat Server.")
     CHAT_SERVER_DISABLED = "chat_server_disabled", _("The Chat Server is switched off here.")
     RECENTLY_SENT = "recently_sent", _("The chat got this notice a short while ago.")
+    NOT_PREVIEWED = "not_previewed", _("It was not ready in the preview.")
+    OTHER_LANGUAGE = "other_language", _("It would get another language than in the preview.")
+    NO_LONGER_MATCHES = "no_longer_matches", _("It does not match the filter any more.")
     NOT_ALLOWED = "not_allowed", _("There is no such chat, or the sender may not see it.")
+    NO_TEXT_IN_LANGUAGE = "no_text_in_language", _("The notice has no text in the chat's language.")
+    UNKNOWN_LANGUAGE = "unknown_language", _("Nobody knows the chat's language.")
     INVALID_URL = "invalid_url", _("The URL that came out may not be pushed.")
     TEXT_TOO_LONG = "text_too_long", _("The text that came out is too long.")
     EMPTY_TEXT = "empty_text", _("The text that came out is empty.")
@@ -75,6 +83,7 @@ class Send(models.Model):
     asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
     which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
     chosen in. `fields` are the sender's answers to what the notice asks for, as {"values", "salt"}.
+    `nickname_from` says who chose the nickname.
     A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
     the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
     when none of its texts are kept any more.
@@ -85,11 +94,14 @@ class Send(models.Model):
     version = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT, related_name="sends")
     visibility = models.CharField(max_length=3, choices=Visibility.choices)
     nickname = models.CharField(max_length=100, blank=True)
+    nickname_from = models.CharField(
+        max_length=10, choices=NicknameSource.choices, blank=True, default="", db_default=""
+    )
     target = models.JSONField()
     fields = models.JSONField(default=dict, blank=True)
     why = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=SendStatus.choices)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     release_at = models.DateTimeField()
@@ -156,13 +168,14 @@ class Delivery(models.Model):
     """One send to one interaction: what was to be said, and what is known of its fate.
 
     `retry_of` is the delivery that it tries again, as no other does; one that is skipped or
-    cancelled tries nothing. `claim` names the batch that took it to the wire, and `body_salt` is
-    what makes the text's digest in the ledger erasable (console.audit.chain). What was erased, on
-    request or when it had been kept for long enough, has neither text nor salt nor name any more,
-    nor what was said in free words of its end; `erased_at` says since when. No index has a column
-    that changes on the way to the wire and back: so PostgreSQL keeps the new versions of a row on
-    its own page (HOT), and recording an outcome touches no index. Which deliveries are open is in
-    Outbox.
+    cancelled tries nothing. `locale` is the text's and `chat_locale` what the chat said of itself,
+    "" for nothing, None where nobody wrote it down. `claim` names the batch that took it to the
+    wire, and `body_salt` is what makes the text's digest in the ledger erasable
+    (console.audit.chain). What was erased, on request or when it had been kept for long enough, has
+    neither text nor salt nor name any more, nor what was said in free words of its end; `erased_at`
+    says since when. No index has a column that changes on the way to the wire and back: so
+    PostgreSQL keeps the new versions of a row on its own page (HOT), and recording an outcome
+    touches no index. Which deliveries are open is in Outbox.
     """
 
     send = models.ForeignKey(
@@ -178,6 +191,7 @@ class Delivery(models.Model):
     )
     customer_name = models.CharField(max_length=255, blank=True)
     locale = models.CharField(max_length=35, blank=True)
+    chat_locale = models.CharField(max_length=35, null=True, blank=True)  # noqa: DJ001
     body = models.TextField(blank=True)
     body_salt = models.CharField(max_length=32, blank=True)
     method = models.CharField(max_length=16)
@@ -235,6 +249,14 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"delivery {self.pk}"
+
+    @property
+    def own_language(self) -> bool | None:
+        """Whether the text is in the chat's own language; None where there is no text, or nobody
+        wrote down what the chat said."""
+        if not self.locale or self.chat_locale is None:
+            return None
+        return is_own(self.chat_locale, self.locale)
 
 
 class Outbox(models.Model):

@@ -1,16 +1,15 @@
 """Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.catalogue import snippets
-from console.catalogue.fields import answered
+from console.catalogue.fields import answered, for_templates
 from console.catalogue.models import (
     VISIBILITY_ORDER,
     CannedNotice,
@@ -19,17 +18,23 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.rendering import RenderingRefused, renderer, tells_time
+from console.catalogue.rendering import RenderingRefused, renderer
 from console.catalogue.selectors import notice_get, versions
+from console.clock import database_now
 from console.errors import InvalidInput, Unprocessable
+from console.inputs import require_given
 from console.interactions.feed import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.language_tags import is_known, name
 from console.sends.guard import guarded
 from console.sends.models import Delivery, Reason, Send
+from console.sends.nicknames import chosen_nickname
+from console.sends.plans import LeaveOut, known_leave_out
 from console.sends.plans import SendPlan as SendPlan
 from console.sends.plans import Target as Target
 from console.sends.quota import exceeded, quota_of
+from console.text import is_blank
 
 
 def plan_send(
@@ -43,33 +48,41 @@ def plan_send(
     fields: Mapping[str, object] | None = None,
     scheduled_at: datetime | None = None,
     ignore_recent: bool = False,
+    leave_out: Collection[str] = (),
     now: datetime | None = None,
 ) -> SendPlan:
     """Resolve the targets that the actor may see, check the notice, render each text.
 
     `fields` answers what the notice asks for. Chats that get the same notice within the guarded
-    minutes are skipped, unless `ignore_recent`. Raises PermissionRefused for a notice that the
-    actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
-    then, would reach a wider audience than it was approved for, or is not filled in; InvalidInput
-    for no targets, too many, or both ways at once.
+    minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
+    whom the notice has no text of their own language. Raises PermissionRefused for a notice that
+    the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
+    then, would reach a wider audience than it was approved for, is not filled in, or would go out
+    under a nickname that nobody approved; InvalidInput for no targets, too many, or both ways at
+    once, and for a choice that is given and empty.
     """
     actor.require(Permission.SEND)
     actor.require_notice(notice_key)
-    now = now or timezone.now()
+    now = now or database_now()
     release_at = scheduled_at or now
+    require_given(notice_key, field="notice")
     version = _version_at(actor, notice_key, release_at)
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, visibility)
+    named = chosen_nickname(actor, version, chosen, nickname)
     found = _targets(actor, interactions, filter)
     answers = answered(version.fields, fields or {})
-    planner = _Planner(actor, version, now, answers)
+    planner = _Planner(actor, version, now, answers, known_leave_out(leave_out))
     plan = SendPlan(
         version=version,
         visibility=chosen,
-        nickname=version.nickname if nickname is None else nickname.strip(),
+        nickname=named.text,
+        nickname_from=named.source,
+        nickname_preset=named.preset,
         targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
         fields=answers,
-        tells_time=planner.tells_time,
+        scheduled_at=scheduled_at,
+        allows_repeat=ignore_recent,
     )
     if not ignore_recent:
         plan = guarded(plan, release_at=release_at, now=now)
@@ -86,6 +99,7 @@ def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> Send
         version=send.version,
         visibility=send.visibility,
         nickname=send.nickname,
+        nickname_from=send.nickname_from,
         targets=[
             _again(delivery, chats.get(delivery.interaction_id), servers) for delivery in deliveries
         ],
@@ -109,6 +123,7 @@ def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool
         body=delivery.body,
         chat_server_name=chat.chat_server_name,
         retry_of=delivery.pk,
+        chat_locale=delivery.chat_locale,
     )
 
 
@@ -166,8 +181,9 @@ def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> 
 
 def _visibility(version: NoticeVersion, wanted: str | None) -> str:
     """The sender's choice, which may hide a text from more people, never show it to more."""
-    if not wanted:
+    if wanted is None:
         return version.visibility
+    require_given(wanted, field="visibility")
     if wanted not in Visibility.values:
         raise InvalidInput(
             "unknown_visibility",
@@ -189,6 +205,7 @@ def _targets(
     if (ids is None) == (filter is None):
         raise InvalidInput("no_targets", "Say which chats: either by their ids or by a filter.")
     if filter is not None:
+        filter.require_said()
         found = list(interactions_visible(actor, filter)[: settings.TARGET_LIMIT + 1])
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
@@ -217,6 +234,7 @@ def _check_ids(ids: Sequence[object]) -> None:
             not isinstance(interaction_id, str)
             or not 0 < len(interaction_id) <= 64
             or not interaction_id.isprintable()
+            or is_blank(interaction_id)
         ):
             raise InvalidInput(
                 "invalid_interaction_id",
@@ -228,17 +246,18 @@ class _Planner:
     """What is the same for all targets of a send, done once."""
 
     def __init__(
-        self, actor: Actor, version: NoticeVersion, now: datetime, fields: Mapping[str, Any]
+        self,
+        actor: Actor,
+        version: NoticeVersion,
+        now: datetime,
+        fields: Mapping[str, Any],
+        leave_out: Collection[str],
     ) -> None:
         self.version = version
+        self.leave_out = leave_out
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
-        self.tells_time = any(
-            tells_time(piece.notice.kind, body)
-            for piece in (version, *among.values())
-            for body in piece.bodies.values()
-        )
         self.renderers = {
             locale: renderer(
                 self.kind,
@@ -246,7 +265,8 @@ class _Planner:
                 sender_name=actor.name,
                 now=now,
                 snippets=snippets.words(version.snippets, locale, among),
-                fields=fields,
+                fields=for_templates(version.fields, fields),
+                locale=locale,
             )
             for locale, body in version.bodies.items()
         }
@@ -257,7 +277,10 @@ class _Planner:
         obstacle = _obstacle(chat, self.servers)
         if obstacle:
             return _skipped(interaction_id, chat, *obstacle)
-        locale, _body = self.version.body_for(chat.locale)
+        locale, is_own = self.version.match_for(chat.locale)
+        left_out = None if is_own else _left_out(chat.locale, self.leave_out)
+        if left_out:
+            return _skipped(interaction_id, chat, *left_out)
         try:
             body = self.renderers[locale](chat)
         except RenderingRefused as refusal:
@@ -268,7 +291,19 @@ class _Planner:
             locale=locale,
             body=body,
             chat_server_name=chat.chat_server_name,
+            chat_locale=chat.locale,
         )
+
+
+def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] | None:
+    """Why a chat gets nothing that has no text in its own language, where the sender said so."""
+    if not is_known(chat_locale):
+        is_left = LeaveOut.UNKNOWN_LANGUAGE in leave_out
+        words = "The chat does not say its language, and such chats are left out."
+        return (Reason.UNKNOWN_LANGUAGE, words) if is_left else None
+    if LeaveOut.OTHER_LANGUAGE not in leave_out:
+        return None
+    return Reason.NO_TEXT_IN_LANGUAGE, f"The notice has no text in {name(chat_locale)}."
 
 
 def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
@@ -315,4 +350,5 @@ def _skipped(
         chat_server_name=chat.chat_server_name if chat else "",
         reason=str(reason),
         detail=detail or str(Reason(reason).label),
+        chat_locale=chat.locale if chat else None,
     )

@@ -1,22 +1,34 @@
 """What a send would do, chat by chat: shown before it, and carried out as it stands."""
 
-import hashlib
-import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.db import models
 
 from console.catalogue.models import NoticeVersion
-from console.errors import TooManyRequests
+from console.errors import InvalidInput, TooManyRequests
+from console.language_tags import is_own, read
+from console.sends.nickname_sources import NicknameSource
+
+
+class LeaveOut(models.TextChoices):
+    """Chats that would get the default language's text, and need not: those that say another
+    language, and those of which nobody knows one."""
+
+    OTHER_LANGUAGE = "other_language"
+    UNKNOWN_LANGUAGE = "unknown_language"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One chosen chat. An empty `reason` means that it is ready to be sent to. `retry_of` is the
-    delivery that is tried again."""
+    """One chosen chat. An empty `reason` means that it is ready to be sent to. `locale` is the
+    text's, `chat_locale` what the chat says of itself. `retry_of` is the delivery that is tried
+    again."""
 
     interaction_id: str
     customer_name: str = ""
@@ -26,23 +38,40 @@ class Target:
     reason: str = ""
     detail: str = ""
     retry_of: int | None = None
+    chat_locale: str | None = ""
+
+    @property
+    def language(self) -> str:
+        """The chat's, in its canonical form; "" where nobody knows it."""
+        return str(read(self.chat_locale or "") or "")
+
+    @property
+    def own_language(self) -> bool | None:
+        """Whether the text is in the chat's own language; None where none would be sent."""
+        return None if self.reason else is_own(self.chat_locale or "", self.locale)
 
 
 @dataclass(frozen=True)
 class SendPlan:
     """What a send would do. `fields` are the sender's answers to what the notice asks for;
-    `tells_time` says whether its texts may differ from one moment to the next. `quota_left` is to
-    how many chats its sender may send now, None where nothing limits that; `quota_refusal` is what
-    would be said to this plan because of it."""
+    `scheduled_at` is None for one that leaves at once; with `allows_repeat` it goes also to chats
+    that just got the notice. `awaits_approval` has it approved however few its chats are, since
+    its sender was told so. `quota_left` is to how many chats its sender may send now, None where
+    nothing limits that; `quota_refusal` is what would be said to this plan because of it.
+    `nickname_from` says who chose the nickname."""
 
     version: NoticeVersion
     visibility: str
     nickname: str
     targets: list[Target]
     fields: dict[str, Any] = field(default_factory=dict)
-    tells_time: bool = False
+    scheduled_at: datetime | None = None
+    allows_repeat: bool = False
+    awaits_approval: bool = False
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
+    nickname_from: str = NicknameSource.VERSION
+    nickname_preset: str = ""
 
     @cached_property
     def ready(self) -> list[Target]:
@@ -55,21 +84,7 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve of it before anything leaves."""
-        return needs_approval(len(self.ready))
-
-    @cached_property
-    def digest(self) -> str:
-        """Names exactly this: the words, for whom, under which name, to which chats.
-
-        Texts that tell the time differ from one moment to the next, and count by their template.
-        """
-        timeless = not self.tells_time
-        said = [
-            [target.interaction_id, target.body if timeless else target.locale]
-            for target in sorted(self.ready, key=lambda target: target.interaction_id)
-        ]
-        whole = [self.version.pk, self.visibility, self.nickname, said]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+        return self.awaits_approval or needs_approval(len(self.ready), self.nickname_from)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -77,6 +92,20 @@ class SendPlan:
         return dict(Counter(target.reason or "ready" for target in self.targets))
 
 
-def needs_approval(ready_count: int) -> bool:
-    """Whether a send to so many chats takes a second person's approval."""
-    return 0 < settings.APPROVAL_ABOVE < ready_count
+def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
+    """Each once, in one order. Raises InvalidInput for what is none."""
+    unknown = sorted(set(wanted) - set(LeaveOut.values))
+    if unknown:
+        raise InvalidInput(
+            "unknown_leave_out",
+            f"leave_out: {unknown[0][:40]!r} is none; choose {', '.join(LeaveOut.values)}.",
+            {"field": "leave_out"},
+        )
+    return tuple(sorted(set(wanted)))
+
+
+def needs_approval(ready_count: int, nickname_from: str) -> bool:
+    """Whether a send takes a second person's approval: to so many chats, or under a nickname that
+    its sender chose."""
+    is_large = 0 < settings.APPROVAL_ABOVE < ready_count
+    return is_large or (ready_count > 0 and nickname_from == NicknameSource.SENDER)

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from console.sends.database import DatabaseThread, reconnect
 from console.sends.dispatcher import Dispatch
@@ -21,7 +20,7 @@ logger = structlog.get_logger("console.sends")
 @asynccontextmanager
 async def present(dispatch: Dispatch, *, every_seconds: float) -> AsyncIterator[None]:
     """Say so every few seconds. A database that is away is no reason to end."""
-    name = WorkerName(uuid4(), socket.gethostname(), os.getpid(), timezone.now())
+    name = WorkerName(uuid4(), socket.gethostname(), os.getpid())
     database = DatabaseThread()
     beating = asyncio.create_task(_beat(name, dispatch, database, every_seconds), name="heartbeat")
     logger.info("worker started", worker=str(name.id), host=name.host, pid=name.pid)

@@ -68,6 +68,7 @@ def send_facts(send: Send) -> dict[str, Any]:
         "version": version_facts(send.version),
         "visibility": send.visibility,
         "nickname": send.nickname,
+        **({"nickname_from": send.nickname_from} if send.nickname_from else {}),
         "target": send.target,
         "why": send.why,
         "status": send.status,

@@ -43,6 +43,7 @@ from console.sends.models import (
     SendOutcome,
     SendStatus,
 )
+from console.text import is_blank
 
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
@@ -73,6 +74,15 @@ def _seen(actor: Actor) -> Q:
     is and how far; the texts, with their customers, are not theirs to read."""
     actor.require(*READERS, Permission.ADMINISTER)
     return Q() if actor.may(Permission.ADMINISTER) else _readable(actor)
+
+
+def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
+    """The send that this actor made with this key; None while there is none."""
+    actor.require(Permission.SEND)
+    if not idempotency_key or not idempotency_key.isprintable():
+        return None
+    own = Send.objects.filter(actor_ref=actor.ref, idempotency_key=idempotency_key)
+    return own.first()
 
 
 def sends_visible(actor: Actor) -> QuerySet[Send]:
@@ -192,8 +202,12 @@ class DeliveryFilter:
             name = "since" if given == "from" else given
             if name not in cls.__dataclass_fields__:
                 raise InvalidInput("unknown_filter", f"There is no filter {given}.")
-            if value in ("", None):
-                continue
+            if value is None or is_blank(str(value)):
+                raise InvalidInput(
+                    "invalid_filter",
+                    f"{given} is empty: give a value, or leave it out.",
+                    {"field": given},
+                )
             values[name] = (
                 _time(given, str(value)) if name in ("since", "until") else _text(given, value)
             )
@@ -237,6 +251,7 @@ class DeliveryFilter:
                 | Q(customer_name__icontains=self.q)
                 | Q(body__icontains=self.q)
                 | Q(send__version__notice__key__icontains=self.q)
+                | Q(send__version__notice__title__icontains=self.q)
                 | Q(send__actor_name__icontains=self.q)
             )
         return condition
@@ -336,9 +351,14 @@ def sends_running(actor: Actor) -> QuerySet[Send]:
     return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
 
 
+def sends_seen(actor: Actor) -> QuerySet[Send]:
+    """All sends that the actor sees, without counting deliveries."""
+    return Send.objects.filter(_seen(actor))
+
+
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
     """Those of these sends that the actor sees, newest first, without counting deliveries."""
-    found = Send.objects.filter(_seen(actor), pk__in=ids)
+    found = sends_seen(actor).filter(pk__in=ids)
     return found.select_related("version__notice").order_by("-pk")
 
 

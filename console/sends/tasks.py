@@ -4,10 +4,10 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
-from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from console.clock import database_now
 from console.interactions.services import interactions_forget
 from console.sends import queue, selectors
 from console.sends.dispatcher import Dispatch
@@ -52,7 +52,7 @@ def sweep_now() -> None:
     deliveries.deliveries_expire()
     deliveries.sends_finish()
     with transaction.atomic():
-        queue.enqueue_drains(selectors.servers_with_open_deliveries(timezone.now()))
+        queue.enqueue_drains(selectors.servers_with_open_deliveries(database_now()))
     outcomes_count()
     workers_forget()
 

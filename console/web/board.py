@@ -5,32 +5,37 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import replace_url
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
+from console.asking import posted
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
-from console.errors import ConsoleError
+from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
 from console.sends.models import Reason
+from console.sends.nicknames import nickname_choices
 from console.sends.plans import SendPlan
+from console.sends.promises import Promise
+from console.sends.selectors import send_of_key
 from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
 from console.sends.wording import send_words
 from console.web import tables
 from console.web.answers import questions
 from console.web.forms import ComposeForm, read_filter
+from console.web.previewing import gaps, skipped_groups, text_groups
+from console.web.rows import rows_elsewhere, rows_of, shown_ids
 
 PAGE_SIZE = 100
-SHOWN_SKIPPED = 6
-SHOWN_READY = 12
 QUOTA_IS_NEAR = 0.1
 # More notices than these are found by typing.
 NOTICES_SHOWN = 100
@@ -50,18 +55,33 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def board_rows(request: HttpRequest) -> HttpResponse:
-    """The list alone, for filters and for live refreshes; the page's address follows it."""
+    """The list alone, for filters, which the page's address follows, and for live refreshes, which
+    say what is `shown`."""
     context = _rows_context(request, actor_of(request))
     answer = render(request, "board/_rows.html", context)
-    return replace_url(answer, context["board_url"])
+    return answer if "shown" in request.GET else replace_url(answer, context["board_url"])
 
 
 @require(Permission.SEND)
 def board_compose(request: HttpRequest) -> HttpResponse:
     """The compose panel anew: empty, or with what is posted."""
     actor = actor_of(request)
-    form = ComposeForm(initial=request.POST.dict()) if request.method == "POST" else ComposeForm()
-    return _answer(request, actor, form)
+    return _answer(request, actor, ComposeForm(posted(request)))
+
+
+@require_GET
+@require(Permission.SEND)
+def board_sent(request: HttpRequest) -> HttpResponse:
+    """Whether the person's form with this key was taken: for a page that heard no answer. Until
+    then it may still be on its way."""
+    actor = actor_of(request)
+    send = send_of_key(actor, request.GET.get("idempotency_key", ""))
+    if not request.htmx:  # type: ignore[attr-defined]
+        address = reverse("send-detail", args=[send.pk]) if send else ""
+        return JsonResponse({"send": send.pk if send else None, "address": address})
+    if send is None:
+        return HttpResponse(status=204)
+    return render(request, "board/_sent.html", progress_context(actor, send.pk))
 
 
 @require_GET
@@ -72,6 +92,20 @@ def board_notices(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("notice", "")[:100]
     context = {"chosen": chosen, **_notices(actor, asked, chosen)}
     return render(request, "board/_notices.html", context)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_newcomers(request: HttpRequest) -> HttpResponse:
+    """How many chats match the filter of a preview that were not in it. Writes nothing."""
+    try:
+        promised = Promise.read(request.POST.get("expected_plan", "")).chats
+    except Conflict:  # there is no preview that they could be added to
+        return render(request, "board/_newcomers.html")
+    chosen = read_filter(QueryDict(request.POST.get("filters", "")))
+    matching = interactions_visible(actor_of(request), chosen).values_list("pk", flat=True)
+    number = len(set(matching).difference(promised))
+    return render(request, "board/_newcomers.html", {"number": number})
 
 
 @require_POST
@@ -102,10 +136,10 @@ def board_send(request: HttpRequest) -> HttpResponse:
             actor,
             **form.to_request(actor),
             why=form.cleaned_data["why"],
-            time_zone=form.zone,
+            time_zone=form.zone or None,
             idempotency_key=form.cleaned_data["idempotency_key"],
             undo_seconds=settings.UNDO_SECONDS,
-            expected_plan=form.cleaned_data["expected_plan"],
+            expected_plan=form.data.get("expected_plan"),
         )
     except ConsoleError as refusal:
         if refusal.code == "idempotency_key_reused":
@@ -157,10 +191,13 @@ def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     sort = tables.known_sort(request.GET.get("sort", ""))
     chats = tables.sorted_chats(interactions_visible(actor, chosen), sort)
     page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = rows_of(page.object_list)
     query = chosen.to_mapping()
     here = {**query, "sort": sort} if sort != tables.DEFAULT_SORT else query
     return {
         "page": page,
+        "rows": rows,
+        "elsewhere": rows_elsewhere(actor, chosen, shown_ids(request), rows),
         "filter": chosen,
         "filtered": bool(query),
         "filter_words": _filter_words(chosen),
@@ -208,8 +245,11 @@ def _filter_words(chosen: InteractionFilter) -> str:
 def _compose_context(
     actor: Actor, form: ComposeForm, refused: dict[str, str] | None = None
 ) -> dict[str, Any]:
+    chosen = str(form["nickname"].value() or "")
+    form.offer_nicknames(nickname_choices(actor, chosen))
     return {
         "form": form,
+        "free_nicknames": settings.FREE_NICKNAMES,
         "chosen": form["notice"].value(),
         **_notices(actor, "", str(form["notice"].value() or "")),
         **questions(actor, form.notice_key, form.data, refused),
@@ -261,20 +301,22 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
 
 
 def _what_is_missing(form: ComposeForm) -> str:
-    if "later" in form.errors:
-        return " ".join(str(words) for words in form.errors["later"])
+    for name in ("later", "own_nickname"):
+        if name in form.errors:
+            return " ".join(str(words) for words in form.errors[name])
     return _("Choose a notice, and see here what each chat gets.")
 
 
 def _plan_context(
     plan: SendPlan, form: ComposeForm, scheduled_at: datetime | None
 ) -> dict[str, Any]:
-    skipped, ready = plan.skipped[:SHOWN_SKIPPED], plan.ready[:SHOWN_READY]
     return {
         "plan": plan,
-        "shown_skipped": skipped,
-        "shown_ready": ready,
-        "not_shown": len(plan.targets) - len(skipped) - len(ready),
+        "promise": Promise.of(plan).written(),
+        "everything": form.cleaned_data["everything"],
+        "text_groups": text_groups(plan),
+        "skipped_groups": skipped_groups(plan),
+        "gaps": gaps(plan, form.leave_out),
         "send_words": send_words(
             plan.visibility,
             len(plan.ready),

@@ -1,6 +1,7 @@
 """How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it, but for an import."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -9,8 +10,11 @@ from django.http import HttpRequest
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 TOO_LARGE = "console.too_large"
+LENGTH_MISSING = "console.length_missing"
+READ_SIZE = 65_536
 IMPORT_PAGE = "/notices/import/"
 FORM_AROUND_A_FILE = 100_000
 
@@ -49,9 +53,50 @@ class BodyLimit:
             if read > most:
                 scope[TOO_LARGE] = True
                 return {"type": "http.request", "body": b"", "more_body": False}
+            if not message.get("more_body"):
+                _say_length(scope, read)
             return message
 
         await self.app(scope, bounded, send)
+
+
+def _say_length(scope: Message, length: int) -> None:
+    """Put the length of the whole body into the headers, where the client has not said it: who
+    sends in chunks does not. Django and REST framework take a body without a length for none. They
+    read the headers after the body."""
+    headers = scope["headers"]
+    scope["headers"] = [pair for pair in headers if pair[0] != b"content-length"]
+    scope["headers"].append((b"content-length", b"%d" % length))
+
+
+class WholeBody:
+    """Around the WSGI application, the same for a body without a length: read to its end, within
+    the limit, where the server ends it; else answered with 411."""
+
+    def __init__(self, app: WsgiApp) -> None:
+        self.app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ.get("HTTP_TRANSFER_ENCODING"):
+            return self.app(environ, start_response)
+        if not environ.get("wsgi.input_terminated"):
+            environ[LENGTH_MISSING] = True
+            body = b""
+        else:
+            # One byte more than may be is enough to be refused.
+            body = _read(environ["wsgi.input"], largest_body(environ.get("PATH_INFO", "")) + 1)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return self.app(environ, start_response)
+
+
+def _read(stream: Any, most: int) -> bytes:
+    """At most `most` bytes: one call may bring less than there is."""
+    parts: list[bytes] = []
+    left = most
+    while left and (part := stream.read(min(left, READ_SIZE))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def largest_body(path: str) -> int:
@@ -66,6 +111,11 @@ def is_too_large(request: HttpRequest) -> bool:
     if TOO_LARGE in getattr(request, "scope", {}):
         return True
     return _is_over(request.META.get("CONTENT_LENGTH") or "0", largest_body(request.path))
+
+
+def lacks_length(request: HttpRequest) -> bool:
+    """Whether it has a body whose end this server can't find."""
+    return LENGTH_MISSING in request.META
 
 
 def _is_over(length: str, most: int) -> bool:

@@ -10,6 +10,7 @@ from console.accounts.models import Role
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
+from console.web.unsaved import kept_forms
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
     }
     if not is_fragment:  # which has no frame
         context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
+        context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
     return context
 
 

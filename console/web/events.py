@@ -20,13 +20,16 @@ from console.listening import LISTENING, LOST, listen
 from console.live import CHANNEL, sessions_topic
 
 TOPIC_LIMIT = 20
-KEEP_ALIVE_SECONDS = 15.0
+# As often as this something is said, so that a page can tell a quiet server from one that hangs.
+KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
 RETRY_SECONDS = 30  # of whoever has too many
 # Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
 EVERYTHING = "*"
 # Told to every stream when the server stops; no topic is empty.
 END = ""
+# By name, since the browser tells the page nothing of comments; how often it comes is its data.
+ALIVE = f"event: alive\ndata: {KEEP_ALIVE_SECONDS:g}\n\n".encode()
 
 
 class Hub:
@@ -189,7 +192,7 @@ async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
                 async with asyncio.timeout(KEEP_ALIVE_SECONDS):
                     topic = await queue.get()
             except TimeoutError:
-                yield b": still here\n\n"
+                yield ALIVE
                 continue
             if topic in (END, over):
                 return

@@ -10,18 +10,33 @@ from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
 from console.catalogue.selectors import usable_preset_get
+from console.clock import database_now
 from console.errors import InvalidInput
+from console.form_fields import LineField, TextField
 from console.interactions.selectors import InteractionFilter
+from console.sends.promises import WRITTEN_LIMIT
 from console.sends.schedule import moment, require_near_future
 from console.sends.zones import ClockField, ZoneSelect
+from console.text import is_blank
 from console.web.answers import typed_answers
 
-FILTERS = tuple(InteractionFilter.__dataclass_fields__)
+# `all` is no filter of the page: whoever selects all that match says so by `everything`.
+FILTERS = tuple(name for name in InteractionFilter.__dataclass_fields__ if name != "all")
 
 
 def read_filter(query: QueryDict) -> InteractionFilter:
-    """The board's filter in a query string; other parameters are not its business."""
-    return InteractionFilter.from_mapping({name: query[name] for name in FILTERS if name in query})
+    """The filter of the board's list in a query string; other parameters are not its business. A
+    form has its unset filters in it as blanks."""
+    return InteractionFilter.from_mapping(
+        {name: query[name] for name in FILTERS if not is_blank(query.get(name, ""))}
+    )
+
+
+def read_send_filter(query: QueryDict) -> InteractionFilter:
+    """The filter of a send to all that match. The page leaves out what is not set, so a blank in it
+    is refused: without it the send would reach more chats."""
+    given = {name: query[name] for name in FILTERS if name in query}
+    return InteractionFilter.from_mapping(given or {"all": True})
 
 
 class ComposeForm(forms.Form):
@@ -31,19 +46,25 @@ class ComposeForm(forms.Form):
     (`interactions`), or as all that match the board's `filters` (`everything`).
     """
 
-    notice = forms.CharField(
+    notice = LineField(
         max_length=100, error_messages={"required": _("Choose the notice that you want to send.")}
     )
     preset = forms.IntegerField(required=False)
-    nickname = forms.CharField(
+    nickname = LineField(
         label=_("Nickname"),
         max_length=100,
         required=False,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "placeholder": _("As the notice says")}
-        ),
+        widget=forms.Select(choices=[("", _("As the notice says"))]),
     )
-    why = forms.CharField(
+    # Only where the site lets senders choose.
+    own_nickname = LineField(
+        label=_("Another nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Somebody else has to approve the send then."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    why = LineField(
         label=_("Why"),
         max_length=500,
         required=False,
@@ -53,16 +74,14 @@ class ComposeForm(forms.Form):
         choices=[("now", _("Now")), ("later", _("Later"))], required=False, initial="now"
     )
     later = ClockField(label=_("Date and time"), required=False)
-    time_zone = forms.CharField(
-        label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect
-    )
+    time_zone = LineField(label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect)
     # Also to chats that got the same notice a short while ago.
     allow_repeat = forms.BooleanField(required=False)
-    idempotency_key = forms.CharField(max_length=100)
-    # How many chats the button spoke of: nothing is sent when it has become another number.
-    expected_plan = forms.CharField(max_length=64, required=False)
+    idempotency_key = LineField(max_length=100)
+    # What the preview beside the button has promised (console.sends.promises).
+    expected_plan = LineField(max_length=WRITTEN_LIMIT, required=False)
     everything = forms.BooleanField(required=False)
-    filters = forms.CharField(max_length=4000, required=False)
+    filters = TextField(max_length=4000, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,6 +91,8 @@ class ComposeForm(forms.Form):
         given = self.cleaned_data
         if self.is_later and not given.get("later") and "later" not in self.errors:
             self.add_error("later", self.fields["later"].error_messages["required"])
+        if given.get("nickname") and given.get("own_nickname"):
+            self.add_error("own_nickname", _("Choose a nickname, or write one: not both."))
         return given
 
     @property
@@ -98,6 +119,11 @@ class ComposeForm(forms.Form):
         return len(self.selected)
 
     @property
+    def leave_out(self) -> list[str]:
+        """Whom to skip who would get the default language's text (LeaveOut)."""
+        return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
+
+    @property
     def notice_key(self) -> str:
         """The key of the chosen notice, "" while there is none."""
         return str(self["notice"].value() or "")
@@ -106,18 +132,23 @@ class ComposeForm(forms.Form):
     def has_targets(self) -> bool:
         return bool(self.data.get("everything") or self.selected)
 
+    def offer_nicknames(self, choices: list[tuple[str, str]]) -> None:
+        """Those that the person may send under. Without CONSOLE_FREE_NICKNAMES there is no field
+        for another one."""
+        self.fields["nickname"].widget.choices = choices
+
     def to_request(self, actor: Actor) -> dict[str, Any]:
         """The arguments of `send_preview`. Raises InvalidInput, NotFound, also for a time that has
         passed or that the clocks of its zone never show."""
         given = self.cleaned_data
         request: dict[str, Any] = {"notice_key": given["notice"]}
         if given.get("everything"):
-            request["filter"] = read_filter(QueryDict(given.get("filters", "")))
+            request["filter"] = read_send_filter(QueryDict(given["filters"]))
         elif self.selected:
             request["interactions"] = self.selected
         else:
             raise InvalidInput("no_targets", str(_("Choose at least one chat on the board.")))
-        nickname = given.get("nickname") or None
+        nickname = given["own_nickname"] or given["nickname"] or None
         if given.get("preset"):
             preset = usable_preset_get(actor, given["preset"])
             request["visibility"] = preset.visibility
@@ -125,9 +156,10 @@ class ComposeForm(forms.Form):
         request["nickname"] = nickname
         request["fields"] = typed_answers(self.data, given["notice"])
         request["ignore_recent"] = given["allow_repeat"]
+        request["leave_out"] = self.leave_out
         if self.is_later:
             request["scheduled_at"] = moment(given["later"], self.zone)
-            require_near_future(request["scheduled_at"], timezone.now())
+            require_near_future(request["scheduled_at"], database_now())
         return request
 
     @property

@@ -21,6 +21,11 @@ def too_large_request(request: HttpRequest) -> HttpResponse:
     return _answer(request, 413, "body_too_large", too_large())
 
 
+def length_required(request: HttpRequest) -> HttpResponse:
+    message = "The body came in chunks, which this server can't read. Send its Content-Length."
+    return _answer(request, 411, "length_required", message)
+
+
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     message = f"Too many pages in so short a time. Try again in {seconds} s."
     answer = _answer(request, 429, "too_many_requests", message)
@@ -55,5 +60,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         403,
         "csrf_failed",
-        "This form is too old, or cookies are blocked. Load the page again and repeat it.",
+        "This form is from before you signed in anew, or cookies are blocked. Nothing of it was "
+        "done. Open its page again: what you wrote there is offered to you, if the browser kept "
+        "it.",
     )

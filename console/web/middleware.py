@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import time
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
@@ -11,11 +12,13 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from console.errors import ConsoleError
-from console.web.bodies import is_too_large
-from console.web.handlers import API, too_large_request
+from console.web.bodies import is_too_large, lacks_length
+from console.web.handlers import API, length_required, too_large_request
 
 # As Django makes them. Others can't be in the database, and some it can't even be asked for.
 SESSION_KEY = re.compile(r"[a-z0-9]+")
+# In a request's META, beside what the server says of it; no header can have such a name.
+ARRIVED = "console.arrived"
 NOT_USED = (
     "accelerometer",
     "autoplay",
@@ -52,6 +55,19 @@ class _Middleware(MiddlewareMixin):
     get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 
 
+class ArrivalMiddleware(_Middleware):
+    """Notes when a request came, see `arrived_at`."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.META[ARRIVED] = time.monotonic()
+
+
+def arrived_at(request: HttpRequest | None) -> float:
+    """When a request came, by `time.monotonic`."""
+    now = time.monotonic()
+    return now if request is None else float(request.META.get(ARRIVED, now))
+
+
 class PoliciesMiddleware(_Middleware):
     """The headers that Django has no setting for: no other site embeds what is here, and no page
     uses a device. Signing in by a security key is the one thing that is allowed, to this site."""
@@ -78,6 +94,8 @@ class ReadableRequestMiddleware(_Middleware):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if is_too_large(request):
             return too_large_request(request)
+        if lacks_length(request):
+            return length_required(request)
         charset = (request.content_params or {}).get("charset", "utf-8")
         # By this name alone Django knows it, and the page that refuses another is in it too.
         request.encoding = "utf-8"

@@ -3,15 +3,21 @@
 from django.urls import include, path
 
 from console.web import board, trail, views
+from console.web.search.views import search
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("help/", views.help_page, name="help"),
+    path("here/", views.here, name="here"),
+    path("search/", search, name="search"),
+    path("clock/", views.clock, name="clock"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),
     path("board/compose/", board.board_compose, name="board-compose"),
+    path("board/newcomers/", board.board_newcomers, name="board-newcomers"),
     path("board/preview/", board.board_preview, name="board-preview"),
+    path("board/sent/", board.board_sent, name="board-sent"),
     path("audit/", trail.audit_trail, name="audit"),
     path("audit/proof/", trail.audit_proof, name="audit-proof"),
     path("audit/proof/verify/", trail.audit_verify, name="audit-verify"),

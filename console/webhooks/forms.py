@@ -7,8 +7,9 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.people_forms import EditForm
+from console.accounts.people_forms import EditForm, said_token
 from console.accounts.states import State
+from console.form_fields import LineField
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.states import webhook_state
 
@@ -29,8 +30,8 @@ class WebhookForm(EditForm):
         EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
     }
 
-    name = forms.CharField(label=_("Name"), max_length=100)
-    url = forms.CharField(
+    name = LineField(label=_("Name"), max_length=100)
+    url = LineField(
         label=_("Address"),
         max_length=2000,
         strip=True,
@@ -75,7 +76,10 @@ class SecretForm(forms.Form):
         initial=86_400,
         coerce=lambda value: timedelta(seconds=int(value)),
     )
-    expected = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_expected(self) -> str | None:
+        return said_token(self, "expected")
 
 
 class MessageFilterForm(forms.Form):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from django.db.models import Count, Min
-from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from console.clock import near_now
 from console.webhooks.models import Message, MessageStatus, Webhook
 
 WEBHOOK = ["webhook"]
@@ -25,7 +25,7 @@ class WebhookMetrics(Collector):
             (name, status): (number, oldest)
             for name, status, number, oldest in rows.annotate(Count("pk"), Min("occurred_at"))
         }
-        now = timezone.now()
+        now = near_now()
         enabled = GaugeMetricFamily(
             "console_webhook_enabled", "1 while messages are sent to it.", labels=WEBHOOK
         )

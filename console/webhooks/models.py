@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from console.clock import near_now
+
 
 class EventType(models.TextChoices):
     """What can be told of. The values stand in messages: they never change their meaning."""
@@ -53,7 +55,7 @@ class Webhook(models.Model):
     def old_secret_until(self, now: datetime | None = None) -> datetime | None:
         """Until when two secrets sign; None where one does."""
         until = self.previous_secret_until
-        return until if until is not None and until > (now or timezone.now()) else None
+        return until if until is not None and until > (now or near_now()) else None
 
 
 class MessageStatus(models.TextChoices):
@@ -128,7 +130,7 @@ class Attempt(models.Model):
     @property
     def is_lost(self) -> bool:
         """Whether its worker is gone: no attempt takes so long."""
-        return self.ended_at is None and timezone.now() - self.started_at > LONGEST_ATTEMPT
+        return self.ended_at is None and near_now() - self.started_at > LONGEST_ATTEMPT
 
     @property
     def is_taken(self) -> bool:

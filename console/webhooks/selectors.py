@@ -22,6 +22,13 @@ def webhooks(actor: Actor) -> QuerySet[Webhook]:
     ).order_by("name")
 
 
+def webhooks_found(actor: Actor, q: str) -> QuerySet[Webhook]:
+    """By name, those with `q` in their name or address; their messages are not counted."""
+    actor.require(Permission.ADMINISTER)
+    named = Q(name__icontains=q) | Q(url__icontains=q)
+    return Webhook.objects.filter(named).order_by("name")
+
+
 def webhook_get(actor: Actor, webhook_id: int) -> Webhook:
     """Raises NotFound where there is none."""
     found = webhooks(actor).filter(pk=webhook_id).first()

@@ -1,17 +1,23 @@
-// The live board by hand and by keyboard. Rows come anew with every refresh, so the selection lives
-// here; a selected chat that is no longer in the list stays selected, and the preview says why it
-// can't be sent to.
+// The live board by hand and by keyboard. The selection lives here: a selected chat that is no longer
+// in the list (rows.js) stays selected. What a preview has shown is what may be sent at most: chats
+// that end are skipped, and new ones stay out until somebody asks for them.
 
 import { oneKeyShortcuts, typing } from "./keys.js";
+import { readPromise } from "./promise.js";
+import { bringIn, startRows } from "./rows.js";
 
 const selected = new Set();
 let anchor = null;
 // "Select all that match": { query, total } instead of a list of ids.
 let everything = null;
+// The chats of its preview, once that is there: what matches since then is not among them.
+let promised = null;
 
 const list = () => document.getElementById("board-rows");
 const panel = () => document.querySelector("[data-compose-panel]");
 const boxes = () => [...(list()?.querySelectorAll('input[name="interaction"]') ?? [])];
+// Those that can still be sent to.
+const liveBoxes = () => boxes().filter((box) => !box.closest("[data-state]"));
 const boxOf = (id) => boxes().find((box) => box.value === id);
 
 function readMarks() {
@@ -27,7 +33,7 @@ const setField = (selector, value) => {
 function writeMarks() {
   const shown = new Set();
   for (const box of boxes()) {
-    box.checked = everything !== null || selected.has(box.value);
+    box.checked = everything ? (promised?.has(box.value) ?? true) : selected.has(box.value);
     shown.add(box.value);
   }
   setField("[data-selection-rest]", [...selected].filter((id) => !shown.has(id)).join(" "));
@@ -44,7 +50,7 @@ function showCount() {
   for (const element of document.querySelectorAll("[data-selection-none]")) element.hidden = count > 0;
   const all = document.querySelector("[data-select-all]");
   if (all) {
-    const shown = boxes();
+    const shown = liveBoxes();
     const marked = shown.filter((box) => box.checked).length;
     all.checked = marked > 0 && marked === shown.length;
     all.indeterminate = marked > 0 && marked < shown.length;
@@ -67,6 +73,7 @@ function disableButton() {
 
 function askPreview() {
   holdButton();
+  promised = null;
   document.querySelector("[data-preview-source]")?.dispatchEvent(new CustomEvent("selection", { bubbles: false }));
 }
 
@@ -99,7 +106,7 @@ function filterQuery() {
 function onChange(event) {
   const box = event.target;
   if (box.matches("[data-select-all]")) {
-    mark(boxes().map((each) => each.value), box.checked);
+    mark((box.checked ? liveBoxes() : boxes()).map((each) => each.value), box.checked);
   } else if (box.matches('#board-rows input[name="interaction"]')) {
     mark([box.value], box.checked);
     anchor = box.value;
@@ -119,6 +126,12 @@ function onClick(event) {
     selected.clear();
     everything = { query: filterQuery(), total: Number(list().dataset.total) };
     changed();
+    return;
+  }
+  if (event.target.closest("[data-include-new]")) {
+    askPreview();
+    writeMarks();
+    focusButton();
     return;
   }
   if (event.target.closest("[data-open-compose]")) openCompose();
@@ -194,7 +207,7 @@ function onKey(event) {
 function onListKey({ key, target, shiftKey, metaKey, ctrlKey }) {
   const box = inList(target) ? target.closest("tr")?.querySelector('input[name="interaction"]') : null;
   if (key === "ArrowDown" || key === "ArrowUp") step(box, key === "ArrowDown" ? 1 : -1, shiftKey);
-  else if (key.toLowerCase() === "a" && (metaKey || ctrlKey)) mark(boxes().map((each) => each.value), true);
+  else if (key.toLowerCase() === "a" && (metaKey || ctrlKey)) mark(liveBoxes().map((each) => each.value), true);
   else if (metaKey || ctrlKey) return false;
   else if (key === "Escape" && (selected.size || everything)) mark([...selected], false);
   else if (key === "Enter" && (target === box || target === document.body) && (selected.size || everything)) openCompose();
@@ -205,30 +218,48 @@ function onListKey({ key, target, shiftKey, metaKey, ctrlKey }) {
   return true;
 }
 
-// The rows came anew: marks are set again. When a selected chat has left the list, or the list to
-// "all that match" has changed, the preview is asked again, since what it said may be wrong now.
+// Rows came or went: marks are set again. The preview stays as it was: what it said is the most that
+// is sent. Whether more has come that it could be asked for is said beside the button.
 function onRows() {
-  const missing = document.querySelector("[data-selection-rest]")?.value;
-  if (everything && everything.query !== filterQuery()) everything = null;
-  const total = Number(list().dataset.total);
-  const grown = everything && everything.total !== total;
-  if (grown) everything.total = total;
+  if (everything && everything.query !== filterQuery()) {
+    everything = null;
+    askPreview();
+  }
   writeMarks();
   showCount();
-  if (grown || document.querySelector("[data-selection-rest]")?.value !== missing) askPreview();
+  if (everything) document.getElementById("newcomers")?.dispatchEvent(new CustomEvent("moved"));
+}
+
+// How many chats "all that match" were when the preview was made.
+async function onPreview() {
+  const shown = document.getElementById("preview")?.dataset.targets;
+  if (!everything || !shown) return;
+  everything.total = Number(shown);
+  const ofPreview = everything;
+  const chats = await readPromise(document.querySelector('[name="expected_plan"]')?.value);
+  if (everything !== ofPreview) return;
+  promised = chats;
+  writeMarks();
+  showCount();
 }
 
 function onSwap(event) {
   const { target } = event;
   if (target.id === "board-rows") onRows();
   if (!panel()?.contains(target)) return;
-  if (panel().querySelector("[data-sent]")) {
+  // Once: while the sent ones are followed there, the next are chosen in the list.
+  if (target === panel() && target.querySelector("[data-sent]")) {
     selected.clear();
     everything = null;
   }
   writeMarks();
   showCount();
+  if (target.id === "preview") onPreview();
 }
+
+// Somebody has chosen chats, or is writing what they are to get.
+const isChoosing = () =>
+  selected.size > 0 || everything !== null || panel()?.dataset.open !== undefined || panel()?.contains(document.activeElement);
 
 const isPreview = (event) => event.detail.elt?.matches?.("[data-preview-source]");
 
@@ -241,8 +272,21 @@ function onPreviewAnswered(event) {
   if (xhr?.answersChange !== undefined && xhr.answersChange !== changes) disableButton();
 }
 
+// Ways in which the page takes an answer of the server, for morph.js.
+export const ROWS = { rows: bringIn };
+
+// What was chosen before, for a composition that comes back: chats, or all that match filters.
+export function adopt(ids, query) {
+  selected.clear();
+  for (const id of ids) selected.add(id);
+  everything = query === null ? null : { query, total: Number(list().dataset.total) };
+  writeMarks();
+  showCount();
+}
+
 export function startBoard() {
   if (!list()) return;
+  startRows(isChoosing, onRows);
   readMarks();
   const rest = document.querySelector("[data-selection-rest]")?.value ?? "";
   for (const id of rest.split(" ").filter(Boolean)) selected.add(id);

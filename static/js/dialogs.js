@@ -6,6 +6,8 @@ export function startDialogs() {
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens-dialog]");
     if (opener) {
+      // A link opens its own page in another tab, as everywhere.
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
       const dialog = document.getElementById(opener.dataset.opensDialog);
       if (dialog) {
         event.preventDefault();

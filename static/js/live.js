@@ -1,11 +1,23 @@
 // Follows the server: one event stream for all topics of the page. An element with data-live-topic
 // and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
-// While the stream is broken the page stays readable and says since when it is stale. A page that
-// nobody looks at holds no stream, since a browser keeps only a few connections to one server.
+// While the stream is broken, or says nothing for longer than a quiet server would, the page stays
+// readable and says since when it is stale. A page that nobody looks at holds no stream, since a
+// browser keeps only a few connections to one server.
+
+import { noticeSignedOut, whoIsHere } from "./session.js";
+
+import { likelyNow } from "./server-clock.js";
 
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
 const CLOSED = 2;
+const AGAIN_MS = 5000;
+const SIGNED_OUT_MS = 15_000;
+// An alive server says so every few seconds, and tells how often.
+const BEATS_MISSED = 2.5;
+let beatMs = 10_000;
+let heard = null;
+let watchdog = 0;
 
 let source = null;
 let openTopics = "";
@@ -65,6 +77,8 @@ function showStale(at) {
   const band = document.querySelector("[data-stale-band]");
   if (!band) return;
   band.hidden = at === null;
+  // What was true then and may not be now says so, and waiting times stand still.
+  document.documentElement.toggleAttribute("data-stale", at !== null);
   if (at !== null) {
     const words = band.querySelector("[data-stale-text]");
     words.textContent = words.dataset.staleText.replace("{time}", at.toLocaleTimeString());
@@ -72,19 +86,46 @@ function showStale(at) {
 }
 
 function connected() {
+  hear();
   clearTimeout(staleTimer);
   staleTimer = 0;
   if (lostAt === null) return;
   lostAt = null;
   showStale(null);
   announce(null);
+  document.dispatchEvent(new CustomEvent("console:back"));
+}
+
+function hear() {
+  heard = new Date(likelyNow());
+  clearTimeout(watchdog);
+  watchdog = setTimeout(silent, beatMs * BEATS_MISSED);
+}
+
+// A server that hangs breaks no connection, and says nothing.
+function silent() {
+  if (!source || document.hidden) return;
+  lostAt ??= heard ?? new Date(likelyNow());
+  showStale(lostAt);
+  connect(true);
 }
 
 function broken() {
-  lostAt ??= new Date();
+  lostAt ??= heard ?? new Date(likelyNow());
   if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
-  // A refused stream is not tried again by the browser itself.
-  if (source?.readyState === CLOSED) setTimeout(() => connect(true), 5000);
+  if (source?.readyState === CLOSED) refused();
+}
+
+// A refused stream is not tried again by the browser itself; and it is refused to whoever was
+// signed out, of whom no connection was lost.
+async function refused() {
+  const isSignedOut = (await whoIsHere()) === "signed-out";
+  if (isSignedOut) {
+    clearTimeout(staleTimer);
+    staleTimer = 0;
+    noticeSignedOut();
+  }
+  setTimeout(() => connect(true), isSignedOut ? SIGNED_OUT_MS : AGAIN_MS);
 }
 
 function connect(again = false) {
@@ -93,16 +134,28 @@ function connect(again = false) {
   if (wanted === openTopics && !again) return;
   source?.close();
   source = null;
+  clearTimeout(watchdog);
   openTopics = wanted;
   if (!wanted || document.hidden) return;
   const url = document.querySelector('meta[name="events-url"]')?.content;
   if (!url) return;
   source = new EventSource(`${url}?topic=${wanted}`);
+  watchdog = setTimeout(silent, beatMs * BEATS_MISSED);
   source.addEventListener("open", connected);
   source.addEventListener("error", broken);
+  source.addEventListener("alive", ({ data }) => {
+    beatMs = Number(data) * 1000 || beatMs;
+    connected();
+  });
   // "*": the server itself has missed something.
-  source.addEventListener("message", ({ data }) => announce(data === "*" ? null : data));
+  source.addEventListener("message", ({ data }) => {
+    connected();
+    announce(data === "*" ? null : data);
+  });
 }
+
+// What became of a change of which no answer came: everything that refreshes itself is loaded anew.
+export const refreshAll = () => announce(null);
 
 function onVisibility() {
   connect(true);

@@ -1,20 +1,26 @@
-// Keeps "2 min ago", waiting times and countdowns true between two answers of the server.
+// Keeps "2 min ago", waiting times and countdowns true between two answers of the server, by its clock.
 
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {
-  numeric: "auto",
-  style: "short",
-});
+import { left, likelyNow, needNarrow, serverNow, startServerClock } from "./server-clock.js";
+
+const language = document.documentElement.lang || "en";
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const oneDecimal = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const STEPS = [
   ["day", 86400],
   ["hour", 3600],
   ["minute", 60],
   ["second", 1],
 ];
+// How exactly the server's time is to be known for the one and for the other.
+const COUNTDOWN_MS = 100;
+const WAITING_MS = 300;
+// A browser is late by some milliseconds with what is to change: a countdown is so much ahead.
+const LATE_SECONDS = 0.05;
+const SOONEST_MS = 20;
+const SOONEST_SECOND_MS = 200;
+const LATEST_MS = 10_000;
 
-// The server's clock counts, not that of this machine.
-const serverNow = Date.parse(document.querySelector('meta[name="server-time"]')?.content ?? "");
-const skew = Number.isNaN(serverNow) ? 0 : serverNow - Date.now();
-const now = () => Date.now() + skew;
+let timer = 0;
 
 export function ago(seconds) {
   const size = Math.abs(seconds);
@@ -32,21 +38,84 @@ export function clock(seconds) {
   return hours ? `${hours}:${pad(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
+// What is left at least, in tenths and never more than it is.
+export function countdown(seconds) {
+  const tenths = Math.max(0, Math.floor(10 * (seconds - LATE_SECONDS)));
+  return { text: oneDecimal.format(tenths / 10), changesIn: tenths ? seconds - LATE_SECONDS - tenths / 10 : Infinity };
+}
+
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function tick() {
-  const at = now();
+// The time to undo is over for certain: the button must not promise it any more. Whether it was too late is for
+// the server to say, so what is pressed before is asked for.
+function endUndo(element) {
+  const undo = element.closest("[data-undo]");
+  if (!undo || undo.dataset.undo === "over") return;
+  undo.dataset.undo = "over";
+  for (const each of undo.querySelectorAll("[data-undo-words]")) each.hidden = each.dataset.undoWords !== "over";
+  for (const button of undo.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
+  const follower = undo.closest("[data-live-topic]");
+  follower?.dispatchEvent(new CustomEvent("live", { bubbles: false }));
+}
+
+function refuseWhatIsOver(event) {
+  if (!event.target.closest?.('[data-undo="over"]')) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+// Each of these answers in how many milliseconds something of its kind changes.
+
+function countDown() {
+  const elements = document.querySelectorAll("[data-until]");
+  if (!elements.length) return Infinity;
+  needNarrow(COUNTDOWN_MS);
+  const now = serverNow();
+  if (now === null) return Infinity;
+  let soonest = Infinity;
+  for (const element of elements) {
+    const { least, most } = left(Date.parse(element.dataset.until), now);
+    const { text, changesIn } = Number.isFinite(least) ? countdown(least) : { text: "…", changesIn: Infinity };
+    setText(element, text);
+    if (most <= 0) endUndo(element);
+    else soonest = Math.min(soonest, 1000 * Math.min(changesIn, most));
+  }
+  return Math.max(SOONEST_MS, soonest);
+}
+
+function countUp() {
+  const elements = document.querySelectorAll("[data-since]");
+  // Whether a chat still waits, nobody knows while the connection is lost.
+  if (!elements.length || document.documentElement.hasAttribute("data-stale")) return Infinity;
+  needNarrow(WAITING_MS);
+  const at = likelyNow();
+  let soonest = 1000;
+  for (const element of elements) {
+    const waited = at - Date.parse(element.dataset.since);
+    setText(element, clock(waited / 1000));
+    soonest = Math.min(soonest, 1000 - (waited % 1000));
+  }
+  return Math.max(SOONEST_SECOND_MS, soonest);
+}
+
+function grow() {
+  const at = likelyNow();
+  let soonest = LATEST_MS;
   for (const element of document.querySelectorAll("time[data-relative]")) {
-    setText(element, ago((at - Date.parse(element.dateTime)) / 1000));
+    const seconds = (at - Date.parse(element.dateTime)) / 1000;
+    setText(element, ago(seconds));
+    if (Math.abs(seconds) < 62) soonest = 1000;
   }
-  for (const element of document.querySelectorAll("[data-since]")) {
-    setText(element, clock((at - Date.parse(element.dataset.since)) / 1000));
-  }
-  for (const element of document.querySelectorAll("[data-until]")) {
-    setText(element, String(Math.max(0, Math.ceil((Date.parse(element.dataset.until) - at) / 1000))));
-  }
+  return soonest;
+}
+
+function tick() {
+  clearTimeout(timer);
+  const next = Math.min(countDown(), countUp(), grow());
+  // Nobody looks at a page that is hidden; it is true again as soon as somebody does.
+  if (!document.hidden) timer = setTimeout(tick, Math.min(next, LATEST_MS));
 }
 
 // A moment in the time of whoever looks, where none of the zones beside it is theirs.
@@ -66,7 +135,13 @@ function refresh() {
 }
 
 export function startTimes() {
+  startServerClock();
   refresh();
-  setInterval(tick, 1000);
+  // Before what was put in is seen: it was right when the server wrote it, and must not run backwards.
+  document.body.addEventListener("htmx:afterSwap", tick);
   document.body.addEventListener("htmx:afterSettle", refresh);
+  document.addEventListener("clock:measured", tick);
+  document.addEventListener("visibilitychange", tick);
+  addEventListener("pageshow", tick);
+  document.addEventListener("submit", refuseWhatIsOver, true);
 }

@@ -49,7 +49,7 @@ def test_what_bounds_a_client_is_kept_in_order() -> None:
         ROOT,
         name="Workflow",
         scopes=["send"],
-        allowed_notices=["b", " a ", "", "b"],
+        allowed_notices=["b", " a ", "b"],
         expires_at=until,
         addresses=["10.1.2.3", "2001:DB8::/32", "10.1.2.3/32"],
     )

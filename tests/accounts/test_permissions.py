@@ -1,10 +1,12 @@
 """What roles and scopes allow, written out: a change here is a decision, not an accident."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.people_forms import UserForm
 from console.actors import Actor, Permission, system_actor
 from console.errors import PermissionRefused
 
@@ -15,7 +17,7 @@ ROLES = {
     Role.EDITOR: {P.VIEW_CATALOGUE, P.EDIT_CATALOGUE},
     Role.APPROVER: {P.VIEW_CATALOGUE, P.REVIEW_CATALOGUE, P.APPROVE_SENDS},
     Role.AUDITOR: {P.VIEW_CATALOGUE, P.VIEW_HISTORY, P.VIEW_AUDIT, P.VIEW_CHAT_SERVERS},
-    Role.ADMINISTRATOR: {P.ADMINISTER, P.VIEW_CHAT_SERVERS},
+    Role.ADMINISTRATOR: {P.ADMINISTER, P.VIEW_CHAT_SERVERS, P.VIEW_CATALOGUE, P.EDIT_CATALOGUE},
 }
 SCOPES = {
     Scope.FEED: {P.FEED},
@@ -45,6 +47,61 @@ def test_a_scope_allows_this_and_nothing_more(
     assert actor.permissions == SCOPES[Scope(scope)]
     assert (actor.ref, actor.name) == (f"client:{client.pk}", client.name)
     assert actor.sees_all_teams
+
+
+# What the words of a role promise, in the table of docs/people.md and beside its box in the pages.
+DOES = {
+    P.VIEW_INTERACTIONS: "sees the chats of their teams",
+    P.SEND: "sends published notices",
+    P.EDIT_CATALOGUE: "writes notices",
+    P.REVIEW_CATALOGUE: "publishes",
+    P.APPROVE_SENDS: "approves large sends",
+    P.VIEW_HISTORY: "reads the history",
+    P.VIEW_AUDIT: "audit trail",
+    P.ADMINISTER: "people, ",
+}
+MUST_NOT = {
+    "write notices": {P.EDIT_CATALOGUE},
+    "approve them": {P.REVIEW_CATALOGUE, P.APPROVE_SENDS},
+    "read what was sent": {P.VIEW_HISTORY},
+    "touch the trail": {P.VIEW_AUDIT},
+    "change anything": {
+        P.SEND,
+        P.EDIT_CATALOGUE,
+        P.REVIEW_CATALOGUE,
+        P.APPROVE_SENDS,
+        P.ADMINISTER,
+    },
+}
+
+
+def promised(words: str) -> set[Permission]:
+    return {permission for permission, phrase in DOES.items() if phrase in words.lower()}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_documented_table_says_what_a_role_may(role: Role) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "people.md").read_text("utf-8")
+    row = next(line for line in text.splitlines() if line.startswith(f"| {role.label} |"))
+    _, _, does, must_not, _ = (cell.strip() for cell in row.split("|"))
+    assert promised(does) == ROLES[role] & set(DOES)
+    forbidden = {
+        permission for words in MUST_NOT if words in must_not for permission in MUST_NOT[words]
+    }
+    assert forbidden & ROLES[role] == set()
+    assert forbidden or "other teams" in must_not or "their own" in must_not
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_page_says_what_a_role_may(role: Role) -> None:
+    assert promised(str(UserForm.role_hints[role])) == ROLES[role] & set(DOES)
+
+
+def test_a_client_that_administers_does_not_write(
+    make_client: Callable[..., tuple[ApiClient, str]],
+) -> None:
+    client, _token = make_client(Scope.ADMIN)
+    assert not client.to_actor().may(P.EDIT_CATALOGUE)
 
 
 def test_roles_and_scopes_add_up(

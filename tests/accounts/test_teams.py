@@ -32,9 +32,7 @@ def seen_by(user: User) -> set[str]:
 
 
 def test_what_changed_is_recorded_from_and_to(administrator: User, team: Team) -> None:
-    team_update(
-        administrator.to_actor(), team, name=" Shop ", queues=["sales", " web ", "sales", ""]
-    )
+    team_update(administrator.to_actor(), team, name=" Shop ", queues=["sales", " web ", "sales"])
     team.refresh_from_db()
     assert (team.name, team.queues) == ("Shop", ["sales", "web"])
     entry = newest_entry()

@@ -23,8 +23,8 @@ from tests.webhooks.things import make_public_webhook
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
-READ_CATALOGUE = {"send", "read", "catalogue", "supervisor", "editor", "approver", "auditor"}
-WRITE_CATALOGUE = {"catalogue", "editor"}
+READ_CATALOGUE = {"send", "read", "catalogue", *Role.values}
+WRITE_CATALOGUE = {"catalogue", "editor", "administrator"}
 REVIEW = {"catalogue", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
 SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
@@ -118,11 +118,18 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "audit-export"): ({"auditor"}, None, 200),
     ("GET", "schema"): (EVERYBODY, None, 200),
 }
-# Own sends alone, and what awaits approval: others' are not there.
+# Own sends alone, and what awaits approval: others' are not there, for those who might do it with
+# their own.
+SENDERS, DECIDERS = {"send", "supervisor"}, {"approver"}
 NOT_THERE = {
-    (method, name): {"send", "supervisor", "approver"}
-    for method, name in TABLE
-    if name.startswith("send-") or name == "send"
+    ("GET", "send"): SENDERS | DECIDERS,
+    ("GET", "send-deliveries"): SENDERS | DECIDERS,
+    **{
+        ("POST", f"send-{action}"): SENDERS
+        for action in ("cancel", "pause", "resume", "reschedule", "retry-failed", "retry-unknown")
+    },
+    ("POST", "send-approve"): DECIDERS,
+    ("POST", "send-reject"): DECIDERS,
 }
 NOT_OF_THE_API = {"docs", None}  # a page, and what catches all other addresses
 
@@ -252,6 +259,21 @@ def test_who_may_do_what(addresses: dict[str, str], callers: dict[str, Caller]) 
                 list(response)
             expected[case] = status if who in allowed else 404 if who in not_there else "refused"
     assert outcomes == expected
+
+
+def test_who_may_not_is_told_so_before_the_body_is_read(
+    addresses: dict[str, str], callers: dict[str, Caller]
+) -> None:
+    """What is wrong with a body is the business of those who may send one."""
+    outcomes = {}
+    for (method, name), (allowed, body, _status) in TABLE.items():
+        if body is None:
+            continue
+        for who in set(callers) - allowed - NOT_THERE.get((method, name), set()):
+            response = callers[who].raw(method, addresses[name], '{"broken": ')
+            outcomes[f"{method} {name} by {who}"] = _outcome(response)
+    assert len(outcomes) > 100
+    assert set(outcomes.values()) == {"refused"}, outcomes
 
 
 def _outcome(response: HttpResponse) -> int | str:

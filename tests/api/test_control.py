@@ -231,6 +231,42 @@ def test_the_unknown_is_tried_again_for_who_says_so(sender: Caller) -> None:
     assert sender.post(address, {"may_show_twice": True})["retry_of"] == send["id"]
 
 
+# --- Languages -----------------------------------------------------------------------------------
+
+
+def test_whom_there_is_no_text_for_is_said_and_left_out(
+    sender: Caller, make_interaction: Callable[..., Interaction]
+) -> None:
+    make_interaction("a1", locale="es_MX")
+    make_interaction("b1", locale="")
+    asked = {**REQUEST, "leave_out": ["other_language"]}
+
+    plan = sender.post("sends/", {**REQUEST, "dry_run": True}, status=200)
+    said = [(row["locale"], row["language"], row["own_language"]) for row in plan["targets"]]
+    assert said == [("en", "es-MX", False), ("en", "", False)]
+    plan = sender.post("sends/", {**asked, "dry_run": True}, status=200)
+    assert plan["counts"] == {"no_text_in_language": 1, "ready": 1}
+    assert plan["targets"][0]["detail"] == "The notice has no text in Spanish."
+    assert [row["own_language"] for row in plan["targets"]] == [None, False]
+
+    send = sender.post("sends/", asked, Idempotency_Key="k")
+    error(sender.raw("POST", "sends/", REQUEST, Idempotency_Key="k"), 409, "idempotency_key_reused")
+    rows = sender.get(f"sends/{send['id']}/deliveries/")["results"]
+    found = {row["interaction"]: row for row in rows}
+    assert found["a1"]["reason"] == "no_text_in_language"
+    assert (found["a1"]["chat_locale"], found["a1"]["own_language"]) == ("es_MX", None)
+    assert (found["b1"]["chat_locale"], found["b1"]["own_language"]) == ("", False)
+
+
+@pytest.mark.parametrize("wrong", ["other_language", None, ["all"], [""], [1], {}])
+def test_a_way_to_leave_out_that_is_none_is_refused(sender: Caller, wrong: Any) -> None:
+    for dry_run in (True, False):
+        refused = sender.raw("POST", "sends/", {**REQUEST, "leave_out": wrong, "dry_run": dry_run})
+        assert refused.status_code == 400
+        assert "leave_out" in refused.content.decode()
+    assert not Send.objects.exists()
+
+
 # --- Guard and quota -----------------------------------------------------------------------------
 
 

@@ -152,7 +152,9 @@ def check_examples(output: str) -> None:
     shown = re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert len(shown) == 2
     for answer in shown:
-        assert without_space(answer) in without_space(output)
+        # "…" stands for what is another each time.
+        parts = (re.escape(part) for part in without_space(answer).split("…"))
+        assert re.search('[^"]*'.join(parts), without_space(output))
 
 
 def without_space(text: str) -> str:

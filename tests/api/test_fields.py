@@ -70,10 +70,10 @@ def test_a_send_with_answers(
 
     answers = {"day": "2027-03-31", "note": ""}
     plan = sender.post("sends/", {**asked, "fields": answers, "dry_run": True}, status=200)
-    assert plan["targets"][0]["body"] == "Until 2027-03-31"
+    assert plan["targets"][0]["body"] == "Until March 31, 2027"
     sent = sender.post("sends/", {**asked, "fields": answers})
     assert sent["fields"] == {"day": "2027-03-31"}
-    assert Delivery.objects.get().body == "Until 2027-03-31"
+    assert Delivery.objects.get().body == "Until March 31, 2027"
 
 
 def test_a_misspelt_answer_does_not_pass_as_absent(

@@ -49,7 +49,7 @@ def test_the_same_key_and_body_answer_with_the_same_send(
         {"interactions": ["b1", "a1"]},
         {"why": "Once"},
         {"visibility": "INT"},
-        {"nickname": "Sue"},
+        {"nickname": "Desk"},
         {"scheduled_at": "2999-01-01T00:00:00Z"},
         {"interactions": None, "filter": {"queue": "billing"}},
     ],
@@ -75,8 +75,7 @@ def test_a_key_is_each_callers_own(world: None, program: Callable[..., Caller]) 
 def test_without_a_key_every_request_is_a_send(world: None, program: Callable[..., Caller]) -> None:
     sender = program("send")
     ids = {sender.post("sends/", REQUEST)["id"] for _ in range(2)}
-    ids.add(sender.post("sends/", REQUEST, Idempotency_Key="")["id"])
-    assert len(ids) == 3
+    assert len(ids) == 2
 
 
 def test_a_dry_run_uses_no_key_up(world: None, program: Callable[..., Caller]) -> None:
@@ -93,7 +92,7 @@ def test_a_refused_request_uses_no_key_up(world: None, program: Callable[..., Ca
     sender.post("sends/", REQUEST, Idempotency_Key="order-7")
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "a\tb", "\u00a0"])
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\tb", "\u00a0"])
 def test_a_key_that_is_none(world: None, program: Callable[..., Caller], key: str) -> None:
     status, answer = program("send")("POST", "sends/", REQUEST, Idempotency_Key=key)
     assert (status, answer["code"]) == (400, "invalid_idempotency_key")

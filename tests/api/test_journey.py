@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.accounts.models import Team, User
 from console.audit.models import AuditEntry
-from console.catalogue.models import NoticeVersion
+from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Send
 from tests.api.conftest import Caller, error
@@ -198,7 +198,9 @@ def test_a_sender_may_narrow_and_not_widen(
 ) -> None:
     make_notice("Hello", key="greeting", visibility=approved)
     make_interaction("a1")
-    request = {"notice": "greeting", "interactions": ["a1"], "visibility": wanted}
+    request: dict[str, Any] = {"notice": "greeting", "interactions": ["a1"]}
+    if wanted is not None:
+        request["visibility"] = wanted
     for dry_run in (True, False):
         status, answer = program("send")("POST", "sends/", {**request, "dry_run": dry_run})
         if wanted is not None and ORDER.index(wanted) < ORDER.index(approved):
@@ -212,8 +214,11 @@ def test_the_nickname_is_the_notices_unless_given(
 ) -> None:
     sender = program("send")
     request: dict[str, Any] = {"notice": "greeting", "interactions": ["a1"], "dry_run": True}
-    for given, expected in ((None, "Desk"), ("Sue", "Sue"), ("", "")):
-        plan = sender.post("sends/", {**request, "nickname": given}, status=200)
+    VisibilityPreset.objects.create(
+        name="Sue's", visibility="ALL", nickname="Sue", is_approved=True
+    )
+    for given, expected in (({}, "Desk"), ({"nickname": "Sue"}, "Sue")):
+        plan = sender.post("sends/", {**request, **given}, status=200)
         assert plan["nickname"] == expected
 
 
@@ -297,7 +302,7 @@ def test_a_version_is_rejected_with_a_reason(program: Callable[..., Caller]) -> 
     approver.post("notices/delay/versions/1/reject/", {"reason": "Too short."}, status=200)
     version = author.get("notices/delay/versions/1/")
     assert (version["status"], version["reject_reason"]) == ("rejected", "Too short.")
-    author.post("notices/delay/versions/", {**draft, "preset": None, "visibility": None})
+    author.post("notices/delay/versions/", draft)
     listed = author.get("notices/delay/versions/")["results"]
     assert [(v["number"], v["status"]) for v in listed] == [(2, "draft"), (1, "rejected")]
 
@@ -311,7 +316,7 @@ def test_a_notice_changes_but_for_its_key_and_kind(
         {"key": "delay", "kind": "message", "title": "Delay", "category": "X", "team": "Sales"},
     )
     status, changed = author(
-        "PATCH", "notices/delay/", {"title": "Late", "category": "", "team": None}
+        "PATCH", "notices/delay/", {"title": "Late", "category": None, "team": None}
     )
     assert status == 200
     assert (changed["title"], changed["category"], changed["team"]) == ("Late", None, None)

@@ -12,14 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.catalogue import templating
+from console.catalogue.filling.signatures import SIGNATURES
+from console.catalogue.filling.state import WORK_LIMIT
 from console.catalogue.models import NoticeVersion
 from console.catalogue.rendering import RenderingRefused, check_template, renderer
-from console.catalogue.templating import (
-    NUMBER_FILTERS,
-    TEXT_FILTERS,
-    WORK_LIMIT,
-    Snippet,
-)
+from console.catalogue.templating import Snippet
 from console.errors import InvalidInput
 from tests.catalogue.test_rendering import NOW, Chat
 
@@ -110,13 +107,30 @@ literals = st.one_of(
     paths,
     st.integers().map(str),
     st.floats().map(str),
-    st.sampled_from(["''", "'a'", '"%Y%s"', "','", "'%'", "9" * 400, "1e999", "-1.5e-300"]),
+    st.sampled_from(
+        [
+            "''",
+            "'a'",
+            '"%Y%s"',
+            "','",
+            "'%'",
+            "9" * 400,
+            "1e999",
+            "-1.5e-300",
+            "'now'",
+            "'2026-04-03'",
+            "'long'",
+            "'%d.%m.%Y'",
+            "'epoch'",
+            "'EUR'",
+            "'Europe/Berlin'",
+            "'.'",
+        ]
+    ),
 )
 filters = st.builds(
     lambda name, arguments: f"{name}: {', '.join(arguments)}" if arguments else name,
-    st.one_of(
-        st.sampled_from(sorted(TEXT_FILTERS | NUMBER_FILTERS)), st.sampled_from(["sort", "x"])
-    ),
+    st.one_of(st.sampled_from(sorted(SIGNATURES)), st.sampled_from(["sort", "x"])),
     st.lists(literals, max_size=3),
 )
 expressions = st.builds(
@@ -284,12 +298,12 @@ def test_the_worst_that_can_be_written_has_an_end(
 ) -> None:
     spent: list[Any] = []
 
-    class Watched(templating._Spent):
-        def __init__(self) -> None:
-            super().__init__()
+    class Watched(templating.Filling):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
             spent.append(self)
 
-    monkeypatch.setattr(templating, "_Spent", Watched)
+    monkeypatch.setattr(templating, "Filling", Watched)
     snippets = {"a": FULL_SNIPPET, "tree": TREE}
     taken = steps(lambda: outcome("message", template, {"x": "y"}, "en", snippets))
     assert taken < STEPS

@@ -63,6 +63,13 @@ REFUSED = {
     "Cyrillic that looks like Latin": "https://сосо.example/",
     "the same below": "https://www.арріе.example/",
     "the same in its own punycode": "https://xn--80ak6aa92e.com/",
+    "Cyrillic with an old letter": "https://ѵесо.example/",
+    "the same with another end": "https://ѵесо.ру/",
+    "Armenian that looks like Latin": "https://հոս.example/",
+    "Lisu that looks like capitals": "https://ꓡꓲꓢꓴ.example/",
+    "Greek that looks like Latin": "https://ρορ.example/",
+    "a phonetic letter": "https://ɡoogle.example/",
+    "Cyrillic before an end of its own, below Latin": "https://pаypal.рф/",
     "wide letters": "https://ｅxample.com/",
     "a wide dot": "https://example。com/",
     "letters in circles": "https://ⓔxample.com/",
@@ -105,6 +112,23 @@ def test_a_url_that_may_not_be_pushed(url: str) -> None:
         "https://例え.テスト/注文",
         "https://xn--bcher-kva.example/",
         "https://москва.рф/",
+        "https://москва.example/",
+        "https://банк.example/",
+        "https://яндекс.рф/",
+        "https://правительство.рф/",
+        "https://қазақстан.example/",
+        "https://ελλάδα.example/",
+        "https://παράδειγμα.δοκιμή/",
+        "https://موقع.وزارة-الأتصالات.مصر/",
+        "https://דוגמה.example/",
+        "https://उदाहरण.परीक्षा/",
+        "https://ตัวอย่าง.example/",
+        "https://中国.example/",
+        "https://ハンバーグ.example/",
+        "https://œuvre.example/",
+        "https://ısı.example/",
+        "https://þing.example/",
+        "https://paypa1.example/",
         "https://日本語テスト.example/",
         "https://straße.example/",
         "https://한국abc.example/",
@@ -175,6 +199,37 @@ def test_both_forms_of_a_host_are_shown(url: str, shown: str, looked_up: str) ->
 @pytest.mark.parametrize("url", ["https://{{ data.host }}/", "nothing", "https://pаypal.example/"])
 def test_what_leads_nowhere_has_no_host_to_show(url: str) -> None:
     assert shown_host(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "looks_like"),
+    [
+        ("https://rnybank.example/", "mybank.example"),
+        ("https://www.rnybank.example/", "mybank.example"),
+        ("https://MYBANK.exarnple/", "mybank.example"),
+        ("https://paypa1.example/", "paypal.example"),
+        ("https://paypaI.example/", "paypal.example"),
+        ("https://g00gle.example/", "shop.google.example"),
+        ("https://shop.goog1e.example/", "shop.google.example"),
+        ("https://bücher.exarnple/", "bücher.example"),
+        ("https://mybänk.example/", ""),
+        ("https://yourbank.example/", ""),
+    ],
+)
+def test_a_host_that_looks_like_one_of_the_list(settings: Any, url: str, looks_like: str) -> None:
+    settings.PUSH_URL_HOSTS = [
+        *("mybank.example", "paypal.example", ".shop.google.example", "bücher.example")
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        check_push_url(url)
+    wanted = f"which looks like {looks_like} and is another host" if looks_like else "not on the"
+    assert wanted in refused.value.message
+
+
+def test_hosts_of_the_list_may_look_like_each_other(settings: Any) -> None:
+    settings.PUSH_URL_HOSTS = ["mybank.example", "rnybank.example", ".example.org"]
+    for host in ("mybank.example", "rnybank.example", "exarnple.example.org", "MyBank.example"):
+        check_push_url(f"https://{host}/")
 
 
 def test_the_refusal_names_the_host_and_the_list(settings: Any) -> None:

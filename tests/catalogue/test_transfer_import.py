@@ -112,6 +112,30 @@ def test_a_translators_file_adds_a_language_and_leaves_the_rest(
     assert (draft.message_type, draft.nickname) == ("text/plain", "Desk")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("key;body:nb\nlate;Ny\n", {"en": "It is late.", "no": "Ny"}),
+        ("key;body:no;body:nb\nlate;Ny;\n", {"en": "It is late.", "no": "Ny"}),
+        ("key;body:de;body:nb\nlate;Neu;\n", {"en": "It is late.", "no": "Gammel", "de": "Neu"}),
+        ("key;body:nb;body:nob\nlate;Ny;Nyere\n", None),
+        ("key;body:no;body:nb\nlate;Ny;Nyere\n", None),
+    ],
+)
+def test_a_language_goes_on_under_the_tag_that_it_has(
+    editor: User, make_notice: Callable[..., NoticeVersion], text: str, expected: Any
+) -> None:
+    make_notice("It is late.", key="late", bodies={"en": "It is late.", "no": "Gammel"})
+
+    plan = imported(editor.to_actor(), text)
+
+    if expected is None:
+        assert [row.outcome.name for row in plan.rows] == ["REFUSED"]
+        assert "mean the same" in plan.rows[0].refusals[0].message
+    else:
+        assert NoticeVersion.objects.get(number=2).bodies == expected
+
+
 def test_own_drafts_are_gone_on_with_and_others_are_not_touched(
     editor: User, make_user: Callable[..., User]
 ) -> None:
@@ -323,6 +347,8 @@ def test_restoring_refuses_what_no_export_has(make_notice: Callable[..., NoticeV
     assert refusals(key="other", created_at="yesterday") == ["created_at"]
     assert refusals(key="other", bodies={"de": "x"}) == ["body:en"]
     assert refusals(bodies={"en": "Other words"}) == ["body:en"]
+    # As versions once could have it: what was kept comes back.
+    assert refusals(key="other", bodies={"en": "x", "no": "y", "nb": "z"}) == []
     assert refusals(kind="custom") == ["kind"]
     assert refusals(version=2) == ["status"]  # two would be published
     assert refusals(version=0) == ["version"]

@@ -1,12 +1,12 @@
 """The demo's data: made once, by the services, and found again."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.utils import timezone
 
 from console.accounts.models import ApiClient, Scope, Team, User
 from console.actors import Permission, system_actor
@@ -74,7 +74,7 @@ def test_chat_servers_follow_their_simulators_to_new_ports() -> None:
 
 def test_a_chat_server_starts_with_a_clean_record() -> None:
     register_chat_servers({"chat-east": "esp+json://127.0.0.1:1001"})
-    chat_server_unreachable(ChatServer.objects.get(), detail="refused", retry_at=timezone.now())
+    chat_server_unreachable(ChatServer.objects.get(), detail="refused", rest=timedelta(seconds=1))
 
     register_chat_servers({"chat-east": "esp+json://127.0.0.1:1002"})
 

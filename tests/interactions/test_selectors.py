@@ -253,3 +253,31 @@ def test_waiting_ends_with_the_chat(make_interaction: Make) -> None:
     assert live.waiting_seconds >= 90
     assert ended.waiting_seconds == 90
     assert future.waiting_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("no", {"no", "nb"}),
+        ("nb", {"no", "nb"}),
+        ("iw", {"he"}),
+        ("zh-TW", {"zh-Hant-TW"}),
+        ("pt-br", {"pt_BR"}),
+        ("pt", set()),  # nothing wider than what was asked for
+        ("Englisch", {"Englisch"}),
+        ("x" * 200, set()),
+    ],
+)
+def test_a_language_is_found_by_all_of_its_tags(
+    supervisor: User, make_interaction: Make, locale: str, expected: set[str]
+) -> None:
+    for tag in ("no", "nb", "nn", "he", "zh-Hant-TW", "zh-Hans", "pt_BR", "Englisch", ""):
+        make_interaction(tag or "none", locale=tag)
+    chosen = selectors.InteractionFilter.from_mapping({"locale": locale})
+    assert set(seen(supervisor.to_actor(), chosen)) == expected
+
+
+def test_a_language_stands_once_among_the_filters(supervisor: User, make_interaction: Make) -> None:
+    for tag in ("he", "iw", "pt-BR", "pt_BR", "pt"):
+        make_interaction(locale=tag)
+    assert selectors.filter_choices(supervisor.to_actor())["locale"] == ["he", "pt", "pt-BR"]

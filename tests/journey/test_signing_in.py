@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsing import Complaints
 from tests.demos import MANAGE, Demo, environment
 from tests.journey.conftest import Person, take_picture
 
@@ -94,8 +95,9 @@ def sign_out(page: Page) -> None:
 
 
 def test_a_locked_account_is_released_by_an_administrator(
-    demo: Demo, person: Callable[..., Person]
+    demo: Demo, person: Callable[..., Person], complaints: Complaints
 ) -> None:
+    complaints.expect("429")
     name = newcomer(demo, "lex")
     lex = person("")
     lex.page.goto("/accounts/login/")
@@ -103,11 +105,9 @@ def test_a_locked_account_is_released_by_an_administrator(
         give_password(lex.page, name, "not the right one")
     expect(lex.page.get_by_role("heading", name="Locked for now")).to_be_visible()
     take_picture(lex.page, "locked")
-    lex.complaints.clear()  # of the answer 429
     lex.page.get_by_role("link", name="Back to the sign-in").click()
     give_password(lex.page, name, OWN_PASSWORD)
     expect(lex.page.get_by_role("heading", name="Locked for now")).to_be_visible()
-    lex.complaints.clear()
 
     adam = person("adam").page
     adam.goto("/people/?q=lex")

@@ -8,31 +8,33 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from console.demo.people import PASSWORD
+from tests.browsing import COMPLAINTS
 
 DESK = {"width": 1440, "height": 900}
 
 
 class Desk:
-    """One person at one screen. `complaints` is what the browser said against the pages."""
+    """One person at one screen."""
 
     def __init__(
         self, browser: Browser, address: str, sessions: Callable[[str], str], **context: Any
     ) -> None:
         self.address = address.rstrip("/")
-        self.complaints: list[str] = []
         self.context = browser.new_context(**{"viewport": DESK, **context})
         self.page = self.open()
         self._sessions = sessions
 
-    def open(self) -> Page:
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._hear(message.type, message.text))
-        return page
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser complained of in this test so far, here and elsewhere."""
+        return COMPLAINTS.heard
 
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
+    @complaints.setter
+    def complaints(self, left: list[str]) -> None:
+        COMPLAINTS.heard = left
+
+    def open(self) -> Page:
+        return self.context.new_page()
 
     def sign_in(self, username: str) -> Page:
         """On the first page, with the session that this person has had for a while."""

@@ -52,9 +52,9 @@ def test_all_that_an_approver_has_to_know(desk: Client, make_send: Callable[...,
     html = main_of(html_of(desk, "send-approvals"))
 
     for fact in (
-        "Sue asks",
+        "<bdi>Sue</bdi> asks",
         "Hello Zoë.",
-        "Desk:",
+        "<bdi>Desk</bdi>:",
         "edge--INT",
         "Staff only",
         "staff in 3 chats",
@@ -98,7 +98,7 @@ def test_the_sender_sees_why_nothing_leaves(page: Client, make_send: Callable[..
     html = html_of(page, "send-detail", send.pk)
 
     assert "Nothing leaves before it is approved." in html
-    assert "any approver but Sue" in html
+    assert "any approver but <bdi>Sue</bdi>" in html
 
 
 def test_approving_asks_and_then_lets_it_go(
@@ -150,7 +150,7 @@ def test_rejecting_takes_a_reason_that_the_sender_reads(
 
     assert f"Send {send.pk} is rejected." in answer.content.decode()
     html = html_of(page, "send-detail", send.pk)
-    assert "Cancelled by Anna" in html
+    assert "Cancelled by <bdi>Anna</bdi>" in html
     assert "The shop opens at nine." in html
 
 

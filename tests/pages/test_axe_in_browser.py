@@ -5,6 +5,7 @@ they are at 100 % and at 200 %, in light and dark. And what pages become while p
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.template.loader import render_to_string
@@ -29,16 +30,17 @@ PAGES = {
     "sue": [
         *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
         *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
-        *("/account/second-factor/", "/no-such-page/"),
+        *("/account/second-factor/", "/no-such-page/", "/search/", "/search/?q=an"),
     ],
     "eddy": [
         *("/notices/", "/notices/?show=most_used", "/notices/?q=zebra", "/notices/new/", "{draft}"),
         *("{settings}", "{compare}", "/presets/", "/presets/new/", "/presets/1/", "/categories/"),
         *("/categories/new/", "/notices/import/", "{import}", "/notices/export/"),
     ],
-    "anna": ["/notices/", "{in_review}", "/sends/approvals/"],
+    "anna": ["/notices/", "/notices/holiday-hours/", "{in_review}", "/sends/approvals/"],
     "audrey": ["/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra"],
     "adam": [
+        *("/notices/", "/notices/new/", "/presets/"),
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
         *("/operations/", "/webhooks/", "/webhooks/new/", "{webhook}", "/erase/", "/people/"),
         *("/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/new/", "{team}"),
@@ -211,6 +213,38 @@ def test_what_pages_say_when_something_is_wrong(
         desk.go(f"/answers/{status}")
         assert faults(page, (1440, PHONE)) == []
     forgive_refusals(desk)
+
+
+def test_those_without_a_text_are_left_out_and_taken_back(
+    sit_down: Callable[..., Desk], demo: Demo
+) -> None:
+    """By keyboard, and axe finds nothing on the way; nothing is sent."""
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    minute = timedelta(minutes=1)
+    with (
+        demo.chat("0001GAP1", waiting=minute, locale="en-GB", FirstName="Ann", LastName="Gapless"),
+        demo.chat("0001GAP2", waiting=minute, locale="pl", FirstName="Ola", LastName="Gapless"),
+        demo.chat("0001GAP3", waiting=minute, locale="", FirstName="Kim", LastName="Gapless"),
+    ):
+        choose_staying(desk, "Gapless")
+        choose_notice(page, "agent will be")
+        expect(page.get_by_text("1 of 3 gets English: no Polish text")).to_be_visible()
+        expect(page.get_by_text("1 chat says no language: it gets English")).to_be_visible()
+        assert faults(page) == []
+
+        others = page.locator("#leave-out-other_language")
+        others.focus()
+        page.keyboard.press("Space")
+        expect(page.get_by_text("Left out: 1 chat for which")).to_be_visible()
+        expect(send_button(page)).to_contain_text("Send to 2 customers")
+        expect(others).to_be_focused()
+        expect(others).to_be_checked()
+        assert faults(page) == []
+
+        page.keyboard.press("Space")
+        expect(send_button(page)).to_contain_text("Send to 3 customers")
+        expect(others).not_to_be_checked()
 
 
 def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:

@@ -1,5 +1,6 @@
 """The live board, composing and sending, as a person meets them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -173,6 +174,9 @@ def test_sending(
     page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
 ) -> None:
     make_notice("Hello.", key="hello")
+    VisibilityPreset.objects.create(
+        name="Desk", visibility="ALL", nickname="Desk", is_approved=True
+    )
     fields = compose(make_interaction("chat-1").pk, why="storm", nickname="Desk")
 
     answer = page.post(reverse("send-create"), fields, headers=HTMX)
@@ -215,24 +219,51 @@ def test_a_form_that_was_sent_and_then_changed_is_another_send(
     assert Send.objects.count() == 2
 
 
-def test_what_the_button_said_is_what_is_sent_or_nothing(
+def promised(page: Client, fields: dict[str, Any]) -> str:
+    """What the form has in it, once the preview is there."""
+    shown = page.post(reverse("board-preview"), fields, headers=HTMX)
+    found = re.search(r'name="expected_plan" value="([^"]+)"', shown.content.decode())
+    assert found
+    return found[1]
+
+
+def test_what_the_button_said_is_what_is_sent_at_most(
     page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
 ) -> None:
     make_notice(key="hello")
-    make_interaction(locale="fr")
+    make_interaction("stays", locale="fr")
+    make_interaction("goes", locale="fr")
     fields = compose(everything="1", filters="locale=fr")
-    shown = page.post(reverse("board-preview"), fields, headers=HTMX).context["plan"].digest
-    fields["expected_plan"] = shown
-    make_interaction(locale="fr")
+    fields["expected_plan"] = promised(page, fields)
+    make_interaction("comes", locale="fr")
+    make_interaction("goes", type="stopped")
+
+    page.post(reverse("send-create"), fields, headers=HTMX)
+
+    send = Send.objects.get()
+    assert dict(send.deliveries.values_list("interaction_id", "status")) == {
+        "stays": "pending",
+        "goes": "skipped",
+    }
+    assert send.target == {"filter": {"locale": "fr"}}
+
+
+def test_a_refusal_says_what_has_changed_and_has_the_new_preview(
+    page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
+) -> None:
+    make_notice(key="hello")
+    fields = compose(make_interaction().pk, why="storm")
+    fields["expected_plan"] = promised(page, fields)
+    fields |= {"interaction": [*fields["interaction"], make_interaction().pk], "nickname": "Desk"}
 
     answer = page.post(reverse("send-create"), fields, headers=HTMX)
     html = answer.content.decode()
 
     assert answer.status_code == 422
-    assert "Now it is 2 chats" in html
+    assert "since the preview the nickname has changed, and 1 more chat was chosen" in html
     assert "Send to 2 customers" in html
-    assert 'name="expected_plan"' in html
-    assert shown not in html
+    assert 'value="storm"' in html
+    assert fields["expected_plan"] not in html
     assert Send.objects.count() == 0
 
 

@@ -272,7 +272,7 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor team", "INT", False)
 
     waiting = reviewer.get(reverse("preset-list")).content.decode()
-    assert "The new preset Floor team waits for review" in waiting
+    assert "The new preset <bdi>Floor team</bdi> waits for review" in waiting
     assert reverse("preset-approve", args=[preset.pk]) not in (
         writer.get(reverse("preset-list")).content.decode()
     )

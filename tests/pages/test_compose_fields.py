@@ -58,7 +58,7 @@ def test_another_notice_brings_its_own_questions(page: Client, chat: str) -> Non
 def test_while_one_types_the_questions_stay(page: Client, chat: str) -> None:
     given = compose(chat, day="2027-03-31", why="storm")
     html = preview(page, {**given, "answers_for": "delay"})
-    assert "Until 2027-03-31: storm." in html
+    assert "Until March 31, 2027: storm." in html
     assert 'id="answers"' not in html
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_answer_keeps_what_was_typed(page: Client, chat: str) -> None:
 def test_the_answers_are_sent(page: Client, chat: str) -> None:
     given = {**compose(chat, day="2027-03-31", why="storm", note=""), "answers_for": "delay"}
     page.post(reverse("send-create"), given, headers=HTMX)
-    assert Delivery.objects.get().body == "Until 2027-03-31: storm."
+    assert Delivery.objects.get().body == "Until March 31, 2027: storm."
     assert Send.objects.get().answers == {"day": "2027-03-31", "why": "storm"}
 
 

@@ -64,7 +64,7 @@ def test_a_stopped_send_says_by_whom(page: Client, make_send: Callable[..., Send
     answer = page.post(reverse("send-cancel", args=[send.pk]))
 
     assert answer.url == reverse("send-detail", args=[send.pk])
-    assert "Cancelled by Sue" in html_of(page, "send-detail", send.pk)
+    assert "Cancelled by <bdi>Sue</bdi>" in html_of(page, "send-detail", send.pk)
 
 
 def test_pausing_and_resuming(page: Client, make_send: Callable[..., Send]) -> None:
@@ -73,7 +73,7 @@ def test_pausing_and_resuming(page: Client, make_send: Callable[..., Send]) -> N
 
     paused = page.post(reverse("send-pause", args=[send.pk]), headers=HTMX).content.decode()
     assert status_of(send) == SendStatus.PAUSED
-    assert "Paused by Sue" in paused
+    assert "Paused by <bdi>Sue</bdi>" in paused
     assert "Nothing more leaves until it is resumed." in paused
     assert reverse("send-pause", args=[send.pk]) not in paused
 
@@ -108,7 +108,7 @@ def test_an_administrator_stops_a_send_without_reading_its_texts(
     office.post(reverse("send-cancel", args=[send.pk]))
 
     assert status_of(send) == SendStatus.CANCELLED
-    assert "Cancelled by Adam" in html_of(office, "send-detail", send.pk)
+    assert "Cancelled by <bdi>Adam</bdi>" in html_of(office, "send-detail", send.pk)
 
 
 def test_an_auditor_looks_and_has_no_button(
@@ -143,7 +143,7 @@ def test_stopping_everything_takes_a_reason_and_shows_on_every_page(
     for name in ("board", "help", "send-list", "sending-band"):
         html = html_of(page, name)
         assert "Sending is stopped for everybody." in html, name
-        assert "Adam, <time" in html, name
+        assert "<bdi>Adam</bdi>, <time" in html, name
         assert "“<bdi>wrong text out</bdi>”" in html, name
         assert "Start it again" not in html, name
     assert "Start it again" in html_of(office, "help")

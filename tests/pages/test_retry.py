@@ -1,5 +1,6 @@
 """Trying again: what failed, and by a person's decision what nobody knows of."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -118,3 +119,30 @@ def test_only_whose_send_it_is_retries(
         answer = browse(person).post(reverse("send-retry-failed", args=[over.pk]))
         assert answer.status_code == status
     assert Send.objects.count() == 1
+
+
+@pytest.mark.parametrize("kind", ["failed", "unknown"])
+def test_what_ends_so_after_one_was_asked_is_not_among_it(
+    page: Client, make_send: Callable[..., Send], kind: str
+) -> None:
+    """The send goes on while somebody reads the question; they said yes to so many."""
+    send = make_send(3)
+    end(send, kind, reason="refused")
+    address = reverse(f"send-retry-{kind}", args=[send.pk])
+    asked = page.get(address, headers=HTMX).content.decode()
+    assert f"Retry 1 {kind}?" in asked
+    seen = re.search(r'name="seen" value="([^"]+)"', asked)
+    assert seen
+    end(send, kind, reason="refused")
+
+    page.post(address, {"seen": seen[1], "may_show_twice": "on"})
+
+    assert Send.objects.get(retry_of=send).deliveries.count() == 1
+    assert f"Retry 1 {kind}?" in page.get(address, headers=HTMX).content.decode()
+
+
+def test_a_damaged_word_of_what_was_seen_tries_nothing_again(page: Client, over: Send) -> None:
+    for seen in ("x", "1", "0 2030-01-01T00:00:00+00:00", "2 2030-01-01"):
+        answer = page.post(reverse("send-retry-failed", args=[over.pk]), {"seen": seen})
+        assert answer.status_code == 409
+    assert not Send.objects.filter(retry_of=over).exists()

@@ -58,6 +58,44 @@ def test_undo_while_it_holds(page: Client, make_send: Callable[..., Send]) -> No
     assert send.status == SendStatus.CANCELLED
 
 
+def test_undo_that_comes_too_late_says_what_had_left(
+    page: Client, make_send: Callable[..., Send]
+) -> None:
+    """The page showed it a moment ago; meanwhile it has begun, or is over."""
+    undo = {"undo": "all"}
+    begun = make_send(3)
+    end(begun, "delivered")
+    answer = page.post(reverse("send-cancel", args=[begun.pk]), undo, headers=HTMX)
+    words = "Too late to take all of it back. Gone out already or on the way: 1. Stopped: 2."
+    assert words in answer.content.decode()
+    begun.refresh_from_db()
+    assert begun.status == SendStatus.CANCELLED
+    over = make_send(1)
+    end(over, "unknown")
+    Send.objects.filter(pk=over.pk).update(status=SendStatus.FINISHED)
+    answer = page.post(reverse("send-cancel", args=[over.pk]), undo, follow=True)
+    assert "Gone out already or on the way: 1. Stopped: 0." in answer.content.decode()
+    nothing_left = make_send(2)
+    answer = page.post(reverse("send-cancel", args=[nothing_left.pk]), undo, headers=HTMX)
+    assert "Too late" not in answer.content.decode()
+
+
+def test_undo_is_there_as_long_as_nothing_has_left(
+    page: Client, make_send: Callable[..., Send]
+) -> None:
+    """No worker took it although its time has come: there is nothing to count, and all to undo."""
+    send = make_send(undo_seconds=30)
+    assert "data-until" in page.get(reverse("send-progress", args=[send.pk])).content.decode()
+    Send.objects.filter(pk=send.pk).update(release_at=timezone.now())
+    html = page.get(reverse("send-progress", args=[send.pk])).content.decode()
+    assert "data-until" not in html
+    assert "as soon as a worker takes it" in html
+    assert "Undo</button>" in html
+    page.post(reverse("send-cancel", args=[send.pk]), {"undo": "all"})
+    send.refresh_from_db()
+    assert send.status == SendStatus.CANCELLED
+
+
 def test_what_is_over_cannot_be_stopped_and_says_so(
     page: Client, make_send: Callable[..., Send]
 ) -> None:

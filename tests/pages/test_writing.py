@@ -58,7 +58,7 @@ def test_fields_are_written_and_gone_on_with(writer: Client) -> None:
     assert 'name="asked-0-label" value="New date"' in html
     assert "strike\nstorm</textarea>" in html
     assert 'data-insert="{{ field.day }}"' in html
-    assert "Until 2027-03-31: strike" in html
+    assert "Until March 31, 2027: strike" in html
 
     detail = writer.get(reverse("notice-detail", args=["hello"])).content.decode()
     assert "The sender fills in" in detail
@@ -186,7 +186,7 @@ def test_missing_and_stale_languages_are_shown(
     make_interaction(locale="ja")
     make_notice(bodies={"en": "One", "de": "Eins"}, key="hello")
     html = preview(writer, version(("en", "Two"), ("de", "Eins")))
-    assert "<strong>ja</strong> 100&nbsp;%" in html
+    assert "<strong>Japanese</strong> (<code>ja</code>) 100&nbsp;%" in html
     assert ">stale</span>" in html
     assert ">stale</span>" not in preview(writer, version(("en", "Two"), ("de", "Zwei")))
 

@@ -24,7 +24,7 @@ def write(page: Page) -> None:
     # The button is there as soon as the field is known, and puts it where the cursor is.
     page.get_by_role("button", name="field.day").click()
     expect(text).to_have_value("We come on {{ field.day }}")
-    expect(page.locator(".seen__bubble")).to_contain_text("We come on 2027-03-31")
+    expect(page.locator(".seen__bubble")).to_contain_text("We come on March 31, 2027")
 
 
 def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., Desk]) -> None:
@@ -59,7 +59,7 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
     expect(page.locator("#preview")).to_contain_text("Fill in New date")
     answer.fill("2027-05-17")
     answer.blur()
-    expect(page.locator("#preview")).to_contain_text("We come on 2027-05-17")
+    expect(page.locator("#preview")).to_contain_text("We come on May 17, 2027")
     # The preview came anew, and what was typed stays.
     expect(answer).to_have_value("2027-05-17")
     send_button(page).click()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from console.accounts.models import Role, User
+from console.catalogue.models import VisibilityPreset
 from console.catalogue.services import notice_retire
 from console.errors import (
     Conflict,
@@ -72,6 +73,9 @@ def test_a_retry_is_the_same_again_where_the_chat_is_now(supervisor, make_intera
     actor = supervisor.to_actor()
     make_interaction("zoe", user_data={"FirstName": "Zoë"})
     make_notice("Hello {{ data.FirstName }}", key="hi")
+    VisibilityPreset.objects.create(
+        name="Blue", visibility="INT", nickname="Team Blue", is_approved=True
+    )
     send = send_create(
         actor,
         notice_key="hi",
@@ -88,6 +92,7 @@ def test_a_retry_is_the_same_again_where_the_chat_is_now(supervisor, make_intera
 
     assert (retry.retry_of, retry.version, retry.status) == (send, send.version, "holding")
     assert (retry.visibility, retry.nickname, retry.why) == ("INT", "Team Blue", "Because")
+    assert retry.nickname_from == send.nickname_from == "preset"
     assert (retry.ready_count, retry.target) == (1, {"interactions": ["zoe"]})
     first, again = send.deliveries.get(), retry.deliveries.get()
     assert again.retry_of == first

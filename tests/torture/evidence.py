@@ -11,8 +11,8 @@ REST_MOST_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A send that the harness asked for. The key is its Idempotency-Key and its nickname, by which
-    the journal names it. `answers` are the ids with which the API acknowledged it."""
+    """A send that the harness asked for. The key is its Idempotency-Key and the end of its texts:
+    by that the journal names it. `answers` are the ids with which the API acknowledged it."""
 
     key: str
     targets: frozenset[str]

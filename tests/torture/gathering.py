@@ -60,15 +60,17 @@ def journalled(chat_server: str, journal: Path) -> Iterator[Line]:
         yield Line(
             chat_server=chat_server,
             interaction_id=taken["interaction_id"],
-            key=_nickname(taken["request"]),
+            key=_key(taken["request"]),
             at=taken["at"],
             answer=taken["answer"],
         )
 
 
-def _nickname(request: list[dict[str, Any]]) -> str:
+def _key(request: list[dict[str, Any]]) -> str:
+    """The key of the send, with which each of its texts ends."""
     (parameters,) = (pair["value"] for pair in request if pair["key"] == "Parameters")
-    return next((pair["value"] for pair in parameters if pair["key"] == "Nickname"), "")
+    text = next((pair["value"] for pair in parameters if pair["key"] == "MessageText"), "")
+    return text.rpartition("#")[2]
 
 
 def _entry(row: tuple[Any, ...]) -> Mapping[str, Any]:

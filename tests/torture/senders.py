@@ -79,7 +79,7 @@ class Senders:
         with self._lock:
             self._count += 1
             key = f"send {self._count:06}"
-        body = {"notice": NOTICE, "interactions": targets, "nickname": key}
+        body = {"notice": NOTICE, "interactions": targets, "fields": {"key": key}}
         answers = self._insist(key, body, is_large=is_large)
         with self._lock:
             self.asked.append(Asked(key, frozenset(targets), frozenset(answers)))

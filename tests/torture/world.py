@@ -16,7 +16,7 @@ from tests.torture.evidence import WINDOW
 from tests.torture.processes import Simulator, Supervisor, Web, Worker, environment
 
 NOTICE = "torture"
-TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly."
+TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly. #{{ field.key }}"
 CHATS = 1500
 # How long each Chat Server takes for an answer: so there is always something on the wire.
 LATENCIES = (0.05, 0.15, 0.3)
@@ -168,7 +168,9 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     author = Actor("user:author", "Author", root.permissions)
     reviewer = Actor("user:reviewer", "Reviewer", root.permissions)
     notice = catalogue.notice_create(author, key=NOTICE, kind="message", title="Torture")
-    version = catalogue.version_create(author, notice, default_locale="en", bodies={"en": TEXT})
+    version = catalogue.version_create(
+        author, notice, default_locale="en", bodies={"en": TEXT}, fields=[{"name": "key"}]
+    )
     catalogue.version_submit(author, version)
     catalogue.version_approve(reviewer, version)
     for first in range(0, CHATS, 500):

@@ -171,9 +171,10 @@ def test_a_chat_server_that_fails_and_comes_back_is_told_of_once_each(
     make_webhook: Any, chat_server: ChatServer
 ) -> None:
     make_webhook()
-    soon = timezone.now()
     for _ in range(3):
-        chat_server_unreachable(chat_server, detail="Connection refused.", retry_at=soon)
+        chat_server_unreachable(
+            chat_server, detail="Connection refused.", rest=timedelta(seconds=1)
+        )
     for _ in range(2):
         chat_server_reached(chat_server)
     facts_gather()
@@ -214,7 +215,7 @@ def test_without_webhooks_nothing_piles_up(
     facts_gather()
     make_send(1)
     end_all(chat_server, [F])
-    chat_server_unreachable(chat_server, detail="No.", retry_at=timezone.now())
+    chat_server_unreachable(chat_server, detail="No.", rest=timedelta(seconds=1))
     facts_gather()
     assert not Message.objects.exists()
     assert not HealthChange.objects.exists()
@@ -242,7 +243,7 @@ def test_a_crash_in_between_loses_nothing_and_doubles_nothing(
     make_webhook("http://127.0.0.1:9/", "send.finished", "chat_server.unhealthy")
     make_send(1)
     end_all(chat_server, [D])
-    chat_server_unreachable(chat_server, detail="No.", retry_at=timezone.now())
+    chat_server_unreachable(chat_server, detail="No.", rest=timedelta(seconds=1))
 
     class Crashed(Exception):
         pass

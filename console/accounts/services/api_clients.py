@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console.accounts.addresses import network
 from console.accounts.models import ApiClient, Scope
-from console.accounts.services.names import require_name
+from console.accounts.services.names import read_name
 from console.accounts.states import (
     api_client_state,
     changes,
@@ -21,7 +20,9 @@ from console.accounts.states import (
 )
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import near_now
 from console.errors import Conflict, InvalidInput
+from console.inputs import require_none_blank
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -74,7 +75,7 @@ def api_client_create(
 
 
 def api_client_update(
-    actor: Actor, client: ApiClient, *, expected: str = "", **values: Any
+    actor: Actor, client: ApiClient, *, expected: str | None = None, **values: Any
 ) -> ApiClient:
     """Change a client's `name`, `scopes`, `allowed_notices`, `expires_at` or `addresses`; its token
     stays. With `expected`, the digest of the state that was shown, Conflict where it is another.
@@ -101,7 +102,7 @@ def api_client_update(
 
 
 def api_client_token_rotate(
-    actor: Actor, client: ApiClient, *, overlap: timedelta, expected: str = ""
+    actor: Actor, client: ApiClient, *, overlap: timedelta, expected: str | None = None
 ) -> tuple[ApiClient, str]:
     """Give a client a new token, which can't be read again. The one that it has stays valid for
     `overlap`, one of OVERLAPS; one before that ends now.
@@ -119,13 +120,13 @@ def api_client_token_rotate(
     token = _new_token()
     with transaction.atomic():
         locked = _lock(client)
-        if expected and token_seen(locked) != expected:
+        if expected is not None and token_seen(locked) != expected:
             raise Conflict(
                 "changed_meanwhile",
                 f"No new token was made: {locked} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
             )
-        until = timezone.now() + overlap if overlap else None
+        until = near_now() + overlap if overlap else None
         locked.previous_token_hash, locked.previous_token_until = locked.token_hash, until
         locked.token_hash = token_digest(token)
         locked.save(update_fields=["token_hash", "previous_token_hash", "previous_token_until"])
@@ -164,7 +165,7 @@ def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
 
 def api_client_seen(client: ApiClient) -> None:
     """Note that a client used its token, at most once a minute."""
-    now = timezone.now()
+    now = near_now()
     if client.last_used_at is None or now - client.last_used_at > LAST_USED_PRECISION:
         ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
 
@@ -183,12 +184,12 @@ def _target(client: ApiClient) -> tuple[str, object, str]:
 
 def _set(client: ApiClient, given: dict[str, Any]) -> None:
     """Take over what was given, once all of it is right."""
-    require_name(given["name"], "the API client")
+    name = read_name(given["name"], "the API client")
     scopes = _read_scopes(given["scopes"])
     notices = _read_notices(given["allowed_notices"], scopes)
     expires_at = _read_expiry(given["expires_at"], client.expires_at)
     client.addresses = _read_addresses(given["addresses"])
-    client.name, client.scopes = given["name"].strip(), scopes
+    client.name, client.scopes = name, scopes
     client.allowed_notices, client.expires_at = notices, expires_at
 
 
@@ -206,7 +207,8 @@ def _read_scopes(scopes: Iterable[str]) -> list[str]:
 
 
 def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
-    wanted = sorted({key.strip() for key in keys if key.strip()})
+    wanted = sorted({key.strip() for key in keys})
+    require_none_blank(wanted, field="allowed_notices")
     field = {"field": "allowed_notices"}
     wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
     if wrong:
@@ -229,9 +231,9 @@ def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
 
 def _read_addresses(addresses: Iterable[str]) -> list[str]:
     wanted = []
+    addresses = list(addresses)
+    require_none_blank(addresses, field="addresses")
     for text in addresses:
-        if not text.strip():
-            continue
         try:
             wanted.append(network(text))
         except ValueError as error:
@@ -257,7 +259,7 @@ def _read_expiry(expires_at: datetime | None, before: datetime | None) -> dateti
     if expires_at is None:
         return None
     expires_at = expires_at.replace(second=0, microsecond=0)
-    if expires_at != before and expires_at <= timezone.now():
+    if expires_at != before and expires_at <= near_now():
         raise InvalidInput(
             "expiry_in_the_past",
             "That time has passed: choose a later one. To end its access now, deactivate it.",

@@ -7,10 +7,11 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from console.accounts.models import User
-from console.accounts.services.names import require_persons_names
+from console.accounts.services.names import require_own_looks, require_persons_names
 from console.actors import system_actor
 from console.audit import services as audit
 from console.errors import Conflict
+from console.text import is_blank, one_line
 
 DIRECTORY = system_actor("directory")
 
@@ -23,8 +24,16 @@ def user_from_directory(
     Raises InvalidInput for a name that can't be one; Conflict for one in use: an account of the
     same name here may be somebody else's, so the two are never joined by their names.
     """
-    user = User(username=username, first_name=first_name, last_name=last_name, roles=list(roles))
+    first, last = one_line(first_name), one_line(last_name)
+    user = User(
+        username=username,
+        first_name="" if is_blank(first) else first,
+        last_name="" if is_blank(last) else last,
+        roles=list(roles),
+    )
     require_persons_names(user)
+    if not username.isascii():  # two of the directory's own plain names may be alike
+        require_own_looks(username, User.objects.values_list("username", flat=True))
     user.set_unusable_password()
     try:
         with transaction.atomic():

@@ -1,26 +1,57 @@
-"""What a name of a person, a team or an API client must be."""
+"""What a name of a person, a team or a program must be."""
+
+from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 
 from console.accounts.models import User
 from console.errors import InvalidInput
+from console.inputs import read_line
+from console.lookalikes import require_plain
+from console.text import is_blank
 
 NAME_LIMIT = 100
 
 
-def require_name(name: str, of_what: str) -> None:
-    if not name.strip():
-        raise InvalidInput("name_missing", f"Give {of_what} a name.")
-    if len(name.strip()) > NAME_LIMIT:
+def read_name(name: str, of_what: str) -> str:
+    """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
+    lines."""
+    name = read_line(name, what=f"The name of {of_what}", field="name")
+    if not name:
+        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
+    if len(name) > NAME_LIMIT:
         raise InvalidInput(
-            "name_too_long", f"The name of {of_what} may have at most {NAME_LIMIT} characters."
+            "name_too_long",
+            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
+            {"field": "name"},
         )
+    return name
+
+
+def read_persons_name(name: str, field: str) -> str:
+    """A first or last name as it is kept, which may be empty."""
+    return read_line(name, what="A person's name", field=field)
 
 
 def require_persons_names(user: User) -> None:
+    if is_blank(user.username):
+        words = "Give a user name."
+        raise InvalidInput("invalid_name", words, {"field": "username", "username": words})
     try:
         user.clean_fields(exclude=["password", "roles"])
     except ValidationError as error:
         messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
         raise InvalidInput("invalid_name", summary, messages) from error
+
+
+def require_own_looks(username: str, known: Iterable[str]) -> None:
+    """Raise InvalidInput for a user name that mixes scripts, or that people would take for one of
+    the `known` ones."""
+    require_plain(
+        username,
+        what="The user name",
+        field="username",
+        others=(name for name in known if name.casefold() != username.casefold()),
+        of_others="who is somebody else",
+    )

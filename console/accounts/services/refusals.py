@@ -6,11 +6,11 @@ import structlog
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from console.accounts.addresses import household
 from console.accounts.models import ApiClient
 from console.audit import services as audit
+from console.clock import near_now
 
 ENTRY_EVERY = timedelta(minutes=1)
 # Of each web process: a line for each client or caller, and not more than so many of all.
@@ -36,7 +36,7 @@ def token_refused(client: ApiClient | None, *, reason: str, address: str) -> Non
 
 
 def _record(client: ApiClient, reason: str, address: str) -> None:
-    now = timezone.now()
+    now = near_now()
     due = Q(refused_at=None) | Q(refused_at__lte=now - ENTRY_EVERY)
     with transaction.atomic():
         if ApiClient.objects.filter(due, pk=client.pk).update(refused_at=now):

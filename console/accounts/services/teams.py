@@ -7,12 +7,13 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from console.accounts.models import Team, User
-from console.accounts.services.names import require_name
+from console.accounts.services.names import read_name
 from console.accounts.states import changes, require_unchanged, team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.services import Record
 from console.errors import Conflict, InvalidInput, NotFound
+from console.inputs import require_none_blank
 
 QUEUE_LIMIT = 255
 
@@ -41,13 +42,13 @@ def team_create(
     another team has.
     """
     actor.require(Permission.ADMINISTER)
-    require_name(name, "the team")
+    name = read_name(name, "the team")
     wanted = _read_queues(queues)
     try:
         with transaction.atomic():
             _lock_all()
             _require_free(wanted, None)
-            team = Team.objects.create(name=name.strip(), queues=wanted)
+            team = Team.objects.create(name=name, queues=wanted)
             records = _set_members(team, members, team.name)
             _tell(wanted)
             audit.record_many(actor, records)
@@ -64,7 +65,7 @@ def team_update(
     name: str,
     queues: Sequence[str],
     members: Collection[User] | None = None,
-    expected: str = "",
+    expected: str | None = None,
 ) -> Team:
     """Change a team's name, its queues and who is in it. Live chats go to the team that has their
     queue now.
@@ -73,7 +74,7 @@ def team_update(
     digest of the state that was shown, Conflict where it is another by now.
     """
     actor.require(Permission.ADMINISTER)
-    require_name(name, "the team")
+    name = read_name(name, "the team")
     wanted = _read_queues(queues)
     try:
         with transaction.atomic():
@@ -83,7 +84,7 @@ def team_update(
             require_unchanged(before, expected, f"the team {team}")
             _require_free(wanted, team)
             moved = set(team.queues) ^ set(wanted)
-            team.name, team.queues = name.strip(), wanted
+            team.name, team.queues = name, wanted
             team.save(update_fields=["name", "queues"])
             records = _set_members(team, members, before["name"])
             _tell(moved)
@@ -140,7 +141,8 @@ def _target(team: Team) -> tuple[str, object, str]:
 
 
 def _read_queues(queues: Iterable[str]) -> list[str]:
-    wanted = list(dict.fromkeys(queue.strip() for queue in queues if queue.strip()))
+    wanted = list(dict.fromkeys(queue.strip() for queue in queues))
+    require_none_blank(wanted, field="queues")
     for queue in wanted:
         if len(queue) > QUEUE_LIMIT or not queue.isprintable():
             raise InvalidInput(
@@ -207,6 +209,6 @@ def _tell(queues: Collection[str]) -> None:
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         "name_taken",
-        f"There is a team named {name.strip()} already. Choose another name.",
+        f"There is a team named {name} already. Choose another name.",
         {"field": "name"},
     )

@@ -8,7 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.accounts.models import Role, Team, User
-from console.accounts.services.names import require_persons_names
+from console.accounts.services.names import (
+    read_persons_name,
+    require_own_looks,
+    require_persons_names,
+)
 from console.accounts.services.sessions import sessions_end
 from console.accounts.states import changes, require_unchanged, user_state
 from console.actors import Actor, Permission
@@ -33,11 +37,13 @@ def user_create(
     """Create a person who signs in by `password`, which whoever lets it be typed in has validated.
     With `must_change_password` they choose another before anything else.
 
-    Raises InvalidInput for an unknown role or a name that can't be one, Conflict for one in use.
+    Raises InvalidInput for an unknown role, a name that can't be one and a user name that looks
+    like another; Conflict for one in use.
     """
     actor.require(Permission.ADMINISTER)
-    names = {"first_name": first_name.strip(), "last_name": last_name.strip(), "email": email}
+    names = _read({"first_name": first_name, "last_name": last_name, "email": email})
     require_persons_names(User(username=username, **names))
+    require_own_looks(username, User.objects.values_list("username", flat=True))
     _require_known(roles)
     try:
         with transaction.atomic():
@@ -69,7 +75,7 @@ def user_update(
     user: User,
     *,
     teams: Collection[Team] | None = None,
-    expected: str = "",
+    expected: str | None = None,
     **values: Any,
 ) -> User:
     """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
@@ -184,7 +190,7 @@ def _read(values: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise InvalidInput("unknown_field", f"A person has no {', '.join(unknown)} to change.")
     return {
-        name: value.strip() if isinstance(value, str) else list(value)
+        name: read_persons_name(value, name) if isinstance(value, str) else list(value)
         for name, value in values.items()
     }
 

@@ -5,7 +5,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -25,6 +24,7 @@ from console.accounts.states import api_client_state
 from console.accounts.views.saving import saved
 from console.actors import Permission
 from console.asking import Question, ask_then, asks, posted
+from console.clock import near_now
 
 CLIENTS_A_PAGE = 50
 
@@ -83,7 +83,7 @@ def api_client_detail(request: HttpRequest, client_id: int) -> HttpResponse:
     context = {
         "client": client,
         "form": form,
-        "old_token_until": until if until is not None and until > timezone.now() else None,
+        "old_token_until": until if until is not None and until > near_now() else None,
     }
     status = 422 if form.errors else 200
     return render(request, "accounts/api_client_detail.html", context, status=status)

@@ -6,8 +6,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.actors import Permission
 from console.api import serializers
-from console.api.base import ConsoleView, query_filters
+from console.api.base import ConsoleView, needs, query_filters
 from console.api.pagination import HistoryPage
 from console.audit import selectors
 from console.audit.downloads import ledger_download
@@ -23,6 +24,7 @@ class AuditEntries(ConsoleView):
         parameters=[OpenApiParameter(name, str) for name in FILTERS],
         responses={200: serializers.AuditEntryOutput(many=True), "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
         rows = selectors.audit_entries(
             self.actor, **query_filters(request, FILTERS, paging=HistoryPage.names)
@@ -40,6 +42,7 @@ class AuditCheckpoints(ConsoleView):
             "4XX": serializers.ErrorOutput,
         },
     )
+    @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
         query_filters(request, (), paging=HistoryPage.names)
         rows = selectors.audit_checkpoints(self.actor)
@@ -57,6 +60,7 @@ class AuditExport(ConsoleView):
             "5XX": serializers.ErrorOutput,
         },
     )
+    @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> StreamingHttpResponse:
         query_filters(request, (), paging=())
         return ledger_download(request._request, self.actor)

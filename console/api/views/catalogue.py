@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
 from console.api import serializers
-from console.api.base import ConsoleView, query_filters, require_choice
+from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.catalogue import selectors, services, usage
 from console.catalogue.models import NoticeKind, NoticeStatus, NoticeVersion
 from console.errors import InvalidInput
@@ -70,6 +70,7 @@ class Notices(NoticeView):
         ],
         responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
         filters = query_filters(request, FILTERS)
         require_choice(filters, "status", NoticeStatus.values)
@@ -85,6 +86,7 @@ class Notices(NoticeView):
         request=serializers.NoticeInput,
         responses={201: serializers.NoticeOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         """Its words come with a version."""
         given = self.read(serializers.NoticeInput)
@@ -104,10 +106,12 @@ def _days(given: str) -> int:
 
 class OneNotice(NoticeView):
     @extend_schema(summary="Read a notice", responses=NOTICE)
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
         return Response(self.notice_output(key))
 
     @extend_schema(summary="Change a notice", request=serializers.NoticeChanges, responses=NOTICE)
+    @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, key: str) -> Response:
         """Its title, category, team, tags or shortcut; key and kind are for ever."""
         notice = selectors.notice_get(self.actor, key)
@@ -115,12 +119,15 @@ class OneNotice(NoticeView):
         self.actor.require(Permission.EDIT_CATALOGUE)
         if "team" in given:
             given["team"] = team_by_name(given["team"]) if given["team"] else None
+        # Null takes it away.
+        given |= {name: given[name] or "" for name in ("category", "shortcut") if name in given}
         services.notice_update(self.actor, notice, **given)
         return Response(self.notice_output(key))
 
 
 class RetireNotice(NoticeView):
     @extend_schema(summary="Retire a notice", request=None, responses=NOTICE)
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
         services.notice_retire(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
@@ -128,6 +135,7 @@ class RetireNotice(NoticeView):
 
 class RestoreNotice(NoticeView):
     @extend_schema(summary="Bring back a retired notice", request=None, responses=NOTICE)
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
         services.notice_restore(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
@@ -139,6 +147,7 @@ class FavouriteNotice(NoticeView):
     @extend_schema(
         summary="Make a notice a favourite", request=None, responses={204: None, "4XX": ERROR}
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def put(self, request: Request, key: str) -> Response:
         services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=True)
         return Response(status=204)
@@ -148,6 +157,7 @@ class FavouriteNotice(NoticeView):
         request=None,
         responses={204: None, "4XX": ERROR},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def delete(self, request: Request, key: str) -> Response:
         services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=False)
         return Response(status=204)
@@ -158,6 +168,7 @@ class NoticeUsage(NoticeView):
         summary="Read how often each version was sent",
         responses={200: serializers.NoticeUseOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
         """Of all time; a version that was never sent is not there."""
         query_filters(request, (), paging=())
@@ -175,6 +186,7 @@ class Versions(NoticeView):
         summary="List a notice's versions",
         responses={200: serializers.VersionOutput(many=True), "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
         query_filters(request, ())
         notice = selectors.notice_get(self.actor, key)
@@ -186,6 +198,7 @@ class Versions(NoticeView):
         request=serializers.VersionInput,
         responses={201: serializers.VersionOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
         """A draft, until it is submitted."""
         notice = selectors.notice_get(self.actor, key)
@@ -196,6 +209,7 @@ class Versions(NoticeView):
 
 class OneVersion(NoticeView):
     @extend_schema(summary="Read a version", responses=VERSION)
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str, number: int) -> Response:
         return Response(serializers.VersionOutput(self.version(key, number)).data)
 
@@ -204,6 +218,7 @@ class OneVersion(NoticeView):
         request=serializers.VersionInput(partial=True),
         responses=VERSION,
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, key: str, number: int) -> Response:
         """By its author, until it is submitted."""
         version = self.version(key, number)
@@ -214,6 +229,7 @@ class OneVersion(NoticeView):
 
 class SubmitVersion(NoticeView):
     @extend_schema(summary="Submit a version for review", request=None, responses=VERSION)
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
         version = services.version_submit(self.actor, self.version(key, number))
         return Response(serializers.VersionOutput(version).data)
@@ -221,6 +237,7 @@ class SubmitVersion(NoticeView):
 
 class ApproveVersion(NoticeView):
     @extend_schema(summary="Approve and publish a version", request=None, responses=VERSION)
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
         """Others' versions alone: nobody approves their own."""
         version = services.version_approve(self.actor, self.version(key, number))
@@ -229,6 +246,7 @@ class ApproveVersion(NoticeView):
 
 class RejectVersion(NoticeView):
     @extend_schema(summary="Reject a version", request=serializers.RejectInput, responses=VERSION)
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
         reason = self.read(serializers.RejectInput)["reason"]
         version = services.version_reject(self.actor, self.version(key, number), reason=reason)

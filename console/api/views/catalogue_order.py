@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
 from console.api import order_serializers as serializers
-from console.api.base import ConsoleView, query_filters
+from console.api.base import ConsoleView, needs, query_filters
 from console.api.serializers import ErrorOutput
 from console.catalogue import selectors, services
 
@@ -29,6 +29,7 @@ class Presets(PresetView):
         summary="List visibility presets",
         responses={200: serializers.PresetOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
         query_filters(request, ())
         return self.page(request, selectors.presets(self.actor), serializers.PresetOutput)
@@ -38,6 +39,7 @@ class Presets(PresetView):
         request=serializers.PresetInput,
         responses={201: serializers.PresetOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         """Nobody can use it before somebody else approves it."""
         preset = services.preset_create(self.actor, **self.read(serializers.PresetInput))
@@ -50,6 +52,7 @@ class OnePreset(PresetView):
         request=serializers.PresetInput(partial=True),
         responses=PRESET,
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, preset_id: int) -> Response:
         """It stays as it is until somebody else approves; `proposed` is what waits."""
         preset = selectors.preset_get(self.actor, preset_id)
@@ -64,6 +67,7 @@ class ApprovePreset(PresetView):
         request=serializers.PresetApproval,
         responses=PRESET,
     )
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, preset_id: int) -> Response:
         """Others' proposals alone."""
         preset = selectors.preset_get(self.actor, preset_id)
@@ -77,6 +81,7 @@ class RejectPreset(PresetView):
         request=serializers.PresetRejection,
         responses=PRESET,
     )
+    @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, preset_id: int) -> Response:
         preset = selectors.preset_get(self.actor, preset_id)
         services.preset_reject(self.actor, preset, **self.read(serializers.PresetRejection))
@@ -104,6 +109,7 @@ class Categories(CategoryView):
         summary="List categories",
         responses={200: serializers.CategoryOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
         """The tree, from its top, by path."""
         query_filters(request, ())
@@ -114,6 +120,7 @@ class Categories(CategoryView):
         request=serializers.CategoryInput,
         responses={201: serializers.CategoryOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         given = self.read_category(serializers.CategoryInput)
         category = services.category_create(self.actor, **given)
@@ -126,6 +133,7 @@ class OneCategory(CategoryView):
         request=serializers.CategoryChanges,
         responses=CATEGORY,
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, category_id: int) -> Response:
         """What is below it comes along."""
         category = selectors.category_get(self.actor, category_id)
@@ -138,6 +146,7 @@ class OneCategory(CategoryView):
         request=None,
         responses={204: None, "4XX": ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def delete(self, request: Request, category_id: int) -> Response:
         services.category_delete(self.actor, selectors.category_get(self.actor, category_id))
         return Response(status=204)

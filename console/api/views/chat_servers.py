@@ -4,8 +4,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.actors import Permission
 from console.api import serializers
-from console.api.base import ConsoleView, query_filters
+from console.api.base import ConsoleView, needs, query_filters
 from console.interactions import selectors, services
 
 ANSWERS = {200: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput}
@@ -23,6 +24,7 @@ class ChatServers(ChatServerView):
         summary="List Chat Servers",
         responses={200: serializers.ChatServerOutput(many=True), "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
         query_filters(request, ())
         return self.page(request, selectors.chat_servers(self.actor), serializers.ChatServerOutput)
@@ -32,6 +34,7 @@ class ChatServers(ChatServerView):
         request=serializers.ChatServerInput,
         responses={201: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def post(self, request: Request) -> Response:
         """`name` is the application name that interactions carry as ChatServerAppName."""
         server = services.chat_server_create(self.actor, **self.read(serializers.ChatServerInput))
@@ -40,12 +43,14 @@ class ChatServers(ChatServerView):
 
 class OneChatServer(ChatServerView):
     @extend_schema(summary="Read a Chat Server", responses=ANSWERS)
+    @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     def get(self, request: Request, name: str) -> Response:
         return Response(self.server_output(name))
 
     @extend_schema(
         summary="Change a Chat Server", request=serializers.ChatServerChanges, responses=ANSWERS
     )
+    @needs(Permission.ADMINISTER)
     def patch(self, request: Request, name: str) -> Response:
         server = selectors.chat_server_get(self.actor, name)
         services.chat_server_update(self.actor, server, **self.read(serializers.ChatServerChanges))

@@ -6,8 +6,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.actors import Permission
 from console.api import serializers
-from console.api.base import ConsoleView, query_filters
+from console.api.base import ConsoleView, needs, query_filters
 from console.api.parsers import FeedParser
 from console.interactions import selectors, services
 from console.interactions.selectors import WORDS, InteractionFilter
@@ -36,6 +37,7 @@ class Feed(ConsoleView):
         request=serializers.FeedInput,
         responses={202: serializers.FeedOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.FEED)
     def post(self, request: Request) -> Response:
         """Idempotent, in any order: an older event never overwrites a newer one, and a bad event
         never blocks the good ones."""
@@ -53,6 +55,7 @@ class Interactions(ConsoleView):
             "4XX": serializers.ErrorOutput,
         },
     )
+    @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request) -> Response:
         """Live ones, longest waiting first."""
         filter = InteractionFilter.from_mapping(
@@ -67,6 +70,7 @@ class OneInteraction(ConsoleView):
         summary="Read an interaction",
         responses={200: serializers.InteractionOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request, interaction_id: str) -> Response:
         """Also one that has ended, as long as it is kept."""
         interaction = selectors.interaction_get(self.actor, interaction_id)

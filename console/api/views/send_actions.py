@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api import send_serializers as serializers
-from console.api.base import ConsoleView
+from console.api.base import ConsoleView, needs
 from console.api.serializers import ErrorOutput, RejectInput
 from console.sends import selectors, services
 from console.sends.models import Send
@@ -33,6 +33,7 @@ class SendAction(ConsoleView):
 
 class CancelSend(SendAction):
     @extend_schema(summary="Stop a send", request=None, responses=SEND)
+    @needs(Permission.SEND, Permission.ADMINISTER)
     def post(self, request: Request, send_id: int) -> Response:
         """What waits is cancelled; what is on the wire gets its true outcome. For the sender and
         for administrators."""
@@ -41,6 +42,7 @@ class CancelSend(SendAction):
 
 class PauseSend(SendAction):
     @extend_schema(summary="Pause a send", request=None, responses=SEND)
+    @needs(Permission.SEND, Permission.ADMINISTER)
     def post(self, request: Request, send_id: int) -> Response:
         """Nothing more leaves; what is on the wire gets its true outcome."""
         return self.answer(services.send_pause(self.actor, self.send(send_id)))
@@ -48,6 +50,7 @@ class PauseSend(SendAction):
 
 class ResumeSend(SendAction):
     @extend_schema(summary="Resume a paused send", request=None, responses=SEND)
+    @needs(Permission.SEND, Permission.ADMINISTER)
     def post(self, request: Request, send_id: int) -> Response:
         """What waits has a whole time to live again."""
         return self.answer(services.send_resume(self.actor, self.send(send_id)))
@@ -55,6 +58,7 @@ class ResumeSend(SendAction):
 
 class ApproveSend(SendAction):
     @extend_schema(summary="Approve a send", request=None, responses=SEND)
+    @needs(Permission.APPROVE_SENDS)
     def post(self, request: Request, send_id: int) -> Response:
         """Others' sends alone. It leaves at its time; where that has come, at once."""
         return self.answer(services.send_approve(self.actor, self.send(send_id)))
@@ -62,6 +66,7 @@ class ApproveSend(SendAction):
 
 class RejectSend(SendAction):
     @extend_schema(summary="Reject a send", request=RejectInput, responses=SEND)
+    @needs(Permission.APPROVE_SENDS)
     def post(self, request: Request, send_id: int) -> Response:
         """Others' sends alone: nothing of it leaves."""
         reason = self.read(RejectInput)["reason"]
@@ -72,12 +77,13 @@ class RescheduleSend(SendAction):
     @extend_schema(
         summary="Give a send another time", request=serializers.RescheduleInput, responses=SEND
     )
+    @needs(Permission.SEND)
     def post(self, request: Request, send_id: int) -> Response:
         """One that is scheduled or awaits approval. What was approved awaits approval again."""
         send = self.send(send_id)
         given = self.read(serializers.RescheduleInput)
-        zone = given.get("time_zone", "")
-        at = moment(given["scheduled_at"], zone)
+        zone = given.get("time_zone")
+        at = moment(given["scheduled_at"], zone or "")
         return self.answer(
             services.send_reschedule(self.actor, send, scheduled_at=at, time_zone=zone)
         )
@@ -85,6 +91,7 @@ class RescheduleSend(SendAction):
 
 class RetryFailed(SendAction):
     @extend_schema(summary="Try again what failed", request=None, responses=RETRY)
+    @needs(Permission.SEND)
     def post(self, request: Request, send_id: int) -> Response:
         """201 with a new send to those chats. Each delivery is tried again once at most, so that
         repeating this is safe: 409 says that it was done."""
@@ -97,6 +104,7 @@ class RetryUnknown(SendAction):
         request=serializers.RetryUnknownInput,
         responses=RETRY,
     )
+    @needs(Permission.SEND)
     def post(self, request: Request, send_id: int) -> Response:
         """201 with a new send to those chats, whose customers may then see it twice."""
         send = self.send(send_id)
@@ -106,11 +114,13 @@ class RetryUnknown(SendAction):
 
 class AllSending(ConsoleView):
     @extend_schema(summary="See whether all sending is stopped", responses=STOP)
+    @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
         self.actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
         return Response(serializers.StopOutput(selectors.sending_stopped()).data)
 
     @extend_schema(summary="Stop all sending", request=serializers.StopInput, responses=STOP)
+    @needs(Permission.ADMINISTER)
     def put(self, request: Request) -> Response:
         """Nothing more is taken to the wire, whoever sent it. Sends can still be made, and wait."""
         reason = self.read(serializers.StopInput)["reason"]
@@ -118,6 +128,7 @@ class AllSending(ConsoleView):
         return Response(serializers.StopOutput(stop).data)
 
     @extend_schema(summary="Let sending go on", responses={204: None, "4XX": ErrorOutput})
+    @needs(Permission.ADMINISTER)
     def delete(self, request: Request) -> Response:
         """What waited has a whole time to live again."""
         services.sending_restart(self.actor)

@@ -8,8 +8,9 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.actors import Permission
 from console.api import send_serializers as serializers
-from console.api.base import ConsoleView, query_filters, require_choice
+from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
 from console.api.waiting import WAIT_MOST, answer_when_known, applied_wait
@@ -41,6 +42,7 @@ class Sends(ConsoleView):
         parameters=[OpenApiParameter("status", str, enum=SendStatus.values)],
         responses={200: serializers.SendOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
         """Newest first. Own ones; for approvers what awaits them; all for those who read the
         history, and for administrators."""
@@ -55,7 +57,7 @@ class Sends(ConsoleView):
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
-                {"type": "string", "maxLength": 255},
+                {"type": "string", "minLength": 1, "maxLength": 255},
                 OpenApiParameter.HEADER,
                 description="The same key and body answer with the same send, "
                 "another body with 409.",
@@ -88,6 +90,7 @@ class Sends(ConsoleView):
             "4XX": ErrorOutput,
         },
     )
+    @needs(Permission.SEND)
     def post(self, request: Request) -> Response | StreamingHttpResponse:
         """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker; one to
         many chats awaits a second person's approval first."""
@@ -95,11 +98,11 @@ class Sends(ConsoleView):
         dry_run = given.pop("dry_run")
         arguments = _arguments(given)
         if dry_run:
-            for name in ("why", "time_zone", "once"):
+            for name in ("why", "time_zone", "once", "expected_plan"):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)
-        key = request.headers.get("Idempotency-Key", "")
+        key = request.headers.get("Idempotency-Key")
         send = services.send_create(self.actor, **arguments, idempotency_key=key)
         if seconds := applied_wait(request._request):
             return answer_when_known(self.actor, send.pk, seconds)
@@ -124,6 +127,7 @@ def _output(view: ConsoleView, send_id: int) -> Any:
 
 class OneSend(ConsoleView):
     @extend_schema(summary="Read a send", responses=SEND)
+    @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request, send_id: int) -> Response:
         return Response(_output(self, send_id))
 
@@ -134,6 +138,7 @@ class SendDeliveries(ConsoleView):
         parameters=[OpenApiParameter("status", str, enum=DeliveryStatus.values)],
         responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request, send_id: int) -> Response:
         filters = query_filters(request, ["status"])
         require_choice(filters, "status", DeliveryStatus.values)
@@ -154,6 +159,7 @@ class SendProof(ConsoleView):
             "5XX": ErrorOutput,
         },
     )
+    @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request, send_id: int) -> StreamingHttpResponse:
         query_filters(request, (), paging=())
         send = selectors.send_get(self.actor, send_id)
@@ -168,6 +174,7 @@ class Deliveries(ConsoleView):
         parameters=FILTERS,
         responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(*selectors.READERS)
     def get(self, request: Request) -> Response:
         """Newest first. Own ones; all for those who read the history."""
         filter = selectors.DeliveryFilter.from_mapping(

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api import serializers
-from console.api.base import ConsoleView, query_filters, require_choice
+from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.transfer_serializers import ImportInput, ImportOutput
 from console.catalogue.services.exporting import catalogue_export
 from console.catalogue.services.importing import catalogue_import_records
@@ -38,6 +38,7 @@ class ExportNotices(ConsoleView):
             "4XX": serializers.ErrorOutput,
         },
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> HttpResponse:
         filters = query_filters(request, ("format",), paging=())
         require_choice(filters, "format", list(FORMATS))
@@ -60,6 +61,7 @@ class ImportNotices(ConsoleView):
         request=ImportInput,
         responses={200: ImportOutput, "4XX": serializers.ErrorOutput},
     )
+    @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         self.actor.require(Permission.EDIT_CATALOGUE)
         given = self.read(ImportInput)

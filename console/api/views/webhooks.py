@@ -7,8 +7,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.actors import Permission
 from console.api import webhook_serializers as serializers
-from console.api.base import ConsoleView, query_filters, require_choice
+from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
 from console.webhooks import selectors, services
@@ -40,6 +41,7 @@ class Webhooks(WebhookView):
         summary="List webhooks",
         responses={200: serializers.WebhookOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
         query_filters(request, ())
         return self.page(request, selectors.webhooks(self.actor), serializers.WebhookOutput)
@@ -49,6 +51,7 @@ class Webhooks(WebhookView):
         request=serializers.WebhookInput,
         responses={201: serializers.NewWebhookOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def post(self, request: Request) -> Response:
         """The answer has the secret, which can't be read again. The address must be `https` and
         public, as far as the settings allow no other; its name is looked up now."""
@@ -58,10 +61,12 @@ class Webhooks(WebhookView):
 
 class OneWebhook(WebhookView):
     @extend_schema(summary="Read a webhook", responses=ONE)
+    @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int) -> Response:
         return Response(self.output(webhook_id))
 
     @extend_schema(summary="Change a webhook", request=serializers.WebhookChanges, responses=ONE)
+    @needs(Permission.ADMINISTER)
     def patch(self, request: Request, webhook_id: int) -> Response:
         """With `enabled` false nothing is sent to it: what waits goes on waiting, and what happens
         meanwhile is not told to it."""
@@ -70,6 +75,7 @@ class OneWebhook(WebhookView):
         return Response(self.output(webhook_id))
 
     @extend_schema(summary="Delete a webhook", responses={204: None, "4XX": ErrorOutput})
+    @needs(Permission.ADMINISTER)
     def delete(self, request: Request, webhook_id: int) -> Response:
         """With the list of its messages; what waits for it is not sent."""
         services.webhook_delete(self.actor, self.webhook(webhook_id))
@@ -82,6 +88,7 @@ class RotateSecret(WebhookView):
         request=serializers.RotateInput,
         responses={200: serializers.NewWebhookOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int) -> Response:
         """The answer has the new secret, which can't be read again."""
         seconds = self.read(serializers.RotateInput)["overlap_seconds"]
@@ -99,6 +106,7 @@ class TestWebhook(WebhookView):
         request=None,
         responses={201: serializers.OneMessageOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int) -> Response:
         """A worker sends it within two seconds; reading the message tells what became of it."""
         message = services.webhook_test(self.actor, self.webhook(webhook_id))
@@ -113,6 +121,7 @@ class WebhookMessages(WebhookView):
         parameters=[OpenApiParameter("status", str, enum=MessageStatus.values)],
         responses={200: serializers.MessageOutput(many=True), "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int) -> Response:
         """Newest first. What has ended is kept for some days, by a setting."""
         filters = query_filters(request, ["status"], paging=HistoryPage.names)
@@ -126,6 +135,7 @@ class OneWebhookMessage(WebhookView):
         summary="Read a message and its attempts",
         responses={200: serializers.OneMessageOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int, message_id: int) -> Response:
         message = selectors.message_get(self.actor, self.webhook(webhook_id), message_id)
         return Response(self.message_output(message))
@@ -137,6 +147,7 @@ class RedeliverMessage(WebhookView):
         request=None,
         responses={200: serializers.OneMessageOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int, message_id: int) -> Response:
         """Under the id that it has. 409 where it is on its way."""
         message = selectors.message_get(self.actor, self.webhook(webhook_id), message_id)

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api import writing_serializers as serializers
-from console.api.base import ConsoleView, query_filters
+from console.api.base import ConsoleView, needs, query_filters
 from console.api.serializers import ErrorOutput
 from console.catalogue import selectors
 from console.catalogue.checks import version_checks
@@ -24,6 +24,7 @@ class Variables(ConsoleView):
         summary="List the variables that live chats carry",
         responses={200: serializers.VariablesOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
         """Those that most chats have come first; at most a minute old, and over all teams."""
         query_filters(request, (), paging=())
@@ -40,6 +41,7 @@ class VersionPreview(ConsoleView):
         ],
         responses={200: serializers.PreviewOutput, "4XX": ErrorOutput},
     )
+    @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str, number: int) -> Response:
         """Each text as that chat would get it or why it would not, and what to look at before it
         is sent. A draft has the snippets that are published now."""

@@ -16,6 +16,7 @@ from console.catalogue.models import (
     Category,
 )
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.inputs import read_line
 
 NAME_LIMIT = 100
 
@@ -93,11 +94,9 @@ def category_at(actor: Actor, path: str | None, team: Team | None) -> Category |
     Must be called in a transaction. Raises InvalidInput for one that a notice of this team can't
     be in.
     """
-    names = [name.strip() for name in (path or "").split(CATEGORY_SEPARATOR)]
-    if names == [""]:
+    if not path:
         return None
-    for name in names:
-        _checked_name(name)
+    names = [_checked_name(name) for name in path.split(CATEGORY_SEPARATOR)]
     found = Category.objects.filter(path=CATEGORY_SEPARATOR.join(names)).first()
     if found is None:
         _hold_the_tree()
@@ -150,7 +149,7 @@ def _hold_the_tree() -> None:
 
 
 def _checked_name(name: str) -> str:
-    name = name.strip()
+    name = read_line(name, what="A category's name", field="name")
     if not name:
         raise InvalidInput("name_missing", "Give the category a name.", {"field": "name"})
     if len(name) > NAME_LIMIT:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from console import live
@@ -22,6 +22,7 @@ from console.catalogue.services.importing import catalogue_import
 from console.catalogue.transfer.formats import format_of
 from console.catalogue.transfer.plans import Plan
 from console.catalogue.transfer.reports import counts
+from console.clock import database_now
 from console.errors import Conflict, ConsoleError, InvalidInput
 
 TASK = "console.catalogue.tasks.run_import"
@@ -29,7 +30,8 @@ FAILED = "The console failed, and nothing was imported. The failure is logged. T
 KEPT = timedelta(days=7)
 SECONDS_A_SIGN = 0.3
 NOTE = """
-UPDATE catalogue_importjob SET phase = %s, done = %s, total = %s, seen_at = %s WHERE id = %s
+UPDATE catalogue_importjob SET phase = %s, done = %s, total = %s, seen_at = clock_timestamp()
+WHERE id = %s
 """
 
 
@@ -47,7 +49,7 @@ def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJ
             "Import it in parts.",
         )
     with transaction.atomic():
-        ImportJob.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+        ImportJob.objects.filter(created_at__lt=database_now() - KEPT).delete()
         job = ImportJob.objects.create(
             actor_ref=actor.ref, file_name=file_name[-255:], content=content
         )
@@ -83,7 +85,7 @@ def import_job_run(job_id: int) -> None:
     running = ImportJob.objects.filter(
         pk=job_id, status__in=[ImportStatus.CHECKING, ImportStatus.WRITING]
     )
-    if not running.update(started_at=timezone.now(), seen_at=timezone.now()):
+    if not running.update(started_at=Now(), seen_at=Now()):
         return
     job = ImportJob.objects.get(pk=job_id)
     is_check = job.status == ImportStatus.CHECKING
@@ -128,7 +130,7 @@ def _end(job: ImportJob, plan: Plan | None = None, **values: Any) -> None:
     if values["status"] != ImportStatus.CHECKED:
         values["content"] = b""  # it has served
     with transaction.atomic():
-        ImportJob.objects.filter(pk=job.pk).update(finished_at=timezone.now(), **values)
+        ImportJob.objects.filter(pk=job.pk).update(finished_at=Now(), **values)
         live.publish(live.import_topic(job.pk))
 
 
@@ -150,7 +152,7 @@ class _Signs:
         beside = connection.copy()
         try:
             with beside.cursor() as cursor:
-                cursor.execute(NOTE, [phase, done, total, timezone.now(), self.job_id])
+                cursor.execute(NOTE, [phase, done, total, self.job_id])
                 topic = live.import_topic(self.job_id)
                 cursor.execute("SELECT pg_notify(%s, %s)", [live.CHANNEL, topic])
         finally:

@@ -17,6 +17,8 @@ from console.catalogue.services.categories import category_at, require_fitting
 from console.catalogue.services.words import words_keep
 from console.catalogue.snippets import require_unused
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.inputs import read_line
+from console.text import is_blank
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 SHORTCUT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -56,12 +58,12 @@ def notice_create(
         raise InvalidInput(
             "unknown_kind", f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}."
         )
-    _require_title(title)
+    title = _read_title(title)
     _require_own_team(actor, team)
     notice = CannedNotice(
         key=key,
         kind=kind,
-        title=title.strip(),
+        title=title,
         team=team,
         tags=normal_tags(tags),
         shortcut=normal_shortcut(shortcut),
@@ -89,7 +91,7 @@ def notice_create(
 
 
 def notice_update(
-    actor: Actor, notice: CannedNotice, *, expected: str = "", **changes: Any
+    actor: Actor, notice: CannedNotice, *, expected: str | None = None, **changes: Any
 ) -> CannedNotice:
     """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
     given stays as it is by now. `expected` is the digest of the notice_state that was changed.
@@ -129,8 +131,7 @@ def notice_update(
 def _normal(name: str, value: Any) -> Any:
     """A change as it is kept."""
     if name == "title":
-        _require_title(value)
-        return value.strip()
+        return _read_title(value)
     normal = {"tags": normal_tags, "shortcut": normal_shortcut}.get(name)
     return normal(value) if normal else value
 
@@ -181,13 +182,16 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def normal_tags(tags: Iterable[str]) -> list[str]:
-    """Tags in small letters, without commas, each once. Raises InvalidInput for too many."""
+    """Tags in small letters, without commas, each once; what nobody sees is none. Raises
+    InvalidInput for too many, and for control characters."""
     words = (
         " ".join(unicodedata.normalize("NFC", part).lower().split())
         for tag in tags
         for part in tag.split(",")
     )
-    found = list(dict.fromkeys(word for word in words if word))
+    found = list(dict.fromkeys(word for word in words if not is_blank(word)))
+    for word in found:
+        read_line(word, what="A tag", field="tags")
     if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
         raise InvalidInput(
             "invalid_tags",
@@ -224,11 +228,19 @@ def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
     )
 
 
-def _require_title(title: str) -> None:
-    if not title.strip():
-        raise InvalidInput("title_missing", "Give the notice a title, by which people find it.")
-    if len(title.strip()) > TITLE_LIMIT:
-        raise InvalidInput("invalid_title", f"A title has at most {TITLE_LIMIT} characters.")
+def _read_title(title: str) -> str:
+    title = read_line(title, what="A title", field="title")
+    if not title:
+        raise InvalidInput(
+            "title_missing",
+            "Give the notice a title, by which people find it.",
+            {"field": "title"},
+        )
+    if len(title) > TITLE_LIMIT:
+        raise InvalidInput(
+            "invalid_title", f"A title has at most {TITLE_LIMIT} characters.", {"field": "title"}
+        )
+    return title
 
 
 def _require_own_team(actor: Actor, team: Team | None) -> None:

@@ -16,21 +16,32 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.inputs import read_line
+from console.lookalikes import require_plain
+from console.text import is_blank
 
 CONTENT = ("name", "visibility", "nickname", "roles")
 
 
 def preset_create(
-    actor: Actor, *, name: str, visibility: str, nickname: str = "", roles: Sequence[str] = ()
+    actor: Actor,
+    *,
+    name: str,
+    visibility: str,
+    nickname: str = "",
+    roles: Sequence[str] | None = None,
 ) -> VisibilityPreset:
-    """Propose a new visibility preset; nobody can use it before somebody else approves it.
+    """Propose a new visibility preset; nobody can use it before somebody else approves it. Without
+    `roles` everybody may use it then.
 
-    Raises InvalidInput, or Conflict for a name in use.
+    Raises InvalidInput, also for a name or nickname that looks like another preset's; Conflict for
+    a name in use.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     content = _checked(
-        {"name": name, "visibility": visibility, "nickname": nickname, "roles": list(roles)}
+        {"name": name, "visibility": visibility, "nickname": nickname, "roles": roles}
     )
+    _require_unlike(content, None)
     preset = VisibilityPreset(**content)
     try:
         with transaction.atomic():
@@ -53,6 +64,7 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     content = _checked({name: getattr(preset, name) for name in CONTENT} | changes)
     if VisibilityPreset.objects.filter(name=content["name"]).exclude(pk=preset.pk).exists():
         raise _name_taken(content["name"])
+    _require_unlike(content, preset)
     with transaction.atomic():
         VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
         waiting = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
@@ -92,7 +104,7 @@ def preset_reject(
 ) -> VisibilityPreset:
     """Let a preset stay as it is, and say why."""
     actor.require(Permission.REVIEW_CATALOGUE)
-    if not reason.strip():
+    if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
         proposed = _decide(actor, preset, change, ChangeStatus.REJECTED, reason.strip())
@@ -101,14 +113,31 @@ def preset_reject(
 
 
 def _checked(content: dict[str, Any]) -> dict[str, Any]:
-    name = content["name"].strip()
+    name = read_line(content["name"], what="A preset's name", field="name")
     if not name:
-        raise InvalidInput("name_missing", "Give the preset a name.")
+        raise InvalidInput("name_missing", "Give the preset a name.", {"field": "name"})
+    nickname = read_line(content["nickname"], what="A nickname", field="nickname")
+    roles = list(content["roles"] or ())
     known_visibility(content["visibility"])
-    unknown = [role for role in content["roles"] if role not in Role.values]
+    unknown = [role for role in roles if role not in Role.values]
     if unknown:
         raise InvalidInput("unknown_role", f"{', '.join(unknown)}: no such role.")
-    return {**content, "name": name, "roles": list(content["roles"])}
+    return {**content, "name": name, "nickname": nickname, "roles": roles}
+
+
+def _require_unlike(content: dict[str, Any], preset: VisibilityPreset | None) -> None:
+    """Raise InvalidInput for a new name or nickname that people would take for that of another
+    preset. What a preset has already stays its own."""
+    others = VisibilityPreset.objects.all()
+    if preset is not None:
+        others = others.exclude(pk=preset.pk)
+    for name, what in (("name", "The name"), ("nickname", "The nickname")):
+        text = content[name]
+        if text and (preset is None or text != getattr(preset, name)):
+            known = others.exclude(**{name: ""}).values_list(name, flat=True)
+            require_plain(
+                text, what=what, field=name, others=known, of_others="which another preset has"
+            )
 
 
 def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) -> PresetChange:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from console import language_tags
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.catalogue import snippets
@@ -20,7 +22,6 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
     VisibilityPreset,
-    same_locale,
 )
 from console.catalogue.rendering import check_template
 from console.catalogue.services.notices import require_not_retired
@@ -28,6 +29,9 @@ from console.catalogue.services.presets import known_visibility
 from console.catalogue.services.words import words_keep
 from console.catalogue.templating import use
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.inputs import read_line
+from console.lookalikes import require_plain
+from console.text import is_blank
 
 LOCALE_LIMIT = 30
 SCHEDULE = system_actor("schedule")
@@ -93,16 +97,21 @@ def version_update(
     actor: Actor, version: NoticeVersion, *, expected: str | None = None, **content: Any
 ) -> NoticeVersion:
     """Change a draft, which only its author may. Takes what `version_create` takes; `expected` is
-    the mark of the draft as the author knows it. Raises Conflict where it has become another."""
+    the mark of the draft as the author knows it. Raises Conflict where it has become another,
+    unless that has this very content already: whoever saves again, since the answer was lost, is
+    not at odds with themselves. Where nothing changes, nothing is written."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "changed")
-        _require_expected(version, expected)
+        before = copy(version)
         kept = {name: getattr(version, name) for name in CONTENT}
         if content.get("preset") is not None and "visibility" not in content:
             kept["visibility"] = None
         version_fill(version, **{**kept, **content})
+        if mark_of(version) == mark_of(before):
+            return version
+        _require_expected(before, expected)
         version.save()
         words_keep(version.notice)
         _record_version(actor, "version.changed", version)
@@ -117,6 +126,13 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "submitted")
         require_not_retired(version.notice)
+        require_plain(
+            version.nickname,
+            what="The nickname",
+            field="nickname",
+            others=VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True),
+            of_others="which a preset has",
+        )
         version.status = VersionStatus.IN_REVIEW
         version.submitted_at = timezone.now()
         version.snippets = snippets.settle(version)
@@ -186,7 +202,7 @@ def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
 def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
     """Send a submitted version back with a reason; its author starts a new version from it."""
     _require_reviewer(actor, version)
-    if not reason.strip():
+    if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
         _lock(version, VersionStatus.IN_REVIEW, "rejected")
@@ -210,10 +226,12 @@ def version_fill(
     valid_from: datetime | None,
     valid_until: datetime | None,
     change_note: str,
+    is_restored: bool = False,
 ) -> None:
-    """Check a version's content and set it."""
+    """Check a version's content and set it. What is restored from an export may have a language
+    under two of its tags, as versions once could."""
     kind = version.notice.kind
-    _check_bodies(kind, default_locale, bodies)
+    _check_bodies(kind, default_locale, bodies, is_restored=is_restored)
     asked = declared(fields)
     _check_fields(kind, bodies, asked)
     if message_type and kind != NoticeKind.MESSAGE:
@@ -242,20 +260,26 @@ def version_fill(
     version.default_locale = default_locale
     version.bodies = dict(bodies)
     version.fields = asked
-    version.message_type = message_type
+    version.message_type = read_line(message_type, what="A message type", field="message_type")
     version.preset = preset
     version.visibility = known_visibility(_seen_by(preset, visibility))
-    version.nickname = nickname or (preset.nickname if preset else "")
+    own = read_line(nickname, what="A nickname", field="nickname")
+    require_plain(own, what="The nickname", field="nickname")
+    version.nickname = own or (preset.nickname if preset else "")
     version.valid_from = valid_from
     version.valid_until = valid_until
-    version.change_note = change_note
+    version.change_note = "" if is_blank(change_note) else change_note
 
 
 def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
-    return visibility or (preset.visibility if preset else Visibility.ALL)
+    if visibility is not None:  # an empty one is none, and never everyone
+        return visibility
+    return preset.visibility if preset else Visibility.ALL
 
 
-def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> None:
+def _check_bodies(
+    kind: str, default_locale: str, bodies: Mapping[str, str], *, is_restored: bool
+) -> None:
     if default_locale not in bodies:
         raise InvalidInput(
             "empty_text",
@@ -266,9 +290,13 @@ def _check_bodies(kind: str, default_locale: str, bodies: Mapping[str, str]) -> 
             "too_many_locales",
             f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
         )
-    if len(set(map(same_locale, bodies))) < len(bodies):
+    twice = language_tags.twice(bodies, as_written=is_restored)
+    if twice is not None:
         raise InvalidInput(
-            "locale_twice", "One language stands there twice. Keep one text for each language."
+            "locale_twice",
+            f"One language stands there twice: {' and '.join(twice)} mean the same. Keep one text "
+            "for each language.",
+            {"locale": twice[1]},
         )
     for locale, body in bodies.items():
         if not LOCALE.fullmatch(locale) or len(locale) > 35:

@@ -21,6 +21,7 @@ from console.catalogue.transfer.plans import (
 )
 from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
+from console.language_tags import spelled_as
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
 CURRENT = ("", *OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
@@ -107,9 +108,11 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     said = {
         name: cell for name, cell in row.cells.items() if name in CONTENT or name.startswith(BODY)
     }
-    after = known | said
+    after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         return  # a notice without words yet
+    if "visibility" in said and not said["visibility"] and not after["preset"]:
+        _require_who_sees_it(row, known)
     _complete(after, known, there)
     ignored = {"change_note"}
     if all(known.get(name, "") == cell for name, cell in after.items() if name not in ignored):
@@ -127,6 +130,30 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     row.report.compare(known, after)
     draft.preset = after["preset"]
     plan.versions.append(draft)
+
+
+def _as_known(said: dict[str, str], known: dict[str, str]) -> dict[str, str]:
+    """A text in a language that is there under another of its tags is that one's: body:nb goes on
+    from body:no. An empty one says nothing of the other, and two of these are refused later."""
+    there = [name.removeprefix(BODY) for name in known if name.startswith(BODY)]
+    found = dict(said)
+    for name, cell in said.items():
+        if cell and name.startswith(BODY):
+            spelled = f"{BODY}{spelled_as(name.removeprefix(BODY), there)}"
+            if spelled not in found:
+                found[spelled] = found.pop(name)
+    return found
+
+
+def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
+    """Refuse an empty cell where the words of now are for the staff: it would show them to all."""
+    before = known.get("visibility", "") or Visibility.ALL
+    if before != Visibility.ALL:
+        row.report.refuse(
+            "visibility",
+            f"It is empty, and the version of now is for {before}. Say who sees it: "
+            f"{', '.join(Visibility.values)}.",
+        )
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:

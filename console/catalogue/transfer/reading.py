@@ -40,11 +40,13 @@ from console.catalogue.transfer.columns import (
 from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
+from console.text import is_blank, is_one_line, normal_line
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
+LINES = ("title", "category", "team", "preset", "nickname", "message_type")
 # Without these a file is no export that could be restored.
 RESTORED = (
     *("kind", "title", "version", "status", "default_locale", "visibility"),
@@ -141,6 +143,8 @@ def _require_columns(headers: list[str], *, restore: bool) -> None:
 
 def _row(number: int, cells: dict[str, str]) -> Row:
     cells |= {name: cells[name].strip() for name in NAMES if name in cells}
+    # What nobody sees is nothing, in whatever column.
+    cells |= dict.fromkeys((name for name, cell in cells.items() if is_blank(cell)), "")
     record = cells.get("record", "") or NOTICE
     key = cells.get("key", "")
     name = cells.get(record, "") if record in (PRESET, CATEGORY) else key
@@ -152,6 +156,8 @@ def _row(number: int, cells: dict[str, str]) -> Row:
     for column, cell in cells.items():
         if "\0" in cell or not _is_encodable(cell):
             report.refuse(column, UNSTORABLE)
+        elif column in LINES and not is_one_line(cell):
+            report.refuse(column, "It stands on one line: take the line breaks out.")
         elif len(cell) > LONGEST.get(column, len(cell)):
             report.refuse(column, f"It has at most {LONGEST[column]} characters: shorten it.")
         elif cell and column in READERS:
@@ -258,7 +264,7 @@ def _shortcut(cell: str) -> tuple[str, str]:
 
 
 def _category(cell: str) -> tuple[list[str], str]:
-    names = [name.strip() for name in cell.split(CATEGORY_SEPARATOR)]
+    names = [normal_line(name) for name in cell.split(CATEGORY_SEPARATOR)]
     if len(names) > CATEGORY_DEPTH or not all(0 < len(name) <= NAME_LIMIT for name in names):
         raise ValueError(
             f"A category is at most {CATEGORY_DEPTH} names of at most {NAME_LIMIT} characters, "

@@ -200,6 +200,7 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
             valid_until=end,
             change_note="",
             fields=row.values.get("fields", []),
+            is_restored=True,
         )
     except ConsoleError as error:
         row.report.refuse_by(error)

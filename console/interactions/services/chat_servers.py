@@ -1,16 +1,16 @@
 """Writes of Chat Servers and of their health."""
 
 import math
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.interactions import addresses
 from console.interactions.models import ChatServer, Health, HealthChange
@@ -132,26 +132,31 @@ def check_address(url: str) -> None:
 
 def chat_server_reached(server: ChatServer) -> None:
     """Note that a Chat Server answered: healthy, whatever was before."""
-    _set_health(server, Health.HEALTHY, detail="", failures=0, retry_at=None)
+    _set_health(server, Health.HEALTHY, detail="", failures=0)
 
 
-def chat_server_unreachable(server: ChatServer, *, detail: str, retry_at: datetime) -> None:
-    """Note a failure to reach a Chat Server, and when it is worth trying again."""
+def chat_server_unreachable(server: ChatServer, *, detail: str, rest: timedelta) -> None:
+    """Note a failure to reach a Chat Server, and after what rest it is worth trying again."""
     _set_health(
         server,
         Health.UNHEALTHY,
         detail=detail,
         failures=server.failures_in_a_row + 1,
-        retry_at=retry_at,
+        rest=rest,
     )
 
 
 def _set_health(
-    server: ChatServer, health: Health, *, detail: str, failures: int, retry_at: datetime | None
+    server: ChatServer,
+    health: Health,
+    *,
+    detail: str,
+    failures: int,
+    rest: timedelta | None = None,
 ) -> None:
-    changed, now = server.health != health, timezone.now()
+    changed, now = server.health != health, database_now()
     server.health, server.health_detail = health, detail
-    server.failures_in_a_row, server.retry_at = failures, retry_at
+    server.failures_in_a_row, server.retry_at = failures, now + rest if rest else None
     if changed:
         server.health_since = now
     with transaction.atomic():

@@ -14,6 +14,7 @@ from console.accounts.models import Team
 from console.actors import Actor, Permission
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed import FeedEvent, parse_event
+from console.text import is_blank, one_line
 
 
 @dataclass(slots=True)
@@ -146,8 +147,11 @@ def _row(event: FeedEvent, teams: dict[str, int]) -> dict[str, Any]:
 
 
 def customer_name(user_data: dict[str, Any] | None) -> str | None:
-    """The customer's name from the user-data keys that the site uses for it (a setting)."""
+    """The customer's name on one line, from the user-data keys that the site uses for it (a
+    setting); parts that nobody would see are left out."""
     if user_data is None:
         return None
-    parts = (user_data.get(key) for key in settings.CUSTOMER_NAME_KEYS)
-    return " ".join(part.strip() for part in parts if isinstance(part, str))[:255].strip()
+    given = (user_data.get(key) for key in settings.CUSTOMER_NAME_KEYS)
+    parts = (one_line(part).strip() for part in given if isinstance(part, str))
+    seen = (part for part in parts if not is_blank(part))
+    return " ".join(seen)[:255].strip()

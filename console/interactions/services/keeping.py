@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
-from django.utils import timezone
 
 from console import live
 from console.accounts.models import Team
+from console.clock import near_now
 from console.interactions.models import Interaction
 
 
 def interactions_forget(*, now: datetime | None = None) -> int:
     """Erase interactions that ended longer ago than is kept; answers how many. Deliveries stay."""
-    limit = (now or timezone.now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
+    limit = (now or near_now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
     erased, _each = Interaction.objects.filter(ended_at__lt=limit).delete()
     return erased
 

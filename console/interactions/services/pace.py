@@ -1,5 +1,7 @@
 """The token bucket of each Chat Server, kept in the database."""
 
+from datetime import datetime
+
 from django.db import connection
 from django.db.models import F
 
@@ -29,16 +31,16 @@ UPDATE interactions_chatserver server SET
     progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END
 FROM grant_
 WHERE server.id = grant_.id
-RETURNING server.*, granted, tokens, rate
+RETURNING server.*, granted, tokens, rate, clock_timestamp() AS now
 """  # noqa: S608 - put together from the constants above
 QUANTUM_SECONDS = 0.1
 
 
 def chat_server_take_tokens(
     server_id: int, *, most: int, progressed: bool = False
-) -> tuple[ChatServer, int, float]:
-    """Take up to `most` tokens: answers the Chat Server as it is now, how many were granted, and
-    the seconds to wait where there are none.
+) -> tuple[ChatServer, int, float, datetime]:
+    """Take up to `most` tokens: answers the Chat Server as it is now, how many were granted, the
+    seconds to wait where there are none, and this moment by PostgreSQL's clock.
 
     The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
     notes that the Chat Server took something.
@@ -49,9 +51,9 @@ def chat_server_take_tokens(
     columns = [column.attname for column in ChatServer._meta.concrete_fields]
     server = ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
     if granted:
-        return server, granted, 0.0
+        return server, granted, 0.0, row["now"]
     worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
-    return server, 0, max(0.001, (worthwhile - tokens) / rate)
+    return server, 0, max(0.001, (worthwhile - tokens) / rate), row["now"]
 
 
 def chat_server_buckets() -> dict[str, float]:

@@ -15,10 +15,10 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import ConsoleError
 from console.interactions.feed import FeedEvent, parse_event
 from console.interactions.models import Interaction, InteractionPoll
@@ -307,7 +307,7 @@ def _end(actor: Actor, poll: Poll, missing: Sequence[str]) -> list[str]:
 
 def _note(result: PollResult) -> None:
     InteractionPoll.objects.update(
-        ended_at=timezone.now(),
+        ended_at=database_now(),
         address=result.address[:500],
         seen=result.seen,
         new=result.counts.new,
@@ -343,7 +343,7 @@ def poll_fail(actor: Actor, *, reason: str) -> None:
     actor.require(Permission.FEED)
     InteractionPoll.objects.get_or_create(pk=1)
     InteractionPoll.objects.update(
-        failed_at=timezone.now(),
+        failed_at=database_now(),
         failure=reason[:2000],
         failures_in_a_row=F("failures_in_a_row") + 1,
         failures_total=F("failures_total") + 1,

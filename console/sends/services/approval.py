@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from console.actors import Actor, Permission
+from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
+from console.inputs import require_given
 from console.sends import queue, selectors
 from console.sends.models import Send, SendStatus
 from console.sends.planning import require_valid
@@ -33,7 +34,7 @@ def send_approve(actor: Actor, send: Send) -> Send:
             raise Conflict(
                 "send_moved", "Its time was changed meanwhile. Look at it again, then approve."
             )
-        now = timezone.now()
+        now = database_now()
         release_at = selectors.leaves_at(locked, now)
         require_valid(locked.version, at=release_at, now=now)
         locked.approved_by_ref, locked.approved_by_name = actor.ref, actor.name
@@ -74,7 +75,7 @@ def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
 
 
 def send_reschedule(
-    actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str = ""
+    actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str | None = None
 ) -> Send:
     """Give one's own send another time; what was approved of it awaits approval again.
 
@@ -84,6 +85,7 @@ def send_reschedule(
     actor.require(Permission.SEND)
     if send.actor_ref != actor.ref:
         raise PermissionRefused("not_sender", f"Only {send.actor_name} may move this send.")
+    require_given(time_zone, field="time_zone")
     zone = zone_named(time_zone).key if time_zone else ""
     with transaction.atomic():
         locked = lock_send(send)
@@ -93,7 +95,7 @@ def send_reschedule(
                 f"This send is {SendStatus(locked.status).label.lower()}: only one that is "
                 "scheduled or awaits approval can get another time.",
             )
-        now = timezone.now()
+        now = database_now()
         require_near_future(scheduled_at, now)
         require_valid(locked.version, at=scheduled_at, now=now)
         was_approved = bool(locked.approved_by_ref)
@@ -117,7 +119,7 @@ def _move(send: Send, scheduled_at: datetime, time_zone: str) -> None:
     awaits = (
         send.status == SendStatus.AWAITING_APPROVAL
         or bool(send.approved_by_ref)
-        or needs_approval(send.ready_count)
+        or needs_approval(send.ready_count, send.nickname_from)
     )
     send.approved_by_ref = send.approved_by_name = ""
     send.approved_at = None

@@ -137,7 +137,6 @@ def claim_due(
     *,
     claim: UUID,
     room: int,
-    now: datetime,
     on_the_wire: Collection[int] = (),
     has_answered: bool = False,
 ) -> tuple[Step, list[Ending]]:
@@ -146,7 +145,7 @@ def claim_due(
     Call it in a transaction. `on_the_wire` are the caller's own, `has_answered` says that the Chat
     Server took something since the last time.
     """
-    server, granted, wait_seconds = chat_server_take_tokens(
+    server, granted, wait_seconds, now = chat_server_take_tokens(
         server_id, most=room, progressed=has_answered
     )
     if not granted:

@@ -1,11 +1,11 @@
 """Holding up a send that is under way: pause, resume, stop."""
 
 from django.db import transaction
-from django.utils import timezone
 
 from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import logs, queue, selectors
 from console.sends.models import (
@@ -59,7 +59,7 @@ def send_resume(actor: Actor, send: Send) -> Send:
             )
         locked.status = SendStatus.RUNNING
         locked.save(update_fields=["status"])
-        outbox_move(locked, timezone.now())
+        outbox_move(locked, database_now())
         queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
         announce(locked)
         record_control(actor, locked, "send.resumed")
@@ -86,7 +86,7 @@ def send_cancel(actor: Actor, send: Send) -> Send:
 def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
     """Cancel a locked send and all that waits of it, with the entries of both. What that was to try
     again is free for another try."""
-    now = timezone.now()
+    now = database_now()
     pending = Delivery.objects.filter(send=send, status=DeliveryStatus.PENDING)
     waiting = locked_rows(pending, wait=True)
     ids = [delivery.id for delivery in waiting]

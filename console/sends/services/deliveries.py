@@ -12,11 +12,12 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Count
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from console import live
 from console.actors import system_actor
 from console.audit import services as audit
+from console.clock import database_now
 from console.interactions.models import ChatServer
 from console.sends import logs, queue, selectors
 from console.sends.models import (
@@ -65,10 +66,7 @@ def drain_step(
     section 2, step 2).
     """
     with transaction.atomic():
-        now = timezone.now()
-        written = write_endings(
-            endings, from_status=DeliveryStatus.SENDING, now=now, settled=settled
-        )
+        written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
         write_postponements(postponements)
         step = Step()
         if room > 0:
@@ -76,11 +74,10 @@ def drain_step(
                 server_id,
                 claim=claim,
                 room=room,
-                now=now,
                 on_the_wire=on_the_wire,
                 has_answered=any(ending.is_answered for ending in endings),
             )
-            written += write_endings(skipped, from_status=DeliveryStatus.PENDING, now=now)
+            written += write_endings(skipped, from_status=DeliveryStatus.PENDING)
         send_ids = {item.delivery.send_id for item in [*endings, *written]}
         _announce(written)
     # A send of which more went out just now is not over.
@@ -99,7 +96,6 @@ def deliveries_recover(
     byte was written: they go back to wait for their turn.
     """
     with transaction.atomic():
-        now = timezone.now()
         claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
         # All of them: their claims go, and what is left out here would never be found again.
@@ -111,12 +107,11 @@ def deliveries_recover(
             wait=True,
         )
         write_postponements(
-            [Postponement(row, now, row.last_detail) for row in left if row.claim in unwritten]
+            [Postponement(row, None, row.last_detail) for row in left if row.claim in unwritten]
         )
         written = write_endings(
             [_lost(row) for row in left if row.claim not in unwritten],
             from_status=DeliveryStatus.SENDING,
-            now=now,
         )
         Claim.objects.filter(pk__in=[claim.pk for claim in claims]).delete()
         send_ids = {delivery.send_id for delivery in left}
@@ -142,7 +137,7 @@ def deliveries_expire(now: datetime | None = None) -> int:
     does it while an administrator has stopped all sending.
     """
     with transaction.atomic():
-        now = now or timezone.now()
+        now = now or database_now()
         if SendingStop.objects.exists():
             return 0
         servers = {server.name: server for server in ChatServer.objects.all()}
@@ -158,7 +153,7 @@ def deliveries_expire(now: datetime | None = None) -> int:
         endings = [
             expired(delivery, details.get(delivery.chat_server_name, "")) for delivery in late
         ]
-        written = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        written = write_endings(endings, from_status=DeliveryStatus.PENDING)
         send_ids = {delivery.send_id for delivery in late}
         _announce(written)
     _tidy_up(send_ids)
@@ -172,7 +167,6 @@ def deliveries_abandon() -> int:
     because nothing could be written.
     """
     with transaction.atomic():
-        now = timezone.now()
         left = locked_rows(
             Delivery.objects.filter(
                 outbox__isnull=False,
@@ -181,7 +175,7 @@ def deliveries_abandon() -> int:
             )
         )
         endings = [Ending(delivery, DeliveryStatus.CANCELLED) for delivery in left]
-        written = write_endings(endings, from_status=DeliveryStatus.PENDING, now=now)
+        written = write_endings(endings, from_status=DeliveryStatus.PENDING)
         _announce(written)
     return len(written)
 
@@ -220,7 +214,7 @@ RETURNING o.chat_server_name
 def sends_release(now: datetime | None = None) -> list[int]:
     """Start the sends whose undo seconds or schedule are over; answers their ids."""
     with transaction.atomic():
-        now = now or timezone.now()
+        now = now or database_now()
         due = list(
             Send.objects.select_for_update(skip_locked=True, no_key=True)
             .filter(status__in=[SendStatus.HOLDING, SendStatus.SCHEDULED], release_at__lte=now)
@@ -286,7 +280,7 @@ def _tidy_up(send_ids: Collection[int], *, came_back: bool = False) -> None:
 
 def _finish(send_id: int) -> bool:
     begun = Send.objects.filter(pk=send_id, status__in=[SendStatus.RUNNING, SendStatus.PAUSED])
-    changed = begun.update(status=SendStatus.FINISHED, finished_at=timezone.now())
+    changed = begun.update(status=SendStatus.FINISHED, finished_at=Now())
     return bool(changed)
 
 

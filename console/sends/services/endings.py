@@ -57,10 +57,11 @@ class Ending(Struct, frozen=True, gc=False):
 
 
 class Postponement(Struct, frozen=True, gc=False):
-    """Nothing was written: the delivery may be tried again at `due_at`, within its time to live."""
+    """Nothing was written: the delivery may be tried again at `due_at` (None: at once), within its
+    time to live."""
 
     delivery: ClaimedDelivery
-    due_at: datetime
+    due_at: datetime | None
     detail: str
 
 
@@ -73,7 +74,7 @@ WITH ended AS (
     SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
         reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
         fault_code = %(fault_code)s, fault_text = %(fault_text)s,
-        answer = %(answer)s::jsonb, finished_at = %(now)s,
+        answer = %(answer)s::jsonb, finished_at = clock_timestamp(),
         retry_of_id =
             CASE WHEN %(status)s::varchar NOT IN ('skipped', 'cancelled') THEN d.retry_of_id END
     WHERE d.id = ANY(%(ids)s::bigint[]) AND d.status = %(from_status)s
@@ -94,7 +95,8 @@ WITH back AS (
         AS p(id, claim, due_at, detail)
     WHERE d.id = p.id AND d.status = 'sending' AND d.claim = p.claim
     RETURNING d.id, p.due_at)
-UPDATE sends_outbox o SET due_at = back.due_at FROM back WHERE o.delivery_id = back.id
+UPDATE sends_outbox o SET due_at = coalesce(back.due_at, clock_timestamp())
+FROM back WHERE o.delivery_id = back.id
 """
 
 
@@ -102,7 +104,6 @@ def write_endings(
     endings: Sequence[Ending],
     *,
     from_status: DeliveryStatus,
-    now: datetime,
     settled: Collection[UUID] = (),
 ) -> list[Ending]:
     """Write the endings of rows that are still as expected; answers those.
@@ -118,7 +119,6 @@ def write_endings(
     for common, ids, reference_ids in alikes:
         values = {
             **dict(zip(_COMMON, common, strict=True)),
-            "now": now,
             "from_status": from_status.value,
             "ids": array(ids),
             "reference_ids": array(reference_ids),

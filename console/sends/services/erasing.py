@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.clock import near_now
 from console.errors import Conflict, NotFound
+from console.inputs import read_line, require_given
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
 from console.sends.models import OPEN_STATUSES, Delivery, Send
@@ -30,6 +31,8 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
     is live, something still waits for it, or nothing is left to erase.
     """
     actor.require(Permission.ADMINISTER)
+    require_given(interaction_id, field="interaction")
+    why = read_line(why, what="The reason (why)", field="why")
     with transaction.atomic():
         chat = Interaction.objects.select_for_update().filter(pk=interaction_id).first()
         deliveries = list(
@@ -40,13 +43,13 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
         had_data = interaction_blank(interaction_id)
         if not ids and not had_data:
             raise Conflict("already_erased", "Nothing is kept of this chat's customer any more.")
-        _erase(ids, on_request=True, now=timezone.now())
+        _erase(ids, on_request=True, now=near_now())
         _erase_answers({delivery.send_id for delivery in deliveries})
         audit.record(
             actor,
             "interaction.erased",
             target=("interaction", interaction_id, interaction_id),
-            data={"deliveries": ids, **({"why": why.strip()} if why.strip() else {})},
+            data={"deliveries": ids, **({"why": why} if why else {})},
         )
     return len(ids)
 
@@ -76,7 +79,7 @@ def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) 
     answers how many sends may have some left, which is 0 when all is done."""
     if not settings.TEXT_RETENTION_DAYS:
         return 0
-    now = now or timezone.now()
+    now = now or near_now()
     limit = now - timedelta(days=settings.TEXT_RETENTION_DAYS)
     with transaction.atomic():
         due = Send.objects.filter(finished_at__lt=limit, texts_erased_at=None)

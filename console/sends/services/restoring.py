@@ -7,11 +7,10 @@ nothing of it goes on by itself.
 from collections import Counter
 from collections.abc import Sequence
 
-from django.utils import timezone
-
 from console import live
 from console.actors import Actor
 from console.audit.services import Record
+from console.clock import database_now
 from console.sends.models import (
     Claim,
     Delivery,
@@ -63,7 +62,7 @@ def stop_after_restore(actor: Actor, *, reason: str) -> None:
             "reason": reason,
             "actor_ref": actor.ref,
             "actor_name": actor.name,
-            "stopped_at": timezone.now(),
+            "stopped_at": database_now(),
         },
     )
     live.publish(live.SENDING, live.SENDS)
@@ -72,13 +71,13 @@ def stop_after_restore(actor: Actor, *, reason: str) -> None:
 def _end(actor: Actor, ids: Sequence[int], status: DeliveryStatus) -> Counter[int]:
     rows = locked_rows(Delivery.objects.filter(pk__in=ids, status=status), wait=True)
     endings = [Ending(row, DeliveryStatus.UNKNOWN, Reason.RESTORED, DETAIL) for row in rows]
-    written = write_endings(endings, from_status=status, now=timezone.now())
+    written = write_endings(endings, from_status=status)
     write_records(actor, ended_records(written))
     return Counter(ending.delivery.send_id for ending in written)
 
 
 def _cancel_sends(actor: Actor, note: str) -> None:
-    now = timezone.now()
+    now = database_now()
     open_sends = list(Send.objects.filter(status__in=CANCELLABLE).order_by("pk"))
     Send.objects.filter(pk__in=[send.pk for send in open_sends]).update(
         status=SendStatus.CANCELLED, finished_at=now, ended_by_name=actor.name, end_note=note

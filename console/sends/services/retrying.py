@@ -5,16 +5,19 @@ delivery is tried again once at most; one that fails again can itself be tried a
 """
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Count, Max
 
 from console.actors import Actor, Permission
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
 from console.sends.guard import guarded, guards, hold_notice
-from console.sends.models import DeliveryStatus, Send
+from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.planning import plan_retry, require_valid
 from console.sends.plans import SendPlan
 from console.sends.quota import hold_quota, require_quota
@@ -22,21 +25,22 @@ from console.sends.services.control import lock_send
 from console.sends.services.writing import new_send, send_write
 
 
-def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0) -> Send:
+def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: str = "") -> Send:
     """Try again what failed of a send, of which it is certain that nothing was shown; answers the
-    new send.
+    new send. With `seen`, what `retry_seen` said when somebody was asked, no more than that.
 
     For the sender, and administrators who may send. Raises Conflict where nothing is left to try
     again, or no chat can be reached now; Unprocessable where the notice is not valid any more; and
     TooManyRequests.
     """
-    return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {})
+    return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {}, seen)
 
 
 def send_retry_unknown(
-    actor: Actor, send: Send, *, may_show_twice: bool, undo_seconds: int = 0
+    actor: Actor, send: Send, *, may_show_twice: bool, undo_seconds: int = 0, seen: str = ""
 ) -> Send:
-    """Try again what nobody knows of: only for who says that it `may_show_twice`.
+    """Try again what nobody knows of: only for who says that it `may_show_twice`. `seen` as with
+    `send_retry_failed`.
 
     Raises InvalidInput without that, and what `send_retry_failed` raises.
     """
@@ -47,11 +51,24 @@ def send_retry_unknown(
             "this is all right to send it again.",
             {"field": "may_show_twice"},
         )
-    return _retry(actor, send, DeliveryStatus.UNKNOWN, undo_seconds, {"may_show_twice": True})
+    facts = {"may_show_twice": True}
+    return _retry(actor, send, DeliveryStatus.UNKNOWN, undo_seconds, facts, seen)
+
+
+def retry_seen(send: Send, status: str) -> str:
+    """What is there to try again now: how many, and when the last of them ended."""
+    left = selectors.not_retried(send, status).order_by()
+    found = left.aggregate(number=Count("pk"), end=Max("finished_at"))
+    return f"{found['number']} {found['end'].isoformat()}" if found["number"] else ""
 
 
 def _retry(
-    actor: Actor, send: Send, status: DeliveryStatus, undo_seconds: int, facts: dict[str, Any]
+    actor: Actor,
+    send: Send,
+    status: DeliveryStatus,
+    undo_seconds: int,
+    facts: dict[str, Any],
+    seen: str,
 ) -> Send:
     _require_retrier(actor, send)
     actor.require_notice(send.version.notice.key)
@@ -61,9 +78,9 @@ def _retry(
         hold_quota(actor)
         if guards():
             hold_notice(original.version.notice)
-        now = timezone.now()
+        now = database_now()
         require_valid(original.version, at=now, now=now)
-        left = list(selectors.not_retried(original, status))
+        left = _those_seen(list(selectors.not_retried(original, status)), seen)
         if not left:
             raise Conflict(
                 "nothing_to_retry",
@@ -77,6 +94,7 @@ def _retry(
         )
         _require_ready(plan)
         require_quota(actor, len(plan.ready), now)
+        now = database_now()
         retry = new_send(
             actor,
             plan,
@@ -88,6 +106,26 @@ def _retry(
         )
         send_write(actor, retry, plan, now=now, facts={"retry_of": original.pk, **facts})
     return retry
+
+
+def _those_seen(left: Sequence[Delivery], seen: str) -> Sequence[Delivery]:
+    """Those of which somebody was told before they said that these are to be tried again. The send
+    goes on meanwhile, and more of it may fail."""
+    if not seen:
+        return left
+    try:
+        number, _space, end = seen.partition(" ")
+        most, until = int(number), datetime.fromisoformat(end)
+        told = [each for each in left if each.finished_at and each.finished_at <= until]
+    except (ValueError, TypeError):
+        most, told = -1, []
+    if len(told) > most:
+        raise Conflict(
+            "retry_changed",
+            "Nothing was tried again: meanwhile there are others than you were shown. "
+            "Look at it again, then confirm.",
+        )
+    return told
 
 
 def _require_retrier(actor: Actor, send: Send) -> None:

@@ -1,15 +1,16 @@
 """The stop-everything switch: while it is on, nothing is taken to the wire, whoever sent it."""
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.sends import queue, selectors
 from console.sends.models import SendingStop
 from console.sends.services.outbox import outbox_renew
+from console.text import is_blank
 
 REASON_LIMIT = 2000
 TARGET = ("sending", "all", "all sending")
@@ -26,7 +27,7 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
         reason=required_reason(reason, "why all sending is stopped"),
         actor_ref=actor.ref,
         actor_name=actor.name,
-        stopped_at=timezone.now(),
+        stopped_at=database_now(),
     )
     try:
         with transaction.atomic():
@@ -48,7 +49,7 @@ def sending_restart(actor: Actor) -> None:
         stop = SendingStop.objects.select_for_update().first()
         if stop is None:
             raise Conflict("not_stopped", "Sending is not stopped.")
-        now = timezone.now()
+        now = database_now()
         stop.delete()
         outbox_renew(now)
         queue.enqueue_drains(selectors.servers_with_open_deliveries(now))
@@ -64,7 +65,7 @@ def sending_restart(actor: Actor) -> None:
 def required_reason(reason: str, of_what: str) -> str:
     """What somebody gave as a reason. Raises InvalidInput for none, or for too much of it."""
     reason = reason.strip()
-    if not reason:
+    if is_blank(reason):
         raise InvalidInput("reason_missing", f"Say {of_what}: others need to know.")
     if len(reason) > REASON_LIMIT:
         raise InvalidInput(

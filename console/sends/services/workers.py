@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -27,7 +27,6 @@ class WorkerName:
     id: UUID
     host: str
     pid: int
-    started_at: datetime
 
 
 def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: bool) -> None:
@@ -42,7 +41,7 @@ def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: b
         create_defaults={
             "host": name.host[:255],
             "pid": name.pid,
-            "started_at": name.started_at,
+            "started_at": Now(),
             "seen_at": Now(),
             "is_stopping": is_stopping,
             "chat_servers": list(chat_servers),

@@ -34,8 +34,9 @@ SELECT nextval(pg_get_serial_sequence('sends_delivery', 'id')) FROM generate_ser
 """
 COPY_DELIVERIES = """
 COPY sends_delivery (
-    id, send_id, interaction_id, customer_name, locale, body, body_salt, method, chat_server_name,
-    status, reason, detail, attempts, created_at, finished_at, fault_code, fault_text, retry_of_id)
+    id, send_id, interaction_id, customer_name, locale, chat_locale, body, body_salt, method,
+    chat_server_name, status, reason, detail, attempts, created_at, finished_at, fault_code,
+    fault_text, retry_of_id)
 FROM STDIN
 """
 COPY_OUTBOX = """
@@ -67,8 +68,10 @@ def new_send(
         version=plan.version,
         visibility=plan.visibility,
         nickname=plan.nickname,
+        nickname_from=plan.nickname_from,
         fields=_kept(plan.fields),
         status=_first_status(plan, scheduled_at, undo_seconds),
+        created_at=now,
         scheduled_at=scheduled_at,
         release_at=scheduled_at or now + timedelta(seconds=undo_seconds),
         finished_at=None if plan.ready else now,
@@ -162,6 +165,7 @@ def _delivery_row(send: Send, method: str, item: _Planned, now: datetime) -> tup
         target.interaction_id,
         target.customer_name,
         target.locale,
+        target.chat_locale,
         target.body,
         item.salt,
         method,
@@ -195,6 +199,8 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
         "version_sha256": version_digest(plan.version),
         "visibility": plan.visibility,
         "nickname": plan.nickname,
+        "nickname_from": str(plan.nickname_from),
+        **({"nickname_preset": plan.nickname_preset} if plan.nickname_preset else {}),
         "counts": plan.counts,
         "targets_sha256": digest(sorted(target.interaction_id for target in plan.targets)),
         "why": send.why,

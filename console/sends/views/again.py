@@ -9,10 +9,15 @@ from django.utils.translation import ngettext
 from console.access import actor_of, require
 from console.actors import Permission
 from console.asking import Question, ask_then, asks, posted
-from console.sends.forms import MayShowTwiceForm, RescheduleForm
+from console.sends.forms import MayShowTwiceForm, RescheduleForm, RetryForm
 from console.sends.models import Send
 from console.sends.selectors import send_get
-from console.sends.services import send_reschedule, send_retry_failed, send_retry_unknown
+from console.sends.services import (
+    retry_seen,
+    send_reschedule,
+    send_retry_failed,
+    send_retry_unknown,
+)
 from console.sends.views.following import retryable
 
 
@@ -54,9 +59,12 @@ def send_again_failed(request: HttpRequest, send_id: int) -> HttpResponse:
     actor = actor_of(request)
     send = send_get(actor, send_id)
     count = retryable(send).get("failed", 0)
+    form = RetryForm(posted(request), initial={"seen": retry_seen(send, "failed")})
 
     def again() -> str:
-        return _page(send_retry_failed(actor, send, undo_seconds=settings.UNDO_SECONDS))
+        seen = form.cleaned_data["seen"]
+        new = send_retry_failed(actor, send, undo_seconds=settings.UNDO_SECONDS, seen=seen)
+        return _page(new)
 
     certain = ngettext(
         "It is certain that this chat was shown nothing. The same text goes to it once more, "
@@ -74,6 +82,7 @@ def send_again_failed(request: HttpRequest, send_id: int) -> HttpResponse:
             button=_("Retry %(n)s failed") % {"n": f"{count:,}"} if count else "",
             action=reverse("send-retry-failed", args=[send.pk]),
             back=_page(send),
+            form=form,
             is_dangerous=False,
         ),
         again,
@@ -87,11 +96,15 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
     actor = actor_of(request)
     send = send_get(actor, send_id)
     count = retryable(send).get("unknown", 0)
-    form = MayShowTwiceForm(posted(request))
+    form = MayShowTwiceForm(posted(request), initial={"seen": retry_seen(send, "unknown")})
 
     def again() -> str:
         new = send_retry_unknown(
-            actor, send, may_show_twice=form.is_valid(), undo_seconds=settings.UNDO_SECONDS
+            actor,
+            send,
+            may_show_twice=form.is_valid(),
+            undo_seconds=settings.UNDO_SECONDS,
+            seen=form.cleaned_data.get("seen", ""),
         )
         return _page(new)
 

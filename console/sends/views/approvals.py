@@ -5,13 +5,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Permission
 from console.asking import Question, ask, ask_then, asks, posted
+from console.clock import database_now
 from console.errors import Conflict, NotFound
 from console.sends.briefs import briefs_of
 from console.sends.forms import ApproveForm, ReasonForm
@@ -32,7 +32,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     own = sends_visible(actor).filter(actor_ref=actor.ref, status=SendStatus.AWAITING_APPROVAL)
     context = {
         "briefs": briefs_of([*others, *own[:SHOWN]]),
-        "now": timezone.now(),
+        "now": database_now(),
         "approval_above": settings.APPROVAL_ABOVE,
     }
     return render(request, "sends/approvals.html", context)
@@ -113,7 +113,7 @@ def reject(request: HttpRequest, send_id: int) -> HttpResponse:
 
 
 def _when(send: Send) -> str:
-    now = timezone.now()
+    now = database_now()
     if send.scheduled_at is None:
         return _("It goes to %(audience)s at once.")
     if leaves_at(send, now) > now:

@@ -12,10 +12,18 @@ from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.asking import Question, ask, asks
 from console.errors import ConsoleError
-from console.sends.models import Send
-from console.sends.selectors import send_get
+from console.sends.models import DeliveryStatus, Send
+from console.sends.selectors import send_counts, send_get
 from console.sends.services import send_cancel, send_pause, send_resume
 from console.sends.views.following import progress_context, send_page
+
+# What was on its way to a customer when somebody pressed Undo.
+LEFT = (
+    DeliveryStatus.SENDING,
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.UNKNOWN,
+)
 
 
 @asks
@@ -65,11 +73,29 @@ def _changed(
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
     try:
         change(actor, send)
+        error, status = "", 200
     except ConsoleError as refusal:
-        if not is_fragment:
-            return send_page(request, send.pk, error=refusal.message, status=refusal.status)
-        context = {**progress_context(actor, send.pk), "error": refusal.message}
+        error, status = refusal.message, refusal.status
+    if "undo" in request.POST:
+        error = _too_late(send_get(actor, send.pk)) or error
+    if error and not is_fragment:
+        return send_page(request, send.pk, error=error, status=status)
+    if error:
+        context = {**progress_context(actor, send.pk), "error": error}
         return render(request, "sends/_progress.html", context, status=422)
     if is_fragment:
         return render(request, "sends/_progress.html", progress_context(actor, send.pk))
     return redirect("send-detail", send.pk)
+
+
+def _too_late(send: Send) -> str:
+    """What to say where somebody wanted to take back all of a send, and some had left already."""
+    counts = send_counts(send)
+    left = sum(counts[status] for status in LEFT)
+    if not left:
+        return ""
+    words = _(
+        "Too late to take all of it back. Gone out already or on the way: %(left)s. "
+        "Stopped: %(stopped)s."
+    )
+    return words % {"left": f"{left:,}", "stopped": f"{counts[DeliveryStatus.CANCELLED]:,}"}

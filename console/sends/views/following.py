@@ -6,12 +6,13 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
+from console.clock import database_now
+from console.sends.finding import send_ids_found
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.selectors import (
     READERS,
@@ -24,6 +25,7 @@ from console.sends.selectors import (
 )
 from console.sends.services.approval import MOVABLE
 from console.sends.services.control import CANCELLABLE
+from console.text import is_blank, one_line
 
 SENDS_A_PAGE = 50
 DELIVERIES_A_PAGE = 100
@@ -34,12 +36,16 @@ FOLLOWERS = (*READERS, Permission.ADMINISTER)
 @require_GET
 @require(*FOLLOWERS)
 def send_list(request: HttpRequest) -> HttpResponse:
-    sends = sends_visible(actor_of(request))
+    actor = actor_of(request)
+    sends = sends_visible(actor)
+    asked = one_line(request.GET.get("q", ""))[:200].strip()
+    if not is_blank(asked):
+        sends = sends.filter(pk__in=send_ids_found(actor, asked))
     status = request.GET.get("status", "")
     if status in SendStatus.values:
         sends = sends.filter(status=status)
     page = Paginator(sends, SENDS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "status": status, "statuses": SendStatus.choices}
+    context = {"page": page, "asked": asked, "status": status, "statuses": SendStatus.choices}
     return render(request, "sends/send_list.html", context)
 
 
@@ -60,6 +66,7 @@ def send_progress(request: HttpRequest, send_id: int) -> HttpResponse:
 def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
     """What the progress of a send shows. Raises NotFound."""
     send = send_get(actor, send_id)
+    now = database_now()
     is_own = send.actor_ref == actor.ref
     controls = is_own or actor.may(Permission.ADMINISTER)
     retries = actor.may(Permission.SEND) and controls
@@ -67,7 +74,8 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "send": send,
         "counts": send_counts(send),
         "is_own": is_own,
-        "is_late": send.scheduled_at is not None and send.scheduled_at <= timezone.now(),
+        "is_late": send.scheduled_at is not None and send.scheduled_at <= now,
+        "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
         "resumable": controls and send.status == SendStatus.PAUSED,

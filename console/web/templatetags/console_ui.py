@@ -25,9 +25,11 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.push_urls import shown_host
+from console.clock import near_now, stamp
 from console.interactions.models import Health
 from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
+from console.web.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
 register = template.Library()
@@ -185,7 +187,7 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     """How long ago, with the exact time in the title; older than a week, the date itself."""
     if moment is None:
         return format_html("{}", absent)
-    words = _ago((timezone.now() - moment).total_seconds())
+    words = _ago((near_now() - moment).total_seconds())
     live = " data-relative" if words else ""
     return format_html(
         '<time datetime="{}" title="{}" data-exact="{}"{}>{}</time>',
@@ -195,6 +197,13 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
         SafeString(live),
         words or date_format(timezone.localtime(moment), "j M Y"),
     )
+
+
+@register.simple_tag(takes_context=True)
+def server_time(context: template.Context) -> str:
+    """This moment by the clock that counts, for server-clock.js."""
+    now, took = stamp(arrived_at(context.get("request")))
+    return f"{now} {took}"
 
 
 @register.simple_tag
@@ -219,7 +228,7 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
         format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
         at.isoformat(),
         " ".join(zones),
-        format_html(", {}", ago(at)) if _ago((timezone.now() - at).total_seconds()) else "",
+        format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else "",
     )
 
 
@@ -238,7 +247,7 @@ def clock(seconds: float | None) -> str:
 @register.simple_tag
 def waiting_since(moment: datetime) -> SafeString:
     """A duration that keeps counting in the browser (times.js)."""
-    seconds = (timezone.now() - moment).total_seconds()
+    seconds = (near_now() - moment).total_seconds()
     return format_html(
         '<span data-since="{}" title="{}">{}</span>',
         moment.isoformat(),
@@ -268,6 +277,8 @@ def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, An
     if bound.errors:
         described.append(f"{bound.auto_id}_error")
     attrs: dict[str, Any] = {} if check else {"class": f"{base} {css}".strip()}
+    if bound.errors:
+        attrs["autofocus"] = True  # of several a browser takes the first
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return {

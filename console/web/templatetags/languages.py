@@ -4,6 +4,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from console import language_tags
 from console.catalogue import languages
 
 register = template.Library()
@@ -13,5 +14,17 @@ register = template.Library()
 def written(locale: str) -> SafeString:
     """The attributes of an element with a text in this locale, for eyes and for screen readers."""
     return format_html(
-        'lang="{}" dir="{}"', languages.language_tag(locale), languages.direction(locale)
+        'lang="{}" dir="{}"', language_tags.html_tag(locale), languages.direction(locale)
     )
+
+
+@register.filter
+def means(tag: str, other: str) -> bool:
+    """Whether two tags are one language, region and all, however each is written."""
+    return language_tags.is_same(tag, other)
+
+
+@register.filter
+def language_name(tag: str) -> str:
+    """What the language is called in that of the page's reader, with its region."""
+    return language_tags.name(tag, with_region=True)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
-from django.utils import timezone
 
 from console import live
+from console.clock import database_now
 from console.webhooks import signing
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
 
@@ -52,7 +52,7 @@ class Outcome:
 def carrying_begin() -> datetime | None:
     """Become the courier until the answered moment; None where nothing is due, or some worker is
     it already."""
-    now = timezone.now()
+    now = database_now()
     if not _due(now).filter(webhook__enabled=True).exists():
         return None
     until = now + LONGEST_ATTEMPT
@@ -71,7 +71,7 @@ def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | N
 
     An attempt is written for each before a byte leaves.
     """
-    now = timezone.now()
+    now = database_now()
     longer = now + LONGEST_ATTEMPT
     with transaction.atomic():
         if not Mark.objects.filter(carried_until=until).update(carried_until=longer):
@@ -141,7 +141,7 @@ def retry_seconds(tries: int, jitter: Callable[[], float] = random.random) -> fl
 def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> MessageStatus | None:
     """Write how an attempt went, and when the next one is; answers what the message is now, None
     where it is no more. Of a message that has ended meanwhile only the attempt is completed."""
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         message = Message.objects.select_for_update().filter(pk=parcel.message).first()
         if message is None:

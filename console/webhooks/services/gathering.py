@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from console import live
 from console.audit.models import AuditEntry
+from console.clock import near_now
 from console.interactions.services import health_changes_take
 from console.webhooks.facts import ACTIONS, Fact, health_fact, ledger_facts
 from console.webhooks.models import Mark, Message, Webhook
@@ -88,4 +89,5 @@ def message(webhook: Webhook, fact: Fact) -> Message:
         type=fact.type,
         body=fact.body,
         occurred_at=fact.at,
+        next_at=near_now(),
     )

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, NotFound
 from console.webhooks.facts import Fact
 from console.webhooks.models import TEST, Attempt, Message, MessageStatus, Webhook
@@ -24,7 +24,7 @@ def webhook_test(actor: Actor, webhook: Webhook) -> Message:
     with transaction.atomic():
         locked = lock(webhook)
         _require_enabled(locked)
-        fact = Fact(TEST, timezone.now(), {"webhook": locked.name})
+        fact = Fact(TEST, database_now(), {"webhook": locked.name})
         made = message(locked, fact)
         made.save()
         live.publish(live.WEBHOOKS)
@@ -51,7 +51,7 @@ def message_redeliver(actor: Actor, sent: Message) -> Message:
                 "message_waiting", "This message is on its way already: wait for its next attempt."
             )
         locked.status, locked.tries = MessageStatus.WAITING, 0
-        locked.next_at, locked.ended_at = timezone.now(), None
+        locked.next_at, locked.ended_at = database_now(), None
         locked.save(update_fields=["status", "tries", "next_at", "ended_at"])
         live.publish(live.WEBHOOKS)
         data = {"message": locked.key}
@@ -69,7 +69,7 @@ def _require_enabled(webhook: Webhook) -> None:
 def messages_forget() -> int:
     """Forget the oldest of what was taken or given up longer ago than the site keeps it; answers
     how many, at most FORGOTTEN_AT_ONCE."""
-    before = timezone.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    before = database_now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
     old = Message.objects.filter(ended_at__lt=before).order_by("ended_at")
     ids = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
     with transaction.atomic():

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from console import live
 from console.accounts.services import OVERLAPS
-from console.accounts.services.names import require_name
+from console.accounts.services.names import read_name
 from console.accounts.states import changes, moment_text, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
@@ -56,7 +56,9 @@ def webhook_create(
     return webhook, secret
 
 
-def webhook_update(actor: Actor, webhook: Webhook, *, expected: str = "", **values: Any) -> Webhook:
+def webhook_update(
+    actor: Actor, webhook: Webhook, *, expected: str | None = None, **values: Any
+) -> Webhook:
     """Change a webhook's `name`, `url`, `events` or `enabled`; its secret stays. While it is not
     enabled nothing is sent, what waits goes on waiting, and what happens is not told to it.
 
@@ -86,7 +88,7 @@ def webhook_update(actor: Actor, webhook: Webhook, *, expected: str = "", **valu
 
 
 def webhook_secret_rotate(
-    actor: Actor, webhook: Webhook, *, overlap: timedelta, expected: str = ""
+    actor: Actor, webhook: Webhook, *, overlap: timedelta, expected: str | None = None
 ) -> tuple[Webhook, str]:
     """Give a webhook a new secret, which can't be read again. For `overlap`, one of OVERLAPS, each
     message is signed by the old one too; one before that ends now.
@@ -104,13 +106,13 @@ def webhook_secret_rotate(
     secret = signing.new_secret()
     with transaction.atomic():
         locked = lock(webhook)
-        if expected and secret_seen(locked) != expected:
+        if expected is not None and secret_seen(locked) != expected:
             raise Conflict(
                 "changed_meanwhile",
                 f"No new secret was made: {locked} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
             )
-        until = timezone.now() + overlap if overlap else None
+        until = database_now() + overlap if overlap else None
         locked.previous_secret = locked.secret if overlap else ""
         locked.previous_secret_until = until
         locked.secret = signing.sealed(secret)
@@ -178,9 +180,9 @@ def target(webhook: Webhook) -> audit.Target:
 
 def _set(webhook: Webhook, given: dict[str, Any]) -> None:
     """Take over what was given, once all of it is right."""
-    require_name(given["name"], "the webhook")
+    name = read_name(given["name"], "the webhook")
     webhook.events = _read_events(given["events"])
-    webhook.name, webhook.url = given["name"].strip(), given["url"]
+    webhook.name, webhook.url = name, given["url"]
     webhook.enabled = given["enabled"]
 
 

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.accounts.models import Role, User
 from console.accounts.services import user_create
 from console.actors import system_actor
 from console.errors import ConsoleError
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Create a person with the administrator role. The password is asked for, "
         "or taken from the environment variable CONSOLE_ADMIN_PASSWORD."

@@ -4,9 +4,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from console import commands
 from console.accounts.models import Scope
 from console.accounts.services import api_client_create
 from console.actors import system_actor
@@ -21,7 +22,7 @@ def days(text: str) -> int:
     return int(text)
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = "Create an API client and print its token, which is shown this once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

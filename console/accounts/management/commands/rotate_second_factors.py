@@ -3,13 +3,14 @@
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.accounts.services.security import second_factors_rotate
 from console.actors import system_actor
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Encrypt what second factors keep by the secret key of now. Run it after a new "
         "CONSOLE_SECRET_KEY, while the old one is still in CONSOLE_OLD_SECRET_KEYS."

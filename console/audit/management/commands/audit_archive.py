@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.audit.services import audit_archive
 from console.audit.verify import Unreadable
@@ -21,7 +22,7 @@ def month(text: str) -> datetime:
         raise ArgumentTypeError(f"{text!r} is no month: write for example 2026-01") from error
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Move the old months of the ledger into a file: it is written and verified, its end is "
         "signed and kept as a seal, and the entries leave the database."
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             metavar="2026-01",
             help="the first month that stays, at least four weeks ago",
         )
-        parser.add_argument("folder", type=Path, help="where archives are kept")
+        parser.add_argument("folder", type=commands.path, help="where archives are kept")
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"]

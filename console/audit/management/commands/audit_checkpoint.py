@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.audit.checkpoints import Unsigned
 from console.audit.services import checkpoint_make
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = "Sign the newest entry of the ledger now, as workers do every five minutes."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,18 +4,19 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.audit.checkpoints import Unsigned
 from console.audit.services import audit_export
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = "Write the whole ledger into a new zip file, for python -m console.audit.verify."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="a file that is not there yet")
+        parser.add_argument("file", type=commands.path, help="a file that is not there yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]

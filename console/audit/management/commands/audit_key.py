@@ -4,12 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.audit.checkpoints import new_key, public_key
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Print a new key for CONSOLE_AUDIT_KEY; with --public the public key of the one that is "
         "set, which verifies exports."

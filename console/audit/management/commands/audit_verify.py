@@ -1,16 +1,16 @@
 """manage.py audit_verify [--checkpoints FILE]"""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.audit.exporting import verify_database
 from console.audit.verify import Unreadable, checkpoints_of, sentences
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Follow the ledger in the database from its first entry to its newest, beside all "
         "checkpoints. The exit status is 1 where something does not hold."
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--checkpoints",
-            type=Path,
+            type=commands.path,
             help="one more file of checkpoints, one a line, as it was kept elsewhere",
         )
 

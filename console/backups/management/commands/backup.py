@@ -4,8 +4,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.backups.services import backup_make
 from console.errors import ConsoleError
@@ -17,14 +18,14 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Write a backup of the database and of the checkpoints into a new folder in FOLDER, while "
         "everything goes on. It has all texts and names: keep it where only few can read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, help="where backups are kept")
+        parser.add_argument("folder", type=commands.path, help="where backups are kept")
         parser.add_argument(
             "--keep",
             type=at_least_one,

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.audit.lost import put_back
 from console.audit.verify import Unreadable
@@ -18,14 +19,16 @@ from console.backups.telling import settle_and_tell
 from console.errors import ConsoleError
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Fill an empty database from a backup, migrate it, and verify its ledger. All sending is "
         "stopped then, and what was open in the backup is unknown: it may have gone out since."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("backup", type=Path, help="the folder that manage.py backup named")
+        parser.add_argument(
+            "backup", type=commands.path, help="the folder that manage.py backup named"
+        )
         add_vouching(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

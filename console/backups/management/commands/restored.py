@@ -3,8 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.audit.verify import Unreadable
 from console.backups.management.commands.restore import add_vouching
@@ -12,7 +13,7 @@ from console.backups.telling import settle_and_tell
 from console.errors import ConsoleError
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Say that this database came from the past in another way than by manage.py restore: by "
         "recovery to a point in time, a snapshot, a replica that lagged behind. All sending is "

@@ -4,21 +4,22 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.catalogue.services.exporting import catalogue_export
 from console.errors import ConsoleError
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Write the whole catalogue into a new file: CSV, XLSX or JSON by its ending. The same "
         "catalogue is the same file, byte by byte."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="a file that is not there yet")
+        parser.add_argument("file", type=commands.path, help="a file that is not there yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.accounts.models import User
 from console.actors import Actor, system_actor
 from console.catalogue.services.importing import catalogue_import, catalogue_restore
@@ -17,7 +18,7 @@ from console.errors import ConsoleError
 SECONDS_A_LINE = 2.0
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Import a catalogue: CSV, XLSX or JSON by the file's ending. Without --as an export is "
         "restored with all its versions, as they were written and reviewed elsewhere; with it "
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="what catalogue_export has written")
+        parser.add_argument("file", type=commands.path, help="what catalogue_export has written")
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be done, row by row; do nothing"
         )

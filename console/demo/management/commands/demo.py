@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.demo.children import ChildFailed
 from console.demo.show import DemoRefused, Show
 from console.web.server import CannotListen, listen
@@ -16,7 +16,7 @@ from console.web.server import CannotListen, listen
 MOST_SESSIONS = 2000
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Bring up the whole console on this machine with a database of its own, simulated Chat "
         "Servers and customers who come and go. Ctrl-C ends all of it; the data stays."
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--data-dir",
-            type=Path,
+            type=commands.path,
             default=settings.CONSOLE_DATA,
             help="where the data lies; default: CONSOLE_DATA, here %(default)s",
         )

@@ -7,16 +7,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from console import commands
 from console.demo.seeding import MIGRATED, feed_token, register_chat_servers, seed
 
 TOKEN_FILE = "demo_feed_token"  # noqa: S105 - a file's name
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Migrate the database and put the demo's data into it, once; `manage.py demo` calls this. "
         "Says when it has migrated, and at the end the token of the demo's feed. Only for the "

@@ -3,8 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.errors import Conflict, ConsoleError
 from console.interactions.poller import poll_interactions
@@ -15,7 +16,7 @@ from console.interactions.sources import configured_source
 BUSY = 75
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Compare the live chats with a snapshot of Interaction Server's, once: new and changed "
         "ones are taken over, those that are gone are ended. Needs the vendor's SDK "

@@ -4,14 +4,15 @@ import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.interactions.models import ChatServer
 from console.sends.checking import Found, Step, chat_server_steps
 from console.sends.java import allow_java
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Try the way to a Chat Server step by step: name, address, connection, TLS, round trip. "
         "Nothing is sent into any chat."

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.errors import ConsoleError
 from console.sends.services import interaction_erase
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Erase what is kept of a chat's customer, as somebody has asked for: the texts that were "
         "sent to it, the name, the user data, the raw answers. The ledger stays whole."
@@ -18,13 +19,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--interaction", required=True, metavar="ID", help="the chat's id")
-        parser.add_argument("--why", default="", help="a case number, and nothing personal")
+        parser.add_argument("--why", help="a case number, and nothing personal")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chat = options["interaction"]
         actor = system_actor("command line")
         try:
-            number = interaction_erase(actor, interaction_id=chat, why=options["why"])
+            number = interaction_erase(actor, interaction_id=chat, why=options["why"] or "")
         except ConsoleError as error:
             raise CommandError(error.message) from error
         self.stdout.write(f"{chat}: erased, with the texts of {number} deliveries.")

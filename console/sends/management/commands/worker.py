@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
+from console import commands
 from console.audit.lost import lost_checkpoint
 from console.sends.java import allow_java
 from console.sends.scraping import CannotShowMetrics, metrics_port
@@ -19,7 +20,7 @@ from console.sends.worker import run_until_signalled
 PEOPLE_FIRST = 5
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Send what waits to be sent. Run any number of these on any number of machines against "
         "one database. SIGTERM lets it finish what is on the wire."

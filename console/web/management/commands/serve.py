@@ -7,17 +7,18 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from console import commands
 from console.web.server import CannotListen, ConsoleServer, address_of, listen
 
 # Requests that are under way at a stop have this long; event streams end at once.
 GRACE_SECONDS = 5
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Serve pages, API and event streams from one process. SIGTERM or Ctrl-C lets requests "
         f"that are under way finish, for at most {GRACE_SECONDS} seconds."

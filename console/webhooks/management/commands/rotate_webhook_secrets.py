@@ -3,13 +3,14 @@
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from console import commands
 from console.actors import system_actor
 from console.webhooks.services import webhook_secrets_reencrypt
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     help = (
         "Encrypt the secrets of webhooks by the secret key of now; they stay what they are. Run it "
         "after a new CONSOLE_SECRET_KEY, while the old one is still in CONSOLE_OLD_SECRET_KEYS."

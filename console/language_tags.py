@@ -1,0 +1,270 @@
+"""Which language a tag means, and which of several texts a customer reads as their own.
+
+Tags are read by BCP 47 (RFC 5646) with the registry's and Unicode's replacements (CLDR): iw is he,
+zh-TW is written in Hant. A text is somebody's own where language and script are the same; which
+region it is from only says which of several is nearest, by CLDR's parent locales. A language that
+is merely related is never their own, nor is another script of the same one.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from babel.core import Locale, UnknownLocaleError, get_global
+from django.utils.translation import get_language
+from langcodes.data_dicts import LANGUAGE_REPLACEMENTS, VALIDITY
+from langcodes.tag_parser import LanguageTagError, parse_tag
+
+# Longer ones are none. Tags have no limit, and people's have at most 35 characters.
+LONGEST = 100
+REMEMBERED = 4096
+# Codes that name no language: several, one without a code, none, one that nobody knows.
+NO_LANGUAGE = frozenset(("mis", "mul", "und", "zxx"))
+# Norwegian is Bokmål unless it says otherwise, as CLDR had it; Nynorsk (nn) is written otherwise.
+NORWEGIAN = {"no": "nb"}
+# Before an extended language subtag: what it names then stands for itself (RFC 5646, 2.2.2).
+MACROLANGUAGES = frozenset(("ar", "kok", "lv", "ms", "sgn", "sw", "uz", "zh"))
+# What the names of POSIX locales say of the script, as in sr_RS.UTF-8@latin.
+POSIX_SCRIPTS = {
+    "arabic": "Arab",
+    "cyrillic": "Cyrl",
+    "devanagari": "Deva",
+    "latin": "Latn",
+}
+# ISO 15924 codes of scripts that are written from right to left.
+# fmt: off
+RIGHT_TO_LEFT = frozenset((
+    "Adlm", "Arab", "Aran", "Armi", "Avst", "Chrs", "Cprt", "Elym", "Hatr", "Hebr", "Hung", "Khar",
+    "Lydi", "Mand", "Mani", "Mend", "Merc", "Mero", "Narb", "Nbat", "Nkoo", "Orkh", "Ougr", "Palm",
+    "Phli", "Phlp", "Phnx", "Prti", "Rohg", "Samr", "Sarb", "Sogd", "Sogo", "Syrc", "Thaa", "Yezi",
+))
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag in its canonical form. `script` is the likely one where the tag has none, "" where
+    nobody knows; `rest` are variants, extensions and what is for private use."""
+
+    language: str
+    script: str
+    region: str = ""
+    rest: tuple[str, ...] = ()
+
+    @property
+    def spoken(self) -> str:
+        """The language and its script, where that is not the usual one: zh-Hant, but es."""
+        usual = _likely(self.language)[0]
+        return self.language if self.script in ("", usual) else f"{self.language}-{self.script}"
+
+    def __str__(self) -> str:
+        likely = self.script == _likely(self.language, self.region)[0]
+        start = self.spoken if likely else f"{self.language}-{self.script}".strip("-")
+        return "-".join(part for part in (start, self.region, *self.rest) if part)
+
+
+class Match(NamedTuple):
+    """The text that somebody gets, by its tag, and whether that is their own language."""
+
+    locale: str
+    is_own: bool
+
+
+def written(tag: str) -> str:
+    """One form for all ways to write the same letters: pt_BR and pt-br are the same."""
+    return tag.strip().replace("_", "-").lower()
+
+
+def read(tag: str) -> Tag | None:
+    """None for what is no tag, or names no language that has been registered."""
+    return _read(tag) if len(tag) <= LONGEST else None
+
+
+@lru_cache(REMEMBERED)
+def _read(tag: str) -> Tag | None:
+    name, _at, modifier = written(tag).partition("@")
+    name = name.partition(".")[0]
+    try:
+        parts: list[tuple[str, str]] = parse_tag(  # type: ignore[no-untyped-call]
+            LANGUAGE_REPLACEMENTS.get(name, name)
+        )
+    except LanguageTagError:
+        return None
+    found = {kind: value for kind, value in reversed(parts) if kind not in ("variant", "extension")}
+    language, script, region = _language(found.get("language", ""), found.get("extlang", ""))
+    if language in NO_LANGUAGE or not _is_registered(language):
+        return None
+    region = _region(found.get("territory", "")) or region
+    script = found.get("script") or script or POSIX_SCRIPTS.get(modifier, "")
+    rest = [value for kind, value in parts if kind in ("variant", "extension", "private")]
+    return Tag(language, script or _likely(language, region)[0], region, tuple(rest))
+
+
+def _is_registered(language: str) -> bool:
+    """CLDR has languages that are younger than the registry that langcodes has."""
+    return bool(VALIDITY.match(language)) or language in get_global("likely_subtags")
+
+
+def _language(code: str, extended: str) -> tuple[str, str, str]:
+    """The language that a code stands for today, and what script and region that says: sh is sr
+    in Latn, prs is fa of AF."""
+    if extended and code in MACROLANGUAGES:
+        code = LANGUAGE_REPLACEMENTS.get(f"{code}-{extended}", extended)
+    aliases = get_global("language_aliases")
+    code = aliases.get(code) or LANGUAGE_REPLACEMENTS.get(code, code)
+    code, *others = code.replace("-", "_").split("_")
+    script = next((part for part in others if len(part) == 4), "")
+    region = next((part for part in others if len(part) != 4), "")
+    return NORWEGIAN.get(code, code), script, region
+
+
+def _region(code: str) -> str:
+    """Today's code: uk is GB. One that has become several stays."""
+    today = get_global("territory_aliases").get(code, ())
+    return str(today[0]) if len(today) == 1 else code
+
+
+def _likely(language: str, region: str = "") -> tuple[str, str]:
+    """The script and the region that a language most probably has."""
+    known = get_global("likely_subtags")
+    full = known.get(f"{language}_{region}") or known.get(language) or ""
+    _language, script, place = (*full.split("_"), "", "", "")[:3]
+    return script, place
+
+
+def is_known(tag: str) -> bool:
+    """Whether it names a language at all."""
+    return read(tag) is not None
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two tags mean exactly the same, their regions and variants too."""
+    first = read(one)
+    return written(one) == written(other) or (first is not None and first == read(other))
+
+
+def is_own(reader: str, text: str) -> bool:
+    """Whether somebody reads a text in their own language: the same one, in the same script."""
+    wanted, found = read(reader), read(text)
+    if wanted is None or found is None:
+        return bool(reader) and not _names_none(reader) and written(reader) == written(text)
+    return (wanted.language, wanted.script) == (found.language, found.script)
+
+
+def _names_none(tag: str) -> bool:
+    return written(tag).partition("-")[0] in NO_LANGUAGE
+
+
+def best(reader: str, texts: tuple[str, ...], default: str) -> Match:
+    """Which of these texts somebody gets: what is tagged just so, else their own language as near
+    as there is, else the default one, which is not their own."""
+    return _best(reader, texts, default) if len(reader) <= LONGEST else Match(default, False)
+
+
+@lru_cache(REMEMBERED)
+def _best(reader: str, texts: tuple[str, ...], default: str) -> Match:
+    same = {written(text): text for text in texts}.get(written(reader))
+    if same is not None and reader:
+        return Match(same, is_own(reader, same))
+    wanted = read(reader)
+    own = [text for text in texts if is_own(reader, text)] if wanted else []
+    if wanted is None or not own:
+        return Match(default, False)
+    return Match(min(own, key=lambda text: _distance(wanted, reader, text, default)), True)
+
+
+def _distance(wanted: Tag, reader: str, text: str, default: str) -> tuple[object, ...]:
+    """How far a text in the reader's own language is from what they want: first what the tag
+    inherits from (es-MX, es-419, es), then what is nearest beside it (es-AR, rather than es-ES).
+    Of two ways to write one tag the reader's own."""
+    found = read(text)
+    ours, theirs = list(_line(wanted)), list(_line(found)) if found else []
+    up = next(index for index, tag in enumerate(ours) if tag in theirs)
+    down = theirs.index(ours[up])
+    home = _likely(wanted.spoken.replace("-", "_"))[1]
+    other_code = written(reader).split("-")[0] != written(text).split("-")[0]
+    abroad = found is not None and found.region not in ("", home)
+    return down > 0, up, down, abroad, other_code, text != default, text
+
+
+def _line(tag: Tag) -> Iterator[Tag]:
+    """The tag and what it inherits from, up to the language in its script alone."""
+    yield tag
+    while tag.rest or tag.region:
+        tag = replace(tag, rest=tag.rest[:-1]) if tag.rest else replace(tag, region=_parent(tag))
+        yield tag
+
+
+def _parent(tag: Tag) -> str:
+    """The region that this one's language comes from: 419 for es-MX, PT for pt-AO, "" for none."""
+    parents = get_global("parent_exceptions")
+    named = parents.get(f"{tag.language}_{tag.script}_{tag.region}")
+    if named is None and _likely(tag.language, tag.region)[0] == tag.script:
+        named = parents.get(f"{tag.language}_{tag.region}")
+    language, *others = (named or "").split("_")
+    place = [part for part in others if len(part) != 4]
+    return place[0] if language == tag.language and place and place[0] != tag.region else ""
+
+
+def spelled_as(tag: str, texts: Iterable[str]) -> str:
+    """How one of these writes the same language, else the tag as it is."""
+    known = list(texts)
+    return tag if tag in known else next((text for text in known if is_same(tag, text)), tag)
+
+
+def twice(tags: Iterable[str], *, as_written: bool = False) -> tuple[str, str] | None:
+    """Two of these that mean the same, where there are such; `as_written`, that are the same but
+    for capitals and hyphens."""
+    seen: dict[object, str] = {}
+    for tag in tags:
+        key = (not as_written and read(tag)) or written(tag)
+        if key in seen:
+            return seen[key], tag
+        seen[key] = tag
+    return None
+
+
+def each_once(tags: Iterable[str]) -> list[str]:
+    """Without those that mean the same as one before them."""
+    found: dict[object, str] = {}
+    for tag in tags:
+        found.setdefault(read(tag) or written(tag), tag)
+    return list(found.values())
+
+
+def is_right_to_left(tag: str) -> bool:
+    found = read(tag)
+    return found is not None and found.script in RIGHT_TO_LEFT
+
+
+def html_tag(tag: str) -> str:
+    """As HTML's `lang` takes it: pt-BR for pt_BR, and "", which means unknown, for what is none."""
+    return str(read(tag) or "")
+
+
+def name(tag: str, *, with_region: bool = False) -> str:
+    """What a language is called in that of the page's reader: es is Spanish. The tag where it has
+    no name."""
+    found = read(tag)
+    if found is None:
+        return tag
+    return _name(found, str(get_language() or "en"), with_region=with_region)
+
+
+@lru_cache(REMEMBERED)
+def _name(tag: Tag, reader: str, *, with_region: bool) -> str:
+    try:
+        words = Locale.parse(reader.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        words = Locale("en")
+    known = words.languages
+    called = known.get(tag.spoken.replace("-", "_"))
+    beside = []
+    if called is None:
+        called = known.get(tag.language, tag.language)
+        if tag.spoken != tag.language:
+            beside.append(words.scripts.get(tag.script, tag.script))
+    if with_region and tag.region:
+        beside.append(words.territories.get(tag.region, tag.region))
+    return f"{called} ({', '.join(beside)})" if beside else str(called)

@@ -1,0 +1,62 @@
+"""Sends as they are searched for: by number, by notice and by sender.
+
+Sends have no index of words. So words are looked for among the newest sends only, and the page
+says so; a number finds any send.
+"""
+
+import re
+from collections.abc import Iterator
+
+from django.db.models import Q, QuerySet
+
+from console.actors import Actor, Permission
+from console.sends.models import Delivery, Send
+from console.sends.selectors import deliveries_visible, sends_of, sends_seen
+
+SEARCHED = 2000
+# As in "12", "#12" and "send 12"; no number of PostgreSQL's bigint is longer.
+NUMBER = re.compile(r"(?:send\s*)?#?\s*([0-9]{1,18})", re.ASCII | re.IGNORECASE)
+
+
+def send_number(q: str) -> int | None:
+    """The number of a send, where that is what was typed."""
+    written = NUMBER.fullmatch(q.strip())
+    return int(written[1]) if written else None
+
+
+def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
+    """The sends that the actor sees and `q` finds: the one with this number, then the newest whose
+    notice or sender has all of the words."""
+    number = send_number(q)
+    numbered = (
+        [] if number is None else list(sends_of(actor, [number]).values_list("pk", flat=True))
+    )
+    found: list[int] = []
+    words = Q()
+    for word in q.removeprefix("/").split():
+        words &= (
+            Q(version__notice__title__icontains=word)
+            | Q(version__notice__key__icontains=word)
+            | Q(version__notice__shortcut__istartswith=word)
+            | Q(actor_name__icontains=word)
+        )
+    if words:
+        for among in _newest(actor):
+            found += among.filter(words).order_by("-pk").values_list("pk", flat=True)[:most]
+    return list(dict.fromkeys([*numbered, *sorted(found, reverse=True)]))[:most]
+
+
+def _newest(actor: Actor) -> Iterator[QuerySet[Send]]:
+    """The actor's own newest sends and, of the newest of all, those that the actor sees too."""
+    own = Send.objects.filter(actor_ref=actor.ref)
+    oldest = own.order_by("-pk").values_list("pk", flat=True)[SEARCHED - 1 : SEARCHED]
+    yield own.filter(pk__gte=next(iter(oldest), 0))
+    others = (Permission.VIEW_HISTORY, Permission.APPROVE_SENDS, Permission.ADMINISTER)
+    if any(actor.may(permission) for permission in others):
+        newest = Send.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        yield sends_seen(actor).filter(pk__gt=newest - SEARCHED)
+
+
+def chat_deliveries(actor: Actor, ids: list[str]) -> QuerySet[Delivery]:
+    """What these chats got, as far as the actor may read it, the newest first."""
+    return deliveries_visible(actor).filter(interaction_id__in=ids)

@@ -1,0 +1,78 @@
+"""The page "Search", and the same as the answer that the box on every page shows."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from console.access import actor_of, signed_in
+from console.actors import Actor
+from console.text import is_blank, one_line
+from console.web.search.bounds import Deadline, TooSlow
+from console.web.search.hits import MOST_A_GROUP, Group, best_first
+from console.web.search.kinds import KINDS, OFFERS, own_searches
+from console.web.search.places import ACTIONS, PAGES, found
+from console.web.search.recents import resolved
+
+LONGEST = 200
+
+
+@require_GET
+@signed_in
+def search(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    asked = _typed(request.GET.get("q", ""))
+    context: dict[str, Any] = {"asked": asked, "longest": LONGEST}
+    if len(asked) > LONGEST:
+        context["groups"], context["is_too_long"] = [], True
+    elif asked:
+        context["groups"], context["left_out"] = _found(actor, asked)
+    else:
+        context["groups"] = _at_hand(actor, request.GET.getlist("recent")[:50])
+    context["count"] = sum(len(g.hits) for g in context["groups"] if g.name != OFFERS)
+    is_fragment = bool(getattr(request, "htmx", False))
+    context["in_box"] = is_fragment
+    template = "search/_answer.html" if is_fragment else "search/search.html"
+    status = 422 if context.get("is_too_long") else 200
+    return render(request, template, context, status=status)
+
+
+def _typed(text: str) -> str:
+    """On one line, in characters that PostgreSQL can hold; "" where nobody would see anything."""
+    readable = one_line(text).encode("utf-8", "replace").decode()
+    return "" if is_blank(readable) else readable.strip()
+
+
+def _found(actor: Actor, asked: str) -> tuple[list[Group], list[str]]:
+    """The groups that have something, the best match first; and the kinds that took too long."""
+    deadline = Deadline()
+    groups, left_out = [], []
+    for kind in KINDS:
+        if not any(actor.may(permission) for permission in kind.permissions):
+            continue
+        try:
+            with deadline.bounded():
+                groups.append(kind.find(actor, asked))
+        except TooSlow:
+            left_out.append(str(kind.label))
+    groups += _places(actor, asked)
+    found = sorted((group for group in groups if group.hits), key=lambda group: group.match)
+    return [*found, *(each for each in [own_searches(actor, asked)] if each.hits)], left_out
+
+
+def _at_hand(actor: Actor, references: list[str]) -> list[Group]:
+    """Before anything is typed: what was opened lately, what one can do and where one can go."""
+    recents = Group("recents", _("Recently opened"), resolved(actor, references))
+    groups = [recents, *_places(actor, "", most=len(PAGES) + len(ACTIONS))]
+    return [group for group in groups if group.hits]
+
+
+def _places(actor: Actor, asked: str, most: int = MOST_A_GROUP) -> list[Group]:
+    pages = best_first(list(found(actor, asked, PAGES)))
+    actions = best_first(list(found(actor, asked, ACTIONS)))
+    return [
+        Group("pages", _("Pages"), pages[:most]),
+        Group("actions", _("Actions"), actions[:most]),
+    ]

@@ -1,0 +1,297 @@
+"""Given and empty is never everything: each field of each body, each filter and each header, times
+what an unfilled variable leaves there."""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import transaction
+from rest_framework import serializers
+
+import console.api
+from console.actors import Actor
+from console.api.serializers import StrictInput
+from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
+from console.errors import InvalidInput
+from console.interactions.models import ChatServer
+from console.interactions.selectors import InteractionFilter
+from console.sends.models import Send, SendingStop
+from console.sends.services import send_create
+from console.webhooks.models import Webhook
+from tests.api.conftest import Caller, error
+from tests.conftest import REVIEWER
+
+pytestmark = pytest.mark.django_db
+
+BLANK = ("", " ", "\t\n", "\u200b", "\u2060\u00ad", "\u3164", "\u2800")
+TEXT = (None, *BLANK)
+LIST: tuple[Any, ...] = (None, "", [], [""], [" "], ["\u200b"], [None])
+DICT: tuple[Any, ...] = (None, "", [], {})
+OTHER: tuple[Any, ...] = (None, "", " ", "\u200b", [])
+
+# What is said by nothing, as docs/api.md has it. All else is refused.
+MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("NoticeInput", "tags"): ([],),
+    ("NoticeChanges", "tags"): ([],),
+    ("NoticeChanges", "category"): (None,),
+    ("NoticeChanges", "team"): (None,),
+    ("NoticeChanges", "shortcut"): (None,),
+    ("CategoryInput", "parent"): (None,),
+    ("CategoryInput", "team"): (None,),
+    ("CategoryChanges", "parent"): (None,),
+    ("CategoryChanges", "team"): (None,),
+    ("PresetInput", "nickname"): BLANK,
+    ("PresetInput", "roles"): (None,),
+    ("VersionInput", "message_type"): BLANK,
+    ("VersionInput", "nickname"): BLANK,
+    ("VersionInput", "change_note"): BLANK,
+    ("VersionInput", "fields"): ([],),
+    ("VersionInput", "valid_from"): (None,),
+    ("VersionInput", "valid_until"): (None,),
+    ("SendInput", "why"): BLANK,
+    ("SendInput", "fields"): ({},),
+    ("FeedInput", "events"): ([], [""], [" "], ["\u200b"], [None]),
+}
+VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
+# Of each body: how it is sent, and what else it has. {names} are of what `world` made.
+SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "SendInput": ("POST", "sends/", {"notice": "delay", "interactions": ["a1"], "dry_run": True}),
+    "RescheduleInput": (
+        "POST",
+        "sends/{send}/reschedule/",
+        {"scheduled_at": "2020-01-01T00:00:00Z"},
+    ),
+    "RetryUnknownInput": ("POST", "sends/{send}/retry-unknown/", {}),
+    "RejectInput": ("POST", "notices/delay/versions/1/reject/", {}),
+    "StopInput": ("PUT", "sending-stop/", {}),
+    "FeedInput": ("POST", "interactions/events/", {}),
+    "NoticeInput": ("POST", "notices/", {"key": "new-one", "kind": "message", "title": "New"}),
+    "NoticeChanges": ("PATCH", "notices/delay/", {}),
+    "VersionInput": ("POST", "notices/delay/versions/", VERSION),
+    "PresetInput": ("POST", "presets/", {"name": "New", "visibility": "INT"}),
+    "PresetApproval": ("POST", "presets/{preset}/approve/", {}),
+    "PresetRejection": ("POST", "presets/{preset}/reject/", {"reason": "No"}),
+    "CategoryInput": ("POST", "categories/", {"name": "New"}),
+    "CategoryChanges": ("PATCH", "categories/{category}/", {}),
+    "ChatServerInput": ("POST", "chat-servers/", {"name": "x", "url": "esp+json://h:1"}),
+    "ChatServerChanges": ("PATCH", "chat-servers/chat-east/", {}),
+    "WebhookInput": (
+        "POST",
+        "webhooks/",
+        {"name": "x", "url": "https://192.0.2.1/", "events": ["send.finished"]},
+    ),
+    "WebhookChanges": ("PATCH", "webhooks/{webhook}/", {}),
+    "RotateInput": ("POST", "webhooks/{webhook}/rotate-secret/", {}),
+    "ImportInput": ("POST", "notices/import/", {"records": [{"key": "delay"}], "dry_run": True}),
+}
+
+
+def bodies() -> dict[str, type[StrictInput]]:
+    """All that the API takes for a body, by name."""
+    for module in pkgutil.walk_packages(console.api.__path__, "console.api."):
+        importlib.import_module(module.name)
+
+    def below(kind: type[StrictInput]) -> Iterator[type[StrictInput]]:
+        for each in kind.__subclasses__():
+            yield each
+            yield from below(each)
+
+    return {kind.__name__: kind for kind in below(StrictInput)}
+
+
+def nothing_for(field: Any) -> tuple[Any, ...]:
+    if isinstance(field, serializers.ListField):
+        return LIST
+    if isinstance(field, serializers.DictField):
+        return DICT
+    if isinstance(field, (serializers.CharField, serializers.ChoiceField)):
+        return TEXT
+    return OTHER
+
+
+FIELDS = [(name, field) for name, kind in sorted(bodies().items()) for field in kind().fields]
+
+
+@pytest.fixture
+def world(
+    supervisor: Any,
+    make_notice: Callable[..., NoticeVersion],
+    make_interaction: Callable[..., Any],
+    chat_server: ChatServer,
+) -> dict[str, Any]:
+    make_notice(key="delay")
+    make_interaction("a1")
+    send = send_create(supervisor.to_actor(), notice_key="delay", interactions=["a1"])
+    webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
+    return {
+        "send": send.pk,
+        "preset": VisibilityPreset.objects.all()[0].pk,
+        "category": Category.objects.create(name="Old", path="Old").pk,
+        "webhook": webhook.pk,
+    }
+
+
+def test_each_body_is_in_the_table() -> None:
+    assert set(SENT) == set(bodies())
+    assert set(MEANT) <= set(FIELDS), "a row of a field that is no more"
+
+
+@pytest.mark.parametrize("body", sorted(SENT))
+def test_an_empty_field_is_refused_by_its_name(
+    world: dict[str, Any], almighty: Caller, body: str
+) -> None:
+    method, path, others = SENT[body]
+    before = state()
+    for field, described in bodies()[body]().fields.items():
+        rest = {name: value for name, value in others.items() if name != "interactions"}
+        for nothing in nothing_for(described):
+            if nothing in MEANT.get((body, field), ()):
+                continue
+            request = {**(rest if field == "filter" else others), field: nothing}
+            response = almighty.raw(method, path.format(**world), request)
+            assert response.status_code == 400, (field, nothing, response.content[:300])
+            answer = json.loads(response.content)
+            assert named(answer, field), (nothing, answer)
+    assert state() == before
+
+
+def named(answer: dict[str, Any], field: str) -> bool:
+    """By its name, or for the whole body by what is wrong with it."""
+    words = {"interactions": "chat", "bodies": "text", "records": "file", "reason": "why"}
+    said = json.dumps(answer).lower()
+    return field in said or words.get(field, field) in said
+
+
+def state() -> list[Any]:
+    return [
+        *CannedNotice.objects.values_list().order_by("pk"),
+        *NoticeVersion.objects.values_list("pk", "status"),
+        *VisibilityPreset.objects.values_list("pk", "name"),
+        *Webhook.objects.values_list("pk", "name", "url"),
+        *Category.objects.values_list("pk", "path"),
+        *Send.objects.values_list("pk", "status"),
+        *SendingStop.objects.values_list("reason"),
+    ]
+
+
+def test_what_nothing_means_is_taken(world: dict[str, Any], almighty: Caller) -> None:
+    for (body, field), meant in MEANT.items():
+        method, path, others = SENT[body]
+        with transaction.atomic():
+            request = {**others, field: meant[0]}
+            response = almighty.raw(method, path.format(**world), request)
+            assert response.status_code < 300, (body, field, response.content)
+            transaction.set_rollback(True)
+
+
+# --- Filters -------------------------------------------------------------------------------------
+
+FILTERS = list(InteractionFilter.__dataclass_fields__)
+
+
+def test_an_unfilled_filter_sends_to_nobody(world: dict[str, Any], almighty: Caller) -> None:
+    for name, nothing in product(FILTERS, (*TEXT, [], {})):
+        for others in ({}, {"queue": "billing"} if name != "queue" else {"agent": "ann"}):
+            request = {"notice": "delay", "filter": {**others, name: nothing}}
+            answer = error(almighty.raw("POST", "sends/", request), 400, "invalid_filter")
+            assert answer["details"] == {"field": name}
+    assert Send.objects.count() == 1
+
+
+def test_all_has_to_be_said(world: dict[str, Any], almighty: Caller) -> None:
+    for filter in ({}, {"all": True, "queue": "billing"}, {"all": False}, {"all": "no"}):
+        response = almighty.raw("POST", "sends/", {"notice": "delay", "filter": filter})
+        assert response.status_code == 400, filter
+    said = almighty.post("sends/", {"notice": "delay", "filter": {"all": True}})
+    assert said["target"] == {"filter": {"all": True}}
+    assert said["counts"]["total"] == 1
+
+
+QUERIES = {
+    "interactions/": [name for name in FILTERS if name != "all"],
+    "notices/": ["q", "status", "kind", "category", "tag", "show", "days"],
+    "sends/": ["status", "page"],
+    "sends/{send}/deliveries/": ["status"],
+    "deliveries/": [
+        *("actor", "notice", "interaction", "version", "chat_server", "status", "from"),
+        *("until", "q", "cursor"),
+    ],
+    "notices/delay/versions/1/preview/": ["interaction"],
+    "webhooks/{webhook}/messages/": ["status"],
+    "notices/export/": ["format"],
+}
+
+
+def test_an_empty_filter_of_a_list_is_refused(world: dict[str, Any], almighty: Caller) -> None:
+    for path, names in QUERIES.items():
+        for name, nothing in product(names, BLANK):
+            query = f"{path.format(**world)}?{name}={quote(nothing)}"
+            answer = almighty.raw("GET", query)
+            assert answer.status_code == 400, query
+            assert name in answer.json()["message"]
+
+
+def test_every_filter_of_every_list_is_in_the_table(almighty: Caller) -> None:
+    document = almighty.get("schema/?format=json")
+    for path, methods in document["paths"].items():
+        names = {
+            each["name"]
+            for each in methods.get("get", {}).get("parameters", [])
+            if each["in"] == "query"
+        } - {"page", "page_size", "cursor"}
+        short = path.removeprefix("/api/v1/")
+        if names and not short.startswith("audit"):
+            rows = [rows for known, rows in QUERIES.items() if same_path(known, short)]
+            assert rows, (path, names)
+            assert names <= set(rows[0]), path
+
+
+def same_path(known: str, path: str) -> bool:
+    parts, others = known.split("/"), path.split("/")
+    return len(parts) == len(others) and all(
+        one == other or other.startswith("{") for one, other in zip(parts, others, strict=True)
+    )
+
+
+def test_an_empty_idempotency_key_is_refused(world: dict[str, Any], almighty: Caller) -> None:
+    for key, request in product(("", " ", "\t"), ({}, {"once": True})):
+        body = {"notice": "delay", "interactions": ["a1"], **request}
+        response = almighty.raw("POST", "sends/", body, Idempotency_Key=key)
+        assert response.status_code == 400
+    assert Send.objects.count() == 1
+
+
+# --- The service itself --------------------------------------------------------------------------
+
+
+def test_no_caller_of_the_service_sends_by_an_empty_choice(world: dict[str, Any]) -> None:
+    actor = Actor("user:x", "X", REVIEWER.permissions, sees_all_teams=True)
+    for given in (
+        {"notice_key": ""},
+        {"notice_key": "\u200b"},
+        {"visibility": ""},
+        {"nickname": ""},
+        {"nickname": "\u200b"},
+        {"time_zone": ""},
+        {"idempotency_key": ""},
+        {"interactions": [""]},
+        {"interactions": ["\u3164"]},
+        {"interactions": None, "filter": InteractionFilter()},
+    ):
+        arguments: dict[str, Any] = {"notice_key": "delay", "interactions": ["a1"], **given}
+        with pytest.raises(InvalidInput):
+            send_create(actor, **arguments)
+    assert Send.objects.count() == 1
+
+
+def test_a_version_for_the_staff_does_not_become_everybodys_by_an_empty_choice(
+    world: dict[str, Any], almighty: Caller
+) -> None:
+    for given in ({"visibility": ""}, {"visibility": None}, {"preset": ""}, {"preset": None}):
+        response = almighty.raw("POST", "notices/delay/versions/", {**VERSION, **given})
+        assert response.status_code == 400, given

@@ -1,0 +1,36 @@
+"""Two machines' clocks never meet: what one writes and another compares is by PostgreSQL's."""
+
+import re
+from pathlib import Path
+
+CONSOLE = Path(__file__).resolve().parents[2] / "console"
+OWN_CLOCK = re.compile(r"\b(timezone\.now\(|datetime\.now\(|time\.time\(|timezone\.localtime\(\))")
+
+# Why the machine's own clock is right there, or does no harm.
+ALLOWED = {
+    "accounts/adapters.py": "the library that keeps the moment takes it from this clock",
+    "accounts/brake.py": "of one process alone",
+    "accounts/lockout.py": "the library that keeps the moment takes it from this clock",
+    "accounts/management/commands/create_api_client.py": "days ahead",
+    "api/views/transfer.py": "in a file's name",
+    "audit/exporting.py": "when that machine made the file",
+    "backups/services.py": "when that machine made the backup",
+    "catalogue/": "validity begins and ends by the minute; the claim asks PostgreSQL's once more",
+    "demo/": "the demo is one machine",
+    "esp/": "a simulator",
+    "sends/views/history.py": "in a file's name",
+    "web/limits.py": "of one process alone",
+    "webhooks/courier.py": "a signature's time, which receivers compare with theirs",
+}
+
+
+def test_who_asks_the_machines_own_clock() -> None:
+    asking = {
+        path.relative_to(CONSOLE).as_posix()
+        for path in CONSOLE.rglob("*.py")
+        if "migrations" not in path.parts and OWN_CLOCK.search(path.read_text())
+    }
+    unexplained = {name for name in asking if not name.startswith(tuple(ALLOWED))}
+    assert unexplained == set(), "ask console.clock, or say here why not"
+    unused = {name for name in ALLOWED if not any(each.startswith(name) for each in asking)}
+    assert unused == set()

@@ -1,0 +1,123 @@
+"""Every page of every role in a real Chromium, at the demo: each can be opened without a complaint
+of the browser, has a title, and one heading of the first level."""
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, Response
+
+from tests.demos import Demo
+from tests.pages.browsing import Desk
+from tests.pages.test_access import PAGES
+from tests.pages.test_in_browser import wait_for_scripts
+
+pytestmark = pytest.mark.browser
+
+ROLES = {
+    "sue": "supervisor",
+    "eddy": "editor",
+    "anna": "approver",
+    "audrey": "auditor",
+    "adam": "administrator",
+}
+FOR_STRANGERS = ("/accounts/login/", "/accounts/login/?next=/board/")
+# Parts of pages, which these load by themselves, and files.
+NO_PAGES = (
+    *("board-rows", "board-notices", "send-progress", "sending-band"),
+    *("import-progress", "import-refused"),
+)
+# Of second factors that nobody has at the demo; tests/journey/test_signing_in.py opens them.
+NOT_AT_THE_DEMO = (
+    *("mfa_deactivate_totp", "mfa_remove_webauthn", "mfa_view_recovery_codes"),
+    "mfa_generate_recovery_codes",
+)
+LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO)
+# On which page, and by which link there, one thing of each kind is found.
+FINDS = {
+    "SEND": ("/sends/", "/sends/([0-9]+)/"),
+    "DELIVERY": ("/history/", "/history/([0-9]+)/"),
+    "PERSON": ("/people/", "/people/([0-9]+)/"),
+    "TEAM": ("/teams/", "/teams/([0-9]+)/"),
+    "CLIENT": ("/api-clients/", "/api-clients/([0-9]+)/"),
+    "CATEGORY": ("/categories/", "/categories/([0-9]+)/"),
+    "PRESET": ("/presets/", "/presets/([0-9]+)/"),
+    "WEBHOOK": ("/webhooks/", "/webhooks/([0-9]+)/"),
+}
+GIVEN = {"hello": "agent-soon", "chat-east": "chat-east", 1: 1}
+
+
+def things_of(page: Page, demo: Demo, names: set[str]) -> dict[object, object]:
+    """One of each kind, as far as this person sees any."""
+    found: dict[object, object] = dict(GIVEN)
+    for name in names & set(FINDS):
+        path, link = FINDS[name]
+        answer = page.request.get(demo.address.rstrip("/") + path)
+        numbers = re.findall(f'href="{link}', answer.text())
+        if answer.ok and numbers:
+            found[name] = int(numbers[0])
+    return found
+
+
+def pages_of(role: str, page: Page, demo: Demo) -> Iterator[str]:
+    """The addresses that somebody of this role can open at the demo."""
+    mine = {
+        name: arguments
+        for name, (method, arguments, who) in PAGES.items()
+        if method == "get" and role in who and name not in LEFT_OUT
+    }
+    wanted = {str(value) for arguments in mine.values() for value in arguments.values()}
+    things = things_of(page, demo, wanted)
+    for name, arguments in mine.items():
+        if all(value in things for value in arguments.values()):
+            yield reverse(name, kwargs={key: things[value] for key, value in arguments.items()})
+
+
+def look_at(page: Page, address: str, path: str, failed: list[str]) -> list[str]:
+    """What is wrong with one page."""
+    failed.clear()
+    answer = page.goto(address + path, wait_until="load")
+    found = list(failed)
+    assert answer is not None
+    # A thing in another state answers that nothing can be done: a page all the same.
+    if answer.status >= 400:
+        found.append(f"it answers {answer.status}")
+    if not page.title().replace("· Notice Console", "").strip():
+        found.append("it has no title")
+    headings = page.locator("h1").count()
+    if headings != 1:
+        found.append(f"it has {headings} headings of the first level")
+    return found
+
+
+def listen_for_failures(desk: Desk) -> list[str]:
+    """Answers with an error, of the site itself."""
+    failed: list[str] = []
+    host = urlsplit(desk.address).netloc
+
+    def hear(response: Response) -> None:
+        if response.status >= 400 and urlsplit(response.url).netloc == host:
+            failed.append(f"{response.status} {response.url}")
+
+    desk.context.on("response", hear)
+    return failed
+
+
+@pytest.mark.parametrize("person", ["", *ROLES])
+def test_every_page_opens_without_a_complaint(
+    person: str, sit_down: Callable[..., Desk], demo: Demo
+) -> None:
+    desk = sit_down()
+    failed = listen_for_failures(desk)
+    paths = list(FOR_STRANGERS)
+    if person:
+        desk.sign_in(person)
+        paths = [*pages_of(ROLES[person], desk.page, demo), "/api/v1/docs/"]
+        assert len(paths) > 12
+    wrong = {path: look_at(desk.page, desk.address, path, failed) for path in paths}
+    if person:
+        wait_for_scripts(desk.page)
+
+    assert {path: found for path, found in wrong.items() if found} == {}

@@ -1,0 +1,346 @@
+"""The board while it lives: nothing moves under the hand of whoever works at it, and what they
+have chosen is sent, whoever comes or goes meanwhile.
+
+Longer, and with more chats: `make board` (BOARD_SECONDS, BOARD_CHATS, BOARD_SENDS).
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.axe import faults
+from tests.demos import Demo, until
+from tests.pages.browsing import Desk
+from tests.pages.crowd import Crowd
+from tests.pages.test_in_browser import send_button, wait_for_scripts
+
+SECONDS = float(os.environ.get("BOARD_SECONDS", "9"))
+CHATS = int(os.environ.get("BOARD_CHATS", "130"))
+SENDS = int(os.environ.get("BOARD_SENDS", "3"))
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300 + 2 * SECONDS + 60 * SENDS)]
+
+WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
+
+# Looks in each frame at what is the person's own, and notes each change that nobody asked for.
+WATCH = """
+() => {
+  const scrollers = () => [document.scrollingElement, document.getElementById("board-scroll"),
+    document.querySelector(".compose__fields")];
+  const at = document.getElementById("board-scroll").getBoundingClientRect();
+  const rowAt = () =>
+    document.elementFromPoint(at.left + 60, at.top + at.height / 2)?.closest("tr");
+  const all = (selector) => [...document.querySelectorAll(selector)].map((each) => each.value);
+  const look = () => ({
+    scroll: scrollers().map((each) => each?.scrollTop).join(),
+    marked: [...all("#board-rows input:checked"), ...all("[data-selection-rest]")].sort().join(),
+    typed: all("input:not([type=hidden], [type=checkbox], [type=radio])").join("|"),
+    caret: document.activeElement.type === "text"
+      ? `${document.activeElement.selectionStart}-${document.activeElement.selectionEnd}` : "",
+    text: getSelection().toString(),
+    row: rowAt()?.dataset.id,
+    top: rowAt()?.getBoundingClientRect().top,
+  });
+  const first = look();
+  const focused = document.activeElement;
+  const swaps = window.boardRefreshes ?? 0;
+  const watching = { moved: [], frames: 0, on: true };
+  const frame = () => {
+    if (!watching.on) return;
+    watching.frames += 1;
+    const now = look();
+    for (const name of Object.keys(first)) {
+      if (now[name] !== first[name] && watching.moved.length < 20) {
+        watching.moved.push(`${name}: ${first[name]} became ${now[name]}`);
+        first[name] = now[name];
+      }
+    }
+    if (document.activeElement !== focused) watching.moved.push("focus");
+    if (watching.moved.length > 20) return;
+    requestAnimationFrame(frame);
+  };
+  frame();
+  watching.refreshes = () => (window.boardRefreshes ?? 0) - swaps;
+  window.watching = watching;
+}
+"""
+COUNT_REFRESHES = """
+document.addEventListener("DOMContentLoaded", () => {
+  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.requestConfig.elt.id !== "board-rows") return;
+    window.boardRefreshes = (window.boardRefreshes ?? 0) + 1;
+  });
+});
+"""
+
+
+@pytest.fixture(scope="module")
+def crowd(demo: Demo) -> Iterator[Crowd]:
+    with Crowd(demo, CHATS) as crowd:
+        yield crowd
+
+
+def sit_at_the_board(
+    sit_down: Callable[..., Desk], crowd: Crowd, size: tuple[int, int] = WIDTHS["wide"]
+) -> Page:
+    """With the crowd alone in the list."""
+    desk = sit_down(viewport={"width": size[0], "height": size[1]})
+    desk.context.add_init_script(COUNT_REFRESHES)
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={crowd.name}")
+    wait_for_scripts(page)
+    return page
+
+
+def nothing_moves(page: Page, seconds: float) -> dict[str, Any]:
+    """While the page lives for so long. Answers how many refreshes and frames that were."""
+    page.evaluate(WATCH)
+    page.wait_for_timeout(seconds * 1000)
+    until(lambda: page.evaluate("watching.refreshes() >= 3"))
+    seen: dict[str, Any] = page.evaluate(
+        "() => { watching.on = false; return {...watching, refreshes: watching.refreshes()}; }"
+    )
+    assert seen["moved"] == []
+    return seen
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_moves_by_itself(width: str, sit_down: Callable[..., Desk], crowd: Crowd) -> None:
+    page = sit_at_the_board(sit_down, crowd, WIDTHS[width])
+    is_narrow = width == "narrow"
+    boxes = page.locator("#board-rows input.pick")
+    page.locator("#board-scroll").evaluate("list => { list.scrollTop = 1500; }")
+
+    # A focused row, and some that are chosen.
+    middle = boxes.nth(18 if is_narrow else 45)
+    middle.scroll_into_view_if_needed()
+    middle.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
+    looked = nothing_moves(page, SECONDS / 3)
+
+    # Text that is marked with the mouse: it stays marked, to be copied.
+    page.evaluate("""() => {
+        const name = document.activeElement.closest("tr").querySelector(".cut .cut");
+        getSelection().selectAllChildren(name);
+    }""")
+    marked = nothing_moves(page, SECONDS / 3)
+
+    # Somebody writes.
+    if is_narrow:
+        page.get_by_role("button", name="Compose").click()
+    page.get_by_text("Nickname and reason").click()
+    page.get_by_label("Why").fill("A storm in the no")
+    page.keyboard.press("ArrowLeft")
+    typed = nothing_moves(page, SECONDS / 3)
+    page.get_by_label("Why").press_sequentially("xyz")
+    expect(page.get_by_label("Why")).to_have_value("A storm in the nxyzo")
+    print(width, looked["refreshes"] + marked["refreshes"] + typed["refreshes"], "refreshes")
+
+
+def test_large_sends_are_not_refused_for_chats_that_come_or_go(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    refused = []
+    for number in range(SENDS):
+        if number:
+            page.get_by_role("button", name="Compose another").click()
+        bring_in_what_is_new(page)
+        page.locator("[data-select-all]").check()
+        if number % 2:
+            page.get_by_role("button", name=re.compile("Select all")).click()
+        page.get_by_role("radio", name=re.compile("agent will be")).check(force=True)
+        if number:  # they had it a moment ago, and may have it again
+            page.locator("#allow-repeat").check()
+        many = re.compile(r"^Send to (8[5-9]|9\d|\d{3}) customers$")
+        expect(send_button(page)).to_have_text(many)
+        expect(send_button(page)).to_be_enabled()
+        crowd.wait_for_moves(4)
+        while words := press(page):
+            refused.append(words)
+    assert refused == []
+
+
+def test_new_ones_stay_out_until_they_are_included(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    page.locator("[data-select-all]").check()
+    page.get_by_role("button", name=re.compile("Select all")).click()
+    page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
+    expect(send_button(page)).to_have_text(re.compile(r"^Send to \d+ customers$"))
+    words = send_button(page).inner_text()
+
+    include = page.get_by_role("button", name=re.compile("^Include"))
+    expect(include).to_be_visible()
+    expect(send_button(page)).to_have_text(words)
+    expect(send_button(page)).to_be_enabled()
+    assert faults(page) == []
+    with page.expect_response("**/board/preview/"):
+        include.click()
+
+    expect(send_button(page)).to_be_focused()
+    expect(send_button(page)).to_be_enabled()
+
+
+def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    page.locator("#board-rows input.pick").nth(60).check()
+    page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
+    expect(send_button(page)).to_have_text("Send to 1 customer")
+    assert press(page) == ""
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
+
+    page.locator("#board-rows input.pick").nth(61).check()
+    page.locator(".send__state").evaluate(REFRESH)
+
+    expect(page.locator(".selection [data-selection-count]")).to_have_text("1")
+
+
+def bring_in_what_is_new(page: Page) -> None:
+    """The list, which has waited while one composed."""
+    show = page.get_by_role("button", name="Show", exact=True)
+    if show.is_visible():
+        show.click()
+
+
+def press(page: Page) -> str:
+    """The button. Answers why nothing was sent, "" where it was."""
+    send_button(page).click()
+    refusal = page.locator("#compose [role=alert]")
+    expect(page.locator("[data-sent]").or_(refusal)).to_be_visible()
+    return refusal.inner_text() if refusal.count() else ""
+
+
+def test_what_is_new_comes_when_it_is_asked_for_or_nobody_is_there(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    page = sit_at_the_board(sit_down, crowd)
+    first = page.locator("#board-rows tbody tr").first
+    part = page.locator("#board-scroll")
+    bar = page.locator("[data-news-text]")
+
+    # Nobody is at the list: it follows by itself, and nothing waits.
+    shown = page.locator("#board-rows tbody").evaluate("body => body.textContent")
+    until(lambda: page.locator("#board-rows tbody").evaluate("body => body.textContent") != shown)
+    expect(bar).to_be_hidden()
+    assert first.evaluate("row => row.dataset.state === undefined")
+
+    # Somebody reads further down: what has ended stays, and says so, until it is asked for.
+    part.evaluate("list => { list.scrollTop = 1200; }")
+    expect(page.locator("#board-rows tr[data-state=ended]").first).to_contain_text("ended")
+    expect(bar).to_have_text(re.compile(r"\d+ ended"))
+    reading = page.evaluate_handle(
+        """() => {
+          const list = document.getElementById("board-scroll").getBoundingClientRect();
+          return document.elementFromPoint(list.left + 60, list.top + 60).closest("tr");
+        }"""
+    )
+    top = "row => row.isConnected ? row.getBoundingClientRect().top : null"
+    before = page.evaluate(top, reading)
+    page.get_by_role("button", name="Show", exact=True).click()
+
+    expect(page.locator("#board-rows tr[data-state]")).to_have_count(0)
+    after = page.evaluate(top, reading)
+    assert after is None or abs(after - before) <= 1
+    assert page.evaluate("document.activeElement.matches('#board-rows input.pick')")
+
+
+LIVING = {
+    "sue": ["/sends/"],
+    "adam": ["/operations/", "/chat-servers/", "/sending/", "/webhooks/"],
+    "anna": ["/sends/approvals/"],
+}
+# Each part that follows the server is told that something changed, while it has the focus.
+REFRESH = """
+async (part) => {
+  const own = [...part.querySelectorAll("a, button, input, summary")].at(-1) ?? part;
+  if (own === part) part.tabIndex = -1;
+  own.focus();
+  getSelection().selectAllChildren(part.querySelector("h2, th, p") ?? part);
+  const marked = getSelection().toString();
+  const settled = new Promise((done) => part.addEventListener("htmx:afterSettle", done));
+  part.dispatchEvent(new CustomEvent("live"));
+  await Promise.race([settled, new Promise((done) => setTimeout(done, 20000))]);
+  return { part: part.isConnected, focus: document.activeElement === own,
+    marked: getSelection().toString() === marked };
+}
+"""
+
+
+@pytest.mark.parametrize("person", LIVING)
+def test_all_pages_that_follow_the_server_stay_in_the_hand(
+    person: str, sit_down: Callable[..., Desk]
+) -> None:
+    desk = sit_down()
+    page = desk.sign_in(person)
+    for path in LIVING[person]:
+        desk.go(path)
+        wait_for_scripts(page)
+        for part in page.locator("main [data-live-topic]").all():
+            stays = part.evaluate(REFRESH)
+            assert stays == {"part": True, "focus": True, "marked": True}, path
+
+
+MORPHS = """
+async () => {
+  const { morph } = await import(document.querySelector("script[src*='js/app']").src
+    .replace("js/app", "js/morph"));
+  const part = document.createElement("section");
+  part.innerHTML = `<details><summary>More</summary>x</details><p>one</p>
+    <form action="/a"><input name="why" value="server"><textarea name="t">words</textarea>
+    <input type="checkbox" name="c"><select name="s"><option>1<option>2</select></form>
+    <ul><li data-key="a">a</li><li data-key="b"><button name="b">b</button></li></ul>`;
+  document.querySelector("main").append(part);
+  part.querySelector("details").open = true;
+  part.querySelector("[name=why]").value = "mine";
+  part.querySelector("textarea").value = "my words";
+  part.querySelector("[name=c]").checked = true;
+  part.querySelector("[name=s]").value = "2";
+  const button = part.querySelector("button");
+  button.focus();
+  const fresh = part.cloneNode(true);
+  fresh.querySelector("details").removeAttribute("open");
+  fresh.querySelector("p").textContent = "two";
+  fresh.querySelector("[name=why]").setAttribute("value", "server again");
+  fresh.querySelector("ul").insertAdjacentHTML("afterbegin", '<li data-key="n">new</li>');
+  fresh.querySelector("[data-key=a]").remove();
+  morph(part, fresh);
+  const said = {
+    open: part.querySelector("details").open,
+    text: part.querySelector("p").textContent,
+    typed: [...part.querySelectorAll("[name=why], textarea, select")].map((field) => field.value),
+    ticked: part.querySelector("[name=c]").checked,
+    items: [...part.querySelectorAll("li")].map((item) => item.textContent),
+    focus: document.activeElement === button,
+  };
+  const without = part.cloneNode(true);
+  without.querySelector("[data-key=b]").remove();
+  morph(part, without);
+  said.goesOnFrom = document.activeElement === part;
+  return said;
+}
+"""
+
+
+def test_what_a_person_did_stays_where_a_part_changes(sit_down: Callable[..., Desk]) -> None:
+    page = sit_down().sign_in("sue")
+    wait_for_scripts(page)
+
+    assert page.evaluate(MORPHS) == {
+        "open": True,
+        "text": "two",
+        "typed": ["mine", "my words", "2"],
+        "ticked": True,
+        "items": ["new", "b"],
+        "focus": True,
+        "goesOnFrom": True,
+    }

@@ -1,0 +1,59 @@
+"""Texts that people take for one another, by Unicode's own data."""
+
+import pytest
+
+from console.errors import InvalidInput
+from console.lookalikes import LONGEST, are_alike, is_like_ascii, require_plain, skeleton
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Admin", "Аdmin", True),
+        ("admin", "аdmіn", True),
+        ("Your Bank", "Yоur Bаnk", True),
+        ("mybank", "rnybank", True),
+        ("paypal", "paypa1", True),
+        ("paypal", "paypaI", True),
+        ("Oracle", "0racle", True),
+        ("Desk", "desk", True),
+        ("ｄｅｓｋ", "desk", True),
+        ("Zoë", "Zoe\u0308", True),
+        ("Desk", "Dusk", False),
+        ("Zoë", "Zoe", False),
+        ("Иван", "Ivan", False),
+        ("ian", "lan", False),
+    ],
+)
+def test_alike(one: str, other: str, alike: bool) -> None:
+    assert are_alike(one, other) is alike
+
+
+@pytest.mark.parametrize("text", ["ѵесо", "арріе", "օս", "ꓡꓲꓢꓴ", "ɡoogle"])
+def test_another_script_in_the_shape_of_ascii(text: str) -> None:
+    assert is_like_ascii(text)
+
+
+@pytest.mark.parametrize("text", ["veco", "банк", "straße", "œuvre", "ελλάδα", "שלום", "東京", "ş"])
+def test_a_word_of_its_own_script(text: str) -> None:
+    assert not is_like_ascii(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë", "Иван Ivan", "日本語テスト", "한국abc", "Ann 2", "علی\u200cرضا"]
+)
+def test_a_plain_name(text: str) -> None:
+    require_plain(text, what="The name", field="name", others=[text, "Somebody"])
+
+
+@pytest.mark.parametrize("text", ["Аdmin", "Bаnk Service", "Gοogle"])
+def test_a_name_of_two_scripts(text: str) -> None:
+    with pytest.raises(InvalidInput, match="mixes") as refused:
+        require_plain(text, what="The name", field="name")
+    assert refused.value.details == {"field": "name"}
+
+
+def test_a_skeleton_stays_itself_and_is_bounded() -> None:
+    for text in ("Аdmin", "rnybank", "straße", "ﬁ", "0OlI1|"):
+        assert skeleton(skeleton(text)) == skeleton(text)
+    assert len(skeleton("m" * 10**6)) == 2 * LONGEST
