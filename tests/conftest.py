@@ -16,6 +16,7 @@ from console.accounts.services import api_client_create, team_create, user_creat
 from console.actors import Actor, system_actor
 from console.catalogue import services as catalogue
 from console.catalogue.models import NoticeVersion, VisibilityPreset
+from console.clock import near_now
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
 from tests.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
@@ -115,6 +116,14 @@ def truncating_refused(db: None) -> None:
     _switch_truncating("ENABLE")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _clock_counts_on() -> Iterator[None]:
+    """However long a test takes on a slow machine, PostgreSQL's clock is asked once for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("console.clock.NEAR_SECONDS", 86_400.0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_guard(settings: Any) -> None:
     """Tests send the same notice to the same chat as often as they like; those of the guard itself
@@ -132,6 +141,7 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
 
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_jobs")
+        near_now()  # asked now, so that it is none of the queries that a test counts
         there = set(VisibilityPreset.objects.values_list("name", flat=True))
         VisibilityPreset.objects.bulk_create(
             VisibilityPreset(name=name, visibility=visibility, is_approved=True)

@@ -45,12 +45,12 @@ def test_who_comes_stays_out_and_who_goes_is_skipped(
 
 
 def test_another_send_is_refused_and_it_says_what(sender: Caller) -> None:
-    asked = {**REQUEST, "nickname": "Boss", "expected_plan": looked_at(sender)}
+    asked = {**REQUEST, "visibility": "INT", "expected_plan": looked_at(sender)}
 
     refused = sender.post("sends/", asked, status=409)
 
     assert refused["code"] == "plan_changed"
-    assert refused["details"]["changed"] == ["nickname"]
+    assert refused["details"]["changed"] == ["visibility"]
 
 
 def test_what_is_no_plan_sends_nothing(sender: Caller) -> None:

@@ -162,7 +162,7 @@ def test_the_page_of_a_staff_snippet_from_before_asks_who_sees_it_from_now_on(
     answer = client.post(address, as_it_came)
     assert answer.status_code == 422
     assert "A snippet has no visibility" in answer.content.decode()
-    assert client.post(address, {**as_it_came, "preset": ""}).status_code == 302
+    assert client.post(address, {**as_it_came, "preset": "ALL:"}).status_code == 302
     assert NoticeVersion.objects.get(notice__key="psst", number=2).visibility == "ALL"
     plain = client.get(reverse("notice-edit", args=["plain"])).content.decode()
     assert 'name="preset"' not in plain

@@ -40,7 +40,7 @@ def test_signing_in_leads_to_no_other_site(supervisor: User) -> None:
         ("supervisor", ["Board", "Sends", "History"], ["Audit trail", "New notice"]),
         ("editor", ["Notices", "New notice"], ["Board", "Audit trail", "Chat Servers"]),
         ("auditor", ["Audit trail", "History"], ["Board", "New notice"]),
-        ("administrator", ["Chat Servers"], ["Board", "Notices", "History"]),
+        ("administrator", ["Chat Servers", "Notices", "New notice"], ["Board", "History"]),
     ],
 )
 def test_navigation_shows_what_the_person_may_use(

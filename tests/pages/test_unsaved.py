@@ -38,7 +38,7 @@ def draft(editor: User) -> NoticeVersion:
 def typed(version: NoticeVersion, body: str, **fields: str) -> dict[str, str]:
     return {
         "default_locale": "en",
-        "preset": "",
+        "preset": "ALL:",
         "change_note": version.change_note,
         "form-TOTAL_FORMS": "1",
         "form-INITIAL_FORMS": "0",
