@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 ALL_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 OF_COLOURS = ("color-contrast", "link-in-text-block")
 # What the width of a window has a say in: the others find the same in each.
-OF_LAYOUT = ("target-size", "scrollable-region-focusable", *OF_COLOURS)
+OF_LAYOUT = ("target-size", "scrollable-region-focusable")
 # Colours that are on their way from one scheme to the other are not looked at. Only the findings
 # are brought over: with all that is well it takes three times as long.
 RUN = """async (rules) => {
@@ -28,15 +28,18 @@ def faults(page: Page) -> list[str]:
     return _faults(page, ALL_RULES)
 
 
-def layout_faults(page: Page) -> list[str]:
-    """By those rules alone in which another width of the window matters, in light and dark."""
-    return _faults(page, OF_LAYOUT)
+def layout_faults(page: Page, *, colours: bool) -> list[str]:
+    """By those rules alone in which another width of the window matters; with `colours` also by
+    theirs, in light and dark, since it shows what others don't."""
+    return _faults(page, (*OF_LAYOUT, *OF_COLOURS) if colours else OF_LAYOUT, colours)
 
 
-def _faults(page: Page, rules: Sequence[str]) -> list[str]:
+def _faults(page: Page, rules: Sequence[str], colours: bool = True) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     found = _broken(page, rules)
+    if not colours:
+        return found
     with dark(page):
         return found + [f"dark: {fault}" for fault in _broken(page, OF_COLOURS)]
 
