@@ -155,7 +155,7 @@ class World:
         self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
         long_ago = timezone.now() - timedelta(days=60)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(timezone, "now", lambda: long_ago)
+            patch.setattr("console.audit.services.near_now", lambda: long_ago)
             self.draft()
             audit.checkpoint_make()
         self.make_notice()

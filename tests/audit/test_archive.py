@@ -13,7 +13,6 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
@@ -42,7 +41,8 @@ def in_month(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
     @contextmanager
     def travel(month: int) -> Iterator[None]:
         with monkeypatch.context() as patch:
-            patch.setattr(timezone, "now", lambda: datetime(2026, month, 7, tzinfo=UTC))
+            at = datetime(2026, month, 7, tzinfo=UTC)
+            patch.setattr("console.audit.services.near_now", lambda: at)
             yield
 
     return travel
