@@ -262,6 +262,7 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     expect(page.get_by_role("dialog")).to_contain_text("The old token")
     assert axe.faults(page) == []
     page.get_by_role("button", name="Make a new token").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_text("The old token ends")).to_be_visible()
 
     desk.go("/people/new/")
