@@ -18,10 +18,11 @@ _last: tuple[datetime, float] | None = None
 def database_now() -> datetime:
     """This moment by PostgreSQL's clock, also within a transaction. One short query."""
     global _last
+    asked_at = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
-    _last = now, time.monotonic()
+    _last = now, asked_at
     return now
 
 
@@ -34,7 +35,8 @@ def stamp(arrived_at: float) -> tuple[float, float]:
 
 
 def near_now() -> datetime:
-    """The same without a query, mostly: late by what the last answer was under way."""
+    """The same without a query, mostly: early by as much as the last one needed, never late, so
+    that what has expired is over."""
     last = _last
     if last is not None:
         gone = time.monotonic() - last[1]

@@ -363,7 +363,6 @@ CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
 STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
-# What somebody typed and did not save stays in their browser for so long; 0 keeps nothing there.
 UNSAVED_HOURS = env.read("CONSOLE_UNSAVED_HOURS", env.number(least=0, most=744, unit="hours"), 168)
 STREAM_LIMIT = env.read(
     "CONSOLE_STREAM_LIMIT", env.number(least=1, most=1000, unit="event streams"), 20

@@ -165,7 +165,8 @@ export function showNote(form, text, { actions = true, beside = null } = {}) {
   note.querySelector("[data-words]").textContent = text;
   if (!actions) note.querySelector("[data-actions]").remove();
   const foot = beside?.closest(".card__foot, .form__actions, .dialog__foot");
-  if (foot) foot.before(note);
+  if (foot?.matches(".editor__foot")) foot.prepend(note); // which stays in sight
+  else if (foot) foot.before(note);
   else (form.querySelector("[data-unsaved-place]") ?? form).prepend(note);
   return note;
 }

@@ -67,7 +67,8 @@ def test_a_notice_is_found_by_its_words_its_tags_and_comes_back(
         "PATCH", "notices/a/versions/1/", {"change_note": "New", "expected": version["mark"]}
     )
     assert (status, changed["change_note"], changed["bodies"]) == (200, "New", draft["bodies"])
-    old = author("PATCH", "notices/a/versions/1/", {**draft, "expected": version["mark"]})
+    other = {**draft, "bodies": {"en": "Later"}, "expected": version["mark"]}
+    old = author("PATCH", "notices/a/versions/1/", other)
     assert (old[0], old[1]["code"]) == (409, "changed_meanwhile")
     assert old[1]["details"] == {"version": 1, "mark": changed["mark"]}
     for query in ("q=verspatet", "tag=winter", "q=winter%20late"):

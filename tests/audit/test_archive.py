@@ -15,7 +15,6 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.audit import services
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.exporting import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
@@ -42,7 +41,8 @@ def in_month(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
     @contextmanager
     def travel(month: int) -> Iterator[None]:
         with monkeypatch.context() as patch:
-            patch.setattr(services, "near_now", lambda: datetime(2026, month, 7, tzinfo=UTC))
+            at = datetime(2026, month, 7, tzinfo=UTC)
+            patch.setattr("console.audit.services.near_now", lambda: at)
             yield
 
     return travel

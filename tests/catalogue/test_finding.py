@@ -208,17 +208,16 @@ def sent(
     version: NoticeVersion, actor: Any = ROOT, *, days_ago: int = 0, delivered: int = 0
 ) -> None:
     then = timezone.now() - timedelta(days=days_ago)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timezone, "now", lambda: then)
-        send = Send.objects.create(
-            version=version,
-            actor_ref=actor.ref,
-            actor_name="x",
-            status="finished",
-            visibility="ALL",
-            target={},
-            release_at=then,
-        )
+    send = Send.objects.create(
+        version=version,
+        actor_ref=actor.ref,
+        actor_name="x",
+        status="finished",
+        visibility="ALL",
+        target={},
+        created_at=then,
+        release_at=then,
+    )
     for status, number in {"delivered": delivered, "failed": 7}.items():
         SendOutcome.objects.create(send=send, status=status, number=number)
     use, _ = VersionUse.objects.get_or_create(version=version)

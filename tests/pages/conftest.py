@@ -84,6 +84,7 @@ def seated(sit_down: Callable[..., Desk]) -> Iterator[Callable[..., Desk]]:
 
     yield sit
     for desk in desks:
+        desk.context.close()  # it goes on trying until then
         desk.complaints = [each for each in desk.complaints if not each.startswith(EXPECTED)]
 
 

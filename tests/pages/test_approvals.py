@@ -46,7 +46,10 @@ def local(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M")
 
 
-def test_all_that_an_approver_has_to_know(desk: Client, make_send: Callable[..., Send]) -> None:
+def test_all_that_an_approver_has_to_know(
+    desk: Client, make_send: Callable[..., Send], settings: Any
+) -> None:
+    settings.FREE_NICKNAMES = True
     send = make_send(3, visibility="INT", why="a storm", nickname="Desk")
 
     html = main_of(html_of(desk, "send-approvals"))

@@ -254,6 +254,7 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     page.get_by_label("Name").fill("Night shift")
     page.get_by_label("Send notices").check()
     page.get_by_role("button", name="Create it").click()
+    expect(page.get_by_role("link", name="I have it")).to_be_visible()
     assert faults(page, (1440, PHONE)) == []
     page.get_by_role("link", name="I have it").click()
     wait_for_scripts(page)
@@ -261,6 +262,7 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     expect(page.get_by_role("dialog")).to_contain_text("The old token")
     assert axe.faults(page) == []
     page.get_by_role("button", name="Make a new token").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_text("The old token ends")).to_be_visible()
 
     desk.go("/people/new/")

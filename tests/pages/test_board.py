@@ -254,14 +254,15 @@ def test_a_refusal_says_what_has_changed_and_has_the_new_preview(
     make_notice(key="hello")
     fields = compose(make_interaction().pk, why="storm")
     fields["expected_plan"] = promised(page, fields)
-    fields |= {"interaction": [*fields["interaction"], make_interaction().pk], "nickname": "Desk"}
+    staff = VisibilityPreset.objects.get(name="Staff only").pk
+    fields |= {"interaction": [*fields["interaction"], make_interaction().pk], "preset": staff}
 
     answer = page.post(reverse("send-create"), fields, headers=HTMX)
     html = answer.content.decode()
 
     assert answer.status_code == 422
-    assert "since the preview the nickname has changed, and 1 more chat was chosen" in html
-    assert "Send to 2 customers" in html
+    assert "since the preview who would see it has changed, and 1 more chat was chosen" in html
+    assert "Send to staff in 2 chats" in html
     assert 'value="storm"' in html
     assert fields["expected_plan"] not in html
     assert Send.objects.count() == 0
@@ -370,4 +371,4 @@ def test_two_thousand_chats_cost_as_many_queries_as_twenty(
         make_notice(key=f"n{n}")
 
     assert _queries(page) == few
-    assert few <= 16
+    assert few <= 17

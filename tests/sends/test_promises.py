@@ -30,7 +30,9 @@ def shown(supervisor, make_interaction, make_notice) -> Callable[..., tuple[dict
     make_notice(bodies=bodies, key="hello")
 
     def preview(*, by_filter: bool = False, **arguments: Any) -> tuple[dict[str, Any], str]:
-        chosen = {"filter": InteractionFilter(q="")} if by_filter else {"interactions": list("abc")}
+        chosen = (
+            {"filter": InteractionFilter(all=True)} if by_filter else {"interactions": list("abc")}
+        )
         given = {"notice_key": "hello", **chosen, **arguments}
         plan = send_preview(supervisor.to_actor(), **given)
         assert [target.interaction_id for target in plan.ready] == ["a", "b"]
@@ -148,8 +150,9 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_send_than_was_shown_is_refused(
-    supervisor, make_interaction, make_notice, shown, change: str
+    supervisor, make_interaction, make_notice, shown, settings, change: str
 ) -> None:
+    settings.FREE_NICKNAMES = True
     given, promise = shown()
     make_ready(make_interaction, "d")
     make_notice("Other {{ data.Ready }}", key="other")
