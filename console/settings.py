@@ -77,10 +77,8 @@ FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )
 # Of a file that is imported into the catalogue: bytes, and rows.
-IMPORT_LIMIT = (
-    env.read("CONSOLE_IMPORT_LIMIT", env.number(least=1, most=500, unit="megabytes"), 20)
-    * 1_000_000
-)
+IMPORT_MB = env.read("CONSOLE_IMPORT_LIMIT", env.number(least=1, most=500, unit="megabytes"), 20)
+IMPORT_LIMIT = IMPORT_MB * 1_000_000
 IMPORT_ROW_LIMIT = env.read(
     "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
 )
@@ -398,6 +396,5 @@ WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.po
 
 LOG_LEVEL = env.read("CONSOLE_LOG_LEVEL", env.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")
-
 configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)

@@ -87,6 +87,7 @@ class SendInput(StrictInput):
     )
     leave_out = LEAVE_OUT(
         required=False,
+        allow_empty=False,
         help_text="Whom to skip who would get the default language's text: chats that say another "
         "language (other_language), chats of which nobody knows one (unknown_language).",
     )

@@ -25,8 +25,8 @@ from console.catalogue.models import (
     NoticeVersion,
     Visibility,
 )
+from console.catalogue.services.bodies import LOCALE_LIMIT
 from console.catalogue.services.notices import SHORTCUT_LIMIT, TAG_LIMIT, TAGS_LIMIT
-from console.catalogue.services.versions import LOCALE_LIMIT
 from console.interactions.models import ChatServer, Interaction
 
 # What the services check with a code of their own, for the OpenAPI document.

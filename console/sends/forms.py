@@ -96,7 +96,7 @@ class ApproveForm(forms.Form):
 class RetryForm(forms.Form):
     """What there was to try again when somebody was asked."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    seen = LineField(widget=forms.HiddenInput, required=False)
 
 
 class MayShowTwiceForm(RetryForm):

@@ -76,17 +76,17 @@ class WholeBody:
     def __init__(self, app: WsgiApp) -> None:
         self.app = app
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not environ.get("HTTP_TRANSFER_ENCODING"):
-            return self.app(environ, start_response)
-        if not environ.get("wsgi.input_terminated"):
-            environ[LENGTH_MISSING] = True
+    def __call__(self, asked: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not asked.get("HTTP_TRANSFER_ENCODING"):
+            return self.app(asked, start_response)
+        if not asked.get("wsgi.input_terminated"):
+            asked[LENGTH_MISSING] = True
             body = b""
         else:
             # One byte more than may be is enough to be refused.
-            body = _read(environ["wsgi.input"], largest_body(environ.get("PATH_INFO", "")) + 1)
-        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
-        return self.app(environ, start_response)
+            body = _read(asked["wsgi.input"], largest_body(asked.get("PATH_INFO", "")) + 1)
+        asked["wsgi.input"], asked["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return self.app(asked, start_response)
 
 
 def _read(stream: Any, most: int) -> bytes:

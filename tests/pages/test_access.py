@@ -50,6 +50,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "board-notices": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
+    "board-newcomers": ("post", {}, {"supervisor"}),
     "board-sent": ("get", {}, {"supervisor"}),
     "send-create": ("post", {}, {"supervisor"}),
     "send-list": ("get", {}, FOLLOWERS),

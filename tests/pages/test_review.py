@@ -56,7 +56,7 @@ def test_both_are_filled_in_for_each_language(
         html = shown(browse(approver), page)
         assert "Hi Zoë." in html
         assert "Dear Zoë, later." in html
-        assert 'lang="ar" dir="rtl">مرحبا Zoë</p>' in html
+        assert 'lang="ar" dir="rtl">مرحبا \u2068Zoë\u2069</p>' in html
         assert "gets English: no Arabic text" in html  # before there was none
         assert "Service desk" in html
         assert "visibility--INT" in html

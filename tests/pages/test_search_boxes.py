@@ -98,7 +98,7 @@ RECENT = [
     ("supervisor", ["Send {number}: Parcel delayed", "Parcel delayed", "Zoë Martin", "History"]),
     ("outsider", ["Parcel delayed", "History"]),
     ("editor", ["Parcel delayed"]),
-    ("administrator", ["Send {number}: Parcel delayed", "People"]),
+    ("administrator", ["Send {number}: Parcel delayed", "Parcel delayed", "People"]),
 ]
 
 

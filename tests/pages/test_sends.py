@@ -141,7 +141,10 @@ def test_list_by_status(page: Client, make_send: Callable[..., Send]) -> None:
     assert "No send is in this state" in none
 
 
-def test_one_delivery_is_the_whole_proof(page: Client, make_send: Callable[..., Send]) -> None:
+def test_one_delivery_is_the_whole_proof(
+    page: Client, make_send: Callable[..., Send], settings: Any
+) -> None:
+    settings.FREE_NICKNAMES = True
     send = make_send(visibility="INT", nickname="Desk")
     delivery = end(
         send,

@@ -9,7 +9,7 @@ from django.test import Client
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.catalogue import services as catalogue
-from console.catalogue.services.versions import LOCALE_LIMIT
+from console.catalogue.services.bodies import LOCALE_LIMIT
 from console.errors import InvalidInput
 from console.sends.selectors import DeliveryFilter
 from tests.conftest import ROOT

@@ -1,6 +1,5 @@
 """Versions of a notice: written, submitted, decided on by somebody else."""
 
-import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
@@ -9,7 +8,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from console import language_tags
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.catalogue import snippets
@@ -23,19 +21,16 @@ from console.catalogue.models import (
     Visibility,
     VisibilityPreset,
 )
-from console.catalogue.rendering import check_template
+from console.catalogue.services.bodies import check_bodies, check_fields
 from console.catalogue.services.notices import require_not_retired
 from console.catalogue.services.presets import known_visibility
 from console.catalogue.services.words import words_keep
-from console.catalogue.templating import use
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.inputs import read_line
 from console.lookalikes import require_plain
 from console.text import is_blank
 
-LOCALE_LIMIT = 30
 SCHEDULE = system_actor("schedule")
-LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 CONTENT = (
     *("default_locale", "bodies", "fields", "message_type", "nickname", "preset", "visibility"),
     *("valid_from", "valid_until", "change_note"),
@@ -231,9 +226,9 @@ def version_fill(
     """Check a version's content and set it. What is restored from an export may have a language
     under two of its tags, as versions once could."""
     kind = version.notice.kind
-    _check_bodies(kind, default_locale, bodies, is_restored=is_restored)
+    check_bodies(kind, default_locale, bodies, is_restored=is_restored)
     asked = declared(fields)
-    _check_fields(kind, bodies, asked)
+    check_fields(kind, bodies, asked)
     if message_type and kind != NoticeKind.MESSAGE:
         raise InvalidInput(
             "message_type_without_message",
@@ -275,57 +270,6 @@ def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
     if visibility is not None:  # an empty one is none, and never everyone
         return visibility
     return preset.visibility if preset else Visibility.ALL
-
-
-def _check_bodies(
-    kind: str, default_locale: str, bodies: Mapping[str, str], *, is_restored: bool
-) -> None:
-    if default_locale not in bodies:
-        raise InvalidInput(
-            "empty_text",
-            f"Write the text in the default language ({default_locale or 'none set'}).",
-        )
-    if len(bodies) > LOCALE_LIMIT:
-        raise InvalidInput(
-            "too_many_locales",
-            f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
-        )
-    twice = language_tags.twice(bodies, as_written=is_restored)
-    if twice is not None:
-        raise InvalidInput(
-            "locale_twice",
-            f"One language stands there twice: {' and '.join(twice)} mean the same. Keep one text "
-            "for each language.",
-            {"locale": twice[1]},
-        )
-    for locale, body in bodies.items():
-        if not LOCALE.fullmatch(locale) or len(locale) > 35:
-            raise InvalidInput(
-                "unknown_locale", f"{locale!r} is no language code: use for example en or pt-BR."
-            )
-        try:
-            check_template(kind, body)
-        except InvalidInput as error:
-            raise InvalidInput(
-                error.code, f"{locale}: {error.message}", {"locale": locale}
-            ) from error
-
-
-def _check_fields(kind: str, bodies: Mapping[str, str], fields: list[dict[str, Any]]) -> None:
-    if fields and kind == NoticeKind.SNIPPET:
-        raise InvalidInput(
-            "invalid_fields",
-            "A snippet asks for nothing: the notices in which it stands do. Take the fields out.",
-        )
-    names = {field["name"] for field in fields}
-    for locale, body in bodies.items():
-        for name in sorted(use(kind == NoticeKind.PUSH_URL, body).names("field") - names):
-            raise InvalidInput(
-                "invalid_fields",
-                f"{locale}: the text has field.{name}, for which nobody is asked. Add the field "
-                f"{name}, or take it out of the text.",
-                {"field": name, "locale": locale},
-            )
 
 
 def _require_none_open(notice: CannedNotice) -> None:
