@@ -27,7 +27,7 @@ FOR_STRANGERS = ("/accounts/login/", "/accounts/login/?next=/board/")
 # Parts of pages, which these load by themselves, and files.
 NO_PAGES = (
     *("board-rows", "board-notices", "send-progress", "sending-band"),
-    *("import-progress", "import-refused"),
+    *("import-progress", "import-refused", "board-sent", "clock", "here"),
 )
 # Of second factors that nobody has at the demo; tests/journey/test_signing_in.py opens them.
 NOT_AT_THE_DEMO = (

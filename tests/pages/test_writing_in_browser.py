@@ -44,7 +44,7 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
     reviewer = sit_down()
     page = reviewer.sign_in("anna")
     reviewer.go(f"/notices/{key}/")
-    expect(page.get_by_text("The sender fills in")).to_be_visible()
+    expect(page.get_by_text("The sender fills in", exact=True)).to_be_visible()
     page.get_by_role("button", name="Approve and publish").click()
     expect(page.get_by_text("Published.")).to_be_visible()
 
