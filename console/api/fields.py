@@ -6,15 +6,21 @@ has a code and a sentence of its own for what is wrong.
 
 from typing import Any, TypeVar, cast
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.text import is_blank, is_one_line
+from console.text import is_blank
 
 F = TypeVar("F", bound=type[serializers.Field[Any, Any, Any, Any]])
 
 
 EMPTY = "This is empty. Give a value, or leave the field out where it may be left out."
+
+
+NOT_ONE_LINE = "It stands on one line: take the line breaks and control characters out."
+# As console.text.is_one_line has it.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
 
 
 class Text(serializers.CharField):
@@ -34,17 +40,11 @@ class Text(serializers.CharField):
 
 
 class Line(Text):
-    """A text for a place of one line."""
+    """A text for a place of one line. The OpenAPI document takes the pattern from the validator."""
 
-    default_error_messages = {
-        "not_one_line": "It stands on one line: take the line breaks and control characters out."
-    }
-
-    def to_internal_value(self, data: Any) -> str:
-        line = super().to_internal_value(data)
-        if not is_one_line(line):
-            self.fail("not_one_line")
-        return line
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(RegexValidator(ONE_LINE, NOT_ONE_LINE, code="not_one_line"))
 
 
 class Choice(serializers.ChoiceField):
