@@ -7,10 +7,10 @@ from rest_framework import serializers
 
 from console.accounts.models import Role
 from console.api import fields
-from console.api.serializers import NOT_BLANK, REASON, StrictInput
+from console.api.serializers import REASON, StrictInput
 from console.catalogue.models import Category, PresetChange, Visibility, VisibilityPreset
 
-LINE = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
+LINE = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 
 
 class PresetInput(StrictInput):
@@ -23,6 +23,7 @@ class PresetInput(StrictInput):
         child=serializers.ChoiceField(choices=Role.choices),
         required=False,
         allow_empty=False,
+        min_length=1,
         allow_null=True,
         help_text="Only these may use it; null: everybody, as where a new one has none.",
     )

@@ -46,7 +46,7 @@ INTERACTIONS = fields.described(
     maxItems=settings.TARGET_LIMIT,
 )
 LEAVE_OUT = fields.described(
-    fields.Texts, type="array", items={"type": "string", "enum": LeaveOut.values}
+    fields.Texts, type="array", items={"type": "string", "enum": LeaveOut.values}, minItems=1
 )
 # As console.catalogue.fields reads it: what fits depends on the notice, and is refused with 422.
 ANSWERS = fields.described(

@@ -36,12 +36,12 @@ KEY = fields.described(
 )
 REASON = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=2000)
 PATH = "From the top, as in `Delivery / Late`; made where it is not there yet."
-TITLE = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=200)
-CATEGORY = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=600)
+TITLE = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=200)
+CATEGORY = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=600)
 TAGS = fields.described(
     fields.Texts,
     type="array",
-    items={"type": "string", "pattern": NOT_BLANK, "maxLength": TAG_LIMIT},
+    items={"type": "string", "pattern": fields.FILLED_LINE, "maxLength": TAG_LIMIT},
     maxItems=TAGS_LIMIT,
 )
 SHORTCUT = fields.described(

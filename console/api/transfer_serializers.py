@@ -5,12 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from console.api import fields
-from console.api.serializers import NOT_BLANK, Anything, StrictInput
+from console.api.serializers import Anything, StrictInput
 
 OUTCOMES = ("created", "changed", "unchanged", "refused")
 # A body has a limit of its own, long before so many columns.
 COLUMNS_LIMIT = 1000
-COLUMN = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
+COLUMN = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 
 
 class ImportInput(StrictInput):
@@ -24,6 +24,7 @@ class ImportInput(StrictInput):
         max_length=COLUMNS_LIMIT,
         required=False,
         allow_empty=False,
+        min_length=1,
         help_text="As in an export: what a record lacks of these is empty. Without them what it "
         "lacks stays as it is.",
     )

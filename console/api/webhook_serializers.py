@@ -5,10 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from console.api import fields
-from console.api.serializers import NOT_BLANK, StrictInput
+from console.api.serializers import StrictInput
 from console.webhooks.models import Attempt, EventType, Message, Webhook
 
-NAME = fields.described(fields.Line, type="string", pattern=NOT_BLANK, maxLength=100)
+NAME = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 URL = fields.described(fields.Line, type="string", pattern="^https?://", maxLength=2000)
 SECONDS = fields.described(fields.Whole, type="integer", enum=[0, 3600, 86_400])
 OVERLAP = "For how long messages are signed by the old secret, too."

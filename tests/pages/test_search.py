@@ -305,6 +305,12 @@ def test_no_search_goes_through_a_whole_table_that_grows(
     assert len(made) < 4 * 60
     walked = []
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        # As if there were six million: of a table of one row any way through it is as good.
+        cursor.execute(
+            "UPDATE pg_class SET relpages = 1, reltuples = 6000000 WHERE relname = ANY(%s)",
+            [list(GROWN)],
+        )
         cursor.execute("SET LOCAL enable_seqscan = off")
         for query in made.captured_queries:
             if query["sql"].startswith("SELECT") and "set_config" not in query["sql"]:

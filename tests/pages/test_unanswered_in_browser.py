@@ -173,7 +173,7 @@ def test_no_toast_covers_what_is_pressed_next(seated: Callable[..., Desk], stayi
                 desk.go(f"/board/?q={staying}")
                 wait_for_scripts(page)
                 page.locator("#board-rows .pick").first.check()
-                if width < 1100:
+                if width < 1000:
                     page.locator(".selection [data-open-compose]").click()
             expect(page.locator(".toast:not([hidden])")).to_have_count(1)
             assert page.evaluate(COVERED, PRESSED) == [], width
