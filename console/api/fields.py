@@ -20,10 +20,10 @@ EMPTY = "This is empty. Give a value, or leave the field out where it may be lef
 
 NOT_ONE_LINE = "It stands on one line: take the line breaks and control characters out."
 # As console.text.is_one_line has it.
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-ONE_LINE = rf"^[^{_CONTROLS}]*\Z"
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+ONE_LINE = rf"^[^{CONTROLS}]*\Z"
 # For the OpenAPI document: one line, with something on it.
-FILLED_LINE = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"
+FILLED_LINE = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
 
 
 class Text(serializers.CharField):

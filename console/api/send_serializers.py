@@ -41,7 +41,7 @@ FILTER = fields.described(
 INTERACTIONS = fields.described(
     serializers.ListField,
     type="array",
-    items={"type": "string", "pattern": NOT_BLANK, "maxLength": 64},
+    items={"type": "string", "pattern": fields.FILLED_LINE, "maxLength": 64},
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
 )

@@ -9,7 +9,9 @@ from console.api.serializers import StrictInput
 from console.webhooks.models import Attempt, EventType, Message, Webhook
 
 NAME = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
-URL = fields.described(fields.Line, type="string", pattern="^https?://", maxLength=2000)
+URL = fields.described(
+    fields.Line, type="string", pattern=rf"^https?://[^{fields.CONTROLS}]*$", maxLength=2000
+)
 SECONDS = fields.described(fields.Whole, type="integer", enum=[0, 3600, 86_400])
 OVERLAP = "For how long messages are signed by the old secret, too."
 

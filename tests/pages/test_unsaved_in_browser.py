@@ -148,9 +148,7 @@ def test_signed_out_by_somebody_else_while_writing(seated: Callable[..., Desk]) 
 # --- Leaving, other people, other forms -----------------------------------------------------------
 
 
-def test_leaving_unsaved_text_asks(
-    seated: Callable[..., Desk], complaints: Complaints
-) -> None:
+def test_leaving_unsaved_text_asks(seated: Callable[..., Desk], complaints: Complaints) -> None:
     desk = seated()
     page = desk.sign_in("eddy")
     asked: list[str] = []
