@@ -1,13 +1,16 @@
 """What people type, as forms take it: of what nobody would see anything, it is empty, and a line is
 a line. The services hold both too (console.inputs)."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from console.text import is_blank, is_one_line
+
+M = TypeVar("M", bound=Model)
 
 
 class TextField(forms.CharField):
@@ -29,3 +32,24 @@ class LineField(TextField):
         super().validate(value)
         if value and not is_one_line(value):
             raise ValidationError(self.error_messages["not_one_line"], code="not_one_line")
+
+
+class FilterForm(forms.Form):
+    """Filters in an address. One that can't be read finds nothing, rather than all."""
+
+    @property
+    def error(self) -> str:
+        """What is wrong, by the fields' labels; empty if nothing is."""
+        return " ".join(
+            f"{self.fields[name].label}: {problem}"
+            for name, problems in self.errors.items()
+            for problem in problems
+        )
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return dict(self.cleaned_data) if self.is_valid() else {}
+
+    def only(self, found: QuerySet[M, M]) -> QuerySet[M, M]:
+        """What was found with `chosen`, and nothing where something could not be read."""
+        return found if self.is_valid() else found.none()

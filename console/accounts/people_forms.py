@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import ApiClient, ClientState, Role, Scope, Team, User
+from console.accounts.services import ANY
 from console.accounts.states import (
     State,
     api_client_state,
@@ -17,7 +18,7 @@ from console.accounts.states import (
     team_state,
     user_state,
 )
-from console.form_fields import LineField
+from console.form_fields import FilterForm, LineField
 from console.text import is_blank
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -96,7 +97,7 @@ class EditForm(forms.Form):
 # --- People ---------------------------------------------------------------------------------------
 
 
-class UserFilterForm(forms.Form):
+class UserFilterForm(FilterForm):
     q = LineField(label=_("Name or e-mail"), max_length=200, required=False)
     role = forms.ChoiceField(
         label=_("Role"), choices=[("", _("All roles")), *Role.choices], required=False
@@ -237,7 +238,7 @@ class TeamForm(EditForm):
 # --- API clients ----------------------------------------------------------------------------------
 
 
-class ApiClientFilterForm(forms.Form):
+class ApiClientFilterForm(FilterForm):
     q = LineField(label=_("Name"), max_length=100, required=False)
     state = forms.ChoiceField(
         label=_("State"), choices=[("", _("All states")), *ClientState.choices], required=False
@@ -263,11 +264,11 @@ class ApiClientForm(EditForm):
     )
     allowed_notices = LinesField(
         label=_("Notices that it may send"),
-        help_text=_("Their keys, one a line; only with the scope to send. Empty: any notice."),
+        help_text=_("Their keys, one a line, or * alone for any. Only with the scope to send."),
     )
     addresses = LinesField(
         label=_("Addresses that it may call from"),
-        help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line. Empty: any address."),
+        help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line, or * alone for any."),
     )
     expires_at = forms.DateTimeField(
         label=_("Access expires"),
@@ -279,6 +280,9 @@ class ApiClientForm(EditForm):
         super().__init__(data, state=None if client is None else api_client_state(client))
         if client is not None:
             self.initial["expires_at"] = client.expires_at
+            self.initial["addresses"] = client.addresses or [ANY]
+            if Scope.SEND in client.scopes:
+                self.initial["allowed_notices"] = client.allowed_notices or [ANY]
         zone = timezone.get_default_timezone_name()
         self.fields["expires_at"].help_text = _(
             "On the clocks of %(zone)s. Empty: it lasts until somebody ends it."
@@ -290,11 +294,20 @@ class ApiClientForm(EditForm):
             ApiClient(
                 name=typed.get("name", ""),
                 scopes=typed.get("scopes", []),
-                allowed_notices=sorted(typed.get("allowed_notices", [])),
-                addresses=typed.get("addresses", []),
+                allowed_notices=sorted(_limits(typed.get("allowed_notices", []))),
+                addresses=_limits(typed.get("addresses", [])),
                 expires_at=typed.get("expires_at"),
             )
         )
+
+    def _in_words(self, name: str, value: Any) -> str:
+        is_limit = name in ("allowed_notices", "addresses")
+        return super()._in_words(name, value) or (ANY if is_limit else "")
+
+
+def _limits(lines: list[str]) -> list[str]:
+    """As a client keeps them."""
+    return [] if lines == [ANY] else lines
 
 
 class TokenForm(forms.Form):

@@ -24,7 +24,7 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
-from console.form_fields import LineField, TextField
+from console.form_fields import FilterForm, LineField, TextField
 from console.language_tags import html_tag
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -34,7 +34,7 @@ def _moment() -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
 
 
-class NoticeFilterForm(forms.Form):
+class NoticeFilterForm(FilterForm):
     """The filters of the list."""
 
     q = LineField(label=_("Words of any language"), max_length=200, required=False)
@@ -340,6 +340,9 @@ def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, A
     return {**content, **audience(content["preset"]), "bodies": bodies}
 
 
+EVERYBODY = "everybody"
+
+
 class PresetForm(forms.Form):
     """A visibility preset."""
 
@@ -356,8 +359,16 @@ class PresetForm(forms.Form):
     )
     roles = forms.MultipleChoiceField(
         label=_("Who may use it"),
-        choices=Role.choices,
-        required=False,
+        choices=[(EVERYBODY, _("Everybody")), *Role.choices],
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Nobody chosen means everybody."),
+        help_text=_("Everybody who sends, or people with these roles."),
     )
+
+    def clean_roles(self) -> list[str] | None:
+        """None is everybody."""
+        roles: list[str] = self.cleaned_data["roles"]
+        if EVERYBODY not in roles:
+            return roles
+        if len(roles) > 1:
+            raise forms.ValidationError(_("Choose Everybody alone, or some roles."))
+        return None

@@ -22,9 +22,9 @@ NOTICES_A_PAGE = 50
 def notice_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = NoticeFilterForm(request.GET)
-    chosen = dict(form.cleaned_data) if form.is_valid() else {}
+    chosen = form.chosen
     show, days = chosen.pop("show", ""), chosen.pop("days", "") or 30
-    found = usage.shown(actor, notices(actor, **chosen), show, days=days)
+    found = form.only(usage.shown(actor, notices(actor, **chosen), show, days=days))
     page = Paginator(found, NOTICES_A_PAGE).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     context = {
@@ -32,13 +32,14 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "show": show,
         "days": days,
-        "filtered": bool(show) or any(chosen.values()),
+        "filtered": bool(show or form.errors) or any(chosen.values()),
         "categories": in_tree_order(categories(actor)),
         "favourites": set(usage.favourite_ids(actor)),
         "failing": failing_notices(page.object_list),
         "uses": _uses(actor, page.object_list, show, days),
     }
-    return render(request, "catalogue/notice_list.html", context)
+    status = 422 if form.errors else 200
+    return render(request, "catalogue/notice_list.html", context, status=status)
 
 
 def _uses(actor: Actor, shown: list[Any], show: str, days: int) -> dict[int, usage.Use]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.access import actor_of, require
 from console.actors import Actor, Permission
-from console.catalogue.forms import PresetForm
+from console.catalogue.forms import EVERYBODY, PresetForm
 from console.catalogue.refusals import field_of
 from console.catalogue.selectors import preset_change, preset_get, presets
 from console.catalogue.services import (
@@ -85,6 +85,7 @@ def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
     waiting = preset_change(preset)
     mine = waiting if waiting is not None and waiting.author_ref == actor.ref else preset
     initial = {name: getattr(mine, name) for name in PresetForm.base_fields}
+    initial["roles"] = initial["roles"] or [EVERYBODY]
     form = PresetForm(request.POST or None, initial=initial)
     return _save_preset(
         request, form, lambda values: preset_update(actor, preset, **values), initial

@@ -133,14 +133,6 @@ def renderer(
     return render
 
 
-def tells_time(kind: str, template: str) -> bool:
-    """Whether what comes out, but for its snippets, may differ from one moment to the next."""
-    try:
-        return use(kind == NoticeKind.PUSH_URL, template).tells_time
-    except Exception:  # nothing comes out
-        return False
-
-
 def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
     try:
         return "interaction" in use(is_url, template).roots

@@ -29,7 +29,7 @@ from liquid.tag import Tag
 from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
-from console.catalogue.filling.careful import careful, expressions
+from console.catalogue.filling.careful import careful
 from console.catalogue.filling.filters import CALL_WORK, called, work_of
 from console.catalogue.filling.forms import forms_of, plain_forms
 from console.catalogue.filling.lines import resolved
@@ -42,7 +42,6 @@ from console.catalogue.filling.output import (
 )
 from console.catalogue.filling.signatures import SIGNATURES, URL_SIGNATURES
 from console.catalogue.filling.state import WORK_LIMIT, Filling, current
-from console.catalogue.filling.times import MOMENT_WORDS
 
 LOOP_LIMIT = 1000
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -246,12 +245,10 @@ def _nodes(parsed: BoundTemplate) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a template makes use of: variables by their paths, snippets by their keys, and the
-    moment in which it is filled."""
+    """What a template makes use of: variables by their paths, and snippets by their keys."""
 
     variables: frozenset[tuple[str, ...]] = frozenset()
     snippets: frozenset[str] = frozenset()
-    tells_time: bool = False
 
     def names(self, root: str) -> set[str]:
         """What stands behind `root.`, such as the names of fields."""
@@ -274,15 +271,6 @@ def use(is_url: bool, template: str) -> Use:
             for variable in variables
         ),
         frozenset(node.name for node in _nodes(parsed) if isinstance(node, SnippetNode)),
-        "now" in found.globals or any(map(_names_the_moment, _nodes(parsed))),
-    )
-
-
-def _names_the_moment(node: Node) -> bool:
-    """As filters of dates understand it."""
-    return any(
-        isinstance(found, StringLiteral) and found.value in MOMENT_WORDS
-        for found in expressions(node)
     )
 
 

@@ -7,13 +7,13 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.form_fields import LineField, TextField
+from console.form_fields import FilterForm, LineField, TextField
 from console.sends.models import DeliveryStatus, Send
 from console.sends.schedule import moment
 from console.sends.zones import ClockField, ZoneSelect
 
 
-class HistoryForm(forms.Form):
+class HistoryForm(FilterForm):
     """What to look for. The names are those of DeliveryFilter."""
 
     q = LineField(

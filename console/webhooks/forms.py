@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.people_forms import EditForm, said_token
 from console.accounts.states import State
-from console.form_fields import LineField
+from console.form_fields import FilterForm, LineField
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.states import webhook_state
 
@@ -82,7 +82,7 @@ class SecretForm(forms.Form):
         return said_token(self, "expected")
 
 
-class MessageFilterForm(forms.Form):
+class MessageFilterForm(FilterForm):
     status = forms.ChoiceField(
         label=_("State"),
         choices=[("", _("All states")), *MessageStatus.choices],

@@ -323,6 +323,12 @@ def test_presets_come_with_it(editor: User) -> None:
     assert [row.outcome.name for row in plan.rows] == ["UNCHANGED", "CREATED", "REFUSED"]
     version = NoticeVersion.objects.get()
     assert (version.preset, version.visibility, version.nickname) == (preset, "INT", "Help")
+    opened = imported(editor.to_actor(), "record,key,preset,roles\npreset,,Desk,\n")
+    assert outcomes(opened) == [
+        (2, "REFUSED", [("roles", "Say who may use it: some roles, or * for everybody.")])
+    ]
+    said = imported(editor.to_actor(), "record,key,preset,roles\npreset,,Desk,*\n")
+    assert [row.outcome.name for row in said.rows] == ["CHANGED"]
 
 
 def test_restoring_refuses_what_no_export_has(make_notice: Callable[..., NoticeVersion]) -> None:
@@ -375,3 +381,16 @@ def test_the_command_says_what_it_would_do(
         call_command("catalogue_import", str(path), "--as", "nobody")
     with pytest.raises(CommandError, match="columns are missing"):
         call_command("catalogue_import", str(path))
+
+
+def test_an_empty_cell_does_not_take_a_notice_away_from_its_team(editor: User, team: Team) -> None:
+    team.members.add(editor)
+    catalogue.notice_create(ROOT, key="theirs", kind="message", title="Theirs", team=team)
+    refused = imported(editor.to_actor(), "key,title,team\ntheirs,Ours,\n")
+    assert [each.message for each in refused.rows[0].refusals] == [
+        "The notice is the team Sales's own: write that, or * for all teams."
+    ]
+    said = imported(editor.to_actor(), "key,title,team\ntheirs,Ours,*\n")
+    assert ("team", "Sales", "") in [
+        (change.column, change.before, change.after) for change in said.rows[0].changes
+    ]

@@ -113,12 +113,25 @@ def test_a_new_client_shows_its_token_once(adam: Client) -> None:
     assert ApiClient.objects.count() == 1
 
 
+def test_any_notice_and_any_address_are_said(adam: Client) -> None:
+    adam.post(reverse("api-client-create"), {**NEW, "allowed_notices": "*", "addresses": " * "})
+    client = ApiClient.objects.get()
+    assert (client.allowed_notices, client.addresses) == ([], [])
+
+    form = adam.get(page(client)).context["form"]
+    assert (form["allowed_notices"].value(), form["addresses"].value()) == ("*", "*")
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
         ({"addresses": "10.1.2.3/8"}, "addresses"),
         ({"allowed_notices": "a b"}, "allowed_notices"),
         ({"scopes": ["read"]}, "allowed_notices"),
+        ({"allowed_notices": ""}, "allowed_notices"),
+        ({"allowed_notices": "*\nlate"}, "allowed_notices"),
+        ({"addresses": ""}, "addresses"),
+        ({"addresses": "*\n10.1.2.3"}, "addresses"),
         ({"scopes": []}, "scopes"),
         ({"expires_at": "2001-01-31T12:00"}, "expires_at"),
         ({"name": ""}, "name"),

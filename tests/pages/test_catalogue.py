@@ -264,10 +264,15 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
 
     address = reverse("preset-edit", args=[preset.pk])
     assert 'value="Floor"' in writer.get(address).content.decode()
-    taken = writer.post(address, {"name": "Everyone", "visibility": "VIP"})
+    nobody = writer.post(address, {"name": "Floor leads", "visibility": "VIP"})
+    assert (nobody.status_code, list(nobody.context["form"].errors)) == (422, ["roles"])
+    everybody = {"visibility": "VIP", "roles": ["everybody"]}
+    both = writer.post(address, {"name": "F", "roles": ["everybody", "supervisor"]})
+    assert "Choose Everybody alone" in both.content.decode()
+    taken = writer.post(address, {"name": "Everyone", **everybody})
     assert taken.status_code == 422
     assert "Choose another name" in taken.content.decode()
-    writer.post(address, {"name": "Floor leads", "visibility": "VIP"})
+    writer.post(address, {"name": "Floor leads", **everybody})
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor team", "INT", False)
 

@@ -227,7 +227,8 @@ def test_an_administrator_who_approves_too_never_decides_on_their_own(
 def test_an_administrator_proposes_presets_and_orders_categories(
     adam: Client, administrator: User
 ) -> None:
-    adam.post(reverse("preset-create"), {"name": "Desk", "visibility": "ALL", "nickname": "Desk"})
+    preset = {"name": "Desk", "visibility": "ALL", "nickname": "Desk", "roles": ["everybody"]}
+    adam.post(reverse("preset-create"), preset)
     assert VisibilityPreset.objects.get(name="Desk").is_approved is False
     adam.post(reverse("category-create"), {"name": "Delays"})
     assert adam.get(reverse("category-list")).content.decode().count("Delays") >= 1

@@ -1,6 +1,7 @@
 """Writes of people, teams and API clients."""
 
 from console.accounts.services.api_clients import (
+    ANY,
     OVERLAPS,
     TOKEN_PREFIX,
     api_client_create,
@@ -25,6 +26,7 @@ from console.accounts.services.users import (
 )
 
 __all__ = [
+    "ANY",
     "OVERLAPS",
     "TOKEN_PREFIX",
     "api_client_create",

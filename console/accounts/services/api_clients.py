@@ -29,6 +29,8 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 # How long the old token may stay valid beside a new one.
 OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 LIST_LIMIT = 200
+# Instead of a list, where nothing is left out. A list that is empty is none.
+ANY = "*"
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 EDITABLE = ("name", "scopes", "allowed_notices", "expires_at", "addresses")
 
@@ -43,11 +45,13 @@ def api_client_create(
     *,
     name: str,
     scopes: Iterable[str],
-    allowed_notices: Iterable[str] = (),
+    allowed_notices: Iterable[str] = (ANY,),
     expires_at: datetime | None = None,
-    addresses: Iterable[str] = (),
+    addresses: Iterable[str] = (ANY,),
 ) -> tuple[ApiClient, str]:
     """Create a program's access and answer it with its token, which can't be read again.
+
+    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ANY,) is any.
 
     Raises InvalidInput for no name, no or an unknown scope, and limits that can't be; Conflict for
     a name in use.
@@ -91,7 +95,7 @@ def api_client_update(
             locked = _lock(client)
             before = api_client_state(locked)
             require_unchanged(before, expected, str(client))
-            _set(locked, {**{name: getattr(locked, name) for name in EDITABLE}, **values})
+            _set(locked, {**_given(locked), **values})
             locked.save(update_fields=EDITABLE)
             changed = changes(before, api_client_state(locked))
             if changed:
@@ -182,6 +186,12 @@ def _target(client: ApiClient) -> tuple[str, object, str]:
     return "api_client", client.pk, client.name
 
 
+def _given(client: ApiClient) -> dict[str, Any]:
+    """What a client has, in the form in which it is given."""
+    known = {name: getattr(client, name) for name in EDITABLE}
+    return known | {name: known[name] or [ANY] for name in ("allowed_notices", "addresses")}
+
+
 def _set(client: ApiClient, given: dict[str, Any]) -> None:
     """Take over what was given, once all of it is right."""
     name = read_name(given["name"], "the API client")
@@ -207,15 +217,23 @@ def _read_scopes(scopes: Iterable[str]) -> list[str]:
 
 
 def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
+    field = {"field": "allowed_notices"}
     wanted = sorted({key.strip() for key in keys})
     require_none_blank(wanted, field="allowed_notices")
-    field = {"field": "allowed_notices"}
+    if wanted == [ANY]:
+        return []
+    if not wanted and Scope.SEND in scopes:
+        raise InvalidInput(
+            "notices_missing",
+            f"Say which notices it may send: their keys, or {ANY} alone for any.",
+            field,
+        )
     wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
     if wrong:
         raise InvalidInput(
             "invalid_notice_key",
             f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
-            "catalogue.",
+            f"catalogue, or {ANY} alone for any.",
             field,
         )
     _require_few(wanted, "allowed_notices")
@@ -233,6 +251,14 @@ def _read_addresses(addresses: Iterable[str]) -> list[str]:
     wanted = []
     addresses = list(addresses)
     require_none_blank(addresses, field="addresses")
+    if addresses == [ANY]:
+        return []
+    if not addresses:
+        raise InvalidInput(
+            "addresses_missing",
+            f"Say where it may call from: ranges of addresses, or {ANY} alone for any.",
+            {"field": "addresses"},
+        )
     for text in addresses:
         try:
             wanted.append(network(text))
@@ -240,7 +266,7 @@ def _read_addresses(addresses: Iterable[str]) -> list[str]:
             raise InvalidInput(
                 "invalid_address_range",
                 f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
-                "2001:db8::/32, or a single address.",
+                f"2001:db8::/32, or a single address; {ANY} alone is any.",
                 {"field": "addresses"},
             ) from error
     _require_few(wanted, "addresses")

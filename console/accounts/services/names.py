@@ -19,6 +19,10 @@ def read_name(name: str, of_what: str) -> str:
     name = read_line(name, what=f"The name of {of_what}", field="name")
     if not name:
         raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
+    if name == "*":
+        raise InvalidInput(
+            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
+        )
     if len(name) > NAME_LIMIT:
         raise InvalidInput(
             "name_too_long",

@@ -33,14 +33,15 @@ CLIENTS_A_PAGE = 50
 @require(Permission.ADMINISTER)
 def api_client_list(request: HttpRequest) -> HttpResponse:
     form = ApiClientFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    found = api_clients(actor_of(request), **chosen)
+    found = form.only(api_clients(actor_of(request), **form.chosen))
     context = {
         "page": Paginator(found, CLIENTS_A_PAGE).get_page(request.GET.get("page")),
         "form": form,
-        "filtered": any(chosen.values()),
+        "filtered": bool(form.errors) or any(form.chosen.values()),
     }
-    return render(request, "accounts/api_client_list.html", context)
+    return render(
+        request, "accounts/api_client_list.html", context, status=422 if form.errors else 200
+    )
 
 
 @require_http_methods(["GET", "POST"])

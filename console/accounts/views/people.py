@@ -46,14 +46,13 @@ SUGGESTED_FROM = "abcdefghjkmnpqrstuvwxyz23456789"
 @require(Permission.ADMINISTER)
 def user_list(request: HttpRequest) -> HttpResponse:
     form = UserFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    found = users(actor_of(request), **chosen)
+    found = form.only(users(actor_of(request), **form.chosen))
     context = {
         "page": Paginator(found, PEOPLE_A_PAGE).get_page(request.GET.get("page")),
         "form": form,
-        "filtered": any(chosen.values()),
+        "filtered": bool(form.errors) or any(form.chosen.values()),
     }
-    return render(request, "accounts/user_list.html", context)
+    return render(request, "accounts/user_list.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

@@ -125,6 +125,7 @@ def _propose_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
     """As a person proposes them by the page. Its entries come before the others."""
     for preset in plan.presets:
         said = {name: getattr(preset, name) for name in PRESET_CONTENT}
+        said["roles"] = said["roles"] or None
         known = VisibilityPreset.objects.filter(name=preset.name).first()
         if known is None:
             preset_create(actor, **said)

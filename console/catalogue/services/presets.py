@@ -61,7 +61,8 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     the preset keep what they have, whatever becomes of it.
     """
     actor.require(Permission.EDIT_CATALOGUE)
-    content = _checked({name: getattr(preset, name) for name in CONTENT} | changes)
+    known = {name: getattr(preset, name) for name in CONTENT}
+    content = _checked({**known, "roles": known["roles"] or None, **changes})
     if VisibilityPreset.objects.filter(name=content["name"]).exclude(pk=preset.pk).exists():
         raise _name_taken(content["name"])
     _require_unlike(content, preset)
@@ -117,7 +118,14 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
     if not name:
         raise InvalidInput("name_missing", "Give the preset a name.", {"field": "name"})
     nickname = read_line(content["nickname"], what="A nickname", field="nickname")
-    roles = list(content["roles"] or ())
+    roles = content["roles"]
+    if roles is not None and not roles:
+        raise InvalidInput(
+            "roles_missing",
+            "Say who may use it: some roles, or null for everybody.",
+            {"field": "roles"},
+        )
+    roles = list(roles or ())
     known_visibility(content["visibility"])
     unknown = [role for role in roles if role not in Role.values]
     if unknown:

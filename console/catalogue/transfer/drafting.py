@@ -19,7 +19,7 @@ from console.catalogue.transfer.plans import (
     check_place,
     refuse_the_others,
 )
-from console.catalogue.transfer.reading import Row
+from console.catalogue.transfer.reading import ALL, Row
 from console.errors import ConsoleError
 from console.language_tags import spelled_as
 
@@ -56,6 +56,7 @@ def _current(rows: list[Row]) -> Row:
 def _plan_facts(row: Row, before: CannedNotice | None, there: Known) -> NoticePlan:
     report = row.report
     known = notice_cells(before) if before else {}
+    _read_team(row, known.get("team", ""))
     facts = {name: row.cells.get(name, known.get(name, "")) for name in FACTS}
     notice = before or CannedNotice(key=row.key)
     plan = NoticePlan(notice, facts["category"], facts["team"], before is None)
@@ -85,16 +86,31 @@ def _check_known(row: Row, before: CannedNotice, there: Known) -> None:
         report.refuse("key", "The notice is retired here and can't be changed. Choose another key.")
 
 
+def _read_team(row: Row, before: str) -> None:
+    """All teams are said by a star. An empty cell takes no notice away from its team."""
+    said = row.cells.get("team")
+    if said == ALL:
+        row.cells["team"] = ""
+    elif said == "" and before:
+        row.report.refuse(
+            "team",
+            f"The notice is the team {before}'s own: write that, or {ALL} for all teams.",
+        )
+
+
 def _check_team(row: Row, name: str, there: Known) -> None:
     team: Team | None = there.teams.get(name)
     if name and team is None:
         row.report.refuse(
             "team",
             f"There is no team named {name}. An administrator can create it under People; "
-            "empty is for all teams.",
+            f"{ALL} is for all teams.",
         )
     elif team is not None and not there.actor.sees_team(team.pk):
-        row.report.refuse("team", f"You are not in the team {name}. Choose one of yours, or none.")
+        row.report.refuse(
+            "team",
+            f"You are not in the team {name}. Choose one of yours, or {ALL} for all teams.",
+        )
 
 
 def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:

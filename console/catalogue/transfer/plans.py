@@ -17,7 +17,7 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.catalogue.transfer.exporting import IMPORTED, preset_cells, user_names
-from console.catalogue.transfer.reading import Row
+from console.catalogue.transfer.reading import ALL, Row
 from console.catalogue.transfer.reports import RowReport
 
 KEYS_A_QUERY = 5000
@@ -154,6 +154,9 @@ def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
         after = {name: row.cells[name] for name in names}
         if not (after.get("visibility") or preset.visibility):
             row.report.refuse("visibility", "Say who sees it: ALL, INT or VIP.")
+        unsaid = after.get("roles") == "" and "roles" not in row.values
+        if unsaid and preset.roles and not there.is_restore:
+            row.report.refuse("roles", f"Say who may use it: some roles, or {ALL} for everybody.")
         if row.report.refusals:
             continue
         row.report.is_new = before is None

@@ -43,6 +43,8 @@ from console.errors import InvalidInput
 from console.text import is_blank, is_one_line, normal_line
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+# All teams, or everybody: an empty cell takes no limit away.
+ALL = "*"
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
@@ -212,10 +214,13 @@ def _one_of(choices: Iterable[str]) -> Callable[[str], tuple[str, str]]:
 
 
 def _roles(cell: str) -> tuple[list[str], str]:
-    roles = sorted(set(cell.split()))
+    roles = [] if cell == ALL else sorted(set(cell.split()))
     unknown = [role for role in roles if role not in Role.values]
     if unknown:
-        raise ValueError(f"{', '.join(unknown)[:80]}: no such role; use {', '.join(Role.values)}.")
+        raise ValueError(
+            f"{', '.join(unknown)[:80]}: no such role; use {', '.join(Role.values)}, "
+            f"or {ALL} for everybody."
+        )
     return roles, " ".join(roles)
 
 

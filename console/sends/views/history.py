@@ -16,6 +16,7 @@ from console.catalogue.models import NoticeKind
 from console.downloads import download
 from console.errors import ConsoleError, InvalidInput
 from console.sends.forms import HistoryForm
+from console.sends.models import Delivery
 from console.sends.selectors import (
     DeliveryFilter,
     deliveries_visible,
@@ -34,15 +35,17 @@ def history(request: HttpRequest) -> HttpResponse:
     """All deliveries that the person may see, the newest first."""
     form = HistoryForm(request.GET)
     error = ""
-    chosen = DeliveryFilter()
+    found = Delivery.objects.none()
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
+            found = deliveries_visible(actor_of(request), chosen)
         except ConsoleError as refusal:
             error = refusal.message
-    page = older_page(deliveries_visible(actor_of(request), chosen), request.GET, DELIVERIES_A_PAGE)
+    page = older_page(found, request.GET, DELIVERIES_A_PAGE)
     context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
-    return render(request, "sends/history.html", context, status=422 if error else 200)
+    status = 422 if error or form.errors else 200
+    return render(request, "sends/history.html", context, status=status)
 
 
 @require_POST

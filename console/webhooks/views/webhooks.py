@@ -75,18 +75,17 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
             messages.success(request, _("Saved. It holds for what happens from now on."))
             return redirect("webhook-detail", webhook.pk)
     filters = MessageFilterForm(request.GET)
-    chosen = filters.cleaned_data["status"] if filters.is_valid() else ""
-    found = selectors.messages(actor, webhook, status=chosen)
+    found = filters.only(selectors.messages(actor, webhook, **filters.chosen))
     context = {
         "webhook": webhook,
         "form": form,
         "old_until": webhook.old_secret_until(),
         "page": older_page(found, request.GET, MESSAGES_A_PAGE),
         "filters": filters,
-        "filtered": bool(chosen),
+        "filtered": bool(filters.errors) or any(filters.chosen.values()),
         "kept_days": settings.WEBHOOK_RETENTION_DAYS,
     }
-    status = 422 if form.errors else 200
+    status = 422 if form.errors or filters.errors else 200
     return render(request, "webhooks/webhook_detail.html", context, status=status)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from console import commands
 from console.accounts.models import Scope
-from console.accounts.services import api_client_create
+from console.accounts.services import ANY, api_client_create
 from console.actors import system_actor
 from console.errors import ConsoleError
 
@@ -40,7 +40,7 @@ class Command(commands.Command):
             default=[],
             metavar="KEY",
             help="the key of a notice that it may send, and then no others; several times for "
-            "several",
+            "several; without it any",
         )
         parser.add_argument(
             "--expires-in-days",
@@ -54,7 +54,7 @@ class Command(commands.Command):
             default=[],
             metavar="RANGE",
             help="a range of addresses that it may call from, such as 10.1.2.0/24, and then from "
-            "no other; several times for several",
+            "no other; several times for several; without it any",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,9 +64,9 @@ class Command(commands.Command):
                 system_actor("command line"),
                 name=options["name"],
                 scopes=options["scope"],
-                allowed_notices=options["notice"],
+                allowed_notices=options["notice"] or [ANY],
                 expires_at=timezone.now() + timedelta(days=lasts) if lasts else None,
-                addresses=options["address"],
+                addresses=options["address"] or [ANY],
             )
         except ConsoleError as error:
             raise CommandError(error.message) from error
