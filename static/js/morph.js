@@ -79,8 +79,10 @@ function byKey(nodes) {
   return found;
 }
 
-// The next sibling from `at` on that has no key of its own either and is of the same kind.
+// The next sibling from `at` on that has no key of its own either and is of the same kind. For a text
+// nothing is passed over: between elements they are blanks, and an element would be lost for them.
 function likeIt(at, fresh) {
+  if (fresh.nodeType !== Node.ELEMENT_NODE) return at?.nodeType === fresh.nodeType ? at : null;
   for (let node = at; node; node = node.nextSibling) {
     if (node.nodeName === fresh.nodeName && !keyOf(node)) return node;
   }

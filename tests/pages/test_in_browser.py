@@ -171,6 +171,26 @@ def test_the_button_waits_for_the_preview_of_what_was_chosen_last(
     expect(send_button(page)).to_be_disabled()
 
 
+def test_what_is_opened_in_the_preview_stays_open(
+    sit_down: Callable[..., Desk], staying: str
+) -> None:
+    desk = sit_down()
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={staying}")
+    wait_for_scripts(page)
+    page.locator("#board-rows .pick").nth(0).check()
+    page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
+    who = page.locator(".preview__who").first
+    who.locator("summary").click()
+    expect(who).to_have_attribute("open", "")
+    names = who.locator("li").count()
+    with page.expect_response("**/preview/"):
+        page.locator("#board-rows .pick").nth(1).check()
+    expect(page.locator("#preview")).to_have_attribute("data-targets", "2")
+    expect(who).to_have_attribute("open", "")
+    assert page.locator("#preview .preview__who li").count() > names
+
+
 def test_a_choice_made_while_a_preview_is_on_its_way_is_not_lost(
     sit_down: Callable[..., Desk],
 ) -> None:
