@@ -129,7 +129,8 @@ def test_closed_while_it_was_written(java: JavaProcess) -> None:
     long = {"text": "x" * 4_000_000}
     outcome = asked(java, hangs_up_while_it_is_written_to, requests=[long])
     assert outcome["kind"] == "unknown"
-    assert "ChannelClosedOnSendException" in outcome["detail"]
+    # Whether it is noticed while it is written, or just after, is for the two systems to say.
+    assert "closed the connection" in outcome["detail"]
 
 
 def test_closed_between_two_requests(java: JavaProcess) -> None:
