@@ -42,6 +42,7 @@ test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
 	@.ci/install-interpreters
 	@.ci/install-nginx
+	@.ci/install-promtool
 	@.ci/test
 
 check: install-dev

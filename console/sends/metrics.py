@@ -16,7 +16,7 @@ from console.interactions.selectors import poll_state
 from console.sends import operations
 from console.sends.models import SendingStop
 from console.sends.operations import Queue
-from console.sends.tally import BOUNDS, Tally, tallies
+from console.sends.tally import BOUNDS, ENDED, Tally, tallies
 
 NO_SERVER = "(none)"
 SERVER = ["chat_server"]
@@ -45,7 +45,7 @@ def _gauge(name: str, words: str, labels: list[str] | None = None) -> GaugeMetri
 class _Site(Collector):
     def collect(self) -> Iterator[Metric]:
         queues = operations.queues()
-        yield _deliveries()
+        yield _deliveries([queue.server.name for queue in queues])
         yield from _queue_metrics(queues)
         yield from _chat_server_metrics(queues)
         yield _gauge_of("sending_stopped", "1 while all sending is stopped.", _is_stopped())
@@ -66,14 +66,19 @@ def _is_stopped() -> float:
     return float(SendingStop.objects.exists())
 
 
-def _deliveries() -> Metric:
+def _deliveries(servers: list[str]) -> Metric:
+    """Of each Chat Server and outcome from 0 on: nobody sees the rise of what begins with 1."""
+    totals = {(name or NO_SERVER, outcome): 0 for name in (*servers, "") for _s, outcome in ENDED}
+    totals |= {
+        (name or NO_SERVER, ended): total for name, ended, total in operations.outcome_totals()
+    }
     family = CounterMetricFamily(
         "console_deliveries",
         "Deliveries that ended, by Chat Server and outcome.",
         labels=["chat_server", "outcome"],
     )
-    for name, outcome, total in operations.outcome_totals():
-        family.add_metric([name or NO_SERVER, outcome], total)
+    for labels, total in totals.items():
+        family.add_metric(labels, total)
     return family
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from console.audit.metrics import LedgerMetrics
 from console.sends import operations
 from console.sends.metrics import site_registry
 from console.sends.scraping import refusal
@@ -62,7 +63,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer
     try:
-        text = generate_latest(site_registry(WebhookMetrics()))
+        text = generate_latest(site_registry(WebhookMetrics(), LedgerMetrics()))
     except DatabaseError:
         return HttpResponse("The database is away.\n", status=503, content_type="text/plain")
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -270,8 +270,9 @@ async (part) => {
   const settled = new Promise((done) => part.addEventListener("htmx:afterSettle", done));
   part.dispatchEvent(new CustomEvent("live"));
   await Promise.race([settled, new Promise((done) => setTimeout(done, 20000))]);
-  // What is over may have gone, such as a delivery that is known by now: then the part has the focus.
-  const focus = own.isConnected ? document.activeElement === own : part.contains(document.activeElement);
+  // What is over may have gone, such as a delivery that is known by now: then the part has it.
+  const now = document.activeElement;
+  const focus = own.isConnected ? now === own : part.contains(now);
   return { part: part.isConnected, focus,
     marked: getSelection().toString() === marked };
 }
