@@ -1,5 +1,6 @@
 """A crowd at the demo that is never still: customers who come, are answered, and go."""
 
+import random
 import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ class Crowd:
         self._port = int(dict(entry.split("=") for entry in ports)[SERVER])
         self._live: deque[dict[str, Any]] = deque()
         self._numbers = count(1)
+        self._chance = random.Random(self.name)
         self._stop = threading.Event()
         self._moved = threading.Condition()
         self._failure: BaseException | None = None
@@ -96,7 +98,7 @@ class Crowd:
 
     def _goes(self) -> dict[str, Any]:
         """Not only the oldest: those in the middle of a page too."""
-        self._live.rotate(-(self.moves * 13 % max(1, len(self._live))))
+        self._live.rotate(self._chance.randrange(len(self._live)))
         chat = self._live.popleft()
         ask(self._port, "close_session", interaction_id=chat["id"])
         return chat
