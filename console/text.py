@@ -2,7 +2,8 @@
 
 By Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt, version 15.1), which is what
 fonts draw nothing for, and the few characters beside it whose picture is empty. None of these is
-taken out of a text that is kept: the joiners between Persian letters, emoji and Hebrew points belong there.
+taken out of a text that is kept: the joiners between Persian letters, emoji and Hebrew points
+belong there.
 """
 
 import re
