@@ -31,7 +31,8 @@ def chosen_nickname(
 ) -> Nickname:
     """The version's own for None, else `wanted`.
 
-    Raises InvalidInput for one that is empty, too long or not on one line; Unprocessable for one
+    Raises InvalidInput for one that is empty, too long, not on one line, or that looks like an
+    approved one; Unprocessable for one
     that nobody approved for those who will see it, where senders may not choose.
     """
     if wanted is None:
@@ -52,7 +53,14 @@ def chosen_nickname(
             return Nickname(text, NicknameSource.PRESET, preset.name)
     if not settings.FREE_NICKNAMES:
         raise _not_approved(text, version, approved)
-    require_plain(text, what="The nickname", field="nickname")
+    known = VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True)
+    require_plain(
+        text,
+        what="The nickname",
+        field="nickname",
+        others=[name for name in (version.nickname, *known) if name],
+        of_others="which the notice or a preset has",
+    )
     return Nickname(text, NicknameSource.SENDER)
 
 

@@ -97,6 +97,17 @@ def test_a_free_name_is_looked_at_by_somebody_else(actor, approver, settings):
     assert (approved.status, approved.nickname) == (SendStatus.RUNNING, "Storm Desk")
 
 
+@pytest.mark.parametrize(
+    "nickname", ["service", "Ser\u200bvice", "\u202eecivreS", "Biⅼling", "Вilling", "B\u0456lling"]
+)
+def test_a_free_name_that_looks_like_an_approved_one(actor, settings, nickname):
+    settings.FREE_NICKNAMES = True
+    lend("Billing")
+    with pytest.raises(InvalidInput) as refused:
+        ask(actor, nickname)
+    assert (refused.value.code, refused.value.details) == ("look_alike", {"field": "nickname"})
+
+
 def test_it_stays_so_at_another_time_and_at_another_try(actor, settings):
     settings.FREE_NICKNAMES = True
     later = {"notice_key": "hello", "interactions": ["a"], "nickname": "Storm Desk"}

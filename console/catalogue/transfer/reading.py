@@ -40,6 +40,7 @@ from console.catalogue.transfer.columns import (
 from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
+from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
@@ -186,14 +187,19 @@ def _read(row: Row, column: str, cell: str) -> None:
 
 
 def _moment(cell: str) -> tuple[datetime, str]:
+    moment = read_iso(cell)
+    if not isinstance(moment, datetime):
+        raise ValueError(f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00.")
+    if moment.tzinfo is None:
+        zone: Any = timezone.get_default_timezone()
+        try:
+            moment = on_clocks(moment, zone, field="")
+        except InvalidInput as error:
+            raise ValueError(error.message) from error
     try:
-        moment = datetime.fromisoformat(cell)
-        moment = moment if moment.tzinfo else timezone.make_aware(moment)
         return moment, moment_cell(moment)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00."
-        ) from error
+    except OverflowError as error:
+        raise ValueError(f"{cell[:40]!r} is out of the calendar.") from error
 
 
 def _whole(cell: str) -> tuple[int, str]:
