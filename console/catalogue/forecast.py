@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from console.catalogue import snippets
 from console.catalogue.fields import for_templates, samples
+from console.catalogue.filling.state import FORECAST_WORK, FORECASTS_WORK, Budget
 from console.catalogue.models import NoticeKind, NoticeVersion, VersionStatus
-from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.rendering import BudgetSpent, RenderingRefused, renderer
 from console.interactions.models import Interaction
 
 TRIED_CHATS = 100
@@ -43,13 +44,18 @@ def tried_chats() -> list[Interaction]:
 
 
 def forecast(
-    version: NoticeVersion, chats: Sequence[Interaction], among: snippets.Loaded
+    version: NoticeVersion,
+    chats: Sequence[Interaction],
+    among: snippets.Loaded,
+    work: int = FORECAST_WORK,
 ) -> Forecast:
-    """What `version` would do in these chats, with made-up answers to its fields."""
+    """What `version` would do in these chats, with made-up answers to its fields; in fewer of them
+    where filling it in would take more than this `work`."""
     if not chats or version.notice.kind == NoticeKind.SNIPPET:
         return Forecast()
     renderers: dict[str, Any] = {}
     refusals: Counter[str] = Counter()
+    budget, tried = Budget(work), 0
     for chat in chats:
         locale, body = version.body_for(chat.locale)
         if locale not in renderers:
@@ -61,13 +67,17 @@ def forecast(
                 snippets=snippets.words(version.snippets, locale, among),
                 fields=for_templates(version.fields, samples(version.fields)),
                 locale=locale,
+                budget=budget,
             )
         try:
             renderers[locale](chat)
         except RenderingRefused as refusal:
             refusals[refusal.variable or refusal.reason] += 1
+        except BudgetSpent:
+            break
+        tried += 1
     why = refusals.most_common(1)[0][0] if refusals else ""
-    return Forecast(len(chats), refusals.total(), why)
+    return Forecast(tried, refusals.total(), why)
 
 
 def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
@@ -80,7 +90,8 @@ def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
     if left:
         chats = tried_chats()
         among = snippets.loaded(version.snippets for version in left)
-        new = {version.pk: forecast(version, chats, among) for version in left}
+        work = min(FORECAST_WORK, FORECASTS_WORK // len(left))
+        new = {version.pk: forecast(version, chats, among, work) for version in left}
         cache.set_many({_name(pk): one for pk, one in new.items()}, KEPT_SECONDS)
         found |= new
     return found

@@ -16,8 +16,8 @@ from django.conf import settings
 from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedError
 
 from console.catalogue.filling.lines import on_one_line
-from console.catalogue.filling.state import Filling
-from console.catalogue.filling.values import prepared
+from console.catalogue.filling.state import Budget, Filling
+from console.catalogue.filling.values import prepared, preparing_work
 from console.catalogue.models import NoticeKind
 from console.catalogue.push_urls import check_push_url
 from console.catalogue.templating import (
@@ -46,6 +46,10 @@ class RenderingRefused(Exception):
         self.reason = reason
         self.message = message
         self.variable = variable
+
+
+class BudgetSpent(Exception):
+    """The budget of a `renderer` had nothing left for this interaction."""
 
 
 def check_template(kind: str, template: str) -> None:
@@ -103,11 +107,13 @@ def renderer(
     snippets: Mapping[str, Snippet] | None = None,
     fields: Mapping[str, Any] | None = None,
     locale: str = "",
+    budget: Budget | None = None,
 ) -> Callable[[Any], str]:
     """`render_body` for many interactions: what is the same for all is done once.
 
     `snippets` are those that the template names, `fields` what the sender filled in (see
-    `fields.for_templates`), `locale` is the text's language, "" for that of each chat.
+    `fields.for_templates`), `locale` is the text's language, "" for that of each chat. All of them
+    take from the `budget`; once nothing is left of it the next one raises BudgetSpent.
     """
     is_url = kind == NoticeKind.PUSH_URL
     zone_key = settings.CHAT_TIME_ZONE_KEY
@@ -122,13 +128,19 @@ def renderer(
     speaks_of_it = bool(snippets) or _speaks_of_the_interaction(is_url, template)
 
     def render(interaction: Any) -> str:
+        if budget is not None and budget.is_spent:
+            raise BudgetSpent
         data = prepared(interaction.user_data, "data")
         variables = {**common, "data": data}
         if speaks_of_it:
             variables["interaction"] = prepared(interaction_variables(interaction), "interaction")
         zone_name = data.get(zone_key) if zone_key else None
         filling = filling_for(is_url, locale, interaction.locale, zone_name=zone_name, now=now)
-        return finish(_filled_in(is_url, template, variables, snippets, filling))
+        try:
+            return finish(_filled_in(is_url, template, variables, snippets, filling))
+        finally:
+            if budget is not None:
+                budget.spend(filling.work + preparing_work(interaction.user_data))
 
     return render
 

@@ -29,7 +29,7 @@ from liquid.tag import Tag
 from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
-from console.catalogue.filling.careful import careful
+from console.catalogue.filling.careful import careful, weigh
 from console.catalogue.filling.filters import CALL_WORK, called, work_of
 from console.catalogue.filling.forms import forms_of, plain_forms
 from console.catalogue.filling.lines import resolved
@@ -40,13 +40,12 @@ from console.catalogue.filling.output import (
     EncodedOutput,
     TextOutput,
 )
+from console.catalogue.filling.shape import require_readable
 from console.catalogue.filling.signatures import SIGNATURES, URL_SIGNATURES
 from console.catalogue.filling.state import WORK_LIMIT, Filling, current
 
 LOOP_LIMIT = 1000
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# A step of a loop may hold a whole template, and nothing of it may need a variable or a filter.
-STEP_WORK = 100
 # Tags by list of what is allowed: nothing that reads other templates, keeps state or, in a URL,
 # prints past the encoding. The first three are how Liquid names plain text and output.
 URL_TAGS = {"content", "output", "illegal", "#", "comment", "assign", "if", "unless", "case"}
@@ -79,11 +78,11 @@ class SnippetNode(Node):
         if found is None:
             raise LiquidTypeError(f"there is no snippet {self.name}", token=self.token)
         filling = current.get()
-        filling.count(CALL_WORK + len(found.text))
+        filling.count(CALL_WORK)
         forms = filling.forms
         if found.locale:
             filling.forms = forms_of(found.locale, filling.chat_locale)
-        _render(parse(False, found.text), around.within(found), buffer)
+        _render(_read(False, found.text), around.within(found), buffer)
         filling.forms = forms
         return 1
 
@@ -128,10 +127,6 @@ class _BoundedContext(RenderContext):
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
         found: Callable[..., object] | None = self.env.filters.get(name)
         return found or super().filter(name, token)
-
-    def raise_for_loop_limit(self, length: int = 1) -> None:
-        super().raise_for_loop_limit(length)
-        self.filling.count(length * STEP_WORK)
 
     def within(self, snippet: Snippet) -> "_BoundedContext":
         """What a snippet is rendered in: the same bounds, and its own local variables."""
@@ -179,14 +174,14 @@ def fill(
     filling: Filling | None = None,
 ) -> str:
     """The text. Raises LiquidError, or whatever a filter does on a value that it can't use."""
-    bound = parse(is_url, template)
-    context = _BoundedContext(bound, globals=variables)
+    read = _read(is_url, template)
+    context = _BoundedContext(read.bound, globals=variables)
     filling = filling or filling_for(is_url)
     context.filling, context.snippets = filling, snippets or {}
     before = current.set(filling)
     buffer = StringIO()
     try:
-        _render(bound, context, buffer)
+        _render(read, context, buffer)
     finally:
         current.reset(before)
     text = buffer.getvalue()
@@ -207,9 +202,10 @@ def filling_for(
     return Filling(forms, chat_locale, zone_name, now)
 
 
-def _render(bound: BoundTemplate, context: RenderContext, buffer: TextIO) -> None:
+def _render(read: "_Read", context: RenderContext, buffer: TextIO) -> None:
+    current.get().count(read.weight)
     try:
-        for node in bound.nodes:
+        for node in read.bound.nodes:
             node.render(context, buffer)
     except LiquidInterrupt as interrupt:
         raise LiquidSyntaxError(f"unexpected '{interrupt}'", token=None) from interrupt
@@ -221,16 +217,41 @@ def _environment(is_url: bool) -> Environment:
     return kind(undefined=StrictDefaultUndefined)
 
 
-@lru_cache(maxsize=1024)
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A template that can be filled in, and what it costs to go through it once."""
+
+    bound: BoundTemplate
+    weight: int
+
+
 def parse(is_url: bool, template: str) -> BoundTemplate:
     """The template, ready to be filled. Raises LiquidError."""
-    if UNSTORABLE.search(template):  # the marks of values are such characters
-        raise LiquidSyntaxError("it has characters that can't be stored or sent", token=None)
-    parsed = _environment(is_url).from_string(template)
-    for node in _nodes(parsed):
-        if any(isinstance(found, RangeLiteral) for found in careful(node)):
-            raise LiquidSyntaxError("there are no ranges such as (1..9) here", token=None)
-    return parsed
+    return _read(is_url, template).bound
+
+
+def _read(is_url: bool, template: str) -> _Read:
+    read = _read_once(is_url, template)
+    if isinstance(read, str):
+        raise LiquidSyntaxError(read, token=None)
+    return read
+
+
+@lru_cache(maxsize=1024)
+def _read_once(is_url: bool, template: str) -> _Read | str:
+    """Or what is wrong with it: one that can't be read is not read again for each chat."""
+    try:
+        if UNSTORABLE.search(template):  # the marks of values are such characters
+            return "it has characters that can't be stored or sent"
+        require_readable(template)
+        parsed = _environment(is_url).from_string(template)
+        for node in _nodes(parsed):
+            if any(isinstance(found, RangeLiteral) for found in careful(node)):
+                return "there are no ranges such as (1..9) here"
+    except LiquidError as error:
+        return str(error.message)
+    context = RenderContext(parsed)
+    return _Read(parsed, sum(weigh(node, context) for node in parsed.nodes))
 
 
 def _nodes(parsed: BoundTemplate) -> Iterator[Node]:

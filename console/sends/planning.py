@@ -10,6 +10,7 @@ from django.conf import settings
 from console.actors import Actor, Permission
 from console.catalogue import snippets
 from console.catalogue.fields import answered, for_templates
+from console.catalogue.filling.state import REQUEST_WORK, Budget
 from console.catalogue.models import (
     VISIBILITY_ORDER,
     CannedNotice,
@@ -18,7 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.rendering import BudgetSpent, RenderingRefused, renderer
 from console.catalogue.selectors import notice_get, versions
 from console.clock import database_now
 from console.errors import InvalidInput, Unprocessable
@@ -57,9 +58,9 @@ def plan_send(
     minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
     whom the notice has no text of their own language. Raises PermissionRefused for a notice that
     the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
-    then, would reach a wider audience than it was approved for, is not filled in, or would go out
-    under a nickname that nobody approved; InvalidInput for no targets, too many, or both ways at
-    once, and for a choice that is given and empty.
+    then, would reach a wider audience than it was approved for, is not filled in, takes too long
+    to fill in, or would go out under a nickname that nobody approved; InvalidInput for no targets,
+    too many, or both ways at once, and for a choice that is given and empty.
     """
     actor.require(Permission.SEND)
     actor.require_notice(notice_key)
@@ -79,7 +80,7 @@ def plan_send(
         nickname=named.text,
         nickname_from=named.source,
         nickname_preset=named.preset,
-        targets=[planner.plan(interaction_id, chat) for interaction_id, chat in found],
+        targets=planner.targets(found),
         fields=answers,
         scheduled_at=scheduled_at,
         allows_repeat=ignore_recent,
@@ -258,6 +259,7 @@ class _Planner:
         self.kind = version.notice.kind
         self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
         among = snippets.loaded([version.snippets])
+        budget = Budget(REQUEST_WORK)
         self.renderers = {
             locale: renderer(
                 self.kind,
@@ -267,9 +269,24 @@ class _Planner:
                 snippets=snippets.words(version.snippets, locale, among),
                 fields=for_templates(version.fields, fields),
                 locale=locale,
+                budget=budget,
             )
             for locale, body in version.bodies.items()
         }
+
+    def targets(self, chats: Sequence[tuple[str, Interaction | None]]) -> list[Target]:
+        """Raises Unprocessable where filling in the text for all of them would take too long."""
+        planned: list[Target] = []
+        try:
+            for interaction_id, chat in chats:
+                planned.append(self.plan(interaction_id, chat))
+        except BudgetSpent as error:
+            raise Unprocessable(
+                "too_much_to_fill_in",
+                f"Filling in this text takes too long for {len(chats):,} chats: it was done for "
+                f"{len(planned):,}. Choose fewer chats, or have the text made simpler.",
+            ) from error
+        return planned
 
     def plan(self, interaction_id: str, chat: Interaction | None) -> Target:
         if chat is None:

@@ -11,18 +11,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console.catalogue import templating
 from console.catalogue.filling.signatures import SIGNATURES
-from console.catalogue.filling.state import WORK_LIMIT
 from console.catalogue.models import NoticeVersion
 from console.catalogue.rendering import RenderingRefused, check_template, renderer
 from console.catalogue.templating import Snippet
 from console.errors import InvalidInput
 from tests.catalogue.test_rendering import NOW, Chat
 
-# Calls of Python functions for one text, read and filled in. The worst that the bounds allow, a
-# thousand steps of a loop over a template that is full, takes about a third of it.
-STEPS = 3_000_000
+# Calls of Python functions for one text, read and filled in.
+STEPS = 500_000
 REASONS = {"unresolved_variable", "template_error", "empty_text", "text_too_long", "invalid_url"}
 CODES = {"empty_text", "text_too_long", "template_error", "invalid_url"}
 MANY = "{% assign m = '" + "," * 999 + "' | split: ',' %}"
@@ -293,22 +290,10 @@ TREE = Snippet(
 
 
 @pytest.mark.parametrize("template", WORST.values(), ids=WORST)
-def test_the_worst_that_can_be_written_has_an_end(
-    template: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent: list[Any] = []
-
-    class Watched(templating.Filling):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            spent.append(self)
-
-    monkeypatch.setattr(templating, "Filling", Watched)
+def test_the_worst_that_can_be_written_has_an_end(template: str) -> None:
     snippets = {"a": FULL_SNIPPET, "tree": TREE}
     taken = steps(lambda: outcome("message", template, {"x": "y"}, "en", snippets))
-    assert taken < STEPS
-    # What went over the limit was counted, and not done any more.
-    assert all(one.work - WORK_LIMIT < 100_000 for one in spent)
+    assert taken < STEPS, taken
 
 
 def test_the_bounds_are_for_the_text_and_its_snippets_together() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from liquid import RenderContext
 from liquid.ast import Node
+from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import Filter, FilteredExpression, StringLiteral
 from liquid.builtin.expressions.primitive import FloatLiteral
 from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
@@ -16,6 +17,9 @@ from console.catalogue.filling.conditions import Loop, OneOf, better, name_of
 from console.catalogue.filling.lines import Written
 from console.catalogue.filling.times import MOMENT_WORDS, Now
 from console.catalogue.filling.unreadable import Nothing, Unreadable
+
+# What it costs to come by a node or an expression, beside the values that it looks at.
+VISIT_WORK = 20
 
 
 class NamedFilter(Filter):
@@ -82,3 +86,14 @@ def expressions(node: Node) -> Iterator[Expression]:
         expression = pending.pop()
         yield expression
         pending += expression.children()
+
+
+def weigh(node: Node, context: RenderContext) -> int:
+    """What it costs to go through a node once; loops in it know what a step of theirs costs."""
+    own = VISIT_WORK * (1 + sum(1 for _expression in expressions(node)))
+    if isinstance(node, ContentNode):
+        own += len(node.text) // 16
+    inside = sum(weigh(child, context) for child in node.children(context, include_partials=False))
+    if isinstance(node, ForNode) and isinstance(node.expression, Loop):
+        node.expression.step = own + inside
+    return own + inside

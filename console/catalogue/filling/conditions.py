@@ -25,6 +25,7 @@ from liquid.expression import Expression
 from console.catalogue.filling.lines import bare, cleaned
 from console.catalogue.filling.numbers import number_or_none, read_count
 from console.catalogue.filling.printing import as_text
+from console.catalogue.filling.state import current
 from console.catalogue.filling.times import time_or_none
 from console.catalogue.filling.unreadable import Unreadable, quoted, require_value
 
@@ -40,6 +41,7 @@ def name_of(expression: Expression) -> str:
 def same(left: object, right: object) -> bool:
     """As in Liquid, where a text is the same as a number or a date that it says plainly."""
     if isinstance(left, str) and isinstance(right, str):
+        current.get().count(len(left) + len(right))
         return bare(left) == bare(right)
     left, right = _alike(left, right), _alike(right, left)
     return bool(_eq(left, right))
@@ -63,6 +65,8 @@ def contains(left: object, right: object) -> bool:
         return bool(_contains(None, bare(left), bare(as_text(right))))  # type: ignore[arg-type]
     if isinstance(left, Collection) and not isinstance(left, Mapping):
         require_value(right)
+        # Taken once for all of them: there may be as many items as it has characters.
+        right = bare(right) if isinstance(right, str) else right
         return any(same(item, right) for item in left)
     return bool(_contains(None, left, right))  # type: ignore[arg-type]
 
@@ -183,7 +187,10 @@ def better(expression: Expression) -> Expression:
 
 
 class Loop(LoopExpression):
-    """What stands behind `for`: how many, and from where, are whole numbers."""
+    """What stands behind `for`: how many, and from where, are whole numbers. `step` is what it
+    costs to go once through what stands in the loop."""
+
+    step = 0
 
     @classmethod
     def of(cls, loop: LoopExpression) -> "Loop":
@@ -204,6 +211,7 @@ class Loop(LoopExpression):
         limit = None if self.limit is None else self._count(self.limit, context)
         chosen = items[start:] if limit is None else items[start : start + limit]
         context.stopindex(name, index=min(start, len(items)) + len(chosen))
+        current.get().count(len(items) + len(chosen) * self.step)
         return iter(reversed(chosen) if self.reversed else chosen), len(chosen)
 
     def _start(self, context: RenderContext, name: str) -> int:

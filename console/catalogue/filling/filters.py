@@ -21,7 +21,7 @@ from console.catalogue.filling.numbers import NUMBER_LIMIT
 from console.catalogue.filling.patterns import HasNone, compiled, reader
 from console.catalogue.filling.printing import as_text
 from console.catalogue.filling.signatures import EPOCHS, Signature
-from console.catalogue.filling.state import current
+from console.catalogue.filling.state import FORM_WORK, current
 from console.catalogue.filling.unreadable import Nothing, Unreadable, nothing, quoted
 from console.moments import in_utc
 from console.text import is_blank
@@ -133,10 +133,12 @@ CALCULATING: Mapping[str, Function] = {
 
 
 def number(value: numbers.Number, decimals: int | None = None) -> str:
+    current.get().count(FORM_WORK)
     return current.get().forms.number(value, decimals)
 
 
 def money(value: numbers.Number, currency: str) -> str:
+    current.get().count(FORM_WORK)
     return current.get().forms.money(value, currency)
 
 
@@ -173,6 +175,7 @@ def date_and_time(value: object, length: str = "long") -> str:
 
 
 def _written(value: object, what: str, form: str) -> str:
+    current.get().count(FORM_WORK)
     forms = current.get().forms
     found = times.read_time(value)
     zone: Any = None
@@ -310,4 +313,7 @@ def work_of(value: object) -> int:
         return 1
     if isinstance(value, int):
         return 1 + value.bit_length() // 8
+    if kind is list or kind is tuple:
+        items: Any = value
+        return 1 + sum(1 + len(item) if isinstance(item, str) else 1 for item in items)
     return 1 + len(value) if isinstance(value, Sized) else 1

@@ -270,12 +270,12 @@ def _require_weekday(day: date, parts: Mapping[str, str]) -> None:
 @lru_cache(maxsize=512)
 def reader(pattern: str) -> Reader:
     """Raises BadPattern for one that names no whole day, or one part twice."""
-    pieces = _pieces(pattern)
+    pieces = _joined(_pieces(pattern))
     form, groups = "", []
     for number, piece in enumerate(pieces):
         if not piece.name:
-            # Blanks stand for as many as there are, as in strptime.
-            form += re.sub(r"(\\?\s)+", r"\\s+", re.escape(piece.text))
+            # Blanks stand for as many as there are, as in strptime; none is given back.
+            form += re.sub(r"(\\?\s)+", r"\\s++", re.escape(piece.text))
             continue
         beside = [*pieces[max(0, number - 1) : number], *pieces[number + 1 : number + 2]]
         form += f"({_expected(piece, any(other.name in DIGITS for other in beside))})"
@@ -283,6 +283,17 @@ def reader(pattern: str) -> Reader:
     _require_one_meaning(groups)
     has_time = bool(set(groups) & {"H", "I"})
     return Reader(pattern, re.compile(form, re.IGNORECASE | re.ASCII), tuple(groups), has_time)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """With one piece for all text that stands together: %n and %t are blanks as well."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if joined and not piece.name and not joined[-1].name:
+            joined[-1] = Piece("", text=joined[-1].text + piece.text)
+        else:
+            joined.append(piece)
+    return joined
 
 
 def _expected(piece: Piece, is_beside_digits: bool) -> str:

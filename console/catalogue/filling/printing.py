@@ -8,7 +8,7 @@ from liquid.exceptions import LiquidTypeError
 from liquid.undefined import Undefined
 
 from console.catalogue.filling.lines import Written
-from console.catalogue.filling.state import current
+from console.catalogue.filling.state import FORM_WORK, current
 from console.catalogue.filling.times import placed
 from console.catalogue.filling.unreadable import Nothing, nothing, require_value
 
@@ -26,6 +26,7 @@ def as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, (date, Decimal, float)):
+        current.get().count(FORM_WORK)
         return current.get().forms.raw(placed(value) if isinstance(value, date) else value)
     if kind is Nothing or issubclass(kind, Undefined):
         require_value(value)

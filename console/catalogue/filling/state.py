@@ -15,6 +15,30 @@ from console.catalogue.filling.zones import zone_named
 # Of one text: characters, items or bytes of a number that variables and filters take, all together.
 # Some filters multiply them, and each call costs something by itself.
 WORK_LIMIT = 500_000
+# What it costs to write a number or a date as a language does.
+FORM_WORK = 500
+# Of one text for all the chats of a request; of the forecast of one version, and of all forecasts
+# of a page. A step takes some 50 ns. Steps are the same on every machine, and in the preview as in
+# the send.
+REQUEST_WORK = 100_000_000
+FORECAST_WORK = 5_000_000
+FORECASTS_WORK = 40_000_000
+
+
+class Budget:
+    """What filling in a text for many chats may take all together, in the same steps."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, work: int) -> None:
+        self.left = work
+
+    def spend(self, work: int) -> None:
+        self.left -= work
+
+    @property
+    def is_spent(self) -> bool:
+        return self.left < 0
 
 
 class Filling:

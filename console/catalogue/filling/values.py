@@ -23,6 +23,15 @@ def prepared(values: Mapping[str, Any], path: str) -> dict[str, Any]:
     return ready
 
 
+def preparing_work(values: Any) -> int:
+    """What `prepared` costs, in the steps of a filling: Latin letters hardly anything."""
+    if isinstance(values, str):
+        return 1 + len(values) // (32 if values.isascii() else 1)
+    if isinstance(values, dict):
+        return 1 + sum(map(preparing_work, values.values()))
+    return 1 + sum(map(preparing_work, values)) if isinstance(values, list) else 1
+
+
 def _one(value: object, path: str, name: object) -> Any:
     if isinstance(value, str):
         if is_blank(value):

@@ -126,7 +126,10 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     }
     after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
-        return  # a notice without words yet
+        if plan.is_new:
+            locale = after.get("default_locale") or "en"
+            row.report.refuse(f"{BODY}{locale}", "Give the notice a text: it is new, and has none.")
+        return
     if "visibility" in said and not said["visibility"] and not after["preset"]:
         _require_who_sees_it(row, known)
     _complete(after, known, there)

@@ -18,7 +18,8 @@ from tablib import Dataset
 
 from console.catalogue.transfer.columns import BODY, COLUMNS
 from console.catalogue.transfer.escaping import with_formula, without_formula
-from console.catalogue.transfer.workbooks import XLSX, table
+from console.catalogue.transfer.tables import bounded, require_size, table
+from console.catalogue.transfer.workbooks import XLSX
 from console.errors import InvalidInput
 
 # Without it Excel takes UTF-8 for something else.
@@ -35,13 +36,15 @@ class CSV(base_formats.CSV):
         return (BYTE_ORDER_MARK + text.getvalue()).encode()
 
     def create_dataset(self, in_stream: bytes, **kwargs: Any) -> Dataset:
+        """`is_limited` says whether it may have more rows than others hand in."""
         text = _decoded(in_stream)
         csv.field_size_limit(CSV_CELL_LIMIT)
         first, _end, _rest = text.partition("\n")
         delimiter = ";" if first.count(";") > first.count(",") else ","
         try:
             lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-            rows = [[with_formula(cell) for cell in line] for line in lines]
+            read = ([with_formula(cell) for cell in line] for line in lines)
+            rows = list(bounded(read, is_limited=kwargs.get("is_limited", True)))
         except csv.Error as error:
             raise InvalidInput(
                 "unreadable_file", f"This is no CSV that can be read: {error}. Export it anew."
@@ -85,6 +88,7 @@ def document_table(document: Any) -> Dataset:
         )
     cells = [_cells(number, record) for number, record in enumerate(records, start=1)]
     found = dict.fromkeys(name for row in cells for name in row)
+    require_size([*found, *(columns or ())], len(cells))
     if columns is None:
         columns = [name for name in COLUMNS if name in found]
         columns += sorted(name for name in found if name not in COLUMNS)
@@ -130,7 +134,7 @@ def read_file(name: str, content: bytes, *, is_limited: bool = True) -> Dataset:
             f"The file has {len(content):,} bytes; at most {settings.IMPORT_LIMIT:,} go. "
             "Import it in parts.",
         )
-    dataset: Dataset = FORMATS[format_of(name)]().create_dataset(content)
+    dataset: Dataset = FORMATS[format_of(name)]().create_dataset(content, is_limited=is_limited)
     return dataset
 
 

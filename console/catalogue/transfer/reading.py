@@ -39,6 +39,7 @@ from console.catalogue.transfer.columns import (
 )
 from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
+from console.catalogue.transfer.tables import NotRead
 from console.errors import InvalidInput
 from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
@@ -46,6 +47,10 @@ from console.text import is_blank, is_one_line, normal_line
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 # All teams, or everybody: an empty cell takes no limit away.
 ALL = "*"
+# What spreadsheets write where a formula failed, also into a CSV.
+ERRORS = frozenset(
+    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
+)
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
@@ -95,7 +100,7 @@ def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
     # People may leave out columns; of an export, one that is not there is empty.
     empty = dict.fromkeys(COLUMNS, "") if restore else {}
     return [
-        _row(number, empty | _said(headers, cells))
+        _row(number, empty | _said(headers, cells), may_be_errors=restore)
         for number, cells in enumerate(dataset, start=first)
         if any(cells)
     ]
@@ -144,7 +149,9 @@ def _require_columns(headers: list[str], *, restore: bool) -> None:
         )
 
 
-def _row(number: int, cells: dict[str, str]) -> Row:
+def _row(number: int, cells: dict[str, str], *, may_be_errors: bool) -> Row:
+    unread = _without_value(cells, may_be_errors)
+    cells |= dict.fromkeys(unread, "")
     cells |= {name: cells[name].strip() for name in NAMES if name in cells}
     # What nobody sees is nothing, in whatever column.
     cells |= dict.fromkeys((name for name, cell in cells.items() if is_blank(cell)), "")
@@ -153,6 +160,8 @@ def _row(number: int, cells: dict[str, str]) -> Row:
     name = cells.get(record, "") if record in (PRESET, CATEGORY) else key
     row = Row(RowReport(number, name), record, key, cells)
     report = row.report
+    for column, why in unread.items():
+        report.refuse(column, why)
     if record not in (PRESET, CATEGORY, NOTICE):
         known = f"{NOTICE}, {CATEGORY} or {PRESET}"
         report.refuse("record", f"A record is a {known}; {record[:40]!r} is none of these.")
@@ -174,6 +183,18 @@ def _row(number: int, cells: dict[str, str]) -> Row:
     if record == PRESET and not name:
         report.refuse("preset", "Give the preset a name.")
     return row
+
+
+def _without_value(cells: dict[str, str], may_be_errors: bool) -> dict[str, str]:
+    """The columns whose cells say nothing of their own, each with why."""
+    found = {column: cell.why for column, cell in cells.items() if isinstance(cell, NotRead)}
+    if may_be_errors:
+        return found
+    return found | {
+        column: f"The spreadsheet had an error here, {cell}. Mend it there."
+        for column, cell in cells.items()
+        if cell in ERRORS and column not in found
+    }
 
 
 def _read(row: Row, column: str, cell: str) -> None:

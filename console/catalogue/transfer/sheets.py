@@ -1,0 +1,188 @@
+"""What is in an XLSX file, read without trusting it: its XML has no document type, and of its first
+sheet there are the cells that are there, each with what became of it."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import openpyxl
+from defusedxml.ElementTree import XMLParser
+from django.conf import settings
+from django.utils import timezone
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, VALUE_TAG, WorkSheetParser
+
+from console.catalogue.transfer.escaping import with_formula, xml_unescaped
+from console.catalogue.transfer.tables import COLUMNS_LIMIT, not_read, too_many_rows
+from console.errors import InvalidInput
+
+CELL_LIMIT = 32_767  # Excel's own
+# A sheet of texts shrinks to a fifth; a bomb to a thousandth.
+INFLATION_LIMIT = 10
+PARTS_LIMIT = 1000
+DEPTH_LIMIT = 100
+READ_SIZE = 65_536
+XML = (".xml", ".rels", ".vml")
+NOT_READABLE = "This is no XLSX file that can be read. Save it again as .xlsx, or use CSV or JSON."
+# openpyxl lets through whatever its parsers, zipfile and zlib raise.
+_ERRORS = (
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError),
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError),
+    AssertionError,
+)
+
+
+def sheet_rows(content: bytes) -> Iterator[list[str]]:
+    """The rows of the first sheet, as texts. Raises InvalidInput for what is no XLSX, or would be
+    far larger than it looks."""
+    try:
+        _require_harmless(content)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        yield from _rows(book)
+    except _ERRORS as error:
+        raise InvalidInput("unreadable_file", NOT_READABLE) from error
+
+
+# --- Before anything is made of it --------------------------------------------------------------
+
+
+class _Depth:
+    """What a parser tells of the beginnings and ends of elements."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    def start(self, _tag: str, _attributes: dict[str, str]) -> None:
+        self.depth += 1
+        if self.depth > DEPTH_LIMIT:
+            raise ValueError("nested too deeply")
+
+    def end(self, _tag: str) -> None:
+        self.depth -= 1
+
+    def close(self) -> None:
+        """There is nothing to hand out."""
+
+
+def _require_harmless(content: bytes) -> None:
+    """How large it would become, and no document type: without one an XML has no entities, in
+    whatever encoding and however far behind its beginning."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        most = INFLATION_LIMIT * settings.IMPORT_LIMIT
+        if len(parts) > PARTS_LIMIT or sum(part.file_size for part in parts) > most:
+            raise InvalidInput(
+                "file_too_large",
+                f"Unpacked this file would have more than {most:,} bytes. "
+                "Import it in parts, or as CSV.",
+            )
+        for part in parts:
+            if part.filename.lower().endswith(XML):
+                _require_plain_xml(archive, part)
+
+
+def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Raise ValueError (or what the parser raises) for anything else."""
+    parser = XMLParser(target=_Depth(), forbid_dtd=True)
+    with archive.open(part) as opened:
+        while piece := opened.read(READ_SIZE):
+            parser.feed(piece)
+    parser.close()
+
+
+# --- Cells ---------------------------------------------------------------------------------------
+
+
+class _Parser(WorkSheetParser):
+    """As openpyxl's, and says of a cell without a value whether a formula stands there."""
+
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        has_value = element.find(VALUE_TAG) is not None or element.find(INLINE_STRING) is not None
+        if element.find(FORMULA_TAG) is not None and not has_value:
+            cell["data_type"] = "f"
+        return cell
+
+
+def _rows(book: Any) -> Iterator[list[str]]:
+    """Up to the last one that has something; rows that are not there are empty."""
+    if not book.worksheets:
+        return
+    sheet = book.worksheets[0]
+    following = 1
+    with sheet._get_source() as source:
+        parser = _Parser(
+            source,
+            sheet._shared_strings,
+            data_only=True,
+            epoch=book.epoch,
+            date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )
+        for number, cells in parser.parse():
+            row = _row(number, cells)
+            if not row:
+                continue
+            if number < following:
+                raise ValueError("rows that are out of order")
+            if number > settings.IMPORT_ROW_LIMIT + 1:
+                raise too_many_rows()
+            yield from ([] for _ in range(following, number))
+            yield row
+            following = number + 1
+
+
+def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
+    """Without what is empty at its end."""
+    row: list[str] = []
+    for cell in cells:
+        text = _text(cell, f"Row {number:,}, column {get_column_letter(cell['column'])}")
+        if not text:
+            continue
+        column = cell["column"]
+        if column > COLUMNS_LIMIT:
+            raise InvalidInput(
+                "too_many_columns",
+                f"Row {number:,} has a cell in column {get_column_letter(column)}; at most "
+                f"{COLUMNS_LIMIT:,} columns go. Look at an export for their names.",
+            )
+        row += [""] * (column - len(row))
+        row[column - 1] = text
+    return row
+
+
+def _text(cell: dict[str, Any], where: str) -> str:
+    """What people's own spreadsheets hold besides texts, as a text."""
+    value = cell["value"]
+    if cell["data_type"] == "f":
+        return not_read(
+            "(formula)",
+            "A formula stands here whose value is not in the file. Open the file in a spreadsheet "
+            "and save it, or write the text.",
+        )
+    if value is None:
+        return ""
+    if cell["data_type"] == "e":
+        return not_read(
+            str(value)[:40], f"The spreadsheet has an error here, {str(value)[:40]}. Mend it there."
+        )
+    if isinstance(value, str) and len(value) > CELL_LIMIT:
+        raise InvalidInput(
+            "cell_too_long",
+            f"{where} has {len(value):,} characters; at most {CELL_LIMIT:,} go. Shorten it.",
+        )
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return timezone.make_aware(value).isoformat()
+    return with_formula(xml_unescaped(str(value)))

@@ -1,0 +1,112 @@
+"""A file's rows as a dataset of texts: how large it may be, and what of it is no text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.conf import settings
+from openpyxl.utils import get_column_letter
+from tablib import Dataset
+
+from console.errors import InvalidInput
+from console.text import is_blank
+
+# XLSX has 16,384; a catalogue has some thirty, and one for each language.
+COLUMNS_LIMIT = 1000
+# An import of the most rows with fifty columns each.
+CELLS_LIMIT = 5_000_000
+# Characters of all cells, for each byte that a file may have: it may be packed.
+CHARACTERS_A_BYTE = 5
+SHOWN = 40
+
+
+class NotRead(str):
+    """A cell that has no value of its own. Its row is refused with `why`; nothing of it is kept."""
+
+    __slots__ = ("why",)
+    why: str
+
+
+def not_read(shown: str, why: str) -> NotRead:
+    made = NotRead(shown)
+    made.why = why
+    return made
+
+
+def bounded(rows: Iterable[list[str]], *, is_limited: bool = True) -> Iterator[list[str]]:
+    """The same rows, as they are read. Raises InvalidInput where they get too many or too large."""
+    characters = cells = 0
+    most = settings.IMPORT_LIMIT * CHARACTERS_A_BYTE
+    for number, row in enumerate(rows, start=1):
+        if len(row) > COLUMNS_LIMIT:
+            raise InvalidInput(
+                "too_many_columns",
+                f"Row {number:,} has {len(row):,} columns; at most {COLUMNS_LIMIT:,} go. "
+                "Look at an export for their names.",
+            )
+        if is_limited and number > settings.IMPORT_ROW_LIMIT + 1:
+            raise too_many_rows()
+        cells += len(row)
+        characters += sum(map(len, row))
+        if is_limited and (cells > CELLS_LIMIT or characters > most):
+            raise InvalidInput(
+                "file_too_large",
+                f"Up to row {number:,} this file has {cells:,} cells with {characters:,} "
+                f"characters; at most {CELLS_LIMIT:,} with {most:,} go. Import it in parts.",
+            )
+        yield row
+
+
+def too_many_rows() -> InvalidInput:
+    return InvalidInput(
+        "too_many_rows",
+        f"An import has at most {settings.IMPORT_ROW_LIMIT:,} rows. Import it in parts.",
+    )
+
+
+def require_size(columns: Sequence[str], rows: int) -> None:
+    """Raise InvalidInput for a table that is too large to be made."""
+    if len(columns) > COLUMNS_LIMIT:
+        raise InvalidInput(
+            "too_many_columns",
+            f"The records have {len(columns):,} names of columns; at most {COLUMNS_LIMIT:,} go. "
+            "Look at an export for them.",
+        )
+    if rows * len(columns) > CELLS_LIMIT and rows > settings.IMPORT_ROW_LIMIT:
+        raise too_many_rows()
+
+
+def table(rows: list[list[str]]) -> Dataset:
+    """Rows as a dataset, the first as its headers; short ones are filled up. A column without a
+    name has to be empty, and is left out. Raises InvalidInput."""
+    if not rows:
+        return Dataset(headers=[])
+    headers = rows[0]
+    _require_plain_headers(headers)
+    named = [place for place, name in enumerate(headers) if not is_blank(name)]
+    _require_no_others(rows, set(named))
+    width = len(headers)
+    if len(named) == width:
+        filled = [row + [""] * (width - len(row)) for row in rows]
+    else:
+        filled = [[row[place] if place < len(row) else "" for place in named] for row in rows]
+    return Dataset(*([row[:width] for row in filled[1:]]), headers=filled[0])
+
+
+def _require_plain_headers(headers: list[str]) -> None:
+    for place, name in enumerate(headers):
+        if isinstance(name, NotRead):
+            raise InvalidInput("unreadable_file", f"{_cell(1, place)}: {name.why}")
+
+
+def _require_no_others(rows: list[list[str]], named: set[int]) -> None:
+    for number, row in enumerate(rows, start=1):
+        for place, cell in enumerate(row):
+            if place not in named and not is_blank(cell):
+                raise InvalidInput(
+                    "column_without_name",
+                    f"{_cell(number, place)} has “{cell[:SHOWN]}”, and the column has no name in "
+                    "the first row. Name the column, or empty it.",
+                )
+
+
+def _cell(number: int, place: int) -> str:
+    return f"Row {number:,}, column {get_column_letter(place + 1)}"
