@@ -23,9 +23,9 @@ from tests.webhooks.things import make_public_webhook
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
-READ_CATALOGUE = {"send", "read", "catalogue", *Role.values}
+READ_CATALOGUE = {"send", "read", "catalogue", "approve", *Role.values}
 WRITE_CATALOGUE = {"catalogue", "editor", "administrator"}
-REVIEW = {"catalogue", "approver"}
+REVIEW = {"approve", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
 SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
 ADMINISTER = {"admin", "administrator"}

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import Role
+from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.catalogue.models import (
@@ -169,7 +170,7 @@ def _decide(
             f"The preset {preset.name} has no such change to decide on any more. Load the page "
             "again to see its state.",
         )
-    if proposed.author_ref == actor.ref:
+    if is_own(actor, proposed.author_ref):
         raise PermissionRefused(
             "own_work", "Nobody decides on their own change. Ask another approver."
         )

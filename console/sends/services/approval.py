@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
@@ -133,7 +134,7 @@ def _move(send: Send, scheduled_at: datetime, time_zone: str) -> None:
 
 def _require_other(actor: Actor, send: Send) -> None:
     actor.require(Permission.APPROVE_SENDS)
-    if send.actor_ref == actor.ref:
+    if is_own(actor, send.actor_ref):
         raise PermissionRefused(
             "own_work", "This is your own send: somebody else has to decide about it."
         )
