@@ -18,7 +18,9 @@ def test_a_preset_is_made_and_changed(program: Callable[..., Caller]) -> None:
     assert (changed["nickname"], changed["is_approved"]) == ("", False)
     assert changed["proposed"]["nickname"] == "Lead"
     path = f"presets/{preset['id']}/"
-    own = author("POST", f"{path}approve/", {})
+    unnamed = author("POST", f"{path}approve/", {})
+    assert (unnamed[0], unnamed[1]["code"]) == (400, "invalid_input")
+    own = author("POST", f"{path}approve/", {"change": changed["proposed"]["id"]})
     assert (own[0], own[1]["code"]) == (403, "own_work")
     approver = program("approve")
     stale = approver("POST", f"{path}approve/", {"change": preset["proposed"]["id"]})
@@ -26,8 +28,9 @@ def test_a_preset_is_made_and_changed(program: Callable[..., Caller]) -> None:
     approved = approver.post(f"{path}approve/", {"change": changed["proposed"]["id"]}, status=200)
     assert (approved["nickname"], approved["is_approved"]) == ("Lead", True)
     assert approved["proposed"] is None
-    author("PATCH", path, {"visibility": "ALL"})
-    rejected = approver.post(f"{path}reject/", {"reason": "Too wide."}, status=200)
+    _status, wider = author("PATCH", path, {"visibility": "ALL"})
+    said = {"reason": "Too wide.", "change": wider["proposed"]["id"]}
+    rejected = approver.post(f"{path}reject/", said, status=200)
     assert (rejected["visibility"], rejected["proposed"]) == ("VIP", None)
     assert author.get("presets/")["count"] == 4
 

@@ -23,6 +23,7 @@ from console.sends.selectors import DeliveryFilter
 from console.sends.services import deliveries, exports, switch
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
+from tests.preset_proposals import approve_seen, reject_seen
 
 PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
 TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
@@ -159,15 +160,13 @@ CALLS: dict[str, Callable[[World], Call]] = {
         catalogue.notice_update, w.root, w.make_notice().notice, title="Other", category="Any"
     ),
     "catalogue.preset_approve": lambda w: partial(
-        catalogue.preset_approve,
-        w.approver,
-        catalogue.preset_create(w.root, name="Desk", visibility="INT"),
+        approve_seen, w.approver, catalogue.preset_create(w.root, name="Desk", visibility="INT")
     ),
     "catalogue.preset_create": lambda w: partial(
         catalogue.preset_create, w.root, name="Desk", visibility="INT"
     ),
     "catalogue.preset_reject": lambda w: partial(
-        catalogue.preset_reject,
+        reject_seen,
         w.approver,
         catalogue.preset_create(w.root, name="Desk", visibility="INT"),
         reason="Too wide",

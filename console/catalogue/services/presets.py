@@ -80,9 +80,7 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     return preset
 
 
-def preset_approve(
-    actor: Actor, preset: VisibilityPreset, *, change: int | None = None
-) -> VisibilityPreset:
+def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
     """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
 
     Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one.
@@ -102,9 +100,10 @@ def preset_approve(
 
 
 def preset_reject(
-    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int | None = None
+    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int
 ) -> VisibilityPreset:
-    """Let a preset stay as it is, and say why."""
+    """Let a preset stay as it is, and say why. `change` is the proposal that the reviewer has
+    seen."""
     actor.require(Permission.REVIEW_CATALOGUE)
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
@@ -158,13 +157,13 @@ def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) ->
 def _decide(
     actor: Actor,
     preset: VisibilityPreset,
-    change: int | None,
+    change: int,
     status: ChangeStatus,
     reason: str = "",
 ) -> PresetChange:
     VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
     proposed = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
-    if proposed is None or change not in (None, proposed.pk):
+    if proposed is None or change != proposed.pk:
         raise Conflict(
             "wrong_status",
             f"The preset {preset.name} has no such change to decide on any more. Load the page "
