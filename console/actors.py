@@ -26,8 +26,9 @@ class Permission(StrEnum):
 class Actor:
     """A person, an API client or the system itself, with what it may do.
 
-    `ref` is stable and unique ("user:12", "client:3", "system:worker"): own-work rules compare
-    it. `name` stands beside it wherever it is kept, so that history survives a deleted person.
+    `ref` is stable and unique ("user:12", "client:3", "system:worker"). `name` stands beside it
+    wherever it is kept, so that history survives a deleted person. `owner_ref` is the person to
+    whom an API client belongs.
     """
 
     ref: str
@@ -38,6 +39,18 @@ class Actor:
     sees_all_teams: bool = False
     # Keys of the notices that it may send; None is any.
     allowed_notices: frozenset[str] | None = None
+    owner_ref: str = ""
+
+    @property
+    def person_ref(self) -> str:
+        """Who counts as the one that acts: own-work rules compare persons
+        (console.accounts.own_work)."""
+        return self.owner_ref or self.ref
+
+    @property
+    def is_system(self) -> bool:
+        """Whether this is the console itself, or an operator at its machine."""
+        return self.ref.startswith("system:")
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

@@ -26,7 +26,8 @@ class Scope(models.TextChoices):
     FEED = "feed", _("Feed interactions")
     SEND = "send", _("Send notices")
     READ = "read", _("Read")
-    CATALOGUE = "catalogue", _("Write and review the catalogue")
+    CATALOGUE = "catalogue", _("Write the catalogue")
+    APPROVE = "approve", _("Decide on the catalogue")
     ADMIN = "admin", _("Administer")
 
 
@@ -75,11 +76,13 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
             Permission.VIEW_CHAT_SERVERS,
         }
     ),
-    Scope.CATALOGUE: frozenset(
-        {Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE, Permission.REVIEW_CATALOGUE}
-    ),
+    Scope.CATALOGUE: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
+    Scope.APPROVE: frozenset({Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE}),
     Scope.ADMIN: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
 }
+
+# What a second administrator has to confirm. The database knows these too (own_work).
+CONFIRMED_SCOPES = frozenset({Scope.SEND, Scope.CATALOGUE, Scope.APPROVE})
 
 
 def _union(table: dict[str, frozenset[Permission]], names: list[str]) -> frozenset[Permission]:
@@ -88,6 +91,7 @@ def _union(table: dict[str, frozenset[Permission]], names: list[str]) -> frozens
 
 class ClientState(models.TextChoices):
     ACTIVE = "active", _("Active")
+    AWAITING = "awaiting", _("Awaiting confirmation")
     EXPIRED = "expired", _("Expired")
     DEACTIVATED = "deactivated", _("Deactivated")
 
@@ -168,14 +172,31 @@ class ApiClient(models.Model):
 
     `allowed_notices` are keys of notices and `addresses` networks in CIDR; of both an empty list
     means any. The token before the newest one is good until `previous_token_until`.
+
+    What the client does counts as its `owner`'s own work, who has its token; without an owner, as
+    its own. `pending_scopes` and `pending_notices` were proposed by one administrator and hold once
+    another confirms them; while it has no `scopes` at all its token is refused.
     """
 
     name = models.CharField(max_length=100, unique=True)
     token_hash = models.CharField(max_length=64, unique=True)
     previous_token_hash = models.CharField(max_length=64, unique=True, null=True, blank=True)
     previous_token_until = models.DateTimeField(null=True, blank=True)
+    owner = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="api_clients"
+    )
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    pending_scopes = ArrayField(
+        models.CharField(max_length=20, choices=Scope.choices), default=list, blank=True
+    )
     allowed_notices = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    pending_notices = ArrayField(models.CharField(max_length=100), null=True, blank=True)
+    proposed_by_ref = models.CharField(max_length=64, blank=True, default="", editable=False)
+    proposed_by_name = models.CharField(max_length=200, blank=True, default="", editable=False)
+    proposed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    confirmed_by_ref = models.CharField(max_length=64, blank=True, default="", editable=False)
+    confirmed_by_name = models.CharField(max_length=200, blank=True, default="", editable=False)
+    confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
     addresses = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
@@ -191,6 +212,15 @@ class ApiClient(models.Model):
                 condition=models.Q(scopes__contained_by=Scope.values),
                 name="api_client_scopes_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(pending_scopes__contained_by=Scope.values),
+                name="api_client_pending_scopes_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(pending_scopes=[], pending_notices=None)
+                | ~models.Q(proposed_by_ref=""),
+                name="api_client_proposal_has_proposer",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -201,7 +231,7 @@ class ApiClient(models.Model):
             return ClientState.DEACTIVATED
         if self.expires_at is not None and self.expires_at <= now:
             return ClientState.EXPIRED
-        return ClientState.ACTIVE
+        return ClientState.ACTIVE if self.scopes else ClientState.AWAITING
 
     @property
     def state(self) -> ClientState:
@@ -211,6 +241,24 @@ class ApiClient(models.Model):
     def ref(self) -> str:
         """How the program is named as an actor."""
         return f"client:{self.pk}"
+
+    @property
+    def owner_ref(self) -> str:
+        return f"user:{self.owner_id}" if self.owner_id else ""
+
+    @property
+    def awaits(self) -> bool:
+        """Whether something of it takes a second administrator's word."""
+        return bool(self.pending_scopes) or self.pending_notices is not None
+
+    @property
+    def wanted_scopes(self) -> list[str]:
+        """Those that it has, and those that are proposed."""
+        return sorted({*self.scopes, *self.pending_scopes})
+
+    @property
+    def wanted_notices(self) -> list[str]:
+        return self.allowed_notices if self.pending_notices is None else self.pending_notices
 
     @property
     def is_authenticated(self) -> bool:
@@ -225,4 +273,5 @@ class ApiClient(models.Model):
             permissions=_union(SCOPE_PERMISSIONS, self.scopes),
             sees_all_teams=True,
             allowed_notices=frozenset(self.allowed_notices) or None,
+            owner_ref=self.owner_ref,
         )

@@ -252,7 +252,8 @@ class ApiClientForm(EditForm):
         Scope.FEED: _("feed: tells the console which chats there are."),
         Scope.SEND: _("send: previews and sends notices; sees chats, notices and its own sends."),
         Scope.READ: _("read: chats, notices, Chat Servers and everybody's sends."),
-        Scope.CATALOGUE: _("catalogue: writes notices, and decides on those of others."),
+        Scope.CATALOGUE: _("catalogue: writes notices and presets."),
+        Scope.APPROVE: _("approve: decides on notices and presets of others."),
         Scope.ADMIN: _("admin: registers Chat Servers; pauses and stops any send, or all."),
     }
 
@@ -281,8 +282,11 @@ class ApiClientForm(EditForm):
         if client is not None:
             self.initial["expires_at"] = client.expires_at
             self.initial["addresses"] = client.addresses or [ANY]
-            if Scope.SEND in client.scopes:
-                self.initial["allowed_notices"] = client.allowed_notices or [ANY]
+            if Scope.SEND in client.wanted_scopes:
+                self.initial["allowed_notices"] = client.wanted_notices or [ANY]
+        self.fields["scopes"].help_text = _(
+            "send, catalogue and approve hold once another administrator has confirmed them."
+        )
         zone = timezone.get_default_timezone_name()
         self.fields["expires_at"].help_text = _(
             "On the clocks of %(zone)s. Empty: it lasts until somebody ends it."
@@ -327,3 +331,9 @@ class TokenForm(forms.Form):
 
     def clean_expected(self) -> str | None:
         return said_token(self, "expected")
+
+
+class SeenForm(forms.Form):
+    """What of a client was seen by who decides on it."""
+
+    seen = LineField(max_length=64, widget=forms.HiddenInput)

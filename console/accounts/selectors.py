@@ -54,6 +54,12 @@ def _refusal(client: ApiClient, digest: str, address: str, now: datetime) -> tup
             "token_replaced",
             "This token was replaced by a new one. Use that, or ask an administrator for another.",
         )
+    if state == ClientState.AWAITING:
+        return (
+            "client_unconfirmed",
+            "This API client awaits confirmation. An administrator who neither owns nor proposed "
+            "it has to confirm it, on its page.",
+        )
     if state == ClientState.EXPIRED:
         return (
             "token_expired",
@@ -146,7 +152,7 @@ def team_by_name(name: str) -> Team:
 def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiClient]:
     """API clients by name. `state` is a ClientState, or any."""
     actor.require(Permission.ADMINISTER)
-    found = ApiClient.objects.all()
+    found = ApiClient.objects.select_related("owner")
     for word in q.split():
         found = found.filter(Q(name__icontains=word))
     over = Q(is_active=True, expires_at__lte=near_now())
@@ -155,7 +161,10 @@ def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiCl
     elif state == ClientState.EXPIRED:
         found = found.filter(over)
     elif state == ClientState.ACTIVE:
-        found = found.filter(Q(is_active=True) & ~over)
+        found = found.filter(Q(is_active=True) & ~over).exclude(scopes=[])
+    elif state == ClientState.AWAITING:  # with those that work, and are to have more
+        awaits = ~Q(pending_scopes=[]) | Q(pending_notices__isnull=False)
+        found = found.filter(awaits, ~over, is_active=True)
     return found.order_by("name")
 
 

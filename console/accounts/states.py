@@ -36,10 +36,14 @@ def team_state(team: Team) -> State:
 def api_client_state(client: ApiClient) -> State:
     return {
         "name": client.name,
-        "scopes": sorted(client.scopes),
-        "allowed_notices": list(client.allowed_notices),
+        "scopes": client.wanted_scopes,
+        "allowed_notices": list(client.wanted_notices),
         "expires_at": moment_text(client.expires_at),
         "addresses": list(client.addresses),
+        "awaits": [
+            *client.pending_scopes,
+            *(["allowed_notices"] if client.pending_notices is not None else []),
+        ],
     }
 
 

@@ -69,6 +69,16 @@ urlpatterns = [
         name="api-client-token",
     ),
     path(
+        "api-clients/<int:client_id>/confirm/",
+        api_clients.api_client_confirmation,
+        name="api-client-confirm",
+    ),
+    path(
+        "api-clients/<int:client_id>/decline/",
+        api_clients.api_client_declining,
+        name="api-client-decline",
+    ),
+    path(
         "api-clients/<int:client_id>/deactivate/",
         api_clients.api_client_close,
         name="api-client-deactivate",

@@ -52,7 +52,6 @@ class PresetOutput(serializers.ModelSerializer[VisibilityPreset]):
 
 class PresetApproval(StrictInput):
     change = fields.Whole(
-        required=False,
         min_value=1,
         max_value=2**63 - 1,
         help_text="The id of the proposal that was looked at: another one is 409.",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from console.access import actor_of, require
+from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.catalogue.forms import EVERYBODY, PresetForm
 from console.catalogue.refusals import field_of
@@ -30,8 +31,10 @@ def preset_list(request: HttpRequest) -> HttpResponse:
 
 
 def _list(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpResponse:
+    actor = actor_of(request)
     context = {
-        "presets": presets(actor_of(request)),
+        "presets": presets(actor),
+        "own_refs": own_refs(actor),
         "error": error,
         "reason": request.POST.get("reason", ""),
     }

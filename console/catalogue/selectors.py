@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Case, Count, Prefetch, Q, QuerySet, When
 from django.utils import timezone
 
+from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.catalogue.models import (
     CATEGORY_SEPARATOR,
@@ -237,7 +238,7 @@ def preset_change(preset: VisibilityPreset) -> PresetChange | None:
 def preset_review_queue(actor: Actor) -> QuerySet[PresetChange]:
     """Those that the actor may decide on."""
     actor.require(Permission.REVIEW_CATALOGUE)
-    return preset_changes(actor).exclude(author_ref=actor.ref)
+    return preset_changes(actor).exclude(author_ref__in=own_refs(actor))
 
 
 def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
@@ -245,7 +246,7 @@ def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
     actor.require(Permission.REVIEW_CATALOGUE)
     return (
         NoticeVersion.objects.filter(status=VersionStatus.IN_REVIEW)
-        .exclude(author_ref=actor.ref)
+        .exclude(author_ref__in=own_refs(actor))
         .filter(_in_own_teams(actor, "notice__team"))
         .select_related("notice")
         .order_by("submitted_at")

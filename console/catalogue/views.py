@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from console.access import actor_of, require
+from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.asking import posted
 from console.catalogue.checks import version_checks
@@ -81,6 +82,7 @@ def _detail(
         "scheduled": by_status.get(VersionStatus.SCHEDULED),
         "draft": by_status.get(VersionStatus.DRAFT),
         "in_review": in_review,
+        "own_refs": own_refs(actor) if in_review else [],
         "review": review_of(actor, published, in_review) if in_review else None,
         "uses": version_uses(actor, notice),
         "starred": notice.pk in favourite_ids(actor),

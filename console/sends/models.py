@@ -110,6 +110,7 @@ class Send(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["actor_ref", "-id"], name="send_by_actor"),
+            models.Index(fields=["actor_ref", "release_at"], name="send_by_actor_release"),
             models.Index(fields=["version", "created_at"], name="send_by_version"),
             models.Index(fields=["created_at", "version"], name="send_by_time"),
             models.Index(

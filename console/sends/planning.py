@@ -34,7 +34,7 @@ from console.sends.nicknames import chosen_nickname
 from console.sends.plans import LeaveOut, known_leave_out
 from console.sends.plans import SendPlan as SendPlan
 from console.sends.plans import Target as Target
-from console.sends.quota import exceeded, quota_of
+from console.sends.quota import exceeded, quota_of, sent_alone
 from console.text import is_blank
 
 
@@ -87,6 +87,7 @@ def plan_send(
     )
     if not ignore_recent:
         plan = guarded(plan, release_at=release_at, now=now)
+    plan = replace(plan, sent_before=sent_alone(actor, version.notice, release_at))
     return _with_quota(actor, plan, now)
 
 

@@ -56,8 +56,10 @@ class SendPlan:
     """What a send would do. `fields` are the sender's answers to what the notice asks for;
     `scheduled_at` is None for one that leaves at once; with `allows_repeat` it goes also to chats
     that just got the notice. `awaits_approval` has it approved however few its chats are, since
-    its sender was told so. `quota_left` is to how many chats its sender may send now, None where
-    nothing limits that; `quota_refusal` is what would be said to this plan because of it.
+    its sender was told so. `sent_before` is to how many chats the sender brings this notice within
+    an hour without anybody's approval, by other sends. `quota_left` is to how many chats its sender
+    may send now, None where nothing limits that; `quota_refusal` is what would be said to this plan
+    because of it.
     `nickname_from` says who chose the nickname."""
 
     version: NoticeVersion
@@ -68,6 +70,7 @@ class SendPlan:
     scheduled_at: datetime | None = None
     allows_repeat: bool = False
     awaits_approval: bool = False
+    sent_before: int = 0
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
     nickname_from: str = NicknameSource.VERSION
@@ -84,7 +87,9 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve of it before anything leaves."""
-        return self.awaits_approval or needs_approval(len(self.ready), self.nickname_from)
+        return self.awaits_approval or needs_approval(
+            len(self.ready), self.nickname_from, self.sent_before
+        )
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -104,8 +109,10 @@ def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(set(wanted)))
 
 
-def needs_approval(ready_count: int, nickname_from: str) -> bool:
-    """Whether a send takes a second person's approval: to so many chats, or under a nickname that
-    its sender chose."""
-    is_large = 0 < settings.APPROVAL_ABOVE < ready_count
-    return is_large or (ready_count > 0 and nickname_from == NicknameSource.SENDER)
+def needs_approval(ready_count: int, nickname_from: str, sent_before: int) -> bool:
+    """Whether a send takes a second person's approval: to so many chats, with those to which its
+    sender just brought the same notice, or under a nickname that its sender chose."""
+    if not ready_count:
+        return False
+    is_large = 0 < settings.APPROVAL_ABOVE < ready_count + sent_before
+    return is_large or nickname_from == NicknameSource.SENDER

@@ -1,14 +1,21 @@
-"""How many chats a person may send to within an hour. Programs have no such limit."""
+"""To how many chats a person may send within an hour, and to how many on their own word alone.
+
+A person's sends are theirs and those of all API clients that they own; a client without an owner
+counts by itself.
+"""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Sum
 
+from console.accounts.own_work import own_refs
 from console.actors import Actor
+from console.catalogue.models import CannedNotice
 from console.errors import TooManyRequests
 from console.sends.models import Delivery, Send, SendStatus
 
@@ -43,23 +50,46 @@ def quota_of(actor: Actor, now: datetime) -> Quota | None:
     """What the actor may still send to; None where nothing limits it."""
     if not _is_limited(actor):
         return None
-    before = Send.objects.filter(actor_ref=actor.ref, created_at__lte=now - PERIOD).order_by("-pk")
-    last = before.values_list("pk", flat=True).first()
-    left_something = Exists(Delivery.objects.filter(send=OuterRef("pk"), attempts__gt=0))
-    sends = (
-        Send.objects.filter(actor_ref=actor.ref, pk__gt=last or 0)
-        .filter(~Q(status=SendStatus.CANCELLED) | left_something)
-        .order_by("pk")
-    )
+    theirs = Q()
+    for ref in own_refs(actor):
+        before = Send.objects.filter(actor_ref=ref, created_at__lte=now - PERIOD).order_by("-pk")
+        last = before.values_list("pk", flat=True).first()
+        theirs |= Q(actor_ref=ref, pk__gt=last or 0)
+    sends = Send.objects.filter(theirs, _not_called_off()).order_by("pk")
     return Quota(settings.HOURLY_QUOTA, list(sends.values_list("created_at", "ready_count")))
 
 
+def sent_alone(
+    actor: Actor, notice: CannedNotice, release_at: datetime, *, apart_from: Collection[int] = ()
+) -> int:
+    """To how many chats sends of this person bring the notice, in whatever version, within an hour
+    of `release_at`, that nobody else approves. Sends in `apart_from` do not count."""
+    if not settings.APPROVAL_ABOVE:
+        return 0
+    sends = Send.objects.filter(
+        _not_called_off(),
+        actor_ref__in=own_refs(actor),
+        release_at__gt=release_at - PERIOD,
+        release_at__lt=release_at + PERIOD,
+        version__notice=notice,
+        approved_by_ref="",
+    )
+    sends = sends.exclude(status=SendStatus.AWAITING_APPROVAL).exclude(pk__in=apart_from)
+    total: int | None = sends.aggregate(total=Sum("ready_count"))["total"]
+    return total or 0
+
+
+def _not_called_off() -> Q:
+    left_something = Exists(Delivery.objects.filter(send=OuterRef("pk"), attempts__gt=0))
+    return ~Q(status=SendStatus.CANCELLED) | Q(left_something)
+
+
 def hold_quota(actor: Actor) -> None:
-    """Until the transaction ends, no other send of this actor is counted or made."""
-    if _is_limited(actor):
+    """Until the transaction ends, no other send of this person is counted or made."""
+    if _is_limited(actor) or settings.APPROVAL_ABOVE:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [QUOTA_LOCK, actor.ref]
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [QUOTA_LOCK, actor.person_ref]
             )
 
 
@@ -68,8 +98,8 @@ def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests
     if quota is None or wanted <= quota.left:
         return None
     message = (
-        f"This send is to {wanted:,} chats. Of the {quota.limit:,} to which a person may send "
-        f"within an hour {quota.left:,} are left. "
+        f"This send is to {wanted:,} chats. Of the {quota.limit:,} to which a person or a program "
+        f"may send within an hour {quota.left:,} are left. "
     )
     free_at = quota.free_at(wanted)
     if free_at is None:
@@ -95,4 +125,4 @@ def require_quota(actor: Actor, wanted: int, now: datetime) -> None:
 
 
 def _is_limited(actor: Actor) -> bool:
-    return bool(settings.HOURLY_QUOTA) and actor.ref.startswith("user:")
+    return bool(settings.HOURLY_QUOTA) and not actor.is_system

@@ -25,6 +25,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
@@ -55,6 +56,8 @@ def _readable(actor: Actor, path: str = "") -> Q:
         return Q()
     readable = Q(**{f"{path}actor_ref": actor.ref})
     if actor.may(Permission.APPROVE_SENDS):
+        # What an API client of theirs sent is not theirs to approve, and they see that it waits.
+        readable |= Q(**{f"{path}actor_ref__in": own_refs(actor)})
         readable |= Q(**{f"{path}approved_by_ref": actor.ref}) | _to_approve(actor, path)
     return readable
 
@@ -62,7 +65,7 @@ def _readable(actor: Actor, path: str = "") -> Q:
 def _to_approve(actor: Actor, path: str = "") -> Q:
     """Others' sends that await approval, of notices that the actor's teams share."""
     waiting = Q(**{f"{path}status": SendStatus.AWAITING_APPROVAL})
-    waiting &= ~Q(**{f"{path}actor_ref": actor.ref})
+    waiting &= ~Q(**{f"{path}actor_ref__in": own_refs(actor)})
     if not actor.sees_all_teams:
         team = f"{path}version__notice__team"
         waiting &= Q(**{f"{team}__isnull": True}) | Q(**{f"{team}__in": actor.team_ids})

@@ -62,6 +62,8 @@ def test_what_bounds_a_client_is_kept_in_order() -> None:
         "allowed_notices": ["a", "b"],
         "expires_at": client.expires_at.isoformat(),
         "addresses": ["10.1.2.3/32", "2001:db8::/32"],
+        "counts_as": client.ref,
+        "owner": "",
     }
     assert client.to_actor().allowed_notices == {"a", "b"}
 

@@ -1,14 +1,20 @@
 """manage.py create_api_client and create_admin, as a person types them."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from console.accounts.models import ApiClient, User
 from console.accounts.selectors import api_client_admitted
+from console.accounts.services import api_client_create
+from console.actors import system_actor
+from console.audit import services as audit
 from console.audit.models import AuditEntry
 from tests.conftest import PASSWORD
 
@@ -112,3 +118,63 @@ def test_a_second_admin_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> Non
     run("create_admin", "adam")
     with pytest.raises(CommandError, match="already"):
         run("create_admin", "Adam")
+
+
+# --- Whose a client is ---------------------------------------------------------------------------
+
+
+def test_an_operator_says_whose_a_client_is(administrator: User) -> None:
+    """It works at once: an operator's word takes no second administrator."""
+    token = run("create_api_client", "Flow", "--scope", "send", "--owner", "adam")[0].strip()
+    client = api_client_admitted(token, address="").client
+    assert client is not None
+    assert (client.owner, client.scopes) == (administrator, ["send"])
+    assert client.to_actor().person_ref == administrator.ref
+    said = AuditEntry.objects.get(action="api_client.created").data
+    assert (said["owner"], said["counts_as"]) == ("adam", administrator.ref)
+
+    run("create_api_client", "Loner", "--scope", "send")
+    loner = ApiClient.objects.get(name="Loner")
+    assert (loner.owner, loner.to_actor().person_ref) == (None, loner.ref)
+    said = AuditEntry.objects.filter(action="api_client.created").latest("seq").data
+    assert (said["owner"], said["counts_as"]) == ("", loner.ref)
+
+
+@pytest.mark.parametrize("owner", ["nobody", "closed"])
+def test_an_owner_is_somebody_who_is_there(owner: str, administrator: User) -> None:
+    User.objects.filter(pk=administrator.pk).update(username="closed", is_active=False)
+    with pytest.raises(CommandError, match="no active person"):
+        run("create_api_client", "Flow", "--scope", "send", "--owner", owner)
+
+
+def test_an_operator_gives_a_client_a_new_token() -> None:
+    old = run("create_api_client", "Flow", "--scope", "read")[0].strip()
+    new = run("rotate_api_client_token", "Flow", "--overlap-hours", "1")[0].strip()
+    assert [api_client_admitted(token, address="").code for token in (old, new)] == ["", ""]
+    newest = run("rotate_api_client_token", "Flow")[0].strip()
+    codes = [api_client_admitted(token, address="").code for token in (new, newest)]
+    assert codes == ["token_replaced", ""]
+    with pytest.raises(CommandError, match="no API client named Other"):
+        run("rotate_api_client_token", "Other")
+
+
+def test_clients_of_before_belong_to_whoever_took_their_newest_token(
+    make_user: Callable[..., User],
+) -> None:
+    """What the migration does with what the trail says."""
+    ada, bob = (make_user(name, "administrator") for name in ("ada", "bob"))
+    root = system_actor("command line")
+    for name, takers in {
+        "hers": [ada.to_actor()],
+        "his": [ada.to_actor(), bob.to_actor()],
+        "nobody's": [ada.to_actor(), root],
+    }.items():
+        client, _token = api_client_create(root, name=name, scopes=["read"])
+        for taker in takers:
+            audit.record(taker, "api_client.token_rotated", target=("api_client", client.pk, name))
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE accounts_apiclient DISABLE TRIGGER USER")
+        cursor.execute(import_module("console.accounts.migrations.0004_own_work").OWNERS)
+    owners = dict(ApiClient.objects.values_list("name", "owner__username"))
+    assert owners == {"hers": "ada", "his": "bob", "nobody's": None}

@@ -95,7 +95,7 @@ def test_a_clients_creation_is_recorded() -> None:
     entry = newest_entry()
     assert (entry.action, entry.target_kind) == ("api_client.created", "api_client")
     assert (entry.target_ref, entry.target_name) == (str(client.pk), "Workflow")
-    assert entry.data == {"scopes": ["send"]}
+    assert entry.data == {"scopes": ["send"], "counts_as": client.ref, "owner": ""}
 
 
 def test_a_client_is_seen_at_most_once_a_minute(django_assert_num_queries: Any) -> None:
@@ -242,4 +242,4 @@ def test_administrators_create(create: Callable[[Any], object], administrator: U
 
 def test_every_role_and_scope_has_a_fixture_here() -> None:
     assert set(Role.values) == {"supervisor", "editor", "approver", "auditor", "administrator"}
-    assert set(Scope.values) == {"feed", "send", "read", "catalogue", "admin"}
+    assert set(Scope.values) == {"feed", "send", "read", "catalogue", "approve", "admin"}

@@ -23,9 +23,9 @@ from tests.webhooks.things import make_public_webhook
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
-READ_CATALOGUE = {"send", "read", "catalogue", *Role.values}
+READ_CATALOGUE = {"send", "read", "catalogue", "approve", *Role.values}
 WRITE_CATALOGUE = {"catalogue", "editor", "administrator"}
-REVIEW = {"catalogue", "approver"}
+REVIEW = {"approve", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
 SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
 ADMINISTER = {"admin", "administrator"}
@@ -71,8 +71,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "presets"): (READ_CATALOGUE, None, 200),
     ("POST", "presets"): (WRITE_CATALOGUE, {"name": "New", "visibility": "INT"}, 201),
     ("PATCH", "preset"): (WRITE_CATALOGUE, {"nickname": "Desk"}, 200),
-    ("POST", "preset-approve"): (REVIEW, {}, 409),  # nothing is proposed for it
-    ("POST", "preset-reject"): (REVIEW, {"reason": "No."}, 409),
+    ("POST", "preset-approve"): (REVIEW, {"change": 1}, 409),  # nothing is proposed for it
+    ("POST", "preset-reject"): (REVIEW, {"reason": "No.", "change": 1}, 409),
     ("GET", "categories"): (READ_CATALOGUE, None, 200),
     ("POST", "categories"): (WRITE_CATALOGUE, {"name": "New"}, 201),
     ("PATCH", "category"): (WRITE_CATALOGUE, {"name": "Other"}, 200),

@@ -11,23 +11,26 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_preset_is_made_and_changed(program: Callable[..., Caller]) -> None:
-    author = program("catalogue")
+    author = program("catalogue", "approve")
     preset = author.post("presets/", {"name": "Leads", "visibility": "VIP", "roles": ["auditor"]})
     status, changed = author("PATCH", f"presets/{preset['id']}/", {"nickname": "Lead"})
     assert status == 200
     assert (changed["nickname"], changed["is_approved"]) == ("", False)
     assert changed["proposed"]["nickname"] == "Lead"
     path = f"presets/{preset['id']}/"
-    own = author("POST", f"{path}approve/", {})
+    unnamed = author("POST", f"{path}approve/", {})
+    assert (unnamed[0], unnamed[1]["code"]) == (400, "invalid_input")
+    own = author("POST", f"{path}approve/", {"change": changed["proposed"]["id"]})
     assert (own[0], own[1]["code"]) == (403, "own_work")
-    approver = program("catalogue")
+    approver = program("approve")
     stale = approver("POST", f"{path}approve/", {"change": preset["proposed"]["id"]})
     assert (stale[0], stale[1]["code"]) == (409, "wrong_status")
     approved = approver.post(f"{path}approve/", {"change": changed["proposed"]["id"]}, status=200)
     assert (approved["nickname"], approved["is_approved"]) == ("Lead", True)
     assert approved["proposed"] is None
-    author("PATCH", path, {"visibility": "ALL"})
-    rejected = approver.post(f"{path}reject/", {"reason": "Too wide."}, status=200)
+    _status, wider = author("PATCH", path, {"visibility": "ALL"})
+    said = {"reason": "Too wide.", "change": wider["proposed"]["id"]}
+    rejected = approver.post(f"{path}reject/", said, status=200)
     assert (rejected["visibility"], rejected["proposed"]) == ("VIP", None)
     assert author.get("presets/")["count"] == 4
 
@@ -59,7 +62,7 @@ def test_categories_are_a_tree(team: Team, program: Callable[..., Caller]) -> No
 def test_a_notice_is_found_by_its_words_its_tags_and_comes_back(
     program: Callable[..., Caller],
 ) -> None:
-    author, approver = program("catalogue"), program("catalogue")
+    author, approver = program("catalogue"), program("approve")
     author.post("notices/", {"key": "a", "kind": "message", "title": "A", "tags": ["Winter"]})
     draft = {"default_locale": "en", "bodies": {"en": "Late", "de": "Verspätet"}}
     version = author.post("notices/a/versions/", {**draft, "expected": "none"})

@@ -31,7 +31,10 @@ def world(
 
 def test_from_an_address_to_a_send(program: Callable[..., Caller]) -> None:
     admin, feed = program("admin"), program("feed", name="Strategy")
-    author, approver = program("catalogue", name="Author"), program("catalogue", name="Approver")
+    author, approver = (
+        program("catalogue", "approve", name="Author"),
+        program("approve", name="Approver"),
+    )
     sender = program("send", "read", name="Workflow")
 
     server = admin.post("chat-servers/", {"name": "chat-east", "url": "esp+json://127.0.0.1:9"})
@@ -290,7 +293,7 @@ def test_a_list_takes_the_same_queries_whatever_its_length(
 
 
 def test_a_version_is_rejected_with_a_reason(program: Callable[..., Caller]) -> None:
-    author, approver = program("catalogue"), program("catalogue")
+    author, approver = program("catalogue"), program("approve")
     author.post("notices/", {"key": "delay", "kind": "message", "title": "Delay"})
     draft = {"default_locale": "en", "bodies": {"en": "Sorry."}}
     author.post("notices/delay/versions/", draft)
@@ -310,7 +313,7 @@ def test_a_version_is_rejected_with_a_reason(program: Callable[..., Caller]) -> 
 def test_a_notice_changes_but_for_its_key_and_kind(
     team: Team, program: Callable[..., Caller]
 ) -> None:
-    author, approver = program("catalogue"), program("catalogue")
+    author, approver = program("catalogue"), program("approve")
     author.post(
         "notices/",
         {"key": "delay", "kind": "message", "title": "Delay", "category": "X", "team": "Sales"},

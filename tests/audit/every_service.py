@@ -23,17 +23,26 @@ from console.sends.selectors import DeliveryFilter
 from console.sends.services import deliveries, exports, switch
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
+from tests.preset_proposals import approve_seen, reject_seen
 
 PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
 TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
 
+
+def _decide_on_client(decide: Callable[..., object], world: World) -> Call:
+    client, seen = world.client_awaiting()
+    return partial(decide, world.root, client, expected=seen)
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
+    "accounts.api_client_confirm": lambda w: _decide_on_client(accounts.api_client_confirm, w),
     "accounts.api_client_create": lambda w: partial(
         accounts.api_client_create, w.root, name="Flow", scopes=["feed"]
     ),
     "accounts.api_client_deactivate": lambda w: partial(
         accounts.api_client_deactivate, w.root, w.client()
     ),
+    "accounts.api_client_decline": lambda w: _decide_on_client(accounts.api_client_decline, w),
     "accounts.api_client_reactivate": lambda w: partial(
         accounts.api_client_reactivate, w.root, w.client(is_active=False)
     ),
@@ -151,15 +160,13 @@ CALLS: dict[str, Callable[[World], Call]] = {
         catalogue.notice_update, w.root, w.make_notice().notice, title="Other", category="Any"
     ),
     "catalogue.preset_approve": lambda w: partial(
-        catalogue.preset_approve,
-        w.approver,
-        catalogue.preset_create(w.root, name="Desk", visibility="INT"),
+        approve_seen, w.approver, catalogue.preset_create(w.root, name="Desk", visibility="INT")
     ),
     "catalogue.preset_create": lambda w: partial(
         catalogue.preset_create, w.root, name="Desk", visibility="INT"
     ),
     "catalogue.preset_reject": lambda w: partial(
-        catalogue.preset_reject,
+        reject_seen,
         w.approver,
         catalogue.preset_create(w.root, name="Desk", visibility="INT"),
         reason="Too wide",
@@ -311,6 +318,7 @@ PARTS = {
     "catalogue.category_at": "of notice_create and notice_update",
     "catalogue.words_keep": "of all that changes words",
     "sends.claim_due": "of drain_step",
+    "accounts.grant": "of api_client_create and api_client_update",
     "accounts.sessions_end": "of what closes an account or changes how one gets in",
     "accounts.sessions_forget": "of own_sessions_end and sessions_end",
     "sends.end_send": "of send_cancel and send_reject",

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from console.accounts import services as accounts
 from console.accounts.models import ApiClient, Team, User
+from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
@@ -81,6 +82,11 @@ class World:
     def client(self, *, is_active: bool = True) -> ApiClient:
         client, _token = accounts.api_client_create(self.root, name="Flow", scopes=["send"])
         return client if is_active else accounts.api_client_deactivate(self.root, client)
+
+    def client_awaiting(self) -> tuple[ApiClient, str]:
+        """A client of which something waits to be decided on, in the state that was seen."""
+        client, _token = accounts.api_client_create(self.author, name="Flow", scopes=["send"])
+        return client, state_digest(api_client_state(client))
 
     def team(self) -> Team:
         return accounts.team_create(self.root, name="Desk")

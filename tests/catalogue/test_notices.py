@@ -21,12 +21,12 @@ from console.catalogue.services import (
     notice_create,
     notice_retire,
     notice_update,
-    preset_approve,
     preset_create,
     preset_update,
     version_create,
 )
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
+from tests.preset_proposals import approve_seen
 
 ROOT = system_actor("tests")
 REVIEWER = Actor("user:2", "Rita Reviewer", ROOT.permissions)
@@ -294,7 +294,7 @@ def test_a_preset_is_made_and_changed(editor: User) -> None:
     assert newest_entry().action == "preset.created"
     assert preset.name == "Team leads"
     preset_update(actor, preset, nickname="", roles=["supervisor"])
-    preset_approve(REVIEWER, preset)
+    approve_seen(REVIEWER, preset)
     preset.refresh_from_db()
     assert (preset.nickname, preset.roles) == ("", ["supervisor"])
     assert newest_entry().data == {

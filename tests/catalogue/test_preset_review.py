@@ -14,12 +14,12 @@ from console.catalogue.services import (
     notice_create,
     preset_approve,
     preset_create,
-    preset_reject,
     preset_update,
     version_create,
 )
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from tests.conftest import REVIEWER, ROOT
+from tests.preset_proposals import approve_seen, reject_seen
 
 pytestmark = pytest.mark.django_db
 REFUSED = (IntegrityError, InternalError)
@@ -37,13 +37,13 @@ def test_a_wider_preset_holds_when_somebody_else_says_so(
     staff.refresh_from_db()
     assert (staff.visibility, staff.nickname) == ("INT", "")
     assert [change.author_name for change in selectors.preset_changes(ROOT)] == ["Eddy"]
-    preset_approve(approver.to_actor(), staff)
+    approve_seen(approver.to_actor(), staff)
     staff.refresh_from_db()
     assert (staff.visibility, staff.nickname) == ("ALL", "All")
     entry = AuditEntry.objects.latest("seq")
     assert (entry.action, entry.actor_name) == ("preset.approved", "Anna")
     with pytest.raises(Conflict) as refused:
-        preset_approve(approver.to_actor(), staff)
+        approve_seen(approver.to_actor(), staff)
     assert refused.value.code == "wrong_status"
 
 
@@ -55,7 +55,7 @@ def test_a_new_preset_is_nobodys_to_use_before_that(supervisor: User) -> None:
     with pytest.raises(Unprocessable) as refused:
         version_create(ROOT, notice, **content)
     assert refused.value.code == "preset_not_approved"
-    preset_approve(REVIEWER, preset)
+    approve_seen(REVIEWER, preset)
     assert preset in selectors.usable_presets(supervisor.to_actor())
     assert version_create(ROOT, notice, **content).visibility == "VIP"
 
@@ -63,8 +63,8 @@ def test_a_new_preset_is_nobodys_to_use_before_that(supervisor: User) -> None:
 def test_nobody_decides_on_their_own(staff: VisibilityPreset) -> None:
     preset_update(ROOT, staff, visibility="ALL")
     for decide in (
-        lambda: preset_approve(ROOT, staff),
-        lambda: preset_reject(ROOT, staff, reason="x"),
+        lambda: approve_seen(ROOT, staff),
+        lambda: reject_seen(ROOT, staff, reason="x"),
     ):
         with pytest.raises(PermissionRefused) as refused:
             decide()
@@ -76,10 +76,10 @@ def test_nobody_decides_on_their_own(staff: VisibilityPreset) -> None:
 def test_what_is_rejected_changes_nothing(staff: VisibilityPreset, editor: User) -> None:
     preset_update(ROOT, staff, visibility="ALL")
     with pytest.raises(InvalidInput):
-        preset_reject(REVIEWER, staff, reason=" ")
+        reject_seen(REVIEWER, staff, reason=" ")
     with pytest.raises(PermissionRefused):
-        preset_reject(editor.to_actor(), staff, reason="No.")
-    preset_reject(REVIEWER, staff, reason="Too wide.")
+        reject_seen(editor.to_actor(), staff, reason="No.")
+    reject_seen(REVIEWER, staff, reason="Too wide.")
     staff.refresh_from_db()
     assert staff.visibility == "INT"
     assert PresetChange.objects.get().reject_reason == "Too wide."
@@ -111,7 +111,7 @@ def test_a_name_is_checked_when_it_is_proposed_and_when_it_is_approved(
     preset_update(ROOT, staff, name="Desk")
     preset_create(ROOT, name="Desk", visibility="ALL")
     with pytest.raises(Conflict, match="a preset named Desk"):
-        preset_approve(REVIEWER, VisibilityPreset.objects.get(pk=staff.pk))
+        approve_seen(REVIEWER, VisibilityPreset.objects.get(pk=staff.pk))
     assert PresetChange.objects.filter(preset=staff).get().status == "in_review"
 
 
@@ -160,6 +160,6 @@ def test_the_database_keeps_proposals(staff: VisibilityPreset) -> None:
             reviewer_ref="user:2",
             status="approved",
         )
-    preset_approve(REVIEWER, staff)
+    approve_seen(REVIEWER, staff)
     with pytest.raises(REFUSED), transaction.atomic():
         change.update(status="rejected")

@@ -30,6 +30,7 @@ from console.catalogue.services.exporting import catalogue_export
 from console.catalogue.services.importing import catalogue_import, catalogue_restore
 from console.catalogue.transfer.formats import FORMATS
 from console.errors import InvalidInput
+from tests.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +95,7 @@ def full(db: None) -> None:
     desk = catalogue.preset_create(
         AUTHOR, name="Desk", visibility="INT", nickname="Help", roles=["editor"]
     )
-    catalogue.preset_approve(REVIEWER, desk)
+    approve_seen(REVIEWER, desk)
     catalogue.preset_create(AUTHOR, name="Proposed", visibility="VIP")
     zone = timezone(timedelta(hours=5, minutes=45))
     publish(

@@ -16,7 +16,6 @@ from console.catalogue.services import (
     notice_create,
     notice_retire,
     notice_update,
-    preset_approve,
     preset_update,
     version_approve,
     version_create,
@@ -24,6 +23,7 @@ from console.catalogue.services import (
     version_update,
 )
 from console.errors import InvalidInput, NotFound, PermissionRefused
+from tests.preset_proposals import approve_seen
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)
@@ -145,7 +145,7 @@ def test_the_database_knows_validity_too(notice: CannedNotice) -> None:
 @pytest.fixture
 def staff(db: None) -> VisibilityPreset:
     preset = VisibilityPreset.objects.get(name="Staff only")
-    return preset_approve(REVIEWER, preset_update(AUTHOR, preset, nickname="Desk"))
+    return approve_seen(REVIEWER, preset_update(AUTHOR, preset, nickname="Desk"))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_given_comes_before_the_preset(
 
 def test_a_version_keeps_what_its_preset_was(notice: CannedNotice, staff: VisibilityPreset) -> None:
     version = published(notice, preset=staff)
-    preset_approve(REVIEWER, preset_update(AUTHOR, staff, visibility="ALL", nickname="Everybody"))
+    approve_seen(REVIEWER, preset_update(AUTHOR, staff, visibility="ALL", nickname="Everybody"))
     version.refresh_from_db()
     assert (version.visibility, version.nickname) == ("INT", "Desk")
 

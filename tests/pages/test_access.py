@@ -127,6 +127,8 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
             "api-client-create": {},
             "api-client-detail": {"client_id": "CLIENT"},
             "api-client-token": {"client_id": "CLIENT"},
+            "api-client-confirm": {"client_id": "CLIENT"},
+            "api-client-decline": {"client_id": "CLIENT"},
             "api-client-deactivate": {"client_id": "CLIENT"},
             "api-client-reactivate": {"client_id": "CLIENT"},
             "webhook-list": {},

@@ -30,8 +30,10 @@ def adam(administrator: User, browse: Any) -> Client:
 
 
 @pytest.fixture
-def workflow() -> tuple[ApiClient, str]:
-    return api_client_create(ROOT, name="Workflow", scopes=["send"], allowed_notices=["late"])
+def workflow(administrator: User) -> tuple[ApiClient, str]:
+    return api_client_create(
+        ROOT, name="Workflow", scopes=["send"], allowed_notices=["late"], owner=administrator
+    )
 
 
 def page(client: ApiClient, name: str = "api-client-detail") -> str:
@@ -101,11 +103,12 @@ def test_a_new_client_shows_its_token_once(adam: Client) -> None:
     assert "be read again" in text_of(response)
     assert "no-store" in response["Cache-Control"]
     client = ApiClient.objects.get()
-    assert client.scopes == ["read", "send"]
+    assert (client.scopes, client.pending_scopes) == ([], ["read", "send"])
     assert client.allowed_notices == ["early", "late"]
     assert client.addresses == ["10.1.2.3/32", "2001:db8::/32"]
     assert client.expires_at == datetime.fromisoformat("2099-01-31T12:00:00+00:00")
     assert api_client_admitted(token, address="10.1.2.3").client == client
+    assert "works once another administrator has confirmed" in text_of(response)
 
     assert "ncon_" not in text_of(adam.get(page(client)))
     # Loaded again, the answer makes no second one.
@@ -210,4 +213,93 @@ def test_deactivating_asks_first(adam: Client, workflow: tuple[ApiClient, str]) 
     refused = adam.post(page(client, "api-client-deactivate"))
     assert refused.status_code == 409
     adam.post(page(client, "api-client-reactivate"))
+    assert code_of(token) == ""
+
+
+# --- Two administrators --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada(make_user: Any, browse: Any) -> Client:
+    client: Client = browse(make_user("ada", "administrator"))
+    return client
+
+
+def decide(browser: Client, client: ApiClient, name: str) -> Any:
+    address = page(client, name)
+    seen = re.search(r'name="seen" value="(\w+)"', text_of(browser.get(address)))
+    assert seen is not None
+    return browser.post(address, {"seen": seen[1]})
+
+
+def test_a_client_that_sends_works_once_another_administrator_confirms(
+    adam: Client, ada: Client
+) -> None:
+    token = shown_token(adam.post(reverse("api-client-create"), NEW))
+    client = ApiClient.objects.get()
+    assert code_of(token) == "client_unconfirmed"
+    assert "Awaiting confirmation" in text_of(adam.get(reverse("api-client-list")))
+    assert page(client, "api-client-confirm") not in text_of(adam.get(page(client)))
+    assert decide(adam, client, "api-client-confirm").status_code == 403
+    assert code_of(token) == "client_unconfirmed"
+
+    assert page(client, "api-client-confirm") in text_of(ada.get(page(client)))
+    assert "late" in text_of(ada.get(page(client, "api-client-confirm")))
+    assert decide(ada, client, "api-client-confirm").status_code == 302
+    assert api_client_admitted(token, address="10.1.2.3").code == ""
+    html = text_of(adam.get(page(client)))
+    assert ("Confirmed by" in html, "Adam" in html) == (True, True)
+
+
+def test_one_that_reads_works_at_once(adam: Client) -> None:
+    given = {"name": "Board", "scopes": ["read", "feed"], "addresses": "*"}
+    assert code_of(shown_token(adam.post(reverse("api-client-create"), given))) == ""
+
+
+def test_what_is_added_later_waits_and_the_rest_goes_on(
+    adam: Client, ada: Client, workflow: tuple[ApiClient, str]
+) -> None:
+    client, token = workflow
+    form = filled(adam, page(client))
+    wanted = {"scopes": ["send", "read", "approve"], "allowed_notices": "late\nother"}
+    response = adam.post(page(client), {**form, **wanted}, follow=True)
+    assert "once another administrator has confirmed it" in text_of(response)
+    client.refresh_from_db()
+    assert (client.scopes, client.allowed_notices) == (["read", "send"], ["late"])
+    assert (client.pending_scopes, client.pending_notices) == (["approve"], ["late", "other"])
+    assert code_of(token) == ""
+
+    assert decide(ada, client, "api-client-decline").status_code == 302
+    client.refresh_from_db()
+    assert (client.scopes, client.awaits) == (["read", "send"], False)
+    adam.post(page(client), {**filled(adam, page(client)), **wanted})
+    assert decide(ada, client, "api-client-confirm").status_code == 302
+    client.refresh_from_db()
+    assert client.scopes == ["approve", "read", "send"]
+    assert client.allowed_notices == ["late", "other"]
+
+
+def test_what_was_seen_is_what_is_confirmed(adam: Client, ada: Client) -> None:
+    adam.post(reverse("api-client-create"), NEW)
+    client = ApiClient.objects.get()
+    address = page(client, "api-client-confirm")
+    seen = re.search(r'name="seen" value="(\w+)"', text_of(ada.get(address)))
+    adam.post(page(client), {**filled(adam, page(client)), "allowed_notices": "*"})
+    assert seen is not None
+    assert ada.post(address, {"seen": seen[1]}).status_code == 409
+    assert ada.post(address, {}).status_code == 422
+    client.refresh_from_db()
+    assert client.scopes == []
+
+
+def test_a_new_token_is_the_owners_alone(ada: Client, workflow: tuple[ApiClient, str]) -> None:
+    """Whoever had it would act as the owner."""
+    client, token = workflow
+    assert page(client, "api-client-token") not in text_of(ada.get(page(client)))
+    address = page(client, "api-client-token")
+    seen = re.search(r'name="expected" value="(\w+)"', text_of(ada.get(address)))
+    assert seen is not None
+    refused = ada.post(address, {"overlap": "0", "expected": seen[1]})
+    assert refused.status_code == 403
+    assert "deactivate the client now" in text_of(refused)
     assert code_of(token) == ""

@@ -12,12 +12,12 @@ from console.actors import Actor
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
 from console.catalogue.services import (
     notice_create,
-    preset_approve,
     preset_create,
     preset_update,
     version_create,
 )
 from tests.conftest import REVIEWER, ROOT
+from tests.preset_proposals import approve_seen
 
 STAFF = "Staff only"
 EDITOR = reverse("notice-edit", args=["hello"])
@@ -90,7 +90,7 @@ def test_a_preset_that_has_become_wider_widens_no_text(
     make_notice("Psst", key="hello", preset=preset())
     before = filled_in(writer.get(EDITOR))
     preset_update(ROOT, preset(), visibility="ALL")
-    preset_approve(REVIEWER, preset())
+    approve_seen(REVIEWER, preset())
     posted = before if opened == "before" else filled_in(writer.get(EDITOR))
 
     assert writer.post(EDITOR, posted).status_code == 302
@@ -155,7 +155,7 @@ def test_a_presets_nickname_stands_in_the_preview_of_what_is_kept(
     editor: User, writer: Client
 ) -> None:
     preset_update(ROOT, preset(), nickname="Desk")
-    preset_approve(REVIEWER, preset())
+    approve_seen(REVIEWER, preset())
     draft(editor.to_actor(), visibility="VIP", preset=preset())
     assert CannedNotice.objects.get().versions.get().nickname == "Desk"
 

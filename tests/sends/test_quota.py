@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from console.accounts.services import api_client_create
 from console.errors import TooManyRequests
 from console.sends.models import Delivery, Outbox, Send, SendStatus
 from console.sends.services import send_cancel, send_create, send_preview
+from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -51,7 +53,8 @@ def test_up_to_the_quota_and_no_further(create):
     assert (refused.value.code, refused.value.status) == ("quota_exceeded", 429)
     assert refused.value.details == {"limit": 3, "left": 0}
     assert 3590 <= refused.value.retry_after <= 3600
-    assert "Of the 3 to which a person may send within an hour 0 are left" in str(refused.value)
+    said = "Of the 3 to which a person or a program may send within an hour 0 are left"
+    assert said in str(refused.value)
     assert Send.objects.count() == 2
 
 
@@ -80,12 +83,27 @@ def test_more_than_the_quota_never_becomes_possible(create):
     assert refused.value.details == {"limit": 3, "left": 3}
 
 
-def test_each_person_has_their_own_and_programs_have_none(create, outsider, make_client):
+def test_each_person_has_their_own_and_so_has_a_program(create, outsider, make_client):
     create(3)
     create(3, who=outsider)
     client, _token = make_client("send")
-    create(5, who=client)
-    create(5, who=client)
+    create(3, who=client)
+    with pytest.raises(TooManyRequests):
+        create(1, who=client)
+
+
+def test_a_person_and_their_programs_have_one_together(create, supervisor, outsider):
+    one, two = (
+        api_client_create(ROOT, name=name, scopes=["send"], owner=supervisor)[0]
+        for name in ("one", "two")
+    )
+    create(1)
+    create(1, who=one)
+    create(1, who=two)
+    for who in (supervisor, one, two):
+        with pytest.raises(TooManyRequests):
+            create(1, who=who)
+    create(1, who=outsider)
 
 
 def test_only_ready_ones_count(create, ids, make_interaction):
@@ -117,7 +135,7 @@ def test_the_preview_tells_of_it(create, supervisor, ids, make_client):
     assert "2 are left" in plan.quota_refusal.message
     client, _token = make_client("send")
     plan = send_preview(client.to_actor(), notice_key="hello", interactions=ids)
-    assert (plan.quota_left, plan.quota_refusal) == (None, None)
+    assert plan.quota_left == 3
 
 
 def test_a_repeated_request_is_not_counted_twice(create):

@@ -17,6 +17,7 @@ from console.sends.promises import Promise
 from console.sends.services import send_cancel, send_create, send_preview
 from tests.broken_ledger import broken_ledger
 from tests.conftest import REVIEWER, ROOT
+from tests.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 
@@ -168,12 +169,12 @@ def test_a_schedule_is_in_the_near_future(ahead, words, supervisor, make_interac
 
 def test_a_preset_for_some_roles_is_offered_to_these_alone(supervisor, make_client):
     from console.catalogue.selectors import usable_preset_get, usable_presets
-    from console.catalogue.services import preset_approve, preset_create
+    from console.catalogue.services import preset_create
 
     preset = preset_create(ROOT, name="Auditors", visibility="INT", roles=["auditor"])
     mine = preset_create(ROOT, name="Mine", visibility="INT", roles=["supervisor", "auditor"])
     for each in (preset, mine):
-        preset_approve(REVIEWER, each)
+        approve_seen(REVIEWER, each)
     names = set(usable_presets(supervisor.to_actor()).values_list("name", flat=True))
     assert names == {"Everyone", "Staff only", "Supervisors only", "Mine"}
     assert usable_preset_get(supervisor.to_actor(), mine.pk) == mine

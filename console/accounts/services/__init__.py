@@ -1,7 +1,6 @@
 """Writes of people, teams and API clients."""
 
 from console.accounts.services.api_clients import (
-    ANY,
     OVERLAPS,
     TOKEN_PREFIX,
     api_client_create,
@@ -13,6 +12,8 @@ from console.accounts.services.api_clients import (
     token_digest,
     token_seen,
 )
+from console.accounts.services.client_confirmation import api_client_confirm, api_client_decline
+from console.accounts.services.client_limits import ANY
 from console.accounts.services.refusals import token_refused
 from console.accounts.services.teams import team_create, team_delete, team_update
 from console.accounts.services.users import (
@@ -29,8 +30,10 @@ __all__ = [
     "ANY",
     "OVERLAPS",
     "TOKEN_PREFIX",
+    "api_client_confirm",
     "api_client_create",
     "api_client_deactivate",
+    "api_client_decline",
     "api_client_reactivate",
     "api_client_seen",
     "api_client_token_rotate",

@@ -1,7 +1,6 @@
 """Writes of the programs that use the API."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -9,8 +8,15 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from console.accounts.addresses import network
-from console.accounts.models import ApiClient, Scope
+from console.accounts.models import ApiClient, User
+from console.accounts.services.client_confirmation import grant
+from console.accounts.services.client_limits import (
+    ANY,
+    read_addresses,
+    read_expiry,
+    read_notices,
+    read_scopes,
+)
 from console.accounts.services.names import read_name
 from console.accounts.states import (
     api_client_state,
@@ -21,17 +27,16 @@ from console.accounts.states import (
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.clock import near_now
-from console.errors import Conflict, InvalidInput
-from console.inputs import require_none_blank
+from console.errors import Conflict, InvalidInput, PermissionRefused
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
 # How long the old token may stay valid beside a new one.
 OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1))
-LIST_LIMIT = 200
-# Instead of a list, where nothing is left out. A list that is empty is none.
-ANY = "*"
-NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
+GRANTS = (
+    *("pending_scopes", "pending_notices", "proposed_by_ref", "proposed_by_name", "proposed_at"),
+    *("confirmed_by_ref", "confirmed_by_name", "confirmed_at"),
+)
 EDITABLE = ("name", "scopes", "allowed_notices", "expires_at", "addresses")
 
 
@@ -48,8 +53,13 @@ def api_client_create(
     allowed_notices: Iterable[str] = (ANY,),
     expires_at: datetime | None = None,
     addresses: Iterable[str] = (ANY,),
+    owner: User | None = None,
 ) -> tuple[ApiClient, str]:
     """Create a program's access and answer it with its token, which can't be read again.
+
+    It belongs to the person who makes it, since they have its token; an operator says to whom, or
+    to nobody. With a scope of CONFIRMED_SCOPES its token works once another administrator has
+    confirmed that, unless an operator makes it.
 
     `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ANY,) is any.
 
@@ -65,13 +75,15 @@ def api_client_create(
         "addresses": addresses,
     }
     token = _new_token()
-    client = ApiClient(token_hash=token_digest(token))
-    _set(client, given)
+    client = ApiClient(token_hash=token_digest(token), scopes=[], owner=_owner(actor, owner))
+    _set(actor, client, given)
     try:
         with transaction.atomic():
             client.save()
             state = api_client_state(client)
             data = {name: value for name, value in state.items() if value and name != "name"}
+            data["counts_as"] = client.owner_ref or client.ref
+            data["owner"] = client.owner.username if client.owner else ""
             audit.record(actor, "api_client.created", target=_target(client), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
@@ -82,7 +94,8 @@ def api_client_update(
     actor: Actor, client: ApiClient, *, expected: str | None = None, **values: Any
 ) -> ApiClient:
     """Change a client's `name`, `scopes`, `allowed_notices`, `expires_at` or `addresses`; its token
-    stays. With `expected`, the digest of the state that was shown, Conflict where it is another.
+    stays. What gives it more of what a second administrator has to confirm waits for that. With
+    `expected`, the digest of the state that was shown, Conflict where it is another.
 
     Raises what `api_client_create` raises.
     """
@@ -95,8 +108,8 @@ def api_client_update(
             locked = _lock(client)
             before = api_client_state(locked)
             require_unchanged(before, expected, str(client))
-            _set(locked, {**_given(locked), **values})
-            locked.save(update_fields=EDITABLE)
+            _set(actor, locked, {**_given(locked), **values})
+            locked.save(update_fields=(*EDITABLE, *GRANTS))
             changed = changes(before, api_client_state(locked))
             if changed:
                 audit.record(actor, "api_client.changed", target=_target(locked), data=changed)
@@ -111,10 +124,14 @@ def api_client_token_rotate(
     """Give a client a new token, which can't be read again. The one that it has stays valid for
     `overlap`, one of OVERLAPS; one before that ends now.
 
+    For its owner alone, and operators: whoever has the token acts as the owner. Raises
+    PermissionRefused for others, also where it has no owner.
+
     With `expected`, what `token_seen` answered for the page that asks, Conflict where somebody else
     gave it another one meanwhile.
     """
     actor.require(Permission.ADMINISTER)
+    _require_token_taker(actor, client)
     if overlap not in OVERLAPS:
         raise InvalidInput(
             "invalid_overlap",
@@ -186,112 +203,48 @@ def _target(client: ApiClient) -> tuple[str, object, str]:
     return "api_client", client.pk, client.name
 
 
+def _owner(actor: Actor, owner: User | None) -> User | None:
+    """Whose a new client is."""
+    if actor.is_system:
+        return owner
+    person = actor.person_ref.removeprefix("user:")
+    if owner is not None and str(owner.pk) != person:
+        raise PermissionRefused(
+            "not_owner",
+            "An API client belongs to whoever makes it, and so has its token.",
+            {"field": "owner"},
+        )
+    return User.objects.filter(pk=person).first() if person.isdecimal() else None
+
+
+def _require_token_taker(actor: Actor, client: ApiClient) -> None:
+    if actor.is_system or (client.owner_ref and client.owner_ref == actor.person_ref):
+        return
+    whose = f"{client.owner}'s" if client.owner else "nobody's"
+    raise PermissionRefused(
+        "not_owner",
+        f"This API client is {whose}: whoever takes a new token acts as its owner. Its owner can "
+        "make one, and an operator, with manage.py rotate_api_client_token. If the token has "
+        "leaked, deactivate the client now.",
+    )
+
+
 def _given(client: ApiClient) -> dict[str, Any]:
-    """What a client has, in the form in which it is given."""
+    """What a client has or is proposed to have, in the form in which it is given."""
     known = {name: getattr(client, name) for name in EDITABLE}
+    known |= {"scopes": client.wanted_scopes, "allowed_notices": client.wanted_notices}
     return known | {name: known[name] or [ANY] for name in ("allowed_notices", "addresses")}
 
 
-def _set(client: ApiClient, given: dict[str, Any]) -> None:
+def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:
     """Take over what was given, once all of it is right."""
     name = read_name(given["name"], "the API client")
-    scopes = _read_scopes(given["scopes"])
-    notices = _read_notices(given["allowed_notices"], scopes)
-    expires_at = _read_expiry(given["expires_at"], client.expires_at)
-    client.addresses = _read_addresses(given["addresses"])
-    client.name, client.scopes = name, scopes
-    client.allowed_notices, client.expires_at = notices, expires_at
-
-
-def _read_scopes(scopes: Iterable[str]) -> list[str]:
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in Scope.values]
-    if unknown or not wanted:
-        raise InvalidInput(
-            "unknown_scope",
-            f"Choose at least one scope from {', '.join(Scope.values)}"
-            + (f"; {', '.join(unknown)} is none of them." if unknown else "."),
-            {"field": "scopes"},
-        )
-    return wanted
-
-
-def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
-    field = {"field": "allowed_notices"}
-    wanted = sorted({key.strip() for key in keys})
-    require_none_blank(wanted, field="allowed_notices")
-    if wanted == [ANY]:
-        return []
-    if not wanted and Scope.SEND in scopes:
-        raise InvalidInput(
-            "notices_missing",
-            f"Say which notices it may send: their keys, or {ANY} alone for any.",
-            field,
-        )
-    wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
-    if wrong:
-        raise InvalidInput(
-            "invalid_notice_key",
-            f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
-            f"catalogue, or {ANY} alone for any.",
-            field,
-        )
-    _require_few(wanted, "allowed_notices")
-    if wanted and Scope.SEND not in scopes:
-        raise InvalidInput(
-            "notices_without_send",
-            "Notices can be allowed only to a client that may send. Choose the scope send, or "
-            "leave the notices out.",
-            field,
-        )
-    return wanted
-
-
-def _read_addresses(addresses: Iterable[str]) -> list[str]:
-    wanted = []
-    addresses = list(addresses)
-    require_none_blank(addresses, field="addresses")
-    if addresses == [ANY]:
-        return []
-    if not addresses:
-        raise InvalidInput(
-            "addresses_missing",
-            f"Say where it may call from: ranges of addresses, or {ANY} alone for any.",
-            {"field": "addresses"},
-        )
-    for text in addresses:
-        try:
-            wanted.append(network(text))
-        except ValueError as error:
-            raise InvalidInput(
-                "invalid_address_range",
-                f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
-                f"2001:db8::/32, or a single address; {ANY} alone is any.",
-                {"field": "addresses"},
-            ) from error
-    _require_few(wanted, "addresses")
-    return list(dict.fromkeys(wanted))
-
-
-def _require_few(wanted: list[str], field: str) -> None:
-    if len(wanted) > LIST_LIMIT:
-        raise InvalidInput(
-            "too_many_entries", f"Give at most {LIST_LIMIT} of these.", {"field": field}
-        )
-
-
-def _read_expiry(expires_at: datetime | None, before: datetime | None) -> datetime | None:
-    """To the minute, as pages show it. One that has passed may stay, and not be chosen."""
-    if expires_at is None:
-        return None
-    expires_at = expires_at.replace(second=0, microsecond=0)
-    if expires_at != before and expires_at <= near_now():
-        raise InvalidInput(
-            "expiry_in_the_past",
-            "That time has passed: choose a later one. To end its access now, deactivate it.",
-            {"field": "expires_at"},
-        )
-    return expires_at
+    scopes = read_scopes(given["scopes"])
+    notices = read_notices(given["allowed_notices"], scopes)
+    expires_at = read_expiry(given["expires_at"], client.expires_at)
+    client.addresses = read_addresses(given["addresses"])
+    client.name, client.expires_at = name, expires_at
+    grant(actor, client, scopes=scopes, notices=notices)
 
 
 def _name_taken(name: str) -> Conflict:

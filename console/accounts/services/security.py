@@ -88,7 +88,7 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
     Raises Conflict where it is the actor's own account, or has no second factor.
     """
     actor.require(Permission.ADMINISTER)
-    if actor.ref == f"user:{user.pk}":
+    if actor.person_ref == user.ref:
         raise Conflict("own_account", "Ask another administrator to reset your own second factor.")
     with transaction.atomic():
         removed, _by_model = Authenticator.objects.filter(user=user).delete()

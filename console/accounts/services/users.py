@@ -161,7 +161,7 @@ def user_password_set(actor: Actor, user: User, *, password: str) -> User:
 
 def user_sign_out_everywhere(actor: Actor, user: User) -> User:
     """End all sessions of a person: for administrators, and for everybody their own."""
-    if actor.ref != user.ref:
+    if actor.person_ref != user.ref:
         actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         locked = _lock(user)
@@ -208,7 +208,7 @@ def _check_roles(actor: Actor, user: User, before: Iterable[str]) -> None:
     _require_known(user.roles)
     if sorted(user.roles) == sorted(before):
         return
-    if actor.ref == user.ref:
+    if actor.person_ref == user.ref:
         raise PermissionRefused(
             "own_roles",
             "Nobody changes their own roles: another administrator has to do it.",
@@ -229,7 +229,7 @@ def _require_known(roles: Iterable[str]) -> None:
 
 
 def _require_other(actor: Actor, user: User) -> None:
-    if actor.ref == user.ref:
+    if actor.person_ref == user.ref:
         raise PermissionRefused(
             "own_account", "This is your own account: another administrator has to do this."
         )

@@ -9,20 +9,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from console.access import actor_of, require
-from console.accounts.models import ApiClient
-from console.accounts.people_forms import ApiClientFilterForm, ApiClientForm, TokenForm
+from console.accounts.models import ApiClient, Scope
+from console.accounts.own_work import is_own
+from console.accounts.people_forms import ApiClientFilterForm, ApiClientForm, SeenForm, TokenForm
 from console.accounts.selectors import api_client_get, api_clients
 from console.accounts.services import (
+    api_client_confirm,
     api_client_create,
     api_client_deactivate,
+    api_client_decline,
     api_client_reactivate,
     api_client_token_rotate,
     api_client_update,
     token_seen,
 )
-from console.accounts.states import api_client_state
+from console.accounts.states import api_client_state, state_digest
 from console.accounts.views.saving import saved
-from console.actors import Permission
+from console.actors import Actor, Permission
 from console.asking import Question, ask_then, asks, posted
 from console.clock import near_now
 
@@ -78,16 +81,28 @@ def api_client_detail(request: HttpRequest, client_id: int) -> HttpResponse:
             lambda: api_client_update(actor, client, **values),
             lambda: api_client_state(api_client_get(actor, client_id)),
         ):
-            messages.success(request, _("Saved. It holds from the client's next call on."))
+            messages.success(request, _saved(api_client_get(actor, client_id)))
             return redirect("api-client-detail", client.pk)
     until = client.previous_token_until
     context = {
         "client": client,
         "form": form,
+        "is_owner": client.owner_ref == actor.person_ref,
+        "may_confirm": client.awaits and not _is_of(actor, client),
         "old_token_until": until if until is not None and until > near_now() else None,
     }
     status = 422 if form.errors else 200
     return render(request, "accounts/api_client_detail.html", context, status=status)
+
+
+def _saved(client: ApiClient) -> str:
+    if client.awaits:
+        return _("Saved. What needs it holds once another administrator has confirmed it.")
+    return _("Saved. It holds from the client's next call on.")
+
+
+def _is_of(actor: Actor, client: ApiClient) -> bool:
+    return client.owner_ref == actor.person_ref or is_own(actor, client.proposed_by_ref)
 
 
 # --- What is asked first --------------------------------------------------------------------------
@@ -120,6 +135,66 @@ def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
         is_dangerous=False,
     )
     return ask_then(request, question, rotate)
+
+
+@asks
+@require(Permission.ADMINISTER)
+def api_client_confirmation(request: HttpRequest, client_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+    form = SeenForm(posted(request), initial={"seen": state_digest(api_client_state(client))})
+
+    def confirm() -> str:
+        api_client_confirm(actor, client, expected=form.cleaned_data["seen"])
+        messages.success(request, _("%(name)s is confirmed.") % {"name": client.name})
+        return _page(client)
+
+    question = Question(
+        place=client.name,
+        title=_("Confirm %(name)s?") % {"name": client.name},
+        texts=(_proposal(client),),
+        button=_("Confirm"),
+        action=reverse("api-client-confirm", args=[client.pk]),
+        back=_page(client),
+        form=form,
+        is_dangerous=False,
+    )
+    return ask_then(request, question, confirm)
+
+
+@asks
+@require(Permission.ADMINISTER)
+def api_client_declining(request: HttpRequest, client_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    client = api_client_get(actor, client_id)
+    form = SeenForm(posted(request), initial={"seen": state_digest(api_client_state(client))})
+
+    def decline() -> str:
+        api_client_decline(actor, client, expected=form.cleaned_data["seen"])
+        messages.success(request, _("What was proposed of %(name)s is off.") % {"name": client})
+        return _page(client)
+
+    question = Question(
+        place=client.name,
+        title=_("Decline what is proposed of %(name)s?") % {"name": client.name},
+        texts=(_proposal(client),),
+        button=_("Decline"),
+        action=reverse("api-client-decline", args=[client.pk]),
+        back=_page(client),
+        form=form,
+    )
+    return ask_then(request, question, decline)
+
+
+def _proposal(client: ApiClient) -> str:
+    """What holds once it is confirmed."""
+    return _("Proposed by %(who)s. Scopes: %(scopes)s. Notices that it may send: %(notices)s.") % {
+        "who": client.proposed_by_name or _("nobody"),
+        "scopes": ", ".join(client.wanted_scopes),
+        "notices": ", ".join(client.wanted_notices) or _("any")
+        if Scope.SEND in client.wanted_scopes
+        else _("none"),
+    }
 
 
 @asks

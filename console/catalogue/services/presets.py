@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import Role
+from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.catalogue.models import (
@@ -79,9 +80,7 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     return preset
 
 
-def preset_approve(
-    actor: Actor, preset: VisibilityPreset, *, change: int | None = None
-) -> VisibilityPreset:
+def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
     """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
 
     Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one,
@@ -103,9 +102,10 @@ def preset_approve(
 
 
 def preset_reject(
-    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int | None = None
+    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int
 ) -> VisibilityPreset:
-    """Let a preset stay as it is, and say why."""
+    """Let a preset stay as it is, and say why. `change` is the proposal that the reviewer has
+    seen."""
     actor.require(Permission.REVIEW_CATALOGUE)
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
@@ -159,19 +159,19 @@ def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) ->
 def _decide(
     actor: Actor,
     preset: VisibilityPreset,
-    change: int | None,
+    change: int,
     status: ChangeStatus,
     reason: str = "",
 ) -> PresetChange:
     VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
     proposed = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
-    if proposed is None or change not in (None, proposed.pk):
+    if proposed is None or change != proposed.pk:
         raise Conflict(
             "wrong_status",
             f"The preset {preset.name} has no such change to decide on any more. Load the page "
             "again to see its state.",
         )
-    if proposed.author_ref == actor.ref:
+    if is_own(actor, proposed.author_ref):
         raise PermissionRefused(
             "own_work", "Nobody decides on their own change. Ask another approver."
         )

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from console.accounts.own_work import is_own
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.catalogue import snippets
@@ -293,7 +294,7 @@ def _require_author(actor: Actor, version: NoticeVersion) -> None:
 
 def _require_reviewer(actor: Actor, version: NoticeVersion) -> None:
     actor.require(Permission.REVIEW_CATALOGUE)
-    if version.author_ref == actor.ref:
+    if is_own(actor, version.author_ref):
         raise PermissionRefused(
             "own_work", "Nobody decides on their own version. Ask another approver."
         )

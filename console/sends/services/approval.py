@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.clock import database_now
 from console.errors import Conflict, PermissionRefused
@@ -12,6 +13,7 @@ from console.sends import queue, selectors
 from console.sends.models import Send, SendStatus
 from console.sends.planning import require_valid
 from console.sends.plans import needs_approval
+from console.sends.quota import hold_quota, sent_alone
 from console.sends.schedule import require_near_future, zone_named
 from console.sends.services.control import announce, end_send, lock_send, record_control
 from console.sends.services.outbox import outbox_move
@@ -100,7 +102,10 @@ def send_reschedule(
         require_valid(locked.version, at=scheduled_at, now=now)
         was_approved = bool(locked.approved_by_ref)
         before = locked.release_at
-        _move(locked, scheduled_at, zone)
+        hold_quota(actor)
+        notice = locked.version.notice
+        before_it = sent_alone(actor, notice, scheduled_at, apart_from=[locked.pk])
+        _move(locked, scheduled_at, zone, sent_before=before_it)
         announce(locked)
         data: dict[str, object] = {
             "from": before.isoformat(),
@@ -114,12 +119,12 @@ def send_reschedule(
     return locked
 
 
-def _move(send: Send, scheduled_at: datetime, time_zone: str) -> None:
+def _move(send: Send, scheduled_at: datetime, time_zone: str, *, sent_before: int) -> None:
     """What was approved was this send at that time: another time is another matter."""
     awaits = (
         send.status == SendStatus.AWAITING_APPROVAL
         or bool(send.approved_by_ref)
-        or needs_approval(send.ready_count, send.nickname_from)
+        or needs_approval(send.ready_count, send.nickname_from, sent_before)
     )
     send.approved_by_ref = send.approved_by_name = ""
     send.approved_at = None
@@ -133,7 +138,7 @@ def _move(send: Send, scheduled_at: datetime, time_zone: str) -> None:
 
 def _require_other(actor: Actor, send: Send) -> None:
     actor.require(Permission.APPROVE_SENDS)
-    if send.actor_ref == actor.ref:
+    if is_own(actor, send.actor_ref):
         raise PermissionRefused(
             "own_work", "This is your own send: somebody else has to decide about it."
         )

@@ -6,6 +6,7 @@ delivery is tried again once at most; one that fails again can itself be tried a
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from console.sends.guard import guarded, guards, hold_notice
 from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.planning import plan_retry, require_valid
 from console.sends.plans import SendPlan
-from console.sends.quota import hold_quota, require_quota
+from console.sends.quota import hold_quota, require_quota, sent_alone
 from console.sends.services.control import lock_send
 from console.sends.services.writing import new_send, send_write
 
@@ -86,12 +87,10 @@ def _retry(
                 "nothing_to_retry",
                 f"Nothing of this send is {status.label.lower()} that has not been tried again.",
             )
-        plan = guarded(
-            plan_retry(actor, original, left),
-            release_at=now,
-            now=now,
-            apart_from=_line_of(original),
-        )
+        line = _line_of(original)
+        plan = guarded(plan_retry(actor, original, left), release_at=now, now=now, apart_from=line)
+        before = sent_alone(actor, original.version.notice, now, apart_from=line)
+        plan = replace(plan, sent_before=before)
         _require_ready(plan)
         require_quota(actor, len(plan.ready), now)
         now = database_now()

@@ -17,7 +17,7 @@ from console.sends.models import Send
 from console.sends.planning import SendPlan, plan_send
 from console.sends.plans import known_leave_out
 from console.sends.promises import Promise
-from console.sends.quota import hold_quota, require_quota
+from console.sends.quota import hold_quota, require_quota, sent_alone
 from console.sends.schedule import require_near_future, zone_named
 from console.sends.services.writing import digest, new_send, send_write
 from console.text import is_blank
@@ -135,8 +135,11 @@ def _decide(
         known = _known(actor, fields["idempotency_key"] or None, fields["request_digest"])
         if known is not None:
             return known
+        release_at = fields["scheduled_at"] or now
         if not plan.allows_repeat:
-            plan = guarded(plan, release_at=fields["scheduled_at"] or now, now=now)
+            plan = guarded(plan, release_at=release_at, now=now)
+        # Counted again: nobody else makes a send of this person's from here on.
+        plan = replace(plan, sent_before=sent_alone(actor, plan.version.notice, release_at))
         if promise is not None:
             plan = promise.bound(plan, matching=matching)
             promise.require_kept(plan)

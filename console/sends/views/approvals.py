@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.access import actor_of, require
+from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.asking import Question, ask, ask_then, asks, posted
 from console.clock import database_now
@@ -28,10 +29,12 @@ SHOWN = 50
 def approvals(request: HttpRequest) -> HttpResponse:
     """Those of others, the longest waiting first, and then one's own, about which others decide."""
     actor = actor_of(request)
+    refs = own_refs(actor)
     others = list(sends_awaiting_approval(actor)[:SHOWN])
-    own = sends_visible(actor).filter(actor_ref=actor.ref, status=SendStatus.AWAITING_APPROVAL)
+    own = sends_visible(actor).filter(actor_ref__in=refs, status=SendStatus.AWAITING_APPROVAL)
     context = {
         "briefs": briefs_of([*others, *own[:SHOWN]]),
+        "own_refs": refs,
         "now": database_now(),
         "approval_above": settings.APPROVAL_ABOVE,
     }

@@ -1,4 +1,4 @@
-"""manage.py create_api_client NAME --scope feed --scope send"""
+"""manage.py create_api_client NAME --scope feed --scope send --owner PERSON"""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from console import commands
-from console.accounts.models import Scope
+from console.accounts.models import Scope, User
 from console.accounts.services import ANY, api_client_create
 from console.actors import system_actor
 from console.errors import ConsoleError
@@ -23,7 +23,10 @@ def days(text: str) -> int:
 
 
 class Command(commands.Command):
-    help = "Create an API client and print its token, which is shown this once."
+    help = (
+        "Create an API client and print its token, which is shown this once. It takes no second "
+        "administrator: an operator's word is enough."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what the client is called in the audit trail")
@@ -33,6 +36,12 @@ class Command(commands.Command):
             required=True,
             choices=Scope.values,
             help="what its token may do; give it several times for several scopes",
+        )
+        parser.add_argument(
+            "--owner",
+            metavar="PERSON",
+            help="the user name of the person whose work its work is: they decide on nothing of "
+            "it; without it the client counts as itself",
         )
         parser.add_argument(
             "--notice",
@@ -67,7 +76,15 @@ class Command(commands.Command):
                 allowed_notices=options["notice"] or [ANY],
                 expires_at=timezone.now() + timedelta(days=lasts) if lasts else None,
                 addresses=options["address"] or [ANY],
+                owner=None if options["owner"] is None else _person(options["owner"]),
             )
         except ConsoleError as error:
             raise CommandError(error.message) from error
         self.stdout.write(token)
+
+
+def _person(username: str) -> User:
+    person = User.objects.filter(username=username, is_active=True).first()
+    if person is None:
+        raise CommandError(f"There is no active person with the user name {username}.")
+    return person

@@ -1,0 +1,117 @@
+"""What an API client may do takes two administrators, where it can send or change texts."""
+
+from collections.abc import Collection
+
+from django.db import transaction
+
+from console.accounts.models import CONFIRMED_SCOPES, ApiClient, Scope
+from console.accounts.own_work import is_own
+from console.accounts.states import api_client_state, require_unchanged
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.clock import near_now
+from console.errors import Conflict, PermissionRefused
+
+DECIDED = (
+    *("scopes", "pending_scopes", "allowed_notices", "pending_notices"),
+    *("confirmed_by_ref", "confirmed_by_name", "confirmed_at"),
+)
+
+
+def grant(actor: Actor, client: ApiClient, *, scopes: list[str], notices: list[str]) -> None:
+    """Give `client` what one administrator can give, and propose the rest. It is not saved here."""
+    if actor.is_system:
+        _give(client, scopes, notices)
+        _propose(actor, client, [], None)
+        _confirm(actor, client)
+        return
+    added = sorted((set(scopes) & CONFIRMED_SCOPES) - set(client.scopes))
+    # Nothing of a new client works before all of it is confirmed.
+    at_once = [] if added and not client.scopes else [s for s in scopes if s not in added]
+    pending = scopes if added and not at_once else added
+    sends_before_and_after = Scope.SEND in client.scopes and Scope.SEND in at_once
+    if sends_before_and_after and _is_wider(notices, client.allowed_notices):
+        _give(client, at_once, client.allowed_notices)
+        _propose(actor, client, pending, notices)
+    else:
+        _give(client, at_once, notices)
+        _propose(actor, client, pending, None)
+
+
+def api_client_confirm(actor: Actor, client: ApiClient, *, expected: str) -> ApiClient:
+    """Let what one administrator proposed of a client hold. `expected` is the digest of the state
+    that the second one has seen.
+
+    Raises PermissionRefused (own_work) for its owner and for who proposed it; Conflict where
+    nothing waits, or the client has become another.
+    """
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = _lock_awaiting(client, expected)
+        if is_own(actor, locked.proposed_by_ref) or actor.person_ref == locked.owner_ref:
+            raise PermissionRefused(
+                "own_work",
+                "You own this API client, or proposed this yourself: another administrator has to "
+                "confirm it. Where there is none, an operator makes the client with manage.py "
+                "create_api_client.",
+            )
+        proposed_by = locked.proposed_by_name
+        _give(locked, locked.wanted_scopes, locked.wanted_notices)
+        locked.pending_scopes, locked.pending_notices = [], None
+        _confirm(actor, locked)
+        locked.save(update_fields=DECIDED)
+        data = {
+            "scopes": sorted(locked.scopes),
+            "allowed_notices": locked.allowed_notices,
+            "proposed_by": proposed_by,
+        }
+        audit.record(actor, "api_client.confirmed", target=_target(locked), data=data)
+    return locked
+
+
+def api_client_decline(actor: Actor, client: ApiClient, *, expected: str) -> ApiClient:
+    """Leave a client without what was proposed; who proposed it may take it back so, too."""
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        locked = _lock_awaiting(client, expected)
+        data = {"awaited": api_client_state(locked)["awaits"]}
+        locked.pending_scopes, locked.pending_notices = [], None
+        locked.save(update_fields=["pending_scopes", "pending_notices"])
+        audit.record(actor, "api_client.declined", target=_target(locked), data=data)
+    return locked
+
+
+def _lock_awaiting(client: ApiClient, expected: str) -> ApiClient:
+    locked = ApiClient.objects.select_for_update().get(pk=client.pk)
+    if not locked.awaits:
+        raise Conflict("nothing_awaits", f"Nothing of {locked} awaits confirmation any more.")
+    require_unchanged(api_client_state(locked), expected, str(locked))
+    return locked
+
+
+def _is_wider(notices: Collection[str], before: Collection[str]) -> bool:
+    """An empty list is any."""
+    return bool(before) and (not notices or not set(notices) <= set(before))
+
+
+def _give(client: ApiClient, scopes: list[str], notices: list[str]) -> None:
+    client.scopes, client.allowed_notices = scopes, notices
+
+
+def _propose(actor: Actor, client: ApiClient, scopes: list[str], notices: list[str] | None) -> None:
+    """Whoever changes a proposal is the one that it is of."""
+    if (scopes, notices) == (client.pending_scopes, client.pending_notices):
+        return
+    client.pending_scopes, client.pending_notices = scopes, notices
+    if client.awaits:
+        client.proposed_by_ref, client.proposed_by_name = actor.ref, actor.name
+        client.proposed_at = near_now()
+
+
+def _confirm(actor: Actor, client: ApiClient) -> None:
+    client.confirmed_by_ref, client.confirmed_by_name = actor.ref, actor.name
+    client.confirmed_at = near_now()
+
+
+def _target(client: ApiClient) -> tuple[str, object, str]:
+    return "api_client", client.pk, client.name

@@ -1,0 +1,107 @@
+"""What an API client may be given: scopes, notices, addresses and a time."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from console.accounts.addresses import network
+from console.accounts.models import Scope
+from console.clock import near_now
+from console.errors import InvalidInput
+from console.inputs import require_none_blank
+
+LIST_LIMIT = 200
+# Instead of a list, where nothing is left out. A list that is empty is none.
+ANY = "*"
+NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
+
+
+def read_scopes(scopes: Iterable[str]) -> list[str]:
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in Scope.values]
+    if unknown or not wanted:
+        raise InvalidInput(
+            "unknown_scope",
+            f"Choose at least one scope from {', '.join(Scope.values)}"
+            + (f"; {', '.join(unknown)} is none of them." if unknown else "."),
+            {"field": "scopes"},
+        )
+    return wanted
+
+
+def read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
+    field = {"field": "allowed_notices"}
+    wanted = sorted({key.strip() for key in keys})
+    require_none_blank(wanted, field="allowed_notices")
+    if wanted == [ANY]:
+        return []
+    if not wanted and Scope.SEND in scopes:
+        raise InvalidInput(
+            "notices_missing",
+            f"Say which notices it may send: their keys, or {ANY} alone for any.",
+            field,
+        )
+    wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
+    if wrong:
+        raise InvalidInput(
+            "invalid_notice_key",
+            f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
+            f"catalogue, or {ANY} alone for any.",
+            field,
+        )
+    _require_few(wanted, "allowed_notices")
+    if wanted and Scope.SEND not in scopes:
+        raise InvalidInput(
+            "notices_without_send",
+            "Notices can be allowed only to a client that may send. Choose the scope send, or "
+            "leave the notices out.",
+            field,
+        )
+    return wanted
+
+
+def read_addresses(addresses: Iterable[str]) -> list[str]:
+    wanted = []
+    addresses = list(addresses)
+    require_none_blank(addresses, field="addresses")
+    if addresses == [ANY]:
+        return []
+    if not addresses:
+        raise InvalidInput(
+            "addresses_missing",
+            f"Say where it may call from: ranges of addresses, or {ANY} alone for any.",
+            {"field": "addresses"},
+        )
+    for text in addresses:
+        try:
+            wanted.append(network(text))
+        except ValueError as error:
+            raise InvalidInput(
+                "invalid_address_range",
+                f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
+                f"2001:db8::/32, or a single address; {ANY} alone is any.",
+                {"field": "addresses"},
+            ) from error
+    _require_few(wanted, "addresses")
+    return list(dict.fromkeys(wanted))
+
+
+def _require_few(wanted: list[str], field: str) -> None:
+    if len(wanted) > LIST_LIMIT:
+        raise InvalidInput(
+            "too_many_entries", f"Give at most {LIST_LIMIT} of these.", {"field": field}
+        )
+
+
+def read_expiry(expires_at: datetime | None, before: datetime | None) -> datetime | None:
+    """To the minute, as pages show it. One that has passed may stay, and not be chosen."""
+    if expires_at is None:
+        return None
+    expires_at = expires_at.replace(second=0, microsecond=0)
+    if expires_at != before and expires_at <= near_now():
+        raise InvalidInput(
+            "expiry_in_the_past",
+            "That time has passed: choose a later one. To end its access now, deactivate it.",
+            {"field": "expires_at"},
+        )
+    return expires_at
