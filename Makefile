@@ -35,8 +35,10 @@ endif
 
 .PHONY: demo test check bench torture drill fuzz board pictures format install install-dev
 
+# A production site's settings in this shell are none of the demo's; CONSOLE_DATA may be.
 demo: install
-	@$(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
+	@data=$${CONSOLE_DATA:-}; unset "$${!CONSOLE_@}" DATABASE_URL; \
+	CONSOLE_DATA=$$data CONSOLE_EMBEDDED=1 $(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
 
 test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
@@ -51,13 +53,13 @@ check: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Containerfile
-	$(BIN)/python manage.py check
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	CONSOLE_EMBEDDED=1 $(BIN)/python manage.py check
+	CONSOLE_EMBEDDED=1 $(BIN)/python manage.py makemigrations --check --dry-run
 
 PICTURES ?=
 pictures: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
-	@PICTURES="$(PICTURES)" $(BIN)/python manage.py shell -v0 --no-imports \
+	@CONSOLE_EMBEDDED=1 PICTURES="$(PICTURES)" $(BIN)/python manage.py shell -v0 --no-imports \
 	  -c "from tests import pictures; pictures.take()"
 
 ROUNDS ?= 5

@@ -3,9 +3,16 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+
+from console import environment
+
+# They print or copy what the code has, and read no settings of a site.
+WITHOUT_SETTINGS = {"help", "version", "collectstatic"}
+HELP = {"-h", "--help"}
 
 
 def main() -> None:
@@ -13,10 +20,19 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         # As in console/asgi.py, which is loaded after the settings are read.
         os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
+    if needs_no_settings(sys.argv[1:]):
+        environment.require_nothing()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"{error}")
+
+
+def needs_no_settings(arguments: Sequence[str]) -> bool:
+    if not arguments or HELP.intersection(arguments[:2]):
+        return True
+    # With --public it prints of the key that is set.
+    return arguments[0].lstrip("-") in WITHOUT_SETTINGS or list(arguments) == ["audit_key"]
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ import os
 import secrets
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
 
 def kept(path: Path, made_up: str) -> str:
     """What is in `path`; where nothing is there, `made_up`, which is there from now on."""
@@ -25,12 +23,6 @@ def made_up_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def secret_key_without(folder: Path, *, embedded: bool) -> str:
-    """The secret key where the environment has none: only beside the embedded database may it be
-    made up. Raises ImproperlyConfigured."""
-    if not embedded:
-        raise ImproperlyConfigured(
-            "CONSOLE_SECRET_KEY is not set. Set it to a long random text, for example the output "
-            "of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        )
-    return kept(folder / "secret_key", secrets.token_urlsafe(50))
+def made_up_secret_key() -> str:
+    """Long and random, which signs sessions."""
+    return secrets.token_urlsafe(50)

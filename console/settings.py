@@ -2,28 +2,29 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import available_timezones
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
-from console.databases import database_settings
+from console.databases import database_settings, postgresql
+from console.directory_settings import openid_connect
 from console.interactions.poll_settings import read_poll_settings
-from console.kept_secrets import kept, made_up_key, secret_key_without
+from console.kept_secrets import kept, made_up_key, made_up_secret_key
 from console.logs import configure_structlog, logging_settings
 from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from console.sends.transport_settings import read_transport_options
+from console.unsafe_settings import refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Where things are ---------------------------------------------------------------------------
 
 CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
-DATABASE_URL = env.read("DATABASE_URL", env.text, "")
-EMBEDDED = not DATABASE_URL
+DATABASE_URL = env.read("DATABASE_URL", postgresql, "")
+# A PostgreSQL of the console's own, for trying it out: only where it is asked for.
+EMBEDDED = env.read("CONSOLE_EMBEDDED", env.boolean, False)
 DATABASE_POOL_SIZE = env.read(
     "CONSOLE_DATABASE_POOL_SIZE", env.number(least=0, most=500, unit="connections"), 0
 )
@@ -32,7 +33,7 @@ DATABASE_KEEPALIVE_SECONDS = env.read(
     "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
 )
 # Where PostgreSQL's programs are that make and read backups; without it on PATH.
-PG_BIN = env.read("CONSOLE_PG_BIN", env.folder, None)
+PG_BIN = env.read("CONSOLE_PG_BIN", env.existing_folder, None)
 
 # --- The console's own limits ------------------------------------------------------------------
 
@@ -43,7 +44,7 @@ URL_LIMIT = 2048
 VARIABLE_WARN_PERCENT = env.read(
     "CONSOLE_VARIABLE_WARN_PERCENT", env.number(least=0, most=100, unit="percent"), 20
 )
-PUSH_URL_HOSTS = env.read("CONSOLE_PUSH_URL_HOSTS", env.words, list[str]())
+PUSH_URL_HOSTS = env.read("CONSOLE_PUSH_URL_HOSTS", env.international_hosts, list[str]())
 TARGET_LIMIT = env.read(
     "CONSOLE_TARGET_LIMIT", env.number(least=1, most=100_000, unit="chats"), 10_000
 )
@@ -68,7 +69,7 @@ TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0),
 AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
     kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""
 )
-AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.words, list[str]())
+AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.public_keys, list[str]())
 CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
     str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""
 )
@@ -117,20 +118,22 @@ DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str](
 
 # --- Django ------------------------------------------------------------------------------------
 
-SECRET_KEY = env.read("CONSOLE_SECRET_KEY", env.text, "") or secret_key_without(
-    CONSOLE_DATA, embedded=EMBEDDED
+SECRET_KEY = env.read("CONSOLE_SECRET_KEY", env.secret_key, "") or (
+    kept(CONSOLE_DATA / "secret_key", made_up_secret_key()) if EMBEDDED else ""
 )
 # Keys that signed before: what they signed is still good, and is signed anew.
 SECRET_KEY_FALLBACKS = env.read("CONSOLE_OLD_SECRET_KEYS", env.words, list[str]())
 DEBUG = env.read("CONSOLE_DEBUG", env.boolean, False)
 # Without HTTPS cookies would travel in the clear: only the embedded set-up starts without it.
 HTTPS = env.read("CONSOLE_HTTPS", env.boolean, not EMBEDDED)
+# Who has other machines reach a console without HTTPS says so.
+PLAIN_HTTP = env.read("CONSOLE_PLAIN_HTTP", env.boolean, False)
 # Only a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself may be believed.
 TRUST_PROXY = env.read("CONSOLE_TRUST_PROXY", env.boolean, False)
 ALLOWED_HOSTS = env.read(
-    "CONSOLE_ALLOWED_HOSTS", env.words, ["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else []
+    "CONSOLE_ALLOWED_HOSTS", env.hosts, ["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else []
 )
-CSRF_TRUSTED_ORIGINS = env.read("CONSOLE_TRUSTED_ORIGINS", env.words, list[str]())
+CSRF_TRUSTED_ORIGINS = env.read("CONSOLE_TRUSTED_ORIGINS", env.origins, list[str]())
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -211,7 +214,9 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database_settings(DATABASE_URL, pool_size=DATABASE_POOL_SIZE)}
+DATABASES = {
+    "default": database_settings(DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE)
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Only rate limits live here, so each web process counts for itself. Room for many: what is dropped
 # for want of it starts to count anew.
@@ -258,11 +263,6 @@ LOGOUT_REDIRECT_URL = "account_login"
 SECOND_FACTOR = env.read(
     "CONSOLE_SECOND_FACTOR", env.one_of("privileged", "everyone", "nobody"), "privileged"
 )
-if SECOND_FACTOR == "nobody" and not EMBEDDED:
-    raise ImproperlyConfigured(
-        "CONSOLE_SECOND_FACTOR can be nobody with the embedded database alone. Set it to "
-        "privileged (administrators and approvers) or everyone"
-    )
 LOCKOUT_FAILURES = env.read(
     "CONSOLE_LOCKOUT_FAILURES", env.number(least=3, most=100, unit="wrong passwords"), 8
 )
@@ -305,6 +305,8 @@ SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 # The organisation's own directory, by OpenID Connect.
 OIDC_URL = env.read("CONSOLE_OIDC_URL", env.origin, "")
 OIDC_NAME = env.read("CONSOLE_OIDC_NAME", env.text, "the directory")
+OIDC_CLIENT_ID = env.read("CONSOLE_OIDC_CLIENT_ID", env.text, "")
+OIDC_CLIENT_SECRET = env.read("CONSOLE_OIDC_CLIENT_SECRET", env.text, "")
 OIDC_GROUPS_CLAIM = env.read("CONSOLE_OIDC_GROUPS_CLAIM", env.text, "groups")
 OIDC_ROLES = env.read(
     "CONSOLE_OIDC_ROLES",
@@ -317,20 +319,9 @@ SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_QUERY_EMAIL = False
 SOCIALACCOUNT_STORE_TOKENS = False
-SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
-if OIDC_URL:
-    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "OAUTH_PKCE_ENABLED": True,
-        "APPS": [
-            {
-                "provider_id": "directory",
-                "name": OIDC_NAME,
-                "client_id": env.read("CONSOLE_OIDC_CLIENT_ID", env.text, ""),
-                "secret": env.read("CONSOLE_OIDC_CLIENT_SECRET", env.text, ""),
-                "settings": {"server_url": OIDC_URL},
-            }
-        ],
-    }
+SOCIALACCOUNT_PROVIDERS = openid_connect(
+    OIDC_URL, name=OIDC_NAME, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET
+)
 
 # --- Security ----------------------------------------------------------------------------------
 
@@ -391,10 +382,13 @@ REST_FRAMEWORK = {
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 
 # Without a token metrics are for this machine alone (console.sends.scraping).
-METRICS_TOKEN = env.read("CONSOLE_METRICS_TOKEN", env.text, "")
+METRICS_TOKEN = env.read("CONSOLE_METRICS_TOKEN", env.token, "")
 WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.port, None)
 
 LOG_LEVEL = env.read("CONSOLE_LOG_LEVEL", env.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")
 configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)
+
+# All that is wrong with what is above, said at once.
+refuse_unsafe(globals())

@@ -47,7 +47,7 @@ def environment(data_folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(others) and name != "DATABASE_URL"
     }
-    return {**kept, "CONSOLE_DATA": str(data_folder)}
+    return {**kept, "CONSOLE_DATA": str(data_folder), "CONSOLE_EMBEDDED": "1"}
 
 
 @contextmanager

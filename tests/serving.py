@@ -39,8 +39,11 @@ class Server(Program):
     def __init__(self, data: Path, **environment: str) -> None:
         own = {
             "DATABASE_URL": database_url(),
+            "CONSOLE_EMBEDDED": "",
             "CONSOLE_SECRET_KEY": settings.SECRET_KEY,
+            "CONSOLE_AUDIT_KEY": settings.AUDIT_KEY,
             "CONSOLE_HTTPS": "0",
+            "CONSOLE_PLAIN_HTTP": "" if environment.get("CONSOLE_HTTPS") == "1" else "1",
             "CONSOLE_ALLOWED_HOSTS": "127.0.0.1,console.example",
             **environment,
         }

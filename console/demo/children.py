@@ -152,6 +152,7 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
     }
     ours = {
         "CONSOLE_DATA": str(data_folder),
+        "CONSOLE_EMBEDDED": "1",
         # Its passwords are printed: a second factor would guard nothing.
         "CONSOLE_SECOND_FACTOR": "nobody",
         "PYTHONUNBUFFERED": "1",

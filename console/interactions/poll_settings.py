@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.core.exceptions import ImproperlyConfigured
-
 from console import environment as env
 
 
@@ -31,10 +29,12 @@ class PollSettings:
 
 
 def read_poll_settings() -> PollSettings:
-    """From the environment. Raises ImproperlyConfigured with what to do."""
+    """From the environment."""
     seconds = "seconds"
     chosen = PollSettings(
-        addresses=tuple(env.read("CONSOLE_POLL_ADDRESSES", env.words, list[str]())),
+        addresses=tuple(
+            env.read("CONSOLE_POLL_ADDRESSES", env.servers("psdk", "psdk+tls"), list[str]())
+        ),
         condition=env.read("CONSOLE_POLL_CONDITION", env.text, ""),
         interval=env.read(
             "CONSOLE_POLL_INTERVAL_SECONDS", env.number(least=0, most=86_400, unit=seconds), 0
@@ -60,8 +60,9 @@ def read_poll_settings() -> PollSettings:
         keep_keys=tuple(env.read("CONSOLE_POLL_KEEP_KEYS", env.words, list[str]())),
     )
     if chosen.interval and not (chosen.addresses and chosen.condition):
-        raise ImproperlyConfigured(
+        env.refuse(
+            "CONSOLE_POLL_INTERVAL_SECONDS",
             "CONSOLE_POLL_INTERVAL_SECONDS has workers poll Interaction Server, and they do not "
-            "know where and for what. Set CONSOLE_POLL_ADDRESSES and CONSOLE_POLL_CONDITION, too"
+            "know where and for what. Set CONSOLE_POLL_ADDRESSES and CONSOLE_POLL_CONDITION, too",
         )
     return chosen

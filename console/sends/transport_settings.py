@@ -6,7 +6,7 @@ from console import environment as env
 
 
 def read_transport_options() -> dict[str, dict[str, Any]]:
-    """By the names of their modules in console.esp.transports. Raises ImproperlyConfigured."""
+    """By the names of their modules in console.esp.transports."""
     return {
         "ors": {
             "session_key": env.read("CONSOLE_ORS_SESSION_KEY", env.text, "OrsSessionId"),
@@ -17,7 +17,7 @@ def read_transport_options() -> dict[str, dict[str, Any]]:
             "certificate_key": env.read("CONSOLE_ORS_CERTIFICATE_KEY", env.readable_file, None),
             "certificate_password": env.read("CONSOLE_ORS_CERTIFICATE_PASSWORD", env.text, ""),
             "authorities": env.read("CONSOLE_ORS_CA", env.certificates, ""),
-            "hosts": env.read("CONSOLE_ORS_HOSTS", env.words, list[str]()),
+            "hosts": env.read("CONSOLE_ORS_HOSTS", env.hosts, list[str]()),
             "trust_503": env.read("CONSOLE_ORS_TRUST_BUSY", env.boolean, True),
         },
     }

@@ -28,6 +28,7 @@ SERVER = "bench"
 WINDOW = 512
 STOP_SECONDS = 30
 ENVIRONMENT = {
+    "CONSOLE_EMBEDDED": "1",
     "CONSOLE_TARGET_LIMIT": "100000",
     "CONSOLE_DELIVERY_TTL_SECONDS": "86400",
     "CONSOLE_API_RATE": "1000000/s",
@@ -171,7 +172,9 @@ def _same_database() -> dict[str, str]:
     return {
         "DATABASE_URL": f"postgresql://{known['user']}@/{known['dbname']}"
         f"?host={quote(known['host'])}",
+        "CONSOLE_EMBEDDED": "",
         "CONSOLE_SECRET_KEY": settings.SECRET_KEY,
+        "CONSOLE_AUDIT_KEY": settings.AUDIT_KEY,
         "CONSOLE_HTTPS": "0",
         "CONSOLE_ALLOWED_HOSTS": "127.0.0.1",
     }

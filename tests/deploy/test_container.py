@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from console.kept_secrets import made_up_key
 from tests.architecture.test_files import tracked
 from tests.demos import ROOT
 
@@ -160,6 +161,7 @@ def test_its_steps_make_a_console_that_starts(carried_out: Path) -> None:
             "PATH": f"{carried_out}/.venv/bin:{os.environ['PATH']}",
             "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
             "CONSOLE_SECRET_KEY": "long and random " * 5,
+            "CONSOLE_AUDIT_KEY": made_up_key(),
             "CONSOLE_ALLOWED_HOSTS": "console.example.org",
         },
     )

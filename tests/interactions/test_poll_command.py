@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 
 from console.interactions.models import Interaction, InteractionPoll
+from console.kept_secrets import made_up_key
 from tests.demos import MANAGE
 from tests.ixn.stand_in import IxnServer, properties
 from tests.ixn.tcp_server import TcpIxnServer, serving
@@ -86,6 +87,8 @@ def poll(classes: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
             "DATABASE_URL": url,
             "CONSOLE_DATA": str(tmp_path),
             "CONSOLE_SECRET_KEY": "of no use here" * 4,
+            "CONSOLE_AUDIT_KEY": made_up_key(),
+            "CONSOLE_ALLOWED_HOSTS": "console.example",
             "CONSOLE_POLL_ADDRESSES": ",".join(f"psdk://127.0.0.1:{port}" for port in ports),
             "CONSOLE_POLL_CONDITION": """kind = 'chat' AND "open" = 1""",
             "CONSOLE_POLL_PAGE_SIZE": "3",

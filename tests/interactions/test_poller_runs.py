@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from console import environment as env
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused, Unavailable
@@ -218,8 +219,9 @@ def test_workers_wait_after_a_failure_too(
 
 def test_an_interval_without_an_address_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSOLE_POLL_INTERVAL_SECONDS", "30")
+    read_poll_settings()
     with pytest.raises(ImproperlyConfigured, match="Set CONSOLE_POLL_ADDRESSES"):
-        read_poll_settings()
+        env.stop_if_wrong()
     monkeypatch.setenv("CONSOLE_POLL_ADDRESSES", "psdk://a:1, psdk://b:1")
     monkeypatch.setenv("CONSOLE_POLL_CONDITION", "x = 1")
     assert read_poll_settings().addresses == ("psdk://a:1", "psdk://b:1")

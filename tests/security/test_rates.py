@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import User
+from console.kept_secrets import made_up_secret_key
 from console.web import limits
 from tests.demos import until
 from tests.serving import serving
@@ -105,7 +106,7 @@ def test_a_new_secret_key_with_the_old_one_beside_it(
     that only the old key signed ends when that is taken away."""
     sue = make_user("sue", "supervisor")
     cookie = f"sessionid={session_of(client, sue)}"
-    old, new = settings.SECRET_KEY, "n" * 60
+    old, new = settings.SECRET_KEY, made_up_secret_key()
     with serving(CONSOLE_SECRET_KEY=new, CONSOLE_OLD_SECRET_KEYS=old) as server:
         answer = server.ask("/help/", Cookie=cookie)
         assert answer.status == 200

@@ -13,6 +13,7 @@ from django.core import checks
 from console import environment as env
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
+from console.kept_secrets import made_up_key
 from tests.conftest import ROOT as BY
 from tests.java_stand_ins import ROOT, java_classes, needs_java
 
@@ -93,7 +94,9 @@ def test_a_web_process_never_starts_java(tmp_path: Path) -> None:
             "DJANGO_SETTINGS_MODULE": "console.settings",
             "CONSOLE_DATA": str(tmp_path),
             "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+            "CONSOLE_EMBEDDED": "",
             "CONSOLE_SECRET_KEY": "of no use here" * 4,
+            "CONSOLE_AUDIT_KEY": made_up_key(),
             "CONSOLE_ALLOWED_HOSTS": "testserver",
         },
         capture_output=True,

@@ -19,6 +19,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from console.interactions.services import chat_server_create, feed_apply
+from console.kept_secrets import made_up_key
 from console.sends import operations, queue
 from console.sends.database import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
@@ -48,6 +49,8 @@ def process_environment(folder: Path, **more: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "CONSOLE_DATA": str(folder),
         "CONSOLE_SECRET_KEY": "of no use here" * 4,
+        "CONSOLE_AUDIT_KEY": made_up_key(),
+        "CONSOLE_ALLOWED_HOSTS": "console.example",
         "CONSOLE_LOG_FORMAT": "json",
     }
     return {**kept, **own, **more}

@@ -1,6 +1,7 @@
 """What is tortured: a database, three Chat Servers, three workers, one web process."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from console.kept_secrets import made_up_key
 from tests.java_stand_ins import OPTIONS, compiled
 from tests.torture.cluster import Cluster
 from tests.torture.evidence import WINDOW
@@ -126,7 +128,8 @@ def _settings(folder: Path, cluster: Cluster) -> dict[str, str]:
         folder,
         DJANGO_SETTINGS_MODULE="console.settings",
         DATABASE_URL=cluster.url,
-        CONSOLE_SECRET_KEY="only for this run, which nobody signs in to",
+        CONSOLE_SECRET_KEY=secrets.token_urlsafe(50),
+        CONSOLE_AUDIT_KEY=made_up_key(),
         CONSOLE_HTTPS="0",
         CONSOLE_ALLOWED_HOSTS="127.0.0.1",
         CONSOLE_LOG_LEVEL="INFO",

@@ -38,7 +38,7 @@ class Command(commands.Command):
         if not settings.EMBEDDED:
             raise CommandError(
                 "The demo's people have a password that everybody knows, so they only go into "
-                "the embedded database. Unset DATABASE_URL."
+                "the embedded database. Unset DATABASE_URL, and set CONSOLE_EMBEDDED=1."
             )
         _migrate()
         register_chat_servers(dict(entry.split("=", 1) for entry in options["chat_server"]))

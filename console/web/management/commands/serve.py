@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from console import commands
+from console.unsafe_settings import is_loopback
 from console.web.server import CannotListen, ConsoleServer, address_of, listen
 
 # Requests that are under way at a stop have this long; event streams end at once.
@@ -31,6 +32,7 @@ class Command(commands.Command):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _require_https(options["host"])
         _require_migrations()
         connection.close()
         try:
@@ -62,6 +64,15 @@ def _config() -> uvicorn.Config:
         proxy_headers=bool(settings.SECURE_PROXY_SSL_HEADER),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def _require_https(host: str) -> None:
+    if not (settings.HTTPS or settings.PLAIN_HTTP or is_loopback(host)):
+        raise CommandError(
+            f"Whoever reaches {host} could read passwords and sessions, since CONSOLE_HTTPS is "
+            "off. Leave out --host, set CONSOLE_HTTPS=1, or CONSOLE_PLAIN_HTTP=1 where that is "
+            "meant."
+        )
 
 
 def _require_migrations() -> None:
