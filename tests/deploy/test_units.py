@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from console.web.server import STOP_SECONDS
 from tests.demos import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
@@ -60,11 +61,12 @@ def test_systemd_understands_them(installed: Path) -> None:
     names = [
         str(path).replace("@.", "@1.")
         for path in sorted(installed.iterdir())
-        if path.suffix in {".service", ".timer", ".target"}
+        if path.suffix in {".service", ".socket", ".timer", ".target"}
     ]
-    (installed / "notice-console-worker@1.service").symlink_to(
-        installed / "notice-console-worker@.service"
-    )
+    for name in ("worker", "web"):
+        (installed / f"notice-console-{name}@1.service").symlink_to(
+            installed / f"notice-console-{name}@.service"
+        )
     done = analyze("verify", "--man=no", *names)
     ours = [line for line in done.stderr.splitlines() if "notice-console" in line]
     assert ours == []
@@ -73,7 +75,7 @@ def test_systemd_understands_them(installed: Path) -> None:
 
 @needs_systemd
 def test_systemd_finds_what_is_wrong(installed: Path) -> None:
-    broken = installed / "notice-console-web.service"
+    broken = installed / "notice-console-verify.service"
     broken.write_text(broken.read_text().replace("ProtectSystem", "ProtectSytem"))
     assert "ProtectSytem" in analyze("verify", "--man=no", str(broken)).stderr
 
@@ -99,6 +101,17 @@ def test_they_run_commands_that_there_are(path: Path) -> None:
     parser.parse_args([word.replace("%i", "1") for word in words])  # exits where one is wrong
     assert service["User"] == "notice-console"
     assert service["EnvironmentFile"] == "/etc/notice-console/console.env"
+
+
+def test_web_processes_share_the_socket_that_the_proxy_asks() -> None:
+    listening = Unit(UNITS / "notice-console-web.socket")["Socket"]
+    conf = (ROOT / "deploy/nginx/notice-console.conf").read_text("utf-8")
+    assert set(re.findall(r"server (127[\d.:]+)", conf)) == {listening["ListenStream"]}
+    assert listening["Service"] == "notice-console-web@1.service"
+    web = Unit(UNITS / "notice-console-web@.service")["Service"]
+    assert web["Sockets"] == "notice-console-web.socket"
+    assert web["Type"] == "notify"
+    assert int(web["TimeoutStopSec"]) > STOP_SECONDS
 
 
 def test_a_window_may_finish() -> None:
