@@ -7,8 +7,12 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from console.version import console_version
+
 
 def main() -> None:
+    if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
+        sys.exit(print(f"Notice Console {console_version()}"))  # noqa: T201
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     if sys.argv[1:2] == ["serve"]:
         # As in console/asgi.py, which is loaded after the settings are read.

@@ -22,7 +22,7 @@ from tests.demos import ROOT, until
 
 EXAMPLE = ROOT / "deploy" / "nginx" / "notice-console.conf"
 HOST = "console.example.org"
-INSTALLED = "/opt/notice-console"
+INSTALLED = "/opt/notice-console/current"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 SECONDS = 20.0
 # What a distribution's own nginx.conf has around it, kept within a folder.

@@ -15,7 +15,7 @@ from tests.demos import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 PROGRAM = shutil.which("systemd-analyze")
-INSTALLED = "/opt/notice-console"
+INSTALLED = "/opt/notice-console/current"
 # Of 0 (confined) to 10, as systemd-analyze counts.
 MOST_EXPOSED = 2.0
 
