@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from argparse import ArgumentTypeError
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from console.sends.management.commands.worker import FIRST_PORT, MOST_WORKERS, worker_number
 from console.web.server import STOP_SECONDS
 from tests.demos import ROOT
 
@@ -98,7 +100,8 @@ def test_they_run_commands_that_there_are(path: Path) -> None:
     assert (program, script) == (f"{INSTALLED}/.venv/bin/python", "manage.py")
     command = load_command_class(get_commands()[name], name)
     parser = command.create_parser("manage.py", name)
-    parser.parse_args([word.replace("%i", "1") for word in words])  # exits where one is wrong
+    for number in ("1", "10", "100"):  # exits where a word is wrong
+        parser.parse_args([word.replace("%i", number) for word in words])
     assert service["User"] == "notice-console"
     assert service["EnvironmentFile"] == "/etc/notice-console/console.env"
 
@@ -112,6 +115,14 @@ def test_web_processes_share_the_socket_that_the_proxy_asks() -> None:
     assert web["Sockets"] == "notice-console-web.socket"
     assert web["Type"] == "notify"
     assert int(web["TimeoutStopSec"]) > STOP_SECONDS
+
+
+def test_each_worker_of_a_machine_has_a_port() -> None:
+    numbers = [worker_number(str(number)) for number in range(1, MOST_WORKERS + 1)]
+    assert max(numbers) + FIRST_PORT < 10_000
+    for wrong in ("0", "900", "ada", "-1", "1.5", ""):
+        with pytest.raises(ArgumentTypeError):
+            worker_number(wrong)
 
 
 def test_a_window_may_finish() -> None:
