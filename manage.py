@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from console import environment
+from console.version import console_version
 
 # They print or copy what the code has, and read no settings of a site.
 WITHOUT_SETTINGS = {"help", "version", "collectstatic"}
@@ -16,6 +17,8 @@ HELP = {"-h", "--help"}
 
 
 def main() -> None:
+    if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
+        sys.exit(print(f"Notice Console {console_version()}"))  # noqa: T201
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     if sys.argv[1:2] == ["serve"]:
         # As in console/asgi.py, which is loaded after the settings are read.

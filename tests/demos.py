@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,14 @@ MANAGE = str(ROOT / "manage.py")
 START_SECONDS = 90.0
 STOP_SECONDS = 45.0
 SESSIONS = 20
+
+# Makes descriptor `1` of the words number 3, as systemd hands it over, and becomes the program.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
 
 T = TypeVar("T")
 
@@ -82,13 +91,22 @@ def manage(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Program:
-    """A command of manage.py that runs on; `output` is what it has said."""
+    """A command of manage.py that runs on; `output` is what it has said. It is handed `listener`,
+    as by systemd, where there is one."""
 
-    def __init__(self, *arguments: str, data: Path, **settings: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        data: Path,
+        listener: socket.socket | None = None,
+        **settings: str,
+    ) -> None:
         self.data = data
         self.output = ""
+        handed = [] if listener is None else ["-c", HAND_OVER, str(listener.fileno())]
         self.process = subprocess.Popen(
-            [sys.executable, MANAGE, *arguments],
+            [sys.executable, *handed, MANAGE, *arguments],
+            pass_fds=[] if listener is None else [listener.fileno()],
             env=environment(data) | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

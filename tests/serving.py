@@ -36,7 +36,9 @@ def database_url() -> str:
 class Server(Program):
     """`manage.py serve`. It knows the sessions that the tests make, by their key."""
 
-    def __init__(self, data: Path, **environment: str) -> None:
+    def __init__(
+        self, data: Path, listener: socket.socket | None = None, **environment: str
+    ) -> None:
         own = {
             "DATABASE_URL": database_url(),
             "CONSOLE_EMBEDDED": "",
@@ -47,7 +49,7 @@ class Server(Program):
             "CONSOLE_ALLOWED_HOSTS": "127.0.0.1,console.example",
             **environment,
         }
-        super().__init__("serve", "--port", "0", data=data, **own)
+        super().__init__("serve", "--port", "0", data=data, listener=listener, **own)
 
     @property
     def address(self) -> str:
@@ -94,9 +96,9 @@ class Server(Program):
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[Server]:
+def serving(listener: socket.socket | None = None, **environment: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), **environment)
+        server = Server(Path(folder), listener, **environment)
         try:
             yield server
         finally:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils.crypto import salted_hmac
 from console.audit.checkpoints import signed, trusted_keys
 from console.backups.programs import server_major
 from console.errors import Conflict, InvalidInput
+from console.version import console_version
 
 FORMAT = "notice-console-backup-1"
 MANIFEST = "manifest.json"
@@ -47,12 +47,6 @@ def facts_with(cursor: Any) -> dict[str, Any]:
 def secret_key_mark(secret_key: str) -> str:
     """By which a secret key is known again, and can't be guessed: it is long and random."""
     return salted_hmac("console.backups", "mark", secret=secret_key, algorithm="sha256").hexdigest()
-
-
-def console_version() -> str:
-    """As the project's own file has it, which is there however the console was installed."""
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
-    return str(project["version"])
 
 
 def write_manifest(folder: Path, facts: Mapping[str, Any], *, made_at: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A backup is a folder: the dump, the checkpoints that were kept outside, and a manifest.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -56,9 +57,11 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
     is. The ledger says first that it is made.
 
     What is running goes on: all of it is as it was at one moment. Raises
-    console.backups.programs.ProgramFailed, OSError.
+    console.backups.programs.ProgramFailed, OSError, and Conflict where root would leave there what
+    the owner of the folder could not take away; or, once it was made, where such things are there.
     """
     actor.require(Permission.ADMINISTER)
+    _refuse_root_in_anothers(folder)
     pg_dump = program("pg_dump")
     now = timezone.now()
     made = folder / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}"
@@ -116,10 +119,36 @@ def _copy_checkpoints(partial: Path) -> None:
         shutil.copyfile(outside, partial / CHECKPOINTS)
 
 
+def _refuse_root_in_anothers(folder: Path) -> None:
+    if os.geteuid() == 0 and folder.exists() and folder.stat().st_uid != 0:
+        raise Conflict(
+            "backup_by_root",
+            f"{folder} belongs to another user, who could not take away a backup that root made. "
+            "Let that user make it: notice-console backup …",
+        )
+
+
 def _drop_old(folder: Path, keep: int | None) -> None:
+    if not keep:
+        return
+    others = [path for path in sorted(folder.glob(f"{PREFIX}*Z")) if not _is_ours(path)]
     whole = sorted(path.parent for path in folder.glob(f"{PREFIX}*Z/{MANIFEST}"))
-    for path in whole[:-keep] if keep else []:
-        shutil.rmtree(path)
+    for path in whole[:-keep]:
+        if path not in others:
+            shutil.rmtree(path)
+    if others:
+        raise Conflict(
+            "backups_of_others",
+            f"A backup was made, but {len(others)} in {folder} are another user's and can't be "
+            f"taken away, beginning with {others[0].name}. Give them to this user: chown -R "
+            f"{os.geteuid()} {others[0]}",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this process may look into it and take it away. Nobody may be asked whether it is
+    whole: a folder that can't be read looks like one that is not."""
+    return os.geteuid() == 0 or path.stat().st_uid == os.geteuid()
 
 
 # --- Coming back from one ------------------------------------------------------------------------

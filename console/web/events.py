@@ -40,6 +40,7 @@ class Hub:
         self._streams: dict[asyncio.Queue[str], frozenset[str]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._ended = False
 
     def has_room_for(self, person: int) -> bool:
         """Whether one more stream of theirs is not too many."""
@@ -61,6 +62,8 @@ class Hub:
         """A queue of the topics that change while the context lasts."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
         self._streams[queue] = topics
+        if self._ended:  # asked for while the server stops: over as soon as it has begun
+            queue.put_nowait(END)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         try:
@@ -96,7 +99,8 @@ class Hub:
                 self._publish(topic)
 
     def end(self) -> None:
-        """End all streams, even those that are behind with reading."""
+        """End all streams for good, even those that are behind with reading."""
+        self._ended = True
         for queue in self._streams:
             while queue.full():
                 queue.get_nowait()

@@ -15,6 +15,7 @@ from console.audit.metrics import LedgerMetrics
 from console.sends import operations
 from console.sends.metrics import site_registry
 from console.sends.scraping import refusal
+from console.version import console_version
 from console.webhooks.metrics import WebhookMetrics
 
 
@@ -26,7 +27,8 @@ def alive(request: HttpRequest) -> JsonResponse:
 
 @login_not_required
 def ready(request: HttpRequest) -> JsonResponse:
-    """GET /readyz: the database answers and is migrated, the queue's tables included.
+    """GET /readyz: the database answers and is migrated, the queue's tables included; and which
+    version this is.
 
     How many workers live stands beside it and decides nothing: pages and API serve without any,
     and what is sent meanwhile waits.
@@ -35,12 +37,14 @@ def ready(request: HttpRequest) -> JsonResponse:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if waiting:
-            return JsonResponse(
-                {"status": "migrations missing", "next_step": "run manage.py migrate"}, status=503
-            )
-        return JsonResponse({"status": "ready", "queue": _queue()})
+            return _answer(503, status="migrations missing", next_step="run manage.py migrate")
+        return _answer(200, status="ready", queue=_queue())
     except DatabaseError:
-        return JsonResponse({"status": "database unreachable"}, status=503)
+        return _answer(503, status="database unreachable")
+
+
+def _answer(code: int, **facts: Any) -> JsonResponse:
+    return JsonResponse({**facts, "version": console_version()}, status=code)
 
 
 def _queue() -> dict[str, Any]:

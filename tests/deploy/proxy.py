@@ -22,6 +22,7 @@ from tests.demos import ROOT, until
 
 EXAMPLE = ROOT / "deploy" / "nginx" / "notice-console.conf"
 HOST = "console.example.org"
+INSTALLED = "/opt/notice-console/current"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 SECONDS = 20.0
 # What a distribution's own nginx.conf has around it, kept within a folder.
@@ -31,7 +32,8 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{}}
 http {{
-    access_log off;
+    access_log {folder}/access.log;
+    types {{ text/css css; text/javascript js; image/svg+xml svg; }}
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -73,7 +75,8 @@ def site_conf(folder: Path, *, upstream: int, plain: int, tls: int) -> str:
     """The example with this machine's ports and files. Each change must find its place."""
     text = EXAMPLE.read_text("utf-8")
     for what, instead in {
-        "server 127.0.0.1:8000;": f"server 127.0.0.1:{upstream};",
+        "server 127.0.0.1:8000": f"server 127.0.0.1:{upstream}",
+        f"root {INSTALLED};": f"root {ROOT};",
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen 443 ssl http2;": f"listen 127.0.0.1:{tls} ssl http2;",
         "listen [::]:80;": "",

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from argparse import ArgumentTypeError
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from console.sends.management.commands.worker import FIRST_PORT, MOST_WORKERS, worker_number
+from console.web.server import STOP_SECONDS
 from tests.demos import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 PROGRAM = shutil.which("systemd-analyze")
-INSTALLED = "/opt/notice-console"
+INSTALLED = "/opt/notice-console/current"
 # Of 0 (confined) to 10, as systemd-analyze counts.
 MOST_EXPOSED = 2.0
 
@@ -60,11 +63,12 @@ def test_systemd_understands_them(installed: Path) -> None:
     names = [
         str(path).replace("@.", "@1.")
         for path in sorted(installed.iterdir())
-        if path.suffix in {".service", ".timer", ".target"}
+        if path.suffix in {".service", ".socket", ".timer", ".target"}
     ]
-    (installed / "notice-console-worker@1.service").symlink_to(
-        installed / "notice-console-worker@.service"
-    )
+    for name in ("worker", "web"):
+        (installed / f"notice-console-{name}@1.service").symlink_to(
+            installed / f"notice-console-{name}@.service"
+        )
     done = analyze("verify", "--man=no", *names)
     ours = [line for line in done.stderr.splitlines() if "notice-console" in line]
     assert ours == []
@@ -73,7 +77,7 @@ def test_systemd_understands_them(installed: Path) -> None:
 
 @needs_systemd
 def test_systemd_finds_what_is_wrong(installed: Path) -> None:
-    broken = installed / "notice-console-web.service"
+    broken = installed / "notice-console-verify.service"
     broken.write_text(broken.read_text().replace("ProtectSystem", "ProtectSytem"))
     assert "ProtectSytem" in analyze("verify", "--man=no", str(broken)).stderr
 
@@ -96,9 +100,29 @@ def test_they_run_commands_that_there_are(path: Path) -> None:
     assert (program, script) == (f"{INSTALLED}/.venv/bin/python", "manage.py")
     command = load_command_class(get_commands()[name], name)
     parser = command.create_parser("manage.py", name)
-    parser.parse_args([word.replace("%i", "1") for word in words])  # exits where one is wrong
+    for number in ("1", "10", "100"):  # exits where a word is wrong
+        parser.parse_args([word.replace("%i", number) for word in words])
     assert service["User"] == "notice-console"
     assert service["EnvironmentFile"] == "/etc/notice-console/console.env"
+
+
+def test_web_processes_share_the_socket_that_the_proxy_asks() -> None:
+    listening = Unit(UNITS / "notice-console-web.socket")["Socket"]
+    conf = (ROOT / "deploy/nginx/notice-console.conf").read_text("utf-8")
+    assert set(re.findall(r"server (127[\d.:]+)", conf)) == {listening["ListenStream"]}
+    assert listening["Service"] == "notice-console-web@1.service"
+    web = Unit(UNITS / "notice-console-web@.service")["Service"]
+    assert web["Sockets"] == "notice-console-web.socket"
+    assert web["Type"] == "notify"
+    assert int(web["TimeoutStopSec"]) > STOP_SECONDS
+
+
+def test_each_worker_of_a_machine_has_a_port() -> None:
+    numbers = [worker_number(str(number)) for number in range(1, MOST_WORKERS + 1)]
+    assert max(numbers) + FIRST_PORT < 10_000
+    for wrong in ("0", "900", "ada", "-1", "1.5", ""):
+        with pytest.raises(ArgumentTypeError):
+            worker_number(wrong)
 
 
 def test_a_window_may_finish() -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = ROOT / "docs" / "settings.md"
-# Set by one of our own processes for another; nobody else is to set them.
-BETWEEN_PROCESSES = {"CONSOLE_DEMO_TOKEN", "DJANGO_SETTINGS_MODULE"}
+# Set by one process for another, systemd among them; nobody is to set them by hand.
+BETWEEN_PROCESSES = {
+    *("CONSOLE_DEMO_TOKEN", "DJANGO_SETTINGS_MODULE"),
+    *("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"),
+}
 
 
 def read_by_the_code() -> dict[str, str]:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.sends.models import Worker
+from console.version import console_version
 
 
 def test_alive_needs_nothing(client: Client) -> None:
@@ -24,6 +25,7 @@ def test_ready_when_all_is_there(client: Client) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json()["status"] == "ready"
+    assert response.json()["version"] == console_version()
 
 
 @pytest.mark.django_db
@@ -69,4 +71,4 @@ def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.Monk
     monkeypatch.setattr("console.web.health.MigrationExecutor", away)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"status": "database unreachable"}
+    assert response.json() == {"status": "database unreachable", "version": console_version()}

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,6 +18,15 @@ from console.sends.worker import run_until_signalled
 
 # A broadcast can wait for a few milliseconds, somebody at a page of the same machine should not.
 PEOPLE_FIRST = 5
+# A worker's metrics are on this port and its number.
+FIRST_PORT = 9100
+MOST_WORKERS = 899
+
+
+def worker_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 class Command(commands.Command):
@@ -27,7 +36,14 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
+        shown = parser.add_mutually_exclusive_group()
+        shown.add_argument(
+            "--number",
+            type=worker_number,
+            help=f"which of this machine's workers this is, from 1 to {MOST_WORKERS}: its metrics "
+            f"are shown on the port {FIRST_PORT} and this number",
+        )
+        shown.add_argument(
             "--metrics-port",
             type=int,
             default=settings.WORKER_METRICS_PORT,
@@ -50,9 +66,12 @@ class Command(commands.Command):
         os.nice(PEOPLE_FIRST)
         allow_java()
         with ExitStack() as stack:
-            if options["metrics_port"] is not None:
+            chosen = options["metrics_port"]
+            if options["number"] is not None:
+                chosen = FIRST_PORT + options["number"]
+            if chosen is not None:
                 try:
-                    opened = metrics_port(options["metrics_host"], options["metrics_port"])
+                    opened = metrics_port(options["metrics_host"], chosen)
                     port = stack.enter_context(opened)
                 except CannotShowMetrics as error:
                     raise CommandError(str(error)) from error

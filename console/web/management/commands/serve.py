@@ -13,16 +13,18 @@ from django.db.migrations.executor import MigrationExecutor
 
 from console import commands
 from console.unsafe_settings import is_loopback
-from console.web.server import CannotListen, ConsoleServer, address_of, listen
+from console.web.server import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
+from console.web.service_manager import WrongSocket, handed_socket, tell
 
-# Requests that are under way at a stop have this long; event streams end at once.
-GRACE_SECONDS = 5
+# Of STOP_SECONDS, for requests that are under way at a stop; event streams end at once.
+GRACE_SECONDS = STOP_SECONDS - 1
 
 
 class Command(commands.Command):
     help = (
         "Serve pages, API and event streams from one process. SIGTERM or Ctrl-C lets requests "
-        f"that are under way finish, for at most {GRACE_SECONDS} seconds."
+        f"that are under way finish; after {STOP_SECONDS} seconds at most it is over. A socket "
+        "that systemd hands over is served on instead of --host and --port."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,10 +38,15 @@ class Command(commands.Command):
         _require_migrations()
         connection.close()
         try:
-            listener = listen(options["host"], options["port"])
-        except CannotListen as error:
+            listener = handed_socket() or listen(options["host"], options["port"])
+        except (CannotListen, WrongSocket) as error:
             raise CommandError(str(error)) from error
-        server = ConsoleServer(_config(), announce=lambda: self._announce(listener))
+        server = ConsoleServer(
+            _config(),
+            announce=lambda: self._announce(listener),
+            # The embedded PostgreSQL is ended by its last user, at that one's orderly exit.
+            leaves_nothing=not settings.EMBEDDED,
+        )
         # uvicorn raises a caught signal again when it has stopped. Without handlers of our own it
         # would end the process on the spot, before what is registered with atexit.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,6 +57,7 @@ class Command(commands.Command):
     def _announce(self, listener: socket.socket) -> None:
         self.stdout.write(f"Serving on {address_of(listener)} - Ctrl-C stops it.")
         self.stdout.flush()
+        tell("READY=1")
 
 
 def _config() -> uvicorn.Config:

@@ -1,0 +1,49 @@
+"""What the web server and a service manager (systemd) tell each other: the socket that it is handed
+(sd_listen_fds(3)), and that it is ready (sd_notify(3))."""
+
+import os
+import socket
+
+FIRST_DESCRIPTOR = 3
+
+
+class WrongSocket(Exception):
+    """What was handed over can't be served on; the text says what to do."""
+
+
+def handed_socket() -> socket.socket | None:
+    """The listening socket that the service manager opened for this process, if it did.
+
+    The manager keeps it open while processes come and go, and may hand it to several: who connects
+    meanwhile waits in its queue and is not refused. Raises WrongSocket.
+    """
+    process, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if process != str(os.getpid()):  # none, or of a parent that did not take it
+        return None
+    if count != "1":
+        raise WrongSocket(f"One socket is served on, and {count or 'none'} came with LISTEN_FDS.")
+    try:
+        listener = socket.socket(fileno=FIRST_DESCRIPTOR)
+    except OSError as error:
+        raise WrongSocket(f"What LISTEN_FDS tells of is no socket: {error.strerror}.") from error
+    if not _listens(listener):
+        listener.detach()
+        raise WrongSocket("The socket of LISTEN_FDS does not listen. Write ListenStream= for it.")
+    listener.set_inheritable(False)
+    return listener
+
+
+def _listens(listener: socket.socket) -> bool:
+    is_internet = listener.family in (socket.AF_INET, socket.AF_INET6)
+    return is_internet and bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def tell(state: str) -> None:
+    """Tell the manager what this process does, where there is one that listens: `READY=1`."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        # A name with an @ is one of the kernel's own, without a file.
+        line.sendto(state.encode(), address.replace("@", "\0", 1))

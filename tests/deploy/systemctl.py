@@ -1,0 +1,78 @@
+"""Stands in for systemctl on a machine in a folder: starts what the units there say, with the settings
+that they name. Of the sockets it opens none: the first web process has their port."""
+
+import fnmatch
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SECONDS = 60
+
+
+def main(root: Path, verb: str, *words: str) -> None:
+    for word in words:
+        unit = word.removesuffix(".service")
+        if verb == "stop":
+            for file in (root / "run").glob("*.pid"):
+                if fnmatch.fnmatch(file.stem, unit):
+                    stop(file)
+        elif verb in ("start", "enable") and "@" in unit:
+            start(root, unit)
+
+
+def start(root: Path, unit: str) -> None:
+    name, _at, number = unit.partition("@")
+    text = (root / f"etc/systemd/system/{name}@.service").read_text("utf-8").replace("%i", number)
+    said = dict(re.findall(r"(?m)^(\w+)=(.*)$", text))
+    command = said["ExecStart"].split()
+    if name.endswith("-web"):
+        listens = (root / "etc/systemd/system/notice-console-web.socket").read_text("utf-8")
+        port = re.findall(r"ListenStream=.*:(\d+)", listens)[0] if number == "1" else "0"
+        command += ["--port", port]
+    else:
+        command = [*command[: command.index("worker") + 1], "--metrics-port", "0"]
+    script = root / "opt/notice-console/current/deploy/notice-console"
+    settings = runpy.run_path(str(script))["read"](Path(said["EnvironmentFile"]).read_text("utf-8"))
+    log = root / f"run/{unit}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=said["WorkingDirectory"],
+            env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    (root / f"run/{unit}.pid").write_text(str(process.pid))
+    end = time.monotonic() + SECONDS
+    while not re.search(r"Serving on|Worker ready|event\W+(serving|worker ready)", log.read_text()):
+        if process.poll() is not None or time.monotonic() > end:
+            sys.exit(f"{unit} did not start: {log.read_text()}")
+        time.sleep(0.05)
+
+
+def stop(file: Path) -> None:
+    pid = int(file.read_text())
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            state = "Z"
+        if state == "Z":
+            file.unlink()
+            return
+        time.sleep(0.05)
+    sys.exit(f"{file.stem} does not end")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,120 @@
+"""The first installation by docs/deploy.md and the upgrade by docs/upgrade.md, line by line, in such
+folders: from the release before to this one."""
+
+import base64
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from console.embedded.server import PROGRAMS
+from console.version import console_version
+from tests.demos import data_folder, until
+from tests.deploy.machine import Machine, lines_of
+from tests.serving import database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BEFORE = "0.1.9"
+NAME = "console_upgraded"
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    with data_folder() as folder:
+        made = Machine(folder)
+        try:
+            yield made
+        finally:
+            made.switch_off()
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """The address of an empty database, with an & in it."""
+    address = database_url()
+    name = urlsplit(address).path
+    with psycopg.connect(address.replace(name, "/postgres", 1), autocommit=True) as opened:
+        opened.execute(f"DROP DATABASE IF EXISTS {NAME}")
+        opened.execute(f"CREATE DATABASE {NAME}")
+        yield address.replace(name, f"/{NAME}", 1) + "&application_name=notice-console"
+        opened.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def newest_migration() -> tuple[str, str]:
+    """One that nothing depends on: what the release before did not have."""
+    graph = MigrationLoader(connection).graph
+    return next(
+        (app, name)
+        for app, name in sorted(graph.leaf_nodes())
+        if app in ("sends", "catalogue", "webhooks") and not graph.node_map[app, name].children
+    )
+
+
+def fill_in(file: Path, address: str) -> None:
+    """What a site writes into the example."""
+    values = {
+        "DATABASE_URL": address,
+        "CONSOLE_SECRET_KEY": "long and random " * 5,
+        "CONSOLE_ALLOWED_HOSTS": "console.example.org,127.0.0.1",
+        "CONSOLE_AUDIT_KEY": base64.b64encode(b"test" * 8).decode(),
+        "CONSOLE_CHECKPOINTS_TO": str(file.parent / "checkpoints"),
+        "CONSOLE_PG_BIN": str(PROGRAMS),
+    }
+    lines = file.read_text("utf-8").splitlines()
+    kept = [line for line in lines if line.partition("=")[0] not in values]
+    file.write_text("\n".join([*kept, *(f"{name}={it}" for name, it in values.items())]) + "\n")
+
+
+def ready(machine: Machine) -> dict[str, Any]:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        f"http://127.0.0.1:{machine.port}/readyz", timeout=30
+    ) as answer:
+        told: dict[str, Any] = json.load(answer)
+    return told
+
+
+def test_an_upgrade_by_the_letter(machine: Machine, database: str) -> None:
+    app, name = newest_migration()
+    machine.release(BEFORE, without=(f"console/{app}/migrations/{name}.py",))
+    first, install, commands = lines_of("deploy.md", "First time")
+    machine.carry_out(first)
+    machine.carry_out(install.replace(console_version(), BEFORE))
+    fill_in(machine.root / "etc/notice-console/console.env", database)
+    asks_for_a_password = next(line for line in commands.splitlines() if "create_admin" in line)
+    machine.carry_out(commands.replace(asks_for_a_password, ""))
+    (units,) = lines_of("deploy.md", "With systemd")
+    machine.carry_out(units)
+    assert ready(machine)["version"] == BEFORE
+    before = set(machine.running())
+
+    machine.release(console_version())
+    for block in (*lines_of("upgrade.md", "Before"), *lines_of("upgrade.md", "The change")):
+        said = machine.carry_out(block)
+        if "--plan" in block:
+            assert f"{app}.{name}" in said
+
+    assert not before & set(machine.running())
+    assert len(list(machine.running())) == 4
+    assert (ready(machine)["status"], ready(machine)["version"]) == ("ready", console_version())
+    until(lambda: ready(machine)["queue"]["workers"] == 2)
+    assert f"Notice Console {console_version()}\n" == machine.carry_out("notice-console --version")
+    assert len(list((machine.root / "var/backups/notice-console").iterdir())) == 1
+    machine.carry_out("notice-console audit_verify")
+
+
+def test_a_folder_in_place_of_the_link_is_refused(machine: Machine) -> None:
+    """`ln -sfn` put the link into it, and nothing had changed."""
+    (machine.root / "opt/notice-console/current").mkdir(parents=True)
+    change = next(b for b in lines_of("upgrade.md", "The change") if "ln -sfnT" in b)
+    with pytest.raises(AssertionError, match="cannot overwrite directory"):
+        machine.carry_out(change)
+    assert os.listdir(machine.root / "opt/notice-console/current") == []
