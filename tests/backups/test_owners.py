@@ -35,7 +35,7 @@ def backup(folder: Path) -> str:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave what others can't take away")
 def test_root_leaves_none_in_anothers_folder(folder: Path) -> None:
     os.chown(folder, SOMEBODY, SOMEBODY)
-    with pytest.raises(CommandError, match="belongs to another user.*notice-console backup"):
+    with pytest.raises(CommandError, match=r"belongs to another user.*notice-console backup"):
         backup(folder)
     assert list(folder.iterdir()) == []
 
