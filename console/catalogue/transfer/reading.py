@@ -19,7 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.services.categories import NAME_LIMIT
+from console.catalogue.services.categories import NAME_LIMIT, is_name
 from console.catalogue.services.notices import (
     KEY,
     RESERVED_KEYS,
@@ -297,7 +297,8 @@ def _shortcut(cell: str) -> tuple[str, str]:
 
 def _category(cell: str) -> tuple[list[str], str]:
     names = [normal_line(name) for name in cell.split(CATEGORY_SEPARATOR)]
-    if len(names) > CATEGORY_DEPTH or not all(0 < len(name) <= NAME_LIMIT for name in names):
+    fit = all(0 < len(name) <= NAME_LIMIT for name in names)
+    if len(names) > CATEGORY_DEPTH or not fit or not all(map(is_name, names)):
         raise ValueError(
             f"A category is at most {CATEGORY_DEPTH} names of at most {NAME_LIMIT} characters, "
             'with " / " between them.'
