@@ -86,5 +86,3 @@ def test_it_tells_that_it_is_ready(
         monkeypatch.setenv("NOTIFY_SOCKET", address)
         tell("READY=1")
         assert manager.recv(100) == b"READY=1"
-
-
