@@ -2,23 +2,45 @@
 """Run one of the console's management commands."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-
-from console import environment
-from console.version import console_version
-
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # They print or copy what the code has, and read no settings of a site.
 WITHOUT_SETTINGS = {"help", "version", "collectstatic"}
 HELP = {"-h", "--help"}
 
 
 def main() -> None:
+    # Like Ctrl-C, it ends in order what has no handler of its own: the embedded PostgreSQL stops.
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        # It is ending. Somebody who is impatient would only interrupt what tidies up.
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _end(number: int, _frame: Any) -> None:
+    sys.exit(128 + number)
+
+
+def _run() -> None:
+    # Here, so that an interrupt while they are loaded leaves no trace either.
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    from console import environment
+    from console.version import console_version
+
     if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
-        sys.exit(print(f"Notice Console {console_version()}"))  # noqa: T201
+        print(f"Notice Console {console_version()}")  # noqa: T201
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     if sys.argv[1:2] == ["serve"]:
         # As in console/asgi.py, which is loaded after the settings are read.

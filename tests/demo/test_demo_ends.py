@@ -1,13 +1,21 @@
 """How a demo ends: in order, with nothing left over but its data."""
 
+import os
+import re
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.demos import Api, Demo, data_folder
+from tests.architecture.test_files import tracked
+from tests.demos import ROOT as REPOSITORY
+from tests.demos import Api, Demo, data_folder, environment, manage, until
 
 PARTS = {"serve", "worker", "console.esp.simulator", "console.demo.traffic"}
 
@@ -91,6 +99,105 @@ def test_its_parts_do_not_outlive_a_killed_demo(start: Callable[..., Demo]) -> N
     demo.wait()
 
     assert_all_end(processes, within=30)
+
+
+def press_ctrl_c(demo: Demo) -> None:
+    """As a terminal does: all processes of its group hear it."""
+    os.killpg(demo.process.pid, signal.SIGINT)
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    left = [p for p in psutil.process_iter(["cmdline"]) if str(folder) in str(p.info["cmdline"])]
+    assert left == []
+
+
+@pytest.mark.parametrize("said", ["Starting PostgreSQL", "Preparing the database"])
+def test_ctrl_c_while_a_database_is_made(said: str) -> None:
+    """And a second one, of somebody who is impatient. The next start finds no ruins."""
+    with data_folder() as folder:
+        demo = Demo(data=folder, sessions=4)
+        try:
+            demo.says(said)
+            press_ctrl_c(demo)
+            demo.says("Stopping")
+            press_ctrl_c(demo)
+            assert demo.wait() == 0
+            assert "Traceback" not in demo.output
+            assert_nothing_is_left(folder)
+            if said.startswith("Starting"):
+                done = manage("migrate", "--plan", data=folder)
+                assert done.returncode == 0, done.stderr
+                assert_nothing_is_left(folder)
+        finally:
+            demo.close()
+
+
+def test_ctrl_c_again_and_again(start: Callable[..., Demo], folder: Path) -> None:
+    demo = start()
+    processes = all_processes(demo)
+
+    def pressed_until_it_ended() -> bool:
+        with suppress(ProcessLookupError):
+            press_ctrl_c(demo)
+        return demo.process.poll() is not None
+
+    until(pressed_until_it_ended)
+
+    assert demo.wait() in (0, 130)
+    assert "Traceback" not in demo.output
+    assert_all_end(processes)
+    assert_nothing_is_left(folder)
+
+
+def test_ctrl_c_before_anything_is_said(start: Callable[..., Demo], folder: Path) -> None:
+    """While Python loads the console."""
+    demo = start()
+    until(lambda: handles_ctrl_c(demo.process.pid))
+    press_ctrl_c(demo)
+
+    assert demo.wait() in (0, 130)
+    assert "Traceback" not in demo.output
+    assert_nothing_is_left(folder)
+
+
+def handles_ctrl_c(pid: int) -> bool:
+    """manage.py has begun: it, and not Python alone, listens to SIGTERM."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(re.findall(r"SigCgt:\s*(\w+)", status)[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_make_demo_in_a_folder_with_a_blank_in_its_name() -> None:
+    with data_folder() as folder:
+        tree = folder / "a folder"
+        for name in tracked():
+            if name.startswith(("manage.py", "Makefile", "pyproject", "console/", "templates/")):
+                path = tree / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(REPOSITORY / name, path)
+        (tree / "static").symlink_to(REPOSITORY / "static")
+        (tree / ".venv").symlink_to(sys.prefix)
+        # Without what `make` installs first: it is there.
+        running = subprocess.Popen(
+            ["make", "-o", "install", "demo", "PORT=0", "SESSIONS=4"],
+            cwd=tree,
+            env={name: it for name, it in environment(folder).items() if name != "CONSOLE_DATA"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        with running:
+            assert running.stdout is not None
+            said = []
+            for line in running.stdout:
+                said.append(line)
+                if "Ctrl-C ends everything" in line:
+                    os.killpg(running.pid, signal.SIGINT)
+        assert any("is ready" in line for line in said), "".join(said)
+        assert "Traceback" not in "".join(said)
+        assert_nothing_is_left(folder)
 
 
 def test_ctrl_c_before_it_is_ready(start: Callable[..., Demo]) -> None:

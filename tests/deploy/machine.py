@@ -1,5 +1,5 @@
-"""A machine in a folder, on which the documents' own lines are carried out: real releases, settings,
-commands, web server and worker. Stand-ins are for what needs root or the network."""
+"""A machine in a folder, on which the documents' own lines are carried out: real releases,
+settings, commands, web server and worker. Stand-ins are for what needs root or the network."""
 
 import os
 import pwd
@@ -28,7 +28,8 @@ STAND_INS = {
     # The packages of this virtual environment. Anything else is Python's own.
     "python3": '[[ "$*" == "-m venv .venv" ]] && exec ln -s "{prefix}" .venv; exec "{python}" "$@"',
     # Owners are for root to give.
-    "install": """words=(); while (($#)); do case "$1" in -o|-g) shift 2;; *) words+=("$1"); shift;; esac; done
+    "install": """words=()
+while (($#)); do case "$1" in -o|-g) shift 2;; *) words+=("$1"); shift;; esac; done
 exec /usr/bin/env PATH="{path}" install "${{words[@]}}" """,
     "systemctl": 'exec "{python}" "{systemctl}" "{root}" "$@"',
 }
@@ -83,7 +84,7 @@ class Machine:
         return folder
 
     def carry_out(self, lines: str) -> str:
-        """What bash, as an operator's shell, says to some lines; it ends at the first that fails."""
+        """What bash, as an operator's shell, says to these lines. Each must succeed."""
         lines = self.here(lines).replace(".venv/bin/pip", "pip")
         path = f"{self._stubs}:{self.root}/usr/local/bin:{os.environ['PATH']}"
         done = subprocess.run(

@@ -1,5 +1,5 @@
-"""Stands in for systemctl on a machine in a folder: starts what the units there say, with the settings
-that they name. Of the sockets it opens none: the first web process has their port."""
+"""Stands in for systemctl on a machine in a folder: starts what the units there say, with the
+settings that they name. Of the sockets it opens none: the first web process has their port."""
 
 import fnmatch
 import os

@@ -1,5 +1,5 @@
-"""The first installation by docs/deploy.md and the upgrade by docs/upgrade.md, line by line, in such
-folders: from the release before to this one."""
+"""The first installation by docs/deploy.md and the upgrade by docs/upgrade.md, line by line, in
+such folders: from the release before to this one."""
 
 import base64
 import json
