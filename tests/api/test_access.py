@@ -198,7 +198,7 @@ def address(
         **{
             name: {"send_id": send}
             for _method, name in TABLE
-            if name.startswith("send-") or name == "send"
+            if (name.startswith("send-") or name == "send") and name != "send-preview"
         },
     }
     return reverse(f"api:{name}", kwargs=arguments.get(name))
