@@ -368,7 +368,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["console.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "console.api.operations.OperationSchema",
     "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "actor": env.read("CONSOLE_API_RATE", env.rate, "6000/min"),

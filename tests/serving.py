@@ -50,6 +50,7 @@ class Server(Program):
             **environment,
         }
         super().__init__("serve", "--port", "0", data=data, listener=listener, **own)
+        self.settings = own  # for a worker beside it
 
     @property
     def address(self) -> str:

@@ -12,6 +12,7 @@ from django.utils.timezone import get_default_timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from console.api.values import reference
 from console.moments import is_time, on_clocks
 from console.text import is_blank
 
@@ -112,3 +113,15 @@ class Texts(serializers.ListField):
 def described(field: F, **schema: Any) -> F:
     """The class `field`, with these words of JSON Schema in the OpenAPI document."""
     return cast(F, extend_schema_field(schema)(type(field.__name__, (field,), {})))
+
+
+class AsItIs(serializers.Field[Any, Any, Any, Any]):
+    """JSON that is answered as it is kept."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def named(component: str) -> type[AsItIs]:
+    """JSON that the OpenAPI document describes under this name (console.api.values)."""
+    return described(AsItIs, **reference(component))

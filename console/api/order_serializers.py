@@ -31,6 +31,7 @@ class PresetInput(StrictInput):
 
 class PresetChangeOutput(serializers.ModelSerializer[PresetChange]):
     author = serializers.CharField(source="author_name")
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
 
     class Meta:
         model = PresetChange

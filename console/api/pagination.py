@@ -16,6 +16,18 @@ POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 FEW, MOST = 50, 500
 
 
+NEXT, PREVIOUS = "The address of the next page; null on the last.", "Of the one before; null."
+PAGES = {
+    name: {"type": ["string", "null"], "format": "uri", "description": said}
+    for name, said in (("next", NEXT), ("previous", PREVIOUS))
+}
+SAID = {
+    "page": "Which page, from 1.",
+    "page_size": f"How many a page has; {FEW} where it is not said.",
+    "cursor": "Where to go on: as `next` has it.",
+}
+
+
 class _Sized:
     """`page_size` from 1 to MOST; what is no such number is refused, not passed over."""
 
@@ -39,11 +51,24 @@ class _Sized:
         """Of the OpenAPI document, with the limits that REST framework leaves out."""
         described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
         for parameter in described:
+            parameter["description"] = SAID[parameter["name"]]
             if parameter["schema"]["type"] == "integer":
                 parameter["schema"]["minimum"] = 1
             if parameter["name"] == "page_size":
                 parameter["schema"]["maximum"] = MOST
         return described
+
+
+def _page_of(rows: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+    """REST framework's own description is in the words of OpenAPI 3.0."""
+    properties = {**beside, "results": rows}
+    return {
+        "type": "object",
+        "description": "One page of a list.",
+        "properties": properties,
+        "required": sorted(properties),
+        "additionalProperties": False,
+    }
 
 
 class Page(_Sized, PageNumberPagination):
@@ -52,12 +77,19 @@ class Page(_Sized, PageNumberPagination):
     names = frozenset({"page", "page_size"})
     last_page_strings = ()
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        count = {"type": "integer", "description": "How many there are on all pages."}
+        return _page_of(schema, {"count": count, **PAGES})
+
 
 class HistoryPage(_Sized, CursorPagination):
     """By cursor, newest first: new rows never shift what was already read."""
 
     names = frozenset({"cursor", "page_size"})
     ordering = "-pk"
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return _page_of(schema, PAGES)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Cursors come from here, but nothing keeps a caller from making one up."""

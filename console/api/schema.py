@@ -4,9 +4,13 @@ Views say "4XX" for "the house's errors"; here it becomes each status that a cal
 answer with. The fuzzer holds the API against this document (tests/fuzz).
 """
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from console.api.base import LONGEST
+from console.api.event_document import event_components, event_webhooks
+from console.api.values import components, reference
 
 READS = frozenset({"get"})
 ERRORS = {
@@ -37,6 +41,54 @@ HEADERS = {
         }
     },
 }
+DONE = {
+    "200": "Done; this is how it is now.",
+    "201": "Made; this is how it is now.",
+    "202": "Taken, but for what is rejected.",
+    "204": "Done. The answer has no body.",
+}
+# Fields that an answer does not always have.
+SOMETIMES = {"SentOutput": {"deliveries"}}
+TAGS = {
+    "audit": "The ledger of everything that was done, with its signatures.",
+    "categories": "The tree in which notices stand.",
+    "chat-servers": "Chat Servers and their health.",
+    "deliveries": "The history: what went to whom, and what became of it.",
+    "interactions": "Live chats, and the feed that tells of them.",
+    "notices": "The catalogue: notices and their versions, through review.",
+    "presets": "Visibility presets: who sees a notice, and under which nickname.",
+    "sending-stop": "The switch that stops all sending.",
+    "sends": "Sending, and what is done with a send.",
+    "variables": "What texts can say of a chat.",
+    "webhooks": "Who is told of what happens.",
+}
+# What a parameter is, where the call itself does not say it.
+PARAMETERS = {
+    "action": "What was done, such as send.created.",
+    "agent": "The agent who handles the chat.",
+    "category_id": "The category's id.",
+    "chat_server": "A Chat Server's name.",
+    "from": "From this moment on: a date or a time.",
+    "interaction": "A chat's id.",
+    "interaction_id": "The chat's id.",
+    "key": "The notice's key.",
+    "kind": "What kind of notice.",
+    "locale": "The chat's language.",
+    "message_id": "The message's id.",
+    "name": "The Chat Server application's name.",
+    "number": "The version's number.",
+    "online": "Whether the chat is still open.",
+    "preset_id": "The preset's id.",
+    "q": "Words to look for.",
+    "queue": "The queue in which the chat is.",
+    "send_id": "The send's id.",
+    "status": "What has this status.",
+    "tag": "What has this tag.",
+    "target_kind": "The kind of thing that it was done to, such as send.",
+    "target_ref": "Which of them.",
+    "until": "Until this moment: a date or a time.",
+    "webhook_id": "The webhook's id.",
+}
 # As Django's converters read a part of an address.
 SLUG = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -46,17 +98,65 @@ ANY = {"type": "string", "minLength": 1}
 
 def complete(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
     """drf-spectacular's hook after its own work."""
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        if schema.get("type") == "object" and not name.startswith("Paginated"):
+            _complete_object(name, schema)
+    schemas |= components() | event_components()
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
             _complete_operation(path, method, operation)
-    for name, schema in result["components"]["schemas"].items():
-        if schema.get("type") == "object" and not name.startswith("Paginated"):
-            _complete_object(name, schema)
+    for component in schemas.values():
+        # What a choice is called in the pages is of no use to a program.
+        if "enum" in component:
+            component.pop("description", None)
+    _name_enums(result)
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    result["webhooks"] = event_webhooks()
+    result["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
     return result
+
+
+def _name_enums(result: dict[str, Any]) -> None:
+    """One name for each enumeration: where its values stand without it, they refer to it. What
+    may be empty has the empty text among its values, not in an enumeration of its own."""
+    schemas: dict[str, Any] = result["components"]["schemas"]
+    blank = reference("Blank")  # drf-spectacular's, with the empty text alone
+    for node in _nodes(result):
+        choices = node.get("oneOf", [])
+        if blank in choices:
+            node.pop("oneOf")
+            node |= choices[0]
+            values = schemas[choices[0]["$ref"].rsplit("/", 1)[1]]["enum"]
+            if "" not in values:
+                values.append("")
+    schemas.pop("Blank", None)
+    names = {frozenset(each["enum"]): name for name, each in schemas.items() if "enum" in each}
+    for node in _nodes(result):
+        known = names.get(frozenset(node.get("enum", ())))
+        if known and node is not schemas[known]:
+            del node["enum"]
+            node.pop("type", None)
+            node |= reference(known)
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """All objects in it; those that are changed meanwhile are looked at as they are then."""
+    if isinstance(node, dict):
+        yield node
+        for inner in list(node.values()):
+            yield from _nodes(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _nodes(inner)
 
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     answers: dict[str, Any] = operation["responses"]
+    for status, answer in answers.items():
+        answer["description"] = answer["description"] or DONE.get(status, "")
+    if method in READS:
+        answers["200"]["description"] = "What was asked for."
     for status in ("4XX", "5XX"):
         answers.pop(status, None)
     for status in _statuses(path, method, operation):
@@ -68,6 +168,8 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
             **({"headers": HEADERS[status]} if status in HEADERS else {}),
         }
     for parameter in operation.get("parameters", []):
+        if not parameter.get("description"):
+            parameter["description"] = PARAMETERS[parameter["name"]]
         if parameter["in"] == "path":
             parameter["schema"] = _in_path(parameter["name"], parameter["schema"])
         elif parameter["in"] == "query" and parameter["schema"] == {"type": "string"}:
@@ -92,12 +194,43 @@ def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_object(name: str, schema: dict[str, Any]) -> None:
-    """Answers have all their fields, always; neither they nor bodies have any other."""
+    """Answers have all their fields, always, but those that are named; neither they nor bodies have
+    any other."""
     properties = schema.get("properties")
     if properties is None:
         return
     schema["additionalProperties"] = False
+    for field in properties.values():
+        _complete_field(field)
+        if name.endswith("Request"):
+            _say_default(field)
     if name.endswith("Request"):
         schema.pop("description", None)  # of the class that all of them come from
     else:
-        schema["required"] = sorted(properties)
+        schema["required"] = sorted(set(properties) - SOMETIMES.get(name, set()))
+
+
+def _complete_field(field: dict[str, Any]) -> None:
+    """In the words of OpenAPI 3.1, and each thing in one way."""
+    field.pop("readOnly", None)  # bodies have components of their own
+    match field.get("allOf"):
+        case [only]:  # 3.1 lets words stand beside a reference
+            del field["allOf"]
+            field |= only
+    match field.get("oneOf"):
+        case [{"type": "string"} as text, {"type": "string", "maxLength": 0}]:
+            # The pattern says whether it may be empty.
+            del field["oneOf"]
+            field |= text
+        case [{"$ref": _}, {"type": "null"}]:
+            field["anyOf"] = field.pop("oneOf")
+    if "\n\n* `" in field.get("description", ""):
+        field["description"] = field["description"].partition("\n\n* `")[0]
+
+
+def _say_default(field: dict[str, Any]) -> None:
+    """In words: generators take a field with a default for one that is always there, and their
+    users would have to give it."""
+    if "default" in field:
+        value = json.dumps(field.pop("default"))
+        field["description"] = f"{field.get('description', '')} Left out: {value}.".strip()

@@ -8,11 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api import fields
-from console.api.serializers import NOT_BLANK, REASON, Anything, StrictInput
+from console.api.serializers import REASON, StrictInput
+from console.api.values import COUNTS, reference
 from console.catalogue.models import Visibility
 from console.sends.models import Delivery, NicknameSource, Send, SendingStop
 from console.sends.plans import LeaveOut
 from console.sends.promises import WRITTEN_LIMIT, Promise
+from console.sends.reasons import Reason
 
 # --- Input -------------------------------------------------------------------------------------
 
@@ -24,20 +26,7 @@ class Time(fields.Moment):
         return value
 
 
-# As console.interactions.selectors.InteractionFilter reads it.
-_TEXT = {"type": "string", "pattern": NOT_BLANK, "maxLength": 255}
-FILTER = fields.described(
-    serializers.DictField,
-    type="object",
-    properties={
-        **dict.fromkeys(("queue", "agent", "chat_server", "locale", "team", "q"), _TEXT),
-        "online": {"type": "boolean"},
-        "waiting_longer_than": {"type": "integer", "minimum": 0, "maximum": 10**9},
-        "all": {"type": "boolean", "enum": [True]},
-    },
-    additionalProperties=False,
-    minProperties=1,
-)
+FILTER = fields.described(serializers.DictField, **reference("ChatFilter"))
 INTERACTIONS = fields.described(
     serializers.ListField,
     type="array",
@@ -45,19 +34,17 @@ INTERACTIONS = fields.described(
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
 )
-LEAVE_OUT = fields.described(
-    fields.Texts, type="array", items={"type": "string", "enum": LeaveOut.values}, minItems=1
-)
-# As console.catalogue.fields reads it: what fits depends on the notice, and is refused with 422.
-ANSWERS = fields.described(
-    serializers.DictField,
-    type="object",
-    additionalProperties={"type": ["string", "number", "null"]},
-)
+# What fits depends on the notice, and is refused with 422.
+ANSWERS = fields.described(serializers.DictField, **reference("Answers"))
 TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
 
 
-class SendInput(StrictInput):
+OLD_PREVIEW = fields.described(fields.Truth, type="boolean", const=False, deprecated=True)
+
+
+class PreviewInput(StrictInput):
+    """The same as a send takes, so that one body does for both."""
+
     notice = fields.Line(max_length=100, help_text="The notice's key.")
     interactions = INTERACTIONS(child=fields.Line(), required=False)
     filter = FILTER(
@@ -74,7 +61,6 @@ class SendInput(StrictInput):
         required=False,
         help_text="That of a preset, instead of the notice's own.",
     )
-    why = fields.Line(max_length=2000, required=False, allow_blank=True)
     scheduled_at = Time(
         required=False,
         help_text="With an offset; or without one, on the clocks of time_zone. Left out: now.",
@@ -85,11 +71,16 @@ class SendInput(StrictInput):
         default=False,
         help_text="Also to chats that got this notice a short while ago.",
     )
-    leave_out = LEAVE_OUT(
+    leave_out = serializers.ListField(
+        child=fields.Choice(choices=LeaveOut.choices),
         required=False,
+        min_length=1,
         allow_empty=False,
         help_text="Whom to skip who would get the default language's text: chats that say another "
         "language (other_language), chats of which nobody knows one (unknown_language).",
+    )
+    why = fields.Line(
+        max_length=2000, required=False, allow_blank=True, help_text="For the history."
     )
     once = fields.Truth(
         required=False,
@@ -100,14 +91,23 @@ class SendInput(StrictInput):
     expected_plan = fields.Text(
         max_length=WRITTEN_LIMIT,
         required=False,
-        help_text="What the dry run answered: no chat gets it that was not ready there, and 409 "
+        help_text="What the preview answered: no chat gets it that was not ready there, and 409 "
         "where the notice, its version, who sees it, the nickname, the answers or the time are "
         "others.",
     )
-    dry_run = fields.Truth(required=False, default=False)
     # The last one: from here on `fields` is this.
     fields = ANSWERS(  # type: ignore[assignment]
         required=False, help_text="Answers to the fields that the notice asks for, by their names."
+    )
+
+
+class SendInput(PreviewInput):
+    dry_run = OLD_PREVIEW(
+        required=False,
+        default=False,
+        help_text="The old way to ask for what sends/preview/ answers. Call that instead: true is "
+        "answered with 200 and the preview, which this document leaves out, so that the call has "
+        "one answer.",
     )
 
 
@@ -142,20 +142,25 @@ class TargetOutput(serializers.Serializer[Any]):
     )
     body = serializers.CharField()
     chat_server = serializers.CharField(source="chat_server_name")
-    reason = serializers.CharField(help_text="Why it would be skipped; empty when it is ready.")
+    reason = serializers.ChoiceField(
+        choices=Reason.choices, help_text="Why it would be skipped; empty when it is ready."
+    )
     detail = serializers.CharField()
 
 
 class PlanOutput(serializers.Serializer[Any]):
-    """What a dry run answers. Nothing was written."""
+    """What a send would do. Nothing was written."""
 
-    dry_run = serializers.SerializerMethodField()
+    dry_run = serializers.SerializerMethodField(help_text="Always true: nothing was sent.")
     notice = serializers.CharField(source="version.notice.key")
     version = serializers.IntegerField(source="version.number")
-    visibility = serializers.CharField()
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
     nickname = serializers.CharField()
     nickname_from = serializers.ChoiceField(choices=NicknameSource.choices)
-    counts = serializers.DictField(child=serializers.IntegerField())
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many chats are `ready`, and how many are skipped for each reason.",
+    )
     needs_approval = serializers.BooleanField(
         help_text="Whether a second person has to approve before anything leaves."
     )
@@ -182,7 +187,8 @@ class SendOutput(serializers.ModelSerializer[Send]):
     notice = serializers.CharField(source="version.notice.key")
     version = serializers.IntegerField(source="version.number")
     actor = serializers.CharField(source="actor_name")
-    counts = serializers.SerializerMethodField()
+    counts = serializers.SerializerMethodField(help_text="Deliveries by what became of them.")
+    target = fields.named("SendTarget")()
     approved_by = serializers.CharField(source="approved_by_name")
     ended_by = serializers.CharField(
         source="ended_by_name", help_text="Who stopped or rejected it; end_note says why."
@@ -190,7 +196,7 @@ class SendOutput(serializers.ModelSerializer[Send]):
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The send that this one tries again."
     )
-    fields = serializers.DictField(  # type: ignore[assignment]
+    fields = fields.named("Answers")(  # type: ignore[assignment]
         source="answers", help_text="What the sender filled in."
     )
 
@@ -228,19 +234,12 @@ class SendOutput(serializers.ModelSerializer[Send]):
             shown |= {"why": "", "fields": {}, "target": {}}
         return shown
 
-    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    @extend_schema_field(reference("SendCounts"))
     def get_counts(self, send: Any) -> dict[str, int]:
-        names = (
-            "pending",
-            "sending",
-            "delivered",
-            "failed",
-            "unknown",
-            "skipped",
-            "cancelled",
-            "total",
-        )
-        return {name: getattr(send, name) for name in names}
+        return {name: getattr(send, name) for name in COUNTS}
+
+
+KEY_VALUES = fields.described(fields.AsItIs, type=["array", "null"], items=reference("KeyValue"))
 
 
 class FaultOutput(serializers.Serializer[Any]):
@@ -258,7 +257,7 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
         "it); null where there is no text, or nobody wrote down what the chat said.",
     )
     fault = serializers.SerializerMethodField()
-    answer = Anything(help_text="What Chat Server said, word for word; null: nothing.")
+    answer = KEY_VALUES(help_text="What Chat Server said, word for word; null: nothing.")
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
     )
@@ -297,10 +296,16 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
         return {"code": delivery.fault_code, "text": delivery.fault_text}
 
 
-class WaitedOutput(SendOutput):
-    """A send as it is after waiting: with what became of it, as far as is known."""
+class SentOutput(SendOutput):
+    """A send that was made, as it is then."""
 
-    deliveries = DeliveryOutput(source="first_deliveries", many=True, help_text="The first 100.")
+    deliveries = DeliveryOutput(
+        source="first_deliveries",
+        many=True,
+        required=False,
+        help_text="What became of it, as far as is known: the first 100. Only where the answer "
+        "waited (`Prefer: wait=N`).",
+    )
 
     class Meta(SendOutput.Meta):
         fields = (*SendOutput.Meta.fields, "deliveries")  # type: ignore[assignment]

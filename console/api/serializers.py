@@ -8,15 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api import fields
+from console.api.values import LOCALE, reference
 from console.audit.models import AuditCheckpoint, AuditEntry
-from console.catalogue.fields import (
-    CHOICE_LIMIT,
-    FIELD_LIMIT,
-    LABEL_LENGTH,
-    NAME,
-    TEXT_LENGTH,
-    FieldType,
-)
+from console.catalogue.fields import FIELD_LIMIT
 from console.catalogue.marks import mark_of
 from console.catalogue.models import (
     CannedNotice,
@@ -25,7 +19,6 @@ from console.catalogue.models import (
     NoticeVersion,
     Visibility,
 )
-from console.catalogue.services.bodies import LOCALE_LIMIT
 from console.catalogue.services.notices import SHORTCUT_LIMIT, TAG_LIMIT, TAGS_LIMIT
 from console.interactions.models import ChatServer, Interaction
 
@@ -50,7 +43,6 @@ SHORTCUT = fields.described(
     pattern="^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
     maxLength=SHORTCUT_LIMIT,
 )
-LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 
 
 def _number(least: float, most: float) -> type[fields.Number]:
@@ -62,9 +54,11 @@ def _whole(most: int) -> type[fields.Whole]:
 
 
 class ErrorOutput(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    details = serializers.DictField()
+    """Why it was not done. `details` names the fields at fault where there are some."""
+
+    code = serializers.CharField(help_text="For programs: it stays.")
+    message = serializers.CharField(help_text="For people: it may change.")
+    details = fields.named("JsonObject")()
 
 
 class StrictInput(serializers.Serializer[Any]):
@@ -96,12 +90,11 @@ class Anything(serializers.Field[Any, Any, Any, Any]):
 
 class FeedInput(StrictInput):
     events = fields.described(
-        serializers.ListField, type="array", items={}, maxItems=settings.FEED_EVENT_LIMIT
-    )(
-        child=Anything(),
-        help_text='Each {"type": "upsert" or "stopped", "occurred_at", "sequence"?, '
-        '"interaction"}.',
-    )
+        serializers.ListField,
+        type="array",
+        items=reference("FeedEvent"),
+        maxItems=settings.FEED_EVENT_LIMIT,
+    )(child=Anything())
 
 
 class RejectedEvent(serializers.Serializer[Any]):
@@ -119,6 +112,7 @@ class FeedOutput(serializers.Serializer[Any]):
 class InteractionOutput(serializers.ModelSerializer[Interaction]):
     chat_server = serializers.CharField(source="chat_server_name")
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
+    user_data = fields.named("UserData")()
 
     class Meta:
         model = Interaction
@@ -171,6 +165,7 @@ class NoticeChanges(StrictInput):
 
 class NoticeOutput(serializers.ModelSerializer[CannedNotice]):
     status = serializers.ChoiceField(choices=NoticeStatus.choices)
+    shortcut = serializers.CharField()
     category = serializers.CharField(source="category.path", default=None, allow_null=True)
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     published_version = serializers.IntegerField(source="published_number", allow_null=True)
@@ -202,33 +197,11 @@ class NoticeUseOutput(serializers.Serializer[Any]):
     versions = VersionUse(many=True)
 
 
-# As console.catalogue.fields reads it.
 ASKED = fields.described(
     serializers.ListField,
     type="array",
     maxItems=FIELD_LIMIT,
-    items={
-        "type": "object",
-        "required": ["name"],
-        "additionalProperties": False,
-        "properties": {
-            "name": {"type": "string", "pattern": f"^{NAME.pattern}$"},
-            "label": {"type": "string", "maxLength": LABEL_LENGTH},
-            "type": {"type": "string", "enum": FieldType.values, "default": "text"},
-            "required": {"type": "boolean", "default": True},
-            "choices": {
-                "type": "array",
-                "maxItems": CHOICE_LIMIT,
-                "items": {"type": "string", "minLength": 1, "maxLength": TEXT_LENGTH},
-            },
-            "max_length": {
-                "type": ["integer", "null"],
-                "minimum": 1,
-                "maximum": TEXT_LENGTH,
-                "description": "Of a text, in characters.",
-            },
-        },
-    },
+    items=reference("AskedFieldRequest"),
 )
 
 
@@ -236,20 +209,8 @@ class VersionInput(StrictInput):
     default_locale = fields.described(fields.Line, type="string", pattern=LOCALE, maxLength=35)(
         max_length=35
     )
-    bodies = fields.described(
-        serializers.DictField,
-        type="object",
-        propertyNames={"pattern": LOCALE, "maxLength": 35},
-        additionalProperties={
-            "type": "string",
-            "pattern": NOT_BLANK,
-            "maxLength": settings.TEXT_LIMIT,
-        },
-        minProperties=1,
-        maxProperties=LOCALE_LIMIT,
-    )(
-        child=fields.Text(allow_blank=True, trim_whitespace=False),
-        help_text="Locale to text; for a push URL, to the URL.",
+    bodies = fields.described(serializers.DictField, **reference("BodiesRequest"))(
+        child=fields.Text(allow_blank=True, trim_whitespace=False)
     )
     message_type = fields.Line(
         max_length=100, required=False, allow_blank=True, help_text="Empty: none."
@@ -286,6 +247,12 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
     author = serializers.CharField(source="author_name")
     reviewer = serializers.CharField(source="reviewer_name")
     mark = serializers.SerializerMethodField(help_text="Another for any other content.")
+    bodies = fields.named("Bodies")()
+    snippets = fields.named("SnippetVersions")()
+    # The last one: from here on `fields` is this.
+    fields = fields.described(  # type: ignore[assignment]
+        serializers.ListField, type="array", items=reference("AskedField")
+    )()
 
     def get_mark(self, version: NoticeVersion) -> str:
         return mark_of(version)
@@ -364,6 +331,10 @@ class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
 
 
 class AuditEntryOutput(serializers.ModelSerializer[AuditEntry]):
+    data = fields.named("JsonObject")(  # type: ignore[assignment]
+        help_text="What belongs to the action."
+    )
+
     class Meta:
         model = AuditEntry
         fields = (

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from console.api import fields
 from console.api.serializers import Anything, StrictInput
+from console.api.values import reference
 
 OUTCOMES = ("created", "changed", "unchanged", "refused")
 # A body has a limit of its own, long before so many columns.
@@ -15,10 +16,9 @@ COLUMN = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE
 
 class ImportInput(StrictInput):
     # How many are too many the service says, by a code of its own.
-    records = fields.described(serializers.ListField, type="array", items={})(
-        child=Anything(),
-        help_text='As in an export: each {"key", "kind"?, "title"?, "bodies"?: {locale: text}, …}.',
-    )
+    records = fields.described(
+        serializers.ListField, type="array", items=reference("CatalogueRecord")
+    )(child=Anything(), help_text="As in an export.")
     columns = serializers.ListField(
         child=COLUMN(max_length=100),
         max_length=COLUMNS_LIMIT,

@@ -86,6 +86,7 @@ urlpatterns = [
     path("chat-servers/", chat_servers.ChatServers.as_view(), name="chat-servers"),
     path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
     path("sends/", sends.Sends.as_view(), name="sends"),
+    path("sends/preview/", sends.SendPreview.as_view(), name="send-preview"),
     path("sends/<int:send_id>/", sends.OneSend.as_view(), name="send"),
     *(
         path(f"sends/<int:send_id>/{action}/", view.as_view(), name=f"send-{action}")

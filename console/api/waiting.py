@@ -18,7 +18,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
 from console.actors import Actor
-from console.api.send_serializers import WaitedOutput
+from console.api.send_serializers import SentOutput
 from console.live import send_topic
 from console.sends import selectors
 from console.web.events import END, following, give_back_connections
@@ -58,14 +58,20 @@ def applied_wait(request: HttpRequest) -> int:
     return preferred_wait(request.headers.get("Prefer", ""))
 
 
-def answer_when_known(actor: Actor, send_id: int, seconds: int) -> StreamingHttpResponse:
+def answer_when_known(
+    actor: Actor, send_id: int, seconds: int, headers: dict[str, str]
+) -> StreamingHttpResponse:
     """201 with the send, as soon as it is over or it is certain that it will not be in time."""
     return StreamingHttpResponse(
         _parts(actor, send_id, seconds),
         status=201,
         content_type="application/json",
         # A proxy that buffers would only hold it back for longer (nginx reads this).
-        headers={"Preference-Applied": f"wait={seconds}", "X-Accel-Buffering": "no"},
+        headers={
+            **headers,
+            "Preference-Applied": f"wait={seconds}",
+            "X-Accel-Buffering": "no",
+        },
     )
 
 
@@ -105,7 +111,7 @@ def _body(actor: Actor, send_id: int) -> bytes:
     try:
         send: Any = selectors.send_get(actor, send_id)
         send.first_deliveries = selectors.send_deliveries(actor, send)[:DELIVERIES_MOST]
-        body: bytes = JSONRenderer().render(WaitedOutput(send).data)
+        body: bytes = JSONRenderer().render(SentOutput(send).data)
         return body
     finally:
         give_back_connections()

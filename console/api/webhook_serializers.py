@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api import fields
 from console.api.serializers import StrictInput
-from console.webhooks.models import Attempt, EventType, Message, Webhook
+from console.webhooks.models import MESSAGE_TYPES, Attempt, EventType, Message, Webhook
 
 NAME = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 URL = fields.described(
@@ -91,6 +92,7 @@ class MessageOutput(serializers.ModelSerializer[Message]):
         help_text="When it is tried next; null where it has ended."
     )
     attempt_count = serializers.IntegerField()
+    type = serializers.ChoiceField(choices=MESSAGE_TYPES)
 
     class Meta:
         model = Message
@@ -105,6 +107,7 @@ class MessageOutput(serializers.ModelSerializer[Message]):
             "ended_at",
         )
 
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_next_at(self, message: Message) -> str | None:
         if message.ended_at is not None:
             return None

@@ -59,8 +59,11 @@ class Send(models.Model):
     `nickname_from` says who chose the nickname.
     A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
     the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
-    when none of its texts are kept any more.
+    when none of its texts are kept any more. `is_replayed` says of an object in memory that an
+    earlier request had made it already.
     """
+
+    is_replayed = False
 
     actor_ref = models.CharField(max_length=64)
     actor_name = models.CharField(max_length=200)

@@ -28,6 +28,7 @@ LONGEST_ATTEMPT = timedelta(seconds=60)
 # What the button of the page sends: nobody subscribes to it.
 TEST = "webhook.test"
 TYPE_WORDS = {**dict(EventType.choices), TEST: _("A test")}
+MESSAGE_TYPES = tuple(TYPE_WORDS)
 
 
 class Webhook(models.Model):

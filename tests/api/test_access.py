@@ -82,6 +82,11 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "chat-server"): (SEE_SERVERS, None, 200),
     ("PATCH", "chat-server"): ({"admin", "administrator"}, {"window": 5}, 200),
     ("GET", "sends"): (SEE_SENDS | ADMINISTER, None, 200),
+    ("POST", "send-preview"): (
+        {"send", "supervisor"},
+        {"notice": "greeting", "interactions": ["a1"]},
+        200,
+    ),
     ("POST", "sends"): (
         {"send", "supervisor"},
         {"notice": "greeting", "interactions": ["a1"]},
@@ -193,7 +198,7 @@ def address(
         **{
             name: {"send_id": send}
             for _method, name in TABLE
-            if name.startswith("send-") or name == "send"
+            if (name.startswith("send-") or name == "send") and name != "send-preview"
         },
     }
     return reverse(f"api:{name}", kwargs=arguments.get(name))

@@ -1,5 +1,6 @@
 """Idempotency-Key: the same request twice is one send, however close they come."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -66,6 +67,35 @@ def test_the_same_key_with_another_body_is_a_conflict(
     assert Send.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("order-7", '"order-7"'),
+        ('"order-7"', "order-7"),
+        ('"order-7"', ' "order-7" '),
+        (r'"a \"b\" \\ c"', r'"a \"b\" \\ c"'),
+        (r'a "b" \ c', r'"a \"b\" \\ c"'),
+    ],
+)
+def test_quotes_are_no_part_of_the_key(
+    world: None, program: Callable[..., Caller], first: str, again: str
+) -> None:
+    sender = program("send")
+    made = sender.raw("POST", "sends/", REQUEST, Idempotency_Key=first)
+    replayed = sender.raw("POST", "sends/", REQUEST, Idempotency_Key=again)
+    assert "Idempotent-Replayed" not in made.headers
+    assert replayed.headers["Idempotent-Replayed"] == "true"
+    assert json.loads(made.content) == json.loads(replayed.content)
+    assert Send.objects.count() == 1
+
+
+def test_once_says_that_it_was_made_before(world: None, program: Callable[..., Caller]) -> None:
+    sender = program("send")
+    one = {"notice": "greeting", "interactions": ["a1"], "once": True}
+    answers = [sender.raw("POST", "sends/", one) for _ in range(2)]
+    assert [a.headers.get("Idempotent-Replayed") for a in answers] == [None, "true"]
+
+
 def test_a_key_is_each_callers_own(world: None, program: Callable[..., Caller]) -> None:
     first = program("send").post("sends/", REQUEST, Idempotency_Key="order-7")
     other = program("send").post("sends/", {**REQUEST, "why": "x"}, Idempotency_Key="order-7")
@@ -112,7 +142,10 @@ def test_a_refused_request_uses_no_key_up(world: None, program: Callable[..., Ca
     sender.post("sends/", REQUEST, Idempotency_Key="order-7")
 
 
-@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a\tb", "\u00a0"])
+@pytest.mark.parametrize(
+    "key",
+    ["", " ", "x" * 256, "a\tb", "\u00a0", '""', '"', '"a', '"a"b', '"a\\b"', '"a";b=c', '" "'],
+)
 def test_a_key_that_is_none(world: None, program: Callable[..., Caller], key: str) -> None:
     status, answer = program("send")("POST", "sends/", REQUEST, Idempotency_Key=key)
     assert (status, answer["code"]) == (400, "invalid_idempotency_key")

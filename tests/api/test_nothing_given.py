@@ -53,6 +53,8 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("VersionInput", "fields"): ([],),
     ("VersionInput", "valid_from"): (None,),
     ("VersionInput", "valid_until"): (None,),
+    ("PreviewInput", "why"): BLANK,
+    ("PreviewInput", "fields"): ({},),
     ("SendInput", "why"): BLANK,
     ("SendInput", "fields"): ({},),
     ("FeedInput", "events"): ([], [""], [" "], ["\u200b"], [None]),
@@ -60,6 +62,7 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
 VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
 # Of each body: how it is sent, and what else it has. {names} are of what `world` made.
 SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "PreviewInput": ("POST", "sends/preview/", {"notice": "delay", "interactions": ["a1"]}),
     "SendInput": ("POST", "sends/", {"notice": "delay", "interactions": ["a1"], "dry_run": True}),
     "RescheduleInput": (
         "POST",

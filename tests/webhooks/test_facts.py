@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import jsonschema
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.accounts.models import User
+from console.api import values
+from console.api.event_document import event_components, event_webhooks
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, HealthChange, Interaction
@@ -22,7 +25,7 @@ from console.sends.services.deliveries import drain_step
 from console.sends.services.endings import Ending
 from console.webhooks import facts
 from console.webhooks.models import Mark, Message, Webhook
-from console.webhooks.services import facts_gather, webhook_update
+from console.webhooks.services import facts_gather, webhook_test, webhook_update
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -55,8 +58,14 @@ def end_all(server: ChatServer, statuses: Sequence[DeliveryStatus]) -> None:
 
 
 def told(type_: str = "") -> list[dict[str, Any]]:
+    """All messages, which are as the OpenAPI document says."""
     messages = Message.objects.order_by("pk")
     found = [json.loads(message.body) for message in messages]
+    components = {"schemas": values.components() | event_components()}
+    for each in found:
+        post = event_webhooks()[each["type"]]["post"]
+        said = post["requestBody"]["content"]["application/json"]["schema"]
+        jsonschema.validate(each, {**said, "components": components})
     return [each for each in found if type_ in ("", each["type"])]
 
 
@@ -153,6 +162,11 @@ def test_very_many_that_fail_are_one_message(make_webhook: Any) -> None:
     assert len(one.data["deliveries"]) == facts.DELIVERIES_TOLD
     assert one.at == at + timedelta(seconds=39)
     assert len(one.body) < 10_000
+
+
+def test_a_test_is_told_as_the_document_says(make_webhook: Any) -> None:
+    webhook_test(ROOT, make_webhook()[0])
+    assert [each["type"] for each in told()] == ["webhook.test"]
 
 
 def test_a_send_that_was_stopped_is_told_of(

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api import send_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
+from console.api.idempotency import REPLAYED, read_key
 from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
 from console.api.waiting import WAIT_MOST, answer_when_known, applied_wait
@@ -33,6 +34,11 @@ FILTERS = [
     OpenApiParameter("until", MOMENT),
     OpenApiParameter("q", str),
 ]
+# RFC 9745, and where the new way is. Since when, in seconds since 1970: 2026-12-01.
+OLD_PREVIEW = {
+    "Deprecation": "@1796083200",
+    "Link": '</api/v1/sends/preview/>; rel="successor-version"',
+}
 SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
 
 
@@ -52,7 +58,7 @@ class Sends(ConsoleView):
         return self.page(request, rows, serializers.SendOutput)
 
     @extend_schema(
-        summary="Send a notice, or see what a send would do",
+        summary="Send a notice",
         request=serializers.SendInput,
         parameters=[
             OpenApiParameter(
@@ -60,7 +66,14 @@ class Sends(ConsoleView):
                 {"type": "string", "minLength": 1, "maxLength": 255},
                 OpenApiParameter.HEADER,
                 description="The same key and body answer with the same send, "
-                "another body with 409.",
+                'another body with 409. "abc" in quotes is the key abc.',
+            ),
+            OpenApiParameter(
+                "Idempotent-Replayed",
+                {"type": "string", "const": "true"},
+                OpenApiParameter.HEADER,
+                response=[201],
+                description="There where an earlier request had made the send.",
             ),
             OpenApiParameter(
                 "Prefer",
@@ -80,36 +93,46 @@ class Sends(ConsoleView):
                 "did not.",
             ),
         ],
-        responses={
-            200: serializers.PlanOutput,
-            201: PolymorphicProxySerializer(
-                component_name="SentOutput",
-                serializers=[serializers.SendOutput, serializers.WaitedOutput],
-                resource_type_field_name=None,
-            ),
-            "4XX": ErrorOutput,
-        },
+        responses={201: serializers.SentOutput, "4XX": ErrorOutput},
     )
     @needs(Permission.SEND)
     def post(self, request: Request) -> Response | StreamingHttpResponse:
-        """200 with the plan for `dry_run`, else 201 with the send. It goes out by a worker; one to
-        many chats awaits a second person's approval first."""
+        """It goes out by a worker; one to many chats awaits a second person's approval first."""
         given = self.read(serializers.SendInput)
-        dry_run = given.pop("dry_run")
-        arguments = _arguments(given)
-        key = request.headers.get("Idempotency-Key")
-        if dry_run:
-            # Of no use here; but what a send refuses of it, its dry run does not let pass.
+        key = read_key(request.headers.get("Idempotency-Key"))
+        if given.pop("dry_run"):
+            # Of no use here; but what a send refuses of it, its preview does not let pass.
             if key is not None:
                 services.require_key(key)
-            for name in ("why", "time_zone", "once", "expected_plan"):
-                arguments.pop(name, None)
-            plan = services.send_preview(self.actor, **arguments)
-            return Response(serializers.PlanOutput(plan).data)
+            return _previewed(self, given, headers=OLD_PREVIEW)
+        arguments = _arguments(given)
         send = services.send_create(self.actor, **arguments, idempotency_key=key)
+        headers = REPLAYED if send.is_replayed else {}
         if seconds := applied_wait(request._request):
-            return answer_when_known(self.actor, send.pk, seconds)
-        return Response(_output(self, send.pk), status=201)
+            return answer_when_known(self.actor, send.pk, seconds, headers)
+        return Response(_output(self, send.pk), status=201, headers=headers)
+
+
+class SendPreview(ConsoleView):
+    @extend_schema(
+        summary="See what a send would do",
+        request=serializers.PreviewInput,
+        responses={200: serializers.PlanOutput, "4XX": ErrorOutput},
+    )
+    @needs(Permission.SEND)
+    def post(self, request: Request) -> Response:
+        """The text for each chat, or why it would be skipped. Nothing is written."""
+        return _previewed(self, self.read(serializers.PreviewInput))
+
+
+def _previewed(
+    view: ConsoleView, given: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    arguments = _arguments(given)
+    for name in ("why", "time_zone", "once", "expected_plan"):
+        arguments.pop(name, None)
+    plan = services.send_preview(view.actor, **arguments)
+    return Response(serializers.PlanOutput(plan).data, headers=headers)
 
 
 def _arguments(given: dict[str, Any]) -> dict[str, Any]:
@@ -134,6 +157,7 @@ class OneSend(ConsoleView):
     @extend_schema(summary="Read a send", responses=SEND)
     @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request, send_id: int) -> Response:
+        """Own ones; for approvers those that await them; all for those who read the history."""
         return Response(_output(self, send_id))
 
 

@@ -14,6 +14,7 @@ from console.actors import Permission
 from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.transfer_serializers import ImportInput, ImportOutput
+from console.api.values import reference
 from console.catalogue.services.exporting import catalogue_export
 from console.catalogue.services.importing import catalogue_import_records
 from console.catalogue.transfer.formats import CONTENT_TYPES, FORMATS, document_table
@@ -32,7 +33,7 @@ class ExportNotices(ConsoleView):
             OpenApiParameter("format", str, enum=list(FORMATS), description="Without it JSON.")
         ],
         responses={
-            (200, "application/json"): OpenApiTypes.OBJECT,
+            (200, "application/json"): reference("CatalogueDocument"),
             (200, "text/csv"): OpenApiTypes.STR,
             (200, CONTENT_TYPES["xlsx"]): OpenApiTypes.BINARY,
             "4XX": serializers.ErrorOutput,

@@ -200,4 +200,6 @@ def _known(actor: Actor, idempotency_key: str | None, asked: str) -> Send | None
             else "This Idempotency-Key was used for another send. Use a new key for a new send."
         )
         raise Conflict("idempotency_key_reused", told, {"send": send.pk})
+    if send is not None:
+        send.is_replayed = True
     return send

@@ -1,0 +1,27 @@
+"""Idempotency-Key, as the IETF's draft has it: a structured field (RFC 8941), so in quotes. Without
+them it is the same key."""
+
+import re
+
+from console.errors import InvalidInput
+
+# Of a string in a structured field; only these two may stand behind a backslash.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*+)"')
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+def read_key(header: str | None) -> str | None:
+    """The key that a header says; None for no header. Raises InvalidInput."""
+    if header is None:
+        return None
+    given = header.strip(" \t")
+    if not given.startswith('"'):
+        return header
+    found = _QUOTED.fullmatch(given)
+    if found is None:
+        raise InvalidInput(
+            "invalid_idempotency_key",
+            'Idempotency-Key begins with a quote and is no text in quotes, such as "order-7". '
+            "Mend it, or give the key without quotes.",
+        )
+    return re.sub(r"\\(.)", r"\1", found[1])
