@@ -68,8 +68,8 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        for caught in came[:1]:
+            signal.raise_signal(caught)
 
 
 @cache
