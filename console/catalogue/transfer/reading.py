@@ -30,6 +30,7 @@ from console.catalogue.transfer.columns import (
     BODY,
     CATEGORY,
     COLUMNS,
+    LIMITS,
     LONGEST,
     MOMENTS,
     NOTICE,
@@ -45,7 +46,7 @@ from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-# All teams, or everybody: an empty cell takes no limit away.
+# All teams, everybody, at any time: an empty cell takes no limit away.
 ALL = "*"
 # What spreadsheets write where a formula failed, also into a CSV.
 ERRORS = frozenset(
@@ -223,6 +224,11 @@ def _moment(cell: str) -> tuple[datetime, str]:
         raise ValueError(f"{cell[:40]!r} is out of the calendar.") from error
 
 
+def _limit(cell: str) -> tuple[datetime | None, str]:
+    """A time from which or until which something holds; a star says that there is none."""
+    return (None, "") if cell == ALL else _moment(cell)
+
+
 def _whole(cell: str) -> tuple[int, str]:
     if not (cell.isascii() and cell.isdecimal() and 0 < int(cell[:10]) < 2**31 and len(cell) < 11):
         raise ValueError(f"{cell[:40]!r} is no number of a version: they count from 1.")
@@ -308,6 +314,7 @@ def _category(cell: str) -> tuple[list[str], str]:
 
 READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
     **dict.fromkeys(MOMENTS, _moment),
+    **dict.fromkeys(LIMITS, _limit),
     "version": _whole,
     "kind": _one_of(NoticeKind.values),
     "status": _one_of(VersionStatus.values),
