@@ -218,13 +218,15 @@ DATABASES = {
     "default": database_settings(DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Only rate limits live here, so each web process counts for itself. Room for many: what is dropped
-# for want of it starts to count anew.
+# What django-allauth notes for a while is of all processes: which one-time codes were used, and how
+# often one was wrong. What this process found out stays with it.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_sharedvalue",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 AUTH_USER_MODEL = "accounts.User"
@@ -352,6 +354,7 @@ CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
 STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
+API_RATE = env.read("CONSOLE_API_RATE", env.rate, "6000/min")
 UNSAVED_HOURS = env.read("CONSOLE_UNSAVED_HOURS", env.number(least=0, most=744, unit="hours"), 168)
 STREAM_LIMIT = env.read(
     "CONSOLE_STREAM_LIMIT", env.number(least=1, most=1000, unit="event streams"), 20
@@ -370,9 +373,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
     "DEFAULT_SCHEMA_CLASS": "console.api.operations.OperationSchema",
     "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {
-        "actor": env.read("CONSOLE_API_RATE", env.rate, "6000/min"),
-    },
     "EXCEPTION_HANDLER": "console.api.errors.answer_error",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,

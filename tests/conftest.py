@@ -151,10 +151,11 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_rate_limits() -> None:
-    from django.core.cache import cache
+def _nothing_found_out_yet() -> None:
+    """What a process keeps for a while; what all share goes with the rows of a test."""
+    from django.core.cache import caches
 
-    cache.clear()
+    caches["process"].clear()
 
 
 # --- People --------------------------------------------------------------------------------------

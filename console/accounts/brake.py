@@ -1,17 +1,15 @@
 """The brake on guessing passwords: a bounded number of attempts for each name and each address.
 
-Counted before the password is hashed, so that refused attempts cost next to nothing. The counts
-are in the process's cache (LocMemCache): each web process counts for itself, a restart forgets.
+Counted before the password is hashed, so that refused attempts cost next to nothing, and for all
+web processes at once.
 """
 
-import hashlib
-import time
 import unicodedata
 
-from django.core.cache import cache
 from django.http import HttpRequest
 
 from console.accounts.addresses import household, sender_address
+from console.accounts.services import counting
 
 WINDOW_SECONDS = 5 * 60
 NAME_LIMIT = 10
@@ -29,8 +27,8 @@ class Attempt:
     number of attempts at the same time gets past the limits."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self._name = _key("name", plain_name(request.POST.get("login", "")))
-        self._address = _key("address", household(sender_address(request)))
+        self._name = _named(request.POST.get("login", ""))
+        self._address = f"sign-in of address {household(sender_address(request))}"
 
     def seconds_to_wait(self) -> int:
         """Count the attempt; 0 lets it go on. Seconds until the next may."""
@@ -38,32 +36,18 @@ class Attempt:
 
     def succeeded(self) -> None:
         """Forget the name's failures, and of the address's counts only this attempt."""
-        cache.delete(self._name)
-        if cache.get(self._address):
-            cache.decr(self._address)
+        counting.forget(self._name)
+        counting.take_back(self._address)
 
 
 def forget(name: str) -> None:
     """Let this name be tried again."""
-    cache.delete(_key("name", plain_name(name)))
+    counting.forget(_named(name))
 
 
-def _key(kind: str, value: str) -> str:
-    # Hashed: it is of any length and may hold anything.
-    digest = hashlib.sha256(value.encode(errors="replace")).hexdigest()
-    return f"sign-in-{kind}-{digest}"
+def _named(name: str) -> str:
+    return f"sign-in of name {plain_name(name)}"
 
 
-def _counted(key: str, limit: int) -> int:
-    """One more at `key`. 0, or over the limit the seconds until its window ends."""
-    ends = time.time() + WINDOW_SECONDS
-    if cache.add(key, 0, WINDOW_SECONDS):
-        cache.set(f"{key}-ends", ends, WINDOW_SECONDS)
-    try:
-        count = cache.incr(key)
-    except ValueError:  # its window ended just now
-        return 0
-    if count <= limit:
-        return 0
-    ends = float(cache.get(f"{key}-ends", ends))
-    return max(1, round(ends - time.time()))
+def _counted(what: str, limit: int) -> int:
+    return counting.seconds_to_wait(what, limit=limit, seconds=WINDOW_SECONDS)

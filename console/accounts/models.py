@@ -275,3 +275,26 @@ class ApiClient(models.Model):
             allowed_notices=frozenset(self.allowed_notices) or None,
             owner_ref=self.owner_ref,
         )
+
+
+class RateCount(models.Model):
+    """How often somebody did something until `ends_at` (console.accounts.services.counting)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    number = models.BigIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} until {self.ends_at}"
+
+
+class SharedValue(models.Model):
+    """What django-allauth notes for a while in Django's cache, such as a code that was used: as
+    rows, so that all processes know of it. The columns are those of Django's DatabaseCache."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.cache_key

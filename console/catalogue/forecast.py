@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import timezone
 
 from console.catalogue import snippets
@@ -84,7 +84,7 @@ def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
     """For each submitted version, by its id; at most a minute old. The number of queries does not
     grow with the versions."""
     rows = {version.pk: version for version in versions if version.status != VersionStatus.DRAFT}
-    kept: Mapping[str, Forecast] = cache.get_many([_name(pk) for pk in rows])
+    kept: Mapping[str, Forecast] = caches["process"].get_many([_name(pk) for pk in rows])
     found = {pk: kept[_name(pk)] for pk in rows if _name(pk) in kept}
     left = [version for pk, version in rows.items() if pk not in found]
     if left:
@@ -92,7 +92,7 @@ def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
         among = snippets.loaded(version.snippets for version in left)
         work = min(FORECAST_WORK, FORECASTS_WORK // len(left))
         new = {version.pk: forecast(version, chats, among, work) for version in left}
-        cache.set_many({_name(pk): one for pk, one in new.items()}, KEPT_SECONDS)
+        caches["process"].set_many({_name(pk): one for pk, one in new.items()}, KEPT_SECONDS)
         found |= new
     return found
 

@@ -6,7 +6,7 @@ Editors see no chats: what is told here is names and percentages over all teams,
 import re
 from dataclasses import dataclass
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.db.models import Count, Q
 
@@ -56,10 +56,10 @@ class Carried:
 def variables_carried(actor: Actor) -> Carried:
     """The variables of live chats, those that are filled most often first. At most a minute old."""
     actor.require(Permission.VIEW_CATALOGUE)
-    kept: Carried | None = cache.get("variables-carried")
+    kept: Carried | None = caches["process"].get("variables-carried")
     if kept is None:
         kept = _counted()
-        cache.set("variables-carried", kept, KEPT_SECONDS)
+        caches["process"].set("variables-carried", kept, KEPT_SECONDS)
     return kept
 
 

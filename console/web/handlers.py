@@ -27,7 +27,8 @@ def length_required(request: HttpRequest) -> HttpResponse:
 
 
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
-    message = f"Too many pages in so short a time. Try again in {seconds} s."
+    what = "calls" if request.path.startswith(API) else "pages"
+    message = f"Too many {what} in so short a time. Try again in {seconds} s."
     answer = _answer(request, 429, "too_many_requests", message)
     answer.headers["Retry-After"] = str(seconds)
     return answer

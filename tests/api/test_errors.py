@@ -10,7 +10,6 @@ import pytest
 from django.db import OperationalError
 
 from console.api.parsers import BodyTooLarge, BoundedJSONParser
-from console.api.throttling import ActorThrottle
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from tests.api.conftest import Caller, error
@@ -169,9 +168,9 @@ def test_what_the_state_of_things_does_not_allow(
 
 
 def test_too_many_requests_say_when_to_come_back(
-    program: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch
+    program: Callable[..., Caller], settings: Any
 ) -> None:
-    monkeypatch.setattr(ActorThrottle, "THROTTLE_RATES", {"actor": "2/min"})
+    settings.API_RATE = "2/min"
     busy, other = program("read"), program("read")
     assert [busy("GET", "notices/")[0] for _ in range(2)] == [200, 200]
     response = busy.raw("GET", "notices/")

@@ -9,7 +9,6 @@ OWN_CLOCK = re.compile(r"\b(timezone\.now\(|datetime\.now\(|time\.time\(|timezon
 # Why the machine's own clock is right there, or does no harm.
 ALLOWED = {
     "accounts/adapters.py": "the library that keeps the moment takes it from this clock",
-    "accounts/brake.py": "of one process alone",
     "accounts/lockout.py": "the library that keeps the moment takes it from this clock",
     "accounts/management/commands/create_api_client.py": "days ahead",
     "api/views/transfer.py": "in a file's name",
@@ -19,7 +18,6 @@ ALLOWED = {
     "demo/": "the demo is one machine",
     "esp/": "a simulator",
     "sends/views/history.py": "in a file's name",
-    "web/limits.py": "of one process alone",
     "webhooks/courier.py": "a signature's time, which receivers compare with theirs",
 }
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import structlog
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Q
 
@@ -49,10 +49,10 @@ def _record(client: ApiClient, reason: str, address: str) -> None:
 
 
 def _may_log(reason: str, whose: str) -> bool:
-    if not cache.add(f"token-refused-{reason}-{whose[:64]}", True, LINE_EVERY_SECONDS):
+    if not caches["process"].add(f"token-refused-{reason}-{whose[:64]}", True, LINE_EVERY_SECONDS):
         return False
-    cache.add("token-refused-lines", 0, LINE_EVERY_SECONDS)
+    caches["process"].add("token-refused-lines", 0, LINE_EVERY_SECONDS)
     try:
-        return cache.incr("token-refused-lines") <= LINES_A_MINUTE
+        return caches["process"].incr("token-refused-lines") <= LINES_A_MINUTE
     except ValueError:  # its minute ended just now
         return True

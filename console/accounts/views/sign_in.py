@@ -9,6 +9,7 @@ from allauth.account.views import LoginView, LogoutView, ReauthenticateView
 from allauth.mfa.base import views as mfa
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -29,21 +30,24 @@ logger = structlog.get_logger("console.accounts")
 together = method_decorator(transaction.atomic, name="dispatch")
 
 
-@together
+@method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
     template_name = "accounts/login.html"
     form_class = SignInForm
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """429 after too many attempts, whether the name exists or not."""
-        attempt = Attempt(request)
-        wait = attempt.seconds_to_wait()
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """429 after too many attempts, whether the name exists or not. They are counted outside of
+        the transaction: what fails counts, and nobody waits for who is tried at the same time."""
+        is_attempt = request.method == "POST" and not request.user.is_authenticated
+        attempt = Attempt(request) if is_attempt else None
+        wait = attempt.seconds_to_wait() if attempt else 0
         if wait:
             refused = render(request, "429.html", status=429)
             refused.headers["Retry-After"] = str(wait)
             return refused
-        response = super().post(request, *args, **kwargs)
-        if response.status_code == 302:  # the password was right
+        with transaction.atomic():
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        if attempt and response.status_code == 302:  # the password was right
             attempt.succeeded()
         return response
 
