@@ -36,5 +36,6 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
 
 def _connection_params() -> dict[str, Any]:
     params = connections["default"].get_connection_params()
-    kept = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "service")
-    return {name: params[name] for name in kept if params.get(name)}
+    # Django's own; everything else is the address, with all that it says of TLS.
+    others = {"cursor_factory", "context", "prepare_threshold"}
+    return {name: value for name, value in params.items() if name not in others}

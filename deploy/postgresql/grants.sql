@@ -1,0 +1,16 @@
+-- After each migration, by the owner: psql -v ON_ERROR_STOP=1 -d console -U console_owner -f grants.sql
+-- (docs/postgresql.md). What the role of web servers and workers may do, all of it said anew.
+BEGIN;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, console;
+GRANT USAGE ON SCHEMA public TO console;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO console;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM console;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO console;
+
+-- The ledger is added to. Of a checkpoint it is noted when it came to be kept outside.
+REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal FROM console;
+GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
+-- Only a migration says that it was made.
+REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM console;
+COMMIT;

@@ -1,0 +1,220 @@
+"""docs/postgresql.md on a new cluster: its two roles, what the application's may not, and a notice that
+the console sends with it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.demos import MANAGE, ROOT, Program, data_folder, environment, until
+from tests.serving import Server
+from tests.simulators import Simulator, running_simulator
+from tests.torture.cluster import Cluster
+
+PSQL = shutil.which("psql")
+DOCUMENT = (ROOT / "docs" / "postgresql.md").read_text("utf-8")
+LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
+pytestmark = pytest.mark.skipif(PSQL is None, reason="there is no psql")
+
+
+class Site:
+    """A cluster that was set up by the document."""
+
+    def __init__(self, cluster: Cluster, data: Path) -> None:
+        self.cluster = cluster
+        self.data = data
+
+    def url(self, role: str) -> str:
+        return f"postgresql://{role}:secret-of-{role}@127.0.0.1:{self.cluster.port}/console"
+
+    def settings(self, role: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.url(role),
+            "CONSOLE_SECRET_KEY": "long and random " * 5,
+            "CONSOLE_ALLOWED_HOSTS": "127.0.0.1",
+            "CONSOLE_HTTPS": "0",
+        }
+
+    def manage(self, *words: str, role: str = "console") -> str:
+        done = subprocess.run(
+            [sys.executable, MANAGE, *words],
+            env=environment(self.data) | self.settings(role),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def psql(self, line: str) -> None:
+        """A line of the document, by its role, on this cluster."""
+        words = [ROOT / word if word.startswith("deploy/") else word for word in line.split()[1:]]
+        role = "postgres" if "-U" not in words else words[words.index("-U") + 1]
+        address = {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGUSER": str(role)}
+        command = [str(PSQL), *map(str, words)]
+        done = subprocess.run(
+            command, env={**os.environ, **address}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with data_folder() as folder:
+        folder.chmod(0o755)
+        cluster = Cluster(folder)
+        cluster.start()
+        try:
+            made = Site(cluster, folder / "data")
+            roles, grants = re.findall(r"(?m)^ {4}(psql .*-f .*)$", DOCUMENT)
+            made.psql(roles)
+            with cluster.connect() as opened:  # as \password does, which asks a person
+                for role in ("console_owner", "console"):
+                    opened.execute(f"ALTER ROLE {role} PASSWORD 'secret-of-{role}'")
+            made.manage("migrate", "-v0", role="console_owner")
+            made.psql(grants)
+            yield made
+        finally:
+            cluster.stop_immediately()
+            assert cluster.process is not None
+            cluster.process.wait(30)
+
+
+@pytest.fixture
+def application(site: Site) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    with psycopg.connect(site.url("console"), autocommit=True) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA mine",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "ALTER TABLE audit_auditentry DISABLE TRIGGER ALL",
+        "DROP TRIGGER audit_entry_kept ON audit_auditentry",
+        "ALTER TABLE sends_delivery ADD COLUMN mine int",
+        "DROP TABLE sends_delivery",
+        "TRUNCATE sends_delivery",
+        "DELETE FROM django_migrations",
+        "SET session_replication_role = replica",
+        *(f"DELETE FROM {table}" for table in LEDGER),
+        *(f"TRUNCATE {table}" for table in LEDGER),
+        "UPDATE audit_auditentry SET action = 'mine'",
+        "UPDATE audit_auditcheckpoint SET hash = 'mine'",
+        "UPDATE audit_auditseal SET hash = 'mine'",
+    ],
+)
+def test_the_application_may_not(
+    application: "psycopg.Connection[tuple[Any, ...]]", statement: str
+) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        application.execute(statement)
+
+
+def test_nobody_else_comes_in(site: Site) -> None:
+    with site.cluster.connect() as opened:
+        opened.execute("DROP ROLE IF EXISTS stranger")
+        opened.execute("CREATE ROLE stranger LOGIN")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(site.url("stranger"))
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    with running_simulator("chat-east", tmp_path / "journal.jsonl") as started:
+        yield started
+
+
+def test_a_notice_is_sent_by_the_applications_role(site: Site, simulator: Simulator) -> None:
+    """From its first line of set-up on: people's rules, ledger, queue, worker."""
+    keys = {
+        name: site.manage("create_api_client", name, *(f"--scope={it}" for it in scopes.split()))
+        for name, scopes in {
+            "setup": "admin feed",
+            "author": "catalogue",
+            "approver": "catalogue",
+            "workflow": "send read",
+        }.items()
+    }
+    settings = site.settings("console")
+    server = Server(site.data, **settings)
+    worker = Program("worker", data=site.data, **settings)
+
+    def call(who: str, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{server.address}/api/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {keys[who].split()[-1]}",
+                "Content-Type": "application/json",
+            },
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    try:
+        worker.says("Worker ready")
+        simulator.control("open_session", interaction_id="chat1", user_data={})
+        _publish(call, simulator.url)
+        send = call("workflow", "POST", "sends/", {"notice": "hold", "interactions": ["chat1"]})
+        until(lambda: call("workflow", "GET", f"sends/{send['id']}/")["status"] == "finished")
+        assert call("workflow", "GET", f"sends/{send['id']}/deliveries/")["results"][0]["status"]
+        assert simulator.transcript("chat1")[-1]["text"] == "One moment, please."
+        with psycopg.connect(site.url("console")) as opened:
+            _within_the_budget(opened)
+        site.manage("audit_verify")
+    finally:
+        worker.close()
+        server.close()
+    assert "permission denied" not in worker.output + server.output
+
+
+def _publish(call: Any, url: str) -> None:
+    call("setup", "POST", "chat-servers/", {"name": "chat-east", "url": url})
+    call("author", "POST", "notices/", {"key": "hold", "kind": "message", "title": "Hold"})
+    draft = {"default_locale": "en", "bodies": {"en": "One moment, please."}}
+    number = call("author", "POST", "notices/hold/versions/", draft)["number"]
+    call("author", "POST", f"notices/hold/versions/{number}/submit/")
+    with pytest.raises(HTTPError) as refused:
+        call("author", "POST", f"notices/hold/versions/{number}/approve/")
+    with refused.value as answer:
+        assert (answer.code, json.load(answer)["code"]) == (403, "own_work")
+    call("approver", "POST", f"notices/hold/versions/{number}/approve/")
+    user_data = {"InteractionId": "chat1", "IsOnline": "1", "ChatServerAppName": "chat-east"}
+    interaction = {
+        "id": "chat1",
+        "media_type": "chat",
+        "tenant_id": 101,
+        "state": "handling",
+        "queue": "sales",
+        "agent": "ann",
+        "received_at": "2026-01-01T00:00:00Z",
+        "user_data": user_data,
+    }
+    event = {"type": "upsert", "occurred_at": "2026-01-01T00:00:00Z", "interaction": interaction}
+    call("setup", "POST", "interactions/events/", {"events": [event]})
+
+
+def _within_the_budget(opened: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """What the document says for one web process, and a worker that sends to one Chat Server."""
+    pool = int(re.findall(r"CONSOLE_DATABASE_POOL_SIZE` \((\d+)\), and one", DOCUMENT)[0])
+    worker = int(re.findall(r"\| a worker \| (\d+), and one for each", DOCUMENT)[0])
+    (sessions,) = opened.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'console'"
+    ).fetchone() or (0,)
+    assert sessions <= pool + 1 + worker + 1 + 1  # and this one
