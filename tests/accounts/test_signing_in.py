@@ -186,6 +186,8 @@ def test_who_needs_a_second_factor(
         fragment = client.get("/", headers={"HX-Request": "true"})
         assert fragment.headers["HX-Redirect"] == reverse("mfa_index")
         assert client.get("/events/").status_code == 403
+    for asked_by_every_page in ("here", "clock"):
+        assert client.get(reverse(asked_by_every_page)).status_code == 200
 
 
 def test_setting_up_an_app_and_signing_in_with_it(approver: User) -> None:
