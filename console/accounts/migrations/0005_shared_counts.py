@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_administration'),
+        ('accounts', '0004_own_work'),
     ]
 
     operations = [
