@@ -18,6 +18,7 @@ from console.catalogue.services.words import words_keep
 from console.catalogue.snippets import require_unused
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.inputs import read_line
+from console.naming import folded
 from console.text import is_blank
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -182,14 +183,18 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def normal_tags(tags: Iterable[str]) -> list[str]:
-    """Tags in small letters, without commas, each once; what nobody sees is none. Raises
-    InvalidInput for too many, and for control characters."""
+    """Tags in small letters, without commas, of those that read as one the first; what nobody sees
+    is none. Raises InvalidInput for too many, and for control characters."""
     words = (
         " ".join(unicodedata.normalize("NFC", part).lower().split())
         for tag in tags
         for part in tag.split(",")
     )
-    found = list(dict.fromkeys(word for word in words if not is_blank(word)))
+    seen: dict[str, str] = {}
+    for word in words:
+        if not is_blank(word):
+            seen.setdefault(folded(word), word)
+    found = list(seen.values())
     for word in found:
         read_line(word, what="A tag", field="tags")
     if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
