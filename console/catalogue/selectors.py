@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Case, Count, Prefetch, Q, QuerySet, When
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Case, Count, Func, Prefetch, Q, QuerySet, TextField, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from console.accounts.own_work import own_refs
@@ -25,8 +27,10 @@ from console.catalogue.models import (
 from console.catalogue.snippets import fitting
 from console.catalogue.words import as_query, rank
 from console.errors import NotFound
+from console.naming import folded
 
 SEARCHED = 500
+TEXTS: "ArrayField[list[str], list[str]]" = ArrayField(TextField())
 
 
 def _in_own_teams(actor: Actor, path: str = "team") -> Q:
@@ -60,7 +64,9 @@ def notices(
     if category:
         found = found.filter(category__in=_at_or_below(category))
     if tag:
-        found = found.filter(tags__contains=[tag.strip().lower()])
+        read = Func(Cast("tags", TEXTS), function="console_folded_each", output_field=TEXTS)
+        like_it = {"read_tags__contains": [folded(tag)]}
+        found = found.alias(read_tags=read).filter(**like_it)
     if q.strip():
         found = _matching(found, q)
     return found

@@ -17,6 +17,7 @@ from console.catalogue.services.exporting import catalogue_export
 from console.catalogue.services.importing import catalogue_import, catalogue_restore
 from console.errors import ConsoleError, PermissionRefused
 from tests.audit.test_every_service import everything
+from tests.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db
 
@@ -318,7 +319,7 @@ def test_presets_come_with_it(editor: User) -> None:
     assert not preset.is_approved
     plan = imported(editor.to_actor(), text, skip_refused=True)
     assert [row.outcome.name for row in plan.rows] == ["UNCHANGED", "REFUSED", "REFUSED"]
-    catalogue.preset_approve(ROOT, preset)
+    approve_seen(ROOT, preset)
     plan = imported(editor.to_actor(), text, skip_refused=True)
     assert [row.outcome.name for row in plan.rows] == ["UNCHANGED", "CREATED", "REFUSED"]
     version = NoticeVersion.objects.get()

@@ -17,7 +17,8 @@ SET CONSTRAINTS ALL IMMEDIATE;
 
 # Who counts as the one behind a reference: of a client that belongs to somebody, that person.
 PERSONS = r"""
-CREATE FUNCTION console_person(ref text) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION console_person(ref text) RETURNS text LANGUAGE sql STABLE
+SET search_path FROM CURRENT AS $$
     SELECT coalesce((
         SELECT 'user:' || owner_id FROM accounts_apiclient
         WHERE owner_id IS NOT NULL

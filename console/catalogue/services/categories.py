@@ -17,6 +17,7 @@ from console.catalogue.models import (
 )
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.inputs import read_line
+from console.naming import folded
 
 NAME_LIMIT = 100
 
@@ -100,11 +101,9 @@ def category_at(actor: Actor, path: str | None, team: Team | None) -> Category |
     found = Category.objects.filter(path=CATEGORY_SEPARATOR.join(names)).first()
     if found is None:
         _hold_the_tree()
-        for depth in range(len(names)):
-            known = Category.objects.filter(
-                path=CATEGORY_SEPARATOR.join(names[: depth + 1])
-            ).first()
-            found = known or _create(actor, name=names[depth], parent=found, team=None)
+        for name in names:
+            known = _reads_as(Category.objects.filter(parent=found), name)
+            found = known or _create(actor, name=name, parent=found, team=None)
     require_fitting(found, team)
     return found
 
@@ -118,6 +117,12 @@ def require_fitting(category: Category | None, team: Team | None) -> None:
             "notice to that team too, or choose another category.",
             {"field": "category"},
         )
+
+
+def _reads_as(categories: QuerySet[Category], name: str) -> Category | None:
+    """The one of this name, or else one that people read as it."""
+    alike = [each for each in categories.order_by("pk") if folded(each.name) == folded(name)]
+    return next((each for each in alike if each.name == name), alike[0] if alike else None)
 
 
 def _create(actor: Actor, *, name: str, parent: Category | None, team: Team | None) -> Category:

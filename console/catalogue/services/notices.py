@@ -18,6 +18,7 @@ from console.catalogue.services.words import words_keep
 from console.catalogue.snippets import require_unused
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.inputs import read_line
+from console.naming import folded
 from console.text import is_blank
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -182,9 +183,9 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def normal_tags(tags: Iterable[str]) -> list[str]:
-    """Tags in small letters, without commas, each once; what nobody sees is none. Raises
-    InvalidInput for too many, for commas alone, and for control characters."""
-    found: list[str] = []
+    """Tags in small letters, without commas, of those that read as one the first; what nobody sees
+    is none. Raises InvalidInput for too many, for commas alone, and for control characters."""
+    kept: dict[str, str] = {}
     for tag in tags:
         words = (
             " ".join(unicodedata.normalize("NFC", part).lower().split()) for part in tag.split(",")
@@ -196,8 +197,9 @@ def normal_tags(tags: Iterable[str]) -> list[str]:
                 "There are commas and no tag between them. Fill it in, or leave them out.",
                 {"field": "tags"},
             )
-        found += seen
-    found = list(dict.fromkeys(found))
+        for word in seen:
+            kept.setdefault(folded(word), word)
+    found = list(kept.values())
     for word in found:
         read_line(word, what="A tag", field="tags")
     if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):

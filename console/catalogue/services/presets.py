@@ -19,6 +19,7 @@ from console.catalogue.models import (
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.inputs import read_line
 from console.lookalikes import require_plain
+from console.naming import folded
 from console.text import is_blank
 
 CONTENT = ("name", "visibility", "nickname", "roles")
@@ -64,7 +65,9 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     actor.require(Permission.EDIT_CATALOGUE)
     known = {name: getattr(preset, name) for name in CONTENT}
     content = _checked({**known, "roles": known["roles"] or None, **changes})
-    if VisibilityPreset.objects.filter(name=content["name"]).exclude(pk=preset.pk).exists():
+    others = VisibilityPreset.objects.exclude(pk=preset.pk).values_list("name", flat=True)
+    is_own_name = folded(content["name"]) == folded(preset.name)
+    if not is_own_name and folded(content["name"]) in map(folded, others):
         raise _name_taken(content["name"])
     _require_unlike(content, preset)
     with transaction.atomic():

@@ -12,6 +12,7 @@ from console.catalogue.transfer.pins import refuse_without_snippets
 from console.catalogue.transfer.plans import Plan, known, plan_categories, plan_presets
 from console.catalogue.transfer.reading import Row, read_rows
 from console.catalogue.transfer.restoring import plan_restored
+from console.catalogue.transfer.spelling import spell_as_known
 
 # (what is being done, rows done, rows in all)
 Progress = Callable[[str, int, int], None]
@@ -37,6 +38,7 @@ def plan_import(
     rows = read_rows(dataset, first=first, restore=restore)
     groups = _by_key(row for row in rows if row.record not in (PRESET, CATEGORY))
     there = known(actor, file_name, groups, restore=restore)
+    spell_as_known(rows, there)
     plan = Plan([row.report for row in rows])
     plan.presets = plan_presets([row for row in rows if row.record == PRESET], there)
     tree = [row for row in rows if row.record == CATEGORY]
