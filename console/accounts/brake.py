@@ -43,6 +43,12 @@ class Attempt:
             cache.decr(self._address)
 
 
+def directory_refusal_counts(address: str) -> bool:
+    """Count one more answer of the directory's that signed nobody in, which anybody can make up;
+    False from the address's limit on, so that strangers don't fill the trail."""
+    return not _counted(_key("directory", household(address)), ADDRESS_LIMIT)
+
+
 def forget(name: str) -> None:
     """Let this name be tried again."""
     cache.delete(_key("name", plain_name(name)))
