@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from console.hosts import is_protected
+
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
@@ -313,22 +315,23 @@ def origins(raw: str) -> list[str]:
 
 def origin(raw: str) -> str:
     """An https:// address without anything behind that could be meant as a query."""
-    if not re.fullmatch(r"https://[^\s?#]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?[^\s?#]*", raw):
-        raise ValueError("set it to an address that starts with https://")
+    if not is_protected(raw) or re.search("[?#]", raw):
+        raise ValueError(
+            "set it to an address that starts with https:// (http:// for this machine alone)"
+        )
     return raw.rstrip("/")
 
 
 def meanings(*known: str) -> Callable[[str], dict[str, tuple[str, ...]]]:
-    """`name=group; name=group`: what each group means, of the `known` names."""
+    """`name=group; name=group`: what each group means, of the `known` names; of any without."""
 
     def convert(raw: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for entry in filter(None, map(str.strip, raw.split(";"))):
             name, _equals, group = (part.strip() for part in entry.partition("="))
-            if name not in known or not group:
-                raise ValueError(
-                    f"set it to name=group; name=group, each name one of {', '.join(known)}"
-                )
+            if not (name and group) or (known and name not in known):
+                which = f", each name one of {', '.join(known)}" if known else ""
+                raise ValueError(f"set it to name=group; name=group{which}")
             found[group] = (*found.get(group, ()), name)
         return found
 

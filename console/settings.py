@@ -7,9 +7,9 @@ from zoneinfo import available_timezones
 from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
+from console.accounts.directory_settings import read_directory_settings
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from console.databases import database_settings, postgresql
-from console.directory_settings import openid_connect
 from console.interactions.poll_settings import read_poll_settings
 from console.kept_secrets import kept, made_up_key, made_up_secret_key
 from console.logs import configure_structlog, logging_settings
@@ -150,7 +150,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "axes",
@@ -283,6 +282,10 @@ ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 MFA_ADAPTER = "console.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate_webauthn": "console.accounts.forms.KeyUseForm",
+    "reauthenticate_webauthn": "console.accounts.forms.ConfirmKeyForm",
+}
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute more: clocks differ
 USERSESSIONS_TRACK_ACTIVITY = False  # which would write with each request
@@ -304,26 +307,8 @@ AXES_VERBOSE = False
 # Its warning that a name's tries must be counted by address too: they are counted over all.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
-# The organisation's own directory, by OpenID Connect.
-OIDC_URL = env.read("CONSOLE_OIDC_URL", env.origin, "")
-OIDC_NAME = env.read("CONSOLE_OIDC_NAME", env.text, "the directory")
-OIDC_CLIENT_ID = env.read("CONSOLE_OIDC_CLIENT_ID", env.text, "")
-OIDC_CLIENT_SECRET = env.read("CONSOLE_OIDC_CLIENT_SECRET", env.text, "")
-OIDC_GROUPS_CLAIM = env.read("CONSOLE_OIDC_GROUPS_CLAIM", env.text, "groups")
-OIDC_ROLES = env.read(
-    "CONSOLE_OIDC_ROLES",
-    env.meanings("supervisor", "editor", "approver", "auditor", "administrator"),
-    dict[str, tuple[str, ...]](),
-)
-SOCIALACCOUNT_ADAPTER = "console.accounts.directory.DirectoryAdapter"
-SOCIALACCOUNT_ONLY = False
-# A link starts it: the content policy lets a form go nowhere else, and nothing is changed by it.
-SOCIALACCOUNT_LOGIN_ON_GET = True
-SOCIALACCOUNT_QUERY_EMAIL = False
-SOCIALACCOUNT_STORE_TOKENS = False
-SOCIALACCOUNT_PROVIDERS = openid_connect(
-    OIDC_URL, name=OIDC_NAME, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET
-)
+# The organisation's own directory, by OpenID Connect (console.accounts.oidc).
+DIRECTORY = read_directory_settings()
 
 # --- Security ----------------------------------------------------------------------------------
 

@@ -9,14 +9,18 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console import encryption
 from console.accounts.addresses import sender_address
+from console.accounts.directory import can_confirm_there
 from console.accounts.models import User
 from console.accounts.second_factor import second_factor_required
 from console.accounts.selectors import second_factors
@@ -67,7 +71,9 @@ class AccountAdapter(DefaultAccountAdapter):
         assert isinstance(user, User)  # noqa: S101 - for the type alone
         with transaction.atomic():
             super().login(request, user)
-            security.signed_in(user, self.get_client_ip(request), methods_of(request))
+            security.signed_in(
+                user, self.get_client_ip(request), methods_of(request), subject_of(request)
+            )
 
     def logout(self, request: HttpRequest) -> None:
         if isinstance(request.user, User):
@@ -85,6 +91,18 @@ class AccountAdapter(DefaultAccountAdapter):
         newest = max((float(record["at"]) for record in records), default=0.0)
         return time.time() - newest > app_settings.REAUTHENTICATION_TIMEOUT
 
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Whom the directory signs in confirms there. Whoever has no other way is led there, too:
+        that page says what to do instead."""
+        ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if user.is_authenticated and (not ways or can_confirm_there(user)):
+            name = settings.DIRECTORY.name
+            described = gettext("Sign in with {name} again").format(name=name)
+            ways.append(
+                {"id": "directory", "description": described, "url": reverse("directory-confirm")}
+            )
+        return ways
+
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Our pages say what happened themselves, in their own words."""
 
@@ -96,6 +114,13 @@ def methods_of(request: HttpRequest) -> list[str]:
     """By what this session was signed in: "password", "mfa", "socialaccount"."""
     records = request.session.get("account_authentication_methods", [])
     return sorted({str(record["method"]) for record in records})
+
+
+def subject_of(request: HttpRequest) -> str:
+    """The directory's id of whom it signed in; "" where it did not."""
+    records = request.session.get("account_authentication_methods", [])
+    there = [record for record in records if record["method"] == "socialaccount"]
+    return str(there[-1].get("uid", "")) if there else ""
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

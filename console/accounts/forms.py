@@ -4,9 +4,19 @@ from typing import Any
 
 from allauth.account.forms import ChangePasswordForm, LoginForm
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
-from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.mfa.totp.forms import ActivateTOTPForm, DeactivateTOTPForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from allauth.mfa.webauthn.internal import auth
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from console.accounts.services import security
+
+COUNTER_WENT_BACK = "counter_went_back"
 
 
 class SignInForm(LoginForm):
@@ -71,6 +81,37 @@ class KeyForm(AddWebAuthnForm):
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("What you call it")
         self.fields["name"].max_length = 100
+
+
+class _CountedKey:
+    """Refuses a security key whose counter went back: somebody has a copy of it."""
+
+    def clean_credential(self) -> Any:
+        said = self.cleaned_data["credential"]  # type: ignore[attr-defined]
+        key = super().clean_credential()  # type: ignore[misc]
+        response = auth.parse_authentication_response(said)
+        if not security.security_key_counted(key, response.response.authenticator_data.counter):
+            raise ValidationError(
+                _(
+                    "This security key has counted less than before, so there may be a copy of it. "
+                    "Use another factor, remove this key, and tell your administrator."
+                ),
+                code=COUNTER_WENT_BACK,
+            )
+        return key
+
+
+class KeyUseForm(_CountedKey, AuthenticateWebAuthnForm):
+    """What a security key says at the sign-in; it comes by script."""
+
+
+class ConfirmKeyForm(_CountedKey, ReauthenticateWebAuthnForm):
+    """The same, of a person who is in already."""
+
+
+class RemoveKeyForm(DeactivateTOTPForm):
+    """django-allauth asks of the app alone whether it is the last factor of somebody who needs
+    one: of security keys this asks."""
 
 
 def _as_code(form: Any) -> None:

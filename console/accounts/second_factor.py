@@ -1,7 +1,9 @@
 """Who needs a second factor, and the door behind which those without one stay."""
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +12,7 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 
 from console.accounts.models import Role, User
+from console.accounts.selectors import second_factors
 
 # Whoever decides for others, or over others.
 PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}
@@ -19,6 +22,7 @@ OPEN = {
     *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "help", "alive", "ready", "metrics"),
     # Asked by every page's script: refused, it takes the session for ended, and loads for ever.
     *("here", "clock"),
+    *("directory-login", "directory-callback", "directory-confirm", "directory-confirm-begin"),
 }
 
 
@@ -33,6 +37,18 @@ def second_factor_given(request: HttpRequest) -> bool:
     """Whether this very session was signed in, or confirmed since, by a second factor."""
     records = get_authentication_records(request, request.user)
     return any(record["method"] == "mfa" for record in records)
+
+
+def own_factor_fresh(request: HttpRequest, user: User) -> bool:
+    """Whether this person has given, within the last minutes, what proves them here: the second
+    factor where there is one, else the password. What the directory said does not count."""
+    wanted = "mfa" if second_factors(user) else "password"
+    given = [
+        float(record["at"])
+        for record in get_authentication_records(request, user)
+        if record["method"] == wanted and record.get("type") != "directory"
+    ]
+    return time.time() - max(given, default=0.0) <= app_settings.REAUTHENTICATION_TIMEOUT
 
 
 class SecondFactorMiddleware(MiddlewareMixin):

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from console.accounts.addresses import is_within
 from console.accounts.models import ApiClient, ClientState, Team, User
 from console.accounts.services import token_digest
+from console.accounts.services.directory import PROVIDER
 from console.actors import Actor, Permission, system_actor
 from console.clock import near_now
 from console.errors import NotFound
@@ -174,6 +176,19 @@ def api_client_get(actor: Actor, client_id: int) -> ApiClient:
     if client is None:
         raise NotFound("api_client_not_found", "There is no such API client.")
     return client
+
+
+def directory_account(user: User) -> SocialAccount | None:
+    """The account of the directory that signs this person in, if any."""
+    return SocialAccount.objects.filter(user=user, provider=PROVIDER).first()
+
+
+def user_by_subject(subject: str) -> User | None:
+    """Whom the directory means by its permanent id, if it has signed them in or they have linked
+    it."""
+    found = SocialAccount.objects.filter(provider=PROVIDER, uid=subject).select_related("user")
+    account = found.first()
+    return None if account is None else account.user
 
 
 def second_factors(user: User) -> "QuerySet[Any]":

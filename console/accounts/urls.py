@@ -1,9 +1,8 @@
 """Pages of signing in and out, of one's own account, and of people, teams and API clients."""
 
-from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.urls import path
 
-from console.accounts.views import api_clients, own_account, people, sign_in, teams
+from console.accounts.views import api_clients, directory, own_account, people, sign_in, teams
 
 # django-allauth finds its pages by these names.
 urlpatterns = [
@@ -89,14 +88,23 @@ urlpatterns = [
         name="api-client-reactivate",
     ),
     # 404 where no directory is set up.
+    path("accounts/directory/login/", directory.directory_login, name="directory-login"),
     path(
-        "accounts/<str:provider_id>/login/",
-        sign_in.by_directory(openid_connect.login),
-        name="openid_connect_login",
+        "accounts/directory/login/callback/",
+        directory.directory_callback,
+        name="directory-callback",
     ),
+    path("account/directory/", directory.directory_account_page, name="account-directory"),
     path(
-        "accounts/<str:provider_id>/login/callback/",
-        sign_in.by_directory(openid_connect.callback),
-        name="openid_connect_callback",
+        "account/directory/begin/", directory.directory_link_begin, name="account-directory-begin"
+    ),
+    path("account/directory/link/", directory.directory_link, name="account-directory-link"),
+    path("account/directory/undo/", directory.directory_unlink, name="account-directory-undo"),
+    # What leads to it says what else to do, where there is none.
+    path("accounts/confirm/directory/", directory.directory_confirm, name="directory-confirm"),
+    path(
+        "accounts/confirm/directory/begin/",
+        directory.directory_confirm_begin,
+        name="directory-confirm-begin",
     ),
 ]

@@ -1,4 +1,7 @@
-"""A directory that speaks OpenID Connect, over real HTTP: it signs in whoever it is told to."""
+"""A directory that speaks OpenID Connect, over real HTTP: it signs in whoever it is told to.
+
+It is as honest as it can be; tests.accounts.lying_proxy, which stands before it, is not.
+"""
 
 import base64
 import hashlib
@@ -14,20 +17,34 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 CLIENT_ID, CLIENT_SECRET = "console", "between the two of us"
+CONSOLE = "http://testserver"
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def public_keys(key: rsa.RSAPrivateKey, name: str) -> dict[str, Any]:
+    """As a directory publishes them."""
+    entry = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
+    return {"keys": [{**entry, "kid": name, "use": "sig", "alg": "RS256"}]}
 
 
 @dataclass
 class Directory:
-    """`claims` are those of who comes next; `asked` the parameters of the authorizations."""
+    """`claims` are those of who comes next; `address` is what it calls itself."""
 
+    address: str
     claims: dict[str, Any] = field(default_factory=dict)
-    asked: list[dict[str, str]] = field(default_factory=list)
-    address: str = ""
-    key: rsa.RSAPrivateKey = field(
-        default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    )
+    key: rsa.RSAPrivateKey = field(default_factory=new_key)
+    port: int = 0
+    asked: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self, claims: dict[str, Any]) -> None:
+        self.claims = claims
 
     def configuration(self) -> dict[str, Any]:
         return {
@@ -35,13 +52,14 @@ class Directory:
             "authorization_endpoint": f"{self.address}/authorize",
             "token_endpoint": f"{self.address}/token",
             "userinfo_endpoint": f"{self.address}/userinfo",
+            "end_session_endpoint": f"{self.address}/sign-out",
             "jwks_uri": f"{self.address}/keys",
             "token_endpoint_auth_methods_supported": ["client_secret_post"],
         }
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Where the browser is sent back to."""
-        self.asked.append(asked)
+        self.asked = asked
         return f"{asked['redirect_uri']}?{urlencode({'code': 'once', 'state': asked['state']})}"
 
     def token(self, given: dict[str, str]) -> tuple[int, dict[str, Any]]:
@@ -50,25 +68,34 @@ class Directory:
         right = (
             given.get("client_secret") == CLIENT_SECRET
             and given.get("code") == "once"
-            and challenge == self.asked[-1]["code_challenge"]
+            and challenge == self.asked["code_challenge"]
         )
         if not right:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        standard = {"iss": self.address, "aud": CLIENT_ID, "iat": now, "exp": now + 60}
-        signed = jwt.encode({**standard, **self.claims}, self.key, "RS256", {"kid": "1"})
+        standard = {
+            "iss": self.address,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 60,
+            "nonce": self.asked["nonce"],
+            "auth_time": now,
+        }
+        signed = jwt.encode({**standard, **self.claims}, self.key, "RS256", {"kid": "one"})
         return 200, {"access_token": "a", "token_type": "Bearer", "id_token": signed}
 
 
 @contextmanager
-def running_directory() -> Iterator[Directory]:
-    directory = Directory()
+def running_directory(issuer: str) -> Iterator[Directory]:
+    directory = Directory(issuer)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/.well-known/openid-configuration":
                 self._say(200, directory.configuration())
+            elif url.path == "/keys":
+                self._say(200, public_keys(directory.key, "one"))
             elif url.path == "/userinfo":
                 self._say(200, directory.claims)
             elif url.path == "/authorize":
@@ -92,8 +119,8 @@ def running_directory() -> Iterator[Directory]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        directory.address = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
+        directory.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield directory

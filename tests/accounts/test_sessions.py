@@ -23,3 +23,11 @@ def test_taking_second_factors_away_ends_sessions_that_no_list_has(
 
     answer = client.get(reverse("notice-list"))
     assert answer.headers["Location"].startswith(reverse("account_login"))
+
+
+def test_a_session_that_lacks_its_second_factor_is_not_taken_for_ended(approver: User) -> None:
+    """Each page's script asks these; led elsewhere it would load its page for ever."""
+    client = sign_in(Client(), approver, "password")
+    for asked in ("here", "clock"):
+        assert client.get(reverse(asked)).status_code == 200
+    assert client.get(reverse("notice-list")).headers["Location"] == reverse("mfa_index")

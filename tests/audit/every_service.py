@@ -52,6 +52,18 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.api_client_update": lambda w: partial(
         accounts.api_client_update, w.root, w.client(), scopes=["read"]
     ),
+    "accounts.directory_confirmed": lambda w: partial(
+        security.directory_confirmed, w.person, "127.0.0.1", "4711"
+    ),
+    "accounts.directory_link": lambda w: partial(
+        directory.directory_link, w.person.to_actor(), w.person, subject="4711", name="Sue"
+    ),
+    "accounts.directory_refused": lambda w: partial(
+        security.directory_refused, None, "127.0.0.1", reason="unsigned"
+    ),
+    "accounts.directory_unlink": lambda w: partial(
+        directory.directory_unlink, w.person.to_actor(), w.linked(), session_key=None
+    ),
     "accounts.own_sessions_end": lambda w: partial(
         security.own_sessions_end, w.person, [w.session()]
     ),
@@ -88,8 +100,14 @@ CALLS: dict[str, Callable[[World], Call]] = {
         accounts.user_create, w.root, username="ada", password="long enough", roles=["editor"]
     ),
     "accounts.user_deactivate": lambda w: partial(accounts.user_deactivate, w.root, w.person),
+    "accounts.user_access_lost": lambda w: partial(
+        directory.user_access_lost, w.person, ruled_teams=[]
+    ),
+    "accounts.user_follow_groups": lambda w: partial(
+        directory.user_follow_groups, w.person, roles=["editor"], teams=[], ruled_teams=[]
+    ),
     "accounts.user_from_directory": lambda w: partial(
-        directory.user_from_directory, username="dora", roles=["editor"]
+        directory.user_from_directory, subject="4711", username="dora", roles=["editor"]
     ),
     "accounts.user_password_set": lambda w: partial(
         accounts.user_password_set, w.root, w.person, password="a horse of staples"
@@ -98,9 +116,6 @@ CALLS: dict[str, Callable[[World], Call]] = {
         accounts.user_reactivate, w.root, accounts.user_deactivate(w.root, w.person)
     ),
     "accounts.user_release": lambda w: partial(security.user_release, w.root, w.locked()),
-    "accounts.user_roles_follow": lambda w: partial(
-        directory.user_roles_follow, w.person, roles=["editor"]
-    ),
     "accounts.user_second_factor_reset": lambda w: partial(
         security.user_second_factor_reset, w.root, w.with_second_factor()
     ),
@@ -279,6 +294,7 @@ UNRECORDED = {
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
     "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
     "catalogue.import_job_start": "has a file checked, which changes nothing",
+    "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",
@@ -324,7 +340,6 @@ PARTS = {
     "sends.end_send": "of send_cancel and send_reject",
     "sends.new_send": "of send_create and the retries",
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
-    "accounts.directory_account_keep": "of user_from_directory, in the request that signs in",
     "interactions.health_changes_take": "of facts_gather",
     "interactions.interactions_regroup": "of team_create and team_update",
     "interactions.interaction_blank": "of interaction_erase",

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import encrypt
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
@@ -78,6 +79,10 @@ class World:
         data = {"secret": encrypt("what the app shares with us")}
         Authenticator.objects.create(user=self.person, type="totp", data=data)
         return self.root
+
+    def linked(self) -> User:
+        SocialAccount.objects.create(user=self.person, provider="directory", uid="4711")
+        return self.person
 
     def client(self, *, is_active: bool = True) -> ApiClient:
         client, _token = accounts.api_client_create(self.root, name="Flow", scopes=["send"])

@@ -4,9 +4,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browsing import Complaints
 from tests.demos import MANAGE, Demo, environment
@@ -35,7 +36,7 @@ def give_password(page: Page, name: str, password: str) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-def with_security_key(page: Page) -> None:
+def with_security_key(page: Page) -> "SecurityKey":
     """A key that is touched at once whenever it is asked."""
     device = page.context.new_cdp_session(page)
     device.send("WebAuthn.enable")
@@ -47,7 +48,23 @@ def with_security_key(page: Page) -> None:
         "isUserVerified": True,
         "automaticPresenceSimulation": True,
     }
-    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    added = device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return SecurityKey(device, added["authenticatorId"])
+
+
+@dataclass(frozen=True)
+class SecurityKey:
+    device: CDPSession
+    name: str
+
+    def counts_from(self, counter: int) -> None:
+        """As one that has been used so often, be it this one or its copy."""
+        of_it = {"authenticatorId": self.name}
+        for credential in self.device.send("WebAuthn.getCredentials", of_it)["credentials"]:
+            which = {**of_it, "credentialId": credential["credentialId"]}
+            self.device.send("WebAuthn.removeCredential", which)
+            changed = {**credential, "signCount": counter}
+            self.device.send("WebAuthn.addCredential", {**of_it, "credential": changed})
 
 
 def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[..., Person]) -> None:

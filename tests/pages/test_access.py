@@ -45,6 +45,12 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "mfa_remove_webauthn": ("get", {"pk": 1}, EVERYBODY),
     "mfa_view_recovery_codes": ("get", {}, EVERYBODY),
     "mfa_generate_recovery_codes": ("get", {}, EVERYBODY),
+    "account-directory": ("get", {}, EVERYBODY),
+    "account-directory-begin": ("get", {}, EVERYBODY),
+    "account-directory-link": ("post", {}, EVERYBODY),
+    "account-directory-undo": ("post", {}, EVERYBODY),
+    "directory-confirm": ("get", {}, EVERYBODY),
+    "directory-confirm-begin": ("get", {}, EVERYBODY),
     "board": ("get", {}, {"supervisor"}),
     "board-rows": ("get", {}, {"supervisor"}),
     "board-notices": ("get", {}, {"supervisor"}),
@@ -156,7 +162,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 # the event stream, which tells topics and nothing else.
 ELSEWHERE = {
     *("account_login", "account_logout", "mfa_authenticate"),
-    *("openid_connect_login", "openid_connect_callback"),
+    *("directory-login", "directory-callback"),
     *("alive", "ready", "metrics", "events"),
 }
 

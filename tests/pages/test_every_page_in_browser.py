@@ -34,7 +34,12 @@ NOT_AT_THE_DEMO = (
     *("mfa_deactivate_totp", "mfa_remove_webauthn", "mfa_view_recovery_codes"),
     "mfa_generate_recovery_codes",
 )
-LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO)
+# There is no directory either; tests/journey/test_doors.py has one.
+WITH_A_DIRECTORY = (
+    *("account-directory", "account-directory-begin", "account-directory-link"),
+    *("account-directory-undo", "directory-confirm-begin"),
+)
+LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO, *WITH_A_DIRECTORY)
 # On which page, and by which link there, one thing of each kind is found.
 FINDS = {
     "SEND": ("/sends/", "/sends/([0-9]+)/"),

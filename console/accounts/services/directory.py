@@ -1,25 +1,34 @@
 """Writes of people whom the organisation's directory signs in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
 
-from console.accounts.models import User
+from console.accounts.models import Team, User
 from console.accounts.services.names import require_own_looks, require_persons_names
-from console.actors import system_actor
+from console.accounts.services.sessions import sessions_end, sessions_forget
+from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.errors import Conflict
 from console.text import is_blank, one_line
 
 DIRECTORY = system_actor("directory")
+PROVIDER = "directory"  # what accounts of the directory are kept under
 
 
 def user_from_directory(
-    *, username: str, roles: Sequence[str], first_name: str = "", last_name: str = ""
+    *,
+    subject: str,
+    username: str,
+    roles: Sequence[str],
+    teams: Sequence[str] = (),
+    first_name: str = "",
+    last_name: str = "",
 ) -> User:
-    """Create a person at the first sign-in by the directory. The account has no password.
+    """Create a person at the first sign-in by the directory, bound to its permanent id `subject`.
+    The account has no password. `teams` are names; one that no team has is left out.
 
     Raises InvalidInput for a name that can't be one; Conflict for one in use: an account of the
     same name here may be somebody else's, so the two are never joined by their names.
@@ -38,11 +47,18 @@ def user_from_directory(
     try:
         with transaction.atomic():
             user.save()
+            SocialAccount.objects.create(user=user, provider=PROVIDER, uid=subject)
+            found = _teams(teams)
+            user.teams.set(found)
             audit.record(
                 DIRECTORY,
                 "user.created",
-                target=("user", user.pk, username),
-                data={"roles": list(roles), "teams": []},
+                target=_target(user),
+                data={
+                    "roles": list(roles),
+                    "teams": sorted(team.name for team in found),
+                    "sub": subject,
+                },
             )
     except IntegrityError as error:
         raise Conflict(
@@ -53,23 +69,111 @@ def user_from_directory(
     return user
 
 
-def directory_account_keep(request: HttpRequest, login: SocialLogin, user: User) -> None:
-    """Keep that this account of the directory is `user`, in the transaction that made the user."""
-    login.user = user
-    login.save(request)
-
-
-def user_roles_follow(user: User, *, roles: Sequence[str]) -> None:
-    """Give a person the roles that the directory's groups mean now."""
-    before = sorted(user.roles)
-    if before == sorted(roles):
-        return
+def user_follow_groups(
+    user: User, *, roles: Collection[str], teams: Collection[str], ruled_teams: Collection[str]
+) -> User:
+    """Give a person the roles that the directory's groups mean now, and of the teams that groups
+    rule (`ruled_teams`, names) those that they mean. In the other teams nothing changes."""
     with transaction.atomic():
-        user.roles = list(roles)
+        locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        _follow(locked, roles, teams, ruled_teams)
+    return locked
+
+
+def user_access_lost(user: User, *, ruled_teams: Collection[str]) -> User:
+    """Of a person whom no group gives a role any more: take the roles away, and end all sessions,
+    which were begun with them."""
+    with transaction.atomic():
+        locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        _follow(locked, (), (), ruled_teams)
+        sessions_end(locked)
+        data = {"sessions": "all", "reason": "no group of the directory gives a role"}
+        audit.record(DIRECTORY, "user.sessions_ended", target=_target(locked), data=data)
+    return locked
+
+
+def directory_link(actor: Actor, user: User, *, subject: str, name: str) -> None:
+    """Let the account `subject` of the directory sign `user` in: one's own account alone, and one
+    account of the directory for each. `name` is what the directory calls that person.
+
+    Raises Conflict.
+    """
+    _require_own(actor, user)
+    try:
+        with transaction.atomic():
+            locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+            if SocialAccount.objects.filter(user=locked, provider=PROVIDER).exists():
+                raise Conflict(
+                    "linked_already",
+                    "Your account is linked to the directory already. Undo that first.",
+                )
+            kept = {"name": one_line(name)[:200]}
+            SocialAccount.objects.create(
+                user=locked, provider=PROVIDER, uid=subject, extra_data=kept
+            )
+            data = {"sub": subject, **kept}
+            audit.record(actor, "user.directory_linked", target=_target(locked), data=data)
+    except IntegrityError as error:
+        raise Conflict(
+            "linked_elsewhere",
+            "This account of the directory belongs to another account of this console already.",
+        ) from error
+
+
+def directory_unlink(actor: Actor, user: User, *, session_key: str | None) -> None:
+    """Undo that: the directory signs this person in no more. All sessions but `session_key` end,
+    for the directory may have begun them.
+
+    Raises Conflict where nothing is linked, or there would be no way in any more.
+    """
+    _require_own(actor, user)
+    with transaction.atomic():
+        locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        linked = SocialAccount.objects.filter(user=locked, provider=PROVIDER).first()
+        if linked is None:
+            raise Conflict("not_linked", "Your account is not linked to the directory.")
+        if not locked.has_usable_password():
+            raise Conflict(
+                "only_way_in",
+                "The directory made your account, and you have no password here: without the "
+                "directory you could not sign in any more.",
+            )
+        data = {"sub": linked.uid}
+        linked.delete()
+        others = UserSession.objects.filter(user=locked).exclude(session_key=session_key)
+        sessions_forget(locked, list(others.values_list("session_key", flat=True)))
+        audit.record(actor, "user.directory_unlinked", target=_target(locked), data=data)
+
+
+def _require_own(actor: Actor, user: User) -> None:
+    if actor.ref != user.ref:
+        raise Conflict("not_own_account", "Everybody links their own account alone.")
+
+
+def _follow(
+    user: User, roles: Collection[str], teams: Collection[str], ruled: Collection[str]
+) -> None:
+    before = sorted(user.roles)
+    if before != sorted(roles):
+        user.roles = sorted(roles)
         user.save(update_fields=["roles"])
-        audit.record(
-            DIRECTORY,
-            "user.roles_followed",
-            target=("user", user.pk, user.username),
-            data={"from": before, "to": sorted(roles)},
-        )
+        data = {"from": before, "to": user.roles}
+        audit.record(DIRECTORY, "user.roles_followed", target=_target(user), data=data)
+    has = set(user.teams.all())
+    gets = {team for team in has if team.name not in ruled} | set(_teams(teams))
+    if has != gets:
+        user.teams.set(gets)
+        data = {"from": _names(has), "to": _names(gets)}
+        audit.record(DIRECTORY, "user.teams_followed", target=_target(user), data=data)
+
+
+def _teams(names: Collection[str]) -> list[Team]:
+    return list(Team.objects.filter(name__in=names).order_by("name"))
+
+
+def _names(teams: Collection[Team]) -> list[str]:
+    return sorted(team.name for team in teams)
+
+
+def _target(user: User) -> tuple[str, int, str]:
+    return ("user", user.pk, user.username)

@@ -22,11 +22,14 @@ from console.errors import Conflict
 DOOR = system_actor("sign-in")
 # Of an authenticator's data: what the app shares with us, what recovery codes are made of.
 ENCRYPTED = ("secret", "seed")
+COUNTER = "counter"  # of a security key's: what it said last
 
 
-def signed_in(user: User, address: str, methods: Sequence[str]) -> None:
-    """A person is in. `methods`: what proved who it is, such as "password" and "mfa"."""
-    _of_oneself(user, "user.signed_in", {"address": address, "methods": list(methods)})
+def signed_in(user: User, address: str, methods: Sequence[str], subject: str = "") -> None:
+    """A person is in. `methods`: what proved who it is, such as "password" and "mfa"; `subject`:
+    the directory's id of whoever it has signed in."""
+    data = {"address": address, "methods": list(methods), **({"sub": subject} if subject else {})}
+    _of_oneself(user, "user.signed_in", data)
 
 
 def signed_out(user: User, address: str) -> None:
@@ -43,10 +46,46 @@ def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
         audit.record(DOOR, action, target=target, data={"address": address})
 
 
-def second_factor_failed(user: User, address: str) -> None:
+def second_factor_failed(user: User, address: str, reason: str = "") -> None:
+    """A wrong code or key. `reason`: what is known beyond that, such as "counter"."""
     with transaction.atomic():
         target = ("user", user.pk, user.username)
-        audit.record(DOOR, "user.second_factor_failed", target=target, data={"address": address})
+        data = {"address": address, **({"reason": reason} if reason else {})}
+        audit.record(DOOR, "user.second_factor_failed", target=target, data=data)
+
+
+def security_key_counted(key: Authenticator, counter: int) -> bool:
+    """Keep how often a security key says that it was used; False, and nothing kept, where that is
+    not more than before: then there are two of it (Web Authentication Level 2, section 6.1.1). A
+    key that always says 0 does not count.
+
+    Recorded by who calls it: a key in use is the sign-in's own entry.
+    """
+    with transaction.atomic():
+        locked = Authenticator.objects.select_for_update().get(pk=key.pk)
+        before = locked.data.get(COUNTER, locked.wrap().authenticator_data.counter)
+        if (counter or before) and counter <= before:
+            return False
+        locked.data[COUNTER] = counter
+        locked.save(update_fields=["data"])
+    return True
+
+
+def directory_refused(
+    user: User | None, address: str, *, reason: str, detail: str = "", subject: str = ""
+) -> None:
+    """The directory signed nobody in, confirmed nobody, linked nobody. `user`: whose account it is,
+    where that is known; `subject`: the directory's id of the person, where it is certain."""
+    target = ("user", user.pk, user.username) if user else ("user", "", "somebody at the directory")
+    data = {"address": address, "reason": reason}
+    data |= {name: text for name, text in (("detail", detail), ("sub", subject)) if text}
+    with transaction.atomic():
+        audit.record(DOOR, "user.directory_refused", target=target, data=data)
+
+
+def directory_confirmed(user: User, address: str, subject: str) -> None:
+    """A person who is in has proved again, at the directory, who it is."""
+    _of_oneself(user, "user.directory_confirmed", {"address": address, "sub": subject})
 
 
 def second_factor_changed(user: User, action: str, kind: str) -> None:

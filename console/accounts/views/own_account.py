@@ -10,6 +10,7 @@ from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -19,10 +20,10 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from console.accounts.forms import AppForm, KeyForm, PasswordForm
+from console.accounts.forms import AppForm, KeyForm, PasswordForm, RemoveKeyForm
 from console.accounts.models import User
 from console.accounts.second_factor import second_factor_given, second_factor_required
-from console.accounts.selectors import second_factors
+from console.accounts.selectors import directory_account, second_factors
 from console.accounts.services import security
 
 # What changes, and the entry that says so, are one.
@@ -72,8 +73,17 @@ class AddApp(totp.ActivateTOTPView):
         return response
 
 
+class _Removal:
+    """Whoever takes away two factors at once takes away one after the other."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        list(User.objects.filter(pk=person(request).pk).select_for_update(no_key=True))
+        response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
 @together
-class RemoveApp(totp.DeactivateTOTPView):
+class RemoveApp(_Removal, totp.DeactivateTOTPView):
     template_name = "accounts/second_factor_remove.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -95,9 +105,15 @@ class AddKey(webauthn.AddWebAuthnView):
 
 
 @together
-class RemoveKey(webauthn.RemoveWebAuthnView):
+class RemoveKey(_Removal, webauthn.RemoveWebAuthnView):
     template_name = "accounts/second_factor_remove.html"
+    form_class = RemoveKeyForm
     success_url = reverse_lazy("mfa_index")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        # With data, be it nothing: the page says at once that the last one stays.
+        given: dict[str, Any] = {"data": {}, **super().get_form_kwargs()}
+        return given | {"authenticator": self.object}
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
@@ -151,6 +167,8 @@ def account(request: HttpRequest) -> HttpResponse:
         "person": user,
         "sessions": sorted(sessions, key=lambda session: session.created_at, reverse=True),
         "factors": second_factors(user),
+        "linked": directory_account(user),
+        "directory": settings.DIRECTORY,
         "required": second_factor_required(user),
     }
     return render(request, "accounts/account.html", context)

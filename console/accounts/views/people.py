@@ -20,7 +20,7 @@ from console.accounts.people_forms import (
     UserFilterForm,
     UserForm,
 )
-from console.accounts.selectors import second_factors, user_get, users
+from console.accounts.selectors import directory_account, second_factors, user_get, users
 from console.accounts.services import (
     user_create,
     user_deactivate,
@@ -100,6 +100,7 @@ def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
         "is_own": is_own,
         "locked_until": locked_until(user),
         "factors": second_factors(user).count(),
+        "linked": directory_account(user),
         "entries": _entries(actor, user),
     }
     status = 422 if form.errors else 200

@@ -1,30 +1,24 @@
 """Signing in and out: name and password, then a second factor where there is one."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-import structlog
 from allauth.account.views import LoginView, LogoutView, ReauthenticateView
 from allauth.mfa.base import views as mfa
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext as _
-from requests import RequestException
 
 from console.accounts.addresses import sender_address
 from console.accounts.brake import Attempt
-from console.accounts.directory import directories, directory_refusal
-from console.accounts.forms import CodeForm, ConfirmCodeForm, SignInForm
+from console.accounts.directory import SIGNED_IN, directories
+from console.accounts.forms import COUNTER_WENT_BACK, CodeForm, ConfirmCodeForm, SignInForm
 from console.accounts.selectors import second_factors
 from console.accounts.services import security
-
-logger = structlog.get_logger("console.accounts")
 
 # Who gets in, and the entry that says so, are one: without the entry nobody gets in.
 together = method_decorator(transaction.atomic, name="dispatch")
@@ -59,6 +53,18 @@ class SignIn(LoginView):
 class SignOut(LogoutView):
     http_method_names = ["post", "options"]
 
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Whom the directory has signed in is signed out there, too, where it offers that. The page
+        leads on: the content policy lets no form do so."""
+        there = self.request.session.get(SIGNED_IN)
+        response = super().post(*args, **kwargs)
+        if not there:
+            return response
+        context = {"address": there, "name": settings.DIRECTORY.name}
+        page = render(self.request, "accounts/signed_out.html", context)
+        page.headers["Refresh"] = f"0; url={there}"
+        return page
+
 
 @together
 class GiveSecondFactor(mfa.AuthenticateView):
@@ -72,25 +78,14 @@ class GiveSecondFactor(mfa.AuthenticateView):
         return super().get_context_data(**kwargs) | {"has_key": keys.exists()}
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        user = self.stage.login.user
-        security.second_factor_failed(user, sender_address(self.request))
+        _failed(self.request, self.stage.login.user, form)
         return super().form_invalid(form)
 
 
-def by_directory(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A step of signing in by the directory, `view` of django-allauth; 503 where it is down."""
-
-    @wraps(view)
-    def step(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        try:
-            # In no transaction: it asks the directory over the network. What it writes is one each.
-            return view(request, **kwargs)
-        except RequestException:
-            logger.warning("directory does not answer", exc_info=True)
-            why = _("The directory does not answer. Try again in a minute.")
-            return directory_refusal(request, why, status=503)
-
-    return step
+def _failed(request: HttpRequest, user: Any, form: Any) -> None:
+    """A wrong code or key, at the door or later."""
+    reason = "counter" if form.has_error("credential", COUNTER_WENT_BACK) else ""
+    security.second_factor_failed(user, sender_address(request), reason)
 
 
 class Confirm(ReauthenticateView):
@@ -103,9 +98,14 @@ class ConfirmByCode(mfa.ReauthenticateView):
     template_name = "accounts/confirm_code.html"
     form_class = ConfirmCodeForm
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        _failed(self.request, self.request.user, form)
+        return super().form_invalid(form)
+
 
 class ConfirmByKey(ReauthenticateWebAuthnView):
     template_name = "accounts/confirm_key.html"
 
     def form_invalid(self, form: Any) -> HttpResponseBase:
+        _failed(self.request, self.request.user, form)
         return self.render_to_response(self.get_context_data(form=form), status=422)
