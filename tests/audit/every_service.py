@@ -270,6 +270,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 UNRECORDED = {
     "backups.database_fill": "brings the tables, the ledger among them; database_settle follows",
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
+    "catalogue.import_job_failed": "says of an import that wrote nothing that it failed",
     "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
     "catalogue.import_job_start": "has a file checked, which changes nothing",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
