@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from console import environment as env
 from console.accounts.directory_settings import read_directory_settings
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.catalogue.import_settings import IMPORT_LIMIT as IMPORT_LIMIT
+from console.catalogue.import_settings import IMPORT_MEMORY as IMPORT_MEMORY
+from console.catalogue.import_settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
 from console.databases import database_settings, postgresql
 from console.interactions.poll_settings import read_poll_settings
 from console.kept_secrets import kept, made_up_key, made_up_secret_key
@@ -76,12 +79,6 @@ CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
 CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
-)
-# Of a file that is imported into the catalogue: bytes, and rows.
-IMPORT_MB = env.read("CONSOLE_IMPORT_LIMIT", env.number(least=1, most=500, unit="megabytes"), 20)
-IMPORT_LIMIT = IMPORT_MB * 1_000_000
-IMPORT_ROW_LIMIT = env.read(
-    "CONSOLE_IMPORT_ROW_LIMIT", env.number(least=1, most=1_000_000, unit="rows"), 100_000
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")

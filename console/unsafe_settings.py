@@ -113,11 +113,12 @@ def _judge_trying_out(chosen: Mapping[str, Any]) -> None:
 def _judge_pairs(chosen: Mapping[str, Any]) -> None:
     """Settings that do nothing, or something else, without another."""
     ors = chosen["TRANSPORT_OPTIONS"]["ors"]
-    directory, username, certificate = chosen["OIDC_URL"], ors["username"], ors["certificate"]
+    directory, username, certificate = chosen["DIRECTORY"], ors["username"], ors["certificate"]
+    groups = directory.roles or directory.teams
     for name, value, needed, needed_value in (
-        ("CONSOLE_OIDC_URL", directory, "CONSOLE_OIDC_CLIENT_ID", chosen["OIDC_CLIENT_ID"]),
-        ("CONSOLE_OIDC_URL", directory, "CONSOLE_OIDC_CLIENT_SECRET", chosen["OIDC_CLIENT_SECRET"]),
-        ("CONSOLE_OIDC_URL", directory, "CONSOLE_OIDC_ROLES", chosen["OIDC_ROLES"]),
+        ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_CLIENT_ID", directory.client_id),
+        ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_CLIENT_SECRET", directory.secret),
+        ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_ROLES", groups),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_PASSWORD", ors["password"]),
         ("CONSOLE_ORS_PASSWORD", ors["password"], "CONSOLE_ORS_USERNAME", username),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_HOSTS", ors["hosts"]),

@@ -43,7 +43,7 @@ class Attempt:
 def directory_refusal_counts(address: str) -> bool:
     """Count one more answer of the directory's that signed nobody in, which anybody can make up;
     False from the address's limit on, so that strangers don't fill the trail."""
-    return not _counted(_key("directory", household(address)), ADDRESS_LIMIT)
+    return not _counted(f"directory at address {household(address)}", ADDRESS_LIMIT)
 
 
 def forget(name: str) -> None:

@@ -2,8 +2,12 @@
 
 from procrastinate.contrib.django import app
 
+from console.catalogue.import_processes import run_apart
+from console.catalogue.importer import NO_MEMORY
 from console.catalogue.services import versions_publish
-from console.catalogue.services.import_jobs import TASK, import_job_run
+from console.catalogue.services.import_jobs import TASK, import_job_failed
+
+SECONDS_TO_ROOM = 2
 
 
 @app.periodic(cron="* * * * *")
@@ -15,6 +19,11 @@ def publish(timestamp: int) -> None:
 
 @app.task(name=TASK)
 def run_import(job_id: int) -> None:
-    """Check or import a file that a person has uploaded. It is one transaction: a worker that dies
-    leaves nothing of it."""
-    import_job_run(job_id)
+    """Check or import a file that a person has uploaded, in a process of its own. It is one
+    transaction: a worker that dies leaves nothing of it."""
+    status = run_apart(job_id)
+    if status is None:
+        again = app.configure_task(TASK, schedule_in={"seconds": SECONDS_TO_ROOM})
+        again.defer(job_id=job_id)
+    elif status:
+        import_job_failed(job_id, for_memory=status == NO_MEMORY)

@@ -1,9 +1,7 @@
 """The processes that the demo consists of: started, watched and ended by the one that you see."""
 
 import asyncio
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +9,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from console.processes import end_with_parent as end_with_parent
+
 STOP_SECONDS = 15.0
 SHOWN_LINES = 15
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class ChildFailed(Exception):
@@ -91,12 +89,6 @@ class Child:
             await self.process.wait()
         if self.copying is not None:
             await self.copying
-
-
-def end_with_parent() -> None:
-    """Called in a new process: the kernel (Linux only) asks it to end should its parent die."""
-    assert _libc is not None  # noqa: S101
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Family:

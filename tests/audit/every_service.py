@@ -292,6 +292,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 UNRECORDED = {
     "backups.database_fill": "brings the tables, the ledger among them; database_settle follows",
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
+    "catalogue.import_job_failed": "says of an import that wrote nothing that it failed",
     "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
     "catalogue.import_job_start": "has a file checked, which changes nothing",
     "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",

@@ -1,6 +1,5 @@
-"""The pages that take a catalogue in and out, with a real worker behind them."""
+"""The pages that take a catalogue in and out."""
 
-import asyncio
 import io
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +11,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.models import ImportJob, NoticeVersion
-from console.catalogue.services.import_jobs import import_job_run
-from console.sends.worker import run_worker
+from console.catalogue.services.import_jobs import CHECKED_MOST, RUNNING_MOST, import_job_run
 
 NEW = "key,kind,title,body:en\nlate,message,Late,It is <b>late</b>.\n"
 BAD = "bad,message,,Text\n"
@@ -88,6 +86,25 @@ def test_what_is_no_file_of_ours_is_said_in_place(client: Client) -> None:
     assert "A notice is known by its key." in client.get(answer.url).content.decode()
 
 
+def test_a_person_has_few_imports_at_once(
+    client: Client, make_user: Callable[..., User], browse: Callable[..., Client]
+) -> None:
+    """Those that wait for a word make room, those under way do not; others have their own."""
+    for number in range(CHECKED_MOST + 2):
+        assert upload(client, NEW, f"{number}.csv").status_code == 302
+        import_job_run(ImportJob.objects.latest("pk").pk)
+    names = list(ImportJob.objects.order_by("pk").values_list("file_name", flat=True))
+    assert names == [f"{number}.csv" for number in range(2, CHECKED_MOST + 2)]
+    for _ in range(RUNNING_MOST):
+        assert upload(client, NEW).status_code == 302
+    refused = upload(client, NEW)
+    assert refused.status_code == 422
+    assert "Wait until one of them is done" in refused.content.decode()
+    assert upload(browse(make_user("cora", "editor")), NEW).status_code == 302
+    import_job_run(ImportJob.objects.filter(status="checking").earliest("pk").pk)
+    assert upload(client, NEW).status_code == 302
+
+
 def test_anothers_import_is_not_there(
     client: Client, make_user: Callable[..., User], browse: Callable[..., Client]
 ) -> None:
@@ -118,7 +135,7 @@ def test_exports_of_all_forms(client: Client, make_notice: Callable[..., NoticeV
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_says_how_far_it_is(
+def test_an_import_says_how_far_it_is(
     client: Client, monkeypatch: pytest.MonkeyPatch, editor: User
 ) -> None:
     """By another connection, while nothing of the import itself is to be seen."""
@@ -127,8 +144,9 @@ def test_a_worker_says_how_far_it_is(
     rows.write("key,kind,title,body:en\n")
     rows.writelines(f"key-{n},message,T,Text {n}\n" for n in range(1000))
     upload(client, rows.getvalue())
-    asyncio.run(run_worker(wait=False))
     job = ImportJob.objects.get()
+    import_job_run(job.pk)
+    job.refresh_from_db()
     assert (job.status, job.counts["created"]) == ("checked", 1000)
 
     from console.catalogue.services import import_jobs
@@ -151,7 +169,7 @@ def test_a_worker_says_how_far_it_is(
 
     monkeypatch.setattr(import_jobs._Signs, "__call__", watched)
     client.post(reverse("import-confirm", args=[job.pk]))
-    asyncio.run(run_worker(wait=False))
+    import_job_run(job.pk)
 
     job.refresh_from_db()
     assert job.status == "imported"

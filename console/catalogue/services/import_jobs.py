@@ -23,10 +23,18 @@ from console.catalogue.transfer.formats import format_of
 from console.catalogue.transfer.plans import Plan
 from console.catalogue.transfer.reports import counts
 from console.clock import database_now
-from console.errors import Conflict, ConsoleError, InvalidInput
+from console.errors import Conflict, ConsoleError, InvalidInput, TooManyRequests
 
 TASK = "console.catalogue.tasks.run_import"
 FAILED = "The console failed, and nothing was imported. The failure is logged. Try it again."
+TOO_LARGE = (
+    "There is more in this file than the console has memory for, and nothing was imported. Import "
+    "it in parts, or as CSV."
+)
+# Of one person's imports: so many are under way, and so many more wait for their word.
+RUNNING_MOST = 2
+CHECKED_MOST = 5
+START_LOCK = 0x4E49
 KEPT = timedelta(days=7)
 SECONDS_A_SIGN = 0.3
 NOTE = """
@@ -38,7 +46,9 @@ WHERE id = %s
 def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJob:
     """Have a file checked: a dry run, whose result waits for the person's word.
 
-    Raises InvalidInput for a file that is too large or ends with none of the three endings.
+    Raises InvalidInput for a file that is too large or ends with none of the three endings, and
+    TooManyRequests while others of the person are under way. Of those that wait for their word the
+    oldest make room.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     format_of(file_name)
@@ -49,12 +59,37 @@ def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJ
             "Import it in parts.",
         )
     with transaction.atomic():
-        ImportJob.objects.filter(created_at__lt=database_now() - KEPT).delete()
+        _make_room(actor)
         job = ImportJob.objects.create(
             actor_ref=actor.ref, file_name=file_name[-255:], content=content
         )
         _defer(job)
     return job
+
+
+def _make_room(actor: Actor) -> None:
+    """Until the transaction ends nobody else begins one for this person."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [START_LOCK, actor.ref])
+    ImportJob.objects.filter(created_at__lt=database_now() - KEPT).delete()
+    own = ImportJob.objects.filter(actor_ref=actor.ref).defer("content", "report").order_by("-pk")
+    running = [job for job in own if job.is_running and not job.is_lost]
+    if len(running) >= RUNNING_MOST:
+        raise TooManyRequests(
+            "too_many_imports",
+            f"{len(running)} files of yours are being checked or imported. Wait until one of them "
+            "is done, and upload this one then.",
+        )
+    checked = [job.pk for job in own if job.status == ImportStatus.CHECKED]
+    ImportJob.objects.filter(pk__in=checked[CHECKED_MOST - 1 :]).delete()
+
+
+def import_job_failed(job_id: int, *, for_memory: bool) -> None:
+    """Say of a job whose process ended before it that it failed, or had too little memory."""
+    running = [ImportStatus.CHECKING, ImportStatus.WRITING]
+    job = ImportJob.objects.defer("content").filter(pk=job_id, status__in=running).first()
+    if job is not None:
+        _end(job, status=ImportStatus.REFUSED, error=TOO_LARGE if for_memory else FAILED)
 
 
 def import_job_confirm(actor: Actor, job: ImportJob, *, skip_refused: bool = False) -> ImportJob:
@@ -94,6 +129,8 @@ def import_job_run(job_id: int) -> None:
     except ConsoleError as error:
         _end(job, status=ImportStatus.REFUSED, error=error.message)
         return
+    except MemoryError:  # there is none to say so: the process that waits for this one does
+        raise
     except Exception:
         _end(job, status=ImportStatus.REFUSED, error=FAILED)
         raise

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import openpyxl
 from defusedxml.ElementTree import XMLParser
@@ -25,14 +26,13 @@ CELL_LIMIT = 32_767  # Excel's own
 INFLATION_LIMIT = 10
 PARTS_LIMIT = 1000
 DEPTH_LIMIT = 100
-READ_SIZE = 65_536
 XML = (".xml", ".rels", ".vml")
 NOT_READABLE = "This is no XLSX file that can be read. Save it again as .xlsx, or use CSV or JSON."
 # openpyxl lets through whatever its parsers, zipfile and zlib raise.
 _ERRORS = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError),
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError),
-    AssertionError,
+    *(AssertionError, ExpatError),
 )
 
 
@@ -51,7 +51,7 @@ def sheet_rows(content: bytes) -> Iterator[list[str]]:
 
 
 class _Depth:
-    """What a parser tells of the beginnings and ends of elements."""
+    """How deep a parser is in elements. Raises ValueError where that is too deep."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -63,9 +63,6 @@ class _Depth:
 
     def end(self, _tag: str) -> None:
         self.depth -= 1
-
-    def close(self) -> None:
-        """There is nothing to hand out."""
 
 
 def _require_harmless(content: bytes) -> None:
@@ -87,11 +84,13 @@ def _require_harmless(content: bytes) -> None:
 
 def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     """Raise ValueError (or what the parser raises) for anything else."""
-    parser = XMLParser(target=_Depth(), forbid_dtd=True)
+    # The library's handlers that refuse, and none of those that make something of it.
+    parser, depth = XMLParser(forbid_dtd=True).parser, _Depth()
+    parser.StartElementHandler, parser.EndElementHandler = depth.start, depth.end
+    parser.CharacterDataHandler = parser.DefaultHandlerExpand = None
+    parser.CommentHandler = parser.ProcessingInstructionHandler = None
     with archive.open(part) as opened:
-        while piece := opened.read(READ_SIZE):
-            parser.feed(piece)
-    parser.close()
+        parser.ParseFile(opened)
 
 
 # --- Cells ---------------------------------------------------------------------------------------
