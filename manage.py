@@ -1,10 +1,12 @@
 #!/usr/bin/env python
 """Run one of the console's management commands."""
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,7 +52,17 @@ def _run() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"{error}")
+        sys.exit(_refusal(str(error)))
+
+
+def _refusal(sentence: str) -> str:
+    """Why it does not start, before there is a log: for a service in the form of its log."""
+    is_service = sys.argv[1:2] in (["serve"], ["worker"])
+    if not is_service or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
+        return sentence
+    now = datetime.now(UTC).isoformat()
+    line = {"timestamp": now, "level": "error", "logger": "console", "event": sentence}
+    return json.dumps(line)
 
 
 def needs_no_settings(arguments: Sequence[str]) -> bool:

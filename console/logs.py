@@ -1,5 +1,10 @@
 """How the console writes its logs: a line of key=value, or of JSON, for each event."""
 
+import io
+import logging
+import sys
+import threading
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -22,6 +27,33 @@ def configure_structlog() -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def catch_plain_lines() -> None:
+    """Log warnings too, and exceptions that nobody catches: they would be plain lines between."""
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda of: _log_uncaught(of.exc_type, of.exc_value, of.exc_traceback)
+
+
+class LoggedLines(io.TextIOBase):
+    """In place of an output: each line that is written there is an event of the log."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+
+    def write(self, text: str) -> int:
+        for line in filter(None, map(str.strip, text.splitlines())):
+            logging.getLogger("console").log(self._level, line)
+        return len(text)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    if error is None or issubclass(kind, (KeyboardInterrupt, SystemExit)):
+        return
+    logging.getLogger("console").critical("uncaught", exc_info=(kind, error, trace))
 
 
 def logging_settings(level: str, form: str) -> dict[str, Any]:
@@ -53,6 +85,7 @@ def _line(form: str) -> dict[str, Any]:
     return {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": [
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -14,6 +14,7 @@ from console.demo.children import Child, Family, clean_environment
 from console.demo.people import logins
 from console.demo.seeding import MIGRATED
 from console.embedded.server import ensure_running
+from console.stopping import stop_on
 
 CHAT_SERVERS = ("chat-east", "chat-west")
 MANAGE = str(settings.BASE_DIR / "manage.py")
@@ -36,8 +37,7 @@ class Show:
     async def run(self) -> None:
         """Until a signal. Raises DemoRefused, or ChildFailed for a process that ends by itself."""
         stop = asyncio.Event()
-        for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stop_on(SIGNALS, stop)
         playing = asyncio.create_task(self._play())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)

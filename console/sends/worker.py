@@ -17,6 +17,7 @@ from console.sends.dispatcher import Dispatch
 from console.sends.keepalive import use_keepalives
 from console.sends.presence import present
 from console.sends.tasks import worker_context
+from console.stopping import stop_on
 
 logger = structlog.get_logger("console.sends")
 
@@ -123,7 +124,5 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
 async def run_until_signalled() -> None:
     """`run_worker` until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_on((signal.SIGTERM, signal.SIGINT), stop)
     await run_worker(stop=stop)

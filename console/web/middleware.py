@@ -2,9 +2,11 @@
 
 import codecs
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +21,9 @@ from console.web.handlers import API, length_required, too_large_request
 SESSION_KEY = re.compile(r"[a-z0-9]+")
 # In a request's META, beside what the server says of it; no header can have such a name.
 ARRIVED = "console.arrived"
+REQUEST_ID = "console.request_id"
+# Of one that a proxy made; anything longer would only fill the log.
+PROXYS_ID = re.compile(r"[\w.:-]{8,64}", re.ASCII)
 NOT_USED = (
     "accelerometer",
     "autoplay",
@@ -56,10 +61,19 @@ class _Middleware(MiddlewareMixin):
 
 
 class ArrivalMiddleware(_Middleware):
-    """Notes when a request came, see `arrived_at`."""
+    """Notes when a request came, see `arrived_at`, and gives it an id: by it the lines of the log,
+    the answer (X-Request-ID) and the log of a proxy are brought together."""
 
     def process_request(self, request: HttpRequest) -> None:
         request.META[ARRIVED] = time.monotonic()
+        given = request.headers.get("X-Request-ID", "") if settings.TRUST_PROXY else ""
+        request.META[REQUEST_ID] = given if PROXYS_ID.fullmatch(given) else secrets.token_hex(16)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=request.META[REQUEST_ID])
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers["X-Request-ID"] = request.META[REQUEST_ID]
+        return response
 
 
 def arrived_at(request: HttpRequest | None) -> float:

@@ -23,7 +23,7 @@ KINDS = {"page", "refusal", "API", "file", "stream", "download"}
 OTHERS = {
     *("content-type", "content-length", "content-language", "vary", "date", "last-modified"),
     *("set-cookie", "location", "allow", "content-disposition", "x-accel-buffering", "etag"),
-    *("transfer-encoding", "connection", "expires", "access-control-allow-origin"),
+    *("transfer-encoding", "connection", "x-request-id", "expires", "access-control-allow-origin"),
 }
 
 

@@ -29,7 +29,7 @@ def worker_number(text: str) -> int:
     return int(text)
 
 
-class Command(commands.Command):
+class Command(commands.Service):
     help = (
         "Send what waits to be sent. Run any number of these on any number of machines against "
         "one database. SIGTERM lets it finish what is on the wire."

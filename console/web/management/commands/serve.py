@@ -20,7 +20,7 @@ from console.web.service_manager import WrongSocket, handed_socket, tell
 GRACE_SECONDS = STOP_SECONDS - 1
 
 
-class Command(commands.Command):
+class Command(commands.Service):
     help = (
         "Serve pages, API and event streams from one process. SIGTERM or Ctrl-C lets requests "
         f"that are under way finish; after {STOP_SECONDS} seconds at most it is over. A socket "

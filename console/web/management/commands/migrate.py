@@ -1,0 +1,32 @@
+"""manage.py migrate: Django's own, which waits for a table for a while and not for ever."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+from psycopg.errors import LockNotAvailable
+
+# Whatever is asked of the table meanwhile waits behind a migration that waits for it.
+LOCK_SECONDS = 10
+
+
+class Command(migrate.Command):
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            super().handle(*args, **options)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            raise CommandError(
+                f"Somebody else held a table for more than {LOCK_SECONDS} s, so this migration "
+                "was taken back. Stop all workers and web servers, and whoever reads for long, "
+                "then run this again: what was migrated before stays."
+            ) from error
+        finally:
+            if connection.connection is not None and not connection.needs_rollback:
+                with connection.cursor() as cursor:
+                    cursor.execute("RESET lock_timeout")
