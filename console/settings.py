@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console import environment as env
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.api.rest_settings import rest_framework_settings
 from console.databases import database_settings
 from console.interactions.poll_settings import read_poll_settings
 from console.kept_secrets import kept, made_up_key, secret_key_without
@@ -174,6 +175,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.web.middleware.PoliciesMiddleware",
     "console.web.middleware.NotStoredMiddleware",
+    "console.web.middleware.ProblemMiddleware",
     "console.web.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -368,24 +370,8 @@ STREAM_LIMIT = env.read(
 
 # --- API ---------------------------------------------------------------------------------------
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "console.api.authentication.BearerToken",
-        "console.api.authentication.PageSession",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["console.api.parsers.BoundedJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
-    "DEFAULT_SCHEMA_CLASS": "console.api.operations.OperationSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {
-        "actor": env.read("CONSOLE_API_RATE", env.rate, "6000/min"),
-    },
-    "EXCEPTION_HANDLER": "console.api.errors.answer_error",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,
-}
+REST_FRAMEWORK = rest_framework_settings(env.read("CONSOLE_API_RATE", env.rate, "6000/min"))
+
 # --- Queue, metrics and logs ----------------------------------------------------------------------
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

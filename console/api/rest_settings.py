@@ -1,0 +1,24 @@
+"""REST framework's settings, for console.settings."""
+
+from typing import Any
+
+
+def rest_framework_settings(rate: str) -> dict[str, Any]:
+    """`rate` is how many calls each person or program may make, as `6000/min`."""
+    return {
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            "console.api.authentication.BearerToken",
+            "console.api.authentication.PageSession",
+        ],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_PARSER_CLASSES": ["console.api.parsers.BoundedJSONParser"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "console.api.negotiation.Negotiation",
+        "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
+        "DEFAULT_SCHEMA_CLASS": "console.api.operations.OperationSchema",
+        "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
+        "DEFAULT_THROTTLE_RATES": {"actor": rate},
+        "EXCEPTION_HANDLER": "console.api.errors.answer_error",
+        "UNAUTHENTICATED_USER": None,
+        "URL_FORMAT_OVERRIDE": None,
+    }
