@@ -5,6 +5,7 @@ ConsoleError
  ├── PermissionRefused 403  this actor may not do that
  ├── NotFound          404  there is no such thing, or none that this actor may see
  ├── Conflict          409  it contradicts what is there already
+ ├── PreconditionFailed 412 it is not as the caller has seen it
  ├── Unprocessable     422  well-formed, but the state of things does not allow it
  ├── TooManyRequests   429  more than this actor may do in so short a time
  └── Unavailable       503  something that is needed is not there now
@@ -45,6 +46,10 @@ class NotFound(ConsoleError):
 
 class Conflict(ConsoleError):
     status = 409
+
+
+class PreconditionFailed(ConsoleError):
+    status = 412
 
 
 class Unprocessable(ConsoleError):

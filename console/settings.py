@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from console import environment as env
 from console.accounts.directory_settings import read_directory_settings
 from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.api.rest_settings import rest_framework_settings
 from console.catalogue.import_settings import IMPORT_LIMIT as IMPORT_LIMIT
 from console.catalogue.import_settings import IMPORT_MEMORY as IMPORT_MEMORY
 from console.catalogue.import_settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
@@ -173,6 +174,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.web.middleware.PoliciesMiddleware",
     "console.web.middleware.NotStoredMiddleware",
+    "console.web.middleware.ProblemMiddleware",
     "console.web.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -344,21 +346,8 @@ STREAM_LIMIT = env.read(
 
 # --- API ---------------------------------------------------------------------------------------
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "console.api.authentication.BearerToken",
-        "console.api.authentication.PageSession",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["console.api.parsers.BoundedJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Page",
-    "DEFAULT_SCHEMA_CLASS": "console.api.operations.OperationSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["console.api.throttling.ActorThrottle"],
-    "EXCEPTION_HANDLER": "console.api.errors.answer_error",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,
-}
+REST_FRAMEWORK = rest_framework_settings()
+
 # --- Queue, metrics and logs ----------------------------------------------------------------------
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

@@ -11,6 +11,8 @@ from rest_framework.views import APIView
 
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
+from console.api.conditions import etag
+from console.api.negotiation import require_readable
 from console.api.pagination import HistoryPage, Page
 from console.errors import InvalidInput
 from console.text import is_blank
@@ -41,6 +43,25 @@ class ConsoleView(APIView):
         handler = getattr(self, str(request.method).lower(), None)
         if handler is not None and request.method != "OPTIONS":
             self.actor.require(*handler.needs)
+            require_readable(request)
+
+    def get_throttles(self) -> list[Any]:
+        """The same ones for the whole request, so that the answer can say how they stand."""
+        if not hasattr(self, "_throttles"):
+            self._throttles: list[Any] = super().get_throttles()
+        return self._throttles
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        for throttle in self.get_throttles():
+            for name, value in throttle.headers().items():
+                response.headers[name] = value
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def tagged(self, kind: str, shown: Any, status: int = 200) -> Response:
+        """A thing that can be edited, with its ETag."""
+        return Response(shown, status=status, headers=etag(kind, shown))
 
     @property
     def actor(self) -> Actor:

@@ -6,10 +6,12 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import resolve
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from console.api.negotiation import UnsupportedEncoding
 from console.api.parsers import too_large
 from console.errors import ConsoleError, TooManyRequests
 
@@ -42,6 +44,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, ConsoleError):
         set_rollback()
         answer = Response(body(error.code, error.message, error.details), status=error.status)
+        if isinstance(error, UnsupportedEncoding):
+            answer["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
         if isinstance(error, TooManyRequests) and error.retry_after is not None:
             answer["Retry-After"] = str(error.retry_after)
         return answer
@@ -92,7 +96,10 @@ def _summary(detail: Any) -> str:
 
 
 def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
-    """What is asked for below /api/ and does not exist."""
-    return JsonResponse(
-        body("not_found", "There is nothing at this address; see /api/v1/docs/."), status=404
-    )
+    """What is asked for below /api/ and does not exist; most often a slash is missing."""
+    message, details = "There is nothing at this address; see /api/v1/docs/.", None
+    with_slash = f"{request.path}/"
+    if not request.path.endswith("/") and resolve(with_slash).url_name:
+        message = f"There is nothing at this address: put a slash at its end, {with_slash}."
+        details = {"address": with_slash}
+    return JsonResponse(body("not_found", message, details), status=404)

@@ -20,8 +20,9 @@ ERRORS = {
     "404": "There is no such thing, or none that the caller may see.",
     "406": "The `Accept` header allows no answer that there is.",
     "409": "It contradicts what is there already.",
+    "412": "It is not as `If-Match` says that the caller has seen it.",
     "413": "The body is too large.",
-    "415": "The body is not of the type application/json.",
+    "415": "The body is not of the type application/json, or in an encoding that is not read.",
     "422": "Well-formed, but the state of things does not allow it.",
     "429": "Too many calls in so short a time.",
     "503": "Something that is needed, such as the database, does not answer now.",
@@ -31,6 +32,12 @@ HEADERS = {
         "WWW-Authenticate": {
             "description": "How to sign in.",
             "required": True,
+            "schema": {"type": "string"},
+        }
+    },
+    "415": {
+        "Accept-Encoding": {
+            "description": "Which encodings are read, where it was that.",
             "schema": {"type": "string"},
         }
     },
@@ -89,6 +96,16 @@ PARAMETERS = {
     "until": "Until this moment: a date or a time.",
     "webhook_id": "The webhook's id.",
 }
+ETAG = {
+    "description": "Another for any other content of what can be edited.",
+    "schema": {"type": "string"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag of what you have seen: where it is another by now nothing is changed.",
+    "schema": {"type": "string", "pattern": '^"[!#-~]*"$', "maxLength": 100},
+}
 # As Django's converters read a part of an address.
 SLUG = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -105,6 +122,8 @@ def complete(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
     schemas |= components() | event_components()
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
+            if "patch" in methods:
+                _complete_edited(method, operation)
             _complete_operation(path, method, operation)
     for component in schemas.values():
         # What a choice is called in the pages is of no use to a program.
@@ -177,11 +196,21 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
             parameter["schema"] = {"type": "string", "minLength": 1, **longest}
 
 
+def _complete_edited(method: str, operation: dict[str, Any]) -> None:
+    """Of a thing that can be edited (console.api.conditions)."""
+    if method in ("patch", "delete"):
+        operation.setdefault("parameters", []).append(IF_MATCH)
+    if method in ("get", "patch"):
+        operation["responses"]["200"].setdefault("headers", {})["ETag"] = ETAG
+
+
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
     statuses = {"400", "401", "403", "406", "429", "503"}
     if "{" in path or names & {"page", "cursor"}:
         statuses.add("404")
+    if "If-Match" in names:
+        statuses.add("412")
     if method not in READS:
         statuses |= {"404", "409", "413", "415", "422"}
     return sorted(statuses)

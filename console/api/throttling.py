@@ -17,16 +17,28 @@ if TYPE_CHECKING:  # views import their throttles
 class ActorThrottle(BaseThrottle):
     """At most CONSOLE_API_RATE calls for each actor."""
 
-    _wait = 0
+    _number = 0
+    _left = 0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         caller = cast(User | ApiClient | None, request.user)
         if caller is None:
             return True
         limit, seconds = limit_of(settings.API_RATE)
-        what = f"calls of {caller.ref}"
-        self._wait = counting.seconds_to_wait(what, limit=limit, seconds=seconds)
-        return self._wait == 0
+        self._number, self._left = counting.counted(f"calls of {caller.ref}", seconds=seconds)
+        return self._number <= limit
 
     def wait(self) -> float:
-        return self._wait
+        return self._left
+
+    def headers(self) -> dict[str, str]:
+        """How many calls are left, as the IETF's draft of the RateLimit fields has it, and in how
+        many seconds all are free again."""
+        if not self._number:
+            return {}
+        limit, seconds = limit_of(settings.API_RATE)
+        left = max(0, limit - self._number)
+        return {
+            "RateLimit-Policy": f'"actor";q={limit};w={seconds}',
+            "RateLimit": f'"actor";r={left};t={self._left}',
+        }

@@ -6,9 +6,11 @@ beyond a sign-in: the page loads anew what its person may see. It ends with the 
 """
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -24,6 +26,9 @@ TOPIC_LIMIT = 20
 KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
 RETRY_SECONDS = 30  # of whoever has too many
+RECONNECT_MS = 3000  # as browsers do it, said to all others too
+# Ids are this process's own. Nothing is kept to be told again: who comes back is told EVERYTHING.
+_BOOT, _numbers = secrets.token_hex(4), count(1)
 # Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
 EVERYTHING = "*"
 # Told to every stream when the server stops; no topic is empty.
@@ -168,7 +173,10 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
             headers={"Retry-After": str(RETRY_SECONDS)},
         )
     await sync_to_async(give_back_connections)()
-    response = StreamingHttpResponse(_stream(person, topics), content_type="text/event-stream")
+    comes_back = bool(request.headers.get("Last-Event-ID"))
+    response = StreamingHttpResponse(
+        _stream(person, topics, comes_back), content_type="text/event-stream"
+    )
     response["Cache-Control"] = "no-store"
     # A proxy that buffers would hold the events back (nginx reads this).
     response["X-Accel-Buffering"] = "no"
@@ -183,14 +191,20 @@ def give_back_connections() -> None:
             connection.close()
 
 
-async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
+def _event(topic: str) -> bytes:
+    return f"id: {_BOOT}-{next(_numbers)}\ndata: {topic}\n\n".encode()
+
+
+async def _stream(person: int, topics: frozenset[str], comes_back: bool) -> AsyncIterator[bytes]:
     hub = _hub()
     if not hub.has_room_for(person):  # others of theirs began meanwhile
         return
     over = sessions_topic(person)
     with hub.stream_of(person), hub.stream(topics | {over}) as queue:
         await hub.listening()
-        yield b": connected\n\n"
+        yield f": connected\nretry: {RECONNECT_MS}\n\n".encode()
+        if comes_back:
+            yield _event(EVERYTHING)
         while True:
             try:
                 async with asyncio.timeout(KEEP_ALIVE_SECONDS):
@@ -200,4 +214,4 @@ async def _stream(person: int, topics: frozenset[str]) -> AsyncIterator[bytes]:
                 continue
             if topic in (END, over):
                 return
-            yield f"data: {topic}\n\n".encode()
+            yield _event(topic)

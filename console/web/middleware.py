@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
+from console.api.negotiation import as_problem
 from console.errors import ConsoleError
 from console.web.bodies import is_too_large, lacks_length
 from console.web.handlers import API, length_required, too_large_request
@@ -100,6 +101,14 @@ class NotStoredMiddleware(_Middleware):
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "private, no-store"
         return response
+
+
+class ProblemMiddleware(_Middleware):
+    """The API's errors as problem details, for those who ask for them: also those that Django
+    answers by itself."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        return as_problem(request, response) if request.path.startswith(API) else response
 
 
 class ReadableRequestMiddleware(_Middleware):

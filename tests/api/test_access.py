@@ -70,6 +70,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "version-reject"): (REVIEW, {"reason": "No."}, 200),
     ("GET", "presets"): (READ_CATALOGUE, None, 200),
     ("POST", "presets"): (WRITE_CATALOGUE, {"name": "New", "visibility": "INT"}, 201),
+    ("GET", "preset"): (READ_CATALOGUE, None, 200),
+    ("GET", "category"): (READ_CATALOGUE, None, 200),
     ("PATCH", "preset"): (WRITE_CATALOGUE, {"nickname": "Desk"}, 200),
     ("POST", "preset-approve"): (REVIEW, {"change": 1}, 409),  # nothing is proposed for it
     ("POST", "preset-reject"): (REVIEW, {"reason": "No.", "change": 1}, 409),

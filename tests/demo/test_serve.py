@@ -56,7 +56,7 @@ def test_it_stops_at_once_with_an_event_stream_open(
         rest = stream.read()
 
     assert server.wait() == 0
-    assert rest.startswith(b"\n")
+    assert rest.startswith(b"retry: ")
     assert server.output.count("\n") == 1, server.output
 
 

@@ -1,6 +1,7 @@
 """The event stream through ASGI, fed by PostgreSQL: what is published is heard, by who may."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from http.cookies import SimpleCookie
@@ -37,7 +38,8 @@ def cookie(supervisor: User) -> str:
 class Stream:
     """A page that follows topics, by its cookie."""
 
-    def __init__(self, topics: list[str], cookie: str = "") -> None:
+    def __init__(self, topics: list[str], cookie: str = "", last: str = "") -> None:
+        self.last = last
         self.communicator = ApplicationCommunicator(
             application,
             {
@@ -47,7 +49,11 @@ class Stream:
                 "path": "/events/",
                 "raw_path": b"/events/",
                 "query_string": urlencode([("topic", topic) for topic in topics]).encode(),
-                "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())],
+                "headers": [
+                    (b"host", b"localhost"),
+                    (b"cookie", cookie.encode()),
+                    *([(b"last-event-id", last.encode())] if last else []),
+                ],
             },
         )
         self.status = 0
@@ -65,8 +71,15 @@ class Stream:
         await self.communicator.wait(DEADLINE_SECONDS)
 
     async def read(self, seconds: float = DEADLINE_SECONDS) -> str:
+        """One event without its id, which is left in `last`."""
         part: dict[str, Any] = await self.communicator.receive_output(seconds)
-        return bytes(part.get("body", b"")).decode()
+        said = bytes(part.get("body", b"")).decode()
+        found = re.match(r"id: (\S+)\n", said)
+        if found is None:
+            return said
+        assert found[1] != self.last, "an id of before"
+        self.last = found[1]
+        return said[found.end() :]
 
     async def hears(self, publish: Callable[[], Awaitable[None]]) -> str:
         """The first event. Published again and again: the stream may not listen yet."""
@@ -102,8 +115,21 @@ def test_what_is_published_is_heard(cookie: str) -> None:
             assert stream.headers["Content-Type"] == "text/event-stream"
             assert stream.headers["Cache-Control"] == "no-store"
             assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
-            assert await stream.read() == ": connected\n\n"
+            assert await stream.read() == ": connected\nretry: 3000\n\n"
             assert await stream.hears(lambda: publish("send-12")) == "data: send-12\n\n"
+
+    run(story)
+
+
+def test_who_comes_back_is_told_that_anything_may_have_changed(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            assert await stream.hears(lambda: publish("board")) == "data: board\n\n"
+        assert stream.last
+        async with Stream(["board"], cookie, stream.last) as stream:
+            assert (await stream.read()).startswith(": connected")
+            assert await stream.read() == "data: *\n\n"
 
     run(story)
 
@@ -227,7 +253,7 @@ def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> Non
     async def story() -> None:
         for _ in range(3):
             async with Stream(["board"], cookie) as stream:
-                assert await stream.read() == ": connected\n\n"
+                assert await stream.read() == ": connected\nretry: 3000\n\n"
                 await publish("board")
                 assert await stream.read() == "data: board\n\n"
 

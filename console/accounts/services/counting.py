@@ -28,14 +28,21 @@ TIDY_UP = """
 """
 
 
-def seconds_to_wait(what: str, *, limit: int, seconds: int) -> int:
-    """Count one more of `what`; 0 lets it pass, else in how many seconds the next may."""
+def counted(what: str, *, seconds: int) -> tuple[int, int]:
+    """Count one more of `what`: how many there are with it, and in how many seconds they are
+    forgotten."""
     with connection.cursor() as cursor:
         cursor.execute(COUNT, {"key": _key(what), "seconds": seconds})
         number, left = cursor.fetchone()
         if number == 1:
             cursor.execute(TIDY_UP)
-    return 0 if number <= limit else max(1, math.ceil(left))
+    return number, max(1, math.ceil(left))
+
+
+def seconds_to_wait(what: str, *, limit: int, seconds: int) -> int:
+    """Count one more of `what`; 0 lets it pass, else in how many seconds the next may."""
+    number, left = counted(what, seconds=seconds)
+    return 0 if number <= limit else left
 
 
 def take_back(what: str) -> None:

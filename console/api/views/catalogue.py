@@ -10,8 +10,9 @@ from console.accounts.selectors import team_by_name
 from console.actors import Permission
 from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
+from console.api.conditions import unchanged
 from console.catalogue import selectors, services, usage
-from console.catalogue.models import NoticeKind, NoticeStatus, NoticeVersion
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeStatus, NoticeVersion
 from console.errors import InvalidInput
 
 ERROR = serializers.ErrorOutput
@@ -31,6 +32,9 @@ class NoticeView(ConsoleView):
     def version(self, key: str, number: int) -> NoticeVersion:
         notice = selectors.notice_get(self.actor, key)
         return selectors.version_get(self.actor, notice, number)
+
+    def version_output(self, key: str, number: int) -> Any:
+        return serializers.VersionOutput(self.version(key, number)).data
 
     def with_preset(self, given: dict[str, Any]) -> dict[str, Any]:
         """What is given for a version, with the preset in the place of its name."""
@@ -93,7 +97,7 @@ class Notices(NoticeView):
         self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
         given["team"] = team_by_name(given["team"]) if given.get("team") else None
         notice = services.notice_create(self.actor, **given)
-        return Response(self.notice_output(notice.key), status=201)
+        return self.tagged("notice", self.notice_output(notice.key), status=201)
 
 
 def _days(given: str) -> int:
@@ -108,7 +112,7 @@ class OneNotice(NoticeView):
     @extend_schema(summary="Read a notice", responses=NOTICE)
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
-        return Response(self.notice_output(key))
+        return self.tagged("notice", self.notice_output(key))
 
     @extend_schema(summary="Change a notice", request=serializers.NoticeChanges, responses=NOTICE)
     @needs(Permission.EDIT_CATALOGUE)
@@ -121,8 +125,10 @@ class OneNotice(NoticeView):
             given["team"] = team_by_name(given["team"]) if given["team"] else None
         # Null takes it away.
         given |= {name: given[name] or "" for name in ("category", "shortcut") if name in given}
-        services.notice_update(self.actor, notice, **given)
-        return Response(self.notice_output(key))
+        held = CannedNotice.objects.filter(pk=notice.pk)
+        with unchanged(request, "notice", held, lambda: self.notice_output(key)):
+            services.notice_update(self.actor, notice, **given)
+        return self.tagged("notice", self.notice_output(key))
 
 
 class RetireNotice(NoticeView):
@@ -204,14 +210,14 @@ class Versions(NoticeView):
         notice = selectors.notice_get(self.actor, key)
         given = self.with_preset(self.read(serializers.VersionInput))
         version = services.version_create(self.actor, notice, **given)
-        return Response(serializers.VersionOutput(version).data, status=201)
+        return self.tagged("version", serializers.VersionOutput(version).data, status=201)
 
 
 class OneVersion(NoticeView):
     @extend_schema(summary="Read a version", responses=VERSION)
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str, number: int) -> Response:
-        return Response(serializers.VersionOutput(self.version(key, number)).data)
+        return self.tagged("version", self.version_output(key, number))
 
     @extend_schema(
         summary="Change a draft",
@@ -223,8 +229,10 @@ class OneVersion(NoticeView):
         """By its author, until it is submitted."""
         version = self.version(key, number)
         given = self.with_preset(self.read(serializers.VersionInput, partial=True))
-        services.version_update(self.actor, version, **given)
-        return Response(serializers.VersionOutput(version).data)
+        held = CannedNotice.objects.filter(pk=version.notice_id)
+        with unchanged(request, "version", held, lambda: self.version_output(key, number)):
+            services.version_update(self.actor, version, **given)
+        return self.tagged("version", serializers.VersionOutput(version).data)
 
 
 class SubmitVersion(NoticeView):

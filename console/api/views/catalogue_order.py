@@ -1,5 +1,6 @@
 """Categories and visibility presets."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,8 +11,10 @@ from console.accounts.selectors import team_by_name
 from console.actors import Permission
 from console.api import order_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters
+from console.api.conditions import every, unchanged
 from console.api.serializers import ErrorOutput
 from console.catalogue import selectors, services
+from console.catalogue.models import Category, VisibilityPreset
 
 PRESET = {200: serializers.PresetOutput, "4XX": ErrorOutput}
 CATEGORY = {200: serializers.CategoryOutput, "4XX": ErrorOutput}
@@ -43,10 +46,15 @@ class Presets(PresetView):
     def post(self, request: Request) -> Response:
         """Nobody can use it before somebody else approves it."""
         preset = services.preset_create(self.actor, **self.read(serializers.PresetInput))
-        return Response(self.preset_output(preset.pk), status=201)
+        return self.tagged("preset", self.preset_output(preset.pk), status=201)
 
 
 class OnePreset(PresetView):
+    @extend_schema(summary="Read a visibility preset", responses=PRESET)
+    @needs(Permission.VIEW_CATALOGUE)
+    def get(self, request: Request, preset_id: int) -> Response:
+        return self.tagged("preset", self.preset_output(preset_id))
+
     @extend_schema(
         summary="Propose a change of a visibility preset",
         request=serializers.PresetInput(partial=True),
@@ -57,8 +65,10 @@ class OnePreset(PresetView):
         """It stays as it is until somebody else approves; `proposed` is what waits."""
         preset = selectors.preset_get(self.actor, preset_id)
         given = self.read(serializers.PresetInput, partial=True)
-        services.preset_update(self.actor, preset, **given)
-        return Response(self.preset_output(preset_id))
+        held = VisibilityPreset.objects.filter(pk=preset_id)
+        with unchanged(request, "preset", held, lambda: self.preset_output(preset_id)):
+            services.preset_update(self.actor, preset, **given)
+        return self.tagged("preset", self.preset_output(preset_id))
 
 
 class ApprovePreset(PresetView):
@@ -90,6 +100,17 @@ class RejectPreset(PresetView):
 
 class CategoryView(ConsoleView):
     """What the views of categories share."""
+
+    def category_output(self, category_id: int) -> Any:
+        return serializers.CategoryOutput(selectors.category_get(self.actor, category_id)).data
+
+    def unchanged_category(
+        self, request: Request, category_id: int
+    ) -> AbstractContextManager[None]:
+        def shown() -> Any:
+            return self.category_output(category_id)
+
+        return unchanged(request, "category", every(Category), shown)
 
     def read_category(self, serializer: type[Any]) -> dict[str, Any]:
         """What is given, with parent and team in the places of their names."""
@@ -124,10 +145,15 @@ class Categories(CategoryView):
     def post(self, request: Request) -> Response:
         given = self.read_category(serializers.CategoryInput)
         category = services.category_create(self.actor, **given)
-        return Response(serializers.CategoryOutput(category).data, status=201)
+        return self.tagged("category", self.category_output(category.pk), status=201)
 
 
 class OneCategory(CategoryView):
+    @extend_schema(summary="Read a category", responses=CATEGORY)
+    @needs(Permission.VIEW_CATALOGUE)
+    def get(self, request: Request, category_id: int) -> Response:
+        return self.tagged("category", self.category_output(category_id))
+
     @extend_schema(
         summary="Change or move a category",
         request=serializers.CategoryChanges,
@@ -138,8 +164,9 @@ class OneCategory(CategoryView):
         """What is below it comes along."""
         category = selectors.category_get(self.actor, category_id)
         given = self.read_category(serializers.CategoryChanges)
-        services.category_update(self.actor, category, **given)
-        return Response(serializers.CategoryOutput(category).data)
+        with self.unchanged_category(request, category_id):
+            services.category_update(self.actor, category, **given)
+        return self.tagged("category", self.category_output(category_id))
 
     @extend_schema(
         summary="Delete an empty category",
@@ -148,5 +175,7 @@ class OneCategory(CategoryView):
     )
     @needs(Permission.EDIT_CATALOGUE)
     def delete(self, request: Request, category_id: int) -> Response:
-        services.category_delete(self.actor, selectors.category_get(self.actor, category_id))
+        category = selectors.category_get(self.actor, category_id)
+        with self.unchanged_category(request, category_id):
+            services.category_delete(self.actor, category)
         return Response(status=204)

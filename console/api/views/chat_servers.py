@@ -1,5 +1,7 @@
 """Chat Servers and their health."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -7,7 +9,9 @@ from rest_framework.response import Response
 from console.actors import Permission
 from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters
+from console.api.conditions import unchanged
 from console.interactions import selectors, services
+from console.interactions.models import ChatServer
 
 ANSWERS = {200: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput}
 
@@ -15,7 +19,7 @@ ANSWERS = {200: serializers.ChatServerOutput, "4XX": serializers.ErrorOutput}
 class ChatServerView(ConsoleView):
     """What the views of Chat Servers share."""
 
-    def server_output(self, name: str) -> object:
+    def server_output(self, name: str) -> Any:
         return serializers.ChatServerOutput(selectors.chat_server_get(self.actor, name)).data
 
 
@@ -38,14 +42,14 @@ class ChatServers(ChatServerView):
     def post(self, request: Request) -> Response:
         """`name` is the application name that interactions carry as ChatServerAppName."""
         server = services.chat_server_create(self.actor, **self.read(serializers.ChatServerInput))
-        return Response(self.server_output(server.name), status=201)
+        return self.tagged("chat-server", self.server_output(server.name), status=201)
 
 
 class OneChatServer(ChatServerView):
     @extend_schema(summary="Read a Chat Server", responses=ANSWERS)
     @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     def get(self, request: Request, name: str) -> Response:
-        return Response(self.server_output(name))
+        return self.tagged("chat-server", self.server_output(name))
 
     @extend_schema(
         summary="Change a Chat Server", request=serializers.ChatServerChanges, responses=ANSWERS
@@ -53,5 +57,8 @@ class OneChatServer(ChatServerView):
     @needs(Permission.ADMINISTER)
     def patch(self, request: Request, name: str) -> Response:
         server = selectors.chat_server_get(self.actor, name)
-        services.chat_server_update(self.actor, server, **self.read(serializers.ChatServerChanges))
-        return Response(self.server_output(name))
+        given = self.read(serializers.ChatServerChanges)
+        held = ChatServer.objects.filter(pk=server.pk)
+        with unchanged(request, "chat-server", held, lambda: self.server_output(name)):
+            services.chat_server_update(self.actor, server, **given)
+        return self.tagged("chat-server", self.server_output(name))

@@ -1,5 +1,6 @@
 """Webhooks: who is told of what, what they were told, and telling it again."""
 
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from console.actors import Permission
 from console.api import webhook_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
+from console.api.conditions import every, unchanged
 from console.api.pagination import HistoryPage
 from console.api.serializers import ErrorOutput
 from console.webhooks import selectors, services
@@ -26,6 +28,9 @@ class WebhookView(ConsoleView):
 
     def output(self, webhook_id: int) -> Any:
         return serializers.WebhookOutput(self.webhook(webhook_id)).data
+
+    def unchanged_webhook(self, request: Request, webhook_id: int) -> AbstractContextManager[None]:
+        return unchanged(request, "webhook", every(Webhook), lambda: self.output(webhook_id))
 
     def with_secret(self, webhook_id: int, secret: str) -> Any:
         context = {"secret": secret}
@@ -56,14 +61,14 @@ class Webhooks(WebhookView):
         """The answer has the secret, which can't be read again. The address must be `https` and
         public, as far as the settings allow no other; its name is looked up now."""
         webhook, secret = services.webhook_create(self.actor, **self.read(serializers.WebhookInput))
-        return Response(self.with_secret(webhook.pk, secret), status=201)
+        return self.tagged("webhook", self.with_secret(webhook.pk, secret), status=201)
 
 
 class OneWebhook(WebhookView):
     @extend_schema(summary="Read a webhook", responses=ONE)
     @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int) -> Response:
-        return Response(self.output(webhook_id))
+        return self.tagged("webhook", self.output(webhook_id))
 
     @extend_schema(summary="Change a webhook", request=serializers.WebhookChanges, responses=ONE)
     @needs(Permission.ADMINISTER)
@@ -71,14 +76,18 @@ class OneWebhook(WebhookView):
         """With `enabled` false nothing is sent to it: what waits goes on waiting, and what happens
         meanwhile is not told to it."""
         given = self.read(serializers.WebhookChanges)
-        services.webhook_update(self.actor, self.webhook(webhook_id), **given)
-        return Response(self.output(webhook_id))
+        webhook = self.webhook(webhook_id)
+        with self.unchanged_webhook(request, webhook_id):
+            services.webhook_update(self.actor, webhook, **given)
+        return self.tagged("webhook", self.output(webhook_id))
 
     @extend_schema(summary="Delete a webhook", responses={204: None, "4XX": ErrorOutput})
     @needs(Permission.ADMINISTER)
     def delete(self, request: Request, webhook_id: int) -> Response:
         """With the list of its messages; what waits for it is not sent."""
-        services.webhook_delete(self.actor, self.webhook(webhook_id))
+        webhook = self.webhook(webhook_id)
+        with self.unchanged_webhook(request, webhook_id):
+            services.webhook_delete(self.actor, webhook)
         return Response(status=204)
 
 
