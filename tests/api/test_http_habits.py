@@ -11,7 +11,6 @@ import pytest
 from django.db import connection
 
 from console.accounts.models import ApiClient, Scope
-from console.api.throttling import ActorThrottle
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer
 from tests.api.conftest import Caller, by_token, error
@@ -85,10 +84,8 @@ def test_a_type_that_is_not_read_where_nothing_is_read_too(
 # --- How much is left ----------------------------------------------------------------------------
 
 
-def test_each_answer_says_how_many_calls_are_left(
-    almighty: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ActorThrottle, "THROTTLE_RATES", {"actor": "2/min"})
+def test_each_answer_says_how_many_calls_are_left(almighty: Caller, settings: Any) -> None:
+    settings.API_RATE = "2/min"
     first, second, third = (almighty.raw("GET", "presets/") for _ in range(3))
     assert {a.headers["RateLimit-Policy"] for a in (first, second, third)} == {'"actor";q=2;w=60'}
     assert first.headers["RateLimit"].startswith('"actor";r=1;t=')

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_own_work'),
+        ('accounts', '0005_names'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     setting for that (SOCIALACCOUNT_UID_MAX_LENGTH) changes its migrations alone, not its model."""
 
     dependencies = [
-        ("accounts", "0002_administration"),
+        ("accounts", "0006_shared_counts"),
         ("socialaccount", "0006_alter_socialaccount_extra_data"),
     ]
 
