@@ -290,6 +290,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "accounts.counted": "counts requests and attempts, of which what matters is recorded by who asks",
+    "accounts.forget": "the same: begins to count anew",
+    "accounts.seconds_to_wait": "the same",
+    "accounts.take_back": "the same: counts one less",
     "backups.database_fill": "brings the tables, the ledger among them; database_settle follows",
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
     "catalogue.import_job_failed": "says of an import that wrote nothing that it failed",
