@@ -28,6 +28,7 @@ class Scope(models.TextChoices):
     READ = "read", _("Read")
     CATALOGUE = "catalogue", _("Write and review the catalogue")
     ADMIN = "admin", _("Administer")
+    AUDIT = "audit", _("Read the audit trail")
 
 
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
@@ -79,6 +80,8 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
         {Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE, Permission.REVIEW_CATALOGUE}
     ),
     Scope.ADMIN: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
+    # For the auditor's programs: the trail, its checkpoints and its export.
+    Scope.AUDIT: frozenset({Permission.VIEW_AUDIT}),
 }
 
 

@@ -254,6 +254,7 @@ class ApiClientForm(EditForm):
         Scope.READ: _("read: chats, notices, Chat Servers and everybody's sends."),
         Scope.CATALOGUE: _("catalogue: writes notices, and decides on those of others."),
         Scope.ADMIN: _("admin: registers Chat Servers; pauses and stops any send, or all."),
+        Scope.AUDIT: _("audit: reads and exports the audit trail."),
     }
 
     name = LineField(
