@@ -1,5 +1,6 @@
 """Who does something: the first argument of every service and of every filtered read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -79,8 +80,24 @@ class Actor:
             raise PermissionRefused(
                 "permission_refused",
                 f"{self.name} may not do this. It takes the permission to {wanted}; "
-                "an administrator can grant it.",
+                f"{_how_granted(self, permissions)}.",
             )
+
+
+HowGranted = Callable[[Actor, tuple[Permission, ...]], str]
+
+
+def _in_general(actor: Actor, permissions: tuple[Permission, ...]) -> str:
+    return "an administrator can grant it"
+
+
+_how_granted: HowGranted = _in_general
+
+
+def say_how_granted(how: HowGranted) -> None:
+    """Who can give what is missing is known where roles and scopes are (console.accounts)."""
+    global _how_granted
+    _how_granted = how
 
 
 def system_actor(part: str) -> Actor:

@@ -1,5 +1,12 @@
 from django.apps import AppConfig
 
+from console.actors import say_how_granted
+
 
 class AccountsConfig(AppConfig):
     name = "console.accounts"
+
+    def ready(self) -> None:
+        from console.accounts.granting import how_granted
+
+        say_how_granted(how_granted)

@@ -29,6 +29,7 @@ class Scope(models.TextChoices):
     CATALOGUE = "catalogue", _("Write the catalogue")
     APPROVE = "approve", _("Decide on the catalogue")
     ADMIN = "admin", _("Administer")
+    AUDIT = "audit", _("Read the audit trail")
 
 
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
@@ -79,6 +80,8 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Scope.CATALOGUE: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
     Scope.APPROVE: frozenset({Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE}),
     Scope.ADMIN: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
+    # For the auditor's programs: the trail, its checkpoints and its export.
+    Scope.AUDIT: frozenset({Permission.VIEW_AUDIT}),
 }
 
 # What a second administrator has to confirm. The database knows these too (own_work).

@@ -255,6 +255,7 @@ class ApiClientForm(EditForm):
         Scope.CATALOGUE: _("catalogue: writes notices and presets."),
         Scope.APPROVE: _("approve: decides on notices and presets of others."),
         Scope.ADMIN: _("admin: registers Chat Servers; pauses and stops any send, or all."),
+        Scope.AUDIT: _("audit: reads and exports the audit trail."),
     }
 
     name = LineField(

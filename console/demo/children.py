@@ -137,11 +137,7 @@ class Family:
 
 def clean_environment(data_folder: Path) -> dict[str, str]:
     """What children get: settings of a production site in this shell must not reach the demo."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name != "DATABASE_URL" and not name.startswith("CONSOLE_")
-    }
+    kept = {name: value for name, value in os.environ.items() if not _is_setting(name)}
     ours = {
         "CONSOLE_DATA": str(data_folder),
         "CONSOLE_EMBEDDED": "1",
@@ -150,3 +146,12 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return kept | ours
+
+
+def settings_left_out() -> list[str]:
+    """Names of what this shell has set and the demo does not use. CONSOLE_DATA is used."""
+    return sorted(name for name in os.environ if _is_setting(name) and name != "CONSOLE_DATA")
+
+
+def _is_setting(name: str) -> bool:
+    return name == "DATABASE_URL" or name.startswith("CONSOLE_")

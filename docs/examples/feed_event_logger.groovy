@@ -90,4 +90,5 @@ List<Map> events = System.in.readLines('UTF-8').collect { line ->
     Map given = new JsonSlurper().parseText(line) as Map
     eventOf(given.id as int, given.at as String, given.properties as Map)
 }.findAll { it != null }
-println JsonOutput.toJson(feed(System.getenv('NOTICE_CONSOLE'), System.getenv('NOTICE_CONSOLE_TOKEN'), events))
+String console = System.getenv('NOTICE_CONSOLE').replaceAll('/+$', '')
+println JsonOutput.toJson(feed(console, System.getenv('NOTICE_CONSOLE_TOKEN'), events))

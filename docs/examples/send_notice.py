@@ -3,8 +3,8 @@
     NOTICE_CONSOLE=https://console.example.org NOTICE_CONSOLE_TOKEN=… \\
         python send_notice.py agent-soon 0001aB3
 
-Exit status: 0 it is delivered; 1 it is certain that the customer does not see it; 2 nobody knows
-(yet), so do not send it by another way.
+Exit status: 0 it is delivered; 3 it is certain that the customer does not see it. With any other,
+also that of a program that crashed, nobody knows (yet): do not send it by another way.
 """
 
 import json
@@ -19,14 +19,20 @@ from typing import Any
 WAIT_SECONDS = 5
 TRIES = 3
 PAUSE_SECONDS = 1
-PROGRAM = {"delivered": 0, "failed": 1, "skipped": 1, "cancelled": 1}
+DELIVERED, NOT_SEEN, NOT_KNOWN = 0, 3, 2  # Python's own for a crash is 1
+EXIT = {
+    "delivered": DELIVERED,
+    "failed": NOT_SEEN,
+    "skipped": NOT_SEEN,
+    "cancelled": NOT_SEEN,
+}
 
 
 def send_notice(console: str, token: str, notice: str, interaction: str) -> tuple[str, str]:
     """The delivery's status and why. Asking again is safe: `once` makes it one send."""
     asked = {"notice": notice, "interactions": [interaction], "once": True}
     request = urllib.request.Request(
-        f"{console}/api/v1/sends/",
+        f"{console.rstrip('/')}/api/v1/sends/",
         data=json.dumps(asked).encode(),
         headers={
             "Authorization": f"Bearer {token}",
@@ -78,7 +84,7 @@ def main() -> int:
     console, token = os.environ["NOTICE_CONSOLE"], os.environ["NOTICE_CONSOLE_TOKEN"]
     status, why = send_notice(console, token, notice=sys.argv[1], interaction=sys.argv[2])
     print(status, why)
-    return PROGRAM.get(status, 2)
+    return EXIT.get(status, NOT_KNOWN)
 
 
 if __name__ == "__main__":

@@ -120,9 +120,9 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "webhook-messages"): (ADMINISTER, None, 200),
     ("GET", "webhook-message"): (ADMINISTER, None, 200),
     ("POST", "webhook-redeliver"): (ADMINISTER, None, 409),  # it is on its way
-    ("GET", "audit-entries"): ({"auditor"}, None, 200),
-    ("GET", "audit-checkpoints"): ({"auditor"}, None, 200),
-    ("GET", "audit-export"): ({"auditor"}, None, 200),
+    ("GET", "audit-entries"): ({"audit", "auditor"}, None, 200),
+    ("GET", "audit-checkpoints"): ({"audit", "auditor"}, None, 200),
+    ("GET", "audit-export"): ({"audit", "auditor"}, None, 200),
     ("GET", "schema"): (EVERYBODY, None, 200),
 }
 # Own sends alone, and what awaits approval: others' are not there, for those who might do it with

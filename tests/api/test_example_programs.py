@@ -4,6 +4,8 @@ and nothing is lost."""
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ def answering(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            assert not self.path.startswith("//"), self.path
             asked.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.wfile.write(left.pop(0) if len(left) > 1 else left[0])
             self.close_connection = True
@@ -70,6 +73,21 @@ def send_notice(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     return run
 
 
+def test_an_address_may_end_with_a_slash(send_notice: Callable[[str], int]) -> None:
+    """As the demo prints it, and as browsers show it."""
+    with answering(answer(201, DELIVERED)) as (console, asked):
+        assert send_notice(f"{console}/") == 0
+    assert len(asked) == 1
+
+
+def test_a_crash_is_no_statement_about_the_customer() -> None:
+    crashed = subprocess.run(
+        [sys.executable, EXAMPLES / "send_notice.py"], env={}, capture_output=True, timeout=60
+    )
+    assert b"Traceback" in crashed.stderr
+    assert crashed.returncode not in (0, 3)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -102,7 +120,7 @@ def test_another_try_has_the_outcome(send_notice: Callable[[str], int]) -> None:
 @pytest.mark.parametrize("before", [[], [answer(429, REFUSAL)]])
 def test_a_refusal_is_certain(send_notice: Callable[[str], int], before: list[bytes]) -> None:
     with answering(*before, answer(422, REFUSAL)) as (console, _asked):
-        assert send_notice(console) == 1
+        assert send_notice(console) == 3
 
 
 @pytest.mark.parametrize(

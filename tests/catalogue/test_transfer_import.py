@@ -359,6 +359,10 @@ def test_restoring_refuses_what_no_export_has(make_notice: Callable[..., NoticeV
     assert refusals(kind="custom") == ["kind"]
     assert refusals(version=2) == ["status"]  # two would be published
     assert refusals(version=0) == ["version"]
+    for one in (1.0, "1.0", "1,00", "01"):
+        assert refusals(version=one) == [], one
+    for none in ("1.", "1.5", "1.01", "0.0", "1.0.0", "99999999999.0"):
+        assert refusals(version=none) == ["version"], none
 
 
 def test_the_command_says_what_it_would_do(

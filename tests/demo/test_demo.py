@@ -1,9 +1,12 @@
 """`manage.py demo` while it runs."""
 
 import re
+import socket
 from html import unescape
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from console.demo import customers
 from console.demo.notices import NOTICES, Stage
@@ -99,6 +102,19 @@ def test_a_port_in_use_is_told_at_once(demo: Demo) -> None:
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert f"Can't listen on 127.0.0.1, port {port}: address already in use." in refused.stderr
+
+
+def test_what_it_does_not_use_of_the_shell_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSOLE_DATA", "/somewhere")
+    monkeypatch.setenv("CONSOLE_AUDIT_KEY", "a secret")
+    monkeypatch.setenv("CONSOLE_UNDO_SECONDS", "30")
+    said = StringIO()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(CommandError):
+            call_command("demo", "--port", port, stdout=said)
+    assert "settings of its own: CONSOLE_AUDIT_KEY, CONSOLE_UNDO_SECONDS." in said.getvalue()
+    assert "a secret" not in said.getvalue()
 
 
 def test_a_number_of_sessions_out_of_range_is_refused(demo: Demo) -> None:

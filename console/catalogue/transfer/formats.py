@@ -171,6 +171,8 @@ def _cells(number: int, record: Any) -> dict[str, str]:
     flat |= {f"{BODY}{locale}": body for locale, body in bodies.items()}
     cells = {}
     for name, value in flat.items():
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # some write all numbers so
         if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
             raise _not_a_record(number, f"has a {name} that is no text")
         cells[name] = "" if value is None else str(value)

@@ -229,7 +229,13 @@ def _limit(cell: str) -> tuple[datetime | None, str]:
     return (None, "") if cell == ALL else _moment(cell)
 
 
+# What a spreadsheet makes of a whole number: 1.0, 1,00.
+_WHOLE = re.compile(r"([0-9]{1,10})[.,]0{1,15}")
+
+
 def _whole(cell: str) -> tuple[int, str]:
+    if found := _WHOLE.fullmatch(cell):
+        cell = found[1]
     if not (cell.isascii() and cell.isdecimal() and 0 < int(cell[:10]) < 2**31 and len(cell) < 11):
         raise ValueError(f"{cell[:40]!r} is no number of a version: they count from 1.")
     return int(cell), str(int(cell))
@@ -277,12 +283,19 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
 def _pins(cell: str) -> tuple[dict[str, int], str]:
     """Snippets by their keys, each with the number of a version."""
     value, text = _json_of(dict)(cell)
+    value = {key: _as_whole(number) for key, number in value.items()}
+    text = json_cell(value)
     for key, number in value.items():
         if not KEY.fullmatch(key) or type(number) is not int or not 0 < number < 2**31:
             raise ValueError(
                 'Write the snippets as an export has them, for example {"greeting": 2}.'
             )
     return value, text
+
+
+def _as_whole(number: Any) -> Any:
+    """2 for 2.0, as what reads and writes JSON with floats alone leaves it."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _tags(cell: str) -> tuple[list[str], str]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from console import commands
-from console.demo.children import ChildFailed
+from console.demo.children import ChildFailed, settings_left_out
 from console.demo.show import DemoRefused, Show
 from console.web.server import CannotListen, listen
 
@@ -40,6 +40,11 @@ class Command(commands.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["sessions"] <= MOST_SESSIONS:
             raise CommandError(f"--sessions: use a number from 1 to {MOST_SESSIONS:,}.")
+        if left_out := settings_left_out():
+            self._say(
+                f"Not used, since the demo has settings of its own: {', '.join(left_out)}. To try "
+                "them, run manage.py serve and manage.py worker."
+            )
         try:
             with listen("127.0.0.1", options["port"]):
                 pass  # better to know before a minute's work than after it

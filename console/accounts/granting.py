@@ -1,0 +1,19 @@
+"""Who can give somebody the permission that they lack."""
+
+from console.accounts.models import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Role
+from console.actors import Actor, Permission
+
+
+def how_granted(actor: Actor, permissions: tuple[Permission, ...]) -> str:
+    """The end of a sentence: by which role or scope one of `permissions` comes, and from whom."""
+    wanted = set(permissions)
+    roles = [str(Role(role).label) for role, given in ROLE_PERMISSIONS.items() if given & wanted]
+    if not actor.ref.startswith("client:"):
+        others = (
+            "another administrator" if Role.ADMINISTRATOR in actor.roles else "an administrator"
+        )
+        return f"{others} can grant it, with the role {' or '.join(roles)}"
+    scopes = [str(scope) for scope, given in SCOPE_PERMISSIONS.items() if given & wanted]
+    if not scopes:
+        return f"no scope gives it to a program: a person with the role {' or '.join(roles)} has it"
+    return f"an administrator can give this API client the scope {' or '.join(scopes)}"
