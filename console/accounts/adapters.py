@@ -25,6 +25,7 @@ from console.accounts.models import User
 from console.accounts.second_factor import second_factor_required
 from console.accounts.selectors import second_factors
 from console.accounts.services import security
+from console.live import publish, sessions_topic
 
 SECOND_FACTOR = "second factor"  # what is encrypted for it
 REFUSED = _(
@@ -76,9 +77,12 @@ class AccountAdapter(DefaultAccountAdapter):
             )
 
     def logout(self, request: HttpRequest) -> None:
-        if isinstance(request.user, User):
-            security.signed_out(request.user, self.get_client_ip(request))
+        person = request.user
+        if isinstance(person, User):
+            security.signed_out(person, self.get_client_ip(request))
         super().logout(request)
+        if person.pk:
+            publish(sessions_topic(person.pk))
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return render(request, "accounts/closed.html", status=403)

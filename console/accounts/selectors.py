@@ -6,7 +6,9 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.contrib.sessions.models import Session
 from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from console.accounts.addresses import is_within
 from console.accounts.models import ApiClient, ClientState, Team, User
@@ -195,3 +197,9 @@ def second_factors(user: User) -> "QuerySet[Any]":
     """What a person can sign in with besides the password: apps and keys. Recovery codes are for
     the day on which these are lost."""
     return Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+
+def session_seconds_left(key: str) -> float:
+    """For how long a session is good if nobody uses it; 0 where it has ended."""
+    ends_at = Session.objects.filter(session_key=key).values_list("expire_date", flat=True).first()
+    return 0 if ends_at is None else max(0, (ends_at - timezone.now()).total_seconds())

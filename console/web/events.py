@@ -1,8 +1,8 @@
 """The event stream: tells open pages which topics changed (console.live).
 
 One connection to PostgreSQL listens for the whole process and hands each topic to the streams that
-follow it. An event carries the topic's name and nothing else, so the stream needs no permission
-beyond a sign-in: the page loads anew what its person may see. It ends with the sign-in.
+follow it. An event carries the topic's name and nothing else: the page loads anew what its person
+may see. Topics are for those who may see what they tell of, and a stream ends with its session.
 """
 
 import asyncio
@@ -18,13 +18,18 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
+from console.access import actor_of
+from console.accounts.selectors import actor_by_ref, session_seconds_left
 from console.listening import LISTENING, LOST, listen
 from console.live import CHANNEL, sessions_topic
+from console.web.topics import refused_topics
 
 TOPIC_LIMIT = 20
 # As often as this something is said, so that a page can tell a quiet server from one that hangs.
 KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
+# As often as this it is seen whether the session is still good, whoever ended it.
+SESSION_SECONDS = 60.0
 RETRY_SECONDS = 30  # of whoever has too many
 RECONNECT_MS = 3000  # as browsers do it, said to all others too
 # Ids are this process's own. Nothing is kept to be told again: who comes back is told EVERYTHING.
@@ -166,6 +171,9 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if not 0 < len(topics) <= TOPIC_LIMIT:
         return HttpResponse(f"Ask for 1 to {TOPIC_LIMIT} topics.", status=400)
     person = (await request.auser()).pk or 0
+    refused = await sync_to_async(_refused)(request, topics)
+    if refused:
+        return HttpResponse(f"You may not follow {', '.join(refused)}.", status=403)
     if not _hub().has_room_for(person):
         return HttpResponse(
             "Too many pages of yours follow what happens. Close some.",
@@ -174,13 +182,21 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         )
     await sync_to_async(give_back_connections)()
     comes_back = bool(request.headers.get("Last-Event-ID"))
+    key = request.session.session_key or ""
     response = StreamingHttpResponse(
-        _stream(person, topics, comes_back), content_type="text/event-stream"
+        _stream(person, topics, key, comes_back), content_type="text/event-stream"
     )
     response["Cache-Control"] = "no-store"
     # A proxy that buffers would hold the events back (nginx reads this).
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _refused(request: HttpRequest, topics: frozenset[str]) -> list[str]:
+    """Those that this person may not follow: all while a password of theirs has to be chosen."""
+    if getattr(request.user, "must_change_password", False):
+        return sorted(topics)
+    return refused_topics(actor_of(request), topics)
 
 
 def give_back_connections() -> None:
@@ -195,19 +211,41 @@ def _event(topic: str) -> bytes:
     return f"id: {_BOOT}-{next(_numbers)}\ndata: {topic}\n\n".encode()
 
 
-async def _stream(person: int, topics: frozenset[str], comes_back: bool) -> AsyncIterator[bytes]:
+def _seconds_left(key: str, person: int, topics: frozenset[str]) -> float:
+    """For how long a stream may go on without another look; 0 where its session has ended, or
+    something of what it follows is not for its person any more."""
+    try:
+        left = session_seconds_left(key)
+        actor = actor_by_ref(f"user:{person}") if left > 0 else None
+        if actor is None or refused_topics(actor, topics):
+            return 0
+        return min(left, SESSION_SECONDS)
+    finally:
+        give_back_connections()
+
+
+async def _stream(
+    person: int, topics: frozenset[str], key: str, comes_back: bool
+) -> AsyncIterator[bytes]:
     hub = _hub()
     if not hub.has_room_for(person):  # others of theirs began meanwhile
         return
     over = sessions_topic(person)
+    clock = asyncio.get_running_loop().time
     with hub.stream_of(person), hub.stream(topics | {over}) as queue:
         await hub.listening()
         yield f": connected\nretry: {RECONNECT_MS}\n\n".encode()
         if comes_back:
             yield _event(EVERYTHING)
+        look_at = clock() + SESSION_SECONDS
         while True:
+            if clock() >= look_at:
+                left = await sync_to_async(_seconds_left)(key, person, topics)
+                if left <= 0:
+                    return
+                look_at = clock() + left
             try:
-                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                async with asyncio.timeout(min(KEEP_ALIVE_SECONDS, look_at - clock())):
                     topic = await queue.get()
             except TimeoutError:
                 yield ALIVE

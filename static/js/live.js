@@ -56,6 +56,11 @@ function onRequest(event) {
   if (elt.matches?.("[data-live-topic]")) stateOf(elt.id).busy = true;
 }
 
+// What the page does by itself keeps no session alive.
+function onConfig({ detail }) {
+  if (detail.verb === "get" && detail.elt.matches?.("[data-live-topic]")) detail.headers["Console-Refresh"] = "1";
+}
+
 function onAnswer(event) {
   const { elt } = event.detail.requestConfig;
   const state = states.get(elt.id);
@@ -166,6 +171,7 @@ export function startLive() {
   connect();
   document.addEventListener("visibilitychange", onVisibility);
   document.body.addEventListener("htmx:afterSettle", () => connect());
+  document.body.addEventListener("htmx:configRequest", onConfig);
   document.body.addEventListener("htmx:beforeRequest", onRequest);
   document.body.addEventListener("htmx:afterRequest", onAnswer);
   // A page that comes back from the browser's cache has missed what happened meanwhile.

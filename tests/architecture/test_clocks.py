@@ -11,6 +11,8 @@ ALLOWED = {
     "accounts/adapters.py": "the library that keeps the moment takes it from this clock",
     "accounts/lockout.py": "the library that keeps the moment takes it from this clock",
     "accounts/second_factor.py": "the library that keeps the moment takes it from this clock",
+    "accounts/selectors.py": "Django judges by it when a session ends",
+    "accounts/session_store.py": "Django judges by it when a session ends",
     "accounts/management/commands/create_api_client.py": "days ahead",
     "api/views/transfer.py": "in a file's name",
     "audit/exporting.py": "when that machine made the file",

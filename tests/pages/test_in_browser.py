@@ -280,6 +280,20 @@ window.EventSource = class extends EventTarget {
 """
 
 
+def test_what_a_page_loads_by_itself_keeps_no_session(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_IN_THE_HAND_OF_THE_TEST)
+    page = desk.sign_in("sue")
+    desk.go("/board/")
+    wait_for_scripts(page)
+    with page.expect_request("**/board/rows/**") as by_itself:
+        page.evaluate("stream.dispatchEvent(new MessageEvent('message', {data: 'board'}))")
+    assert by_itself.value.headers["console-refresh"] == "1"
+    with page.expect_request("**/board/rows/**") as by_sue:
+        page.get_by_role("searchbox").first.fill("sales")
+    assert "console-refresh" not in by_sue.value.headers
+
+
 def test_a_change_during_a_refresh_is_not_lost(sit_down: Callable[..., Desk]) -> None:
     """Told of a change while the rows are on their way, the board asks once more."""
     desk = sit_down()

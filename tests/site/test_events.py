@@ -12,14 +12,18 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from console import live
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
+from console.sends.services import send_create
 from console.web.events import TOPIC_LIMIT, Hub, end_streams
+from console.web.topics import refused_topics
 from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 20
@@ -110,13 +114,13 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
 
 def test_what_is_published_is_heard(cookie: str) -> None:
     async def story() -> None:
-        async with Stream(["board", "send-12"], cookie) as stream:
+        async with Stream(["board", "chat-servers"], cookie) as stream:
             assert stream.status == 200
             assert stream.headers["Content-Type"] == "text/event-stream"
             assert stream.headers["Cache-Control"] == "no-store"
             assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
             assert await stream.read() == ": connected\nretry: 3000\n\n"
-            assert await stream.hears(lambda: publish("send-12")) == "data: send-12\n\n"
+            assert await stream.hears(lambda: publish("chat-servers")) == "data: chat-servers\n\n"
 
     run(story)
 
@@ -150,11 +154,11 @@ def test_only_the_topics_that_are_followed_are_heard(cookie: str) -> None:
 def test_nothing_is_heard_before_the_commit_nor_after_a_rollback(cookie: str) -> None:
     def rolled_back() -> None:
         with transaction.atomic():
-            live.publish("never")
+            live.publish("sending")
             transaction.set_rollback(True)
 
     async def story() -> None:
-        async with Stream(["board", "never"], cookie) as stream:
+        async with Stream(["board", "sending"], cookie) as stream:
             await stream.read()
             await stream.hears(lambda: publish("board"))
             await sync_to_async(rolled_back)()
@@ -175,6 +179,89 @@ def test_a_stream_ends_with_the_sessions_of_its_person(cookie: str, supervisor: 
         # It comes back, as browsers do, and is nobody's now.
         async with Stream(["board"], cookie) as again:
             assert again.status == 302
+
+    run(story)
+
+
+@pytest.mark.parametrize("ended", ["row", "time", "role"])
+def test_a_stream_ends_whoever_ended_its_session(
+    cookie: str, supervisor: User, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    """Nobody told of it: by an operator's SQL, by nobody's doing anything, or for another role."""
+    monkeypatch.setattr("console.web.events.SESSION_SECONDS", 0.2)
+
+    def end() -> None:
+        if ended == "row":
+            Session.objects.all().delete()
+        elif ended == "time":
+            Session.objects.update(expire_date=timezone.now())
+        else:
+            User.objects.filter(pk=supervisor.pk).update(roles=["editor"])
+
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            assert await stream.read() == ": connected\n\n"
+            await stream.hears(lambda: publish("board"))
+            await sync_to_async(end)()
+            while said := await stream.read():
+                assert "board" in said or "alive" in said
+
+    run(story)
+
+
+def test_signing_out_ends_the_stream(supervisor: User) -> None:
+    client = Client()
+    sign_in(client, supervisor)
+    own = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+    async def story() -> None:
+        async with Stream(["board"], own) as stream:
+            await stream.read()
+            await stream.hears(lambda: publish("board"))
+            await sync_to_async(client.post)("/accounts/logout/")
+            while said := await stream.read():
+                assert said == "data: board\n\n"
+
+    run(story)
+
+
+def test_topics_are_for_who_may_see_what_they_tell_of(
+    supervisor: User,
+    outsider: User,
+    editor: User,
+    auditor: User,
+    administrator: User,
+    make_notice: Callable[..., Any],
+    make_interaction: Callable[..., Any],
+    chat_server: Any,
+) -> None:
+    chat = make_interaction(queue="sales")
+    key = make_notice().notice.key
+    send = send_create(supervisor.to_actor(), notice_key=key, interactions=[chat.pk])
+    everybody = {supervisor, outsider, editor, auditor, administrator}
+    may = {
+        "sending": everybody,
+        "board": {supervisor, outsider},
+        "sends": {supervisor, outsider, auditor, administrator},
+        "chat-servers": everybody - {editor},
+        "webhooks": {administrator},
+        f"send-{send.pk}": {supervisor, auditor, administrator},
+        "send-999": set(),
+        "import-1": set(),
+        "sessions-1": set(),
+        "*": set(),
+        "anything": set(),
+    }
+    for topic, people in may.items():
+        allowed = {person for person in everybody if not refused_topics(person.to_actor(), [topic])}
+        assert allowed == people, topic
+
+
+def test_a_refused_topic_refuses_the_stream(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board", "webhooks", "send-999"], cookie) as stream:
+            assert stream.status == 403
+            assert "You may not follow send-999, webhooks." in await stream.read()
 
     run(story)
 

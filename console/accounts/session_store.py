@@ -1,0 +1,39 @@
+"""Sessions in the database that end when nobody uses them (SESSION_ENGINE).
+
+The row's own `expire_date` says until when a session is good, so nothing that reads sessions has to
+know of this. The cookie lives for SESSION_COOKIE_AGE, and no session lives longer.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY as PERSON
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.utils import timezone
+
+SIGNED_IN_AT = "signed_in_at"
+
+
+class SessionStore(db.SessionStore):
+    """Django's, but for when the session of a signed-in person ends."""
+
+    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+        if PERSON in data:
+            data.setdefault(SIGNED_IN_AT, time.time())
+        session = super().create_model_instance(data)
+        if PERSON in data:
+            session.expire_date = unused_until(data)
+        return session
+
+
+def unused_until(session: Mapping[str, Any]) -> datetime:
+    """When a session ends that is used now and not again."""
+    idle = timedelta(minutes=settings.SESSION_IDLE_MINUTES)
+    signed_in = datetime.fromtimestamp(
+        float(session[SIGNED_IN_AT]), tz=timezone.get_default_timezone()
+    )
+    return min(timezone.now() + idle, signed_in + timedelta(seconds=settings.SESSION_COOKIE_AGE))

@@ -1,0 +1,110 @@
+"""A session ends when nobody uses it: what an open page does by itself is no use."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
+from django.test import Client
+from django.utils import timezone
+
+from console.accounts.models import User
+from console.accounts.session_store import SIGNED_IN_AT
+from tests.serving import serving
+from tests.signing_in import sign_in
+
+pytestmark = pytest.mark.django_db
+
+LEFT = timedelta(minutes=20)
+
+
+def unused(left: timedelta = LEFT) -> None:
+    """Nobody has used it for a while."""
+    Session.objects.update(expire_date=timezone.now() + left)
+    caches["process"].clear()
+
+
+def ends_at() -> datetime:
+    return Session.objects.get().expire_date
+
+
+def test_an_hour_is_the_default(supervisor: User, client: Client) -> None:
+    before = timezone.now()
+    sign_in(client, supervisor)
+    hour = timedelta(hours=1)
+    assert before + hour <= ends_at() <= timezone.now() + hour
+    assert client.session.get_expiry_age() == 12 * 60 * 60, "what the cookie is given"
+
+
+def test_what_a_person_does_puts_it_off(supervisor: User, client: Client) -> None:
+    sign_in(client, supervisor)
+    unused()
+    before = ends_at()
+    assert client.get("/help/").status_code == 200
+    assert ends_at() > before + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/help/", {"Console-Refresh": "1"}),
+        ("/board/rows/", {"Console-Refresh": "1", "HX-Request": "true"}),
+        ("/here/", {}),
+        ("/clock/", {}),
+    ],
+)
+def test_what_a_page_does_by_itself_does_not(
+    supervisor: User, client: Client, path: str, headers: dict[str, str]
+) -> None:
+    sign_in(client, supervisor)
+    unused()
+    before = ends_at()
+    assert client.get(path, headers=headers).status_code == 200
+    assert ends_at() == before
+
+
+def test_its_data_are_left_alone(supervisor: User, client: Client) -> None:
+    """Another request may be changing them at the same time."""
+    sign_in(client, supervisor)
+    unused()
+    before = Session.objects.get().session_data
+    client.get("/help/")
+    assert Session.objects.get().session_data == before
+
+
+def test_once_a_minute_is_enough(supervisor: User, client: Client) -> None:
+    sign_in(client, supervisor)
+    unused()
+    client.get("/help/")
+    before = ends_at()
+    client.get("/help/")
+    assert ends_at() == before
+
+
+def test_nobody_goes_on_for_longer_than_twelve_hours(supervisor: User, client: Client) -> None:
+    sign_in(client, supervisor)
+    session = client.session
+    session[SIGNED_IN_AT] = (timezone.now() - timedelta(hours=11, minutes=50)).timestamp()
+    session.save()
+    unused(timedelta(minutes=1))
+    client.get("/help/")
+    assert ends_at() <= timezone.now() + timedelta(minutes=10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_session_has_ended_for_every_process(
+    client: Client, make_user: Callable[..., User]
+) -> None:
+    sign_in(client, make_user("sue", "supervisor"))
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    idle = {"CONSOLE_SESSION_IDLE_MINUTES": "5"}
+    with serving(**idle) as one, serving(**idle) as other:
+        unused(timedelta(minutes=2))
+        assert one.ask("/help/", Cookie=cookie).status == 200
+        assert timedelta(minutes=4) < ends_at() - timezone.now() <= timedelta(minutes=5)
+        unused(timedelta())
+        for server in (one, other):
+            assert server.ask("/help/", Cookie=cookie).status == 302
+            assert server.ask("/events/?topic=board", Cookie=cookie).status == 302
+            assert server.ask("/api/v1/notices/", Cookie=cookie).status == 401
