@@ -85,7 +85,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 }
 
 # What a second administrator has to confirm. The database knows these too (own_work).
-CONFIRMED_SCOPES = frozenset({Scope.SEND, Scope.CATALOGUE, Scope.APPROVE})
+CONFIRMED_SCOPES = frozenset({Scope.SEND, Scope.CATALOGUE, Scope.APPROVE, Scope.AUDIT})
 
 
 def _union(table: dict[str, frozenset[Permission]], names: list[str]) -> frozenset[Permission]:

@@ -14,11 +14,11 @@ from django.db.migrations.operations.base import Operation
 
 from tests.serving import database_url
 
-# The newest of each app that is no newer than these rules. Those before stay as they are: what of them
-# makes an index does so on tables of people, programs, presets, categories and Chat Servers, of which
-# no site has many.
+# The newest of each app that is no newer than these rules. Those before stay as they are: what of
+# them makes an index does so on tables of people, programs, presets, categories and Chat Servers,
+# of which no site has many.
 OLD = {
-    "accounts": "0007_long_directory_ids",
+    "accounts": "0008_audit_scope",
     "audit": "0005_seals",
     "catalogue": "0009_names",
     "interactions": "0006_names",

@@ -290,7 +290,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
-    "accounts.counted": "counts requests and attempts, of which what matters is recorded by who asks",
+    "accounts.counted": "counts requests and attempts; what matters of them is recorded elsewhere",
     "accounts.forget": "the same: begins to count anew",
     "accounts.seconds_to_wait": "the same",
     "accounts.take_back": "the same: counts one less",
