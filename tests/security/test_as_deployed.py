@@ -24,6 +24,7 @@ OTHERS = {
     *("content-type", "content-length", "content-language", "vary", "date", "last-modified"),
     *("set-cookie", "location", "allow", "content-disposition", "x-accel-buffering", "etag"),
     *("transfer-encoding", "connection", "x-request-id", "expires", "access-control-allow-origin"),
+    "ratelimit",  # another one each time
 }
 
 
