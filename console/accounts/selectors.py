@@ -14,6 +14,7 @@ from console.accounts.addresses import is_within
 from console.accounts.models import ApiClient, ClientState, Team, User
 from console.accounts.services import token_digest
 from console.accounts.services.directory import PROVIDER
+from console.accounts.session_store import PERSON, SessionStore
 from console.actors import Actor, Permission, system_actor
 from console.clock import near_now
 from console.errors import NotFound
@@ -203,3 +204,11 @@ def session_seconds_left(key: str) -> float:
     """For how long a session is good if nobody uses it; 0 where it has ended."""
     ends_at = Session.objects.filter(session_key=key).values_list("expire_date", flat=True).first()
     return 0 if ends_at is None else max(0, (ends_at - timezone.now()).total_seconds())
+
+
+def is_signed_in(key: str) -> bool:
+    """Whether a session of this key is that of somebody whose account is open."""
+    if not (key.isascii() and key.isalnum()):  # as Django makes them
+        return False
+    person = SessionStore(key).get(PERSON)
+    return person is not None and User.objects.filter(pk=person, is_active=True).exists()

@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY as PERSON
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
+from django.core.cache import caches
 from django.utils import timezone
 
+PERSON = SESSION_KEY  # a session has this when somebody is signed in
 SIGNED_IN_AT = "signed_in_at"
+NOTED_EVERY_SECONDS = 60
 
 
 class SessionStore(db.SessionStore):
@@ -27,7 +30,13 @@ class SessionStore(db.SessionStore):
         session = super().create_model_instance(data)
         if PERSON in data:
             session.expire_date = unused_until(data)
+            is_due(session.session_key)
         return session
+
+
+def is_due(key: str | None) -> bool:
+    """Whether it is time to note again that this session is used: not with each request."""
+    return caches["process"].add(f"session-{key}", True, NOTED_EVERY_SECONDS)
 
 
 def unused_until(session: Mapping[str, Any]) -> datetime:

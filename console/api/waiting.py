@@ -21,7 +21,8 @@ from console.actors import Actor
 from console.api.send_serializers import SentOutput
 from console.live import send_topic
 from console.sends import selectors
-from console.web.events import END, following, give_back_connections
+from console.web.events import END, following
+from console.web.strangers import give_back_connections
 
 WAIT_MOST = 10  # seconds
 # At once in a process; who comes then is answered without waiting.

@@ -1,11 +1,20 @@
-"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it, but for an import."""
+"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it, but for an import.
+
+Of a stranger no more is read than signing in needs. A longer body is left where it is, and the
+request goes on without one: the API answers 401, and pages lead to the sign-in.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from io import BytesIO
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
+
+from console.web.strangers import is_stranger
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -14,7 +23,9 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 TOO_LARGE = "console.too_large"
 LENGTH_MISSING = "console.length_missing"
+UNREAD = "console.unread"
 READ_SIZE = 65_536
+OF_A_STRANGER = 65_536
 IMPORT_PAGE = "/notices/import/"
 FORM_AROUND_A_FILE = 100_000
 
@@ -34,18 +45,15 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         read = 0
-        most = largest_body(scope["path"])
-        said = dict(scope["headers"]).get(b"content-length", b"0")
-        if _is_over(said.decode("latin-1"), most):
-            scope[TOO_LARGE] = True
+        most = await self._look_at(scope)
 
         async def bounded() -> Message:
             nonlocal read
-            if TOO_LARGE in scope and not read:
+            if _is_left(scope) and not read:
                 read = 1
                 return {"type": "http.request", "body": b"", "more_body": False}
             message = await receive()
-            while TOO_LARGE in scope and message["type"] == "http.request":
+            while _is_left(scope) and message["type"] == "http.request":
                 message = await receive()  # passed over until the answer is out
             if message["type"] != "http.request":
                 return message
@@ -58,6 +66,28 @@ class BodyLimit:
             return message
 
         await self.app(scope, bounded, send)
+
+    async def _look_at(self, scope: Message) -> int:
+        """Note in the scope what is to be left unread; how much of the rest may be read."""
+        most = largest_body(scope["path"])
+        headers = dict(scope["headers"])
+        said = headers.get(b"content-length", b"0").decode("latin-1")
+        in_chunks = b"transfer-encoding" in headers
+        if _is_over(said, most):
+            scope[TOO_LARGE] = True
+            return most
+        if not (in_chunks or _is_over(said, OF_A_STRANGER)):
+            return most
+        if not await sync_to_async(is_stranger)(ASGIRequest(scope, BytesIO())):
+            return most
+        if not in_chunks:
+            scope[UNREAD] = True
+            _say_length(scope, 0)
+        return min(most, OF_A_STRANGER)
+
+
+def _is_left(scope: Message) -> bool:
+    return TOO_LARGE in scope or UNREAD in scope
 
 
 def _say_length(scope: Message, length: int) -> None:
@@ -77,14 +107,25 @@ class WholeBody:
         self.app = app
 
     def __call__(self, asked: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not asked.get("HTTP_TRANSFER_ENCODING"):
+        in_chunks = asked.get("HTTP_TRANSFER_ENCODING")
+        most = largest_body(asked.get("PATH_INFO", ""))
+        if not in_chunks and not _is_over(asked.get("CONTENT_LENGTH") or "0", OF_A_STRANGER):
+            return self.app(asked, start_response)
+        if is_stranger(WSGIRequest(asked)):
+            most = min(most, OF_A_STRANGER)
+            if not in_chunks:
+                asked[UNREAD] = True
+                asked["wsgi.input"], asked["CONTENT_LENGTH"] = BytesIO(), "0"
+        if not in_chunks:
             return self.app(asked, start_response)
         if not asked.get("wsgi.input_terminated"):
             asked[LENGTH_MISSING] = True
             body = b""
         else:
             # One byte more than may be is enough to be refused.
-            body = _read(asked["wsgi.input"], largest_body(asked.get("PATH_INFO", "")) + 1)
+            body = _read(asked["wsgi.input"], most + 1)
+            if len(body) > most:
+                asked[TOO_LARGE] = True
         asked["wsgi.input"], asked["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
         return self.app(asked, start_response)
 
@@ -108,9 +149,14 @@ def largest_body(path: str) -> int:
 
 def is_too_large(request: HttpRequest) -> bool:
     """By what was read of the body, or by what its header says that will come."""
-    if TOO_LARGE in getattr(request, "scope", {}):
+    if TOO_LARGE in getattr(request, "scope", {}) or TOO_LARGE in request.META:
         return True
     return _is_over(request.META.get("CONTENT_LENGTH") or "0", largest_body(request.path))
+
+
+def is_unread(request: HttpRequest) -> bool:
+    """Whether it had a body that is not read of a stranger."""
+    return UNREAD in getattr(request, "scope", {}) or UNREAD in request.META
 
 
 def lacks_length(request: HttpRequest) -> bool:

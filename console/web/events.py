@@ -15,13 +15,13 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from console.access import actor_of
 from console.accounts.selectors import actor_by_ref, session_seconds_left
 from console.listening import LISTENING, LOST, listen
 from console.live import CHANNEL, sessions_topic
+from console.web.strangers import give_back_connections
 from console.web.topics import refused_topics
 
 TOPIC_LIMIT = 20
@@ -197,14 +197,6 @@ def _refused(request: HttpRequest, topics: frozenset[str]) -> list[str]:
     if getattr(request.user, "must_change_password", False):
         return sorted(topics)
     return refused_topics(actor_of(request), topics)
-
-
-def give_back_connections() -> None:
-    """What the request has borrowed so far. Django gives it back at the end of the response, and
-    a stream lasts as long as its page: a few open pages would use up the pool."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 def _event(topic: str) -> bytes:

@@ -4,16 +4,25 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+
+from console.web.bodies import is_unread
+from console.web.handlers import API
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
     """Leads who sent a form, and was signed out meanwhile, back to the page that they sent it from:
-    its own address may take no more than the form."""
+    its own address may take no more than the form. Whoever sent so much that it was not read is led
+    there wherever it was sent to."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if is_unread(request) and not request.path.startswith(API):
+            return self.handle_no_permission(request, None)
+        return None
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
         answer = super().handle_no_permission(request, view_func)

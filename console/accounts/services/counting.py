@@ -10,7 +10,15 @@ from hashlib import sha256
 
 from django.db import connection
 
+# Some that are over go with each: nothing else has to tidy up.
 COUNT = """
+    WITH over AS (
+        DELETE FROM accounts_ratecount WHERE key IN (
+            SELECT key FROM accounts_ratecount
+            WHERE ends_at <= clock_timestamp() AND key <> %(key)s
+            ORDER BY ends_at LIMIT 5 FOR UPDATE SKIP LOCKED
+        )
+    )
     INSERT INTO accounts_ratecount AS kept (key, number, ends_at)
     VALUES (%(key)s, 1, clock_timestamp() + %(seconds)s * interval '1 second')
     ON CONFLICT (key) DO UPDATE SET
@@ -18,13 +26,6 @@ COUNT = """
         ends_at = CASE WHEN kept.ends_at <= clock_timestamp() THEN excluded.ends_at
                        ELSE kept.ends_at END
     RETURNING number, extract(epoch FROM ends_at - clock_timestamp())
-"""
-# Some that are over go with each that begins: nothing else has to tidy up.
-TIDY_UP = """
-    DELETE FROM accounts_ratecount WHERE key IN (
-        SELECT key FROM accounts_ratecount WHERE ends_at <= clock_timestamp()
-        ORDER BY ends_at LIMIT 10 FOR UPDATE SKIP LOCKED
-    )
 """
 
 
@@ -34,8 +35,6 @@ def counted(what: str, *, seconds: int) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(COUNT, {"key": _key(what), "seconds": seconds})
         number, left = cursor.fetchone()
-        if number == 1:
-            cursor.execute(TIDY_UP)
     return number, max(1, math.ceil(left))
 
 

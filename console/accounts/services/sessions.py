@@ -6,20 +6,16 @@ from secrets import token_hex
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
-from django.core.cache import caches
 
 from console.accounts.models import User
-from console.accounts.session_store import SIGNED_IN_AT, unused_until
+from console.accounts.session_store import SIGNED_IN_AT, is_due, unused_until
 from console.live import publish, sessions_topic
-
-# Not with each request.
-NOTED_EVERY_SECONDS = 60
 
 
 def session_used(session: SessionBase) -> None:
     """Put off the end of a session whose person does something. Its data are left alone: another
     request may be changing them."""
-    if not caches["process"].add(f"session-{session.session_key}", True, NOTED_EVERY_SECONDS):
+    if not is_due(session.session_key):
         return
     if SIGNED_IN_AT not in session:  # from before there was such a thing
         session.modified = True
