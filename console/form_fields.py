@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from console.moments import is_time, read_iso
 from console.text import is_blank, is_one_line
 
 M = TypeVar("M", bound=Model)
@@ -32,6 +33,28 @@ class LineField(TextField):
         super().validate(value)
         if value and not is_one_line(value):
             raise ValidationError(self.error_messages["not_one_line"], code="not_one_line")
+
+
+class MomentField(forms.DateTimeField):
+    """Date and time as `datetime-local` has them, on the site's clocks. Other forms, such as
+    03/04/2026, mean two days."""
+
+    default_error_messages = {"invalid": _("Write date and time as 2026-01-31T12:00.")}
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() and not self.is_read(value.strip()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+    def is_read(self, text: str) -> bool:
+        return is_time(text)
+
+
+class SinceField(MomentField):
+    """The same for filters, where a date alone is its first moment."""
+
+    def is_read(self, text: str) -> bool:
+        return read_iso(text) is not None
 
 
 class FilterForm(forms.Form):

@@ -13,6 +13,7 @@ from confusable_homoglyphs.categories import alias
 from confusable_homoglyphs.confusables import confusables_data
 
 from console.errors import InvalidInput
+from console.text import DIRECTIONS, as_seen
 
 # Characters of no script of their own.
 NO_SCRIPT = frozenset({"COMMON", "INHERITED", "Unknown"})
@@ -33,7 +34,7 @@ def skeleton(text: str) -> str:
     which the first LONGEST characters count."""
     table = _prototypes()
     # Wide letters, ligatures and the like are the plain ones in another dress.
-    shown = unicodedata.normalize("NFKD", text[:LONGEST]).translate(table)
+    shown = unicodedata.normalize("NFKD", as_seen(text[:LONGEST])).translate(table)
     # A prototype may be a capital, such as the O that 0 looks like.
     return shown.casefold().translate(table).casefold()
 
@@ -74,8 +75,14 @@ def mixed_scripts(text: str) -> list[str]:
 def require_plain(
     text: str, *, what: str, field: str, others: Iterable[str] = (), of_others: str = ""
 ) -> None:
-    """Raise InvalidInput for a name in which a word mixes scripts, or one that looks like another
-    of `others` and is not it. `what` begins the sentence ("The nickname")."""
+    """Raise InvalidInput for a name in which a word mixes scripts or is turned around, or one that
+    looks like another of `others` and is not it. `what` begins the sentence ("The nickname")."""
+    if DIRECTIONS.search(text):
+        raise InvalidInput(
+            "look_alike",
+            f"{what} has characters in it that turn the order in which it is shown. Take them out.",
+            {"field": field},
+        )
     for word in text.split():
         if mixed := mixed_scripts(word):
             names = " and ".join(script.capitalize() for script in mixed)

@@ -2,7 +2,8 @@
 
 By Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt, version 15.1), which is what
 fonts draw nothing for, and the few characters beside it whose picture is empty. None of these is
-taken out of a text: the joiners between Persian letters, emoji and Hebrew points belong there.
+taken out of a text that is kept: the joiners between Persian letters, emoji and Hebrew points
+belong there.
 """
 
 import re
@@ -17,6 +18,9 @@ _IGNORABLE = (
 # the fillers of Khitan and Egyptian.
 _EMPTY_PICTURES = "\u2800\ufff9-\ufffb\U0001d159\U00016fe4\U0001343f-\U00013442"
 _SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{_IGNORABLE}{_EMPTY_PICTURES}]")
+_UNSEEN = re.compile(f"[{_IGNORABLE}{_EMPTY_PICTURES}]")
+# Embeddings, overrides and isolates (UAX #9); LRM, RLM and ALM are no more than letters.
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # What ends a line for Python, browsers or chat windows, and what no line can have in it.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -25,6 +29,17 @@ def is_blank(text: str) -> bool:
     """Whether people see nothing where this stands: it is empty, or all blanks, controls, format
     characters and fillers."""
     return _SEEN.search(text) is None
+
+
+def has_unseen(text: str) -> bool:
+    """Whether there is a character in it for which nothing is drawn, other than a blank."""
+    return not text.isascii() and _UNSEEN.search(text) is not None
+
+
+def as_seen(text: str) -> str:
+    """What of a text can be seen, for comparing: without such characters, and with one blank where
+    there are several, as browsers show them."""
+    return " ".join(_UNSEEN.sub("", text).split())
 
 
 def is_one_line(text: str) -> bool:

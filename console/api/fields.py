@@ -4,12 +4,15 @@
 has a code and a sentence of its own for what is wrong.
 """
 
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from django.core.validators import RegexValidator
+from django.utils.timezone import get_default_timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from console.moments import is_time, on_clocks
 from console.text import is_blank
 
 F = TypeVar("F", bound=type[serializers.Field[Any, Any, Any, Any]])
@@ -82,6 +85,22 @@ class Truth(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class Moment(serializers.DateTimeField):
+    """A time as ISO 8601 has it. A date alone is none; one without an offset is on the clocks of
+    the console's zone, and refused where these never show it, or show it twice."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not is_time(value):
+            self.fail("invalid", format="YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]")
+        return super().to_internal_value(value)
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            zone: Any = get_default_timezone()
+            value = on_clocks(value, zone, field=str(self.field_name))
+        return super().enforce_timezone(value)
 
 
 class Texts(serializers.ListField):

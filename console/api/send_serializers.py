@@ -17,7 +17,7 @@ from console.sends.promises import WRITTEN_LIMIT, Promise
 # --- Input -------------------------------------------------------------------------------------
 
 
-class Time(serializers.DateTimeField):
+class Time(fields.Moment):
     """ISO 8601 as it stands: which zone a time without an offset is in, `time_zone` says."""
 
     def enforce_timezone(self, value: datetime) -> datetime:

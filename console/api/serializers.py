@@ -263,8 +263,8 @@ class VersionInput(StrictInput):
         required=False,
         help_text="Left out of a new version: the preset's, and without one ALL.",
     )
-    valid_from = serializers.DateTimeField(required=False, allow_null=True)
-    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+    valid_from = fields.Moment(required=False, allow_null=True)
+    valid_until = fields.Moment(required=False, allow_null=True)
     change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
     expected = fields.Text(
         required=False,

@@ -6,14 +6,15 @@ A version declares them; a text says `{{ field.name }}`. The same answers go to 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from console.catalogue.filling.numbers import NUMBER_LIMIT
+from console.catalogue.filling.numbers import NUMBER_LIMIT, number_or_none
 from console.errors import InvalidInput, Unprocessable
+from console.moments import is_day
 from console.text import is_blank, is_one_line, normal_line
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -154,24 +155,23 @@ def _text(field: Mapping[str, Any], answer: object) -> str:
 
 
 def _number(field: Mapping[str, Any], answer: object) -> int | float:
-    try:
-        if isinstance(answer, bool) or not isinstance(answer, (int, float, str)):
-            raise InvalidOperation
-        number = Decimal(str(answer).strip())
-    except InvalidOperation:
-        raise _wrong(field, "a number, such as 12 or 12.5") from None
-    if not number.is_finite() or abs(number) > NUMBER_LIMIT:
+    """As templates read numbers, and with no digit lost."""
+    number = number_or_none(answer)
+    if number is None:
+        raise _wrong(field, "a number, such as 12 or 12.5")
+    if not -NUMBER_LIMIT <= number <= NUMBER_LIMIT:
         raise _wrong(field, f"a number up to {NUMBER_LIMIT:,}")
-    return int(number) if number == number.to_integral_value() else float(number)
+    if number == int(number):
+        return int(number)
+    if Decimal(repr(float(number))) != number:
+        raise _wrong(field, "a number of at most 15 digits")
+    return float(number)
 
 
 def _date(field: Mapping[str, Any], answer: object) -> str:
-    try:
-        if not isinstance(answer, str):
-            raise ValueError
-        return date.fromisoformat(answer.strip()).isoformat()
-    except ValueError:
-        raise _wrong(field, "a date, such as 2027-03-31") from None
+    if not isinstance(answer, str) or not is_day(answer.strip()):
+        raise _wrong(field, "a date, such as 2027-03-31")
+    return answer.strip()
 
 
 def _choice(field: Mapping[str, Any], answer: object) -> str:

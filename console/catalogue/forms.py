@@ -24,7 +24,7 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
-from console.form_fields import FilterForm, LineField, TextField
+from console.form_fields import FilterForm, LineField, MomentField, TextField
 from console.language_tags import html_tag
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -252,8 +252,8 @@ class VersionForm(forms.Form):
         required=False,
         help_text=_("Only for messages. Chat Server passes it on as it is."),
     )
-    valid_from = forms.DateTimeField(label=_("Valid from"), required=False, widget=_moment())
-    valid_until = forms.DateTimeField(label=_("Valid until"), required=False, widget=_moment())
+    valid_from = MomentField(label=_("Valid from"), required=False, widget=_moment())
+    valid_until = MomentField(label=_("Valid until"), required=False, widget=_moment())
     change_note = TextField(
         label=_("What changed, and why"),
         required=False,

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from console.catalogue.hosts import Deceptive, Host, imitated, read_host
 from console.errors import InvalidInput
+from console.text import has_unseen
 
 # A browser makes something else of a URL with these in it.
 UNSAFE = re.compile(r"[\s\"<>^`{|}]")
@@ -30,8 +31,10 @@ def check_push_url(url: str) -> None:
     """
     if len(url) > settings.URL_LIMIT:
         raise _refused(f"has {len(url):,} characters; at most {settings.URL_LIMIT:,} go")
-    if UNSAFE.search(url) or not url.isprintable():
-        raise _refused('has spaces, control characters or one of "<>^`{|}; percent-encode them')
+    if UNSAFE.search(url) or not url.isprintable() or has_unseen(url):
+        raise _refused(
+            'has spaces, control or invisible characters, or one of "<>^`{|}; percent-encode them'
+        )
     if "\\" in url:
         raise _refused("has a backslash, which browsers read as a slash; use / or %5C")
     parts = _split(url)

@@ -1,5 +1,6 @@
 """Reads of the catalogue, filtered by what the actor may see."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -268,7 +269,7 @@ def snippet_keys(actor: Actor, notice: CannedNotice) -> list[str]:
 def preset_named(actor: Actor, name_or_id: str) -> VisibilityPreset:
     """A preset by its name, or by its id. Raises NotFound."""
     found = presets(actor).filter(name=name_or_id).first()
-    if found is None and name_or_id.isdecimal() and len(name_or_id) < 10:
+    if found is None and re.fullmatch(r"[1-9][0-9]{0,8}", name_or_id, re.ASCII):
         found = presets(actor).filter(pk=int(name_or_id)).first()
     if found is None:
         raise NotFound("preset_not_found", f"There is no visibility preset {name_or_id}.")

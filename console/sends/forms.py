@@ -7,7 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.form_fields import FilterForm, LineField, TextField
+from console.form_fields import FilterForm, LineField, SinceField, TextField
 from console.sends.models import DeliveryStatus, Send
 from console.sends.schedule import moment
 from console.sends.zones import ClockField, ZoneSelect
@@ -31,12 +31,12 @@ class HistoryForm(FilterForm):
     actor = LineField(label=_("Sent by"), max_length=200, required=False)
     interaction = LineField(label=_("Chat id"), max_length=64, required=False)
     chat_server = LineField(label=_("Chat Server"), max_length=128, required=False)
-    since = forms.DateTimeField(
+    since = SinceField(
         label=_("From"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
-    until = forms.DateTimeField(
+    until = SinceField(
         label=_("Until"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),

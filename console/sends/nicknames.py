@@ -13,6 +13,7 @@ from console.catalogue.selectors import usable_presets
 from console.errors import InvalidInput, Unprocessable
 from console.inputs import read_line, require_given
 from console.lookalikes import require_plain
+from console.sends.models import Send
 from console.sends.nickname_sources import NicknameSource
 
 LONGEST = 100  # characters, as the column has it
@@ -31,7 +32,8 @@ def chosen_nickname(
 ) -> Nickname:
     """The version's own for None, else `wanted`.
 
-    Raises InvalidInput for one that is empty, too long or not on one line; Unprocessable for one
+    Raises InvalidInput for one that is empty, too long, not on one line, or that looks like an
+    approved one; Unprocessable for one
     that nobody approved for those who will see it, where senders may not choose.
     """
     if wanted is None:
@@ -52,16 +54,42 @@ def chosen_nickname(
             return Nickname(text, NicknameSource.PRESET, preset.name)
     if not settings.FREE_NICKNAMES:
         raise _not_approved(text, version, approved)
-    require_plain(text, what="The nickname", field="nickname")
+    known = VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True)
+    require_plain(
+        text,
+        what="The nickname",
+        field="nickname",
+        others=[name for name in (version.nickname, *known) if name],
+        of_others="which the notice or a preset has",
+    )
     return Nickname(text, NicknameSource.SENDER)
 
 
 def nickname_presets(actor: Actor, visibility: str) -> list[VisibilityPreset]:
     """The presets that lend their nickname to a send of the actor's with this visibility: what was
     approved for the staff alone is no name for customers."""
-    wide_enough = _ORDER[: _ORDER.index(visibility) + 1]
-    found = usable_presets(actor).exclude(nickname="").filter(visibility__in=wide_enough)
+    found = usable_presets(actor).exclude(nickname="").filter(visibility__in=_as_wide(visibility))
     return list(found.order_by("nickname", "pk"))
+
+
+def _as_wide(visibility: str) -> list[str]:
+    return _ORDER[: _ORDER.index(visibility) + 1]
+
+
+def require_still_approved(send: Send) -> None:
+    """Raise Unprocessable for a send whose nickname no preset has any more, before it is tried
+    again. One that its sender chose awaits approval anew; the notice's own stays the version's."""
+    own = ("", send.version.nickname)
+    if send.nickname in own or send.nickname_from == NicknameSource.SENDER:
+        return
+    lending = VisibilityPreset.objects.filter(is_approved=True, nickname=send.nickname)
+    if not lending.filter(visibility__in=_as_wide(send.visibility)).exists():
+        raise Unprocessable(
+            "nickname_not_approved",
+            f"The nickname {send.nickname}, under which this was sent, is approved no more. Send "
+            "the notice anew, under another.",
+            {"field": "nickname"},
+        )
 
 
 def nickname_choices(actor: Actor, chosen: str = "") -> list[tuple[str, str]]:

@@ -1,23 +1,25 @@
 """When a send is to leave: times as people say them, in a zone of theirs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from console.catalogue.filling import zones
 from console.errors import InvalidInput
+from console.moments import on_clocks
 
 AHEAD = timedelta(days=366)
 
 
 def zone_named(name: str) -> ZoneInfo:
     """A time zone by its IANA name. Raises InvalidInput for one that is unknown."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:  # a bad path, a folder, no such zone
+    zone = zones.zone_named(name)
+    if zone is None:
         raise InvalidInput(
             "unknown_time_zone",
             f"{name[:64]!r} is no time zone: use a name such as Europe/Berlin or UTC.",
             {"field": "time_zone"},
-        ) from error
+        )
+    return zone
 
 
 def moment(at: datetime, time_zone: str = "") -> datetime:
@@ -37,27 +39,7 @@ def moment(at: datetime, time_zone: str = "") -> datetime:
             "time_zone.",
             {"field": "scheduled_at"},
         )
-    return _on_the_clocks(at, zone)
-
-
-def _on_the_clocks(at: datetime, zone: ZoneInfo) -> datetime:
-    first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
-        return first
-    when = f"{at:%H:%M} on {at.day} {at:%B %Y}"
-    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != at:
-        raise InvalidInput(
-            "time_does_not_exist",
-            f"{when} does not exist in {zone.key}: the clocks are put forward over it. Choose "
-            "another time.",
-            {"field": "scheduled_at"},
-        )
-    raise InvalidInput(
-        "time_exists_twice",
-        f"{when} comes twice in {zone.key}: the clocks are put back over it. Choose another time, "
-        f"or say which by its offset: {first.isoformat()} or {second.isoformat()}.",
-        {"field": "scheduled_at"},
-    )
+    return on_clocks(at, zone, field="scheduled_at")
 
 
 def require_near_future(scheduled_at: datetime, now: datetime) -> None:

@@ -24,13 +24,13 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer
+from console.moments import on_clocks, read_iso
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,
@@ -266,16 +266,16 @@ def _text(name: str, value: object) -> str:
 
 def _time(name: str, value: str) -> datetime:
     """A time, in the console's zone where it names none; a date means its first moment."""
-    try:
-        parsed = parse_datetime(value)
-        if parsed is None and (day := parse_date(value)) is not None:
-            parsed = datetime(day.year, day.month, day.day)
-    except ValueError:
-        parsed = None
+    found = read_iso(value.strip())
     # Of years near the first and last there is no time in every other zone.
-    if parsed is None or not 1970 <= parsed.year <= 9000:
-        raise InvalidInput("invalid_filter", f"{name}: use a time such as 2026-01-31T12:00:00Z.")
-    return timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed
+    if found is None or not 1970 <= found.year <= 9000:
+        raise InvalidInput(
+            "invalid_filter", f"{name}: use a time such as 2026-01-31T12:00:00Z.", {"field": name}
+        )
+    if not isinstance(found, datetime):
+        return timezone.make_aware(datetime(found.year, found.month, found.day))
+    zone = timezone.get_default_timezone()
+    return found if found.tzinfo else on_clocks(found, zone, field=name)
 
 
 def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:

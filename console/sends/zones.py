@@ -12,6 +12,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.moments import read_iso
+
 REGIONS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe"),
     *("Indian", "Pacific"),
@@ -30,10 +32,10 @@ class ClockField(forms.Field):
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
             return None
-        try:
-            return datetime.fromisoformat(str(value).strip()).replace(tzinfo=None)
-        except ValueError as error:
-            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+        found = read_iso(str(value).strip())
+        if not isinstance(found, datetime) or found.tzinfo is not None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return found
 
 
 class ZoneSelect(forms.Select):

@@ -23,6 +23,9 @@ from console.web.answers import typed_answers
 # `all` is no filter of the page: whoever selects all that match says so by `everything`.
 FILTERS = tuple(name for name in InteractionFilter.__dataclass_fields__ if name != "all")
 
+# What else the address of the board's list has in it.
+OF_THE_LIST = ("sort", "page", "notice", "shown")
+
 
 def read_filter(query: QueryDict) -> InteractionFilter:
     """The filter of the board's list in a query string; other parameters are not its business. A
@@ -34,7 +37,14 @@ def read_filter(query: QueryDict) -> InteractionFilter:
 
 def read_send_filter(query: QueryDict) -> InteractionFilter:
     """The filter of a send to all that match. The page leaves out what is not set, so a blank in it
-    is refused: without it the send would reach more chats."""
+    is refused, and so is what is no filter: without it the send would reach more chats."""
+    unknown = sorted(set(query) - {*FILTERS, *OF_THE_LIST})
+    if unknown:
+        raise InvalidInput(
+            "unknown_filter",
+            str(_("There is no filter %(names)s. Choose the chats again."))
+            % {"names": ", ".join(unknown)[:100]},
+        )
     given = {name: query[name] for name in FILTERS if name in query}
     return InteractionFilter.from_mapping(given or {"all": True})
 
@@ -89,6 +99,8 @@ class ComposeForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
+        if not given.get("when") and given.get("later"):
+            self.add_error("later", _("Say whether it leaves now, or at this time."))
         if self.is_later and not given.get("later") and "later" not in self.errors:
             self.add_error("later", self.fields["later"].error_messages["required"])
         if given.get("nickname") and given.get("own_nickname"):
@@ -143,6 +155,9 @@ class ComposeForm(forms.Form):
         given = self.cleaned_data
         request: dict[str, Any] = {"notice_key": given["notice"]}
         if given.get("everything"):
+            if not given["filters"]:  # without any filter it has the list's order in it
+                words = _("The filters are gone. Choose the chats again on the board.")
+                raise InvalidInput("no_targets", str(words))
             request["filter"] = read_send_filter(QueryDict(given["filters"]))
         elif self.selected:
             request["interactions"] = self.selected

@@ -78,3 +78,27 @@ def test_a_notice_is_found_by_its_words_its_tags_and_comes_back(
     assert (changed["shortcut"], changed["tags"]) == ("late", [])
     approver.post("notices/a/retire/", status=200)
     assert approver.post("notices/a/restore/", status=200)["status"] == "draft"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tags": [","]}, {"tags": ["snow", " , ,"]}, {"shortcut": "/"}, {"category": " / "}],
+    ids=repr,
+)
+def test_what_was_not_filled_in_takes_nothing_away(
+    program: Callable[..., Caller], change: dict[str, object]
+) -> None:
+    author = program("catalogue")
+    late = {"key": "late", "kind": "message", "title": "Late", "category": "Delivery"}
+    made = author.post("notices/", {**late, "tags": ["snow", "ice"], "shortcut": "late"})
+    status, answer = author("PATCH", "notices/late/", change)
+    assert (status, list(answer["details"])) == (400, ["field"])
+    assert author.get("notices/late/") == made
+
+
+@pytest.mark.parametrize("name", ["01", "0", "١", "１", "-1", "1.0"])
+def test_a_preset_has_one_number(program: Callable[..., Caller], name: str) -> None:
+    author = program("catalogue")
+    author.post("notices/", {"key": "late", "kind": "message", "title": "Late"})
+    version = {"default_locale": "en", "bodies": {"en": "Late"}, "preset": name}
+    assert author("POST", "notices/late/versions/", version)[0] == 404

@@ -86,6 +86,26 @@ def test_a_dry_run_uses_no_key_up(world: None, program: Callable[..., Caller]) -
     sender.post("sends/", {**REQUEST, "why": "Real"}, Idempotency_Key="order-7")
 
 
+@pytest.mark.parametrize(
+    ("given", "header"),
+    [
+        ({}, {"Idempotency_Key": ""}),
+        ({}, {"Idempotency_Key": " "}),
+        ({}, {"Idempotency_Key": "x" * 256}),
+        ({"time_zone": "Nowhere/At-all"}, {}),
+    ],
+)
+def test_a_dry_run_lets_nothing_pass_that_its_send_refuses(
+    world: None, program: Callable[..., Caller], given: dict[str, str], header: dict[str, str]
+) -> None:
+    sender = program("send")
+    codes = {
+        sender("POST", "sends/", {**REQUEST, **given, "dry_run": dry_run}, **header)[1]["code"]
+        for dry_run in (True, False)
+    }
+    assert codes in ({"invalid_idempotency_key"}, {"unknown_time_zone"})
+
+
 def test_a_refused_request_uses_no_key_up(world: None, program: Callable[..., Caller]) -> None:
     sender = program("send")
     sender.post("sends/", {**REQUEST, "notice": "none"}, status=404, Idempotency_Key="order-7")

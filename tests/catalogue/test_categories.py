@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from tablib import Dataset
 
 from console.accounts.models import Team, User
 from console.actors import Actor
@@ -17,6 +18,7 @@ from console.catalogue.services import (
     notice_create,
     notice_update,
 )
+from console.catalogue.transfer.reading import read_rows
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from tests.conftest import ROOT
 
@@ -94,6 +96,16 @@ def test_nothing_is_moved_into_itself(into: str) -> None:
         )
     assert refused.value.code == "category_cycle"
     assert paths() == before
+
+
+@pytest.mark.parametrize("path", ["/", " / ", "A / ", " / A", "A /", "A /  / B", "A / \u200b / B"])
+def test_a_path_of_which_a_part_was_not_filled_in(path: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        notice("snow", path.strip())
+    assert refused.value.details == {"field": "name"}
+    assert paths() == []
+    (row,) = read_rows(Dataset(["snow", path], headers=["key", "category"]), first=1, restore=False)
+    assert [refusal.column for refusal in row.report.refusals] == ["category"]
 
 
 def test_five_deep_is_as_deep_as_it_goes() -> None:

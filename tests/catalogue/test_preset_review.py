@@ -115,6 +115,18 @@ def test_a_name_is_checked_when_it_is_proposed_and_when_it_is_approved(
     assert PresetChange.objects.filter(preset=staff).get().status == "in_review"
 
 
+def test_of_two_proposals_that_look_alike_one_is_approved(staff: VisibilityPreset) -> None:
+    supervisors = VisibilityPreset.objects.get(name="Supervisors only")
+    preset_update(ROOT, staff, nickname="Billing")
+    preset_update(ROOT, supervisors, nickname="Bil\u200bling")
+    preset_approve(REVIEWER, staff)
+    with pytest.raises(InvalidInput) as refused:
+        preset_approve(REVIEWER, supervisors)
+    assert (refused.value.code, refused.value.details) == ("look_alike", {"field": "nickname"})
+    supervisors.refresh_from_db()
+    assert supervisors.nickname == ""
+
+
 def test_the_database_lets_no_preset_change_without_its_review(staff: VisibilityPreset) -> None:
     preset_update(ROOT, staff, visibility="ALL")
     new = preset_create(ROOT, name="New", visibility="ALL")

@@ -86,6 +86,10 @@ REFUSED = {
     "an address with a zone": "https://[fe80::1%25eth0]/",
     "something behind the bracket": "https://[::1]example.com/",
     "two directions in one name": "https://-.א/",
+    "a filler": "https://example.com/a\u3164",
+    "a joiner of graphemes": "https://example.com/?a=\u034f",
+    "a blank of Braille": "https://example.com/\u2800",
+    "a variation": "https://example.com/a\ufe0f",
     "over-long": "https://example.com/" + "a" * 2029,
 }
 

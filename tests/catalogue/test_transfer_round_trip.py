@@ -28,6 +28,7 @@ from console.catalogue.models import (
 )
 from console.catalogue.services.exporting import catalogue_export
 from console.catalogue.services.importing import catalogue_import, catalogue_restore
+from console.catalogue.transfer.columns import COLUMNS
 from console.catalogue.transfer.formats import FORMATS
 from console.errors import InvalidInput
 
@@ -321,3 +322,31 @@ def test_a_preset_that_waits_here_is_decided_first(full: None) -> None:
     refused = {row.name: row.refusals[0].message for row in plan.rows if row.refusals}
     assert "not decided yet" in refused["Desk"]
     assert not CannedNotice.objects.exists()
+
+
+@pytest.mark.parametrize("column", [name for name in COLUMNS if name not in ("key", "record")])
+def test_a_column_that_is_empty_and_without_others_is_no_crash(column: str, editor: User) -> None:
+    """A new notice by its key, its text and one more column, with nothing in that."""
+    cells = {"key": "new-one", "kind": "message", "title": "New", "body:en": "Hello"} | {column: ""}
+    content = f"{','.join(cells)}\n{','.join(cells.values())}\n".encode()
+    plan = catalogue_import(editor.to_actor(), file_name="a.csv", content=content, dry_run=True)
+    (row,) = plan.rows
+    is_needed = column in ("kind", "title")
+    assert [refusal.column for refusal in row.refusals] == [column] * is_needed
+
+
+@pytest.mark.parametrize("column", ["valid_from", "valid_until"])
+def test_an_empty_cell_takes_no_time_away(column: str, editor: User) -> None:
+    at = datetime(2027, 3, 4, 9, 10, tzinfo=UTC)
+    publish("late", {"en": "Late"}, **{column: at})
+
+    def plan(cell: str) -> Any:
+        content = f"key,{column}\nlate,{cell}\n".encode()
+        actor = editor.to_actor()
+        return catalogue_import(actor, file_name="a.csv", content=content, dry_run=True).rows[0]
+
+    assert [refusal.column for refusal in plan("").refusals] == [column]
+    assert plan(at.isoformat()).outcome.name == "UNCHANGED"
+    taken = plan("*")
+    assert not taken.refusals
+    assert {change.column: change.after for change in taken.changes}[column] == ""

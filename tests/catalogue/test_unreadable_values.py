@@ -106,6 +106,17 @@ def test_what_is_no_number_for_sure_skips_the_chat(template: str, value: Any) ->
         ("{% for x in data.L limit: data.V %}{{ x }}{% endfor %}.", "0", "."),
         ("{% for x in data.L limit: 1 offset: data.V %}{{ x }}{% endfor %}", "1", "b"),
         ("{{ data.V | default: 'now' | date: '%F' }}", None, "2026-11-29"),
+        ("{{ data.V | size }}", 1042, "4"),
+        ("{{ data.V | size }}", "1042", "4"),
+        ("{% for x in data.V %}{{ x }}.{% endfor %}", 1042, "1042."),
+        ("{% for x in data.V %}{{ x }}.{% endfor %}", "1042", "1042."),
+        ("{{ data.V | minus: 10 | round: 2 }}", "9.999", "0"),
+        ("{{ data.V | times: 0 }}", "-0.4", "0"),
+        ("{{ data.V | number: 2 }}", "-0.004", "0.00"),
+        ("{{ data.V | number }}", "-0.0", "0"),
+        ("{{ data.V | money: 'EUR' }}", "-0.004", "€0.00"),
+        ("{{ data.V | money: 'EUR' }}", "-0.005", "-€0.01"),
+        ("{{ data.V }}", -0.0, "0"),
     ],
 )  # fmt: skip
 def test_what_has_one_meaning_is_read(template: str, value: Any, expected: str) -> None:
@@ -140,6 +151,7 @@ def test_what_has_one_meaning_is_read(template: str, value: Any, expected: str) 
         ("modulo: data.Zero", "1.5"),
         ("plus: 1", 10**15),
         ("slice: 0, 4", date(2026, 4, 3)),
+        ("size", date(2026, 4, 3)),
         ("split: '-' | first", date(2026, 4, 3)),
     ],
 )

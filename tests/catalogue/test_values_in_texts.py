@@ -63,6 +63,20 @@ def test_what_a_filter_leaves_nothing_of_is_no_value(filters: str) -> None:
     )
 
 
+@pytest.mark.parametrize("value", [[], [[]]], ids=repr)
+@pytest.mark.parametrize("filters", ["", " | slice: 0, 2", " | first", " | join: ', '"])
+def test_a_list_with_nothing_in_it_is_no_value(value: list[Any], filters: str) -> None:
+    why = refused(f"Dear {{{{ data.V{filters} }}}},", value)
+    assert why.reason == "unresolved_variable"
+
+
+def test_what_a_list_leaves_nothing_of_is_no_value() -> None:
+    why = refused("Dear {{ data.V | split: ';' | slice: 5, 2 }},", "Ann;Bea")
+    assert (why.reason, why.variable) == ("unresolved_variable", "data.V")
+    assert filled("{{ data.V | default: 'all' }}", []) == "all"
+    assert filled("{% for one in data.V %}{{ one }}{% endfor %}.", []) == "."
+
+
 @pytest.mark.parametrize("template", ["{{ '\u200b' }}", "{% if 1 > 2 %}a{% endif %}\u2800"])
 def test_a_text_in_which_nothing_can_be_seen(template: str) -> None:
     assert refused(template).reason == "empty_text"

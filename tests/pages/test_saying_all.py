@@ -41,6 +41,34 @@ def test_an_empty_filter_of_all_that_match_sends_to_nobody(
     assert Send.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    "lost", [{}, {"filters": ""}, {"filters": "\u200b"}, {"filters": "quue=billing"}], ids=repr
+)
+def test_filters_that_have_got_lost_are_not_everybody(
+    page: Client,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., NoticeVersion],
+    lost: dict[str, str],
+) -> None:
+    make_notice(key="hello")
+    make_interaction()
+    answer = page.post(reverse("send-create"), compose(everything="1", **lost))
+    assert answer.status_code == 422
+    assert "hoose the chats again" in answer.content.decode()
+    assert Send.objects.count() == 0
+
+
+def test_a_time_without_saying_that_it_counts_sends_nothing(
+    page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
+) -> None:
+    make_notice(key="hello")
+    chat = make_interaction()
+    for when in ({}, {"when": ""}):
+        fields = compose(chat.pk, later="2027-03-31T12:00", time_zone="UTC", **when)
+        assert page.post(reverse("send-create"), fields).status_code == 422
+    assert Send.objects.count() == 0
+
+
 def test_all_chats_are_said_to_be_all(
     page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
 ) -> None:

@@ -8,7 +8,8 @@ from django.utils import timezone
 from console.audit.models import AuditEntry
 from console.catalogue.models import VisibilityPreset
 from console.errors import InvalidInput, PermissionRefused, Unprocessable
-from console.sends.models import SendStatus
+from console.sends.models import Send, SendStatus
+from console.sends.nicknames import require_still_approved
 from console.sends.services import (
     send_approve,
     send_create,
@@ -97,6 +98,17 @@ def test_a_free_name_is_looked_at_by_somebody_else(actor, approver, settings):
     assert (approved.status, approved.nickname) == (SendStatus.RUNNING, "Storm Desk")
 
 
+@pytest.mark.parametrize(
+    "nickname", ["service", "Ser\u200bvice", "\u202eecivreS", "Biⅼling", "Вilling", "B\u0456lling"]
+)
+def test_a_free_name_that_looks_like_an_approved_one(actor, settings, nickname):
+    settings.FREE_NICKNAMES = True
+    lend("Billing")
+    with pytest.raises(InvalidInput) as refused:
+        ask(actor, nickname)
+    assert (refused.value.code, refused.value.details) == ("look_alike", {"field": "nickname"})
+
+
 def test_it_stays_so_at_another_time_and_at_another_try(actor, settings):
     settings.FREE_NICKNAMES = True
     later = {"notice_key": "hello", "interactions": ["a"], "nickname": "Storm Desk"}
@@ -121,3 +133,26 @@ def test_without_the_preset_an_approved_name_ends(actor):
     VisibilityPreset.objects.filter(pk=preset.pk).delete()
     with pytest.raises(Unprocessable):
         ask(actor, "Billing")
+
+
+def test_a_name_that_is_approved_no_more_is_not_tried_again(actor):
+    preset = lend("Billing")
+    staff = lend("Desk", "INT")
+    for name, visibility in (("Billing", "ALL"), ("Desk", "INT")):
+        asked = {"nickname": name, "visibility": visibility}
+        send = send_create(actor, notice_key="hello", interactions=["a"], **asked)
+        end(send, FAILED)
+    desk, billing = Send.objects.order_by("-pk")
+    assert send_retry_failed(actor, desk).nickname == "Desk"
+    VisibilityPreset.objects.filter(pk__in=[preset.pk, staff.pk]).delete()
+    with pytest.raises(Unprocessable) as refused:
+        send_retry_failed(actor, billing)
+    assert (refused.value.code, refused.value.details) == (
+        *("nickname_not_approved", {"field": "nickname"}),
+    )
+    # Nor one from before it was written down whose it is.
+    billing.nickname, billing.nickname_from = "Your Bank", ""
+    with pytest.raises(Unprocessable):
+        require_still_approved(billing)
+    billing.nickname = "Service"
+    require_still_approved(billing)

@@ -19,7 +19,14 @@ from console.lookalikes import LONGEST, are_alike, is_like_ascii, require_plain,
         ("Desk", "desk", True),
         ("ｄｅｓｋ", "desk", True),
         ("Zoë", "Zoe\u0308", True),
+        ("Desk", "De\u200bsk", True),
+        ("Desk", "Desk\u3164", True),
+        ("Desk", "D\u00adesk\ufe0f", True),
+        ("Desk", "\u200eDesk", True),
+        ("Your Desk", "Your  Desk", True),
+        ("Your Desk", "Your \u2800Desk", True),
         ("Desk", "Dusk", False),
+        ("Your Desk", "YourDesk", False),
         ("Zoë", "Zoe", False),
         ("Иван", "Ivan", False),
         ("ian", "lan", False),
@@ -51,6 +58,14 @@ def test_a_name_of_two_scripts(text: str) -> None:
     with pytest.raises(InvalidInput, match="mixes") as refused:
         require_plain(text, what="The name", field="name")
     assert refused.value.details == {"field": "name"}
+
+
+@pytest.mark.parametrize("turn", ["\u202e", "\u202b", "\u2067", "\u2068"])
+def test_a_name_that_is_shown_in_another_order(turn: str) -> None:
+    with pytest.raises(InvalidInput, match="turn the order") as refused:
+        require_plain(f"{turn}ecivreS", what="The name", field="name")
+    assert refused.value.code == "look_alike"
+    require_plain("\u200fשרות", what="The name", field="name")
 
 
 def test_a_skeleton_stays_itself_and_is_bounded() -> None:

@@ -18,7 +18,7 @@ from console.interactions.selectors import InteractionFilter
 from console.sends import selectors, services
 from console.sends.downloads import proof_download
 from console.sends.models import DeliveryStatus, SendStatus
-from console.sends.schedule import moment
+from console.sends.schedule import moment, zone_named
 
 # A date means its first moment; without an offset it is of the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
@@ -97,12 +97,15 @@ class Sends(ConsoleView):
         given = self.read(serializers.SendInput)
         dry_run = given.pop("dry_run")
         arguments = _arguments(given)
+        key = request.headers.get("Idempotency-Key")
         if dry_run:
+            # Of no use here; but what a send refuses of it, its dry run does not let pass.
+            if key is not None:
+                services.require_key(key)
             for name in ("why", "time_zone", "once", "expected_plan"):
                 arguments.pop(name, None)
             plan = services.send_preview(self.actor, **arguments)
             return Response(serializers.PlanOutput(plan).data)
-        key = request.headers.get("Idempotency-Key")
         send = services.send_create(self.actor, **arguments, idempotency_key=key)
         if seconds := applied_wait(request._request):
             return answer_when_known(self.actor, send.pk, seconds)
@@ -116,6 +119,8 @@ def _arguments(given: dict[str, Any]) -> dict[str, Any]:
     arguments["ignore_recent"] = arguments.pop("allow_repeat")
     if "filter" in given:
         arguments["filter"] = InteractionFilter.from_mapping(given["filter"])
+    if "time_zone" in given:
+        zone_named(given["time_zone"])
     if given.get("scheduled_at") is not None:
         arguments["scheduled_at"] = moment(given["scheduled_at"], given.get("time_zone", ""))
     return arguments

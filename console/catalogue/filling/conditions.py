@@ -225,7 +225,10 @@ class Loop(LoopExpression):
             return [(_clean(key), item) for key, item in value.items()]
         if isinstance(value, str):
             return [value] if value else []
-        return value if isinstance(value, Sequence) else []
+        if isinstance(value, Sequence):
+            return value
+        # As with a text: what is one thing is one, a number like the text that says it.
+        return [] if value is None else [value]
 
 
 def _clean(key: object) -> object:

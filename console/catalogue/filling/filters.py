@@ -23,6 +23,7 @@ from console.catalogue.filling.printing import as_text
 from console.catalogue.filling.signatures import EPOCHS, Signature
 from console.catalogue.filling.state import current
 from console.catalogue.filling.unreadable import Nothing, Unreadable, nothing, quoted
+from console.moments import in_utc
 from console.text import is_blank
 
 Function = Callable[..., Any]
@@ -153,7 +154,7 @@ def date_in(value: object, pattern: str) -> date:
         if len(text) > times.LENGTH:
             raise ValueError
         found, offset = reader(pattern).read(lines.bare(text).strip())
-        return times.in_utc(found, offset) if isinstance(found, datetime) and offset else found
+        return in_utc(found, offset) if isinstance(found, datetime) and offset else found
     except (ValueError, OverflowError) as error:
         raise Unreadable(f"is {quoted(value)}, which is no date of the form {pattern}") from error
 

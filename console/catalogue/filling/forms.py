@@ -24,7 +24,7 @@ from babel.numbers import (
 )
 
 from console import language_tags
-from console.catalogue.filling.numbers import Number, at_decimals, plainly
+from console.catalogue.filling.numbers import Number, at_decimals, plainly, unsigned_zero
 
 Length = Literal["short", "medium", "long", "full"]
 LENGTHS = ("short", "medium", "long", "full")
@@ -119,6 +119,7 @@ class Forms:
         return self._formatted(Decimal(text), "0.#") if "." in text else text
 
     def _formatted(self, value: Decimal, pattern: str) -> str:
+        value = unsigned_zero(value)
         arguments: dict[str, Any] = {"locale": self.locale, "decimal_quantization": False}
         try:
             text = format_decimal(value, pattern, numbering_system=self._system, **arguments)

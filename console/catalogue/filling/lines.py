@@ -11,7 +11,7 @@ keeps what is in it from reordering what is around it.
 
 import re
 
-from console.text import one_line
+from console.text import DIRECTIONS, one_line
 
 # Lone surrogates: no text that can be stored or sent has them.
 BREAK = "\udc0a"
@@ -23,8 +23,6 @@ _MARKS = re.compile(f"[{BREAK}{START}{ISOLATED}{END}]")
 _EDGES = re.compile(f"[{START}{ISOLATED}{END}]")
 _BREAKS = re.compile(f"{BREAK}+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Embeddings, overrides and isolates; LRM, RLM and ALM are no more than letters and stay.
-_EXPLICIT = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BREAK = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")
 # Blocks whose characters are right-to-left, assigned or not (DerivedBidiClass.txt), with RLM and
@@ -55,7 +53,7 @@ class Captured(Written):
 def cleaned(value: str) -> str:
     """A value as filters may have it: one kind of line break, marked, and no other controls."""
     value = _SURROGATES.sub(UNSTORABLE, value)
-    value = _EXPLICIT.sub("", value)
+    value = DIRECTIONS.sub("", value)
     return _CONTROLS.sub(_marked, value)
 
 

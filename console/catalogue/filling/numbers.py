@@ -148,9 +148,14 @@ def rounded(number: Number, decimals: int = 0) -> Number:
 def at_decimals(number: Number, decimals: int) -> Decimal:
     """With just so many decimals."""
     try:
-        return Decimal(number).quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
+        return unsigned_zero(Decimal(number).quantize(Decimal(1).scaleb(-decimals), context=_EXACT))
     except ArithmeticError as error:
         raise FilterArgumentError("the number is too large", token=None) from error
+
+
+def unsigned_zero(number: Decimal) -> Decimal:
+    """Nobody owes minus nothing."""
+    return number if number else number.copy_abs()
 
 
 def ceiling(number: Number) -> int:
@@ -165,8 +170,8 @@ def plainly(number: Number | float) -> str:
     """In digits alone, as programs read it. What was calculated has no zeros at its end that say
     nothing; a number that came as 2.0 stays that."""
     if isinstance(number, float):
-        return format(Decimal(repr(number)), "f")
+        return format(unsigned_zero(Decimal(repr(number))), "f")
     if isinstance(number, int):
         return str(number)
-    text = format(number, "f")
+    text = format(unsigned_zero(number), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

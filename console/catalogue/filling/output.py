@@ -10,9 +10,11 @@ from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
 from liquid.builtin.tags.cycle_tag import CycleNode, CycleTag
 from liquid.exceptions import OutputStreamLimitError
 
+from console.catalogue.filling.conditions import name_of
 from console.catalogue.filling.lines import Captured, Written, on_one_line, outlined
 from console.catalogue.filling.printing import as_text
 from console.catalogue.filling.state import Filling, current
+from console.catalogue.filling.unreadable import nothing
 
 
 class _TextOutputNode(OutputNode):
@@ -20,7 +22,10 @@ class _TextOutputNode(OutputNode):
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         filling = current.get()
-        return _write(self.printed(self.expression.evaluate(context), filling), buffer, filling)
+        value = self.expression.evaluate(context)
+        if isinstance(value, (list, tuple)) and not value:
+            value = nothing(name_of(getattr(self.expression, "left", self.expression)))
+        return _write(self.printed(value, filling), buffer, filling)
 
     def printed(self, value: object, filling: Filling) -> str:
         return _outlined(value, filling)

@@ -10,11 +10,12 @@ from liquid.undefined import Undefined
 from console.catalogue.filling.lines import Written
 from console.catalogue.filling.state import current
 from console.catalogue.filling.times import placed
-from console.catalogue.filling.unreadable import Nothing, require_value
+from console.catalogue.filling.unreadable import Nothing, nothing, require_value
 
 
 def as_text(value: object) -> str:
-    """Raises UndefinedError where there is no value, LiquidTypeError for a whole object."""
+    """Raises UndefinedError where there is no value, and for a list with nothing in it;
+    LiquidTypeError for a whole object."""
     kind = type(value)
     if kind is str or kind is Written:
         return value  # type: ignore[return-value]
@@ -31,6 +32,7 @@ def as_text(value: object) -> str:
     if isinstance(value, Mapping):
         raise LiquidTypeError("this prints a whole object; name the value in it", token=None)
     if isinstance(value, Sequence) and not isinstance(value, str):
+        require_value(value or nothing("a list"))
         return "".join(map(as_text, value))
     return str(value)
 

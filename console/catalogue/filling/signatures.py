@@ -1,6 +1,6 @@
 """What each filter takes: how its arguments are read, and so which of them are mistakes."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,13 @@ def cut_text(value: object) -> str:
 
 def text_or_list(value: object) -> object:
     return some_value(value) if isinstance(value, (list, tuple)) else cut_text(value)
+
+
+def sized(value: object) -> object:
+    """A list or an object, or what is printed as a text: a number has as many characters as the
+    text that says it."""
+    is_collection = isinstance(value, (list, tuple, Mapping))
+    return some_value(value) if is_collection else cut_text(value)
 
 
 def text_of_literal(value: object) -> str:
@@ -176,7 +183,7 @@ SIGNATURES = {
     "join": Signature(some_value, (text,), 0),
     "first": Signature(some_value),
     "last": Signature(some_value),
-    "size": Signature(some_value),
+    "size": Signature(sized),
     "plus": _NUMBERS,
     "minus": _NUMBERS,
     "times": _NUMBERS,

@@ -5,8 +5,7 @@ one with a zone is a moment. Moments are kept in UTC until they are written, the
 chat's zone; one with another zone than UTC itself has been put into that.
 """
 
-import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -15,15 +14,11 @@ from console.catalogue.filling.numbers import read_number
 from console.catalogue.filling.state import current
 from console.catalogue.filling.unreadable import Unreadable, quoted, require_value
 from console.catalogue.filling.zones import zone_named
+from console.moments import read_iso
 
 # A longer text is no date.
 LENGTH = 64
 MOMENT_WORDS = ("now", "today")
-ISO = re.compile(
-    r"(\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.ASCII,
-)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,7 +35,7 @@ def time_or_none(value: object) -> date | None:
     if type(value) is Now:
         return current.get().moment()
     if isinstance(value, str) and len(value) <= LENGTH:
-        return _iso(bare(value).strip())
+        return read_iso(bare(value).strip())
     return None
 
 
@@ -54,37 +49,6 @@ def read_time(value: object) -> date:
             "2026-04-03T14:30Z; name its form, as in date_in: '%d.%m.%Y'"
         )
     return found
-
-
-def _iso(text: str) -> date | None:
-    found = ISO.fullmatch(text)
-    if not found:
-        return None
-    day, hour, minute, second, fraction, offset = found.groups()
-    try:
-        start = date.fromisoformat(day)
-        if hour is None:
-            return start
-        micros = int((fraction or "0").ljust(6, "0")[:6])
-        at = datetime(
-            start.year, start.month, start.day, int(hour), int(minute), int(second or 0), micros
-        )
-        return at if offset is None else in_utc(at, offset)
-    except (ValueError, OverflowError):
-        return None
-
-
-def in_utc(at: datetime, offset: str) -> datetime:
-    """The moment at which a clock that is so far before UTC shows this. Raises ValueError."""
-    if offset in ("Z", "z"):
-        return at.replace(tzinfo=UTC)
-    digits = offset[1:].replace(":", "").ljust(4, "0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    # No clock on Earth was ever farther from UTC than that.
-    if minutes > 59 or hours > 15:
-        raise ValueError(offset)
-    ahead = timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
-    return at.replace(tzinfo=timezone(ahead)).astimezone(UTC)
 
 
 def from_epoch(value: object, unit: int) -> datetime:

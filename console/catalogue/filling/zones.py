@@ -6,9 +6,13 @@ from zoneinfo import ZoneInfo, available_timezones
 LENGTH = 64
 
 
+# In the database, and no place's: what this machine is set to, and what nobody has set.
+NO_ZONES = frozenset(("Factory", "localtime"))
+
+
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - NO_ZONES
 
 
 def zone_named(name: object) -> ZoneInfo | None:

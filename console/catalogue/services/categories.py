@@ -148,6 +148,11 @@ def _hold_the_tree() -> None:
     list(Category.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
+def is_name(name: str) -> bool:
+    """Whether it is no path, nor the rest of one of which a part was not filled in ("/", "A /")."""
+    return CATEGORY_SEPARATOR not in f" {name} "
+
+
 def _checked_name(name: str) -> str:
     name = read_line(name, what="A category's name", field="name")
     if not name:
@@ -156,10 +161,11 @@ def _checked_name(name: str) -> str:
         raise InvalidInput(
             "invalid_category", f"A category's name has at most {NAME_LIMIT} characters."
         )
-    if CATEGORY_SEPARATOR in name:
+    if not is_name(name):
         raise InvalidInput(
             "invalid_category",
-            'A category\'s name has no " / " in it: that stands between the names of a path.',
+            'A category\'s name has no " / " in it, nor at its ends: that stands between the names '
+            "of a path, which all have to be there.",
             {"field": "name"},
         )
     return name

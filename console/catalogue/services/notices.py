@@ -183,13 +183,21 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 def normal_tags(tags: Iterable[str]) -> list[str]:
     """Tags in small letters, without commas, each once; what nobody sees is none. Raises
-    InvalidInput for too many, and for control characters."""
-    words = (
-        " ".join(unicodedata.normalize("NFC", part).lower().split())
-        for tag in tags
-        for part in tag.split(",")
-    )
-    found = list(dict.fromkeys(word for word in words if not is_blank(word)))
+    InvalidInput for too many, for commas alone, and for control characters."""
+    found: list[str] = []
+    for tag in tags:
+        words = (
+            " ".join(unicodedata.normalize("NFC", part).lower().split()) for part in tag.split(",")
+        )
+        seen = [word for word in words if not is_blank(word)]
+        if not seen and not is_blank(tag):
+            raise InvalidInput(
+                "invalid_tags",
+                "There are commas and no tag between them. Fill it in, or leave them out.",
+                {"field": "tags"},
+            )
+        found += seen
+    found = list(dict.fromkeys(found))
     for word in found:
         read_line(word, what="A tag", field="tags")
     if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
@@ -202,9 +210,11 @@ def normal_tags(tags: Iterable[str]) -> list[str]:
 
 
 def normal_shortcut(shortcut: str) -> str:
-    """A shortcut as it is kept: small letters, without the slash that is typed before it."""
-    word = shortcut.strip().removeprefix("/").lower()
-    if word and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):
+    """A shortcut as it is kept: small letters, without the slash that is typed before it. "" is
+    none; a slash alone is one that nobody has filled in."""
+    typed = shortcut.strip()
+    word = typed.removeprefix("/").lower()
+    if typed and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):
         raise InvalidInput(
             "invalid_shortcut",
             "Use letters a to z, digits and dashes between them for the shortcut, at most "

@@ -84,12 +84,14 @@ def preset_approve(
 ) -> VisibilityPreset:
     """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
 
-    Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one.
+    Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one,
+    InvalidInput where another preset has got such a name since.
     """
     actor.require(Permission.REVIEW_CATALOGUE)
     try:
         with transaction.atomic():
             proposed = _decide(actor, preset, change, ChangeStatus.APPROVED)
+            _require_unlike({name: getattr(proposed, name) for name in CONTENT}, preset)
             for name in CONTENT:
                 setattr(preset, name, getattr(proposed, name))
             preset.is_approved = True

@@ -22,6 +22,7 @@ PROVENANCE = (
     *("reviewer", "reviewer_name", "reviewed_at", "reject_reason"),
 )
 COLUMNS = ("record", "key", *NOTICE_FACTS, "version", "status", *CONTENT, *PROVENANCE, "roles")
+LIMITS = ("valid_from", "valid_until")
 MOMENTS = frozenset(
     {"retired_at", "valid_from", "valid_until", "created_at", "submitted_at", "reviewed_at"}
 )

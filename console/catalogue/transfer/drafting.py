@@ -9,7 +9,7 @@ from typing import Any
 from console.accounts.models import Team
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, Visibility
 from console.catalogue.services.versions import version_fill
-from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS
+from console.catalogue.transfer.columns import BODY, CONTENT, LIMITS, NOTICE_FACTS
 from console.catalogue.transfer.exporting import IMPORTED, content_cells, notice_cells
 from console.catalogue.transfer.plans import (
     OPEN,
@@ -127,8 +127,9 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
     after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         return  # a notice without words yet
-    if "visibility" in said and not said["visibility"] and not after["preset"]:
+    if "visibility" in said and not said["visibility"] and not after.get("preset"):
         _require_who_sees_it(row, known)
+    _require_times_said(row, said, known)
     _complete(after, known, there)
     ignored = {"change_note"}
     if all(known.get(name, "") == cell for name, cell in after.items() if name not in ignored):
@@ -170,6 +171,18 @@ def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
             f"It is empty, and the version of now is for {before}. Say who sees it: "
             f"{', '.join(Visibility.values)}.",
         )
+
+
+def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -> None:
+    """Refuse an empty cell where the words of now hold from or until a time: they would hold for
+    longer. A star takes the time away."""
+    for name in LIMITS:
+        if said.get(name) == "" and known.get(name) and name not in row.values:
+            row.report.refuse(
+                name,
+                f"It is empty, and the version of now has {known[name]}. Write that, or {ALL} for "
+                "no such time.",
+            )
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:

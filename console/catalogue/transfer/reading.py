@@ -19,7 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.services.categories import NAME_LIMIT
+from console.catalogue.services.categories import NAME_LIMIT, is_name
 from console.catalogue.services.notices import (
     KEY,
     RESERVED_KEYS,
@@ -30,6 +30,7 @@ from console.catalogue.transfer.columns import (
     BODY,
     CATEGORY,
     COLUMNS,
+    LIMITS,
     LONGEST,
     MOMENTS,
     NOTICE,
@@ -40,10 +41,11 @@ from console.catalogue.transfer.columns import (
 from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
+from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-# All teams, or everybody: an empty cell takes no limit away.
+# All teams, everybody, at any time: an empty cell takes no limit away.
 ALL = "*"
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
@@ -186,14 +188,24 @@ def _read(row: Row, column: str, cell: str) -> None:
 
 
 def _moment(cell: str) -> tuple[datetime, str]:
+    moment = read_iso(cell)
+    if not isinstance(moment, datetime):
+        raise ValueError(f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00.")
+    if moment.tzinfo is None:
+        zone: Any = timezone.get_default_timezone()
+        try:
+            moment = on_clocks(moment, zone, field="")
+        except InvalidInput as error:
+            raise ValueError(error.message) from error
     try:
-        moment = datetime.fromisoformat(cell)
-        moment = moment if moment.tzinfo else timezone.make_aware(moment)
         return moment, moment_cell(moment)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00."
-        ) from error
+    except OverflowError as error:
+        raise ValueError(f"{cell[:40]!r} is out of the calendar.") from error
+
+
+def _limit(cell: str) -> tuple[datetime | None, str]:
+    """A time from which or until which something holds; a star says that there is none."""
+    return (None, "") if cell == ALL else _moment(cell)
 
 
 def _whole(cell: str) -> tuple[int, str]:
@@ -270,7 +282,8 @@ def _shortcut(cell: str) -> tuple[str, str]:
 
 def _category(cell: str) -> tuple[list[str], str]:
     names = [normal_line(name) for name in cell.split(CATEGORY_SEPARATOR)]
-    if len(names) > CATEGORY_DEPTH or not all(0 < len(name) <= NAME_LIMIT for name in names):
+    fit = all(0 < len(name) <= NAME_LIMIT for name in names)
+    if len(names) > CATEGORY_DEPTH or not fit or not all(map(is_name, names)):
         raise ValueError(
             f"A category is at most {CATEGORY_DEPTH} names of at most {NAME_LIMIT} characters, "
             'with " / " between them.'
@@ -280,6 +293,7 @@ def _category(cell: str) -> tuple[list[str], str]:
 
 READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
     **dict.fromkeys(MOMENTS, _moment),
+    **dict.fromkeys(LIMITS, _limit),
     "version": _whole,
     "kind": _one_of(NoticeKind.values),
     "status": _one_of(VersionStatus.values),

@@ -10,11 +10,12 @@ from console.sends.services.control import send_cancel, send_pause, send_resume
 from console.sends.services.erasing import interaction_erase
 from console.sends.services.proving import send_prove
 from console.sends.services.retrying import retry_seen, send_retry_failed, send_retry_unknown
-from console.sends.services.sending import send_create, send_preview
+from console.sends.services.sending import require_key, send_create, send_preview
 from console.sends.services.switch import sending_restart, sending_stop
 
 __all__ = [
     "interaction_erase",
+    "require_key",
     "retry_seen",
     "send_approve",
     "send_cancel",

@@ -18,6 +18,7 @@ from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
 from console.sends.guard import guarded, guards, hold_notice
 from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.nicknames import require_still_approved
 from console.sends.planning import plan_retry, require_valid
 from console.sends.plans import SendPlan
 from console.sends.quota import hold_quota, require_quota
@@ -80,6 +81,7 @@ def _retry(
             hold_notice(original.version.notice)
         now = database_now()
         require_valid(original.version, at=now, now=now)
+        require_still_approved(original)
         left = _those_seen(list(selectors.not_retried(original, status)), seen)
         if not left:
             raise Conflict(

@@ -170,15 +170,20 @@ def _once_key(notice_key: str, target: dict[str, Any], idempotency_key: str | No
     return ONCE + digest(notice_key, chats[0])
 
 
-def _known(actor: Actor, idempotency_key: str | None, asked: str) -> Send | None:
-    """The send that this actor made with this key before; none without a key."""
-    if idempotency_key is None:
-        return None
+def require_key(idempotency_key: str) -> None:
+    """Raise InvalidInput for one that is empty, over-long or not printable."""
     if len(idempotency_key) > 255 or not idempotency_key.isprintable() or is_blank(idempotency_key):
         raise InvalidInput(
             "invalid_idempotency_key",
             "Idempotency-Key is 1 to 255 printable characters. Give it a value, or leave it out.",
         )
+
+
+def _known(actor: Actor, idempotency_key: str | None, asked: str) -> Send | None:
+    """The send that this actor made with this key before; none without a key."""
+    if idempotency_key is None:
+        return None
+    require_key(idempotency_key)
     send = (
         Send.objects.select_related("version__notice")
         .filter(actor_ref=actor.ref, idempotency_key=idempotency_key)

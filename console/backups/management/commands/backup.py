@@ -13,7 +13,7 @@ from console.errors import ConsoleError
 
 
 def at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a number of backups: write 1 or more")
     return int(text)
 

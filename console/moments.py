@@ -1,0 +1,78 @@
+"""Days and times as they are written: read where they have one meaning, or not at all."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from console.errors import InvalidInput
+
+ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
+)
+
+
+def read_iso(text: str) -> date | None:
+    """A day, a time without a zone, or a moment in UTC, as ISO 8601 writes them with hyphens and
+    colons; None for anything else."""
+    found = ISO.fullmatch(text)
+    if not found:
+        return None
+    day, hour, minute, second, fraction, offset = found.groups()
+    try:
+        start = date.fromisoformat(day)
+        if hour is None:
+            return start
+        micros = int((fraction or "0").ljust(6, "0")[:6])
+        at = datetime(
+            start.year, start.month, start.day, int(hour), int(minute), int(second or 0), micros
+        )
+        return at if offset is None else in_utc(at, offset)
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_time(text: object) -> bool:
+    """Whether it says a time: a day alone is none, and nobody knows which one is meant."""
+    return isinstance(text, str) and isinstance(read_iso(text), datetime)
+
+
+def is_day(text: str) -> bool:
+    found = read_iso(text)
+    return found is not None and not isinstance(found, datetime)
+
+
+def in_utc(at: datetime, offset: str) -> datetime:
+    """The moment at which a clock that is so far before UTC shows this. Raises ValueError."""
+    if offset in ("Z", "z"):
+        return at.replace(tzinfo=UTC)
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    # No clock on Earth was ever farther from UTC than that.
+    if minutes > 59 or hours > 15:
+        raise ValueError(offset)
+    ahead = timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
+    return at.replace(tzinfo=timezone(ahead)).astimezone(UTC)
+
+
+def on_clocks(at: datetime, zone: ZoneInfo, *, field: str) -> datetime:
+    """The moment at which the clocks of a zone show this time. Raises InvalidInput for one that
+    they never show, or show twice, on the days when they are changed."""
+    first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first
+    when = f"{at:%H:%M} on {at.day} {at:%B %Y}"
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != at:
+        raise InvalidInput(
+            "time_does_not_exist",
+            f"{when} does not exist in {zone.key}: the clocks are put forward over it. Choose "
+            "another time.",
+            {"field": field},
+        )
+    raise InvalidInput(
+        "time_exists_twice",
+        f"{when} comes twice in {zone.key}: the clocks are put back over it. Choose another time, "
+        f"or say which by its offset: {first.isoformat()} or {second.isoformat()}.",
+        {"field": field},
+    )
