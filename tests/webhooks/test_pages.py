@@ -172,7 +172,7 @@ def test_messages_are_filtered_and_of_this_webhook_alone(adam: Client) -> None:
     assert "A test" in text_of(waiting)
     taken = adam.get(page(webhook), {"status": "taken"})
     assert "No message is in this state" in text_of(taken)
-    assert adam.get(page(webhook), {"status": "nonsense"}).status_code == 200
+    assert adam.get(page(webhook), {"status": "nonsense"}).status_code == 422
 
 
 def test_the_list_costs_the_same_however_long(
