@@ -5,7 +5,7 @@ import logging
 import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
@@ -40,8 +40,8 @@ class Service(Command):
         if settings.LOG_FORMAT != "json":
             return super().execute(*args, **options)
         catch_plain_lines()
-        self.stdout = OutputWrapper(LoggedLines(logging.INFO))
-        self.stderr = OutputWrapper(LoggedLines(logging.WARNING))
+        self.stdout = OutputWrapper(cast(TextIO, LoggedLines(logging.INFO)))
+        self.stderr = OutputWrapper(cast(TextIO, LoggedLines(logging.WARNING)))
         try:
             return super().execute(*args, **options)
         except CommandError as error:

@@ -23,7 +23,9 @@ OLD = {
     "sends": "0016_nickname_source",
     "webhooks": "0001_initial",
 }
-PLAIN_INDEX = re.compile(r"\b(CREATE\s+(UNIQUE\s+)?|DROP\s+)INDEX\s+(?!CONCURRENTLY)", re.IGNORECASE)
+PLAIN_INDEX = re.compile(
+    r"\b(CREATE\s+(UNIQUE\s+)?|DROP\s+)INDEX\s+(?!CONCURRENTLY)", re.IGNORECASE
+)
 
 
 def breaches(migration: migrations.Migration) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""docs/postgresql.md on a new cluster: its two roles, what the application's may not, and a notice that
-the console sends with it."""
+"""docs/postgresql.md on a new cluster: its two roles, what the application's may not, and a notice
+that the console sends with it."""
 
 import json
 import os

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.serving import Server, database_url, serving
 from tests.demos import Program, data_folder
+from tests.serving import Server, database_url, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
