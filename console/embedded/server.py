@@ -59,17 +59,15 @@ def _uninterrupted() -> Iterator[None]:
         yield  # which signals don't reach
         return
     came: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda it, _frame: came.append(it)) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in handlers.items():
+        for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
-        for caught in came[:1]:
-            signal.raise_signal(caught)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @cache

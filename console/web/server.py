@@ -43,7 +43,7 @@ def address_of(listener: socket.socket) -> str:
 # back by PostgreSQL, as if the process had crashed.
 STOP_SECONDS = 5
 # Of these, for requests of connections that were taken just before the stop.
-FIRST_REQUEST_SECONDS = 1.0
+FIRST_REQUEST_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 
 

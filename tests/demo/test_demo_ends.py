@@ -83,6 +83,7 @@ def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo], fol
     demo = start()
     processes = all_processes(demo)
     worker = next(part for name, part in demo.processes().items() if "worker" in name)
+    until((folder / "logs" / "worker.log").read_text)  # it has begun, and said so
     worker.kill()
 
     assert demo.wait() == 1

@@ -22,7 +22,7 @@ from console.sends.models import Send
 from tests.demos import until
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
 from tests.security.test_as_deployed import ordered
-from tests.serving import Server, serving
+from tests.serving import SECONDS, Server, serving
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -174,6 +174,32 @@ def test_no_call_fails_while_it_restarts(
     assert traffic.failures == []
     assert Send.objects.count() == traffic.counted["POST /api/v1/sends/"]
     assert len(traffic.counted) == 4
+
+
+def test_a_connection_that_was_taken_before_the_stop_is_answered(tmp_path: Path) -> None:
+    """A proxy opened it for a request that is on its way."""
+    server = Server(tmp_path, CONSOLE_ALLOWED_HOSTS=HOST)
+    try:
+        with socket.create_connection(server.place, timeout=SECONDS) as line:
+            assert server.ask("/healthz", Host=HOST).status == 200  # so that one is taken, too
+            place = server.place
+            server.send(signal.SIGTERM)
+            until(lambda: refuses(place))
+            line.sendall(f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert line.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert server.wait() == 0
+    finally:
+        server.close()
+
+
+def refuses(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(place, timeout=SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
 
 
 def test_what_may_be_repeated_survives_a_crash(

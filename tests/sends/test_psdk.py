@@ -47,9 +47,8 @@ def start_worker(tmp_path: Path, java_classes: Path) -> Iterator[Callable[[str],
     yield start
     for worker in started:
         if worker.process.poll() is None:
-            worker.end(signal.SIGKILL)
-        assert worker.process.stdout is not None
-        worker.process.stdout.close()
+            worker.process.kill()
+            worker.process.wait()
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_messages_and_notices_through_workers_of_which_one_is_killed(
         within=PATIENCE_SECONDS,
     )
     status, said = second.end(signal.SIGTERM)
-    assert (status, said) == (0, "Worker stopped.\n"), second.log.read_text()
+    assert (status, said) == (0, "Worker stopped."), second.log.read_text()
     assert_nothing_lost_and_nothing_doubled(sends, simulator)
     assert_texts_arrived_whole(simulator)
 
@@ -146,7 +145,7 @@ def test_one_that_is_asked_to_stop_sees_through_what_java_waits_for(
     worker = start_worker("java-1")
     until(lambda: len(simulator.journalled()) > WINDOW, within=PATIENCE_SECONDS)
     status, said = worker.end(signal.SIGTERM)
-    assert (status, said) == (0, "Worker stopped.\n"), worker.log.read_text()
+    assert (status, said) == (0, "Worker stopped."), worker.log.read_text()
     counts = statuses(send)
     assert (counts["unknown"], counts["sending"]) == (0, 0)
     assert counts["delivered"] == len(simulator.journalled()) < CHATS

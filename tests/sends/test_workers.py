@@ -66,21 +66,26 @@ class WorkerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, MANAGE, "worker", "--metrics-port", "0"],
                 env=process_environment(folder, PGAPPNAME=name, **more),
-                stdout=subprocess.PIPE,
+                stdout=log,  # its log has all that it says
                 stderr=log,
-                text=True,
             )
-        assert self.process.stdout is not None
-        first = self.process.stdout.readline()
-        assert first.startswith("Metrics on port "), self.log.read_text()
-        self.metrics_port = int(first.rstrip(".\n").rpartition(" ")[2])
-        assert self.process.stdout.readline().startswith("Worker ready")
+        self.metrics_port = int(self._says(r"Metrics on port (\d+)")[1])
+        self._says("Worker ready")
+
+    def _says(self, pattern: str) -> re.Match[str]:
+        def said() -> re.Match[str] | None:
+            found = re.search(pattern, self.log.read_text())
+            assert found or self.process.poll() is None, self.log.read_text()
+            return found
+
+        return until(said, within=PATIENCE_SECONDS)
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Its status, and the rest of what it said."""
+        """Its status, and the last that it said."""
         self.process.send_signal(number)
-        said, _none = self.process.communicate(timeout=PATIENCE_SECONDS)
-        return self.process.returncode, said
+        status = self.process.wait(PATIENCE_SECONDS)
+        # Whoever is killed may be in the middle of a line.
+        return status, self.lines()[-1]["event"] if status == 0 else ""
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -105,9 +110,8 @@ def workers(tmp_path: Path) -> Iterator[list[WorkerProcess]]:
     yield started
     for worker in started:
         if worker.process.poll() is None:
-            worker.end(signal.SIGKILL)
-        assert worker.process.stdout is not None
-        worker.process.stdout.close()
+            worker.process.kill()
+            worker.process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -171,7 +175,7 @@ def test_one_stops_one_is_killed_and_the_third_goes_on(
     # Asked to stop, it sees through what is on the wire: nothing of it is unknown.
     stopped = a_busy_one(workers)
     status, said = stopped.end(signal.SIGTERM)
-    assert (status, said) == (0, "Worker stopped.\n"), stopped.log.read_text()
+    assert (status, said) == (0, "Worker stopped."), stopped.log.read_text()
     assert statuses(send)["unknown"] == 0
     assert Worker.objects.count() == 2
     left = [worker for worker in workers if worker is not stopped]

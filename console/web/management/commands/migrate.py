@@ -3,15 +3,17 @@
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.core.management.commands import migrate
+from django.core.management.commands import migrate as djangos
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
+
+from console import commands
 
 # Whatever is asked of the table meanwhile waits behind a migration that waits for it.
 LOCK_SECONDS = 10
 
 
-class Command(migrate.Command):
+class Command(commands.Command, djangos.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         with connection.cursor() as cursor:

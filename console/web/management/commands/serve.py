@@ -17,7 +17,7 @@ from console.web.server import STOP_SECONDS, CannotListen, ConsoleServer, addres
 from console.web.service_manager import WrongSocket, handed_socket, tell
 
 # Of STOP_SECONDS, for requests that are under way at a stop; event streams end at once.
-GRACE_SECONDS = STOP_SECONDS - 1
+GRACE_SECONDS = STOP_SECONDS - 2
 
 
 class Command(commands.Service):
