@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.demos import Api, Demo, data_folder
+from tests.demos import Api, Demo, data_folder, until
 
 PARTS = {"serve", "worker", "console.esp.simulator", "console.demo.traffic"}
 
@@ -75,11 +75,13 @@ def test_a_part_that_dies_ends_all_with_an_error(start: Callable[..., Demo], fol
     demo = start()
     processes = all_processes(demo)
     worker = next(part for name, part in demo.processes().items() if "worker" in name)
+    log = folder / "logs" / "worker.log"
+    until(log.read_text)
     worker.kill()
 
     assert demo.wait() == 1
     assert "The worker ended by itself, with status -9." in demo.output
-    last_line = (folder / "logs" / "worker.log").read_text().splitlines()[-1]
+    last_line = log.read_text().splitlines()[-1]
     assert f"  | {last_line}" in demo.output
     assert_all_end(processes)
 
