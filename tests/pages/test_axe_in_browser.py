@@ -253,6 +253,8 @@ def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None
     desk.go("/api-clients/new/")
     page.get_by_label("Name").fill("Night shift")
     page.get_by_label("Send notices").check()
+    page.get_by_label("Notices that it may send").fill("*")
+    page.get_by_label("Addresses that it may call from").fill("*")
     page.get_by_role("button", name="Create it").click()
     expect(page.get_by_role("link", name="I have it")).to_be_visible()
     assert faults(page, (1440, PHONE)) == []
