@@ -1,7 +1,6 @@
 """Writes of people, teams and API clients."""
 
 from console.accounts.services.api_clients import (
-    ANY,
     OVERLAPS,
     TOKEN_PREFIX,
     api_client_create,
@@ -26,7 +25,6 @@ from console.accounts.services.users import (
 )
 
 __all__ = [
-    "ANY",
     "OVERLAPS",
     "TOKEN_PREFIX",
     "api_client_create",

@@ -22,15 +22,13 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.clock import near_now
 from console.errors import Conflict, InvalidInput
-from console.inputs import require_none_blank
+from console.inputs import ALL, require_none_blank
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
 # How long the old token may stay valid beside a new one.
 OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 LIST_LIMIT = 200
-# Instead of a list, where nothing is left out. A list that is empty is none.
-ANY = "*"
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 EDITABLE = ("name", "scopes", "allowed_notices", "expires_at", "addresses")
 
@@ -45,13 +43,13 @@ def api_client_create(
     *,
     name: str,
     scopes: Iterable[str],
-    allowed_notices: Iterable[str] = (ANY,),
+    allowed_notices: Iterable[str] = (ALL,),
     expires_at: datetime | None = None,
-    addresses: Iterable[str] = (ANY,),
+    addresses: Iterable[str] = (ALL,),
 ) -> tuple[ApiClient, str]:
     """Create a program's access and answer it with its token, which can't be read again.
 
-    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ANY,) is any.
+    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ALL,) is any.
 
     Raises InvalidInput for no name, no or an unknown scope, and limits that can't be; Conflict for
     a name in use.
@@ -189,7 +187,7 @@ def _target(client: ApiClient) -> tuple[str, object, str]:
 def _given(client: ApiClient) -> dict[str, Any]:
     """What a client has, in the form in which it is given."""
     known = {name: getattr(client, name) for name in EDITABLE}
-    return known | {name: known[name] or [ANY] for name in ("allowed_notices", "addresses")}
+    return known | {name: known[name] or [ALL] for name in ("allowed_notices", "addresses")}
 
 
 def _set(client: ApiClient, given: dict[str, Any]) -> None:
@@ -220,12 +218,12 @@ def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
     field = {"field": "allowed_notices"}
     wanted = sorted({key.strip() for key in keys})
     require_none_blank(wanted, field="allowed_notices")
-    if wanted == [ANY]:
+    if wanted == [ALL]:
         return []
     if not wanted and Scope.SEND in scopes:
         raise InvalidInput(
             "notices_missing",
-            f"Say which notices it may send: their keys, or {ANY} alone for any.",
+            f"Say which notices it may send: their keys, or {ALL} alone for any.",
             field,
         )
     wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
@@ -233,7 +231,7 @@ def _read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
         raise InvalidInput(
             "invalid_notice_key",
             f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
-            f"catalogue, or {ANY} alone for any.",
+            f"catalogue, or {ALL} alone for any.",
             field,
         )
     _require_few(wanted, "allowed_notices")
@@ -251,12 +249,12 @@ def _read_addresses(addresses: Iterable[str]) -> list[str]:
     wanted = []
     addresses = list(addresses)
     require_none_blank(addresses, field="addresses")
-    if addresses == [ANY]:
+    if addresses == [ALL]:
         return []
     if not addresses:
         raise InvalidInput(
             "addresses_missing",
-            f"Say where it may call from: ranges of addresses, or {ANY} alone for any.",
+            f"Say where it may call from: ranges of addresses, or {ALL} alone for any.",
             {"field": "addresses"},
         )
     for text in addresses:
@@ -266,7 +264,7 @@ def _read_addresses(addresses: Iterable[str]) -> list[str]:
             raise InvalidInput(
                 "invalid_address_range",
                 f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
-                f"2001:db8::/32, or a single address; {ANY} alone is any.",
+                f"2001:db8::/32, or a single address; {ALL} alone is any.",
                 {"field": "addresses"},
             ) from error
     _require_few(wanted, "addresses")

@@ -1,7 +1,6 @@
 """The rows of a file, their cells read and looked at one by one."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +18,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
+from console.catalogue.services.bodies import LOCALE
 from console.catalogue.services.categories import NAME_LIMIT, is_name
 from console.catalogue.services.notices import (
     KEY,
@@ -41,12 +41,10 @@ from console.catalogue.transfer.columns import (
 from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
+from console.inputs import ALL
 from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
 
-LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-# All teams, everybody, at any time: an empty cell takes no limit away.
-ALL = "*"
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
