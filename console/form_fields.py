@@ -73,6 +73,15 @@ class FilterForm(forms.Form):
     def chosen(self) -> dict[str, Any]:
         return dict(self.cleaned_data) if self.is_valid() else {}
 
+    @property
+    def is_filled(self) -> bool:
+        return any(self.data.get(name) for name in self.fields)
+
+    @property
+    def http_status(self) -> int:
+        """Of the answer that shows what it found."""
+        return 200 if self.is_valid() else 422
+
     def only(self, found: QuerySet[M, M]) -> QuerySet[M, M]:
         """What was found with `chosen`, and nothing where something could not be read."""
         return found if self.is_valid() else found.none()

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from console.errors import InvalidInput
 from console.text import is_blank, is_one_line, normal_line
 
+# Instead of a list or a name, where nothing is left out: it is said, since empty says nothing.
+ALL = "*"
+
 
 def read_line(text: str, *, what: str, field: str) -> str:
     """The text as it is kept: NFC, no blanks around it, "" where people would see nothing of it.

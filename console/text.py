@@ -17,14 +17,16 @@ _IGNORABLE = (
 # Interlinear annotation, and characters of scripts whose picture is blank: Braille, a note's head,
 # the fillers of Khitan and Egyptian.
 _EMPTY_PICTURES = "\u2800\ufff9-\ufffb\U0001d159\U00016fe4\U0001343f-\U00013442"
+# In brackets of a regular expression: what ends a line for Python, browsers or chat
+# windows, and what no line can have in it.
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 # In brackets of a regular expression: what people see nothing of, but for blanks and controls.
 UNSEEN = _IGNORABLE + _EMPTY_PICTURES
 _SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{UNSEEN}]")
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 # Embeddings, overrides and isolates (UAX #9); LRM, RLM and ALM are no more than letters.
 DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-# What ends a line for Python, browsers or chat windows, and what no line can have in it.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(f"[{CONTROLS}]+")
 
 
 def is_blank(text: str) -> bool:

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import ApiClient, ClientState, Role, Scope, Team, User
-from console.accounts.services import ANY
 from console.accounts.states import (
     State,
     api_client_state,
@@ -19,6 +18,7 @@ from console.accounts.states import (
     user_state,
 )
 from console.form_fields import FilterForm, LineField
+from console.inputs import ALL
 from console.text import is_blank
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -282,9 +282,9 @@ class ApiClientForm(EditForm):
         super().__init__(data, state=None if client is None else api_client_state(client))
         if client is not None:
             self.initial["expires_at"] = client.expires_at
-            self.initial["addresses"] = client.addresses or [ANY]
+            self.initial["addresses"] = client.addresses or [ALL]
             if Scope.SEND in client.wanted_scopes:
-                self.initial["allowed_notices"] = client.wanted_notices or [ANY]
+                self.initial["allowed_notices"] = client.wanted_notices or [ALL]
         self.fields["scopes"].help_text = _(
             "send, catalogue and approve hold once another administrator has confirmed them."
         )
@@ -307,12 +307,12 @@ class ApiClientForm(EditForm):
 
     def _in_words(self, name: str, value: Any) -> str:
         is_limit = name in ("allowed_notices", "addresses")
-        return super()._in_words(name, value) or (ANY if is_limit else "")
+        return super()._in_words(name, value) or (ALL if is_limit else "")
 
 
 def _limits(lines: list[str]) -> list[str]:
     """As a client keeps them."""
-    return [] if lines == [ANY] else lines
+    return [] if lines == [ALL] else lines
 
 
 class TokenForm(forms.Form):

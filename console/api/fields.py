@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from console.api.values import reference
 from console.moments import is_time, on_clocks
-from console.text import is_blank
+from console.text import CONTROLS, is_blank
 
 F = TypeVar("F", bound=type[serializers.Field[Any, Any, Any, Any]])
 
@@ -23,8 +23,6 @@ EMPTY = "This is empty. Give a value, or leave the field out where it may be lef
 
 
 NOT_ONE_LINE = "It stands on one line: take the line breaks and control characters out."
-# As console.text.is_one_line has it.
-CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 ONE_LINE = rf"^[^{CONTROLS}]*\Z"
 # For the OpenAPI document: one line, with something on it.
 FILLED_LINE = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"

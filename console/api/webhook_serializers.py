@@ -7,11 +7,12 @@ from rest_framework import serializers
 
 from console.api import fields
 from console.api.serializers import StrictInput
+from console.text import CONTROLS
 from console.webhooks.models import MESSAGE_TYPES, Attempt, EventType, Message, Webhook
 
 NAME = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 URL = fields.described(
-    fields.Line, type="string", pattern=rf"^https?://[^{fields.CONTROLS}]*$", maxLength=2000
+    fields.Line, type="string", pattern=rf"^https?://[^{CONTROLS}]*$", maxLength=2000
 )
 SECONDS = fields.described(fields.Whole, type="integer", enum=[0, 3600, 86_400])
 OVERLAP = "For how long messages are signed by the old secret, too."

@@ -29,7 +29,7 @@ class LedgerMetrics(Collector):
             return
         outside = AuditCheckpoint.objects.exclude(outside_at=None).first()
         yield _waits(
-            "console_ledger_inside_seconds",
+            "console_ledger_not_kept_outside_seconds",
             "Seconds since the oldest entry that no checkpoint kept outside vouches for; 0 where "
             "none is.",
             now,

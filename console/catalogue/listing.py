@@ -32,14 +32,13 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "show": show,
         "days": days,
-        "filtered": bool(show or form.errors) or any(chosen.values()),
+        "filtered": form.is_filled,
         "categories": in_tree_order(categories(actor)),
         "favourites": set(usage.favourite_ids(actor)),
         "failing": failing_notices(page.object_list),
         "uses": _uses(actor, page.object_list, show, days),
     }
-    status = 422 if form.errors else 200
-    return render(request, "catalogue/notice_list.html", context, status=status)
+    return render(request, "catalogue/notice_list.html", context, status=form.http_status)
 
 
 def _uses(actor: Actor, shown: list[Any], show: str, days: int) -> dict[int, usage.Use]:

@@ -50,10 +50,6 @@ class HistoryForm(FilterForm):
                 filled[name] = filled[name].isoformat()
         return filled
 
-    @property
-    def is_filled(self) -> bool:
-        return any(self.data.get(name) for name in self.fields)
-
 
 class ReasonForm(forms.Form):
     """Why, in words for those whom it concerns."""

@@ -33,8 +33,8 @@ def chosen_nickname(
     """The version's own for None, else `wanted`.
 
     Raises InvalidInput for one that is empty, too long, not on one line, or that looks like an
-    approved one; Unprocessable for one
-    that nobody approved for those who will see it, where senders may not choose.
+    approved one; Unprocessable for one that nobody approved for those who will see it, where
+    senders may not choose.
     """
     if wanted is None:
         return Nickname(version.nickname)

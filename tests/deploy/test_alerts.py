@@ -97,5 +97,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are(known: set[str]) -> None:
 def test_the_page_tells_of_each() -> None:
     page = (ROOT / "docs" / "operations.md").read_text("utf-8")
     section = page.partition("## What to alert on")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| `(.*)` \| (\w+) \| (.*) \|$", section, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `NoticeConsole(\w+)` \| `(.*)` \| (\w+) \| (.*) \|$", section, re.MULTILINE
+    )
     assert [(a, b.replace("\\|", "|"), c, d) for a, b, c, d in rows] == alerts()

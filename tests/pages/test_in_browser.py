@@ -31,6 +31,13 @@ def wait_for_scripts(page: Page) -> None:
     expect(page.locator("[data-theme-switch]")).to_be_visible()
 
 
+def at_the_board(desk: Desk, q: str) -> Page:
+    page = desk.sign_in("sue")
+    desk.go(f"/board/?q={q}")
+    wait_for_scripts(page)
+    return page
+
+
 def choose_chats(page: Page, count: int, q: str = "") -> None:
     """By keyboard alone. The newest ones, which don't end while a test looks at them."""
     page.goto(page.url.partition("?")[0] + "?sort=waiting" + (f"&q={q}" if q else ""))
@@ -174,10 +181,7 @@ def test_the_button_waits_for_the_preview_of_what_was_chosen_last(
 def test_what_is_opened_in_the_preview_stays_open(
     sit_down: Callable[..., Desk], staying: str
 ) -> None:
-    desk = sit_down()
-    page = desk.sign_in("sue")
-    desk.go(f"/board/?q={staying}")
-    wait_for_scripts(page)
+    page = at_the_board(sit_down(), staying)
     page.locator("#board-rows .pick").nth(0).check()
     page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
     who = page.locator(".preview__who").first
@@ -316,10 +320,7 @@ def test_what_was_chosen_before_the_scripts_came_is_previewed(
     sit_down: Callable[..., Desk], staying: str
 ) -> None:
     """On a slow line one clicks before anything listens."""
-    desk = sit_down()
-    page = desk.sign_in("sue")
-    desk.go(f"/board/?q={staying}")
-    wait_for_scripts(page)
+    page = at_the_board(sit_down(), staying)
     held: list[Route] = []
     page.route("**/static/js/app.js", lambda route: held.append(route))
     page.goto(page.url, wait_until="commit")

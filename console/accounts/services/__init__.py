@@ -13,7 +13,6 @@ from console.accounts.services.api_clients import (
     token_seen,
 )
 from console.accounts.services.client_confirmation import api_client_confirm, api_client_decline
-from console.accounts.services.client_limits import ANY
 from console.accounts.services.refusals import token_refused
 from console.accounts.services.teams import team_create, team_delete, team_update
 from console.accounts.services.users import (
@@ -27,7 +26,6 @@ from console.accounts.services.users import (
 )
 
 __all__ = [
-    "ANY",
     "OVERLAPS",
     "TOKEN_PREFIX",
     "api_client_confirm",

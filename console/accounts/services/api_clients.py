@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from console.accounts.models import ApiClient, User
 from console.accounts.services.client_confirmation import grant
 from console.accounts.services.client_limits import (
-    ANY,
     read_addresses,
     read_expiry,
     read_notices,
@@ -28,6 +27,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.inputs import ALL
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -50,9 +50,9 @@ def api_client_create(
     *,
     name: str,
     scopes: Iterable[str],
-    allowed_notices: Iterable[str] = (ANY,),
+    allowed_notices: Iterable[str] = (ALL,),
     expires_at: datetime | None = None,
-    addresses: Iterable[str] = (ANY,),
+    addresses: Iterable[str] = (ALL,),
     owner: User | None = None,
 ) -> tuple[ApiClient, str]:
     """Create a program's access and answer it with its token, which can't be read again.
@@ -61,7 +61,7 @@ def api_client_create(
     to nobody. With a scope of CONFIRMED_SCOPES its token works once another administrator has
     confirmed that, unless an operator makes it.
 
-    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ANY,) is any.
+    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ALL,) is any.
 
     Raises InvalidInput for no name, no or an unknown scope, and limits that can't be; Conflict for
     a name in use.
@@ -233,7 +233,7 @@ def _given(client: ApiClient) -> dict[str, Any]:
     """What a client has or is proposed to have, in the form in which it is given."""
     known = {name: getattr(client, name) for name in EDITABLE}
     known |= {"scopes": client.wanted_scopes, "allowed_notices": client.wanted_notices}
-    return known | {name: known[name] or [ANY] for name in ("allowed_notices", "addresses")}
+    return known | {name: known[name] or [ALL] for name in ("allowed_notices", "addresses")}
 
 
 def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:

@@ -8,11 +8,9 @@ from console.accounts.addresses import network
 from console.accounts.models import Scope
 from console.clock import near_now
 from console.errors import InvalidInput
-from console.inputs import require_none_blank
+from console.inputs import ALL, require_none_blank
 
 LIST_LIMIT = 200
-# Instead of a list, where nothing is left out. A list that is empty is none.
-ANY = "*"
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
 
@@ -33,12 +31,12 @@ def read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
     field = {"field": "allowed_notices"}
     wanted = sorted({key.strip() for key in keys})
     require_none_blank(wanted, field="allowed_notices")
-    if wanted == [ANY]:
+    if wanted == [ALL]:
         return []
     if not wanted and Scope.SEND in scopes:
         raise InvalidInput(
             "notices_missing",
-            f"Say which notices it may send: their keys, or {ANY} alone for any.",
+            f"Say which notices it may send: their keys, or {ALL} alone for any.",
             field,
         )
     wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
@@ -46,7 +44,7 @@ def read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
         raise InvalidInput(
             "invalid_notice_key",
             f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
-            f"catalogue, or {ANY} alone for any.",
+            f"catalogue, or {ALL} alone for any.",
             field,
         )
     _require_few(wanted, "allowed_notices")
@@ -64,12 +62,12 @@ def read_addresses(addresses: Iterable[str]) -> list[str]:
     wanted = []
     addresses = list(addresses)
     require_none_blank(addresses, field="addresses")
-    if addresses == [ANY]:
+    if addresses == [ALL]:
         return []
     if not addresses:
         raise InvalidInput(
             "addresses_missing",
-            f"Say where it may call from: ranges of addresses, or {ANY} alone for any.",
+            f"Say where it may call from: ranges of addresses, or {ALL} alone for any.",
             {"field": "addresses"},
         )
     for text in addresses:
@@ -79,7 +77,7 @@ def read_addresses(addresses: Iterable[str]) -> list[str]:
             raise InvalidInput(
                 "invalid_address_range",
                 f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
-                f"2001:db8::/32, or a single address; {ANY} alone is any.",
+                f"2001:db8::/32, or a single address; {ALL} alone is any.",
                 {"field": "addresses"},
             ) from error
     _require_few(wanted, "addresses")

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 from console.accounts.models import User
 from console.errors import InvalidInput
-from console.inputs import read_line
+from console.inputs import ALL, read_line
 from console.lookalikes import require_plain
 from console.text import is_blank
 
@@ -19,7 +19,7 @@ def read_name(name: str, of_what: str) -> str:
     name = read_line(name, what=f"The name of {of_what}", field="name")
     if not name:
         raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
-    if name == "*":
+    if name == ALL:
         raise InvalidInput(
             "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
         )

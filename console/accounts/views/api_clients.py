@@ -40,11 +40,9 @@ def api_client_list(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(found, CLIENTS_A_PAGE).get_page(request.GET.get("page")),
         "form": form,
-        "filtered": bool(form.errors) or any(form.chosen.values()),
+        "filtered": form.is_filled,
     }
-    return render(
-        request, "accounts/api_client_list.html", context, status=422 if form.errors else 200
-    )
+    return render(request, "accounts/api_client_list.html", context, status=form.http_status)
 
 
 @require_http_methods(["GET", "POST"])

@@ -50,9 +50,9 @@ def user_list(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(found, PEOPLE_A_PAGE).get_page(request.GET.get("page")),
         "form": form,
-        "filtered": bool(form.errors) or any(form.chosen.values()),
+        "filtered": form.is_filled,
     }
-    return render(request, "accounts/user_list.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/user_list.html", context, status=form.http_status)
 
 
 @require_http_methods(["GET", "POST"])

@@ -11,7 +11,7 @@ keeps what is in it from reordering what is around it.
 
 import re
 
-from console.text import DIRECTIONS, one_line
+from console.text import CONTROLS, DIRECTIONS, one_line
 
 # Lone surrogates: no text that can be stored or sent has them.
 BREAK = "\udc0a"
@@ -23,7 +23,7 @@ _MARKS = re.compile(f"[{BREAK}{START}{ISOLATED}{END}]")
 _EDGES = re.compile(f"[{START}{ISOLATED}{END}]")
 _BREAKS = re.compile(f"{BREAK}+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(f"[{CONTROLS}]+")
 _BREAK = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")
 # Blocks whose characters are right-to-left, assigned or not (DerivedBidiClass.txt), with RLM and
 # ALM; and what has a direction of its own among right-to-left letters: other letters and digits.

@@ -21,7 +21,8 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
-from console.catalogue.services.presets import preset_create, preset_update
+from console.catalogue.services.presets import CONTENT as PRESET_CONTENT
+from console.catalogue.services.presets import preset_content, preset_create, preset_update
 from console.catalogue.services.words import words_keep_many
 from console.catalogue.transfer.exporting import IMPORTED, content_digest
 from console.catalogue.transfer.planning import Progress
@@ -29,7 +30,6 @@ from console.catalogue.transfer.plans import NoticePlan, Plan, VersionPlan
 from console.catalogue.transfer.reports import counts
 
 ROWS_AT_ONCE = 1000
-PRESET_CONTENT = ("name", "visibility", "nickname", "roles")
 CHANGING = ["title", "category", "team", "tags", "shortcut", "retired_at"]
 # The order among a notice's versions: what is published or open in the end comes last.
 RANK = {
@@ -124,8 +124,7 @@ def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
 def _propose_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[Record]:
     """As a person proposes them by the page. Its entries come before the others."""
     for preset in plan.presets:
-        said = {name: getattr(preset, name) for name in PRESET_CONTENT}
-        said["roles"] = said["roles"] or None
+        said = preset_content(preset)
         known = VisibilityPreset.objects.filter(name=preset.name).first()
         if known is None:
             preset_create(actor, **said)

@@ -55,6 +55,12 @@ def preset_create(
     return preset
 
 
+def preset_content(preset: VisibilityPreset) -> dict[str, Any]:
+    """What a preset says, as `preset_create` takes it."""
+    content = {name: getattr(preset, name) for name in CONTENT}
+    return content | {"roles": content["roles"] or None}
+
+
 def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
     """Propose that a preset says something else. It stays as it is until somebody else approves;
     another proposal of the actor's own is superseded.
@@ -63,8 +69,7 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     the preset keep what they have, whatever becomes of it.
     """
     actor.require(Permission.EDIT_CATALOGUE)
-    known = {name: getattr(preset, name) for name in CONTENT}
-    content = _checked({**known, "roles": known["roles"] or None, **changes})
+    content = _checked(preset_content(preset) | changes)
     others = VisibilityPreset.objects.exclude(pk=preset.pk).values_list("name", flat=True)
     is_own_name = folded(content["name"]) == folded(preset.name)
     if not is_own_name and folded(content["name"]) in map(folded, others):

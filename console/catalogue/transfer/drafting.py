@@ -19,8 +19,9 @@ from console.catalogue.transfer.plans import (
     check_place,
     refuse_the_others,
 )
-from console.catalogue.transfer.reading import ALL, Row
+from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
+from console.inputs import ALL
 from console.language_tags import spelled_as
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")

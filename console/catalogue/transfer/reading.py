@@ -19,6 +19,7 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
+from console.catalogue.services.bodies import LOCALE
 from console.catalogue.services.categories import NAME_LIMIT, is_name
 from console.catalogue.services.notices import (
     KEY,
@@ -42,12 +43,10 @@ from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.catalogue.transfer.tables import NotRead
 from console.errors import InvalidInput
+from console.inputs import ALL
 from console.moments import on_clocks, read_iso
 from console.text import is_blank, is_one_line, normal_line
 
-LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-# All teams, everybody, at any time: an empty cell takes no limit away.
-ALL = "*"
 # What spreadsheets write where a formula failed, also into a CSV.
 ERRORS = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")

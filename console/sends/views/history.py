@@ -44,7 +44,7 @@ def history(request: HttpRequest) -> HttpResponse:
             error = refusal.message
     page = older_page(found, request.GET, DELIVERIES_A_PAGE)
     context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
-    status = 422 if error or form.errors else 200
+    status = 422 if error else form.http_status
     return render(request, "sends/history.html", context, status=status)
 
 

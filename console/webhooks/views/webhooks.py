@@ -82,10 +82,10 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
         "old_until": webhook.old_secret_until(),
         "page": older_page(found, request.GET, MESSAGES_A_PAGE),
         "filters": filters,
-        "filtered": bool(filters.errors) or any(filters.chosen.values()),
+        "filtered": filters.is_filled,
         "kept_days": settings.WEBHOOK_RETENTION_DAYS,
     }
-    status = 422 if form.errors or filters.errors else 200
+    status = 422 if form.errors else filters.http_status
     return render(request, "webhooks/webhook_detail.html", context, status=status)
 
 

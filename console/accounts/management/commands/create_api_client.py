@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from console import commands
 from console.accounts.models import Scope, User
-from console.accounts.services import ANY, api_client_create
+from console.accounts.services import api_client_create
 from console.actors import system_actor
 from console.errors import ConsoleError
+from console.inputs import ALL
 
 DAYS_LIMIT = 3650
 
@@ -73,9 +74,9 @@ class Command(commands.Command):
                 system_actor("command line"),
                 name=options["name"],
                 scopes=options["scope"],
-                allowed_notices=options["notice"] or [ANY],
+                allowed_notices=options["notice"] or [ALL],
                 expires_at=timezone.now() + timedelta(days=lasts) if lasts else None,
-                addresses=options["address"] or [ANY],
+                addresses=options["address"] or [ALL],
                 owner=None if options["owner"] is None else _person(options["owner"]),
             )
         except ConsoleError as error:
