@@ -49,7 +49,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "notices-export"): (READ_CATALOGUE, None, 200),
     ("POST", "notices-import"): (
         WRITE_CATALOGUE,
-        {"records": [{"key": "brought", "kind": "message", "title": "New"}]},
+        {"records": [{"key": "brought", "kind": "message", "title": "New", "bodies": {"en": "Hi"}}]},
         200,
     ),
     ("GET", "notice"): (READ_CATALOGUE, None, 200),
@@ -290,7 +290,10 @@ def _outcome(response: HttpResponse) -> int | str:
     return response.status_code
 
 
-def test_strangers_stay_outside(db: None, anybody: Caller, program: Any) -> None:
+def test_strangers_stay_outside(
+    db: None, anybody: Caller, program: Any, settings: Any
+) -> None:
+    settings.STRANGER_RATE = "9999/min"
     token = program("feed").headers["Authorization"]
     strangers: dict[str, dict[str, str]] = {
         "nobody": {},

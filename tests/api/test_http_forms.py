@@ -1,8 +1,7 @@
 """However a request comes over the line, it is the same request.
 
-Each call of the API that takes a body is made with one that has a field too many: the refusal
-names that field, so the body was read, and nothing is changed, so that each way can be tried in
-turn. What reads is asked for what is there.
+Each call of the API is made in each way. A call that takes a body is also made with one that has a
+field too many: the refusal names that field, so the body was read.
 """
 
 import json
@@ -14,6 +13,8 @@ from typing import Any
 import pytest
 
 from console.accounts.models import ApiClient, Scope
+from console.catalogue.models import CannedNotice
+from tests.api.each_call import each_call, outcomes_of_each_call
 from tests.api.test_access import TABLE, addresses  # noqa: F401 - a fixture
 from tests.serving import Server, serving
 
@@ -123,6 +124,25 @@ def known(answer: tuple[int, bytes]) -> tuple[int, Any]:
         return status, len(content) > 0
     text = json.dumps(said)
     return status, text if TOO_MANY in text or "waiting_seconds" not in text else sorted(said)
+
+
+@pytest.mark.parametrize("ask", [plain, in_chunks, by_http_1_0, after_asking_first])
+def test_each_call_is_done_however_it_comes(
+    server: Server,
+    addresses: dict[str, str],  # noqa: F811
+    token: str,
+    ask: Ask,
+) -> None:
+    """Each in a world of its own: what the one changes, the other finds unchanged."""
+    if ask is after_asking_first and shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    outcomes = {}
+    for method, name, body in each_call():
+        said = json.dumps(body).encode() if body is not None else b""
+        status, _said = ask(server, method, addresses[name], said, token)
+        outcomes[f"{method} {name}"] = status
+    assert outcomes == outcomes_of_each_call()
+    assert CannedNotice.objects.get(key="greeting").title == "Other"
 
 
 def test_a_send_that_comes_in_chunks_is_one_send(
