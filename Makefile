@@ -37,7 +37,9 @@ endif
 
 # A production site's settings in this shell are none of the demo's; CONSOLE_DATA may be.
 demo: install
-	@data=$${CONSOLE_DATA:-}; unset "$${!CONSOLE_@}" DATABASE_URL; \
+	@data=$${CONSOLE_DATA:-}; unset CONSOLE_DATA; left="$${!CONSOLE_@}$${DATABASE_URL:+ DATABASE_URL}"; \
+	[[ -z $$left ]] || echo "Not used, since the demo has settings of its own: $$left."; \
+	unset "$${!CONSOLE_@}" DATABASE_URL; \
 	CONSOLE_DATA=$$data CONSOLE_EMBEDDED=1 $(BIN)/python manage.py demo --port $(PORT) --sessions $(SESSIONS)
 
 test: install-dev

@@ -16,10 +16,9 @@ HELP = {"-h", "--help"}
 
 
 def main() -> None:
-    # Like Ctrl-C, it ends in order what has no handler of its own: the embedded PostgreSQL stops.
-    signal.signal(signal.SIGTERM, _end)
+    endings = Endings()
     try:
-        _run()
+        _run(endings)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     finally:
@@ -28,14 +27,32 @@ def main() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
+class Endings:
+    """Ctrl-C, and SIGTERM with the same effect for what has no handler of its own: the embedded
+    PostgreSQL stops. While modules are loaded they are noted and no more, since Python drops an
+    exception that is raised in a callback of its imports."""
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda came, _frame: self._came.append(came))
+
+    def loaded(self) -> None:
+        """From now on they end what is done; at once if one came already."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _end)
+        if self._came:
+            signal.raise_signal(self._came[0])
+
+
 def _end(number: int, _frame: Any) -> None:
     sys.exit(128 + number)
 
 
-def _run() -> None:
+def _run(endings: Endings) -> None:
     # Here, so that an interrupt while they are loaded leaves no trace either.
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import ManagementUtility
 
     from console import environment
     from console.version import console_version
@@ -49,8 +66,15 @@ def _run() -> None:
         os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
     if needs_no_settings(sys.argv[1:]):
         environment.require_nothing()
+
+    class Utility(ManagementUtility):
+        def fetch_command(self, subcommand: str) -> Any:
+            command = super().fetch_command(subcommand)
+            endings.loaded()
+            return command
+
     try:
-        execute_from_command_line(sys.argv)
+        Utility(sys.argv).execute()
     except ImproperlyConfigured as error:
         sys.exit(_refusal(str(error)))
 

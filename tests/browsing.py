@@ -91,7 +91,8 @@ def complaints(request: pytest.FixtureRequest) -> Iterator[Complaints]:
     yield COMPLAINTS
     for context in chromium.contexts:  # what nobody closed may have more to say
         context.close()
-    assert COMPLAINTS.take() == []
+    complained = COMPLAINTS.take()
+    assert not complained, complained
 
 
 # For a module and no longer: Playwright keeps an event loop in this thread, beside which Django

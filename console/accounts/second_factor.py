@@ -39,6 +39,11 @@ def second_factor_given(request: HttpRequest) -> bool:
     return any(record["method"] == "mfa" for record in records)
 
 
+def second_factor_lacking(request: HttpRequest, user: User) -> bool:
+    """Whether this session opens nothing until a second factor is given."""
+    return second_factor_required(user) and not second_factor_given(request)
+
+
 def own_factor_fresh(request: HttpRequest, user: User) -> bool:
     """Whether this person has given, within the last minutes, what proves them here: the second
     factor where there is one, else the password. What the directory said does not count."""
@@ -64,10 +69,10 @@ class SecondFactorMiddleware(MiddlewareMixin):
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
         user = request.user
-        if not isinstance(user, User) or not second_factor_required(user):
-            return None
         match = request.resolver_match
-        if match is None or match.view_name in OPEN or second_factor_given(request):
+        if match is None or match.view_name in OPEN:
+            return None
+        if not isinstance(user, User) or not second_factor_lacking(request, user):
             return None
         if match.view_name.startswith("api:") or match.view_name == "events":
             return JsonResponse(REFUSAL, status=403)

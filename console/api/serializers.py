@@ -227,6 +227,15 @@ class VersionInput(StrictInput):
     valid_from = fields.Moment(required=False, allow_null=True)
     valid_until = fields.Moment(required=False, allow_null=True)
     change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
+    new_title = fields.Line(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="What the notice is called once this version is published. Empty: it stays.",
+    )
+    new_shortcut = fields.Line(
+        max_length=41, required=False, allow_blank=True, help_text="Its shortcut, likewise."
+    )
     expected = fields.Text(
         required=False,
         max_length=64,
@@ -274,6 +283,8 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
             "valid_from",
             "valid_until",
             "change_note",
+            "new_title",
+            "new_shortcut",
             "author",
             "created_at",
             "submitted_at",

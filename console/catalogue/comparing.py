@@ -57,6 +57,8 @@ def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
 
 def _labels() -> list[str]:
     return [
+        _("New title"),
+        _("New shortcut"),
         _("Who sees it"),
         _("Default language"),
         _("Nickname"),
@@ -68,6 +70,8 @@ def _labels() -> list[str]:
 
 def _facts(version: NoticeVersion) -> list[Any]:
     return [
+        version.new_title,
+        version.new_shortcut and f"/{version.new_shortcut}",
         Visibility(version.visibility).label,
         version.default_locale,
         version.nickname,

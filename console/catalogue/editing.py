@@ -35,6 +35,7 @@ from console.catalogue.previewing import draft_of, expected, foreign, missing, p
 from console.catalogue.samples import EXAMPLE, chat_choices, chosen_chat
 from console.catalogue.selectors import snippet_keys, versions
 from console.catalogue.services import version_create, version_submit, version_update
+from console.catalogue.services.notices import names_are_reviewed
 from console.catalogue.snippets import loaded
 from console.catalogue.variables import variables_carried
 from console.errors import ConsoleError
@@ -165,6 +166,7 @@ def _page(
         "form": form,
         "bodies": bodies,
         "asked": asked,
+        "may_rename": names_are_reviewed(notice),
         "error": error,
         "chats": chat_choices(actor),
         "example": EXAMPLE,

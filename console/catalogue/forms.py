@@ -21,9 +21,18 @@ from console.catalogue.models import (
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
+    VersionStatus,
     Visibility,
 )
-from console.catalogue.services.notices import normal_shortcut, normal_tags, notice_state
+from console.catalogue.services.notices import (
+    SHORTCUT_LIMIT,
+    TITLE_LIMIT,
+    names_are_reviewed,
+    new_names,
+    normal_shortcut,
+    normal_tags,
+    notice_state,
+)
 from console.form_fields import FilterForm, LineField, MomentField, TextField
 from console.language_tags import html_tag
 
@@ -80,9 +89,10 @@ class CategoryChoice(LineField):
 
 
 class NoticeSettingsForm(EditForm):
-    """What of a notice can change without review: how people find it, and whose it is."""
+    """What of a notice can change without review: how people find it, and whose it is. Once it is
+    published, its title and shortcut change with a version."""
 
-    title = LineField(label=_("Title"), max_length=200)
+    title = LineField(label=_("Title"), max_length=TITLE_LIMIT)
     category = CategoryChoice()
     team = forms.ModelChoiceField(
         label=_("Team"),
@@ -99,7 +109,7 @@ class NoticeSettingsForm(EditForm):
     )
     shortcut = LineField(
         label=_("Shortcut"),
-        max_length=41,
+        max_length=SHORTCUT_LIMIT + 1,
         required=False,
         help_text=_("On the board it is found by this after a slash: /late. No other has it."),
         widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
@@ -112,6 +122,14 @@ class NoticeSettingsForm(EditForm):
             "team": notice.team_id,
             "tags": ", ".join(notice.tags),
         }
+        if names_are_reviewed(notice):
+            self.fields["title"].disabled = True
+            self.fields["title"].help_text = _(
+                "People send the notice by it: another one comes with its next version."
+            )
+            self.fields["shortcut"].help_text = _(
+                "You can take it away. Another one comes with the notice's next version."
+            )
 
     def typed_state(self) -> State:
         typed = self.cleaned_data
@@ -246,6 +264,18 @@ class VersionForm(forms.Form):
         required=False,
         help_text=_("Under this name the chat shows it. Empty: the preset's."),
     )
+    new_title = LineField(
+        label=_("Title"),
+        max_length=TITLE_LIMIT,
+        required=False,
+        help_text=_("People send the notice by it: another one holds once this is approved."),
+    )
+    new_shortcut = LineField(
+        label=_("Shortcut"),
+        max_length=SHORTCUT_LIMIT + 1,
+        required=False,
+        help_text=_("To the notice, after a slash."),
+    )
     message_type = LineField(
         label=_("MessageType"),
         max_length=100,
@@ -285,11 +315,21 @@ def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
         "preset": kept or EVERYONE,
         "kept": kept,
         "nickname": version.nickname,
+        **_names(version),
         "message_type": version.message_type,
         "valid_from": version.valid_from,
         "valid_until": version.valid_until,
         "change_note": version.change_note,
     }
+
+
+def _names(version: NoticeVersion) -> dict[str, str]:
+    """What the notice is to be called: what a version that was published brought has come."""
+    notice = version.notice
+    names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
+    if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
+        return names
+    return names | new_names(version)
 
 
 def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ CONTENT = (
     "default_locale",
     "bodies",
     "fields",
+    "new_title",
+    "new_shortcut",
     "message_type",
     "nickname",
     "preset_id",

@@ -272,8 +272,9 @@ class NoticeVersion(models.Model):
     `bodies` maps a locale to the text (a push URL's: the URL), a Liquid template. `fields` are what
     the sender is asked for (console.catalogue.fields). `snippets` maps the key of each snippet in
     the texts to the number of its version: those words were reviewed, and go out whatever is
-    published later. A draft has none yet: they are set at submission. Author and reviewer stand as
-    references and names, so that they outlive the account.
+    published later. A draft has none yet: they are set at submission. `new_title` and
+    `new_shortcut` are what the notice is called once the version is published, "" where that stays.
+    Author and reviewer stand as references and names, so that they outlive the account.
     """
 
     notice = models.ForeignKey(CannedNotice, on_delete=models.PROTECT, related_name="versions")
@@ -285,6 +286,8 @@ class NoticeVersion(models.Model):
     bodies = models.JSONField()
     fields = models.JSONField(default=list, blank=True)
     snippets = models.JSONField(default=dict, blank=True)
+    new_title = models.CharField(max_length=200, blank=True, db_default="")
+    new_shortcut = models.CharField(max_length=40, blank=True, db_default="")
     message_type = models.CharField(max_length=100, blank=True)
     nickname = models.CharField(max_length=100, blank=True)
     preset = models.ForeignKey(VisibilityPreset, null=True, blank=True, on_delete=models.SET_NULL)

@@ -12,6 +12,8 @@ from django.conf import settings
 from console.processes import end_with_parent as end_with_parent
 
 STOP_SECONDS = 15.0
+# What the demo takes from the shell.
+USED = {"CONSOLE_DATA", "CONSOLE_EMBEDDED"}
 SHOWN_LINES = 15
 
 
@@ -149,8 +151,8 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
 
 
 def settings_left_out() -> list[str]:
-    """Names of what this shell has set and the demo does not use. CONSOLE_DATA is used."""
-    return sorted(name for name in os.environ if _is_setting(name) and name != "CONSOLE_DATA")
+    """Names of what this shell has set and the demo does not use."""
+    return sorted(name for name in os.environ if _is_setting(name) and name not in USED)
 
 
 def _is_setting(name: str) -> bool:

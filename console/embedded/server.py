@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import psycopg
 
@@ -66,8 +68,15 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            # Which would end the process without its exit functions, and leave the server behind.
+            signal.signal(signal.SIGTERM, _leave)
         if came:
             signal.raise_signal(came[0])
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @cache
@@ -100,7 +109,16 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended, and its parent has not asked how (Linux only: elsewhere False)."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] == "Z"
 
 
 def _create_database(*, host: str, user: str) -> None:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from console.access import actor_of
 from console.accounts.models import Role
+from console.accounts.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
@@ -29,6 +30,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
     if not is_fragment:  # which has no frame
         context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
+        # To whoever has still to choose a password or to give a second factor nothing is told.
+        context["may_follow"] = not (
+            request.user.must_change_password or second_factor_lacking(request, request.user)
+        )
     return context
 
 

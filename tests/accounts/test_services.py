@@ -242,4 +242,4 @@ def test_administrators_create(create: Callable[[Any], object], administrator: U
 
 def test_every_role_and_scope_has_a_fixture_here() -> None:
     assert set(Role.values) == {"supervisor", "editor", "approver", "auditor", "administrator"}
-    assert set(Scope.values) == {"feed", "send", "read", "catalogue", "approve", "admin"}
+    assert set(Scope.values) == {"feed", "send", "read", "catalogue", "approve", "admin", "audit"}

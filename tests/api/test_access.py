@@ -31,6 +31,7 @@ SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
 ADMINISTER = {"admin", "administrator"}
 SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
 
+NEW_NOTICE = {"kind": "message", "title": "New"}
 NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
 NEW_WEBHOOK = {"name": "CRM", "url": "https://1.1.1.1/", "events": ["send.finished"]}
 NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
@@ -43,17 +44,17 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "notices"): (READ_CATALOGUE, None, 200),
     ("POST", "notices"): (
         WRITE_CATALOGUE,
-        {"key": "newest", "kind": "message", "title": "New"},
+        NEW_NOTICE | {"key": "newest"},
         201,
     ),
     ("GET", "notices-export"): (READ_CATALOGUE, None, 200),
     ("POST", "notices-import"): (
         WRITE_CATALOGUE,
-        {"records": [{"key": "brought", "kind": "message", "title": "New", "bodies": {"en": "Hi"}}]},
+        {"records": [NEW_NOTICE | {"key": "brought", "bodies": {"en": "Hi"}}]},
         200,
     ),
     ("GET", "notice"): (READ_CATALOGUE, None, 200),
-    ("PATCH", "notice"): (WRITE_CATALOGUE, {"title": "Other"}, 200),
+    ("PATCH", "notice"): (WRITE_CATALOGUE, {"tags": ["other"]}, 200),
     ("POST", "notice-retire"): (REVIEW, None, 200),
     ("POST", "notice-restore"): (REVIEW, None, 409),  # it is not retired
     ("PUT", "notice-favourite"): (READ_CATALOGUE, None, 204),
@@ -290,9 +291,7 @@ def _outcome(response: HttpResponse) -> int | str:
     return response.status_code
 
 
-def test_strangers_stay_outside(
-    db: None, anybody: Caller, program: Any, settings: Any
-) -> None:
+def test_strangers_stay_outside(db: None, anybody: Caller, program: Any, settings: Any) -> None:
     settings.STRANGER_RATE = "9999/min"
     token = program("feed").headers["Authorization"]
     strangers: dict[str, dict[str, str]] = {

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
     ("scopes", "method", "path", "told"),
     [
         (["feed"], "GET", "audit/export/", "can give this API client the scope audit."),
-        (["feed"], "GET", "notices/", "the scope send or read or catalogue."),
+        (["feed"], "GET", "notices/", "the scope send or read or catalogue or approve."),
         (["send"], "POST", "sends/1/approve/", "no scope gives it to a program: a person with"),
     ],
 )

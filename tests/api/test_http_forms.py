@@ -142,7 +142,7 @@ def test_each_call_is_done_however_it_comes(
         status, _said = ask(server, method, addresses[name], said, token)
         outcomes[f"{method} {name}"] = status
     assert outcomes == outcomes_of_each_call()
-    assert CannedNotice.objects.get(key="greeting").title == "Other"
+    assert CannedNotice.objects.get(key="greeting").tags == ["other"]
 
 
 def test_a_send_that_comes_in_chunks_is_one_send(

@@ -1,5 +1,6 @@
 """`manage.py demo` while it runs."""
 
+import os
 import re
 import socket
 from html import unescape
@@ -105,7 +106,10 @@ def test_a_port_in_use_is_told_at_once(demo: Demo) -> None:
 
 
 def test_what_it_does_not_use_of_the_shell_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CONSOLE_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("CONSOLE_DATA", "/somewhere")
+    monkeypatch.setenv("CONSOLE_EMBEDDED", "1")
     monkeypatch.setenv("CONSOLE_AUDIT_KEY", "a secret")
     monkeypatch.setenv("CONSOLE_UNDO_SECONDS", "30")
     said = StringIO()

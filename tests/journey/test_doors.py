@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from console.demo.people import PASSWORD
 from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET
 from tests.accounts.lying_proxy import LyingProxy, running_proxy
-from tests.browsing import Complaints
 from tests.demos import Demo, Program
 from tests.journey.conftest import Person, take_picture
 from tests.journey.test_signing_in import (
@@ -53,12 +51,6 @@ def console(demo: Demo, directory: LyingProxy) -> Iterator[str]:
             yield address
     finally:
         program.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_events_yet(complaints: Complaints) -> None:
-    """Who has still to give a second factor is refused the event stream, and is told nothing."""
-    complaints.expect("/events/")
 
 
 def enter(page: Page, name: str, password: str) -> None:
@@ -150,11 +142,11 @@ def test_a_person_of_the_directory_from_the_first_sign_in_to_signing_out(
 
 
 def test_a_local_account_is_linked_and_unlinked(
-    directory: LyingProxy, console: str, person: Callable[..., Person]
+    demo: Demo, directory: LyingProxy, console: str, person: Callable[..., Person]
 ) -> None:
     directory.claims = {"sub": "4713", "preferred_username": "sue.lee", "groups": ["cc-leads"]}
     page = person("", base_url=console).page
-    enter(page, "sue", PASSWORD)
+    enter(page, newcomer(demo, "lin", "supervisor"), OWN_PASSWORD)
     page.goto("/account/directory/")
     page.get_by_role("link", name="Link it to Example Ltd").click()
     expect(page.get_by_role("heading", name="Is this you?")).to_be_visible()

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.browser
 OWN_PASSWORD = "lanterns along the pier"
 
 
-def newcomer(demo: Demo, name: str) -> str:
+def newcomer(demo: Demo, name: str, role: str = "approver") -> str:
     """Somebody whom no other test signs in. Answers the name."""
     subprocess.run(
-        [sys.executable, MANAGE, "create_admin", name, "--role", "approver"],
+        [sys.executable, MANAGE, "create_admin", name, "--role", role],
         env={**environment(demo.data), "CONSOLE_ADMIN_PASSWORD": OWN_PASSWORD},
         check=True,
         capture_output=True,

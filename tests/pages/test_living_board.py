@@ -237,7 +237,8 @@ def test_what_is_new_comes_when_it_is_asked_for_or_nobody_is_there(
     # Somebody reads further down: what has ended stays, and says so, until it is asked for.
     part.evaluate("list => { list.scrollTop = 1200; }")
     expect(page.locator("#board-rows tr[data-state=ended]").first).to_contain_text("ended")
-    expect(bar).to_have_text(re.compile(r"\d+ ended"))
+    with page.expect_response("**/board/rows/**"):  # so that none is on its way now
+        expect(bar).to_have_text(re.compile(r"\d+ ended"))
     reading = page.evaluate_handle(
         """() => {
           const list = document.getElementById("board-scroll").getBoundingClientRect();

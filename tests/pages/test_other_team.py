@@ -68,8 +68,13 @@ def outcome(status: int, html: str) -> str:
     return {404: "not there", 401: "signed out"}.get(status, "open" if status < 500 else "broken")
 
 
-# Who has no app and no recovery codes has not these pages.
-NOTHING_OF_ONES_OWN = {"mfa_deactivate_totp", "mfa_view_recovery_codes"}
+# Who has no app and no recovery codes has not these pages, nor has anybody those of a directory
+# where there is none.
+NOTHING_OF_ONES_OWN = {
+    *("mfa_deactivate_totp", "mfa_view_recovery_codes"),
+    *("account-directory", "account-directory-begin", "account-directory-link"),
+    *("account-directory-undo", "directory-confirm-begin"),
+}
 
 
 def test_what_a_team_has_is_not_there_for_another(

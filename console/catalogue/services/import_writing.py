@@ -21,6 +21,7 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
+from console.catalogue.services.notices import new_names
 from console.catalogue.services.presets import CONTENT as PRESET_CONTENT
 from console.catalogue.services.presets import preset_content, preset_create, preset_update
 from console.catalogue.services.words import words_keep_many
@@ -40,7 +41,7 @@ RANK = {
 }
 CONTENT_FIELDS = (
     *("default_locale", "bodies", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note", "fields"),
+    *("valid_from", "valid_until", "change_note", "fields", "new_title", "new_shortcut"),
 )
 NEW_IDS = """
 SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM generate_series(1, %s)
@@ -50,8 +51,10 @@ SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM gen
 INSERT = """
 INSERT INTO catalogue_noticeversion (id, notice_id, number, status, default_locale, bodies,
     message_type, nickname, preset_id, visibility, valid_from, valid_until, change_note, fields,
-    snippets, author_ref, author_name, created_at, reviewer_ref, reviewer_name, reject_reason)
-VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', '', '')
+    new_title, new_shortcut, snippets, author_ref, author_name, created_at,
+    reviewer_ref, reviewer_name, reject_reason)
+VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '',
+    '', '')
 """
 SUBMIT = """
 UPDATE catalogue_noticeversion version SET status = 'in_review', submitted_at = given.at
@@ -255,7 +258,8 @@ def _inserted(version: NoticeVersion) -> tuple[Any, ...]:
         *(version.pk, version.notice_id, version.number, version.default_locale),
         *(Jsonb(version.bodies), version.message_type, version.nickname, version.preset_id),
         *(version.visibility, version.valid_from, version.valid_until, version.change_note),
-        *(Jsonb(version.fields), Jsonb(version.snippets)),
+        *(Jsonb(version.fields), version.new_title, version.new_shortcut),
+        Jsonb(version.snippets),
         *(version.author_ref, version.author_name, version.created_at),
     )
 
@@ -310,6 +314,7 @@ def _drafted_records(each: NoticePlan) -> list[Record]:
                     "default_locale": version.default_locale,
                     "bodies": version.bodies,
                     "change_note": version.change_note,
+                    **new_names(version),
                 },
             )
         )

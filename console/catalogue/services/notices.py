@@ -12,7 +12,7 @@ from console.accounts.models import Team
 from console.accounts.states import State, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.catalogue.models import CannedNotice, NoticeKind
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.services.categories import category_at, require_fitting
 from console.catalogue.services.words import words_keep
 from console.catalogue.snippets import require_unused
@@ -97,8 +97,10 @@ def notice_update(
     """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
     given stays as it is by now. `expected` is the digest of the notice_state that was changed.
 
-    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use and where
-    the notice is not what was expected any more.
+    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use, where the
+    notice is not what was expected any more, and for another title or shortcut of a notice that
+    people can send by these: that comes with a version, which somebody else approves. An operator's
+    word is enough.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     values = {name: _normal(name, value) for name, value in changes.items()}
@@ -110,6 +112,8 @@ def notice_update(
             )
             require_not_retired(notice)
             require_unchanged(notice_state(notice), expected, "this notice")
+            if not actor.is_system:
+                _require_names_kept(notice, values)
             category = values.pop("category", None)
             for name, value in values.items():
                 setattr(notice, name, value)
@@ -127,6 +131,51 @@ def notice_update(
     except IntegrityError as error:
         raise _taken(notice, error) from error
     return notice
+
+
+def names_are_reviewed(notice: CannedNotice) -> bool:
+    """Whether people send the notice by its title and shortcut, or will: from then on another one
+    is approved with a version."""
+    return notice.versions.filter(
+        status__in=[VersionStatus.PUBLISHED, VersionStatus.SCHEDULED]
+    ).exists()
+
+
+def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
+    """A shortcut may be taken away: then the notice is found by fewer names, and by no other."""
+    before = {name: getattr(notice, name) for name in ("title", "shortcut")}
+    others = [name for name, now in before.items() if values.get(name) and values[name] != now]
+    if others and names_are_reviewed(notice):
+        raise Conflict(
+            "name_needs_review",
+            f"People send the notice {notice.key} by its {others[0]}, so somebody else approves "
+            f"another one. Give the new {others[0]} in the notice's next version, and submit that.",
+            {"field": others[0]},
+        )
+
+
+def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str, str]:
+    """What a version says that its notice is to be called, as it is kept: "" for what it is called
+    already. Raises InvalidInput."""
+    title = "" if is_blank(title) else _read_title(title)
+    shortcut = normal_shortcut(shortcut)
+    return (
+        "" if title == notice.title else title,
+        "" if shortcut == notice.shortcut else shortcut,
+    )
+
+
+def new_names(version: NoticeVersion) -> dict[str, str]:
+    """Those that a version brings, for the trail."""
+    names = {"new_title": version.new_title, "new_shortcut": version.new_shortcut}
+    return {name: value for name, value in names.items() if value}
+
+
+def require_shortcut_free(notice: CannedNotice, shortcut: str) -> None:
+    """Raise Conflict where another notice that is in use has it."""
+    others = CannedNotice.objects.filter(shortcut=shortcut, retired_at=None).exclude(pk=notice.pk)
+    if shortcut and others.exists():
+        raise _shortcut_taken(shortcut)
 
 
 def _normal(name: str, value: Any) -> Any:
@@ -229,14 +278,18 @@ def normal_shortcut(shortcut: str) -> str:
 def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
     """Which of a notice's names another notice has."""
     if "shortcut_unique_in_use" in str(error):
-        return Conflict(
-            "shortcut_taken",
-            f"Another notice has the shortcut {notice.shortcut} already. Choose another one, or "
-            "take it from that notice first.",
-            {"field": "shortcut"},
-        )
+        return _shortcut_taken(notice.shortcut)
     return Conflict(
         "key_taken", f"There is a notice with the key {notice.key} already. Choose another key."
+    )
+
+
+def _shortcut_taken(shortcut: str) -> Conflict:
+    return Conflict(
+        "shortcut_taken",
+        f"Another notice has the shortcut {shortcut} already. Choose another one, or take it from "
+        "that notice first.",
+        {"field": "shortcut"},
     )
 
 

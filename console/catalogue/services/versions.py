@@ -5,6 +5,7 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,7 +24,12 @@ from console.catalogue.models import (
     VisibilityPreset,
 )
 from console.catalogue.services.bodies import check_bodies, check_fields
-from console.catalogue.services.notices import require_not_retired
+from console.catalogue.services.notices import (
+    new_names,
+    read_new_names,
+    require_not_retired,
+    require_shortcut_free,
+)
 from console.catalogue.services.presets import known_visibility
 from console.catalogue.services.words import words_keep
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
@@ -32,9 +38,10 @@ from console.lookalikes import require_plain
 from console.text import is_blank
 
 SCHEDULE = system_actor("schedule")
+logger = structlog.get_logger("console.catalogue")
 CONTENT = (
     *("default_locale", "bodies", "fields", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note"),
+    *("valid_from", "valid_until", "change_note", "new_title", "new_shortcut"),
 )
 
 
@@ -52,12 +59,15 @@ def version_create(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
     change_note: str = "",
+    new_title: str = "",
+    new_shortcut: str = "",
     expected: str | None = None,
 ) -> NoticeVersion:
     """Start the next version of a notice, as a draft of the actor's.
 
     `visibility` and `nickname` given here come before the preset's; `fields` are what its senders
-    are asked for (console.catalogue.fields). `expected` is the mark of the newest version that the
+    are asked for (console.catalogue.fields). With `new_title` and `new_shortcut` the notice is
+    called so once the version is published. `expected` is the mark of the newest version that the
     author knows. Raises InvalidInput for what can't be sent as it stands, Conflict while another
     version is open or where the newest is not that one any more.
     """
@@ -76,6 +86,8 @@ def version_create(
         valid_from=valid_from,
         valid_until=valid_until,
         change_note=change_note,
+        new_title=new_title,
+        new_shortcut=new_shortcut,
     )
     with transaction.atomic():
         CannedNotice.objects.select_for_update().get(pk=notice.pk)
@@ -153,6 +165,10 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
         waits = version.valid_from is not None and version.valid_from > now
         status = VersionStatus.SCHEDULED if waits else VersionStatus.PUBLISHED
         _supersede(version.notice, status)
+        if status == VersionStatus.PUBLISHED:
+            _rename(version)
+        else:
+            require_shortcut_free(version.notice, version.new_shortcut)
         _decide(actor, version, status)
         words_keep(version.notice)
         _record_version(actor, "version.approved", version)
@@ -184,9 +200,29 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
     _supersede(notice, VersionStatus.PUBLISHED)
     version.status = VersionStatus.PUBLISHED
     version.save(update_fields=["status"])
-    words_keep(notice)
+    try:
+        _rename(version)
+    except Conflict:
+        # Another notice has got the shortcut since: the words hold, by the shortcut of before.
+        logger.warning(
+            "shortcut taken", notice=notice.key, version=version.number, kept=notice.shortcut
+        )
+        _rename(version, with_shortcut=False)
+    words_keep(version.notice)
     _record_version(SCHEDULE, "version.published", version)
     return 1
+
+
+def _rename(version: NoticeVersion, *, with_shortcut: bool = True) -> None:
+    """The notice is called from now on as was approved. Raises Conflict for a shortcut in use."""
+    if not new_names(version):
+        return
+    notice = version.notice
+    if with_shortcut:
+        require_shortcut_free(notice, version.new_shortcut)
+        notice.shortcut = version.new_shortcut or notice.shortcut
+    notice.title = version.new_title or notice.title
+    notice.save(update_fields=["title", "shortcut"])
 
 
 def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
@@ -222,6 +258,8 @@ def version_fill(
     valid_from: datetime | None,
     valid_until: datetime | None,
     change_note: str,
+    new_title: str,
+    new_shortcut: str,
     is_restored: bool = False,
 ) -> None:
     """Check a version's content and set it. What is restored from an export may have a language
@@ -265,6 +303,9 @@ def version_fill(
     version.valid_from = valid_from
     version.valid_until = valid_until
     version.change_note = "" if is_blank(change_note) else change_note
+    version.new_title, version.new_shortcut = read_new_names(
+        version.notice, new_title, new_shortcut
+    )
 
 
 def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
@@ -352,5 +393,6 @@ def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
             "status": version.status,
             **({"fields": version.fields} if version.fields else {}),
             **({"snippets": version.snippets} if version.snippets else {}),
+            **new_names(version),
         },
     )

@@ -14,7 +14,7 @@ BODY = "body:"
 NOTICE_FACTS = ("kind", "title", "category", "team", "tags", "shortcut", "retired_at")
 CONTENT = (
     *("default_locale", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note", "fields"),
+    *("valid_from", "valid_until", "change_note", "fields", "new_title", "new_shortcut"),
 )
 # What only a restored version has: who wrote it and who decided on it, when and how.
 PROVENANCE = (
@@ -29,7 +29,7 @@ MOMENTS = frozenset(
 # The most that the database keeps of each, in characters.
 LONGEST = {
     **dict.fromkeys(("key", "message_type", "nickname", "preset"), 100),
-    **dict.fromkeys(("title", "author_name", "reviewer_name"), 200),
+    **dict.fromkeys(("title", "new_title", "author_name", "reviewer_name"), 200),
     **dict.fromkeys(("author", "reviewer"), 55),
     "default_locale": 35,
     "category": 600,

@@ -25,6 +25,8 @@ from console.inputs import ALL
 from console.language_tags import spelled_as
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
+IN_USE = (VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
+NO_NEW_NAMES = {"new_title": "", "new_shortcut": ""}
 CURRENT = ("", *OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
 
 
@@ -34,9 +36,10 @@ def plan_drafted(rows: list[Row], there: Known) -> NoticePlan | None:
     if refuse_the_others(rows):
         return None
     before = there.notices.get(row.key)
+    names = _names_to_review(row, before, there)
     plan = _plan_facts(row, before, there)
     if not row.report.refusals:
-        _plan_draft(row, plan, there)
+        _plan_draft(row, plan, names, there)
     if refuse_the_others(rows):
         return None
     return plan if plan.writes else None
@@ -52,6 +55,19 @@ def _current(rows: list[Row]) -> Row:
         if row is not newest and "version" not in row.values:
             row.report.refuse("key", f"Row {newest.number} has this notice already. Keep one.")
     return newest
+
+
+def _names_to_review(row: Row, before: CannedNotice | None, there: Known) -> dict[str, str]:
+    """Another title or shortcut of a notice that people can send: it comes with the version."""
+    versions = there.versions_of(before).values()
+    if before is None or not any(each.status in IN_USE for each in versions):
+        return {}
+    known, names = notice_cells(before), {}
+    for name in ("title", "shortcut"):
+        if row.cells.get(name) and row.cells[name] != known[name]:
+            names[f"new_{name}"] = row.cells[name]
+            row.cells[name] = known[name]
+    return names
 
 
 def _plan_facts(row: Row, before: CannedNotice | None, there: Known) -> NoticePlan:
@@ -114,7 +130,7 @@ def _check_team(row: Row, name: str, there: Known) -> None:
         )
 
 
-def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
+def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known) -> None:
     """The words, where they are others than those to go on from."""
     versions = there.versions_of(plan.notice)
     opened = next((each for each in versions.values() if each.status in OPEN), None)
@@ -122,9 +138,15 @@ def _plan_draft(row: Row, plan: NoticePlan, there: Known) -> None:
         (each for each in reversed(versions.values()) if each.status in CURRENT), None
     )
     known = content_cells(base) if base else {}
+    if base is not None and base.status == VersionStatus.PUBLISHED:
+        known |= NO_NEW_NAMES
     said = {
         name: cell for name, cell in row.cells.items() if name in CONTENT or name.startswith(BODY)
     }
+    said |= names
+    for name in NO_NEW_NAMES:
+        if said.get(name) == getattr(plan.notice, name.removeprefix("new_")):
+            said[name] = ""
     after = known | _as_known(said, known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         if plan.is_new:
@@ -246,7 +268,10 @@ def _content(
         name: row.values.get(name) if name in row.cells else getattr(base, name, None)
         for name in ("valid_from", "valid_until")
     }
-    names = ("default_locale", "message_type", "nickname", "visibility", "change_note")
+    names = (
+        *("default_locale", "message_type", "nickname", "visibility", "change_note"),
+        *NO_NEW_NAMES,
+    )
     bodies = {
         name.removeprefix(BODY): cell
         for name, cell in after.items()

@@ -54,7 +54,7 @@ ERRORS = frozenset(
 UNSTORABLE = "There is a NUL or half a character in it: take it out."
 # Blanks around these mean nothing, and no service keeps them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
-LINES = ("title", "category", "team", "preset", "nickname", "message_type")
+LINES = ("title", "new_title", "category", "team", "preset", "nickname", "message_type")
 # Without these a file is no export that could be restored.
 RESTORED = (
     *("kind", "title", "version", "status", "default_locale", "visibility"),

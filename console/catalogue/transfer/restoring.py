@@ -200,6 +200,8 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
             valid_until=end,
             change_note="",
             fields=row.values.get("fields", []),
+            new_title=row.cells["new_title"],
+            new_shortcut=row.cells["new_shortcut"],
             is_restored=True,
         )
     except ConsoleError as error:
@@ -209,7 +211,10 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
 def _set_content(version: NoticeVersion, row: Row) -> None:
     """Exactly as it was: nothing comes from the preset again."""
     version.bodies = row.bodies
-    for name in ("default_locale", "message_type", "nickname", "visibility", "change_note"):
+    for name in (
+        *("default_locale", "message_type", "nickname", "visibility", "change_note"),
+        *("new_title", "new_shortcut"),
+    ):
         setattr(version, name, row.cells[name])
     version.valid_from = row.values.get("valid_from")
     version.valid_until = row.values.get("valid_until")
