@@ -33,22 +33,28 @@ def database_url() -> str:
     return f"postgresql://{known['USER']}@/{known['NAME']}?host={known['HOST']}"
 
 
+def site_settings() -> dict[str, str]:
+    """Of a process that is to work on this test's database."""
+    return {
+        "DATABASE_URL": database_url(),
+        "CONSOLE_EMBEDDED": "",
+        "CONSOLE_SECRET_KEY": settings.SECRET_KEY,
+        "CONSOLE_AUDIT_KEY": settings.AUDIT_KEY,
+        "CONSOLE_HTTPS": "0",
+        "CONSOLE_PLAIN_HTTP": "1",
+        "CONSOLE_ALLOWED_HOSTS": "127.0.0.1,console.example",
+    }
+
+
 class Server(Program):
     """`manage.py serve`. It knows the sessions that the tests make, by their key."""
 
     def __init__(
         self, data: Path, listener: socket.socket | None = None, **environment: str
     ) -> None:
-        own = {
-            "DATABASE_URL": database_url(),
-            "CONSOLE_EMBEDDED": "",
-            "CONSOLE_SECRET_KEY": settings.SECRET_KEY,
-            "CONSOLE_AUDIT_KEY": settings.AUDIT_KEY,
-            "CONSOLE_HTTPS": "0",
-            "CONSOLE_PLAIN_HTTP": "" if environment.get("CONSOLE_HTTPS") == "1" else "1",
-            "CONSOLE_ALLOWED_HOSTS": "127.0.0.1,console.example",
-            **environment,
-        }
+        own = site_settings() | environment
+        if environment.get("CONSOLE_HTTPS") == "1" and "CONSOLE_PLAIN_HTTP" not in environment:
+            own["CONSOLE_PLAIN_HTTP"] = ""
         super().__init__("serve", "--port", "0", data=data, listener=listener, **own)
         self.settings = own  # for a worker beside it
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -26,7 +25,7 @@ from console.catalogue.services.import_jobs import (
 from console.sends.worker import run_worker
 from tests.catalogue.hostile import row, sheet, workbook
 from tests.demos import until
-from tests.serving import database_url
+from tests.serving import site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,10 +34,10 @@ MEGABYTES = 200
 
 
 @pytest.fixture(autouse=True)
-def _same_database(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+def _same_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process reads the database from the environment, as a worker's does."""
-    monkeypatch.setenv("DATABASE_URL", database_url())
-    monkeypatch.setenv("CONSOLE_SECRET_KEY", settings.SECRET_KEY)
+    for name, value in site_settings().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("CONSOLE_IMPORT_MEMORY", str(MEGABYTES))
 
 

@@ -119,9 +119,9 @@ def test_of_two_proposals_that_look_alike_one_is_approved(staff: VisibilityPrese
     supervisors = VisibilityPreset.objects.get(name="Supervisors only")
     preset_update(ROOT, staff, nickname="Billing")
     preset_update(ROOT, supervisors, nickname="Bil\u200bling")
-    preset_approve(REVIEWER, staff)
+    approve_seen(REVIEWER, staff)
     with pytest.raises(InvalidInput) as refused:
-        preset_approve(REVIEWER, supervisors)
+        approve_seen(REVIEWER, supervisors)
     assert (refused.value.code, refused.value.details) == ("look_alike", {"field": "nickname"})
     supervisors.refresh_from_db()
     assert supervisors.nickname == ""

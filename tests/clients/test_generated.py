@@ -2,6 +2,7 @@
 
 A program of somebody's own is checked by mypy or tsc against the generated client, then run
 against the real console: what the document leaves out, or says wrongly, shows in one of the two.
+So is a program that makes each call of the API once (tests/clients/writing.py).
 """
 
 import json
@@ -16,7 +17,11 @@ from pathlib import Path
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from console.accounts.models import ApiClient
+from console.accounts.models import ApiClient, Scope
+from console.catalogue.models import CannedNotice
+from tests.api.each_call import outcomes_of_each_call
+from tests.api.test_access import addresses  # noqa: F401 - a fixture
+from tests.clients.writing import Call, calls, in_python, in_typescript
 from tests.demos import Program
 from tests.serving import Server, serving
 from tests.simulators import Simulator
@@ -27,7 +32,7 @@ SCOPES = {
     "ADMIN": ["admin"],
     "FEED": ["feed"],
     "AUTHOR": ["catalogue"],
-    "APPROVER": ["catalogue"],
+    "APPROVER": ["approve"],
     "SENDER": ["send"],
 }
 TOLD = {
@@ -66,8 +71,8 @@ def settings_of_a_program(
     make_client: Callable[..., tuple[ApiClient, str]],
 ) -> dict[str, str]:
     tokens = {name: make_client(*scopes, name=name)[1] for name, scopes in SCOPES.items()}
-    addresses = {"CONSOLE": server.address, "CHAT_SERVER": start_simulator().url}
-    return {"PATH": os.environ["PATH"], "NO_PROXY": "*", **tokens, **addresses}
+    settings = {"CONSOLE": server.address, "CHAT_SERVER": start_simulator().url}
+    return {"PATH": os.environ["PATH"], "NO_PROXY": "*", **tokens, **settings}
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
@@ -91,37 +96,103 @@ def check(said: str) -> None:
     assert "Method" in answered or answered, "what Chat Server said comes as pairs"
 
 
-def test_a_python_client(
-    document: Path, tmp_path: Path, settings_of_a_program: dict[str, str]
-) -> None:
-    program = shutil.copy(HERE / "journey.py", tmp_path)
-    assert not re.search(r"\bcast\b|\bAny\b|type: ignore", Path(program).read_text("utf-8"))
+@pytest.fixture
+def python_client(document: Path, tmp_path: Path) -> Callable[[Path], str]:
+    """Checks a program by the generated client, runs it and answers what it said."""
     run(
         *("openapi-python-client", "generate", "--path", str(document), "--meta", "none"),
         *("--output-path", "notice_console_client", "--fail-on-warning"),
         *("--config", str(HERE / "openapi-python-client.yml")),
         folder=tmp_path,
     )
-    run(
-        *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "journey.py"),
-        folder=tmp_path,
-        MYPYPATH=str(tmp_path),
-        MYPY_CACHE_DIR=str(tmp_path / "mypy"),
-    )
-    check(run(sys.executable, "journey.py", folder=tmp_path, **settings_of_a_program))
+
+    def check_and_run(program: Path, **settings: str) -> str:
+        run(
+            *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", program.name),
+            folder=tmp_path,
+            MYPYPATH=str(tmp_path),
+            MYPY_CACHE_DIR=str(tmp_path / "mypy"),
+        )
+        return run(sys.executable, program.name, folder=tmp_path, **settings)
+
+    return check_and_run
 
 
-def test_a_typescript_client(
-    document: Path, tmp_path: Path, settings_of_a_program: dict[str, str]
-) -> None:
+@pytest.fixture
+def typescript_client(document: Path, tmp_path: Path) -> Callable[[Path], str]:
+    """Checks a program by the generated types, runs it and answers what it said."""
     modules = HERE / "node_modules"
     if shutil.which("node") is None or not modules.exists():
         pytest.skip("no Node.js, or nothing is installed: run .ci/install-interpreters")
-    for name in ("journey.ts", "package.json", "tsconfig.json"):
+    for name in ("package.json", "tsconfig.json"):
         shutil.copy(HERE / name, tmp_path)
     (tmp_path / "node_modules").symlink_to(modules)
-    assert not re.search(r"\bas \w|\bany\b|@ts-", (HERE / "journey.ts").read_text("utf-8"))
     programs = modules / ".bin"
     run(str(programs / "openapi-typescript"), str(document), "-o", "api.d.ts", folder=tmp_path)
-    run(str(programs / "tsc"), folder=tmp_path)
-    check(run("node", "built/journey.js", folder=tmp_path, **settings_of_a_program))
+
+    def check_and_run(program: Path, **settings: str) -> str:
+        run(str(programs / "tsc"), folder=tmp_path)
+        return run("node", f"built/{program.stem}.js", folder=tmp_path, **settings)
+
+    return check_and_run
+
+
+def test_the_journey_in_python(
+    python_client: Callable[..., str], tmp_path: Path, settings_of_a_program: dict[str, str]
+) -> None:
+    program = Path(shutil.copy(HERE / "journey.py", tmp_path))
+    assert not re.search(r"\bcast\b|\bAny\b|type: ignore", program.read_text("utf-8"))
+    check(python_client(program, **settings_of_a_program))
+
+
+def test_the_journey_in_typescript(
+    typescript_client: Callable[..., str], tmp_path: Path, settings_of_a_program: dict[str, str]
+) -> None:
+    program = Path(shutil.copy(HERE / "journey.ts", tmp_path))
+    assert not re.search(r"\bas \w|\bany\b|@ts-", program.read_text("utf-8"))
+    check(typescript_client(program, **settings_of_a_program))
+
+
+@pytest.fixture
+def every_call(
+    addresses: dict[str, str],  # noqa: F811
+    make_client: Callable[..., tuple[ApiClient, str]],
+) -> Iterator[tuple[list[Call], dict[str, str]]]:
+    """The calls, and the settings of a program that makes them."""
+    token = make_client(*Scope.values, name="Almighty")[1]
+    with serving(CONSOLE_API_RATE="99999/min") as running:
+        settings = {"PATH": os.environ["PATH"], "NO_PROXY": "*"}
+        yield calls(addresses), settings | {"CONSOLE": running.address, "TOKEN": token}
+
+
+def test_each_call_in_python(
+    python_client: Callable[..., str],
+    every_call: tuple[list[Call], dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    made, settings = every_call
+    program = tmp_path / "each_call.py"
+    program.write_text(in_python(made), "utf-8")
+    check_each(made, python_client(program, **settings))
+
+
+def test_each_call_in_typescript(
+    typescript_client: Callable[..., str],
+    every_call: tuple[list[Call], dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    made, settings = every_call
+    program = tmp_path / "each_call.ts"
+    program.write_text(in_typescript(made), "utf-8")
+    check_each(made, typescript_client(program, **settings))
+
+
+def check_each(made: list[Call], said: str) -> None:
+    """Each is done, or refused as it is to others, and nothing of an answer is lost on the way."""
+    told = json.loads(said.splitlines()[-1])
+    expected = outcomes_of_each_call()
+    assert {case: outcome["status"] for case, outcome in told.items()} == {
+        call.case: expected[call.case] for call in made
+    }
+    assert [case for case, outcome in told.items() if outcome["lost"]] == []
+    assert CannedNotice.objects.get(key="greeting").tags == ["other"]

@@ -67,6 +67,7 @@ def fill_in(file: Path, address: str) -> None:
         "CONSOLE_ALLOWED_HOSTS": "console.example.org,127.0.0.1",
         "CONSOLE_AUDIT_KEY": base64.b64encode(b"test" * 8).decode(),
         "CONSOLE_CHECKPOINTS_TO": str(file.parent / "checkpoints"),
+        "CONSOLE_METRICS_TOKEN": "0123456789abcdef" * 2,
         "CONSOLE_PG_BIN": str(PROGRAMS),
     }
     lines = file.read_text("utf-8").splitlines()

@@ -40,7 +40,8 @@ SECONDS = 280 if THOROUGH else 7200
 @pytest.fixture
 def server() -> Iterator[Server]:
     key = base64.b64encode(b"fuzz" * 8).decode()
-    with serving(CONSOLE_API_RATE="9999999/min", CONSOLE_AUDIT_KEY=key) as running:
+    rates = dict.fromkeys(("CONSOLE_API_RATE", "CONSOLE_STRANGER_RATE"), "9999999/min")
+    with serving(CONSOLE_AUDIT_KEY=key, **rates) as running:
         yield running
 
 

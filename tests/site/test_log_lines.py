@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.demos import Program, data_folder
-from tests.serving import Server, database_url, serving
+from tests.serving import Server, serving, site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,9 +53,8 @@ def _ask_as_somebody(server: Server, request_id: str) -> Any:
     ],
 )
 def test_why_it_does_not_start_is_json_too(wrong: dict[str, str], reason: str) -> None:
-    of_a_site = {"CONSOLE_SECRET_KEY": "long and random " * 5, "DATABASE_URL": database_url()}
     with data_folder() as folder:
-        given = of_a_site | wrong | {"CONSOLE_LOG_FORMAT": "json"}
+        given = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
         program = Program("serve", "--port", "0", data=folder, **given)
         assert program.wait() == 1
         program.close()
