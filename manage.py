@@ -46,7 +46,12 @@ class Endings:
 
 
 def _end(number: int, _frame: Any) -> None:
-    sys.exit(128 + number)
+    # A service that is asked to end, and does, has not failed.
+    sys.exit(0 if _is_service() else 128 + number)
+
+
+def _is_service() -> bool:
+    return sys.argv[1:2] in (["serve"], ["worker"])
 
 
 def _run(endings: Endings) -> None:
@@ -81,8 +86,7 @@ def _run(endings: Endings) -> None:
 
 def _refusal(sentence: str) -> str:
     """Why it does not start, before there is a log: for a service in the form of its log."""
-    is_service = sys.argv[1:2] in (["serve"], ["worker"])
-    if not is_service or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
+    if not _is_service() or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
         return sentence
     now = datetime.now(UTC).isoformat()
     line = {"timestamp": now, "level": "error", "logger": "console", "event": sentence}

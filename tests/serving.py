@@ -33,10 +33,10 @@ def database_url() -> str:
     return f"postgresql://{known['USER']}@/{known['NAME']}?host={known['HOST']}"
 
 
-def site_settings() -> dict[str, str]:
-    """Of a process that is to work on this test's database."""
+def site_settings(database: str = "") -> dict[str, str]:
+    """Of a process that is to work on this database, without one the test's own."""
     return {
-        "DATABASE_URL": database_url(),
+        "DATABASE_URL": database or database_url(),
         "CONSOLE_EMBEDDED": "",
         "CONSOLE_SECRET_KEY": settings.SECRET_KEY,
         "CONSOLE_AUDIT_KEY": settings.AUDIT_KEY,

@@ -4,7 +4,9 @@ Of a stranger no more is read than signing in needs. A longer body is left where
 request goes on without one: the API answers 401, and pages lead to the sign-in.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -26,6 +28,9 @@ LENGTH_MISSING = "console.length_missing"
 UNREAD = "console.unread"
 READ_SIZE = 65_536
 OF_A_STRANGER = 65_536
+# A connection that ends while its client still sends is reset, and the client may never see the
+# answer. So it stays for that long, and what comes meanwhile is thrown away.
+LINGER_SECONDS = 1.0
 IMPORT_PAGE = "/notices/import/"
 FORM_AROUND_A_FILE = 100_000
 
@@ -46,6 +51,7 @@ class BodyLimit:
             return
         read = 0
         most = await self._look_at(scope)
+        all_sent = asyncio.Event()
 
         async def bounded() -> Message:
             nonlocal read
@@ -54,8 +60,11 @@ class BodyLimit:
                 return {"type": "http.request", "body": b"", "more_body": False}
             message = await receive()
             while _is_left(scope) and message["type"] == "http.request":
+                if not message.get("more_body"):
+                    all_sent.set()
                 message = await receive()  # passed over until the answer is out
             if message["type"] != "http.request":
+                all_sent.set()
                 return message
             read += len(message.get("body", b""))
             if read > most:
@@ -65,7 +74,16 @@ class BodyLimit:
                 _say_length(scope, read)
             return message
 
-        await self.app(scope, bounded, send)
+        async def lingering(message: Message) -> None:
+            is_last = message["type"] == "http.response.body" and not message.get("more_body")
+            if is_last and _is_left(scope) and not all_sent.is_set():
+                await send({**message, "more_body": True})
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(all_sent.wait(), LINGER_SECONDS)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await self.app(scope, bounded, lingering)
 
     async def _look_at(self, scope: Message) -> int:
         """Note in the scope what is to be left unread; how much of the rest may be read."""

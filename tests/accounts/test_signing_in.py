@@ -85,14 +85,6 @@ def test_what_happens_at_the_door_is_recorded(supervisor: User) -> None:
     assert signed_out.action == "user.signed_out"
 
 
-@pytest.mark.parametrize(
-    "path", ["/accounts/signup/", "/accounts/password/reset/", "/accounts/email/", "/admin/"]
-)
-def test_nobody_signs_up_or_resets_by_mail(path: str) -> None:
-    assert Client().get(path).status_code in (302, 404)
-    assert "/accounts/login/" in Client().get(path).headers.get("Location", "/accounts/login/")
-
-
 # --- Locked out ----------------------------------------------------------------------------------
 
 

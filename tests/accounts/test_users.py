@@ -306,3 +306,12 @@ def test_only_administrators_may(
     with pytest.raises(PermissionRefused):
         act(actor, outsider)
     assert AuditEntry.objects.count() == entries
+
+
+ELSEWHERE = ["/accounts/signup/", "/accounts/password/reset/", "/accounts/email/", "/admin/"]
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_nobody_signs_up_or_resets_by_mail(path: str) -> None:
+    assert Client().get(path).status_code in (302, 404)
+    assert "/accounts/login/" in Client().get(path).headers.get("Location", "/accounts/login/")

@@ -294,6 +294,7 @@ UNRECORDED = {
     "accounts.forget": "the same: begins to count anew",
     "accounts.seconds_to_wait": "the same",
     "accounts.take_back": "the same: counts one less",
+    "accounts.session_used": "puts off the end of one's own session, with each request",
     "backups.database_fill": "brings the tables, the ledger among them; database_settle follows",
     "catalogue.import_job_confirm": "has a worker do what catalogue_import records",
     "catalogue.import_job_failed": "says of an import that wrote nothing that it failed",

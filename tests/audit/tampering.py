@@ -18,11 +18,15 @@ LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
 def triggers_off() -> Iterator[None]:
     """What only the owner of the tables can do."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (role,) = cursor.fetchone()
+        cursor.execute("RESET ROLE")
         for table in LEDGER:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
         for table in LEDGER:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        cursor.execute(f'SET ROLE "{role}"')
 
 
 def run(sql: str, *values: Any) -> None:

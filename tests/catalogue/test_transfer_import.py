@@ -396,6 +396,5 @@ def test_an_empty_cell_does_not_take_a_notice_away_from_its_team(editor: User, t
         "The notice is the team Sales's own: write that, or * for all teams."
     ]
     said = imported(editor.to_actor(), "key,title,team\ntheirs,Ours,*\n")
-    assert ("team", "Sales", "") in [
-        (change.column, change.before, change.after) for change in said.rows[0].changes
-    ]
+    changes = [(each.column, each.before, each.after) for each in said.rows[0].changes]
+    assert ("team", "Sales", "") in changes

@@ -18,7 +18,7 @@ import pytest
 from psycopg import errors
 
 from tests.demos import MANAGE, ROOT, Program, data_folder, environment, until
-from tests.serving import Server
+from tests.serving import Server, site_settings
 from tests.simulators import Simulator, running_simulator
 from tests.torture.cluster import Cluster
 
@@ -39,12 +39,7 @@ class Site:
         return f"postgresql://{role}:secret-of-{role}@127.0.0.1:{self.cluster.port}/console"
 
     def settings(self, role: str) -> dict[str, str]:
-        return {
-            "DATABASE_URL": self.url(role),
-            "CONSOLE_SECRET_KEY": "long and random " * 5,
-            "CONSOLE_ALLOWED_HOSTS": "127.0.0.1",
-            "CONSOLE_HTTPS": "0",
-        }
+        return site_settings(self.url(role))
 
     def manage(self, *words: str, role: str = "console") -> str:
         done = subprocess.run(
@@ -144,8 +139,8 @@ def test_a_notice_is_sent_by_the_applications_role(site: Site, simulator: Simula
         name: site.manage("create_api_client", name, *(f"--scope={it}" for it in scopes.split()))
         for name, scopes in {
             "setup": "admin feed",
-            "author": "catalogue",
-            "approver": "catalogue",
+            "author": "catalogue approve",
+            "approver": "approve",
             "workflow": "send read",
         }.items()
     }

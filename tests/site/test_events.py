@@ -200,7 +200,7 @@ def test_a_stream_ends_whoever_ended_its_session(
 
     async def story() -> None:
         async with Stream(["board"], cookie) as stream:
-            assert await stream.read() == ": connected\n\n"
+            await stream.read()
             await stream.hears(lambda: publish("board"))
             await sync_to_async(end)()
             while said := await stream.read():

@@ -1,0 +1,37 @@
+"""What own work and the ledger's services need, the application's role has: these tests are run by
+it, as docs/postgresql.md sets it up. Only archiving is the owner's."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from tests.demos import ROOT
+
+BY_THE_APPLICATIONS_ROLE = {
+    *("test_own_work", "test_own_work_of_clients", "test_ledger", "test_chain"),
+    *("test_proof_of_send", "test_kept_outside", "test_outside"),
+}
+# Roles are the whole cluster's, and other processes of this test run use it too.
+ROLE = """
+DO $$ BEGIN CREATE ROLE console NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN
+END $$
+"""
+
+
+@pytest.fixture(autouse=True)
+def _by_the_applications_role(request: pytest.FixtureRequest) -> Iterator[None]:
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or request.node.path.stem not in BY_THE_APPLICATIONS_ROLE:
+        yield
+        return
+    request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
+    grants = (ROOT / "deploy/postgresql/grants.sql").read_text("utf-8")
+    with connection.cursor() as cursor:
+        cursor.execute(ROLE)
+        cursor.execute(re.sub(r"(?m)^(BEGIN|COMMIT);$", "", grants))
+        cursor.execute("SET ROLE console")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
