@@ -21,18 +21,9 @@ from console.catalogue.models import (
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
-    VersionStatus,
     Visibility,
 )
-from console.catalogue.services.notices import (
-    SHORTCUT_LIMIT,
-    TITLE_LIMIT,
-    names_are_reviewed,
-    new_names,
-    normal_shortcut,
-    normal_tags,
-    notice_state,
-)
+from console.catalogue.services import notices
 from console.form_fields import FilterForm, LineField, MomentField, TextField
 from console.language_tags import html_tag
 
@@ -92,7 +83,7 @@ class NoticeSettingsForm(EditForm):
     """What of a notice can change without review: how people find it, and whose it is. Once it is
     published, its title and shortcut change with a version."""
 
-    title = LineField(label=_("Title"), max_length=TITLE_LIMIT)
+    title = LineField(label=_("Title"), max_length=notices.TITLE_LIMIT)
     category = CategoryChoice()
     team = forms.ModelChoiceField(
         label=_("Team"),
@@ -109,20 +100,20 @@ class NoticeSettingsForm(EditForm):
     )
     shortcut = LineField(
         label=_("Shortcut"),
-        max_length=SHORTCUT_LIMIT + 1,
+        max_length=notices.SHORTCUT_LIMIT + 1,
         required=False,
         help_text=_("On the board it is found by this after a slash: /late. No other has it."),
         widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
     )
 
     def __init__(self, data: QueryDict | None = None, *, notice: CannedNotice) -> None:
-        super().__init__(data, state=notice_state(notice))
+        super().__init__(data, state=notices.notice_state(notice))
         self.initial = {
             **self.initial,
             "team": notice.team_id,
             "tags": ", ".join(notice.tags),
         }
-        if names_are_reviewed(notice):
+        if notices.names_are_reviewed(notice):
             self.fields["title"].disabled = True
             self.fields["title"].help_text = _(
                 "People send the notice by it: another one comes with its next version."
@@ -137,8 +128,8 @@ class NoticeSettingsForm(EditForm):
             "title": typed.get("title", ""),
             "category": typed.get("category", ""),
             "team": typed["team"].name if typed.get("team") else "",
-            "tags": normal_tags([typed.get("tags", "")]),
-            "shortcut": normal_shortcut(typed.get("shortcut", "")),
+            "tags": notices.normal_tags([typed.get("tags", "")]),
+            "shortcut": notices.normal_shortcut(typed.get("shortcut", "")),
         }
 
 
@@ -266,13 +257,13 @@ class VersionForm(forms.Form):
     )
     new_title = LineField(
         label=_("Title"),
-        max_length=TITLE_LIMIT,
+        max_length=notices.TITLE_LIMIT,
         required=False,
         help_text=_("People send the notice by it: another one holds once this is approved."),
     )
     new_shortcut = LineField(
         label=_("Shortcut"),
-        max_length=SHORTCUT_LIMIT + 1,
+        max_length=notices.SHORTCUT_LIMIT + 1,
         required=False,
         help_text=_("To the notice, after a slash."),
     )
@@ -315,21 +306,12 @@ def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
         "preset": kept or EVERYONE,
         "kept": kept,
         "nickname": version.nickname,
-        **_names(version),
+        **notices.names_to_be(version),
         "message_type": version.message_type,
         "valid_from": version.valid_from,
         "valid_until": version.valid_until,
         "change_note": version.change_note,
     }
-
-
-def _names(version: NoticeVersion) -> dict[str, str]:
-    """What the notice is to be called: what a version that was published brought has come."""
-    notice = version.notice
-    names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
-    if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
-        return names
-    return names | new_names(version)
 
 
 def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:

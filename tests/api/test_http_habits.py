@@ -126,7 +126,7 @@ def edited(
     category = almighty.post("categories/", {"name": "Some"})["id"]
     webhook = make_public_webhook().pk
     return {
-        "notice": ("notices/greeting/", {"title": "Other"}),
+        "notice": ("notices/greeting/", {"tags": ["other"]}),
         "version": ("notices/greeting/versions/2/", {"change_note": "Other"}),
         "preset": (f"presets/{preset}/", {"name": "Other"}),
         "category": (f"categories/{category}/", {"name": "Other"}),

@@ -50,6 +50,8 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("VersionInput", "message_type"): BLANK,
     ("VersionInput", "nickname"): BLANK,
     ("VersionInput", "change_note"): BLANK,
+    ("VersionInput", "new_title"): BLANK,
+    ("VersionInput", "new_shortcut"): BLANK,
     ("VersionInput", "fields"): ([],),
     ("VersionInput", "valid_from"): (None,),
     ("VersionInput", "valid_until"): (None,),

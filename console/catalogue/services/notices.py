@@ -171,6 +171,16 @@ def new_names(version: NoticeVersion) -> dict[str, str]:
     return {name: value for name, value in names.items() if value}
 
 
+def names_to_be(version: NoticeVersion) -> dict[str, str]:
+    """What the notice is called once the version is published; of one that was, what it is called
+    by now."""
+    notice = version.notice
+    names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
+    if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
+        return names
+    return names | new_names(version)
+
+
 def require_shortcut_free(notice: CannedNotice, shortcut: str) -> None:
     """Raise Conflict where another notice that is in use has it."""
     others = CannedNotice.objects.filter(shortcut=shortcut, retired_at=None).exclude(pk=notice.pk)
