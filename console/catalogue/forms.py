@@ -114,7 +114,7 @@ class NoticeSettingsForm(EditForm):
             "tags": ", ".join(notice.tags),
         }
         if notices.names_are_reviewed(notice):
-            self.fields["title"].disabled = True
+            self.fields["title"].widget.attrs["readonly"] = True
             self.fields["title"].help_text = _(
                 "People send the notice by it: another one comes with its next version."
             )

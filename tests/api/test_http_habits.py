@@ -201,10 +201,16 @@ def test_of_two_at_the_same_moment_one_wins(
         try:
             start.wait(10)
             name, value = next(iter(change.items()))
-            other = {name: value + number if isinstance(value, int) else f"{value} {number}"}
+            other = {name: _another(value, number)}
             return by_token(tokens[number]).raw("PATCH", path, other, If_Match=seen).status_code
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(ask, range(2))) == [200, 412]
+
+
+def _another(value: Any, number: int) -> Any:
+    if isinstance(value, list):
+        return [_another(each, number) for each in value]
+    return value + number if isinstance(value, int) else f"{value} {number}"

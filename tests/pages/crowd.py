@@ -27,6 +27,7 @@ class Crowd:
         web = next(part for name, part in demo.processes().items() if " serve" in name)
         ports = web.environ()["CONSOLE_DEMO_SIMULATORS"].split(",")
         self._port = int(dict(entry.split("=") for entry in ports)[SERVER])
+        self._kept: set[str] = set()
         self._live: deque[dict[str, Any]] = deque()
         self._numbers = count(1)
         self._chance = random.Random(self.name)
@@ -46,6 +47,10 @@ class Crowd:
         self._tell([("stopped", self._goes()) for _ in range(len(self._live))])
         if self._failure is not None:
             raise self._failure
+
+    def keep(self, chat: str) -> None:
+        """This one does not go while the test lasts."""
+        self._kept.add(chat)
 
     def wait_for_moves(self, number: int) -> None:
         """Until that many more have gone."""
@@ -99,6 +104,8 @@ class Crowd:
     def _goes(self) -> dict[str, Any]:
         """Not only the oldest: those in the middle of a page too."""
         self._live.rotate(self._chance.randrange(len(self._live)))
+        while self._live[0]["id"] in self._kept and len(self._live) > len(self._kept):
+            self._live.rotate(1)
         chat = self._live.popleft()
         ask(self._port, "close_session", interaction_id=chat["id"])
         return chat

@@ -51,7 +51,8 @@ def listed(client: Client, **query: Any) -> list[str]:
 
 
 def test_how_a_notice_is_found(writer: Client, make_notice: Callable[..., Any]) -> None:
-    make_notice("Verspätet", key="late")
+    late = notice_create(ROOT, key="late", kind="message", title="Late")
+    version_create(ROOT, late, default_locale="en", bodies={"en": "Verspätet"})
     make_notice(key="other")
     notice_update(ROOT, CannedNotice.objects.get(key="other"), shortcut="other")
     address = reverse("notice-settings", args=["late"])
@@ -264,8 +265,39 @@ def test_two_people_in_one_notice(writer: Client, make_notice: Callable[..., Any
     assert NoticeVersion.objects.get(number=2).bodies == {"en": "Theirs"}
 
 
-def test_two_who_say_how_a_notice_is_found(writer: Client, make_notice: Callable[..., Any]) -> None:
+def test_another_title_of_a_published_notice_is_not_lost(
+    writer: Client, make_notice: Callable[..., Any]
+) -> None:
+    """Of a page that was open when it was published, too."""
     notice = make_notice(key="hello").notice
+    address = reverse("notice-settings", args=["hello"])
+    assert "readonly" in str(writer.get(address).context["form"]["title"])
+    met = writer.post(address, {"title": "Mine", "tags": "snow"})
+    assert met.status_code == 422
+    assert "somebody else approves another one" in met.context["form"].errors["title"][0]
+    assert 'value="Mine"' in met.content.decode()
+    assert writer.post(address, {"title": notice.title, "tags": "snow"}).status_code == 302
+
+    edit = reverse("notice-edit", args=["hello"])
+    form = writer.get(edit).context["form"]
+    assert form["new_title"].value() == notice.title
+    typed = {
+        **{name: form[name].value() or "" for name in ("default_locale", "preset", "kept")},
+        "form-TOTAL_FORMS": "1",
+        "form-INITIAL_FORMS": "0",
+        "form-0-locale": "en",
+        "form-0-body": "Hello",
+        "new_title": "Mine",
+        "submit": "1",
+    }
+    assert writer.post(edit, typed).status_code == 302
+    compared = page(writer, "notice-compare", "hello")
+    assert "New title" in compared
+    assert "<ins>Mine</ins>" in compared
+
+
+def test_two_who_say_how_a_notice_is_found(writer: Client) -> None:
+    notice = notice_create(ROOT, key="hello", kind="message", title="Hello")
     address = reverse("notice-settings", args=["hello"])
     seen = writer.get(address).context["form"]["expected"].value()
     notice_update(ROOT, notice, tags=["winter"], title="Theirs")
