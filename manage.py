@@ -58,6 +58,7 @@ def _run(endings: Endings) -> None:
     # Here, so that an interrupt while they are loaded leaves no trace either.
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import ManagementUtility
+    from django.db import OperationalError
 
     from console import environment
     from console.version import console_version
@@ -82,6 +83,10 @@ def _run(endings: Endings) -> None:
         Utility(sys.argv).execute()
     except ImproperlyConfigured as error:
         sys.exit(_refusal(str(error)))
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None):  # of a statement: it was connected
+            raise
+        sys.exit(_refusal(f"The database can't be reached: {error}"))
 
 
 def _refusal(sentence: str) -> str:

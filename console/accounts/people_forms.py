@@ -17,7 +17,7 @@ from console.accounts.states import (
     team_state,
     user_state,
 )
-from console.form_fields import FilterForm, LineField
+from console.form_fields import FilterForm, LineField, MomentField
 from console.inputs import ALL
 from console.text import is_blank
 
@@ -272,7 +272,7 @@ class ApiClientForm(EditForm):
         label=_("Addresses that it may call from"),
         help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line, or * alone for any."),
     )
-    expires_at = forms.DateTimeField(
+    expires_at = MomentField(
         label=_("Access expires"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),

@@ -4,7 +4,6 @@ that the console sends with it."""
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -17,15 +16,15 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from console.embedded.server import PROGRAMS
 from tests.demos import MANAGE, ROOT, Program, data_folder, environment, until
 from tests.serving import Server, site_settings
 from tests.simulators import Simulator, running_simulator
 from tests.torture.cluster import Cluster
 
-PSQL = shutil.which("psql")
+PSQL = PROGRAMS / "psql"
 DOCUMENT = (ROOT / "docs" / "postgresql.md").read_text("utf-8")
 LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
-pytestmark = pytest.mark.skipif(PSQL is None, reason="there is no psql")
 
 
 class Site:

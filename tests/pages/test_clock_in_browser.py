@@ -299,19 +299,18 @@ def test_undo_that_is_over_can_not_be_pressed(sit_down: Callable[..., Desk], sta
 def test_a_hidden_clock_that_was_set_is_asked_about_again(page: Page) -> None:
     """Somebody sets this machine's clock, or it has slept: what is shown is still the truth."""
     until = datetime.now(UTC) + timedelta(seconds=50)
-    page.evaluate(
-        """(until) => {
-          const element = document.createElement("p");
-          Object.assign(element, { id: "until" }).dataset.until = until;
-          document.querySelector("main").prepend(element);
-          document.body.dispatchEvent(new Event("htmx:afterSettle"));
-          const real = Date.now;
-          Date.now = () => real() + 3600_000;
-        }""",
-        until.isoformat(),
-    )
     with page.expect_response("**/clock/"):
-        pass
+        page.evaluate(
+            """(until) => {
+              const element = document.createElement("p");
+              Object.assign(element, { id: "until" }).dataset.until = until;
+              document.querySelector("main").prepend(element);
+              document.body.dispatchEvent(new Event("htmx:afterSettle"));
+              const real = Date.now;
+              Date.now = () => real() + 3600_000;
+            }""",
+            until.isoformat(),
+        )
     expect(page.locator("#until")).not_to_have_text("0.0")
     for before, after, text in samples(page, "#until"):
         assert until.timestamp() - after - TOLERANCE <= seconds(text) <= until.timestamp() - before
