@@ -1,6 +1,6 @@
 """Who can give somebody the permission that they lack."""
 
-from console.accounts.models import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Role
+from console.accounts.models import CONFIRMED_SCOPES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Role
 from console.actors import Actor, Permission
 
 
@@ -16,4 +16,16 @@ def how_granted(actor: Actor, permissions: tuple[Permission, ...]) -> str:
     scopes = [str(scope) for scope, given in SCOPE_PERMISSIONS.items() if given & wanted]
     if not scopes:
         return f"no scope gives it to a program: a person with the role {' or '.join(roles)} has it"
-    return f"an administrator can give this API client the scope {' or '.join(scopes)}"
+    alone = [scope for scope in scopes if scope not in CONFIRMED_SCOPES]
+    confirmed = [scope for scope in scopes if scope in CONFIRMED_SCOPES]
+    if not confirmed:
+        return f"an administrator can give this API client the scope {' or '.join(alone)}"
+    if not alone:
+        return (
+            f"an administrator can give this API client the scope {' or '.join(confirmed)}, "
+            "which another administrator confirms"
+        )
+    return (
+        f"an administrator can give this API client the scope {' or '.join(alone)}, or, with "
+        f"another administrator's confirmation, {' or '.join(confirmed)}"
+    )

@@ -14,8 +14,14 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("scopes", "method", "path", "told"),
     [
-        (["feed"], "GET", "audit/export/", "can give this API client the scope audit."),
-        (["feed"], "GET", "notices/", "the scope send or read or catalogue or approve."),
+        (
+            ["feed"],
+            "GET",
+            "audit/export/",
+            "client the scope audit, which another administrator confirms.",
+        ),
+        (["feed"], "GET", "notices/", "the scope read, or, with another administrator's conf"),
+        (["read"], "GET", "webhooks/", "can give this API client the scope admin."),
         (["send"], "POST", "sends/1/approve/", "no scope gives it to a program: a person with"),
     ],
 )

@@ -146,7 +146,9 @@ def test_a_local_account_is_linked_and_unlinked(
 ) -> None:
     directory.claims = {"sub": "4713", "preferred_username": "sue.lee", "groups": ["cc-leads"]}
     page = person("", base_url=console).page
-    enter(page, newcomer(demo, "lin", "supervisor"), OWN_PASSWORD)
+    with_security_key(page)
+    enter(page, newcomer(demo, "lin"), OWN_PASSWORD)
+    set_up_a_key(page, "Hers")
     page.goto("/account/directory/")
     page.get_by_role("link", name="Link it to Example Ltd").click()
     expect(page.get_by_role("heading", name="Is this you?")).to_be_visible()

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.browser
 OWN_PASSWORD = "lanterns along the pier"
 
 
-def newcomer(demo: Demo, name: str, role: str = "approver") -> str:
+def newcomer(demo: Demo, name: str) -> str:
     """Somebody whom no other test signs in. Answers the name."""
     subprocess.run(
-        [sys.executable, MANAGE, "create_admin", name, "--role", role],
+        [sys.executable, MANAGE, "create_admin", name, "--role", "approver"],
         env={**environment(demo.data), "CONSOLE_ADMIN_PASSWORD": OWN_PASSWORD},
         check=True,
         capture_output=True,
