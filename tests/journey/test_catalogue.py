@@ -75,10 +75,9 @@ def publish(page: Page) -> None:
 
 def write_in_two_languages(page: Page, chat: Chat) -> None:
     """With a shortcut, and the preview of all languages as this chat would get them."""
-    page.goto(f"/notices/{KEY}/settings/")
-    page.get_by_role("textbox", name="Shortcut").fill("label")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(f"/notices/{KEY}/")
     page.get_by_role("link", name="Write a new version").click()
+    page.get_by_role("textbox", name="Shortcut").fill("label")
     urls = page.get_by_label("URL", exact=True)
     urls.first.fill(ENGLISH)
     page.get_by_role("button", name="Another language").click()
