@@ -177,6 +177,7 @@ MIDDLEWARE = [
     "console.web.middleware.ProblemMiddleware",
     "console.web.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "console.web.idle.SessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

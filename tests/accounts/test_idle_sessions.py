@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.test import Client
@@ -108,3 +109,17 @@ def test_an_idle_session_has_ended_for_every_process(
             assert server.ask("/help/", Cookie=cookie).status == 302
             assert server.ask("/events/?topic=board", Cookie=cookie).status == 302
             assert server.ask("/api/v1/notices/", Cookie=cookie).status == 401
+
+
+def test_an_open_page_does_not_sign_out_who_signs_in_elsewhere(db: None) -> None:
+    """It asks with a session that has ended just now. What a person asks takes the cookie away."""
+    client = Client()
+    for path, headers, goes in (
+        ("/here/", {}, False),
+        ("/clock/", {}, False),
+        ("/board/rows/", {"Console-Refresh": "1"}, False),
+        ("/board/", {}, True),
+    ):
+        client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
+        answer = client.get(path, headers=headers)
+        assert (settings.SESSION_COOKIE_NAME in answer.cookies) == goes, path
