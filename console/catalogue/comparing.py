@@ -47,6 +47,7 @@ def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
         for (label, *pair) in zip(_labels(), _facts(old), _facts(new), strict=True)
         if pair[0] != pair[1]
     ]
+    facts = _names(new) + facts
     return {
         "texts": [
             {"locale": name, "old": was, "new": now, "same": was == now} for name, was, now in texts
@@ -55,10 +56,20 @@ def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
     }
 
 
+def _names(new: NoticeVersion) -> list[Any]:
+    """What the notice is called by now, where that is another name, and what by this version."""
+    called = new.notice
+    titles = (_("New title"), called.title, new.new_title)
+    shortcuts = (_("New shortcut"), called.shortcut, new.new_shortcut)
+    return [
+        (label, "" if was == brought else was, brought)
+        for label, was, brought in (titles, shortcuts)
+        if brought
+    ]
+
+
 def _labels() -> list[str]:
     return [
-        _("New title"),
-        _("New shortcut"),
         _("Who sees it"),
         _("Default language"),
         _("Nickname"),
@@ -70,8 +81,6 @@ def _labels() -> list[str]:
 
 def _facts(version: NoticeVersion) -> list[Any]:
     return [
-        version.new_title,
-        version.new_shortcut and f"/{version.new_shortcut}",
         Visibility(version.visibility).label,
         version.default_locale,
         version.nickname,

@@ -293,7 +293,7 @@ def test_another_title_of_a_published_notice_is_not_lost(
     assert writer.post(edit, typed).status_code == 302
     compared = page(writer, "notice-compare", "hello")
     assert "New title" in compared
-    assert "<ins>Mine</ins>" in compared
+    assert f"<td><del>{notice.title}</del></td><td><ins>Mine</ins></td>" in compared
 
 
 def test_two_who_say_how_a_notice_is_found(writer: Client) -> None:
