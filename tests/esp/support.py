@@ -120,9 +120,9 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        # Whoever came just now is let in by the next turn of the loop, and known by the one after.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # Whoever came just now is let in within a few turns of the loop, and known only then.
+        for _turn in range(10):
+            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
