@@ -328,6 +328,7 @@ UNRECORDED = {
 }
 
 PARTS = {
+    "catalogue.notice_rename": "part of version_approve and versions_publish, which record it",
     "sends.sends_end_after_restore": "of database_settle",
     "sends.on_the_wire_end_after_restore": "of database_settle",
     "sends.stop_after_restore": "of database_settle",

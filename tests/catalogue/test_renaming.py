@@ -119,6 +119,7 @@ def test_what_was_submitted_is_what_is_approved() -> None:
 
 
 def test_a_shortcut_that_another_has_is_not_approved() -> None:
+    """The database has the word, so two at the same moment don't both get it."""
     version = version_create(AUTHOR, published(), **WORDS, new_shortcut="post")
     version_submit(AUTHOR, version)
     published("other", shortcut="post")

@@ -181,6 +181,21 @@ def names_to_be(version: NoticeVersion) -> dict[str, str]:
     return names | new_names(version)
 
 
+def notice_rename(notice: CannedNotice, *, title: str, shortcut: str) -> None:
+    """Call it so from now on; "" stays. Part of a version's publication, which records it. Raises
+    Conflict for a shortcut in use, also one that another has got in this very moment."""
+    names = {name: it for name, it in (("title", title), ("shortcut", shortcut)) if it}
+    if not names:
+        return
+    try:
+        with transaction.atomic():
+            CannedNotice.objects.filter(pk=notice.pk).update(**names)
+    except IntegrityError as error:
+        raise _shortcut_taken(shortcut) from error
+    for name, it in names.items():
+        setattr(notice, name, it)
+
+
 def require_shortcut_free(notice: CannedNotice, shortcut: str) -> None:
     """Raise Conflict where another notice that is in use has it."""
     others = CannedNotice.objects.filter(shortcut=shortcut, retired_at=None).exclude(pk=notice.pk)

@@ -26,6 +26,7 @@ from console.catalogue.models import (
 from console.catalogue.services.bodies import check_bodies, check_fields
 from console.catalogue.services.notices import (
     new_names,
+    notice_rename,
     read_new_names,
     require_not_retired,
     require_shortcut_free,
@@ -215,14 +216,11 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
 
 def _rename(version: NoticeVersion, *, with_shortcut: bool = True) -> None:
     """The notice is called from now on as was approved. Raises Conflict for a shortcut in use."""
-    if not new_names(version):
-        return
-    notice = version.notice
-    if with_shortcut:
-        require_shortcut_free(notice, version.new_shortcut)
-        notice.shortcut = version.new_shortcut or notice.shortcut
-    notice.title = version.new_title or notice.title
-    notice.save(update_fields=["title", "shortcut"])
+    notice_rename(
+        version.notice,
+        title=version.new_title,
+        shortcut=version.new_shortcut if with_shortcut else "",
+    )
 
 
 def _supersede(notice: CannedNotice, status: VersionStatus) -> None:

@@ -27,7 +27,7 @@ from console.language_tags import spelled_as
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
 IN_USE = (VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
 NO_NEW_NAMES = {"new_title": "", "new_shortcut": ""}
-CURRENT = ("", *OPEN, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
+CURRENT = ("", *OPEN, *IN_USE)
 
 
 def plan_drafted(rows: list[Row], there: Known) -> NoticePlan | None:
