@@ -46,6 +46,7 @@ test: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
 	@.ci/install-interpreters
 	@.ci/install-nginx
+	@.ci/install-pgbouncer
 	@.ci/install-promtool
 	@.ci/test
 

@@ -4,6 +4,7 @@ settings, commands, web server and worker. Stand-ins are for what needs root or 
 import os
 import pwd
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.architecture.test_files import tracked
 from tests.demos import ROOT, environment
@@ -20,6 +22,9 @@ from tests.deploy.proxy import free_port
 FOLDERS = ("/opt/", "/etc/notice-console", "/etc/systemd/system", "/usr/local/bin", "/var/backups")
 IN_A_RELEASE = ("manage.py", "pyproject.toml", "requirements", "console/", "templates/", "static/")
 SECONDS = 120
+# The last commit of 0.1.0, which is not in the tree any more.
+FIRST_RELEASE = "a771bc9418dd50b211645178ffddbe5075d902c9"
+IN_THE_FIRST = ("manage.py", "pyproject.toml", "console", "templates", "static", "deploy", "docs")
 
 # What the words after each name are, stand-ins do: nothing, or the part that they can.
 STAND_INS = {
@@ -59,10 +64,10 @@ class Machine:
             stub.chmod(0o755)
 
     def here(self, text: str) -> str:
-        """The same with this machine's folders, port and user."""
+        """The same with this machine's folders and port."""
         for folder in FOLDERS:
             text = re.sub(rf"(?<![\w.]){re.escape(folder)}", f"{self.root}{folder}", text)
-        return text.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        return re.sub(r"127\.0\.0\.1(:| --port )8000", rf"127.0.0.1\g<1>{self.port}", text)
 
     def release(self, version: str, *, without: tuple[str, ...] = ()) -> Path:
         """Unpack this tree as that version, `without` some of its files."""
@@ -79,9 +84,40 @@ class Machine:
         me = pwd.getpwuid(os.geteuid()).pw_name
         text = script.read_text("utf-8").replace('USER = "notice-console"', f'USER = "{me}"')
         script.write_text(self.here(text), "utf-8")
+        self._move_units(folder)
+        return folder
+
+    def first_release(self) -> Path:
+        """Unpack 0.1.0, out of the history, where it was installed."""
+        folder = self.root / "opt/notice-console"
+        folder.mkdir()
+        packed = subprocess.run(
+            ["git", "archive", FIRST_RELEASE, *IN_THE_FIRST], cwd=ROOT, capture_output=True
+        )
+        if packed.returncode:
+            pytest.skip(f"the history does not reach back to 0.1.0: {packed.stderr.decode()}")
+        subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
+        self._move_units(folder)
+        return folder
+
+    def _move_units(self, folder: Path) -> None:
         for unit in (folder / "deploy/systemd").iterdir():
             unit.write_text(self.here(unit.read_text("utf-8")), "utf-8")
-        return folder
+
+    def manage_first(self, *words: str) -> str:
+        """What a command of 0.1.0 says, with the service's settings."""
+        file = self.root / "etc/notice-console/console.env"
+        settings = runpy.run_path(str(ROOT / "deploy/notice-console"))["read"](file.read_text())
+        done = subprocess.run(
+            [".venv/bin/python", "manage.py", *words],
+            env={"PATH": os.environ["PATH"], **settings},
+            cwd=self.root / "opt/notice-console",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+        return done.stdout
 
     def carry_out(self, lines: str) -> str:
         """What bash, as an operator's shell, says to these lines. Each must succeed."""
@@ -111,9 +147,9 @@ class Machine:
             os.killpg(pid, signal.SIGKILL)
 
 
-def lines_of(document: str, section: str) -> list[str]:
+def lines_of(document: str, section: str, *, docs: Path = ROOT / "docs") -> list[str]:
     """The blocks of commands in a section of a document, in order."""
-    text = (ROOT / "docs" / document).read_text("utf-8")
+    text = (docs / document).read_text("utf-8")
     _before, behind = re.split(rf"\n##+ {re.escape(section)}\n", text)
     body = re.split(r"\n##+ ", behind)[0]
     # Under a number a block is indented by three more.

@@ -1,5 +1,5 @@
-"""Stands in for systemctl on a machine in a folder: starts what the units there say, with the
-settings that they name. Of the sockets it opens none: the first web process has their port."""
+"""Stands in for systemctl on a machine in a folder: starts what the services there say, with the
+settings that they name. It opens no sockets: the first web process has their port."""
 
 import fnmatch
 import os
@@ -12,38 +12,46 @@ import time
 from pathlib import Path
 
 SECONDS = 60
+# Reads settings as systemd does.
+SCRIPT = Path(__file__).resolve().parents[2] / "deploy/notice-console"
 
 
 def main(root: Path, verb: str, *words: str) -> None:
     for word in words:
+        if word.startswith("--"):
+            continue
         unit = word.removesuffix(".service")
-        if verb == "stop":
+        if verb in ("stop", "disable"):
             for file in (root / "run").glob("*.pid"):
                 if fnmatch.fnmatch(file.stem, unit):
                     stop(file)
-        elif verb in ("start", "enable") and "@" in unit:
+        elif verb in ("start", "enable") and not re.search(r"\.(socket|target|timer)$", unit):
             start(root, unit)
 
 
 def start(root: Path, unit: str) -> None:
-    name, _at, number = unit.partition("@")
-    text = (root / f"etc/systemd/system/{name}@.service").read_text("utf-8").replace("%i", number)
+    name, at, number = unit.partition("@")
+    units = root / "etc/systemd/system"
+    text = (units / f"{name}{at}.service").read_text("utf-8").replace("%i", number)
     said = dict(re.findall(r"(?m)^(\w+)=(.*)$", text))
     command = said["ExecStart"].split()
-    if name.endswith("-web"):
-        listens = (root / "etc/systemd/system/notice-console-web.socket").read_text("utf-8")
+    if name.endswith("-web") and at:
+        listens = (units / "notice-console-web.socket").read_text("utf-8")
         port = re.findall(r"ListenStream=.*:(\d+)", listens)[0] if number == "1" else "0"
         command += ["--port", port]
-    else:
+    elif name.endswith("-worker"):
         command = [*command[: command.index("worker") + 1], "--metrics-port", "0"]
-    script = root / "opt/notice-console/current/deploy/notice-console"
-    settings = runpy.run_path(str(script))["read"](Path(said["EnvironmentFile"]).read_text("utf-8"))
+    settings = runpy.run_path(str(SCRIPT))["read"](Path(said["EnvironmentFile"]).read_text("utf-8"))
+    environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **settings}
+    if said["Type"] == "oneshot":
+        subprocess.run(command, cwd=said["WorkingDirectory"], env=environment, check=True)
+        return
     log = root / f"run/{unit}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=said["WorkingDirectory"],
-            env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **settings},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

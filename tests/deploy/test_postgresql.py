@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -18,8 +18,10 @@ from psycopg import errors
 
 from console.embedded.server import PROGRAMS
 from tests.demos import MANAGE, ROOT, Program, data_folder, environment, until
+from tests.deploy.journey import SCOPES, TEXT, Journey
+from tests.deploy.pooler import pooler
 from tests.serving import Server, site_settings
-from tests.simulators import Simulator, running_simulator
+from tests.simulators import running_simulator
 from tests.torture.cluster import Cluster
 
 PSQL = PROGRAMS / "psql"
@@ -126,82 +128,58 @@ def test_nobody_else_comes_in(site: Site) -> None:
         psycopg.connect(site.url("stranger"))
 
 
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    with running_simulator("chat-east", tmp_path / "journal.jsonl") as started:
-        yield started
-
-
-def test_a_notice_is_sent_by_the_applications_role(site: Site, simulator: Simulator) -> None:
-    """From its first line of set-up on: people's rules, ledger, queue, worker."""
-    keys = {
-        name: site.manage("create_api_client", name, *(f"--scope={it}" for it in scopes.split()))
-        for name, scopes in {
-            "setup": "admin feed",
-            "author": "catalogue approve",
-            "approver": "approve",
-            "workflow": "send read",
-        }.items()
+@pytest.fixture(scope="module")
+def tokens(site: Site) -> dict[str, str]:
+    return {
+        who: site.manage(
+            "create_api_client", who, *(f"--scope={it}" for it in scopes.split())
+        ).split()[-1]
+        for who, scopes in SCOPES.items()
     }
-    settings = site.settings("console")
-    server = Server(site.data, **settings)
-    worker = Program("worker", data=site.data, **settings)
 
-    def call(who: str, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{server.address}/api/v1/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {keys[who].split()[-1]}",
-                "Content-Type": "application/json",
-            },
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
-            return json.load(answer)
 
-    try:
+@pytest.fixture(params=["directly", "through a pooler"])
+def way(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The settings of web server and worker, by how they reach the cluster."""
+    if request.param == "directly":
+        yield site.settings("console")
+        return
+    with pooler(site.cluster.port) as port:
+        url = site.url("console").replace(f":{site.cluster.port}/", f":{port}/")
+        yield site.settings("console") | {"DATABASE_URL": url}
+
+
+def test_a_notice_is_sent_by_the_applications_role(
+    site: Site, tokens: dict[str, str], way: dict[str, str], tmp_path: Path
+) -> None:
+    """From its first line of set-up on: people's rules, ledger, queue, worker."""
+    name = "hold" if way == site.settings("console") else "pooled"
+    server = Server(site.data, **way)
+    worker = Program("worker", data=site.data, **way)
+    programs = Journey(server.address, tokens)
+
+    def nobody_approves_their_own(version: str) -> None:
+        with pytest.raises(HTTPError) as refused:
+            programs.call("author", "POST", f"{version}/approve/")
+        with refused.value as answer:
+            assert (answer.code, json.load(answer)["code"]) == (403, "own_work")
+
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        stack.callback(worker.close)
         worker.says("Worker ready")
-        simulator.control("open_session", interaction_id="chat1", user_data={})
-        _publish(call, simulator.url)
-        send = call("workflow", "POST", "sends/", {"notice": "hold", "interactions": ["chat1"]})
-        until(lambda: call("workflow", "GET", f"sends/{send['id']}/")["status"] == "finished")
-        assert call("workflow", "GET", f"sends/{send['id']}/deliveries/")["results"][0]["status"]
-        assert simulator.transcript("chat1")[-1]["text"] == "One moment, please."
+        simulator = stack.enter_context(running_simulator(name, tmp_path / "journal.jsonl"))
+        simulator.control("open_session", interaction_id=name, user_data={})
+        programs.register(name, simulator.url)
+        programs.publish(name, before_approval=nobody_approves_their_own)
+        programs.feed(name, name)
+        send = programs.send(name, name)
+        until(lambda: programs.outcomes(send) == ["delivered"])
+        assert simulator.transcript(name)[-1]["text"] == TEXT
         with psycopg.connect(site.url("console")) as opened:
             _within_the_budget(opened)
         site.manage("audit_verify")
-    finally:
-        worker.close()
-        server.close()
     assert "permission denied" not in worker.output + server.output
-
-
-def _publish(call: Any, url: str) -> None:
-    call("setup", "POST", "chat-servers/", {"name": "chat-east", "url": url})
-    call("author", "POST", "notices/", {"key": "hold", "kind": "message", "title": "Hold"})
-    draft = {"default_locale": "en", "bodies": {"en": "One moment, please."}}
-    number = call("author", "POST", "notices/hold/versions/", draft)["number"]
-    call("author", "POST", f"notices/hold/versions/{number}/submit/")
-    with pytest.raises(HTTPError) as refused:
-        call("author", "POST", f"notices/hold/versions/{number}/approve/")
-    with refused.value as answer:
-        assert (answer.code, json.load(answer)["code"]) == (403, "own_work")
-    call("approver", "POST", f"notices/hold/versions/{number}/approve/")
-    user_data = {"InteractionId": "chat1", "IsOnline": "1", "ChatServerAppName": "chat-east"}
-    interaction = {
-        "id": "chat1",
-        "media_type": "chat",
-        "tenant_id": 101,
-        "state": "handling",
-        "queue": "sales",
-        "agent": "ann",
-        "received_at": "2026-01-01T00:00:00Z",
-        "user_data": user_data,
-    }
-    event = {"type": "upsert", "occurred_at": "2026-01-01T00:00:00Z", "interaction": interaction}
-    call("setup", "POST", "interactions/events/", {"events": [event]})
 
 
 def _within_the_budget(opened: "psycopg.Connection[tuple[Any, ...]]") -> None:

@@ -4,6 +4,7 @@ such folders: from the release before to this one."""
 import base64
 import json
 import os
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from django.db.migrations.loader import MigrationLoader
 from console.embedded.server import PROGRAMS
 from console.version import console_version
 from tests.demos import data_folder, until
+from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.machine import Machine, lines_of
 from tests.serving import database_url
+from tests.simulators import running_simulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +113,69 @@ def test_an_upgrade_by_the_letter(machine: Machine, database: str) -> None:
     assert f"Notice Console {console_version()}\n" == machine.carry_out("notice-console --version")
     assert len(list((machine.root / "var/backups/notice-console").iterdir())) == 1
     machine.carry_out("notice-console audit_verify")
+
+
+def test_from_the_first_release(machine: Machine, database: str, tmp_path: Path) -> None:
+    """What was sent stays proven, and what waited is sent once. Programs keep their tokens."""
+    tokens = _first_release_runs(machine, database)
+    assert "version" not in ready(machine)
+    programs = Journey(f"http://127.0.0.1:{machine.port}", tokens)
+    with running_simulator("chat-east", tmp_path / "journal.jsonl") as chat_server:
+        for chat in ("before", "across", "after"):
+            chat_server.control("open_session", interaction_id=chat, user_data={})
+        programs.register("chat-east", chat_server.url)
+        programs.publish("hold")
+        programs.feed("chat-east", "before", "across", "after")
+        before = programs.send("hold", "before")
+        until(lambda: programs.outcomes(before) == ["delivered"])
+        programs.call("setup", "PUT", "sending-stop/", {"reason": "Upgrade"})
+        across = programs.send("hold", "across")
+
+        _upgrade_from_the_first(machine)
+
+        programs.call("setup", "DELETE", "sending-stop/")
+        until(lambda: programs.outcomes(across) == ["delivered"])
+        after = programs.send("hold", "after")
+        until(lambda: programs.outcomes(after) == ["delivered"])
+        assert programs.outcomes(before) == ["delivered"]
+        for chat in ("before", "across", "after"):
+            said = [one["text"] for one in chat_server.transcript(chat) if one.get("text") == TEXT]
+            assert said == [TEXT]
+    machine.carry_out("notice-console audit_verify")
+    assert len(list((machine.root / "var/backups/notice-console").iterdir())) == 1
+
+
+def _first_release_runs(machine: Machine, database: str) -> dict[str, str]:
+    """Install 0.1.0 as its own documents say, behind a link, and start it; the tokens of its
+    programs."""
+    release = machine.first_release()
+    (release / ".venv").symlink_to(sys.prefix)
+    release.rename(machine.root / "opt/notice-console-0.1.0")
+    release.symlink_to(machine.root / "opt/notice-console-0.1.0")
+    (units,) = lines_of("deploy.md", "With systemd", docs=release / "docs")
+    install, daemon_reload, enable = units.partition("systemctl daemon-reload\n")
+    machine.carry_out(f"cd /opt/notice-console\n{install}{daemon_reload}")
+    fill_in(machine.root / "etc/notice-console/console.env", database)
+    machine.manage_first("migrate", "-v0")
+    tokens = {}
+    for who, scopes in SCOPES.items():
+        granted = [f"--scope={it}" for it in scopes.split() if it != "approve"]
+        tokens[who] = machine.manage_first("create_api_client", who, *granted).split()[-1]
+    machine.carry_out(enable)
+    return tokens
+
+
+def _upgrade_from_the_first(machine: Machine) -> None:
+    make_folder, change = lines_of("upgrade.md", "From 0.1.0")
+    machine.carry_out(make_folder)
+    machine.release(console_version())
+    for block in lines_of("upgrade.md", "Before"):
+        machine.carry_out(block)
+    stop_workers = next(b for b in lines_of("upgrade.md", "The change") if "worker@*" in b)
+    machine.carry_out(stop_workers)
+    machine.carry_out(change)
+    assert (ready(machine)["status"], ready(machine)["version"]) == ("ready", console_version())
+    assert len(list(machine.running())) == 4
 
 
 def test_a_folder_in_place_of_the_link_is_refused(machine: Machine) -> None:
