@@ -60,8 +60,8 @@ def _run(endings: Endings) -> None:
     from django.core.management import ManagementUtility
     from django.db import OperationalError
 
-    from console import environment
-    from console.version import console_version
+    from console.site import environment
+    from console.site.version import console_version
 
     if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
         print(f"Notice Console {console_version()}")  # noqa: T201

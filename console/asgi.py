@@ -11,6 +11,6 @@ os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
 _django = get_asgi_application()
 
 # Once Django is set up.
-from console.web.bodies import BodyLimit  # noqa: E402
+from console.web.requests.bodies import BodyLimit  # noqa: E402
 
 application = BodyLimit(_django)

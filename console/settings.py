@@ -6,20 +6,20 @@ from zoneinfo import available_timezones
 
 from django.utils.translation import gettext_lazy as _
 
-from console import environment as env
-from console.accounts.directory_settings import read_directory_settings
-from console.api.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
-from console.api.rest_settings import rest_framework_settings
-from console.catalogue.import_settings import IMPORT_LIMIT as IMPORT_LIMIT
-from console.catalogue.import_settings import IMPORT_MEMORY as IMPORT_MEMORY
-from console.catalogue.import_settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
-from console.databases import database_settings, postgresql
-from console.interactions.poll_settings import read_poll_settings
-from console.kept_secrets import kept, made_up_key, made_up_secret_key
-from console.logs import configure_structlog, logging_settings
-from console.policies import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
-from console.sends.transport_settings import read_transport_options
-from console.unsafe_settings import refuse_unsafe
+from console.accounts.signing_in.directory_settings import read_directory_settings
+from console.api.http.rest_settings import rest_framework_settings
+from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.catalogue.transfer.settings import IMPORT_LIMIT as IMPORT_LIMIT
+from console.catalogue.transfer.settings import IMPORT_MEMORY as IMPORT_MEMORY
+from console.catalogue.transfer.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
+from console.database.settings import database_settings, postgresql
+from console.interactions.poller.settings import read_poll_settings
+from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
+from console.security.generated_secrets import kept, made_up_key, made_up_secret_key
+from console.sends.engine.transport_settings import read_transport_options
+from console.site import environment as env
+from console.site.logs import configure_structlog, logging_settings
+from console.site.unsafe_settings import refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -167,32 +167,32 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "console.web.middleware.ArrivalMiddleware",
+    "console.web.requests.middleware.ArrivalMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     # Outside of all that can fail, so that failures carry its header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "console.web.middleware.PoliciesMiddleware",
-    "console.web.middleware.NotStoredMiddleware",
-    "console.web.middleware.ProblemMiddleware",
-    "console.web.middleware.ReadableRequestMiddleware",
+    "console.web.requests.middleware.PoliciesMiddleware",
+    "console.web.requests.middleware.NotStoredMiddleware",
+    "console.web.requests.middleware.ProblemMiddleware",
+    "console.web.requests.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "console.web.idle.SessionCookieMiddleware",
+    "console.web.requests.idle.SessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "console.web.limits.RateMiddleware",
-    "console.web.idle.SessionUseMiddleware",
-    "console.web.signed_out.SignInMiddleware",
+    "console.web.requests.limits.RateMiddleware",
+    "console.web.requests.idle.SessionUseMiddleware",
+    "console.web.requests.signed_out.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "console.accounts.second_factor.SecondFactorMiddleware",
+    "console.accounts.signing_in.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
-    "console.web.unsaved.SavedFormMiddleware",
-    "console.web.middleware.ConsoleErrorMiddleware",
+    "console.web.requests.unsaved.SavedFormMiddleware",
+    "console.web.requests.middleware.ConsoleErrorMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -208,7 +208,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "console.web.context.console",
+                "console.web.pages.context.console",
             ],
         },
     },
@@ -272,20 +272,20 @@ LOCKOUT_MINUTES = env.read(
     "CONSOLE_LOCKOUT_MINUTES", env.number(least=1, most=1440, unit="minutes"), 15
 )
 
-ACCOUNT_ADAPTER = "console.accounts.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "console.accounts.signing_in.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE
 ACCOUNT_PRESERVE_USERNAME_CASING = True
-# Passwords have the brake (console.accounts.brake) and the lock-out below: this is for the codes
-# of second factors, for each person.
+# For the codes of second factors, for each person. Passwords have a throttle of their own
+# (console.accounts.signing_in.login_throttle) and the lock-out below.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
-MFA_ADAPTER = "console.accounts.adapters.SecondFactorAdapter"
+MFA_ADAPTER = "console.accounts.signing_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
-    "authenticate_webauthn": "console.accounts.forms.KeyUseForm",
-    "reauthenticate_webauthn": "console.accounts.forms.ConfirmKeyForm",
+    "authenticate_webauthn": "console.accounts.pages.own_account_forms.KeyUseForm",
+    "reauthenticate_webauthn": "console.accounts.pages.own_account_forms.ConfirmKeyForm",
 }
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute more: clocks differ
@@ -295,9 +295,9 @@ AXES_FAILURE_LIMIT = LOCKOUT_FAILURES
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
 # By the name alone: whoever has many addresses gets no more tries.
 AXES_LOCKOUT_PARAMETERS = ["username"]
-AXES_USERNAME_CALLABLE = "console.accounts.lockout.tried_name"
-AXES_CLIENT_IP_CALLABLE = "console.accounts.addresses.sender_address"
-AXES_LOCKOUT_CALLABLE = "console.accounts.lockout.refuse"
+AXES_USERNAME_CALLABLE = "console.accounts.signing_in.lockout.tried_name"
+AXES_CLIENT_IP_CALLABLE = "console.accounts.signing_in.addresses.sender_address"
+AXES_LOCKOUT_CALLABLE = "console.accounts.signing_in.lockout.refuse"
 AXES_RESET_ON_SUCCESS = True
 # Who is locked out can't be kept so by going on trying.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -308,14 +308,14 @@ AXES_VERBOSE = False
 # Its warning that a name's tries must be counted by address too: they are counted over all.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
-# The organisation's own directory, by OpenID Connect (console.accounts.oidc).
+# The organisation's own directory, by OpenID Connect (console.accounts.signing_in.oidc).
 DIRECTORY = read_directory_settings()
 
 # --- Security ----------------------------------------------------------------------------------
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_ENGINE = "console.accounts.session_store"
+SESSION_ENGINE = "console.accounts.signing_in.session_store"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_IDLE_MINUTES = env.read(
     "CONSOLE_SESSION_IDLE_MINUTES", env.number(least=5, most=720, unit="minutes"), 60
@@ -340,7 +340,7 @@ if HTTPS:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 
-CSRF_FAILURE_VIEW = "console.web.handlers.csrf_failure"
+CSRF_FAILURE_VIEW = "console.web.pages.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 PAGE_RATE = env.read("CONSOLE_PAGE_RATE", env.rate, "600/min")
 STRANGER_RATE = env.read("CONSOLE_STRANGER_RATE", env.rate, "120/min")
@@ -358,7 +358,7 @@ REST_FRAMEWORK = rest_framework_settings()
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 
-# Without a token metrics are for this machine alone (console.sends.scraping).
+# Without a token metrics are for this machine alone (console.sends.observe.scraping).
 METRICS_TOKEN = env.read("CONSOLE_METRICS_TOKEN", env.token, "")
 WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.port, None)
 

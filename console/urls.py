@@ -3,13 +3,13 @@
 from django.conf import settings
 from django.urls import include, path
 
-from console.web import health
-from console.web.events import events
+from console.web.live.events import events
+from console.web.server import health
 
-handler400 = "console.web.handlers.bad_request"
-handler403 = "console.web.handlers.permission_denied"
-handler404 = "console.web.handlers.page_not_found"
-handler500 = "console.web.handlers.server_error"
+handler400 = "console.web.pages.errors.bad_request"
+handler403 = "console.web.pages.errors.permission_denied"
+handler404 = "console.web.pages.errors.page_not_found"
+handler500 = "console.web.pages.errors.server_error"
 
 urlpatterns = [
     path("healthz", health.alive, name="alive"),

@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 _django = get_wsgi_application()
 
 # Once Django is set up.
-from console.web.bodies import WholeBody  # noqa: E402
+from console.web.requests.bodies import WholeBody  # noqa: E402
 
 application = WholeBody(_django)

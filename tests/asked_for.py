@@ -8,7 +8,7 @@ import os
 import secrets
 from typing import Any
 
-from console.kept_secrets import made_up_key
+from console.security.generated_secrets import made_up_key
 
 if not os.environ.get("DATABASE_URL"):
     os.environ["CONSOLE_EMBEDDED"] = "1"

@@ -14,9 +14,10 @@ from servestatic.middleware import ServeStaticMiddleware
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
-from console.clock import near_now
+from console.database.clock import near_now
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
 from tests.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
@@ -120,7 +121,7 @@ def truncating_refused(db: None) -> None:
 def _clock_counts_on() -> Iterator[None]:
     """However long a test takes on a slow machine, PostgreSQL's clock is asked once for all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("console.clock.NEAR_SECONDS", 86_400.0)
+        patch.setattr("console.database.clock.NEAR_SECONDS", 86_400.0)
         yield
 
 
@@ -292,12 +293,12 @@ def make_notice(db: None) -> Callable[..., NoticeVersion]:
         **version: Any,
     ) -> NoticeVersion:
         key = key or f"notice-{next(numbers)}"
-        notice = catalogue.notice_create(author, key=key, kind=kind, title=f"Notice {key}")
-        draft = catalogue.version_create(
+        notice = notice_create(author, key=key, kind=kind, title=f"Notice {key}")
+        draft = version_create(
             author, notice, default_locale="en", bodies=bodies or {"en": body}, **version
         )
-        catalogue.version_submit(author, draft)
-        return catalogue.version_approve(REVIEWER, draft)
+        version_submit(author, draft)
+        return version_approve(REVIEWER, draft)
 
     return make
 

@@ -17,7 +17,7 @@ CHATS = 40
 SECOND_VERSION = """
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services import version_create, version_submit
+from console.catalogue.content.versions import version_create, version_submit
 from django.utils.dateparse import parse_datetime
 first = NoticeVersion.objects.get(notice__key="long-wait")
 eddy = User.objects.get(username="eddy").to_actor()

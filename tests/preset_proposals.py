@@ -2,7 +2,7 @@
 
 from console.actors import Actor
 from console.catalogue.models import ChangeStatus, VisibilityPreset
-from console.catalogue.services import preset_approve, preset_reject
+from console.catalogue.review.presets import preset_approve, preset_reject
 
 
 def waiting(preset: VisibilityPreset) -> int:

@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
-from console.clock import near_now
+from console.database.clock import near_now
 
 
 class Role(models.TextChoices):
@@ -281,7 +281,7 @@ class ApiClient(models.Model):
 
 
 class RateCount(models.Model):
-    """How often somebody did something until `ends_at` (console.accounts.services.counting)."""
+    """How often somebody did something until `ends_at` (console.accounts.services.counters)."""
 
     key = models.CharField(max_length=64, primary_key=True)
     number = models.BigIntegerField()

@@ -10,13 +10,13 @@ from django.contrib.sessions.models import Session
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from console.accounts.addresses import is_within
 from console.accounts.models import ApiClient, ClientState, Team, User
 from console.accounts.services import token_digest
 from console.accounts.services.directory import PROVIDER
-from console.accounts.session_store import PERSON, SessionStore
+from console.accounts.signing_in.addresses import is_within
+from console.accounts.signing_in.session_store import PERSON, SessionStore
 from console.actors import Actor, Permission, system_actor
-from console.clock import near_now
+from console.database.clock import near_now
 from console.errors import NotFound
 
 # --- Who calls, and who is behind what is kept ----------------------------------------------------

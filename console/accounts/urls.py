@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.accounts.views import api_clients, directory, own_account, people, sign_in, teams
+from console.accounts.pages import api_clients, directory, own_account, people, sign_in, teams
 
 # django-allauth finds its pages by these names.
 urlpatterns = [

@@ -11,11 +11,11 @@ from rest_framework.views import APIView
 
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
-from console.api.conditions import etag
-from console.api.negotiation import require_readable
-from console.api.pagination import HistoryPage, Page
+from console.api.http.conditions import etag
+from console.api.http.negotiation import require_readable
+from console.api.http.pagination import HistoryPage, Page
 from console.errors import InvalidInput
-from console.text import is_blank
+from console.text.visible import is_blank
 
 LONGEST = 255  # of a filter, in characters
 

@@ -11,8 +11,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from console.api.negotiation import UnsupportedEncoding
-from console.api.parsers import too_large
+from console.api.http.negotiation import UnsupportedEncoding
+from console.api.http.parsers import too_large
 from console.errors import ConsoleError, TooManyRequests
 
 logger = structlog.get_logger("console.api")
@@ -40,7 +40,7 @@ def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's exception handler. What it does not know becomes a 500 by Django's own
-    handlers, which answer in the same shape (console.web.handlers)."""
+    handlers, which answer in the same shape (console.web.pages.errors)."""
     if isinstance(error, ConsoleError):
         set_rollback()
         answer = Response(body(error.code, error.message, error.details), status=error.status)

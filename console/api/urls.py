@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from console.api import errors
-from console.api.docs import docs
+from console.api.openapi.page import docs
 from console.api.views import (
     audit,
     catalogue,

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from console.audit.verify import Keys, checkpoints_of, key_id, signed_bytes
-from console.disk import to_disk
 from console.errors import Unavailable
+from console.site.fsync import to_disk
 
 logger = structlog.get_logger("console.audit")
 

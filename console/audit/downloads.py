@@ -6,7 +6,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 from console.actors import Actor
 from console.audit.services import audit_export
-from console.downloads import FileParts, download
+from console.site.downloads import FileParts, download
 
 
 def ledger_download(request: HttpRequest, actor: Actor) -> StreamingHttpResponse:

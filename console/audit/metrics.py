@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from console.audit.models import AuditCheckpoint, AuditEntry
-from console.clock import near_now
+from console.database.clock import near_now
 
 
 class LedgerMetrics(Collector):

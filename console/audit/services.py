@@ -21,12 +21,12 @@ from console.audit.chain import (
     canonical_time,
 )
 from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
-from console.audit.exporting import export_to, sealed_to
+from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.verify import verify_export
-from console.clock import near_now
-from console.disk import to_disk
+from console.database.clock import near_now
 from console.errors import Conflict, Unavailable
+from console.site.fsync import to_disk
 
 # Any fixed numbers do: they name the locks under which the chain is extended and checkpoints made.
 CHAIN_LOCK = 0x4C45444745520001

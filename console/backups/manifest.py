@@ -13,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from console.audit.checkpoints import signed, trusted_keys
 from console.backups.programs import server_major
 from console.errors import Conflict, InvalidInput
-from console.version import console_version
+from console.site.version import console_version
 
 FORMAT = "notice-console-backup-1"
 MANIFEST = "manifest.json"

@@ -20,17 +20,17 @@ from django.utils import timezone
 
 from console.accounts.services.sessions import sessions_forget_all
 from console.actors import Actor, Permission
-from console.audit import checkpoints, lost
+from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
-from console.disk import to_disk
 from console.errors import Conflict
-from console.sends.services.restoring import (
+from console.sends.control.restored import (
     on_the_wire_end_after_restore,
     sends_end_after_restore,
     stop_after_restore,
 )
+from console.site.fsync import to_disk
 from console.webhooks.services import webhooks_stop_after_restore
 
 PREFIX = "console-"
@@ -258,7 +258,7 @@ def database_settle(
     the checkpoints of what is lost can't be set aside; the database is settled then all the same.
     """
     actor.require(Permission.ADMINISTER)
-    lost_since = lost.lost_checkpoint()
+    lost_since = rollback.lost_checkpoint()
     if nothing_sent_since and lost_since is not None:
         raise Conflict(
             "worked_since",
@@ -281,7 +281,7 @@ def database_settle(
             target=("database", backup["made_at"] if backup else now.isoformat(), of),
             data=_said_of_it(backup, lost_since, unknown, nothing_sent_since),
         )
-    aside = lost.set_aside(now) if lost_since is not None else None
+    aside = rollback.set_aside(now) if lost_since is not None else None
     return Settled(unknown, webhooks, lost_since, aside)
 
 

@@ -10,16 +10,16 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, V
 from django.utils import timezone
 
 from console.accounts.models import Role, Team
-from console.catalogue.job_models import ImportJob as ImportJob
-from console.catalogue.job_models import ImportStatus as ImportStatus
+from console.catalogue.content.search_words import WordsField
 from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
 from console.catalogue.states import ChangeStatus as ChangeStatus
 from console.catalogue.states import NoticeKind as NoticeKind
 from console.catalogue.states import NoticeStatus as NoticeStatus
 from console.catalogue.states import VersionStatus as VersionStatus
 from console.catalogue.states import Visibility as Visibility
-from console.catalogue.words import WordsField
-from console.language_tags import Match, best
+from console.catalogue.transfer.models import ImportJob as ImportJob
+from console.catalogue.transfer.models import ImportStatus as ImportStatus
+from console.text.language_tags import Match, best
 
 CATEGORY_DEPTH = 5
 CATEGORY_SEPARATOR = " / "
@@ -270,9 +270,9 @@ class NoticeVersion(models.Model):
     """The words of a notice, numbered from 1. Never changed after submission.
 
     `bodies` maps a locale to the text (a push URL's: the URL), a Liquid template. `fields` are what
-    the sender is asked for (console.catalogue.fields). `snippets` maps the key of each snippet in
-    the texts to the number of its version: those words were reviewed, and go out whatever is
-    published later. A draft has none yet: they are set at submission. `new_title` and
+    the sender is asked for (console.catalogue.content.questions). `snippets` maps the key of each
+    snippet in the texts to the number of its version: that version was reviewed, and is sent
+    whatever is published later. A draft has none: submission sets them. `new_title` and
     `new_shortcut` are what the notice is called once the version is published, "" where that stays.
     Author and reviewer stand as references and names, so that they outlive the account.
     """
@@ -371,7 +371,7 @@ class NoticeVersion(models.Model):
 
     def match_for(self, locale: str) -> Match:
         """Which of the texts a customer with this `locale` gets, and whether it is in their own
-        language (console.language_tags)."""
+        language (console.text.language_tags)."""
         return best(locale, tuple(self.bodies), self.default_locale)
 
     def body_for(self, locale: str) -> tuple[str, str]:

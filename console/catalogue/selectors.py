@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.catalogue.content.search_words import as_query, rank
+from console.catalogue.content.snippets import fitting
 from console.catalogue.models import (
     CATEGORY_SEPARATOR,
     CannedNotice,
@@ -24,10 +26,8 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
-from console.catalogue.snippets import fitting
-from console.catalogue.words import as_query, rank
 from console.errors import NotFound
-from console.naming import folded
+from console.text.naming import folded
 
 SEARCHED = 500
 TEXTS: "ArrayField[list[str], list[str]]" = ArrayField(TextField())

@@ -2,10 +2,10 @@
 
 from procrastinate.contrib.django import app
 
-from console.catalogue.import_processes import run_apart
-from console.catalogue.importer import NO_MEMORY
-from console.catalogue.services import versions_publish
-from console.catalogue.services.import_jobs import TASK, import_job_failed
+from console.catalogue.content.versions import versions_publish
+from console.catalogue.transfer.importer import NO_MEMORY
+from console.catalogue.transfer.job_control import TASK, import_job_failed
+from console.catalogue.transfer.processes import run_apart
 
 SECONDS_TO_ROOM = 2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from console.processes import end_with_parent as end_with_parent
+from console.site.processes import end_with_parent as end_with_parent
 
 STOP_SECONDS = 15.0
 # What the demo takes from the shell.

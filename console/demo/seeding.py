@@ -8,13 +8,9 @@ from console.accounts.models import ApiClient, Scope, Team, User
 from console.accounts.selectors import api_client_admitted
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import VisibilityPreset
-from console.catalogue.services import (
-    notice_create,
-    version_approve,
-    version_create,
-    version_submit,
-)
 from console.demo.notices import NOTICES, DemoNotice, Stage
 from console.demo.people import AUTHOR, PASSWORD, PEOPLE, REVIEWER, TEAMS
 from console.interactions.models import ChatServer

@@ -14,7 +14,7 @@ from console.demo.children import Child, Family, clean_environment
 from console.demo.people import logins
 from console.demo.seeding import MIGRATED
 from console.embedded.server import ensure_running
-from console.stopping import stop_on
+from console.site.stopping import stop_on
 
 CHAT_SERVERS = ("chat-east", "chat-west")
 MANAGE = str(settings.BASE_DIR / "manage.py")

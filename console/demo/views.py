@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from console.access import actor_of, require
 from console.actors import Permission
 from console.demo.control import SimulatorRefused, SimulatorSilent, ask
 from console.errors import NotFound, Unavailable
 from console.interactions.models import Interaction
 from console.interactions.selectors import interaction_get
+from console.site.access import actor_of, require
 
 
 @require_GET

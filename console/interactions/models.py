@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Team
-from console.clock import near_now
+from console.database.clock import near_now
 
 
 class Health(models.TextChoices):

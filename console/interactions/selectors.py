@@ -12,11 +12,11 @@ from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from console.actors import Actor, Permission
-from console.clock import near_now
+from console.database.clock import near_now
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer, Interaction, InteractionPoll
-from console.language_tags import each_once, is_same
-from console.text import is_blank
+from console.text.language_tags import each_once, is_same
+from console.text.visible import is_blank
 
 PROCESS_BEGAN = time.monotonic()
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

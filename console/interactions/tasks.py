@@ -6,9 +6,9 @@ from procrastinate.contrib.django import app
 
 from console.actors import system_actor
 from console.errors import Conflict, ConsoleError
-from console.interactions.poller import poll_interactions
+from console.interactions.poller.poll import poll_interactions
+from console.interactions.poller.sources import configured_source
 from console.interactions.selectors import poll_is_due
-from console.interactions.sources import configured_source
 
 logger = structlog.get_logger("console.interactions")
 

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from console.interactions import views
+from console.interactions.pages import chat_servers
 
 urlpatterns = [
-    path("chat-servers/", views.chat_server_list, name="chat-server-list"),
-    path("chat-servers/new/", views.chat_server_new, name="chat-server-create"),
-    path("chat-servers/<path:name>/edit/", views.chat_server_edit, name="chat-server-edit"),
+    path("chat-servers/", chat_servers.chat_server_list, name="chat-server-list"),
+    path("chat-servers/new/", chat_servers.chat_server_new, name="chat-server-create"),
+    path("chat-servers/<path:name>/edit/", chat_servers.chat_server_edit, name="chat-server-edit"),
 ]

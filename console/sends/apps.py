@@ -6,7 +6,7 @@ class SendsConfig(AppConfig):
 
     def ready(self) -> None:
         from console.esp.transports import check_address
-        from console.interactions import addresses
-        from console.sends import checks  # noqa: F401  # which Django then knows of
+        from console.interactions import chat_server_addresses
+        from console.sends.observe import system_checks  # noqa: F401  # which Django then knows of
 
-        addresses.judged_by(check_address)
+        chat_server_addresses.judged_by(check_address)

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
-from console.language_tags import is_own
-from console.sends.nickname_sources import NicknameSource as NicknameSource
+from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
-from console.sends.use_models import VersionUse as VersionUse
+from console.sends.usage_models import VersionUse as VersionUse
+from console.text.language_tags import is_own
 
 
 class SendStatus(models.TextChoices):
@@ -324,9 +324,9 @@ class SendingStop(models.Model):
 class OutcomeTotal(models.Model):
     """How many deliveries to a Chat Server ever ended so. Only grows.
 
-    Counted from the ledger (console.sends.services.counting): a monitor asks every few seconds, and
-    can't have the history counted each time. Names of Chat Servers that were not registered when
-    it was counted are the feed's to choose, and stand together under "".
+    Counted from the ledger (console.sends.observe.outcome_counts): a monitor asks every few
+    seconds, too often to count the history each time. All Chat Servers that were not registered when
+    it was counted stand together under "", since the feed chooses their names.
     """
 
     chat_server_name = models.CharField(max_length=128, blank=True)

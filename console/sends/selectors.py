@@ -31,7 +31,6 @@ from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import InvalidInput, NotFound
 from console.interactions.models import ChatServer
-from console.moments import on_clocks, read_iso
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,
@@ -44,7 +43,8 @@ from console.sends.models import (
     SendOutcome,
     SendStatus,
 )
-from console.text import is_blank
+from console.text.moments import on_clocks, read_iso
+from console.text.visible import is_blank
 
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 

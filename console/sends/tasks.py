@@ -7,14 +7,14 @@ from django.db import transaction
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from console.clock import database_now
+from console.database.clock import database_now
 from console.interactions.services import interactions_forget
-from console.sends import queue, selectors
-from console.sends.dispatcher import Dispatch
-from console.sends.services import deliveries
-from console.sends.services.counting import outcomes_count
-from console.sends.services.erasing import texts_expire
-from console.sends.services.workers import jobs_clear, workers_forget
+from console.sends import selectors
+from console.sends.control.erasure import texts_expire
+from console.sends.engine import queue, record
+from console.sends.engine.dispatcher import Dispatch
+from console.sends.engine.workers import jobs_clear, workers_forget
+from console.sends.observe.outcome_counts import outcomes_count
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
@@ -33,7 +33,7 @@ def wake(server: str) -> None:
 @app.task(name=queue.RELEASE)
 def release(send_id: int) -> None:
     """A send's undo seconds or schedule are over."""
-    deliveries.sends_release()
+    record.sends_release()
 
 
 @app.periodic(cron="* * * * * */5")
@@ -46,11 +46,11 @@ def sweep(timestamp: int) -> None:
 def sweep_now() -> None:
     """Start what is due, move what its chat has left behind, end what is late or done, and have
     every Chat Server with work looked at. Then what is for monitors alone."""
-    deliveries.sends_release()
-    deliveries.deliveries_abandon()
-    deliveries.deliveries_follow()
-    deliveries.deliveries_expire()
-    deliveries.sends_finish()
+    record.sends_release()
+    record.deliveries_abandon()
+    record.deliveries_follow()
+    record.deliveries_expire()
+    record.sends_finish()
     with transaction.atomic():
         queue.enqueue_drains(selectors.servers_with_open_deliveries(database_now()))
     outcomes_count()

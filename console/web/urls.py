@@ -2,15 +2,16 @@
 
 from django.urls import include, path
 
-from console.web import board, trail, views
+from console.web.board import views as board
+from console.web.pages import home, trail
 from console.web.search.views import search
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("help/", views.help_page, name="help"),
-    path("here/", views.here, name="here"),
+    path("", home.home, name="home"),
+    path("help/", home.help_page, name="help"),
+    path("here/", home.here, name="here"),
     path("search/", search, name="search"),
-    path("clock/", views.clock, name="clock"),
+    path("clock/", home.clock, name="clock"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
     path("board/notices/", board.board_notices, name="board-notices"),

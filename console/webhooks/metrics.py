@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from console.clock import near_now
+from console.database.clock import near_now
 from console.webhooks.models import Message, MessageStatus, Webhook
 
 WEBHOOK = ["webhook"]

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.clock import near_now
+from console.database.clock import near_now
 
 
 class EventType(models.TextChoices):

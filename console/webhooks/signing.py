@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from console import encryption
+from console.security import encryption
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32

@@ -4,7 +4,7 @@ from asgiref.sync import sync_to_async
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from console.sends.dispatcher import Dispatch
+from console.sends.engine.dispatcher import Dispatch
 from console.webhooks.courier import carry
 from console.webhooks.services import facts_gather, messages_forget
 

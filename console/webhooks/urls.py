@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.webhooks.views import messages, webhooks
+from console.webhooks.pages import messages, webhooks
 
 ONE = "webhooks/<int:webhook_id>/"
 MESSAGE = f"{ONE}messages/<int:message_id>/"

@@ -1,4 +1,4 @@
-// Reads which chats a preview has promised (console/sends/promises.py): base64 of compressed JSON.
+// Reads which chats a preview has promised (console/sends/plan/promise.py): base64 of compressed JSON.
 
 export async function readPromise(written) {
   if (!written) return null;

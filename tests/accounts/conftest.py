@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.accounts.directory_settings import DirectorySettings
+from console.accounts.signing_in.directory_settings import DirectorySettings
 from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET, running_directory
 from tests.accounts.lying_proxy import LyingProxy, running_proxy
 from tests.accounts.visiting import Visitor

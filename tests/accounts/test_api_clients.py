@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from console.accounts.addresses import UNKNOWN
 from console.accounts.models import ApiClient, ClientState, User
 from console.accounts.selectors import actor_by_ref, api_client_admitted
 from console.accounts.services import (
@@ -19,6 +18,7 @@ from console.accounts.services import (
     token_refused,
     token_seen,
 )
+from console.accounts.signing_in.addresses import UNKNOWN
 from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry

@@ -10,11 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import reverse
 
-from console import environment
-from console.accounts.directory_settings import read_directory_settings
 from console.accounts.models import Team, User
 from console.accounts.services import team_create
+from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.audit.models import AuditEntry
+from console.site import environment
 from tests.accounts.lying_proxy import LyingProxy
 from tests.accounts.visiting import Visitor, come_in
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.accounts.models import User
-from console.accounts.session_store import SIGNED_IN_AT
+from console.accounts.signing_in.session_store import SIGNED_IN_AT
 from tests.serving import serving
 from tests.signing_in import sign_in
 

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.accounts.models import User
-from console.accounts.oidc import DirectoryRefusal
-from console.accounts.oidc.refusals import SENTENCES
-from console.accounts.oidc.tokens import verify
+from console.accounts.signing_in.oidc import DirectoryRefusal
+from console.accounts.signing_in.oidc.refusals import SENTENCES
+from console.accounts.signing_in.oidc.tokens import verify
 from console.audit.models import AuditEntry
 from tests.accounts.directory_server import new_key, public_keys, running_directory
 from tests.accounts.lying_proxy import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.accounts.people_forms import UserForm
+from console.accounts.pages.administration_forms import UserForm
 from console.actors import Actor, Permission, system_actor
 from console.errors import PermissionRefused
 

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.accounts.services import security
+from console.accounts.services import security_events
 from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ def test_taking_second_factors_away_ends_sessions_that_no_list_has(
     client = sign_in(Client(), approver)
     assert client.get(reverse("notice-list")).status_code == 200
 
-    security.user_second_factor_reset(administrator.to_actor(), approver)
+    security_events.user_second_factor_reset(administrator.to_actor(), approver)
 
     answer = client.get(reverse("notice-list"))
     assert answer.headers["Location"].startswith(reverse("account_login"))

@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from console.accounts.lockout import locked_until
 from console.accounts.models import User
-from console.accounts.services import security
+from console.accounts.services import security_events
+from console.accounts.signing_in.lockout import locked_until
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused
 from tests import one_time_codes
@@ -91,7 +91,7 @@ def test_what_happens_at_the_door_is_recorded(supervisor: User) -> None:
 @pytest.fixture
 def _patient_brake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which would come first where somebody goes on trying."""
-    monkeypatch.setattr("console.accounts.brake.NAME_LIMIT", 1000)
+    monkeypatch.setattr("console.accounts.signing_in.login_throttle.NAME_LIMIT", 1000)
 
 
 @pytest.mark.usefixtures("_patient_brake")
@@ -131,15 +131,15 @@ def test_an_administrator_releases_a_locked_account(
         try_password("sue", "wrong")
     assert locked_until(supervisor) is not None
 
-    security.user_release(administrator.to_actor(), supervisor)
+    security_events.user_release(administrator.to_actor(), supervisor)
 
     assert locked_until(supervisor) is None
     assert try_password("sue", PASSWORD).status_code == 302
     assert recorded()[-2:] == ["user.released", "user.signed_in"]
     with pytest.raises(Conflict, match="not locked"):
-        security.user_release(administrator.to_actor(), supervisor)
+        security_events.user_release(administrator.to_actor(), supervisor)
     with pytest.raises(PermissionRefused):
-        security.user_release(supervisor.to_actor(), supervisor)
+        security_events.user_release(supervisor.to_actor(), supervisor)
 
 
 def test_success_forgets_wrong_passwords(supervisor: User, settings: Any) -> None:
@@ -326,13 +326,13 @@ def test_who_lost_all_factors_is_helped_by_another_administrator(
     enrol(client)
 
     with pytest.raises(Conflict, match="another administrator"):
-        security.user_second_factor_reset(administrator.to_actor(), administrator)
-    security.user_second_factor_reset(administrator.to_actor(), approver)
+        security_events.user_second_factor_reset(administrator.to_actor(), administrator)
+    security_events.user_second_factor_reset(administrator.to_actor(), approver)
 
     assert not Authenticator.objects.filter(user=approver).exists()
     assert client.get("/").headers["Location"].startswith(reverse("account_login"))
     with pytest.raises(Conflict, match="no second factor"):
-        security.user_second_factor_reset(administrator.to_actor(), approver)
+        security_events.user_second_factor_reset(administrator.to_actor(), approver)
     assert recorded()[-1] == "user.second_factor_reset"
 
 

@@ -12,7 +12,7 @@ from console.accounts.services import team_create, team_delete, team_update
 from console.accounts.states import state_digest, team_state
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
-from console.catalogue.services import notice_create
+from console.catalogue.content.notices import notice_create
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.interactions.selectors import interactions_visible
 

@@ -12,10 +12,12 @@ from django.urls import URLPattern, reverse
 from console.accounts.models import ApiClient, Role, Scope, User
 from console.actors import Actor, system_actor
 from console.api import urls
-from console.catalogue import services as catalogue
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.api.conftest import Caller, by_token
 from tests.conftest import upsert
@@ -218,13 +220,13 @@ def addresses(
     author = Actor("user:author", "Author", root.permissions)
     make_notice(key="greeting")
     make_interaction("a1")
-    draft = catalogue.notice_create(author, key="draft", kind="message", title="Draft")
-    opened = catalogue.version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
-    catalogue.version_submit(author, opened)
+    draft = notice_create(author, key="draft", kind="message", title="Draft")
+    opened = version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    version_submit(author, opened)
     send = send_create(root, notice_key="greeting", interactions=["a1"])
     preset = VisibilityPreset.objects.first()
     assert preset is not None
-    category = catalogue.category_create(root, name="Empty")
+    category = category_create(root, name="Empty")
     message = webhook_test(root, make_public_webhook())
     things = {
         "send": send.pk,

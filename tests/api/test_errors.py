@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from console.api.parsers import BodyTooLarge, BoundedJSONParser
+from console.api.http.parsers import BodyTooLarge, BoundedJSONParser
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from tests.api.conftest import Caller, error

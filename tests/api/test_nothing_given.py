@@ -15,13 +15,13 @@ from rest_framework import serializers
 
 import console.api
 from console.actors import Actor
-from console.api.serializers import StrictInput
+from console.api.serializers.common import StrictInput
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.errors import InvalidInput
 from console.interactions.models import ChatServer
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendingStop
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from console.webhooks.models import Webhook
 from tests.api.conftest import Caller, error
 from tests.conftest import REVIEWER

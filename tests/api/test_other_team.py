@@ -10,9 +10,11 @@ from django.db import transaction
 from console.accounts.models import Role, Team, User
 from console.accounts.services import team_create
 from console.actors import Actor, system_actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.api.conftest import Caller
 from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
 
@@ -36,15 +38,15 @@ def of_sales(
     """The addresses of what the team Sales has."""
     author = Actor("user:author", "Author", ROOT.permissions, sees_all_teams=True)
     make_notice(key="greeting")
-    draft = catalogue.notice_create(author, key="draft", kind="message", title="Draft")
-    opened = catalogue.version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
-    catalogue.version_submit(author, opened)
+    draft = notice_create(author, key="draft", kind="message", title="Draft")
+    opened = version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    version_submit(author, opened)
     CannedNotice.objects.update(team=team, title="Words of Sales")
     make_interaction("a1", queue="sales", user_data={"Note": "chat-of-sales"})
     send = send_create(supervisor.to_actor(), notice_key="greeting", interactions=["a1"])
     preset = VisibilityPreset.objects.first()
     assert preset is not None
-    category = catalogue.category_create(ROOT, name="Words of Sales", team=team)
+    category = category_create(ROOT, name="Words of Sales", team=team)
     things = {"send": send.pk, "preset": preset.pk, "category": category.pk}
     return {name: address(name, **things) for name, _view in routes()}
 

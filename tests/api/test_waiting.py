@@ -17,14 +17,14 @@ from django.utils import timezone
 
 from console.accounts.models import ApiClient
 from console.accounts.services import api_client_create
-from console.api import waiting
-from console.api.waiting import preferred_wait
+from console.api.http import waiting
+from console.api.http.waiting import preferred_wait
 from console.asgi import application
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
 from console.sends.models import Send
-from console.web import events
+from console.web.live import events
 from tests.api.conftest import Caller
 from tests.conftest import ROOT
 from tests.sends.working import work

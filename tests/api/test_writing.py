@@ -7,9 +7,10 @@ import pytest
 
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.api.conftest import Caller, by_token
 
 pytestmark = pytest.mark.django_db
@@ -23,14 +24,12 @@ BODIES = {
 @pytest.fixture
 def draft(db: None) -> str:
     """The address of a draft with a snippet that is in English alone."""
-    greeting = catalogue.notice_create(AUTHOR, key="greeting", kind="snippet", title="Greeting")
-    version = catalogue.version_create(AUTHOR, greeting, default_locale="en", bodies={"en": "Hi"})
-    catalogue.version_submit(AUTHOR, version)
-    catalogue.version_approve(
-        Actor("user:other", "Rita", AUTHOR.permissions, sees_all_teams=True), version
-    )
-    hello = catalogue.notice_create(AUTHOR, key="hello", kind="message", title="Hello")
-    catalogue.version_create(AUTHOR, hello, default_locale="en", bodies=BODIES)
+    greeting = notice_create(AUTHOR, key="greeting", kind="snippet", title="Greeting")
+    version = version_create(AUTHOR, greeting, default_locale="en", bodies={"en": "Hi"})
+    version_submit(AUTHOR, version)
+    version_approve(Actor("user:other", "Rita", AUTHOR.permissions, sees_all_teams=True), version)
+    hello = notice_create(AUTHOR, key="hello", kind="message", title="Hello")
+    version_create(AUTHOR, hello, default_locale="en", bodies=BODIES)
     return "/api/v1/notices/hello/versions/1/preview/"
 
 

@@ -2,16 +2,13 @@
 
 import ast
 import importlib
-import importlib.util
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-import console
-from tests.architecture.test_writes import writes
+from tests.architecture.test_writes import CONSOLE, is_service, writes
 
 
 def takes_actor(function: Callable[..., Any]) -> bool:
@@ -71,15 +68,12 @@ def _named(module: ModuleType, node: ast.stmt) -> set[tuple[str, str]]:
 
 
 def service_modules() -> Iterator[tuple[str, ModuleType]]:
-    """Each app's name with its module of services, or with each module of that package."""
-    for app in pkgutil.iter_modules(console.__path__):
-        found = f"console.{app.name}.services"
-        if not app.ispkg or importlib.util.find_spec(found) is None:
-            continue
-        package = importlib.import_module(found)
-        yield app.name, package
-        for inner in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{found}."):
-            yield app.name, importlib.import_module(inner.name)
+    """Each module of services with the name of its app."""
+    for path in sorted(CONSOLE.rglob("*.py")):
+        parts = path.relative_to(CONSOLE.parent).with_suffix("").parts
+        if is_service(path) and "migrations" not in parts and len(parts) > 2:
+            name = ".".join(parts).removesuffix(".__init__")
+            yield parts[1], importlib.import_module(name)
 
 
 def public_functions() -> dict[str, FunctionType]:

@@ -5,15 +5,6 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINES_LIMIT = 400
-CODE = {".py", ".js", ".css", ".html", ".sh"}
-# Not ours to shorten.
-VENDORED = re.compile(r"^static/(vendor|lib)/|\.min\.(js|css)$|^static/js/htmx")
-# Longer, each with its reason.
-LONGER = {
-    # One file that is handed to others, and needs nothing else.
-    "console/audit/verify.py",
-}
 # Put together here, so that this file does not have them in itself.
 ELSEWHERE = {
     "a path of one machine": r"(?<![\w.])/(work|home/\w+|root|Users/\w+)/" + r"[\w.]",
@@ -36,21 +27,6 @@ def text_of(name: str) -> str:
         return (ROOT / name).read_text("utf-8")
     except UnicodeDecodeError:
         return ""  # a picture
-
-
-def test_no_file_is_too_long() -> None:
-    long = {
-        name: lines
-        for name in tracked()
-        if Path(name).suffix in CODE and not VENDORED.search(name) and name not in LONGER
-        if (lines := text_of(name).count("\n")) > LINES_LIMIT
-    }
-    assert long == {}
-
-
-def test_every_exception_is_still_needed() -> None:
-    for name in LONGER:
-        assert text_of(name).count("\n") > LINES_LIMIT, name
 
 
 def test_nothing_speaks_of_where_it_was_written() -> None:

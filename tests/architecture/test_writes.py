@@ -26,8 +26,10 @@ WRITING_SQL = re.compile(
 
 
 def is_service(path: Path) -> bool:
+    """By its name, or by the first word of its docstring, which then says what it writes."""
     parts = path.relative_to(CONSOLE).parts
-    return "migrations" in parts or "services" in parts or path.name == "services.py"
+    named = "migrations" in parts or "services" in parts or path.name == "services.py"
+    return named or path.read_text("utf-8").startswith('"""Writes ')
 
 
 def writes(source: str) -> Iterator[str]:

@@ -10,17 +10,41 @@ from datetime import timedelta
 from functools import partial
 
 from console.accounts import services as accounts
-from console.accounts.services import directory, security
+from console.accounts.services import directory, security_events
 from console.backups import services as backups
-from console.catalogue import services as catalogue
+from console.catalogue.content.categories import category_create, category_delete, category_update
+from console.catalogue.content.notices import (
+    notice_create,
+    notice_restore,
+    notice_retire,
+    notice_update,
+)
+from console.catalogue.content.versions import (
+    version_approve,
+    version_create,
+    version_reject,
+    version_submit,
+    version_update,
+    versions_publish,
+)
 from console.catalogue.models import VisibilityPreset
-from console.catalogue.services import exporting, importing
+from console.catalogue.review.presets import (
+    preset_create,
+    preset_update,
+)
+from console.catalogue.transfer import catalogue_export_record, importing
 from console.catalogue.transfer.formats import CSV
 from console.interactions import services as interactions
-from console.interactions.services.polling import PollCounts
-from console.sends import services as sends
+from console.interactions.poller.writing import PollCounts
+from console.sends.control import stop_switch
+from console.sends.control.approval import send_approve, send_reject, send_reschedule
+from console.sends.control.erasure import interaction_erase
+from console.sends.control.pausing import send_cancel, send_pause, send_resume
+from console.sends.control.retry import send_retry_failed, send_retry_unknown
+from console.sends.engine import record
+from console.sends.pages import history_export_record
+from console.sends.plan.sending import send_create
 from console.sends.selectors import DeliveryFilter
-from console.sends.services import deliveries, exports, switch
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 from tests.preset_proposals import approve_seen, reject_seen
@@ -53,39 +77,39 @@ CALLS: dict[str, Callable[[World], Call]] = {
         accounts.api_client_update, w.root, w.client(), scopes=["read"]
     ),
     "accounts.directory_confirmed": lambda w: partial(
-        security.directory_confirmed, w.person, "127.0.0.1", "4711"
+        security_events.directory_confirmed, w.person, "127.0.0.1", "4711"
     ),
     "accounts.directory_link": lambda w: partial(
         directory.directory_link, w.person.to_actor(), w.person, subject="4711", name="Sue"
     ),
     "accounts.directory_refused": lambda w: partial(
-        security.directory_refused, None, "127.0.0.1", reason="unsigned"
+        security_events.directory_refused, None, "127.0.0.1", reason="unsigned"
     ),
     "accounts.directory_unlink": lambda w: partial(
         directory.directory_unlink, w.person.to_actor(), w.linked(), session_key=None
     ),
     "accounts.own_sessions_end": lambda w: partial(
-        security.own_sessions_end, w.person, [w.session()]
+        security_events.own_sessions_end, w.person, [w.session()]
     ),
     "accounts.password_changed": lambda w: partial(
-        security.password_changed, w.with_a_given_password()
+        security_events.password_changed, w.with_a_given_password()
     ),
     "accounts.second_factors_rotate": lambda w: partial(
-        security.second_factors_rotate, w.with_kept_secret()
+        security_events.second_factors_rotate, w.with_kept_secret()
     ),
     "accounts.second_factor_changed": lambda w: partial(
-        security.second_factor_changed, w.person, "added", "totp"
+        security_events.second_factor_changed, w.person, "added", "totp"
     ),
     "accounts.second_factor_failed": lambda w: partial(
-        security.second_factor_failed, w.person, "127.0.0.1"
+        security_events.second_factor_failed, w.person, "127.0.0.1"
     ),
     "accounts.sign_in_failed": lambda w: partial(
-        security.sign_in_failed, "sue", "127.0.0.1", locked=False
+        security_events.sign_in_failed, "sue", "127.0.0.1", locked=False
     ),
     "accounts.signed_in": lambda w: partial(
-        security.signed_in, w.person, "127.0.0.1", ["password"]
+        security_events.signed_in, w.person, "127.0.0.1", ["password"]
     ),
-    "accounts.signed_out": lambda w: partial(security.signed_out, w.person, "127.0.0.1"),
+    "accounts.signed_out": lambda w: partial(security_events.signed_out, w.person, "127.0.0.1"),
     "accounts.team_create": lambda w: partial(
         accounts.team_create, w.root, name="Orders", queues=["orders"]
     ),
@@ -115,9 +139,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.user_reactivate": lambda w: partial(
         accounts.user_reactivate, w.root, accounts.user_deactivate(w.root, w.person)
     ),
-    "accounts.user_release": lambda w: partial(security.user_release, w.root, w.locked()),
+    "accounts.user_release": lambda w: partial(security_events.user_release, w.root, w.locked()),
     "accounts.user_second_factor_reset": lambda w: partial(
-        security.user_second_factor_reset, w.root, w.with_second_factor()
+        security_events.user_second_factor_reset, w.root, w.with_second_factor()
     ),
     "accounts.user_sign_out_everywhere": lambda w: partial(
         accounts.user_sign_out_everywhere, w.root, w.person
@@ -131,7 +155,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "backups.backup_make": lambda w: partial(backups.backup_make, w.root, w.folder),
     "backups.database_settle": lambda w: w.send() and partial(backups.database_settle, w.root),
     "catalogue.catalogue_export": lambda w: partial(
-        exporting.catalogue_export, w.root, file_name="all.csv"
+        catalogue_export_record.catalogue_export, w.root, file_name="all.csv"
     ),
     "catalogue.catalogue_import": lambda w: partial(
         importing.catalogue_import, w.root, file_name="a.csv", content=TEXTS
@@ -146,68 +170,64 @@ CALLS: dict[str, Callable[[World], Call]] = {
         importing.catalogue_restore,
         w.root,
         file_name="a.csv",
-        content=exporting.catalogue_export(w.root, file_name="a.csv")[0].replace(
+        content=catalogue_export_record.catalogue_export(w.root, file_name="a.csv")[0].replace(
             b"Everyone", b"Somebody"
         ),
     ),
-    "catalogue.category_create": lambda w: partial(catalogue.category_create, w.root, name="Any"),
+    "catalogue.category_create": lambda w: partial(category_create, w.root, name="Any"),
     "catalogue.category_delete": lambda w: partial(
-        catalogue.category_delete, w.root, catalogue.category_create(w.root, name="Any")
+        category_delete, w.root, category_create(w.root, name="Any")
     ),
     "catalogue.category_update": lambda w: partial(
-        catalogue.category_update,
+        category_update,
         w.root,
-        catalogue.category_create(w.root, name="Any"),
+        category_create(w.root, name="Any"),
         name="Other",
     ),
     "catalogue.notice_create": lambda w: partial(
-        catalogue.notice_create, w.root, key="newest", kind="message", title="New", category="Any"
+        notice_create, w.root, key="newest", kind="message", title="New", category="Any"
     ),
     "catalogue.notice_restore": lambda w: partial(
-        catalogue.notice_restore,
+        notice_restore,
         w.root,
-        catalogue.notice_retire(w.root, w.make_notice().notice),
+        notice_retire(w.root, w.make_notice().notice),
     ),
-    "catalogue.notice_retire": lambda w: partial(
-        catalogue.notice_retire, w.root, w.make_notice().notice
-    ),
+    "catalogue.notice_retire": lambda w: partial(notice_retire, w.root, w.make_notice().notice),
     "catalogue.notice_update": lambda w: partial(
-        catalogue.notice_update, w.root, w.make_notice().notice, title="Other", category="Any"
+        notice_update, w.root, w.make_notice().notice, title="Other", category="Any"
     ),
     "catalogue.preset_approve": lambda w: partial(
-        approve_seen, w.approver, catalogue.preset_create(w.root, name="Desk", visibility="INT")
+        approve_seen, w.approver, preset_create(w.root, name="Desk", visibility="INT")
     ),
     "catalogue.preset_create": lambda w: partial(
-        catalogue.preset_create, w.root, name="Desk", visibility="INT"
+        preset_create, w.root, name="Desk", visibility="INT"
     ),
     "catalogue.preset_reject": lambda w: partial(
         reject_seen,
         w.approver,
-        catalogue.preset_create(w.root, name="Desk", visibility="INT"),
+        preset_create(w.root, name="Desk", visibility="INT"),
         reason="Too wide",
     ),
     "catalogue.preset_update": lambda w: partial(
-        catalogue.preset_update, w.root, VisibilityPreset.objects.first(), nickname="Desk"
+        preset_update, w.root, VisibilityPreset.objects.first(), nickname="Desk"
     ),
-    "catalogue.version_approve": lambda w: partial(
-        catalogue.version_approve, w.root, w.submitted()
-    ),
+    "catalogue.version_approve": lambda w: partial(version_approve, w.root, w.submitted()),
     "catalogue.version_create": lambda w: partial(
-        catalogue.version_create,
+        version_create,
         w.author,
         w.make_notice().notice,
         default_locale="en",
         bodies={"en": "Other"},
     ),
     "catalogue.version_reject": lambda w: partial(
-        catalogue.version_reject, w.root, w.submitted(), reason="Too long"
+        version_reject, w.root, w.submitted(), reason="Too long"
     ),
-    "catalogue.version_submit": lambda w: partial(catalogue.version_submit, w.author, w.draft()),
+    "catalogue.version_submit": lambda w: partial(version_submit, w.author, w.draft()),
     "catalogue.version_update": lambda w: partial(
-        catalogue.version_update, w.author, w.draft(), bodies={"en": "Other"}
+        version_update, w.author, w.draft(), bodies={"en": "Other"}
     ),
     "catalogue.versions_publish": lambda w: (
-        w.approved_for_later() and partial(catalogue.versions_publish, soon() + timedelta(days=1))
+        w.approved_for_later() and partial(versions_publish, soon() + timedelta(days=1))
     ),
     "interactions.chat_server_create": lambda w: partial(
         interactions.chat_server_create, w.root, name="chat-west", url="esp+json://127.0.0.1:9"
@@ -225,49 +245,45 @@ CALLS: dict[str, Callable[[World], Call]] = {
         is_whole=True,
     ),
     "sends.deliveries_abandon": lambda w: (
-        w.cancelled_with_one_waiting() or deliveries.deliveries_abandon
+        w.cancelled_with_one_waiting() or record.deliveries_abandon
     ),
-    "sends.deliveries_expire": lambda w: w.send() and partial(deliveries.deliveries_expire, soon()),
+    "sends.deliveries_expire": lambda w: w.send() and partial(record.deliveries_expire, soon()),
     "sends.deliveries_recover": lambda w: (
-        w.claimed() and partial(deliveries.deliveries_recover, "chat-east")
+        w.claimed() and partial(record.deliveries_recover, "chat-east")
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
     "sends.history_export": lambda w: partial(
-        exports.history_export, w.root, filter=DeliveryFilter()
+        history_export_record.history_export, w.root, filter=DeliveryFilter()
     ),
     "sends.interaction_erase": lambda w: partial(
-        sends.interaction_erase, w.root, interaction_id=w.ended_chat()
+        interaction_erase, w.root, interaction_id=w.ended_chat()
     ),
-    "sends.send_approve": lambda w: partial(sends.send_approve, w.approver, w.large_send()),
-    "sends.send_cancel": lambda w: partial(sends.send_cancel, w.sender, w.send()),
+    "sends.send_approve": lambda w: partial(send_approve, w.approver, w.large_send()),
+    "sends.send_cancel": lambda w: partial(send_cancel, w.sender, w.send()),
     "sends.send_create": lambda w: partial(
-        sends.send_create,
+        send_create,
         w.sender,
         notice_key=w.make_notice().notice.key,
         interactions=[w.make_interaction().pk],
     ),
-    "sends.send_pause": lambda w: partial(sends.send_pause, w.sender, w.send()),
+    "sends.send_pause": lambda w: partial(send_pause, w.sender, w.send()),
     "sends.send_prove": lambda w: w.proving(),
     "sends.send_reject": lambda w: partial(
-        sends.send_reject, w.approver, w.large_send(), reason="Too many"
+        send_reject, w.approver, w.large_send(), reason="Too many"
     ),
     "sends.send_reschedule": lambda w: partial(
-        sends.send_reschedule, w.sender, w.send(scheduled_at=soon()), scheduled_at=soon()
+        send_reschedule, w.sender, w.send(scheduled_at=soon()), scheduled_at=soon()
     ),
-    "sends.send_resume": lambda w: partial(
-        sends.send_resume, w.sender, sends.send_pause(w.sender, w.send())
-    ),
-    "sends.send_retry_failed": lambda w: partial(
-        sends.send_retry_failed, w.sender, w.over("failed")
-    ),
+    "sends.send_resume": lambda w: partial(send_resume, w.sender, send_pause(w.sender, w.send())),
+    "sends.send_retry_failed": lambda w: partial(send_retry_failed, w.sender, w.over("failed")),
     "sends.send_retry_unknown": lambda w: partial(
-        sends.send_retry_unknown, w.sender, w.over("unknown"), may_show_twice=True
+        send_retry_unknown, w.sender, w.over("unknown"), may_show_twice=True
     ),
     "sends.sending_restart": lambda w: w.stopped(),
-    "sends.sending_stop": lambda w: partial(switch.sending_stop, w.root, reason="A rehearsal"),
-    "sends.sends_finish": lambda w: partial(deliveries.sends_finish, [w.ended("delivered").pk]),
+    "sends.sending_stop": lambda w: partial(stop_switch.sending_stop, w.root, reason="A rehearsal"),
+    "sends.sends_finish": lambda w: partial(record.sends_finish, [w.ended("delivered").pk]),
     "sends.sends_release": lambda w: (
-        w.send(undo_seconds=5) and partial(deliveries.sends_release, soon())
+        w.send(undo_seconds=5) and partial(record.sends_release, soon())
     ),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
     "webhooks.message_redeliver": lambda w: partial(
@@ -315,7 +331,6 @@ UNRECORDED = {
     "sends.deliveries_follow": "what waits goes where its chat is; its entry says where it went",
     "sends.outbox_renew": "part of starting again, which is recorded",
     "sends.outcomes_count": "counts the ledger's own entries",
-    "sends.send_preview": "looks, and writes nothing",
     "sends.worker_gone": "workers come and go",
     "sends.worker_seen": "the same",
     "sends.workers_forget": "the same",

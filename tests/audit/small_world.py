@@ -24,15 +24,18 @@ from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.interactions import services as interactions
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.services.polling import Poll
-from console.sends import services as sends
+from console.interactions.poller.writing import Poll
+from console.sends.control import erasure, stop_switch
+from console.sends.engine import record
+from console.sends.engine.outcomes import Ending
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services import deliveries, erasing, switch
-from console.sends.services.endings import Ending
+from console.sends.plan.sending import send_create
+from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
 
@@ -97,20 +100,18 @@ class World:
         return accounts.team_create(self.root, name="Desk")
 
     def draft(self) -> NoticeVersion:
-        notice = catalogue.notice_create(self.author, key="draft", kind="message", title="Draft")
-        return catalogue.version_create(
-            self.author, notice, default_locale="en", bodies={"en": "Hello"}
-        )
+        notice = notice_create(self.author, key="draft", kind="message", title="Draft")
+        return version_create(self.author, notice, default_locale="en", bodies={"en": "Hello"})
 
     def submitted(self) -> NoticeVersion:
-        return catalogue.version_submit(self.author, self.draft())
+        return version_submit(self.author, self.draft())
 
     def approved_for_later(self) -> NoticeVersion:
         self.make_notice("Hello", key="later")
         return self.make_notice("Hello", key="tomorrow", valid_from=soon() + timedelta(hours=1))
 
     def send(self, *, interactions: Sequence[str] = (), **arguments: Any) -> Send:
-        return sends.send_create(
+        return send_create(
             self.sender,
             notice_key=self.make_notice("Hello").notice.key,
             interactions=interactions or [self.make_interaction().pk],
@@ -133,22 +134,22 @@ class World:
 
     def over(self, status: str) -> Send:
         send = self.ended(status)
-        deliveries.sends_finish([send.pk])
+        record.sends_finish([send.pk])
         return send
 
     def cancelled_with_one_waiting(self) -> None:
         send, now = self.send(), timezone.now()
         Send.objects.filter(pk=send.pk).update(status=SendStatus.CANCELLED, finished_at=now)
 
-    def claimed(self) -> deliveries.Step:
+    def claimed(self) -> record.Step:
         """One delivery on the wire."""
         self.send()
-        return deliveries.drain_step(self.server.pk, claim=uuid4(), room=1)
+        return record.drain_step(self.server.pk, claim=uuid4(), room=1)
 
     def step_with_an_ending(self) -> Call:
         (delivery,) = self.claimed().claimed
         ending = Ending(delivery, DeliveryStatus.UNKNOWN)
-        return partial(deliveries.drain_step, self.server.pk, claim=uuid4(), endings=[ending])
+        return partial(record.drain_step, self.server.pk, claim=uuid4(), endings=[ending])
 
     def another_key(self) -> Call:
         self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
@@ -178,7 +179,7 @@ class World:
         auditor = replace(self.sender, permissions=self.root.permissions)
         send = self.over("delivered")
         audit.checkpoint_make()
-        return partial(sends.send_prove, auditor, send, BytesIO())
+        return partial(send_prove, auditor, send, BytesIO())
 
     def ended_chat(self) -> str:
         send = self.over("delivered")
@@ -195,7 +196,7 @@ class World:
     def kept_for_too_long(self) -> Call:
         self.settings.TEXT_RETENTION_DAYS = 1
         self.over("delivered")
-        return partial(erasing.texts_expire, now=timezone.now() + timedelta(days=2))
+        return partial(erasure.texts_expire, now=timezone.now() + timedelta(days=2))
 
     def webhook(self) -> Webhook:
         return webhook_create(
@@ -208,8 +209,8 @@ class World:
         return message
 
     def stopped(self) -> Call:
-        switch.sending_stop(self.root, reason="A rehearsal")
-        return partial(switch.sending_restart, self.root)
+        stop_switch.sending_stop(self.root, reason="A rehearsal")
+        return partial(stop_switch.sending_restart, self.root)
 
 
 def soon() -> Any:

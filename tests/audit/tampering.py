@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from console.audit.chain import entry_hash
-from console.audit.exporting import as_hashed
+from console.audit.export import as_hashed
 from console.audit.models import AuditEntry
 
 LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
-from console.audit.exporting import verify_database, verify_part
+from console.audit.export import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from console.accounts.models import Role, User
 from console.actors import Actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.errors import PermissionRefused
 from console.interactions.models import Interaction
+from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.models import Send
-from console.sends.services import send_approve, send_create, send_reschedule
+from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
 
@@ -49,10 +51,8 @@ def refused(statements: list[str], words: str, **values: Any) -> None:
 
 @pytest.fixture
 def draft(almighty: Actor) -> NoticeVersion:
-    notice = catalogue.notice_create(almighty, key="delay", kind="message", title="Delayed")
-    return catalogue.version_create(
-        almighty, notice, default_locale="en", bodies={"en": "It takes longer."}
-    )
+    notice = notice_create(almighty, key="delay", kind="message", title="Delayed")
+    return version_create(almighty, notice, default_locale="en", bodies={"en": "It takes longer."})
 
 
 PUBLISH = (
@@ -134,9 +134,9 @@ def test_nobody_publishes_their_own_version_by_sql(
 
 
 def test_the_service_says_so_before(draft: NoticeVersion, almighty: Actor) -> None:
-    catalogue.version_submit(almighty, draft)
+    version_submit(almighty, draft)
     with pytest.raises(PermissionRefused) as refusal:
-        catalogue.version_approve(almighty, draft)
+        version_approve(almighty, draft)
     assert refusal.value.code == "own_work"
 
 

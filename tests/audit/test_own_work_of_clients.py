@@ -16,9 +16,11 @@ from console.accounts.own_work import is_own
 from console.accounts.services import api_client_create, api_client_update, user_update
 from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor, system_actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
+from console.catalogue.review.presets import preset_create
 from console.errors import PermissionRefused
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.signing_in import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chat_server")]
@@ -78,9 +80,9 @@ class Work:
 
 def version(world: World, who: str, things: Any) -> Work:
     actor = world.actor(who)
-    notice = catalogue.notice_create(actor, key="delay", kind="message", title="Delayed")
-    draft = catalogue.version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
-    catalogue.version_submit(actor, draft)
+    notice = notice_create(actor, key="delay", kind="message", title="Delayed")
+    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
+    version_submit(actor, draft)
     return Work(
         draft.pk,
         reverse("version-approve", args=["delay", 1]),
@@ -92,7 +94,7 @@ def version(world: World, who: str, things: Any) -> Work:
 
 
 def preset(world: World, who: str, things: Any) -> Work:
-    made = catalogue.preset_create(world.actor(who), name="Desk", visibility="INT")
+    made = preset_create(world.actor(who), name="Desk", visibility="INT")
     change = made.changes.get()
     return Work(
         change.pk,

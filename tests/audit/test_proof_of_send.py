@@ -20,17 +20,19 @@ from console.actors import Permission
 from console.audit import verify
 from console.audit.chain import entry_hash
 from console.audit.checkpoints import new_key, public_key
-from console.audit.exporting import as_hashed
+from console.audit.export import as_hashed
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, MANIFEST, SEND, Keys
 from console.catalogue.models import NoticeVersion
 from console.errors import PermissionRefused
 from console.interactions.models import ChatServer, Interaction
+from console.sends.control.erasure import interaction_erase
+from console.sends.engine.outcomes import Ending
+from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Send
-from console.sends.services import interaction_erase, send_create, send_prove
-from console.sends.services.deliveries import drain_step
-from console.sends.services.endings import Ending
+from console.sends.plan.sending import send_create
+from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT

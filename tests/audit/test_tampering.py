@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from console.audit.checkpoints import new_key, public_key, signed
-from console.audit.exporting import verify_database
+from console.audit.export import verify_database
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import (

@@ -15,19 +15,16 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.audit.checkpoints import FILE, new_key, put_outside, signed
-from console.audit.exporting import verify_database
+from console.audit.export import verify_database
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make
 from console.backups.services import backup_make
 from console.interactions.models import ChatServer
+from console.sends.control.pausing import send_pause
+from console.sends.control.retry import send_retry_unknown
+from console.sends.control.stop_switch import sending_restart, sending_stop
+from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, Outbox, Send, SendingStop
-from console.sends.services import (
-    send_pause,
-    send_retry_unknown,
-    sending_restart,
-    sending_stop,
-)
-from console.sends.services.deliveries import drain_step
 from console.sends.tasks import sweep_now
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import carrying_begin, webhook_delete, webhook_test
@@ -291,7 +288,7 @@ def test_a_backup_is_for_few_and_old_ones_go(made: Path) -> None:
 def test_only_a_checkpoint_that_was_really_signed_stops_a_worker(
     settings: Any, tmp_path: Path
 ) -> None:
-    from console.audit.lost import lost_checkpoint
+    from console.audit.rollback import lost_checkpoint
 
     outside = tmp_path / "outside" / FILE
     assert lost_checkpoint() is None

@@ -12,7 +12,7 @@ from django.test import Client as DjangoClient
 from console.accounts.models import User
 from console.accounts.services import api_client_create, user_create
 from console.actors import Actor, system_actor
-from console.catalogue.services.importing import catalogue_import, catalogue_restore
+from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.catalogue.transfer.plans import Plan
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, percentile_95, row

@@ -44,8 +44,8 @@ def _ledger_off() -> Iterator[None]:
     # Also nothing is made ready for it.
     with (
         patch("console.audit.services.record_many"),
-        patch("console.sends.services.records.record_many"),
-        patch("console.sends.services.deliveries.ended_records", return_value=[]),
+        patch("console.sends.proof.ledger.record_many"),
+        patch("console.sends.engine.record.ended_records", return_value=[]),
     ):
         yield
 

@@ -10,10 +10,10 @@ from console.actors import Actor, system_actor
 from console.esp.messages import KVList
 from console.esp.requests import EspRequest, build_message
 from console.esp.transports import open_channel
-from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.worker import prepare_process
 from console.sends.models import DeliveryStatus, Send, SendStatus
-from console.sends.services import send_create
-from console.sends.worker import prepare_process
+from console.sends.plan.sending import send_create
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
 from tests.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from console.actors import system_actor
 from console.sends.models import Send, SendStatus
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
 from tests.bench.world import NOTICE, World, make_chats, register_chat_server, worker

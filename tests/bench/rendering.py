@@ -7,7 +7,7 @@ from typing import Any
 
 from liquid import Environment
 
-from console.catalogue.rendering import interaction_variables, renderer
+from console.catalogue.templating.rendering import interaction_variables, renderer
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
 from tests.bench.world import USER_DATA, World

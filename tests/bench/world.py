@@ -118,15 +118,16 @@ def register_chat_server(name: str, url: str, **values: Any) -> None:
 
 def _publish_notice() -> None:
     from console.actors import Actor, system_actor
-    from console.catalogue import services as catalogue
+    from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.versions import version_approve, version_create, version_submit
 
     permissions = system_actor("bench").permissions
     author = Actor("user:author", "Author", permissions)
     reviewer = Actor("user:reviewer", "Reviewer", permissions)
-    notice = catalogue.notice_create(author, key=NOTICE, kind="message", title="Bench")
-    version = catalogue.version_create(author, notice, default_locale="en", bodies={"en": TEXT})
-    catalogue.version_submit(author, version)
-    catalogue.version_approve(reviewer, version)
+    notice = notice_create(author, key=NOTICE, kind="message", title="Bench")
+    version = version_create(author, notice, default_locale="en", bodies={"en": TEXT})
+    version_submit(author, version)
+    version_approve(reviewer, version)
 
 
 def make_chats(server: str, numbers: Sequence[int]) -> list[str]:

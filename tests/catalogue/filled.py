@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.catalogue.rendering import RenderingRefused, renderer
+from console.catalogue.templating.rendering import RenderingRefused, renderer
 from tests.catalogue.test_rendering import Chat
 
 # In Berlin this is 30 November, one hour ahead of UTC.

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console.catalogue.filling.signatures import SIGNATURES
 from console.catalogue.models import NoticeVersion
-from console.catalogue.rendering import RenderingRefused, check_template, renderer
-from console.catalogue.templating import Snippet
+from console.catalogue.templating.filling.signatures import SIGNATURES
+from console.catalogue.templating.language import Snippet
+from console.catalogue.templating.rendering import RenderingRefused, check_template, renderer
 from console.errors import InvalidInput
 from tests.catalogue.test_rendering import NOW, Chat
 

@@ -10,14 +10,9 @@ from console.accounts.models import Team, User
 from console.actors import Actor
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
+from console.catalogue.content.categories import category_create, category_delete, category_update
+from console.catalogue.content.notices import notice_create, notice_update
 from console.catalogue.models import CannedNotice, Category
-from console.catalogue.services import (
-    category_create,
-    category_delete,
-    category_update,
-    notice_create,
-    notice_update,
-)
 from console.catalogue.transfer.reading import read_rows
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from tests.conftest import ROOT

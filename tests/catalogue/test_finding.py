@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 
 from console.accounts.models import User
 from console.catalogue import selectors, usage
-from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services import (
-    favourite_set,
+from console.catalogue.content.favourites import favourite_set
+from console.catalogue.content.notices import (
     notice_create,
     notice_restore,
     notice_retire,
     notice_update,
+)
+from console.catalogue.content.search_words import as_query, as_vector, words_in
+from console.catalogue.content.versions import (
     version_create,
     version_reject,
     version_submit,
     version_update,
 )
-from console.catalogue.words import as_query, as_vector, words_in
+from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.sends.models import Send, SendOutcome, VersionUse
 from tests.conftest import REVIEWER, ROOT

@@ -7,11 +7,11 @@ import pytest
 from django.core.cache import caches
 
 from console.accounts.models import User
-from console.catalogue.checks import failing_notices, version_checks
-from console.catalogue.forecast import forecasts
 from console.catalogue.models import NoticeVersion
-from console.catalogue.templating import first_mistake
-from console.catalogue.variables import variables_carried
+from console.catalogue.review.forecast import forecasts
+from console.catalogue.review.remarks import failing_notices, version_checks
+from console.catalogue.templating.language import first_mistake
+from console.catalogue.templating.variables import variables_carried
 from console.errors import PermissionRefused
 
 pytestmark = pytest.mark.django_db

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from babel import Locale, localedata
 
-from console.catalogue.fields import for_templates
-from console.catalogue.filling.forms import LENGTHS, forms_of
-from console.catalogue.rendering import check_template, renderer
-from console.catalogue.templating import Snippet
+from console.catalogue.content.questions import for_templates
+from console.catalogue.templating.filling.forms import LENGTHS, forms_of
+from console.catalogue.templating.language import Snippet
+from console.catalogue.templating.rendering import check_template, renderer
 from console.errors import InvalidInput
 from tests.catalogue.filled import NOW, filled, refused
 from tests.catalogue.test_rendering import Chat

@@ -13,16 +13,16 @@ import psutil
 import pytest
 
 from console.accounts.models import User
-from console.catalogue import import_processes
-from console.catalogue.import_processes import run_apart
-from console.catalogue.importer import NICENESS, NO_MEMORY
 from console.catalogue.models import ImportJob, NoticeVersion
-from console.catalogue.services.import_jobs import (
+from console.catalogue.transfer import processes
+from console.catalogue.transfer.importer import NICENESS, NO_MEMORY
+from console.catalogue.transfer.job_control import (
     import_job_confirm,
     import_job_failed,
     import_job_start,
 )
-from console.sends.worker import run_worker
+from console.catalogue.transfer.processes import run_apart
+from console.sends.engine.worker import run_worker
 from tests.catalogue.hostile import row, sheet, workbook
 from tests.demos import until
 from tests.serving import site_settings
@@ -75,7 +75,7 @@ def importers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):
-            if "console.catalogue.importer" in child.cmdline():
+            if "console.catalogue.transfer.importer" in child.cmdline():
                 found.append(child)
     return found
 
@@ -150,5 +150,5 @@ def test_one_that_is_killed_has_failed(editor: User, monkeypatch: pytest.MonkeyP
     job.refresh_from_db()
     assert job.status == "refused"
     assert "nothing was imported" in job.error
-    assert import_processes._room.acquire(blocking=False)
-    import_processes._room.release()
+    assert processes._room.acquire(blocking=False)
+    processes._room.release()

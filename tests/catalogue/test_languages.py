@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from console.actors import Actor, Permission
-from console.catalogue.languages import (
+from console.catalogue.content.languages import (
     direction,
     live_locales,
     missing_locales,
     stale_locales,
 )
-from console.catalogue.models import NoticeVersion, VersionStatus
-from console.catalogue.services import (
-    notice_create,
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_reject,
     version_submit,
 )
+from console.catalogue.models import NoticeVersion, VersionStatus
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)

@@ -10,21 +10,16 @@ from console.accounts.models import Team, User
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.versions import version_create
 from console.catalogue.models import (
     CannedNotice,
     NoticeVersion,
     Visibility,
     VisibilityPreset,
 )
-from console.catalogue.services import (
-    category_create,
-    notice_create,
-    notice_retire,
-    notice_update,
-    preset_create,
-    preset_update,
-    version_create,
-)
+from console.catalogue.review.presets import preset_create, preset_update
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from tests.preset_proposals import approve_seen
 

@@ -9,14 +9,10 @@ from django.db.utils import InternalError
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create
 from console.catalogue.models import PresetChange, VisibilityPreset
-from console.catalogue.services import (
-    notice_create,
-    preset_approve,
-    preset_create,
-    preset_update,
-    version_create,
-)
+from console.catalogue.review.presets import preset_approve, preset_create, preset_update
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from tests.conftest import REVIEWER, ROOT
 from tests.preset_proposals import approve_seen, reject_seen

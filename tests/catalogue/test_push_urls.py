@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from console.catalogue.push_urls import check_push_url, shown_host
+from console.catalogue.templating.push_urls import check_push_url, shown_host
 from console.errors import InvalidInput
 
 REFUSED = {

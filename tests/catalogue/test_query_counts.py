@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from console.accounts.models import User
 from console.actors import system_actor
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_restore
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
+from console.catalogue.transfer.importing import catalogue_restore
 from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db

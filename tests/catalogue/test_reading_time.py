@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from console.catalogue import templating
-from console.catalogue.filling.shape import (
+from console.catalogue.templating import language
+from console.catalogue.templating.filling.shape import (
     MOST_BLANKS,
     MOST_BRACKETS,
     MOST_PARTS,
     PART_LENGTH,
     TEMPLATE_LENGTH,
 )
-from console.catalogue.filling.signatures import SIGNATURES
-from console.catalogue.rendering import RenderingRefused, check_template, renderer
-from console.catalogue.templating import Snippet
+from console.catalogue.templating.filling.signatures import SIGNATURES
+from console.catalogue.templating.language import Snippet
+from console.catalogue.templating.rendering import RenderingRefused, check_template, renderer
 from console.errors import InvalidInput
 from tests.catalogue.filled import NOW, filled
 from tests.catalogue.test_rendering import Chat
@@ -73,7 +73,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 
 def check(template: str, kind: str = "message") -> Callable[[], object]:
     def action() -> None:
-        templating._read_once.cache_clear()
+        language._read_once.cache_clear()
         with suppress(InvalidInput):
             check_template(kind, template)
 
@@ -237,7 +237,7 @@ def test_a_text_that_can_not_be_read_is_not_read_for_each_chat(
     def require_readable(template: str) -> None:
         read.append(template)
 
-    monkeypatch.setattr(templating, "require_readable", require_readable)
+    monkeypatch.setattr(language, "require_readable", require_readable)
     render = renderer("message", "{{ not | readable || }}", sender_name="Sue", now=NOW)
     for _ in range(3):
         with pytest.raises(RenderingRefused):

@@ -11,20 +11,18 @@ from django.utils import timezone
 
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
-from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
-from console.catalogue.selectors import notices
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
-    notice_update,
+from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_submit,
     version_update,
     versions_publish,
 )
-from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_import
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
+from console.catalogue.selectors import notices
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
+from console.catalogue.transfer.importing import catalogue_import
 from console.errors import Conflict, InvalidInput
 from tests.conftest import ROOT
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.catalogue.models import NoticeVersion
-from console.catalogue.rendering import RenderingRefused, check_template, render_body
-from console.catalogue.templating import LOOP_LIMIT
+from console.catalogue.templating.language import LOOP_LIMIT
+from console.catalogue.templating.rendering import RenderingRefused, check_template, render_body
 from console.errors import InvalidInput
-from console.text import is_blank, one_line
+from console.text.visible import is_blank, one_line
 
 # A list of as many as a loop takes.
 MANY = f"{{% assign many = '{',' * (LOOP_LIMIT - 1)}' | split: ',' %}}"

@@ -12,20 +12,18 @@ from django.utils import timezone
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
-from console.catalogue.marks import mark_of
-from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services import (
-    notice_create,
-    notice_restore,
-    notice_retire,
+from console.catalogue.content.notices import notice_create, notice_restore, notice_retire
+from console.catalogue.content.revision import mark_of
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_submit,
     version_update,
     versions_publish,
 )
+from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, PermissionRefused, Unprocessable
-from console.sends.planning import plan_send
+from console.sends.plan.planner import plan_send
 from tests.conftest import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db

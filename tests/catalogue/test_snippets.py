@@ -9,20 +9,16 @@ from django.db import IntegrityError, transaction
 from console.accounts.models import User
 from console.actors import Actor, Permission
 from console.catalogue import selectors
+from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.snippets import outdated
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
-    version_approve,
-    version_create,
-    version_submit,
-)
-from console.catalogue.snippets import outdated
 from console.errors import Conflict, InvalidInput, Unprocessable
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
-from console.sends.proof import version_facts
-from console.sends.services import send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
+from console.sends.proof.archive import version_facts
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)
@@ -60,7 +56,7 @@ def said(sender: Actor, make_interaction: Callable[..., Any]) -> Callable[..., s
     """What a chat would get of a notice."""
 
     def ask(key: str, **chat: Any) -> str:
-        plan = send_preview(sender, notice_key=key, interactions=[make_interaction(**chat).pk])
+        plan = plan_send(sender, notice_key=key, interactions=[make_interaction(**chat).pk])
         return plan.targets[0].body or plan.targets[0].detail
 
     return ask
@@ -201,7 +197,7 @@ def test_a_snippet_is_never_sent_itself(sender: Actor, make_interaction: Any) ->
     published("bye", en="Bye")
     assert list(selectors.sendable_versions(sender)) == []
     with pytest.raises(Unprocessable) as refusal:
-        send_preview(sender, notice_key="bye", interactions=[make_interaction().pk])
+        plan_send(sender, notice_key="bye", interactions=[make_interaction().pk])
     assert refusal.value.code == "notice_is_snippet"
 
 

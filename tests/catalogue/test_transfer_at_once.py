@@ -9,11 +9,11 @@ from django.db import connection, transaction
 
 from console.accounts.models import User
 from console.actors import system_actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services import importing
+from console.catalogue.transfer import importing
 from console.interactions.models import ChatServer
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,10 +77,10 @@ def test_editors_wait_for_an_import_and_senders_do_not(
     version = make_notice("Old.", key="late")
     waiting = make_notice("Other.", key="other")
     chat = make_interaction()
-    draft = catalogue.version_create(
+    draft = version_create(
         editor.to_actor(), waiting.notice, default_locale="en", bodies={"en": "Next."}
     )
-    catalogue.version_submit(editor.to_actor(), draft)
+    version_submit(editor.to_actor(), draft)
     with transaction.atomic():
         importing._lock()
         sender, sent = beside(
@@ -89,11 +89,11 @@ def test_editors_wait_for_an_import_and_senders_do_not(
         sender.join(10)
         assert [type(answer) for answer in sent] == [int]
         writer, written = beside(
-            lambda: catalogue.version_create(
+            lambda: version_create(
                 ROOT, version.notice, default_locale="en", bodies={"en": "Mine."}
             )
         )
-        decider, decided = beside(lambda: catalogue.version_approve(approver.to_actor(), draft))
+        decider, decided = beside(lambda: version_approve(approver.to_actor(), draft))
         writer.join(0.3)
         decider.join(0.3)
         assert (written, decided) == ([], [])

@@ -9,8 +9,8 @@ import pytest
 
 from console.accounts.models import User
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services.importing import catalogue_import
 from console.catalogue.transfer import tables
+from console.catalogue.transfer.importing import catalogue_import
 from console.catalogue.transfer.tables import COLUMNS_LIMIT
 from console.errors import ConsoleError
 from tests.catalogue.hostile import HEADERS, entities, row, sheet, text, workbook

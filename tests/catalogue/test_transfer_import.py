@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from console.accounts.models import Team, User
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, VisibilityPreset
-from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_import, catalogue_restore
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
+from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import ConsoleError, PermissionRefused
 from tests.audit.test_every_service import everything
 from tests.preset_proposals import approve_seen
@@ -50,10 +51,10 @@ def test_new_texts_become_drafts_that_another_approves(
     assert (version.status, version.author_ref) == ("draft", both.ref)
     assert version.bodies == {"en": "It is late.", "pt-BR": "Atrasado."}
     assert version.change_note == "Imported from texts.csv"
-    catalogue.version_submit(both, version)
+    version_submit(both, version)
     with pytest.raises(PermissionRefused, match="their own version"):
-        catalogue.version_approve(both, version)
-    catalogue.version_approve(approver.to_actor(), version)
+        version_approve(both, version)
+    version_approve(approver.to_actor(), version)
     actions = AuditEntry.objects.order_by("seq").values_list("action", flat=True)
     wanted = ["notice.created", "version.created", "catalogue.imported"]
     assert [each for each in actions if each in wanted] == wanted
@@ -278,7 +279,7 @@ def test_teams_are_the_persons_own(make_user: Callable[..., User], team: Team) -
     text = "key,kind,title,team,body:en\na,message,A,Sales,x\nb,message,B,Nobody,x\n"
     plan = imported(outside, text)
     assert [row.refusals[0].column for row in plan.rows] == ["team", "team"]
-    catalogue.notice_create(ROOT, key="theirs", kind="message", title="Theirs", team=team)
+    notice_create(ROOT, key="theirs", kind="message", title="Theirs", team=team)
     plan = imported(outside, "key,title\ntheirs,Mine\n")
     assert outcomes(plan)[0][1] == "REFUSED"
 
@@ -390,7 +391,7 @@ def test_the_command_says_what_it_would_do(
 
 def test_an_empty_cell_does_not_take_a_notice_away_from_its_team(editor: User, team: Team) -> None:
     team.members.add(editor)
-    catalogue.notice_create(ROOT, key="theirs", kind="message", title="Theirs", team=team)
+    notice_create(ROOT, key="theirs", kind="message", title="Theirs", team=team)
     refused = imported(editor.to_actor(), "key,title,team\ntheirs,Ours,\n")
     assert [each.message for each in refused.rows[0].refusals] == [
         "The notice is the team Sales's own: write that, or * for all teams."

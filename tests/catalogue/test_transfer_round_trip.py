@@ -17,7 +17,14 @@ from console.accounts.models import User
 from console.accounts.services import team_create
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
-from console.catalogue import services as catalogue
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.versions import (
+    version_approve,
+    version_create,
+    version_reject,
+    version_submit,
+)
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -26,10 +33,11 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
-from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_import, catalogue_restore
+from console.catalogue.review.presets import preset_create
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.columns import COLUMNS
 from console.catalogue.transfer.formats import FORMATS
+from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import InvalidInput
 from tests.preset_proposals import approve_seen
 
@@ -60,14 +68,12 @@ HARD = {
 
 
 def publish(key: str, bodies: dict[str, str], *, kind: str = "message", **content: Any) -> Any:
-    notice = CannedNotice.objects.filter(key=key).first() or catalogue.notice_create(
+    notice = CannedNotice.objects.filter(key=key).first() or notice_create(
         AUTHOR, key=key, kind=kind, title=f'=Title, "{key}"', category="Deliveries; late"
     )
-    version = catalogue.version_create(
-        AUTHOR, notice, default_locale="en", bodies=bodies, **content
-    )
-    catalogue.version_submit(AUTHOR, version)
-    return catalogue.version_approve(REVIEWER, version)
+    version = version_create(AUTHOR, notice, default_locale="en", bodies=bodies, **content)
+    version_submit(AUTHOR, version)
+    return version_approve(REVIEWER, version)
 
 
 def publish_with_snippets() -> None:
@@ -93,11 +99,9 @@ def full(db: None) -> None:
         publish(key, {"en": text, "pt-BR": f"{text} (pt)", "ar": f"{text} (ar)"})
     publish("page", {"en": "https://example.com/{{ data.Order }}?a=1&b=2"}, kind="push_url")
     staff = VisibilityPreset.objects.get(name="Staff only")
-    desk = catalogue.preset_create(
-        AUTHOR, name="Desk", visibility="INT", nickname="Help", roles=["editor"]
-    )
+    desk = preset_create(AUTHOR, name="Desk", visibility="INT", nickname="Help", roles=["editor"])
     approve_seen(REVIEWER, desk)
-    catalogue.preset_create(AUTHOR, name="Proposed", visibility="VIP")
+    preset_create(AUTHOR, name="Proposed", visibility="VIP")
     zone = timezone(timedelta(hours=5, minutes=45))
     publish(
         "blanks",
@@ -109,22 +113,22 @@ def full(db: None) -> None:
         valid_until=datetime(2027, 1, 1, tzinfo=UTC),
         change_note="=why\nand how",
     )
-    rejected = catalogue.version_create(
+    rejected = version_create(
         AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "No"}
     )
-    catalogue.version_submit(AUTHOR, rejected)
-    catalogue.version_reject(REVIEWER, rejected, reason="@Too short")
-    waiting = catalogue.version_create(
+    version_submit(AUTHOR, rejected)
+    version_reject(REVIEWER, rejected, reason="@Too short")
+    waiting = version_create(
         AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "Yes"}
     )
-    catalogue.version_submit(AUTHOR, waiting)
-    catalogue.version_create(
+    version_submit(AUTHOR, waiting)
+    version_create(
         AUTHOR, CannedNotice.objects.get(key="plus"), default_locale="en", bodies={"en": "Draft"}
     )
     sales = team_create(ROOT, name="Sales")
-    top = catalogue.category_create(ROOT, name="Sales", team=sales)
-    catalogue.category_create(ROOT, name="Spring", parent=top)
-    catalogue.notice_create(
+    top = category_create(ROOT, name="Sales", team=sales)
+    category_create(ROOT, name="Spring", parent=top)
+    notice_create(
         ROOT,
         key="wordless",
         kind="custom",
@@ -136,7 +140,7 @@ def full(db: None) -> None:
     )
     later = publish("later", {"en": "Later"}, valid_from=datetime(2099, 1, 1, tzinfo=UTC))
     assert later.status == VersionStatus.SCHEDULED
-    catalogue.notice_retire(ROOT, CannedNotice.objects.get(key="tab"))
+    notice_retire(ROOT, CannedNotice.objects.get(key="tab"))
 
 
 def empty() -> None:
@@ -235,11 +239,9 @@ def test_a_second_import_changes_nothing(full: None) -> None:
 
 
 def test_a_person_with_an_account_here_is_the_author_here(full: None, editor: User) -> None:
-    notice = catalogue.notice_create(editor.to_actor(), key="mine", kind="message", title="Mine")
-    version = catalogue.version_create(
-        editor.to_actor(), notice, default_locale="en", bodies={"en": "Mine"}
-    )
-    catalogue.version_submit(editor.to_actor(), version)
+    notice = notice_create(editor.to_actor(), key="mine", kind="message", title="Mine")
+    version = version_create(editor.to_actor(), notice, default_locale="en", bodies={"en": "Mine"})
+    version_submit(editor.to_actor(), version)
     before = exported("json")
     assert b'"author": "eddy"' in before
     empty()
@@ -254,7 +256,7 @@ def test_versions_go_on_from_stage_to_production(full: None) -> None:
     first = exported("json")
     publish("quotes", {"en": "Newer"})
     waiting = NoticeVersion.objects.get(notice__key="emoji", status=VersionStatus.IN_REVIEW)
-    catalogue.version_approve(REVIEWER, waiting)
+    version_approve(REVIEWER, waiting)
     second = exported("json")
     empty()
     restore(first, "json")
@@ -316,7 +318,7 @@ def test_an_operator_restores_what_is_too_large_to_hand_in(full: None, settings:
 def test_a_preset_that_waits_here_is_decided_first(full: None) -> None:
     before = exported("json")
     empty()
-    catalogue.preset_create(AUTHOR, name="Desk", visibility="VIP")
+    preset_create(AUTHOR, name="Desk", visibility="VIP")
 
     plan = restore(before, "json")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services.importing import catalogue_import
 from console.catalogue.transfer.columns import COLUMNS
+from console.catalogue.transfer.importing import catalogue_import
 from tests.catalogue.test_transfer_round_trip import (
     AUTHOR,
     empty,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from console.catalogue.filling.signatures import SIGNATURES
-from console.catalogue.rendering import check_template
+from console.catalogue.templating.filling.signatures import SIGNATURES
+from console.catalogue.templating.rendering import check_template
 from console.errors import InvalidInput
 from tests.catalogue.filled import filled, filled_or_none, refused
 

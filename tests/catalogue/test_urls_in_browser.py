@@ -6,7 +6,7 @@ import random
 import pytest
 from playwright.sync_api import Browser
 
-from console.catalogue.push_urls import check_push_url, shown_host
+from console.catalogue.templating.push_urls import check_push_url, shown_host
 from console.errors import InvalidInput
 from tests.catalogue.test_push_urls import REFUSED
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from console.catalogue.fields import answered
-from console.catalogue.rendering import check_template, renderer
-from console.catalogue.templating import Snippet
+from console.catalogue.content.questions import answered
+from console.catalogue.templating.language import Snippet
+from console.catalogue.templating.rendering import check_template, renderer
 from console.errors import InvalidInput, Unprocessable
-from console.text import is_blank
+from console.text.visible import is_blank
 from tests.catalogue.filled import NOW, filled, filled_or_none, refused
 from tests.catalogue.test_rendering import Chat
 

@@ -11,17 +11,15 @@ from console.accounts.models import Team, User
 from console.actors import Actor, Permission, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
-from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
-    notice_update,
-    preset_update,
+from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_submit,
     version_update,
 )
+from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
+from console.catalogue.review.presets import preset_update
 from console.errors import InvalidInput, NotFound, PermissionRefused
 from tests.preset_proposals import approve_seen
 

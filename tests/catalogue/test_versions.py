@@ -14,17 +14,15 @@ from console.accounts.models import Team, User
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
-from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
-    notice_update,
+from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_reject,
     version_submit,
     version_update,
 )
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.errors import (
     Conflict,
     ConsoleError,

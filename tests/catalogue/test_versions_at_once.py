@@ -6,16 +6,15 @@ import pytest
 
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
-from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
+from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_reject,
     version_submit,
     version_update,
 )
+from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Unprocessable
 
 EVERYTHING = frozenset(Permission)

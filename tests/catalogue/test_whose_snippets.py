@@ -13,17 +13,17 @@ from django.utils import timezone
 from console.accounts.models import Role, Team, User
 from console.accounts.services import team_create
 from console.actors import Actor, Permission
-from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.selectors import snippet_keys
-from console.catalogue.services import (
-    notice_create,
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.snippets import require_as_wide
+from console.catalogue.content.versions import (
     version_approve,
     version_create,
     version_submit,
     version_update,
 )
-from console.catalogue.services.importing import catalogue_import
-from console.catalogue.snippets import require_as_wide
+from console.catalogue.models import CannedNotice, NoticeVersion
+from console.catalogue.selectors import snippet_keys
+from console.catalogue.transfer.importing import catalogue_import
 from console.errors import InvalidInput, Unprocessable
 from tests.catalogue.test_transfer_round_trip import empty, exported, restore
 from tests.conftest import REVIEWER, ROOT

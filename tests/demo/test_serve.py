@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db.migrations.recorder import MigrationRecorder
 
-from console.web.server import CannotListen, address_of, listen
+from console.web.server.http import CannotListen, address_of, listen
 from tests.demos import Browser, Demo, Program
 
 

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from console.audit.metrics import LedgerMetrics
 from console.interactions.models import ChatServer, InteractionPoll
-from console.sends import tally
-from console.sends.metrics import site_registry, worker_registry
+from console.sends.observe import worker_metrics
+from console.sends.observe.metrics import site_registry, worker_registry
 from console.webhooks.metrics import WebhookMetrics
 from tests.demos import ROOT
 from tests.webhooks.things import make_public_webhook
@@ -71,7 +71,7 @@ def known(settings: Any, db: None, chat_server: ChatServer, tmp_path: Path) -> s
     settings.CHECKPOINTS_TO = str(tmp_path)
     make_public_webhook()
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")
-    tally.tallies.setdefault("chat-east", tally.Tally())
+    worker_metrics.tallies.setdefault("chat-east", worker_metrics.Tally())
     site = site_registry(WebhookMetrics(), LedgerMetrics())
     return names(site) | names(worker_registry())
 

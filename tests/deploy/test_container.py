@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from console.kept_secrets import made_up_key
+from console.security.generated_secrets import made_up_key
 from tests.architecture.test_files import tracked
 from tests.demos import ROOT
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.web.service_manager import WrongSocket, handed_socket, tell
+from console.web.server.service_manager import WrongSocket, handed_socket, tell
 from tests.demos import ROOT
 from tests.deploy.proxy import free_port
 
@@ -20,7 +20,7 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 TAKE_ONE = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from console.web.service_manager import handed_socket
+from console.web.server.service_manager import handed_socket
 listener = handed_socket()
 line, _address = listener.accept()
 line.sendall(repr((listener.get_inheritable(), "LISTEN_FDS" in os.environ)).encode())
@@ -46,7 +46,7 @@ def test_it_takes_the_socket_of_systemd() -> None:
 @contextmanager
 def handed(opened: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`opened` as this process's descriptor 3, whatever that is otherwise."""
-    monkeypatch.setattr("console.web.service_manager.FIRST_DESCRIPTOR", opened.fileno())
+    monkeypatch.setattr("console.web.server.service_manager.FIRST_DESCRIPTOR", opened.fileno())
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "1")
     yield

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from console.sends.management.commands.worker import FIRST_PORT, MOST_WORKERS, worker_number
-from console.web.server import STOP_SECONDS
+from console.web.server.http import STOP_SECONDS
 from tests.demos import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
@@ -127,7 +127,7 @@ def test_each_worker_of_a_machine_has_a_port() -> None:
 
 def test_a_window_may_finish() -> None:
     """systemd waits longer than a Chat Server may ever be given to answer."""
-    from console.interactions.forms import ChatServerForm
+    from console.interactions.pages.forms import ChatServerForm
 
     worker = Unit(UNITS / "notice-console-worker@.service")["Service"]
     longest: Any = ChatServerForm.base_fields["request_timeout_seconds"]

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from console.embedded.server import PROGRAMS
-from console.version import console_version
+from console.site.version import console_version
 from tests.demos import data_folder, until
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.machine import Machine, lines_of

@@ -103,7 +103,7 @@ def send(ids: list[str]) -> "Send":
 def drain() -> None:
     import asyncio
 
-    from console.sends.dispatcher import Dispatch, drain_chat_server
+    from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 
     async def run() -> None:
         async with Dispatch() as dispatch:
@@ -114,7 +114,7 @@ def drain() -> None:
 
 def claim(number: int) -> None:
     from console.interactions.models import ChatServer
-    from console.sends.services.deliveries import drain_step
+    from console.sends.engine.record import drain_step
 
     step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=number)
     assert len(step.claimed) == number
@@ -128,7 +128,7 @@ def sign() -> None:
 
 def start_again() -> None:
     from console.actors import system_actor
-    from console.sends.services import sending_restart
+    from console.sends.control.stop_switch import sending_restart
     from console.sends.tasks import sweep_now
 
     sending_restart(system_actor("drill"))

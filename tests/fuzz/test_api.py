@@ -19,7 +19,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.demos import environment

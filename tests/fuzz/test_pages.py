@@ -18,10 +18,13 @@ from django.urls import reverse
 
 from console.accounts.models import ApiClient, Role, Team, User
 from console.actors import Permission
-from console.catalogue import services as catalogue
-from console.catalogue.services.import_jobs import import_job_start
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create, notice_update
+from console.catalogue.content.versions import version_create
+from console.catalogue.review.presets import preset_create
+from console.catalogue.transfer.job_control import import_job_start
 from console.interactions.models import ChatServer
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
@@ -58,12 +61,12 @@ def world(
 ) -> dict[str, Any]:
     """One of each thing that a page shows, some of them open to be decided on."""
     make_notice("Hello {{ data.FirstName }}.", key="hello")
-    draft = catalogue.notice_create(ROOT, key="draft", kind="message", title="Draft")
-    catalogue.version_create(ROOT, draft, default_locale="en", bodies={"en": "Hi"})
+    draft = notice_create(ROOT, key="draft", kind="message", title="Draft")
+    version_create(ROOT, draft, default_locale="en", bodies={"en": "Hi"})
     chat = make_interaction()
     sender = make_user("sender", Role.SUPERVISOR, teams=[team])
     send = send_create(sender.to_actor(), notice_key="hello", interactions=[chat.pk])
-    preset = catalogue.preset_create(ROOT, name="Ours", visibility="INT")
+    preset = preset_create(ROOT, name="Ours", visibility="INT")
     message = webhook_test(ROOT, make_public_webhook())
     return {
         "WEBHOOK": message.webhook_id,
@@ -74,7 +77,7 @@ def world(
         "PERSON": sender.pk,
         "TEAM": team.pk,
         "CLIENT": make_client()[0].pk,
-        "CATEGORY": catalogue.category_create(ROOT, name="Any").pk,
+        "CATEGORY": category_create(ROOT, name="Any").pk,
         "IMPORT": import_job_start(ROOT, file_name="a.csv", content=b"key\n").pk,
     }
 
@@ -225,10 +228,8 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         user_data={"FirstName": evil, "LastName": evil, evil: evil},
     )
     make_notice(f"{evil} {{{{ data.FirstName }}}}", key="hello", nickname=short, change_note=evil)
-    catalogue.notice_update(
-        ROOT, catalogue_notice("hello"), title=short, category=short, tags=[short[:40]]
-    )
-    preset = catalogue.preset_create(ROOT, name=short, visibility="INT", nickname=short)
+    notice_update(ROOT, catalogue_notice("hello"), title=short, category=short, tags=[short[:40]])
+    preset = preset_create(ROOT, name=short, visibility="INT", nickname=short)
     actor = evil_user.to_actor()
     assert actor.may(Permission.SEND)
     send = send_create(actor, notice_key="hello", interactions=[chat.pk], why=evil)

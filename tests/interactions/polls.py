@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from console.actors import system_actor
 from console.interactions.models import Interaction
-from console.interactions.poller import poll_interactions
+from console.interactions.poller.poll import poll_interactions
+from console.interactions.poller.writing import PollResult
 from console.interactions.services import feed_apply
-from console.interactions.services.polling import PollResult
 from tests.ixn.stand_in import IxnServer, properties
 
 POLLER = system_actor("poller")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from console.actors import system_actor
 from console.errors import ConsoleError, InvalidInput
-from console.interactions.feed import USER_DATA_LIMIT, FeedEvent, parse_event, says_offline
+from console.interactions.feed.events import USER_DATA_LIMIT, FeedEvent, parse_event, says_offline
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
 from tests.conftest import upsert

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 
 from console.interactions.models import Interaction, InteractionPoll
-from console.kept_secrets import made_up_key
+from console.security.generated_secrets import made_up_key
 from tests.demos import MANAGE
 from tests.ixn.stand_in import IxnServer, properties
 from tests.ixn.tcp_server import TcpIxnServer, serving

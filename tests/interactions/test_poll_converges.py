@@ -25,14 +25,9 @@ from hypothesis.stateful import (
 
 from console.actors import system_actor
 from console.interactions.models import Interaction
-from console.interactions.services import (
-    feed_apply,
-    poll_begin,
-    poll_finish,
-    poll_page,
-    polling,
-)
-from console.interactions.services.polling import Poll, PollCounts
+from console.interactions.poller import writing
+from console.interactions.poller.writing import Poll, PollCounts
+from console.interactions.services import feed_apply, poll_begin, poll_finish, poll_page
 from console.ixn.snapshots import Properties, Reader
 from tests.ixn.stand_in import IxnServer, properties
 
@@ -227,7 +222,7 @@ def test_the_feed_and_the_poller_together_converge(
 ) -> None:
     # One clock for both, and no time goes by.
     settings.POLL = replace(settings.POLL, clock_margin=0)
-    monkeypatch.setattr(polling, "EMPTY_FOR", timedelta(0))
+    monkeypatch.setattr(writing, "EMPTY_FOR", timedelta(0))
     run_state_machine_as_test(FeedAndPoller, settings=BOUNDED)
 
 

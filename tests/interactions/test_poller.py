@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from console.interactions.models import Interaction
-from console.interactions.poller import poll_interactions
+from console.interactions.poller.poll import poll_interactions
 from tests.conftest import upsert
 from tests.interactions.polls import (
     POLLER,

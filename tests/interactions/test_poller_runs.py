@@ -15,19 +15,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from console import environment as env
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused, Unavailable
 from console.interactions import selectors, tasks
 from console.interactions.management.commands.poll_interactions import sentences
 from console.interactions.models import Interaction, InteractionPoll
-from console.interactions.poll_settings import read_poll_settings
-from console.interactions.poller import POLL_LOCK, poll_interactions
+from console.interactions.poller.poll import POLL_LOCK, poll_interactions
+from console.interactions.poller.settings import read_poll_settings
+from console.interactions.poller.writing import PollCounts, PollResult
 from console.interactions.selectors import poll_is_late
 from console.interactions.services import poll_begin
-from console.interactions.services.polling import PollCounts, PollResult
 from console.ixn.errors import SnapshotFailed
+from console.site import environment as env
 from tests.conftest import upsert
 from tests.interactions.polls import (
     POLLER,

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import EXPECTED

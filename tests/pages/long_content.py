@@ -15,20 +15,15 @@ from django.utils import timezone
 from console.accounts.models import Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
-from console.catalogue.job_models import ImportJob
+from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services import (
-    notice_create,
-    notice_retire,
-    preset_create,
-    version_approve,
-    version_create,
-    version_submit,
-)
+from console.catalogue.review.presets import preset_create
+from console.catalogue.transfer.models import ImportJob
 from console.demo.people import PASSWORD
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Send
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_create
 
 ROOT = system_actor("long-content")

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.catalogue.services import notice_retire, notice_update
-from console.sends.services import send_create
+from console.catalogue.content.notices import notice_retire, notice_update
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook
 

@@ -10,10 +10,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.accounts.models import ApiClient, Team, User
 from console.actors import system_actor
+from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services import category_create
-from console.catalogue.services.import_jobs import import_job_start
-from console.sends.services import send_create
+from console.catalogue.transfer.job_control import import_job_start
+from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook

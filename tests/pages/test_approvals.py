@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.accounts.models import Role, User
+from console.sends.control.approval import send_approve
 from console.sends.models import Send, SendStatus
-from console.sends.services import send_approve
 
 HTMX = {"HX-Request": "true"}
 

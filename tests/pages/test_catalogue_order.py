@@ -12,14 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.accounts.models import Team, User
+from console.catalogue.content.favourites import favourite_set
+from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, Category, NoticeVersion
-from console.catalogue.services import (
-    favourite_set,
-    notice_create,
-    notice_retire,
-    notice_update,
-    version_create,
-)
 from console.sends.models import Send
 from tests.conftest import REVIEWER, ROOT
 from tests.pages.conftest import end
@@ -357,7 +353,7 @@ def test_of_many_notices_the_board_finds_by_what_is_typed(
     browse: Callable[..., Client],
     make_notice: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr("console.web.board.NOTICES_SHOWN", 2)
+    monkeypatch.setattr("console.web.board.views.NOTICES_SHOWN", 2)
     for key in "abcd":
         made = make_notice(f"Words of {key * 3}", key=key)
     notice_update(ROOT, made.notice, shortcut="dd")

@@ -8,10 +8,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from console import live
 from console.accounts.models import User
+from console.database import notify
+from console.sends.control.stop_switch import sending_stop
 from console.sends.models import Send, SendingStop, SendStatus
-from console.sends.services import sending_stop
 
 HTMX = {"HX-Request": "true"}
 
@@ -175,7 +175,7 @@ def test_starting_again(
 def test_open_pages_are_told(page: Client) -> None:
     band = html_of(page, "help").split('id="sending-band"')[1].split(">")[0]
 
-    assert f'data-live-topic="{live.SENDING}"' in band
+    assert f'data-live-topic="{notify.SENDING}"' in band
     assert f'hx-get="{reverse("sending-band")}"' in band
 
 

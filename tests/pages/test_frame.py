@@ -62,7 +62,8 @@ def test_navigation_shows_what_the_person_may_use(
 def test_what_waits_is_a_number_beside_the_word(
     editor: User, approver: User, browse: Callable[..., Client]
 ) -> None:
-    from console.catalogue.services import notice_create, version_create, version_submit
+    from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.versions import version_create, version_submit
 
     actor = editor.to_actor()
     notice = notice_create(actor, key="hello", kind="message", title="Hello")

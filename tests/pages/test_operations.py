@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.interactions.models import ChatServer, InteractionPoll
+from console.sends.control.pausing import send_pause
 from console.sends.models import SendingStop, Worker
-from console.sends.services import send_create, send_pause
+from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,10 @@ from django.test import Client
 from console.accounts.models import Role, Team, User
 from console.accounts.services import team_create
 from console.actors import system_actor
+from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
-from console.catalogue.services import category_create
-from console.catalogue.services.import_jobs import import_job_start
-from console.sends.services import send_create
+from console.catalogue.transfer.job_control import import_job_start
+from console.sends.plan.sending import send_create
 from tests.pages.test_access import PAGES, _answer, _open_each
 
 ROOT = system_actor("tests")

@@ -9,10 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import Role, User
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.sends.models import Send, SendStatus
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def browser(almighty: User, browse: Callable[..., Client]) -> Client:
 @pytest.fixture
 def version(almighty: User) -> NoticeVersion:
     actor = almighty.to_actor()
-    notice = catalogue.notice_create(actor, key="delay", kind="message", title="Delayed")
-    draft = catalogue.version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
-    return catalogue.version_submit(actor, draft)
+    notice = notice_create(actor, key="delay", kind="message", title="Delayed")
+    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
+    return version_submit(actor, draft)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make, record
-from console.web import trail
+from console.web.pages import trail
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
 

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.catalogue import services as catalogue
-from console.sends.services import send_create
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +35,10 @@ def test_in_review_and_among_the_versions(
 ) -> None:
     page = browse(approver).get(reverse("notice-detail", args=[notice])).content.decode()
     check_shown(page)
-    fresh = catalogue.notice_create(ROOT, key="next", kind="push_url", title="Next")
-    version = catalogue.version_create(ROOT, fresh, default_locale="en", bodies={"en": URL})
+    fresh = notice_create(ROOT, key="next", kind="push_url", title="Next")
+    version = version_create(ROOT, fresh, default_locale="en", bodies={"en": URL})
     check_shown(browse(approver).get(reverse("notice-detail", args=["next"])).content.decode())
-    catalogue.version_submit(ROOT, version)
+    version_submit(ROOT, version)
     check_shown(browse(approver).get(reverse("notice-detail", args=["next"])).content.decode())
 
 

@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from console.accounts.models import Role, User
 from console.actors import Actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, VisibilityPreset
 from tests.conftest import ROOT
 
@@ -27,11 +28,9 @@ def submit(make_notice: Callable[..., NoticeVersion]) -> Callable[..., NoticeVer
         if before:
             notice = make_notice(key="late", bodies=before, kind=kind).notice
         else:
-            notice = catalogue.notice_create(AUTHOR, key="late", kind=kind, title="Late")
-        draft = catalogue.version_create(
-            AUTHOR, notice, default_locale="en", bodies=bodies, **content
-        )
-        return catalogue.version_submit(AUTHOR, draft)
+            notice = notice_create(AUTHOR, key="late", kind=kind, title="Late")
+        draft = version_create(AUTHOR, notice, default_locale="en", bodies=bodies, **content)
+        return version_submit(AUTHOR, draft)
 
     return make
 
@@ -146,11 +145,9 @@ def test_snippets_are_those_that_were_submitted(
 ) -> None:
     greeting = make_notice("Dear customer", key="greeting", kind="snippet").notice
     submit({"en": "{% snippet 'greeting' %}, later."})
-    newer = catalogue.version_create(
-        AUTHOR, greeting, default_locale="en", bodies={"en": "Hello you"}
-    )
-    catalogue.version_submit(AUTHOR, newer)
-    catalogue.version_approve(ROOT, newer)
+    newer = version_create(AUTHOR, greeting, default_locale="en", bodies={"en": "Hello you"})
+    version_submit(AUTHOR, newer)
+    version_approve(ROOT, newer)
 
     html = shown(browse(approver))
 
@@ -214,9 +211,9 @@ def test_an_administrator_who_approves_too_never_decides_on_their_own(
 ) -> None:
     both = make_user("both", Role.ADMINISTRATOR, Role.APPROVER)
     actor = both.to_actor()
-    notice = catalogue.notice_create(actor, key="late", kind="message", title="Late")
-    draft = catalogue.version_create(actor, notice, default_locale="en", bodies={"en": "Late"})
-    catalogue.version_submit(actor, draft)
+    notice = notice_create(actor, key="late", kind="message", title="Late")
+    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Late"})
+    version_submit(actor, draft)
 
     answer = browse(both).post(reverse("version-approve", args=["late", 1]))
 

@@ -12,7 +12,7 @@ from console.accounts.models import Role, Team, User
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.interactions.models import Interaction
 from console.sends.models import Delivery, Send, SendingStop
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import Role, Team, User
-from console.catalogue.services import version_create
-from console.catalogue.services.notices import notice_create
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create
 from console.sends.models import Send
 from console.web.search import bounds
 from console.web.search.hits import MOST_A_GROUP

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.catalogue.services.notices import notice_create
+from console.catalogue.content.notices import notice_create
 from tests.conftest import ROOT
 from tests.pages.searching import HIT, answer, hits
 from tests.pages.searching import world as world

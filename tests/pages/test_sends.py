@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.sends.models import Send, SendStatus
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.pages.conftest import end
 
 HTMX = {"HX-Request": "true"}
@@ -219,7 +219,7 @@ def test_history_by_time(page: Client, make_send: Callable[..., Send]) -> None:
 def test_history_goes_back_page_by_page(
     page: Client, make_send: Callable[..., Send], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.sends.views.history.DELIVERIES_A_PAGE", 2)
+    monkeypatch.setattr("console.sends.pages.history.DELIVERIES_A_PAGE", 2)
     newest_first = [
         reverse("delivery-detail", args=[each.pk])
         for each in make_send(3).deliveries.order_by("-pk")

@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.models import AuditEntry
-from console.catalogue.marks import mark_of
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.revision import mark_of
+from console.catalogue.content.versions import version_create
 from console.catalogue.models import NoticeVersion, VersionStatus
-from console.catalogue.services import notice_create, version_create
 from console.interactions.models import ChatServer
 from console.sends.models import Send
 from tests.signing_in import sign_in

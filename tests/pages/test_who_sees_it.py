@@ -9,13 +9,10 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.actors import Actor
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
-from console.catalogue.services import (
-    notice_create,
-    preset_create,
-    preset_update,
-    version_create,
-)
+from console.catalogue.review.presets import preset_create, preset_update
 from tests.conftest import REVIEWER, ROOT
 from tests.preset_proposals import approve_seen
 

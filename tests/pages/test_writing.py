@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
-from console.catalogue.services import notice_create, version_create, version_submit
 from tests.pages.test_catalogue import new_notice, version
 
 FIELDS = {

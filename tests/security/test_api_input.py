@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.catalogue import services as catalogue
-from console.catalogue.services.bodies import LOCALE_LIMIT
+from console.catalogue.content.bodies import LOCALE_LIMIT
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.versions import version_create
 from console.errors import InvalidInput
 from console.sends.selectors import DeliveryFilter
 from tests.conftest import ROOT
@@ -66,19 +67,19 @@ def test_who_may_not_write_learns_of_no_team(
 ) -> None:
     scopes = (Scope.SEND,)
     created = call("post", "notices/", {**NOTICE, "team": name}, scopes)
-    catalogue.notice_create(ROOT, **NOTICE)
+    notice_create(ROOT, **NOTICE)
     changed = call("patch", "notices/newest/", {"team": name}, scopes)
     assert (created.status_code, changed.status_code) == (403, 403)
 
 
 def test_a_version_has_so_many_languages() -> None:
-    notice = catalogue.notice_create(ROOT, **NOTICE)
+    notice = notice_create(ROOT, **NOTICE)
     bodies = {"en": "Hi"} | {f"en-{n:02}": "Hi" for n in range(LOCALE_LIMIT)}
     with pytest.raises(InvalidInput) as refused:
-        catalogue.version_create(ROOT, notice, default_locale="en", bodies=bodies)
+        version_create(ROOT, notice, default_locale="en", bodies=bodies)
     assert refused.value.code == "too_many_locales"
     del bodies["en-00"]
-    catalogue.version_create(ROOT, notice, default_locale="en", bodies=bodies)
+    version_create(ROOT, notice, default_locale="en", bodies=bodies)
 
 
 def test_the_schema_is_for_those_who_are_let_in(

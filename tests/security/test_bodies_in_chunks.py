@@ -12,7 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from console.accounts.models import ApiClient, Scope
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
-from console.web.bodies import WholeBody
+from console.web.requests.bodies import WholeBody
 from tests.serving import Answer, Server, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)

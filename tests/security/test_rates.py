@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import RateCount, User
-from console.clock import database_now
-from console.kept_secrets import made_up_secret_key
-from console.web import limits
+from console.database.clock import database_now
+from console.security.generated_secrets import made_up_secret_key
+from console.web.requests import limits
 from tests.demos import until
 from tests.serving import serving
 from tests.signing_in import sign_in

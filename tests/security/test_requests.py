@@ -130,7 +130,7 @@ def fail(*_arguments: Any, **_named: Any) -> None:
 def test_a_failure_of_what_every_page_shows_is_still_a_page(
     signed_in: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.web.context.actor_of", fail)
+    monkeypatch.setattr("console.web.pages.context.actor_of", fail)
     response = signed_in.get("/help/")
     assert response.status_code == 500
     assert "The console could not answer" in response.content.decode()

@@ -12,8 +12,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 
-from console.accounts.brake import ADDRESS_LIMIT
 from console.accounts.models import User
+from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT
 from tests import one_time_codes
 from tests.conftest import PASSWORD
 from tests.serving import Answer, Server, serving

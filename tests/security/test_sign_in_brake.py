@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.brake import ADDRESS_LIMIT, NAME_LIMIT, WINDOW_SECONDS
 from console.accounts.models import User
+from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT, NAME_LIMIT, WINDOW_SECONDS
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

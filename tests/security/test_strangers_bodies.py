@@ -9,7 +9,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client
 
 from console.accounts.models import ApiClient, User
-from console.web.bodies import OF_A_STRANGER, WholeBody
+from console.web.requests.bodies import OF_A_STRANGER, WholeBody
 from tests.serving import Server, serving
 from tests.signing_in import sign_in
 

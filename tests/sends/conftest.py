@@ -6,7 +6,7 @@ import pytest
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.orchestration import Orchestration, running_orchestration
 

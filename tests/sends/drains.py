@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 
 from console.audit.models import AuditEntry
-from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, Send, SendOutcome, VersionUse
-from console.sends.worker import run_worker
 
 DEADLINE_SECONDS = 60
 

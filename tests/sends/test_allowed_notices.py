@@ -6,8 +6,10 @@ from django.utils import timezone
 from console.accounts.models import ApiClient
 from console.accounts.services import api_client_create, api_client_update
 from console.errors import PermissionRefused
+from console.sends.control.retry import send_retry_failed
 from console.sends.models import DeliveryStatus, Send
-from console.sends.services import send_create, send_preview, send_retry_failed
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.drains import drain
 
@@ -26,7 +28,7 @@ def workflow(make_notice) -> ApiClient:
 
 
 @pytest.mark.parametrize("key", ["other", "no-such-notice"])
-@pytest.mark.parametrize("ask", [send_create, send_preview])
+@pytest.mark.parametrize("ask", [send_create, plan_send])
 def test_it_sends_no_other_notice(workflow, chat_server, chats, ask, key):
     with pytest.raises(PermissionRefused) as refused:
         ask(workflow.to_actor(), notice_key=key, interactions=chats(1))

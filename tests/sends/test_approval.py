@@ -8,20 +8,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import Role, User
-from console.catalogue.services import notice_retire
+from console.catalogue.content.notices import notice_retire
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.sends import selectors
+from console.sends.control.approval import send_approve, send_reject, send_reschedule
+from console.sends.control.pausing import send_cancel, send_pause
+from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Delivery, Outbox, Send, SendStatus
-from console.sends.services import (
-    send_approve,
-    send_cancel,
-    send_create,
-    send_pause,
-    send_preview,
-    send_reject,
-    send_reschedule,
-)
-from console.sends.services.deliveries import deliveries_expire, sends_release
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import last_entry, statuses, work
 
@@ -82,10 +77,10 @@ def test_only_the_ready_ones_count_and_the_preview_says_so(
     make_interaction("gone", user_data={"IsOnline": "0"})
     actor = supervisor.to_actor()
     arguments = {"notice_key": "hello", "interactions": ["a", "b", "gone"]}
-    assert not send_preview(actor, **arguments).needs_approval
+    assert not plan_send(actor, **arguments).needs_approval
     assert send_create(actor, **arguments).status == SendStatus.RUNNING
     settings.APPROVAL_ABOVE = 1
-    assert send_preview(actor, **arguments).needs_approval
+    assert plan_send(actor, **arguments).needs_approval
     held = send_create(actor, **arguments, undo_seconds=5)
     assert (held.status, held.ready_count) == (SendStatus.AWAITING_APPROVAL, 2)
     settings.APPROVAL_ABOVE = 0

@@ -9,13 +9,11 @@ import pytest
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update, feed_apply
-from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.control.pausing import send_cancel
+from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.record import drain_step
+from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, DeliveryStatus, SendStatus
-from console.sends.services import send_cancel
-from console.sends.services.deliveries import (
-    drain_step,
-)
-from console.sends.worker import run_worker
 from tests.conftest import ROOT, upsert
 from tests.sends.drains import DEADLINE_SECONDS, assert_ledger_agrees, drain, statuses, work
 
@@ -48,7 +46,7 @@ def test_what_a_lost_drain_had_claimed_is_unknown_and_nothing_else(simulator, ch
 
 
 def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_to):
-    from console.sends.services.endings import Ending
+    from console.sends.engine.outcomes import Ending
 
     send = send_to(chats(1))
     server, claim = ChatServer.objects.get(), uuid4()
@@ -139,7 +137,7 @@ def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats,
 
     async def run():
         dispatch = Dispatch()
-        from console.sends import dispatcher
+        from console.sends.engine import dispatcher
 
         original = dispatcher.Drain.run
 
@@ -171,7 +169,7 @@ def test_cancelling_while_a_drain_skips_does_not_deadlock(
 
     from django.db import connection
 
-    from console.sends.services import claims
+    from console.sends.engine import claim
 
     def waiting_for_a_lock():
         with connection.cursor() as cursor:
@@ -187,7 +185,7 @@ def test_cancelling_while_a_drain_skips_does_not_deadlock(
     send = send_to([chat])
     feed_apply(ROOT, [upsert(chat, type="stopped")])
     holding = threading.Event()
-    original = claims.chat_server_return_tokens
+    original = claim.chat_server_return_tokens
 
     def hold(*arguments):
         """In the drain's transaction, with its claims: until the other waits for one of them."""
@@ -198,7 +196,7 @@ def test_cancelling_while_a_drain_skips_does_not_deadlock(
             time.sleep(0.01)
         original(*arguments)
 
-    monkeypatch.setattr(claims, "chat_server_return_tokens", hold)
+    monkeypatch.setattr(claim, "chat_server_return_tokens", hold)
 
     def cancel():
         try:
@@ -273,7 +271,7 @@ def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send
     """Its deliveries were not written to the wire: to call them unknown would be untrue."""
     from django.db import OperationalError
 
-    from console.sends import drain as module
+    from console.sends.engine import drain as module
 
     ids = chats(3)
     send = send_to(ids)
@@ -297,9 +295,9 @@ def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send
 def test_who_took_over_meanwhile_is_not_contradicted(
     simulator, chats, send_to, monkeypatch, cut_the_drains_connection
 ):
-    from console.sends import drain as module
-    from console.sends.database import try_lock
-    from console.sends.services.deliveries import deliveries_recover
+    from console.sends.engine import drain as module
+    from console.sends.engine.database import try_lock
+    from console.sends.engine.record import deliveries_recover
 
     chat_server_update(ROOT, ChatServer.objects.get(), window=2)
     simulator.faults(latency=0.2)
@@ -363,7 +361,7 @@ def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
 ):
     from django.db import DataError
 
-    from console.sends import drain as module
+    from console.sends.engine import drain as module
 
     def fail(*_arguments, **_options):
         raise DataError("no such thing fits here")
@@ -381,7 +379,7 @@ def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
 
 def test_an_error_of_ours_while_writing_ends_the_drain(simulator, chats, send_to, monkeypatch):
     """It would wait for ever for what it never wrote; so the next drain calls that unknown."""
-    from console.sends import drain as module
+    from console.sends.engine import drain as module
 
     send = send_to(chats(3))
 

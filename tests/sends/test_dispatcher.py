@@ -15,13 +15,10 @@ from django.utils import timezone
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
 from console.sends import selectors
-from console.sends.drain import backoff_seconds
+from console.sends.engine.drain import backoff_seconds
+from console.sends.engine.outcomes import Postponement
+from console.sends.engine.record import deliveries_expire, drain_step
 from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services.deliveries import (
-    deliveries_expire,
-    drain_step,
-)
-from console.sends.services.endings import Postponement
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 from tests.sends.working import changing_what_has_ended

@@ -9,14 +9,14 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from console.audit.exporting import verify_database
+from console.audit.export import verify_database
 from console.audit.models import AuditEntry
 from console.errors import Conflict, NotFound, PermissionRefused
 from console.interactions.models import Interaction
+from console.sends.control.erasure import interaction_erase, texts_expire
+from console.sends.control.retry import send_retry_failed
+from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, Send
-from console.sends.services import interaction_erase, send_retry_failed
-from console.sends.services.deliveries import deliveries_expire, sends_finish
-from console.sends.services.erasing import texts_expire
 from console.sends.tasks import erase
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, work

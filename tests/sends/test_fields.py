@@ -10,13 +10,16 @@ from django.utils import timezone
 from console.accounts.models import User
 from console.actors import Actor
 from console.audit.models import AuditEntry
-from console.catalogue.fields import declared
+from console.catalogue.content.questions import declared
 from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput, Unprocessable
 from console.interactions.models import ChatServer
+from console.sends.control.erasure import interaction_erase
+from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
-from console.sends.services import interaction_erase, send_create, send_preview, send_retry_failed
-from console.sends.services.writing import fields_digest
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
+from console.sends.plan.writing import fields_digest
 
 FIELDS = [
     {"name": "day", "label": "New date", "type": "date"},
@@ -46,7 +49,7 @@ def chat(make_interaction: Callable[..., Any]) -> str:
 
 
 def test_the_answers_stand_in_the_texts(sender: Actor, notice: NoticeVersion, chat: str) -> None:
-    plan = send_preview(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    plan = plan_send(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
     assert plan.targets[0].body == "Until 31 March: strike, 12.5"
 
     send = send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
@@ -58,7 +61,7 @@ def test_an_answer_that_is_left_out_takes_the_texts_default(
     sender: Actor, notice: NoticeVersion, chat: str
 ) -> None:
     answers = {**ANSWERS, "amount": " "}
-    plan = send_preview(sender, notice_key="delay", interactions=[chat], fields=answers)
+    plan = plan_send(sender, notice_key="delay", interactions=[chat], fields=answers)
     assert plan.targets[0].body == "Until 31 March: strike, 0"
 
 
@@ -72,7 +75,7 @@ def test_an_answer_is_percent_encoded_in_a_url(
         fields=[{"name": "code"}],
     )
     answers = {"code": "../a?b=1#c"}
-    plan = send_preview(sender, notice_key="page", interactions=[chat], fields=answers)
+    plan = plan_send(sender, notice_key="page", interactions=[chat], fields=answers)
     assert plan.targets[0].body == "https://shop.example/..%2Fa%3Fb%3D1%23c"
 
 
@@ -125,7 +128,7 @@ def test_a_notice_that_asks_nothing_takes_no_answers(
 ) -> None:
     make_notice(key="hello")
     with pytest.raises(Unprocessable, match="asks for no field day"):
-        send_preview(sender, notice_key="hello", interactions=[chat], fields={"day": "x"})
+        plan_send(sender, notice_key="hello", interactions=[chat], fields={"day": "x"})
 
 
 def test_the_same_key_with_other_answers_is_another_request(

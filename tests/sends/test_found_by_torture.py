@@ -15,14 +15,14 @@ from psycopg import sql
 from console.audit import services as audit
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from console.sends import queue
-from console.sends.database import DRAIN_LOCK, try_lock, unlock
-from console.sends.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine import queue, record
+from console.sends.engine.database import DRAIN_LOCK, try_lock, unlock
+from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.record import deliveries_recover, drain_step, sends_finish
+from console.sends.engine.worker import run_worker
 from console.sends.models import Claim, Delivery
-from console.sends.services import deliveries, send_create
-from console.sends.services.deliveries import deliveries_recover, drain_step, sends_finish
-from console.sends.services.writing import _copy
-from console.sends.worker import run_worker
+from console.sends.plan.sending import send_create
+from console.sends.plan.writing import _copy
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees
 
@@ -187,7 +187,7 @@ def test_a_drain_never_goes_on_without_its_lock(
                 lose_connection()
         return sends_finish(send_ids)
 
-    monkeypatch.setattr(deliveries, "sends_finish", finish)
+    monkeypatch.setattr(record, "sends_finish", finish)
 
     async def drain() -> None:
         async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):

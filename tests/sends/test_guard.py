@@ -10,11 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.actors import Actor
-from console.catalogue import services as catalogue
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.selectors import notice_get
+from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.promises import Promise
-from console.sends.services import send_cancel, send_create, send_pause, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import last_entry, statuses
 
@@ -48,7 +50,7 @@ def preview(outsider, hello):
 
     def look(chat, notice="hello", **arguments):
         arguments["notice_key"] = notice
-        (target,) = send_preview(outsider.to_actor(), interactions=[chat], **arguments).targets
+        (target,) = plan_send(outsider.to_actor(), interactions=[chat], **arguments).targets
         return target.reason, target.detail
 
     return look
@@ -117,11 +119,11 @@ def test_another_version_is_the_same_notice(make_interaction, create, preview):
     make_interaction("zoe")
     end(create("zoe"))
     author = Actor("user:author", "Author", ROOT.permissions)
-    draft = catalogue.version_create(
+    draft = version_create(
         author, notice_get(ROOT, "hello"), default_locale="en", bodies={"en": "Hello again"}
     )
-    catalogue.version_submit(author, draft)
-    catalogue.version_approve(ROOT, draft)
+    version_submit(author, draft)
+    version_approve(ROOT, draft)
     assert preview("zoe")[0] == "recently_sent"
 
 
@@ -171,7 +173,7 @@ def test_what_was_sent_since_the_preview_is_not_sent_twice(
 ):
     make_interaction("zoe")
     arguments = {"notice_key": "hello", "interactions": ["zoe"]}
-    shown = Promise.of(send_preview(outsider.to_actor(), **arguments)).written()
+    shown = Promise.of(plan_send(outsider.to_actor(), **arguments)).written()
     create("zoe")
     send = send_create(outsider.to_actor(), **arguments, expected_plan=shown)
     assert (send.ready_count, send.deliveries.get().reason) == (0, "recently_sent")
@@ -202,7 +204,7 @@ def test_two_people_at_once_bring_it_once(
     arguments = {"notice_key": "hello", "interactions": ["zoe"]}
     if seen_before:
         for person in people:
-            assert send_preview(person, **arguments).ready
+            assert plan_send(person, **arguments).ready
     start = Barrier(len(people))
 
     def click(person):
@@ -223,7 +225,7 @@ def test_the_same_request_at_once_is_still_one_send(supervisor, make_interaction
     make_interaction("zoe")
     actor = supervisor.to_actor()
     arguments = {"notice_key": "hello", "interactions": ["zoe"], "idempotency_key": "k"}
-    plan = send_preview(actor, notice_key="hello", interactions=["zoe"])
+    plan = plan_send(actor, notice_key="hello", interactions=["zoe"])
     shown = Promise.of(plan).written()
     start = Barrier(4)
 

@@ -15,11 +15,11 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.errors import PermissionRefused
-from console.sends import exporting
-from console.sends.exporting import COLUMNS, cell
+from console.sends.pages import history_csv
+from console.sends.pages.history_csv import COLUMNS, cell
+from console.sends.pages.history_export_record import history_export
+from console.sends.plan.sending import send_create
 from console.sends.selectors import DeliveryFilter
-from console.sends.services import send_create
-from console.sends.services.exports import history_export
 from tests.serving import serving
 from tests.signing_in import sign_in
 
@@ -84,7 +84,7 @@ def test_what_a_customer_wrote_comes_out_harmless(auditor: User, sent: Callable[
 def test_all_of_it_in_parts(
     auditor: User, sent: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "BATCH", 3)
+    monkeypatch.setattr(history_csv, "BATCH", 3)
     sent(chats=7)
     parts = history_export(auditor.to_actor(), filter=DeliveryFilter())
     assert next(parts).count(b"\r\n") == 1

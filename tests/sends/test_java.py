@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core import checks
 
-from console import environment as env
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
-from console.kept_secrets import made_up_key
+from console.security.generated_secrets import made_up_key
+from console.site import environment as env
 from tests.conftest import ROOT as BY
 from tests.java_stand_ins import ROOT, java_classes, needs_java
 

@@ -12,9 +12,10 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery, Reason, Send
-from console.sends.plans import LeaveOut
-from console.sends.promises import Promise
-from console.sends.services import send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
+from console.sends.plan.values import LeaveOut
 
 TEXTS = {"en": "Hello", "no": "Hei", "zh-Hans": "你好"}
 # What each chat says, the text that it gets, and whether that is its own language.
@@ -64,7 +65,7 @@ def test_who_is_left_out(
     leave_out: tuple[str, ...],
     skipped: dict[str, Reason],
 ) -> None:
-    plan = send_preview(supervisor.to_actor(), **asked, leave_out=leave_out)
+    plan = plan_send(supervisor.to_actor(), **asked, leave_out=leave_out)
 
     assert {each.interaction_id: each.reason for each in plan.skipped} == skipped
     assert {each.interaction_id: (each.locale, each.own_language) for each in plan.ready} == {
@@ -80,7 +81,7 @@ def test_the_send_does_what_was_previewed_and_the_ledger_says_so(
     supervisor: User, asked: dict[str, Any]
 ) -> None:
     actor = supervisor.to_actor()
-    promise = Promise.of(send_preview(actor, **asked, leave_out=[OTHER])).written()
+    promise = Promise.of(plan_send(actor, **asked, leave_out=[OTHER])).written()
     # Nobody gets it who was left out in the preview, whatever is asked for since.
     forgetful = send_create(actor, **asked, expected_plan=promise)
     assert forgetful.deliveries.get(interaction_id="spanish").reason == "not_previewed"
@@ -135,13 +136,13 @@ def test_a_version_that_has_both_tags_of_a_language_still_goes_out(
     make_notice: Callable[..., NoticeVersion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("console.language_tags.twice", lambda *_, **__: None)  # as it once was
+    monkeypatch.setattr("console.text.language_tags.twice", lambda *_, **__: None)  # as it once was
     make_notice(key="both", bodies={"en": "Hello", "no": "Hei no", "nb": "Hei nb"})
     chats = ["no", "nb", "nb-NO", "en"]
     for tag in chats:
         make_interaction(tag, locale=tag)
 
-    plan = send_preview(supervisor.to_actor(), notice_key="both", interactions=chats)
+    plan = plan_send(supervisor.to_actor(), notice_key="both", interactions=chats)
 
     assert [each.body for each in plan.targets] == ["Hei no", "Hei nb", "Hei nb", "Hello"]
 

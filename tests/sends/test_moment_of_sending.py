@@ -6,13 +6,10 @@ from django.utils import timezone
 from console.accounts.models import ApiClient, User
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create, chat_server_update, feed_apply
+from console.sends.control.pausing import send_cancel
+from console.sends.engine.record import deliveries_expire, deliveries_follow, sends_release
 from console.sends.models import DeliveryStatus, Outbox, Send
-from console.sends.services import send_cancel, send_create
-from console.sends.services.deliveries import (
-    deliveries_expire,
-    deliveries_follow,
-    sends_release,
-)
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT, upsert
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 
@@ -58,7 +55,7 @@ def test_a_chat_that_moved_to_an_unknown_chat_server_is_skipped(simulator, chats
 
 
 def test_a_notice_retired_since_is_not_sent(simulator, chats, send_to, make_notice):
-    from console.catalogue.services import notice_retire
+    from console.catalogue.content.notices import notice_retire
 
     version = make_notice(key="late")
     send = send_to(chats(1), notice="late")

@@ -8,15 +8,12 @@ from django.utils import timezone
 from console.audit.models import AuditEntry
 from console.catalogue.models import VisibilityPreset
 from console.errors import InvalidInput, PermissionRefused, Unprocessable
+from console.sends.control.approval import send_approve, send_reschedule
+from console.sends.control.retry import send_retry_failed
 from console.sends.models import Send, SendStatus
-from console.sends.nicknames import require_still_approved
-from console.sends.services import (
-    send_approve,
-    send_create,
-    send_preview,
-    send_reschedule,
-    send_retry_failed,
-)
+from console.sends.plan.nicknames import require_still_approved
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
 from tests.conftest import REVIEWER
 from tests.sends.test_retrying import FAILED, end
 
@@ -43,9 +40,7 @@ def actor(supervisor, make_notice, make_interaction):
 
 
 def ask(actor, nickname, **arguments):
-    return send_preview(
-        actor, notice_key="hello", interactions=["a"], nickname=nickname, **arguments
-    )
+    return plan_send(actor, notice_key="hello", interactions=["a"], nickname=nickname, **arguments)
 
 
 def test_whose_name_it_is(actor):

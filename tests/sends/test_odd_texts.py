@@ -10,11 +10,11 @@ from django.db import DataError
 from console.esp.errors import NotConnected
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
-from console.sends import drain as drain_module
-from console.sends import gateway
-from console.sends.gateway import WORDLESS_SENTENCE
+from console.sends.engine import drain as drain_module
+from console.sends.engine import gateway
+from console.sends.engine.gateway import WORDLESS_SENTENCE
+from console.sends.engine.record import drain_step
 from console.sends.models import Send
-from console.sends.services.deliveries import drain_step
 from tests.conftest import ROOT
 from tests.orchestration import Orchestration
 from tests.sends.drains import assert_ledger_agrees, drain, statuses

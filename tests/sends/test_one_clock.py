@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 
 from console.accounts.models import User
-from console.clock import database_now, near_now
+from console.database.clock import database_now, near_now
 from console.errors import ConsoleError
 from console.interactions.models import ChatServer
+from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Outbox, Send, SendStatus
-from console.sends.services import sending
-from console.sends.services.deliveries import deliveries_expire, sends_release
+from console.sends.plan import sending
 from tests.sends.drains import drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)

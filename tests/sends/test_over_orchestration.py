@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from console.interactions.models import ChatServer, Health, Interaction
+from console.sends.engine.claim import TRIES_WHEN_LATE
 from console.sends.models import Delivery, Outbox, Send
-from console.sends.services.claims import TRIES_WHEN_LATE
 from tests.orchestration import Orchestration, Session
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 

@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
+from console.sends.control.pausing import send_cancel, send_pause, send_resume
+from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, SendStatus
-from console.sends.services import send_cancel, send_create, send_pause, send_resume
-from console.sends.services.deliveries import deliveries_expire, sends_finish
+from console.sends.plan.sending import send_create
 from tests.sends.working import last_entry, statuses, work
 
 

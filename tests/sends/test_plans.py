@@ -10,12 +10,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from console.prepared import array
-from console.sends.database import try_lock, unlock
+from console.database.prepared_statements import array
+from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED
+from console.sends.engine.database import try_lock, unlock
+from console.sends.engine.outcomes import END
+from console.sends.engine.record import OVER
 from console.sends.selectors import sends_awaiting_approval, sends_running
-from console.sends.services.claims import CLAIM, MARK_SENDING, SHARED
-from console.sends.services.deliveries import OVER
-from console.sends.services.endings import END
 
 NOW = timezone.now()
 STATEMENTS = {

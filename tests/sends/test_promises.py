@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from console.catalogue import services as catalogue
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.selectors import notice_get
 from console.errors import Conflict
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendStatus
-from console.sends.promises import Promise
-from console.sends.services import send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -34,7 +35,7 @@ def shown(supervisor, make_interaction, make_notice) -> Callable[..., tuple[dict
             {"filter": InteractionFilter(all=True)} if by_filter else {"interactions": list("abc")}
         )
         given = {"notice_key": "hello", **chosen, **arguments}
-        plan = send_preview(supervisor.to_actor(), **given)
+        plan = plan_send(supervisor.to_actor(), **given)
         assert [target.interaction_id for target in plan.ready] == ["a", "b"]
         return given, Promise.of(plan).written()
 
@@ -117,7 +118,7 @@ def test_what_does_not_match_any_more_stays_out(supervisor, make_interaction, ma
     for name in "ab":
         make_interaction(name, queue="sales")
     given = {"notice_key": "hello", "filter": InteractionFilter(queue="sales")}
-    promise = Promise.of(send_preview(supervisor.to_actor(), **given)).written()
+    promise = Promise.of(plan_send(supervisor.to_actor(), **given)).written()
     make_interaction("a", queue="billing")
     make_interaction("new", queue="sales")
 
@@ -129,13 +130,13 @@ def test_what_does_not_match_any_more_stays_out(supervisor, make_interaction, ma
 
 def new_version(**changes: Any) -> None:
     author = type(ROOT)("user:author", "Author", ROOT.permissions)
-    draft = catalogue.version_create(
+    draft = version_create(
         author,
         notice_get(ROOT, "hello"),
         **{"default_locale": "en", "bodies": {"en": "Hello {{ data.Ready }}!"}, **changes},
     )
-    catalogue.version_submit(author, draft)
-    catalogue.version_approve(ROOT, draft)
+    version_submit(author, draft)
+    version_approve(ROOT, draft)
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
@@ -199,7 +200,7 @@ def test_whom_the_guard_kept_out_of_the_preview_stays_out(supervisor, shown, set
     given, _promise = shown()
     actor = supervisor.to_actor()
     send_create(actor, notice_key="hello", interactions=["a"])
-    promise = Promise.of(send_preview(actor, **given)).written()
+    promise = Promise.of(plan_send(actor, **given)).written()
     settings.RESEND_GUARD_MINUTES = 0
 
     assert reasons(send_create(actor, **given, expected_plan=promise))["a"] == "not_previewed"
@@ -242,7 +243,7 @@ def test_the_same_request_again_is_the_same_send_however_the_board_moved(
     first = send_create(actor, **given, expected_plan=promise, idempotency_key="k")
     make_interaction("a", type="stopped")
     make_ready(make_interaction, "d")
-    _given, later = given, Promise.of(send_preview(actor, **given)).written()
+    _given, later = given, Promise.of(plan_send(actor, **given)).written()
 
     assert send_create(actor, **given, expected_plan=promise, idempotency_key="k") == first
     assert send_create(actor, **given, expected_plan=later, idempotency_key="k") == first

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from console.accounts.services import api_client_create
 from console.errors import TooManyRequests
+from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, Outbox, Send, SendStatus
-from console.sends.services import send_cancel, send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended
 
@@ -127,14 +129,14 @@ def test_what_was_stopped_before_anything_left_does_not_count(create, supervisor
 def test_the_preview_tells_of_it(create, supervisor, ids, make_client):
     create(1)
     actor = supervisor.to_actor()
-    plan = send_preview(actor, notice_key="hello", interactions=ids[:2])
+    plan = plan_send(actor, notice_key="hello", interactions=ids[:2])
     assert (plan.quota_left, plan.quota_refusal) == (2, None)
-    plan = send_preview(actor, notice_key="hello", interactions=ids[:3])
+    plan = plan_send(actor, notice_key="hello", interactions=ids[:3])
     assert plan.quota_left == 2
     assert plan.quota_refusal is not None
     assert "2 are left" in plan.quota_refusal.message
     client, _token = make_client("send")
-    plan = send_preview(client.to_actor(), notice_key="hello", interactions=ids)
+    plan = plan_send(client.to_actor(), notice_key="hello", interactions=ids)
     assert plan.quota_left == 3
 
 

@@ -1,7 +1,7 @@
 """What ended together stands in one entry of the ledger."""
 
-from console.sends.services import records
-from console.sends.services.records import deliveries_ended, ended_delivery
+from console.sends.proof import ledger
+from console.sends.proof.ledger import deliveries_ended, ended_delivery
 
 EAST = (7, "delivered", "chat-east", "Message", "ALL")
 WEST = (7, "delivered", "chat-west", "Message", "ALL")
@@ -28,7 +28,7 @@ def test_deliveries_of_one_send_chat_server_and_outcome_make_one_entry():
 
 
 def test_an_entry_has_no_more_than_a_person_can_look_at(monkeypatch):
-    monkeypatch.setattr(records, "DELIVERIES_AN_ENTRY", 2)
+    monkeypatch.setattr(ledger, "DELIVERIES_AN_ENTRY", 2)
     entries = list(deliveries_ended((EAST, said(number)) for number in range(5)))
     ids = [[item["id"] for item in entry.data["deliveries"]] for entry in entries]
     assert ids == [[0, 1], [2, 3], [4]]

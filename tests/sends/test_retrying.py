@@ -10,8 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from console.accounts.models import Role, User
+from console.catalogue.content.notices import notice_retire
 from console.catalogue.models import VisibilityPreset
-from console.catalogue.services import notice_retire
 from console.errors import (
     Conflict,
     ConsoleError,
@@ -22,16 +22,13 @@ from console.errors import (
 )
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, chat_server_update
+from console.sends.control.approval import send_reject
+from console.sends.control.pausing import send_cancel
+from console.sends.control.retry import send_retry_failed, send_retry_unknown
+from console.sends.engine.outcomes import Ending, Postponement
+from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.services import (
-    send_cancel,
-    send_create,
-    send_reject,
-    send_retry_failed,
-    send_retry_unknown,
-)
-from console.sends.services.deliveries import drain_step
-from console.sends.services.endings import Ending, Postponement
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
 

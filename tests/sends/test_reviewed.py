@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
+from console.sends.control.pausing import send_cancel
+from console.sends.engine.outcomes import Postponement
+from console.sends.engine.record import deliveries_abandon, deliveries_expire, drain_step
+from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
-from console.sends.services import send_cancel, send_create
-from console.sends.services.deliveries import deliveries_abandon, deliveries_expire, drain_step
-from console.sends.services.endings import Postponement
-from console.sends.worker import run_worker
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees, drain
 
@@ -70,17 +71,17 @@ def test_a_changed_address_is_used_from_the_next_claim_on(
     moved = start_simulator("chat-east")
     chat_server_update(ROOT, ChatServer.objects.get(), window=2)
     send = send_hello(10)
-    from console.sends.services import deliveries
+    from console.sends.engine import record
 
-    original = deliveries.claim_due
+    original = record.claim_due
 
     def move_then_claim(*arguments, **options):
-        monkeypatch.setattr(deliveries, "claim_due", original)
+        monkeypatch.setattr(record, "claim_due", original)
         result = original(*arguments, **options)
         ChatServer.objects.update(url=moved.url, health="untried")
         return result
 
-    monkeypatch.setattr(deliveries, "claim_due", move_then_claim)
+    monkeypatch.setattr(record, "claim_due", move_then_claim)
     drain()
     assert Counter(send.deliveries.values_list("status", flat=True)) == {"delivered": 10}
     assert len(simulator.journalled()) == 2
@@ -120,7 +121,7 @@ def test_a_job_queue_that_fails_is_started_again(simulator, send_hello, monkeypa
         raise RuntimeError("no heartbeat")
 
     monkeypatch.setattr("procrastinate.manager.JobManager.update_heartbeat", fail)
-    monkeypatch.setattr("console.sends.worker.HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr("console.sends.engine.worker.HEARTBEAT_SECONDS", 0.01)
 
     async def run():
         stop = asyncio.Event()
@@ -155,15 +156,15 @@ def test_a_finished_send_whose_finishing_failed_loses_no_claims(simulator, send_
     """The claims are committed by then: not sending them would leave them for lost."""
     from django.db import OperationalError
 
-    from console.sends.services import deliveries
+    from console.sends.engine import record
 
     def fail(*_arguments):
         raise OperationalError("gone for a moment")
 
-    monkeypatch.setattr(deliveries, "sends_finish", fail)
+    monkeypatch.setattr(record, "sends_finish", fail)
     send = send_hello(3)
     drain()
     assert Counter(send.deliveries.values_list("status", flat=True)) == {"delivered": 3}
     monkeypatch.undo()
-    deliveries.sends_finish()
+    record.sends_finish()
     assert Send.objects.get().status == SendStatus.FINISHED

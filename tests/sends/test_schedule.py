@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from console.errors import InvalidInput, Unprocessable
 from console.sends.models import SendStatus
-from console.sends.schedule import moment, require_near_future
-from console.sends.services import send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.schedule import moment, require_near_future
+from console.sends.plan.sending import send_create
 
 WINTER = datetime(2027, 1, 15, 9, 30)
 SUMMER = datetime(2027, 7, 15, 9, 30)
@@ -101,7 +102,7 @@ def test_a_notice_must_be_valid_when_it_leaves(supervisor, make_interaction, mak
     make_notice(key="tomorrow", valid_from=now + timedelta(hours=12))
     actor = supervisor.to_actor()
     arguments = {"interactions": ["zoe"], "scheduled_at": now + timedelta(hours=24)}
-    for act in (send_preview, send_create):
+    for act in (plan_send, send_create):
         with pytest.raises(Unprocessable, match="not valid at that time"):
             act(actor, notice_key="today", **arguments)
         assert act(actor, notice_key="tomorrow", **arguments)

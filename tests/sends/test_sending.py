@@ -12,9 +12,11 @@ from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.interactions.selectors import InteractionFilter
 from console.interactions.services import chat_server_update
+from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
-from console.sends.promises import Promise
-from console.sends.services import send_cancel, send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
 from tests.broken_ledger import broken_ledger
 from tests.conftest import REVIEWER, ROOT
 from tests.preset_proposals import approve_seen
@@ -38,7 +40,7 @@ def test_preview_says_what_each_chat_gets_and_writes_nothing(
     make_interaction("nowhere", user_data={"ChatServerAppName": ""})
     make_notice("Hello {{ data.FirstName }}!", key="hello")
 
-    plan = send_preview(
+    plan = plan_send(
         supervisor.to_actor(),
         notice_key="hello",
         interactions=["zoe", "nameless", "gone", "elsewhere", "nowhere", "nobody", "zoe"],
@@ -122,19 +124,19 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
     arguments = {"notice_key": "note", "interactions": ["a"]}
     make_interaction("a")
     version = make_notice("For staff", key="note", visibility="INT")
-    shown = Promise.of(send_preview(actor, **arguments)).written()
-    from console.catalogue import services as catalogue
+    shown = Promise.of(plan_send(actor, **arguments)).written()
+    from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.catalogue.selectors import notice_get
 
     author = Actor("user:author", "Author", ROOT.permissions)
-    draft = catalogue.version_create(
+    draft = version_create(
         author,
         notice_get(ROOT, version.notice.key),
         default_locale="en",
         bodies={"en": "For staff"},
     )
-    catalogue.version_submit(author, draft)
-    catalogue.version_approve(ROOT, draft)
+    version_submit(author, draft)
+    version_approve(ROOT, draft)
     with pytest.raises(Conflict, match="another version"):
         send_create(actor, **arguments, expected_plan=shown)
 
@@ -168,8 +170,8 @@ def test_a_schedule_is_in_the_near_future(ahead, words, supervisor, make_interac
 
 
 def test_a_preset_for_some_roles_is_offered_to_these_alone(supervisor, make_client):
+    from console.catalogue.review.presets import preset_create
     from console.catalogue.selectors import usable_preset_get, usable_presets
-    from console.catalogue.services import preset_create
 
     preset = preset_create(ROOT, name="Auditors", visibility="INT", roles=["auditor"])
     mine = preset_create(ROOT, name="Mine", visibility="INT", roles=["supervisor", "auditor"])
@@ -189,15 +191,13 @@ def test_the_team_decides_which_chats_one_reaches(
 ):
     make_interaction("in-sales", queue="sales")
     make_notice(key="hello")
-    mine = send_preview(supervisor.to_actor(), notice_key="hello", interactions=["in-sales"])
-    theirs = send_preview(outsider.to_actor(), notice_key="hello", interactions=["in-sales"])
+    mine = plan_send(supervisor.to_actor(), notice_key="hello", interactions=["in-sales"])
+    theirs = plan_send(outsider.to_actor(), notice_key="hello", interactions=["in-sales"])
     assert mine.targets[0].reason == ""
     assert theirs.targets[0].reason == "not_allowed"
     assert theirs.targets[0].customer_name == ""
     with pytest.raises(InvalidInput, match="No chat"):
-        send_preview(
-            outsider.to_actor(), notice_key="hello", filter=InteractionFilter(queue="sales")
-        )
+        plan_send(outsider.to_actor(), notice_key="hello", filter=InteractionFilter(queue="sales"))
 
 
 def test_a_filter_is_resolved_and_kept(supervisor, make_interaction, make_notice):
@@ -231,20 +231,20 @@ def test_visibility_may_be_narrowed_and_never_widened(
     make_notice(key="note", visibility=approved)
     arguments = {"notice_key": "note", "interactions": ["zoe"], "visibility": wanted}
     if isinstance(outcome, str):
-        assert send_preview(supervisor.to_actor(), **arguments).visibility == outcome
+        assert plan_send(supervisor.to_actor(), **arguments).visibility == outcome
     else:
         with pytest.raises(outcome):
-            send_preview(supervisor.to_actor(), **arguments)
+            plan_send(supervisor.to_actor(), **arguments)
 
 
 def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, make_notice, editor):
-    from console.catalogue.services import notice_create, notice_retire
+    from console.catalogue.content.notices import notice_create, notice_retire
 
     make_interaction("zoe")
     actor = supervisor.to_actor()
 
     def preview(key):
-        return send_preview(actor, notice_key=key, interactions=["zoe"])
+        return plan_send(actor, notice_key=key, interactions=["zoe"])
 
     with pytest.raises(NotFound):
         preview("no-such-notice")
@@ -266,20 +266,20 @@ def test_targets_must_be_said_one_way(supervisor, make_notice, settings):
     make_notice(key="hello")
     actor = supervisor.to_actor()
     with pytest.raises(InvalidInput, match="either"):
-        send_preview(actor, notice_key="hello")
+        plan_send(actor, notice_key="hello")
     with pytest.raises(InvalidInput, match="either"):
-        send_preview(actor, notice_key="hello", interactions=["a"], filter=InteractionFilter())
+        plan_send(actor, notice_key="hello", interactions=["a"], filter=InteractionFilter())
     with pytest.raises(InvalidInput, match="at least one"):
-        send_preview(actor, notice_key="hello", interactions=[])
+        plan_send(actor, notice_key="hello", interactions=[])
     for wrong in ("", "x" * 65, "new\nline", 7):
         with pytest.raises(InvalidInput, match="interaction id"):
-            send_preview(actor, notice_key="hello", interactions=[wrong])
+            plan_send(actor, notice_key="hello", interactions=[wrong])
     settings.TARGET_LIMIT = 2
     with (
         pytest.raises(InvalidInput, match="More than 2"),
         CaptureQueriesContext(connection) as queries,
     ):
-        send_preview(actor, notice_key="hello", interactions=["a", "b", "c"])
+        plan_send(actor, notice_key="hello", interactions=["a", "b", "c"])
     assert "interactions_interaction" not in str(queries.captured_queries)  # none is looked up
 
 
@@ -287,7 +287,7 @@ def test_a_disabled_chat_server_is_a_reason(supervisor, make_interaction, make_n
     make_interaction("zoe")
     make_notice(key="hello")
     chat_server_update(ROOT, chat_server, enabled=False)
-    plan = send_preview(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+    plan = plan_send(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
     assert plan.targets[0].reason == "chat_server_disabled"
 
 

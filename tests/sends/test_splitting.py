@@ -12,20 +12,16 @@ from django.utils import timezone
 
 from console.accounts.models import ApiClient, User
 from console.accounts.services import api_client_create
-from console.catalogue import services as catalogue
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice
 from console.errors import Conflict
+from console.sends.control.approval import send_approve, send_reject, send_reschedule
+from console.sends.control.pausing import send_cancel
+from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
-from console.sends.promises import Promise
-from console.sends.services import (
-    send_approve,
-    send_cancel,
-    send_create,
-    send_preview,
-    send_reject,
-    send_reschedule,
-    send_retry_failed,
-)
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended
 
@@ -86,8 +82,8 @@ def test_each_notice_and_each_person_by_itself(
 def test_another_version_is_the_same_notice(create: Create, editor: User) -> None:
     create(3)
     author, notice = editor.to_actor(), CannedNotice.objects.get(key="hello")
-    draft = catalogue.version_create(author, notice, default_locale="en", bodies={"en": "Hi"})
-    catalogue.version_approve(ROOT, catalogue.version_submit(author, draft))
+    draft = version_create(author, notice, default_locale="en", bodies={"en": "Hi"})
+    version_approve(ROOT, version_submit(author, draft))
     assert create(1).status == ASKS
 
 
@@ -145,9 +141,9 @@ def test_trying_again_is_not_another_send(create: Create, supervisor: User) -> N
 
 def test_the_preview_says_so(create: Create, supervisor: User, ids: list[str]) -> None:
     actor = supervisor.to_actor()
-    before = send_preview(actor, notice_key="hello", interactions=ids[:2])
+    before = plan_send(actor, notice_key="hello", interactions=ids[:2])
     create(2)
-    plan = send_preview(actor, notice_key="hello", interactions=ids[:2])
+    plan = plan_send(actor, notice_key="hello", interactions=ids[:2])
     assert (before.needs_approval, plan.needs_approval, plan.sent_before) == (False, True, 2)
     promise = Promise.of(before).written()
     with pytest.raises(Conflict, match="come to need a second person's approval"):

@@ -6,19 +6,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from console import live
 from console.audit.models import AuditEntry
+from console.database import notify
 from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.sends.control.pausing import send_pause, send_resume
+from console.sends.control.stop_switch import sending_restart, sending_stop
+from console.sends.engine.record import deliveries_expire
 from console.sends.models import Delivery, Outbox, Send, SendingStop, SendStatus
+from console.sends.plan.sending import send_create
 from console.sends.selectors import sending_stopped
-from console.sends.services import (
-    send_create,
-    send_pause,
-    send_resume,
-    sending_restart,
-    sending_stop,
-)
-from console.sends.services.deliveries import deliveries_expire
 from tests.sends.working import statuses, work
 
 
@@ -121,13 +117,13 @@ def test_only_administrators_switch(supervisor, approver, auditor, administrator
 @pytest.mark.django_db(transaction=True)
 def test_every_open_page_is_told(administrator):
     with connection.cursor() as cursor:
-        cursor.execute(f"LISTEN {live.CHANNEL}")
+        cursor.execute(f"LISTEN {notify.CHANNEL}")
     try:
         sending_stop(administrator.to_actor(), reason="Because")
         told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
-        assert live.SENDING in told
+        assert notify.SENDING in told
         sending_restart(administrator.to_actor())
         told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
-        assert live.SENDING in told
+        assert notify.SENDING in told
     finally:
         connection.close()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from console.sends.promises import Promise
-from console.sends.services import send_create, send_preview
+from console.sends.plan.planner import plan_send
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 
@@ -20,5 +21,5 @@ def test_a_text_that_tells_the_time_is_still_the_same_send(
     make_notice(f"It is {clock}", key="clock")
     actor = supervisor.to_actor()
     arguments = {"notice_key": "clock", "interactions": ["a"]}
-    shown = Promise.of(send_preview(actor, **arguments)).written()
+    shown = Promise.of(plan_send(actor, **arguments)).written()
     assert send_create(actor, **arguments, expected_plan=shown).ready_count == 1

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from console.accounts.models import User
-from console.catalogue.forecast import forecast
+from console.catalogue.review.forecast import forecast
 from console.errors import Unprocessable
 from console.interactions.models import Interaction
-from console.sends import planning
 from console.sends.models import Send
-from console.sends.services import send_create, send_preview
+from console.sends.plan import planner
+from console.sends.plan.planner import plan_send
+from console.sends.plan.sending import send_create
 from tests.growth import seconds
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -35,13 +36,13 @@ def test_a_request_that_would_take_too_long_is_refused(
     chats: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(planning, "REQUEST_WORK", 20_000)
+    monkeypatch.setattr(planner, "REQUEST_WORK", 20_000)
     make_notice(TEXT, key="light")
     make_notice(HEAVY, key="heavy")
     actor = supervisor.to_actor()
-    assert send_preview(actor, notice_key="light", interactions=chats).counts == {"ready": 20}
-    assert send_preview(actor, notice_key="heavy", interactions=chats[:1]).counts == {"ready": 1}
-    for ask in (send_preview, send_create):
+    assert plan_send(actor, notice_key="light", interactions=chats).counts == {"ready": 20}
+    assert plan_send(actor, notice_key="heavy", interactions=chats[:1]).counts == {"ready": 1}
+    for ask in (plan_send, send_create):
         with pytest.raises(Unprocessable, match=r"20 chats: it was done for 1\. Choose") as refused:
             ask(actor, notice_key="heavy", interactions=chats)
         assert refused.value.code == "too_much_to_fill_in"
@@ -55,13 +56,13 @@ def test_user_data_that_nothing_asks_for_counts_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is made ready for the template all the same."""
-    monkeypatch.setattr(planning, "REQUEST_WORK", 20_000)
+    monkeypatch.setattr(planner, "REQUEST_WORK", 20_000)
     names = [f"large{number}" for number in range(3)]
     for name in names:
         make_interaction(name, user_data={"Name": "Zoë", "More": {"Note": "é" * 30_000}})
     make_notice("Hello {{ data.Name }}", key="light")
     with pytest.raises(Unprocessable, match="3 chats: it was done for 1"):
-        send_preview(supervisor.to_actor(), notice_key="light", interactions=names)
+        plan_send(supervisor.to_actor(), notice_key="light", interactions=names)
 
 
 def test_a_forecast_stops_where_it_takes_long(
@@ -84,7 +85,7 @@ def test_a_value_that_is_no_date_is_skipped_at_once(
 
     def ask() -> None:
         for key in ("when", "blanks"):
-            plan = send_preview(supervisor.to_actor(), notice_key=key, interactions=["long"])
+            plan = plan_send(supervisor.to_actor(), notice_key=key, interactions=["long"])
             assert plan.counts == {"template_error": 1}
 
     ask()

@@ -19,11 +19,12 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from console.interactions.services import chat_server_create, feed_apply
-from console.kept_secrets import made_up_key
-from console.sends import operations, queue
-from console.sends.database import DRAIN_LOCK
+from console.security.generated_secrets import made_up_key
+from console.sends.engine import queue
+from console.sends.engine.database import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
-from console.sends.services import send_create
+from console.sends.observe import operations
+from console.sends.plan.sending import send_create
 from tests.conftest import ROOT, upsert
 from tests.demos import MANAGE, until
 from tests.sends.drains import assert_ledger_agrees, statuses, work

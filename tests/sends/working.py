@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from django.db import connection
 
 from console.audit.models import AuditEntry
+from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, Send
-from console.sends.worker import run_worker
 
 DEADLINE_SECONDS = 60
 

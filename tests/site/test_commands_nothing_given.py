@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
 
-from console import commands
+from console.site import commands
 
 OWN = sorted(name for name, app in get_commands().items() if str(app).startswith("console"))
 # What Django gives every command.

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from console import environment as env
 from console.audit.checkpoints import new_key
+from console.site import environment as env
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("CONSOLE_", "DATABASE_URL")

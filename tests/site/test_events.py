@@ -17,13 +17,13 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from console import live
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
-from console.sends.services import send_create
-from console.web.events import TOPIC_LIMIT, Hub, end_streams
-from console.web.topics import refused_topics
+from console.database import notify
+from console.sends.plan.sending import send_create
+from console.web.live.events import TOPIC_LIMIT, Hub, end_streams
+from console.web.live.topics import refused_topics
 from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 20
@@ -102,7 +102,7 @@ class Stream:
 
 async def publish(*topics: str) -> None:
     def now() -> None:
-        live.publish(*topics)
+        notify.publish(*topics)
 
     await sync_to_async(now)()
 
@@ -154,7 +154,7 @@ def test_only_the_topics_that_are_followed_are_heard(cookie: str) -> None:
 def test_nothing_is_heard_before_the_commit_nor_after_a_rollback(cookie: str) -> None:
     def rolled_back() -> None:
         with transaction.atomic():
-            live.publish("sending")
+            notify.publish("sending")
             transaction.set_rollback(True)
 
     async def story() -> None:
@@ -188,7 +188,7 @@ def test_a_stream_ends_whoever_ended_its_session(
     cookie: str, supervisor: User, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
     """Nobody told of it: by an operator's SQL, by nobody's doing anything, or for another role."""
-    monkeypatch.setattr("console.web.events.SESSION_SECONDS", 0.2)
+    monkeypatch.setattr("console.web.live.events.SESSION_SECONDS", 0.2)
 
     def end() -> None:
         if ended == "row":
@@ -350,7 +350,7 @@ def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> Non
 def test_a_lost_database_makes_every_page_look_anew(
     cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.listening.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("console.database.listen.RECONNECT_SECONDS", 0.01)
 
     def cut_off() -> None:
         with connection.cursor() as cursor:

@@ -85,7 +85,7 @@ def test_for_failures(client: Client, supervisor: User, monkeypatch: pytest.Monk
     def broken(*_arguments: Any, **_named: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("console.web.views.render", broken)
+    monkeypatch.setattr("console.web.pages.home.render", broken)
     sign_in(client, supervisor)
     client.raise_request_exception = False
     response = client.get("/help/")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.sends.models import Worker
-from console.version import console_version
+from console.site.version import console_version
 
 
 def test_alive_needs_nothing(client: Client) -> None:
@@ -68,7 +68,7 @@ def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.Monk
     def away(*_arguments: Any) -> None:
         raise OperationalError("refused by 10.0.0.7")
 
-    monkeypatch.setattr("console.web.health.MigrationExecutor", away)
+    monkeypatch.setattr("console.web.server.health.MigrationExecutor", away)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"status": "database unreachable", "version": console_version()}

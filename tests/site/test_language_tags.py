@@ -7,8 +7,8 @@ from django.utils import translation
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console import language_tags
 from console.catalogue.models import NoticeVersion
+from console.text import language_tags
 
 # What the customer's chat says, what the notice has (the first is the default), what they get, and
 # whether that is their own language.

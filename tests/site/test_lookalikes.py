@@ -3,7 +3,7 @@
 import pytest
 
 from console.errors import InvalidInput
-from console.lookalikes import LONGEST, are_alike, is_like_ascii, require_plain, skeleton
+from console.security.lookalikes import LONGEST, are_alike, is_like_ascii, require_plain, skeleton
 
 
 @pytest.mark.parametrize(

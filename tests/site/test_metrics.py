@@ -16,12 +16,14 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.interactions.models import ChatServer, InteractionPoll
-from console.sends import keepalive, scraping, tally
+from console.sends.control.pausing import send_cancel
+from console.sends.engine import keepalive
+from console.sends.engine.record import deliveries_expire
 from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop, Worker
-from console.sends.services import send_cancel, send_create
-from console.sends.services.counting import outcomes_count
-from console.sends.services.deliveries import deliveries_expire
-from console.sends.tally import DrainRecord
+from console.sends.observe import scraping, worker_metrics
+from console.sends.observe.outcome_counts import outcomes_count
+from console.sends.observe.worker_metrics import DrainRecord
+from console.sends.plan.sending import send_create
 from console.sends.tasks import sweep_now
 
 Samples = dict[tuple[str, ...], float]
@@ -171,7 +173,7 @@ def test_a_database_that_is_away_is_said(client: Client, monkeypatch: pytest.Mon
     def away() -> None:
         raise OperationalError("refused by 10.0.0.7")
 
-    monkeypatch.setattr("console.sends.operations.queues", away)
+    monkeypatch.setattr("console.sends.observe.operations.queues", away)
     answer = client.get("/metrics")
     assert answer.status_code == 503
     assert "10.0.0.7" not in answer.content.decode()
@@ -226,8 +228,8 @@ def test_nothing_but_reading(client: Client) -> None:
 
 @pytest.fixture
 def _no_tallies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "tallies", {})
-    monkeypatch.setattr("console.sends.metrics.tallies", tally.tallies)
+    monkeypatch.setattr(worker_metrics, "tallies", {})
+    monkeypatch.setattr("console.sends.observe.metrics.tallies", worker_metrics.tallies)
 
 
 @contextmanager
@@ -246,7 +248,7 @@ def asked(port: int, path: str = "/metrics", **headers: str) -> Iterator[Any]:
 def test_a_worker_shows_its_round_trips_and_drains() -> None:
     record = DrainRecord("chat-east")
     record.start()
-    tally.drain_failed("chat-east")
+    worker_metrics.drain_failed("chat-east")
     record.round_trips += [0.0004, 0.02, None, 60.0]
     record.step([], [], [])
     with scraping.metrics_port("127.0.0.1", 0) as port, asked(port) as answer:
@@ -261,7 +263,7 @@ def test_a_worker_shows_its_round_trips_and_drains() -> None:
     assert found["console_drains_running", "chat-east"] == 1
     assert found["console_drain_failures_total", "chat-east"] == 1
     record.stop()
-    assert tally.tallies["chat-east"].running == 0
+    assert worker_metrics.tallies["chat-east"].running == 0
 
 
 def test_a_workers_port_has_the_same_door(settings: Any) -> None:

@@ -10,13 +10,15 @@ from django.db import IntegrityError, connection, transaction
 from console.accounts.migrations._naming import name_key_sql, no_name_key_sql
 from console.accounts.models import Team
 from console.accounts.services import api_client_create, team_create, team_update
-from console.catalogue import services as catalogue
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import notice_create
 from console.catalogue.models import CannedNotice, Category
+from console.catalogue.review.presets import preset_create
 from console.catalogue.selectors import notices
-from console.catalogue.services.importing import catalogue_import
+from console.catalogue.transfer.importing import catalogue_import
 from console.errors import ConsoleError
 from console.interactions.services import chat_server_create
-from console.naming import folded
+from console.text.naming import folded
 from console.webhooks.services import webhook_create
 from tests.conftest import ROOT
 
@@ -32,8 +34,8 @@ SAME = {
 CREATE: dict[str, Callable[[str], object]] = {
     "team": lambda name: team_create(ROOT, name=name),
     "API client": lambda name: api_client_create(ROOT, name=name, scopes=["read"]),
-    "preset": lambda name: catalogue.preset_create(ROOT, name=name, visibility="INT"),
-    "category": lambda name: catalogue.category_create(ROOT, name=name),
+    "preset": lambda name: preset_create(ROOT, name=name, visibility="INT"),
+    "category": lambda name: category_create(ROOT, name=name),
     "webhook": lambda name: webhook_create(
         ROOT, name=name, url="https://1.1.1.1/", events=["send.finished"]
     ),
@@ -112,12 +114,12 @@ def test_names_that_clash_already_stay_and_no_more_come() -> None:
 
 
 def test_tags_are_what_they_read_as() -> None:
-    assert catalogue.notice_create(
+    assert notice_create(
         ROOT, key="late", kind="message", title="Late", tags=[NAME, *SAME.values()]
     ).tags == ["café desk"]
     with pytest.raises(IntegrityError), transaction.atomic():
         CannedNotice.objects.update(tags=["Urgent", "urgent"])
-    joined = catalogue.notice_create(
+    joined = notice_create(
         ROOT, key="other", kind="message", title="Other", tags=["ca\u200bfé desk"]
     )
     assert joined.tags == ["ca\u200bfé desk"]
@@ -125,8 +127,8 @@ def test_tags_are_what_they_read_as() -> None:
 
 
 def test_a_notice_goes_into_the_category_that_reads_the_same() -> None:
-    catalogue.category_create(ROOT, name="Delivery")
-    notice = catalogue.notice_create(
+    category_create(ROOT, name="Delivery")
+    notice = notice_create(
         ROOT, key="late", kind="message", title="Late", category="DELIVERY / New"
     )
     assert notice.category is not None
@@ -134,7 +136,7 @@ def test_a_notice_goes_into_the_category_that_reads_the_same() -> None:
 
 
 def test_a_file_names_them_as_people_read_them(team: Team) -> None:
-    catalogue.category_create(ROOT, name="Delivery")
+    category_create(ROOT, name="Delivery")
     rows = (
         "key,kind,title,category,team,body:en\n"
         "one,message,One,DELIVERY / Late,sales,It is late.\n"

@@ -9,17 +9,18 @@ from django import forms
 
 from console.accounts.models import Team, User
 from console.accounts.services import api_client_create, team_create, user_create, user_update
-from console.catalogue import services as catalogue
-from console.catalogue.fields import answered, declared
+from console.catalogue.content.categories import category_create
+from console.catalogue.content.notices import normal_tags, notice_update
+from console.catalogue.content.questions import answered, declared
+from console.catalogue.content.versions import version_create, version_reject, version_update
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.services.notices import normal_tags
+from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.reading import read_rows
 from console.errors import ConsoleError
-from console.form_fields import LineField, TextField
-from console.interactions.feed import parse_event
-from console.interactions.services.feed import customer_name
-from console.sends.services import sending_stop
-from console.sends.services.switch import required_reason
+from console.interactions.feed.events import parse_event
+from console.interactions.feed.writing import customer_name
+from console.sends.control.stop_switch import required_reason, sending_stop
+from console.text.form_fields import LineField, TextField
 from console.webhooks.services import webhook_create
 from tests.api.test_nothing_given import bodies
 from tests.conftest import PASSWORD, REVIEWER, ROOT, upsert
@@ -58,8 +59,8 @@ def draft(notice: CannedNotice) -> Callable[..., NoticeVersion]:
         given = {"default_locale": "en", "bodies": {"en": "Hello"}, **content}
         opened = notice.versions.filter(status="draft").first()
         if opened is not None:
-            return catalogue.version_update(ROOT, opened, **given)
-        return catalogue.version_create(ROOT, notice, **given)
+            return version_update(ROOT, opened, **given)
+        return version_create(ROOT, notice, **given)
 
     return make
 
@@ -73,12 +74,10 @@ def places(notice: CannedNotice, draft: Any, administrator: User) -> dict[str, P
 
     asked = declared([{"name": "a", "label": "A"}])
     return {
-        "title": lambda text: catalogue.notice_update(ROOT, notice, title=text),
-        "category": lambda text: catalogue.category_create(ROOT, name=text),
-        "category of a notice": lambda text: catalogue.notice_update(
-            ROOT, notice, category=f"A / {text}"
-        ),
-        "preset": lambda text: catalogue.preset_create(ROOT, name=text, visibility="INT"),
+        "title": lambda text: notice_update(ROOT, notice, title=text),
+        "category": lambda text: category_create(ROOT, name=text),
+        "category of a notice": lambda text: notice_update(ROOT, notice, category=f"A / {text}"),
+        "preset": lambda text: preset_create(ROOT, name=text, visibility="INT"),
         "team": lambda text: team_create(ROOT, name=text),
         "queue": lambda text: team_create(ROOT, name="A team", queues=[text]),
         "program": lambda text: api_client_create(ROOT, name=text, scopes=["read"]),
@@ -98,7 +97,7 @@ def places(notice: CannedNotice, draft: Any, administrator: User) -> dict[str, P
         "text": lambda text: draft(bodies={"en": text}),
         "reason": lambda text: required_reason(text, "why"),
         "stop": lambda text: sending_stop(ROOT, reason=text),
-        "rejection": lambda text: catalogue.version_reject(
+        "rejection": lambda text: version_reject(
             REVIEWER, notice.versions.get(number=1), reason=text
         ),
     }
@@ -142,7 +141,7 @@ def test_a_line_is_a_line(places: dict[str, Place], draft: Any) -> None:
 def test_what_languages_need_stays(notice: CannedNotice, draft: Any) -> None:
     for given, kept in ALIVE.items():
         text = given if given.startswith("Zoe") else kept
-        assert catalogue.notice_update(ROOT, notice, title=f" {text} ").title == kept
+        assert notice_update(ROOT, notice, title=f" {text} ").title == kept
         assert draft(nickname=text, change_note=text).nickname == kept
         assert normal_tags([text]) == [kept.lower()]
         assert declared([{"name": "a", "label": text}])[0]["label"] == kept
@@ -196,7 +195,9 @@ def test_every_text_of_a_form_knows_what_is_seen() -> None:
         return [each for sub in kind.__subclasses__() for each in (sub, *below(sub))]
 
     own = [kind for kind in below(forms.Form) if kind.__module__.startswith("console.")]
-    own = [kind for kind in own if kind.__module__ != "console.accounts.forms"]  # django-allauth's
+    own = [
+        kind for kind in own if kind.__module__ != "console.accounts.pages.own_account_forms"
+    ]  # django-allauth's
     assert len(own) > 20
     for kind in own:
         for name, field in kind.base_fields.items():  # type: ignore[attr-defined]

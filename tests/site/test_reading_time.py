@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from console import language_tags, text
-from console.api.parsers import _require_storable
-from console.api.waiting import preferred_wait
-from console.catalogue.push_urls import check_push_url, shown_host
-from console.catalogue.services.notices import KEY, normal_shortcut, normal_tags
+from console.api.http.parsers import _require_storable
+from console.api.http.waiting import preferred_wait
+from console.catalogue.content.notices import KEY, normal_shortcut, normal_tags
+from console.catalogue.content.search_words import as_query, as_vector
+from console.catalogue.templating.push_urls import check_push_url, shown_host
 from console.catalogue.transfer import escaping
 from console.catalogue.transfer.formats import CSV, JSON
 from console.catalogue.transfer.reading import LOCALE, READERS
-from console.catalogue.words import as_query, as_vector
 from console.errors import ConsoleError
-from console.inputs import read_line
-from console.interactions.feed import parse_event
-from console.lookalikes import are_alike, require_plain
+from console.interactions.feed.events import parse_event
+from console.security.lookalikes import are_alike, require_plain
+from console.text import language_tags, visible
+from console.text.inputs import read_line
 from console.web.templatetags.differences import difference
 from tests.growth import require_linear
 
@@ -49,7 +49,7 @@ READ: dict[str, Callable[[str], object]] = {
     "a chat's language": lambda value: language_tags.best(value, ("en", "de"), "en"),
     "how a language is written": language_tags.is_right_to_left,
     "a language's name": language_tags.name,
-    "a text for people": text.normal_line,
+    "a text for people": visible.normal_line,
     "a text of one line": lambda value: read_line(value, what="It", field="it"),
     "a name": lambda value: require_plain(value, what="It", field="it", others=["Desk"]),
     "what looks like it": lambda value: are_alike(value, value[1:]),

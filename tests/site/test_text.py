@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.text import is_blank, is_one_line, normal_line, one_line
+from console.text.visible import is_blank, is_one_line, normal_line, one_line
 
 NOTHING = {
     "empty": "",

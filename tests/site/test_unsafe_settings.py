@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from console import environment as env
 from console.audit.checkpoints import new_key, public_key
-from console.unsafe_settings import ALSO_KNOWN
+from console.site import environment as env
+from console.site.unsafe_settings import ALSO_KNOWN
 from tests.demos import MANAGE, ROOT
 from tests.site.test_docs import documented
 from tests.site.test_environment import SITE, check, load

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from console.version import console_version
+from console.site.version import console_version
 from tests.demos import MANAGE, ROOT
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from console.kept_secrets import made_up_key
+from console.security.generated_secrets import made_up_key
 from tests.java_stand_ins import OPTIONS, compiled
 from tests.torture.cluster import Cluster
 from tests.torture.evidence import WINDOW
@@ -56,7 +56,7 @@ class World:
 
     def drained_by(self, worker: Worker) -> tuple[str, ...]:
         """The Chat Servers of which this worker has the drain's lock."""
-        from console.sends.database import DRAIN_LOCK
+        from console.sends.engine.database import DRAIN_LOCK
 
         return tuple(name for (name,) in self.ask(DRAIN_LOCKS, DRAIN_LOCK, worker.tag))
 
@@ -153,7 +153,8 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     from console.accounts.models import Scope
     from console.accounts.services import api_client_create
     from console.actors import Actor, system_actor
-    from console.catalogue import services as catalogue
+    from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.interactions.services import chat_server_create, feed_apply
 
     call_command("migrate", verbosity=0)
@@ -170,12 +171,12 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
         )
     author = Actor("user:author", "Author", root.permissions)
     reviewer = Actor("user:reviewer", "Reviewer", root.permissions)
-    notice = catalogue.notice_create(author, key=NOTICE, kind="message", title="Torture")
-    version = catalogue.version_create(
+    notice = notice_create(author, key=NOTICE, kind="message", title="Torture")
+    version = version_create(
         author, notice, default_locale="en", bodies={"en": TEXT}, fields=[{"name": "key"}]
     )
-    catalogue.version_submit(author, version)
-    catalogue.version_approve(reviewer, version)
+    version_submit(author, version)
+    version_approve(reviewer, version)
     for first in range(0, CHATS, 500):
         fed = feed_apply(
             root,

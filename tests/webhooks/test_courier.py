@@ -15,7 +15,7 @@ from django.utils import timezone
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from console.audit.models import AuditEntry
-from console.sends.dispatcher import Dispatch
+from console.sends.engine.dispatcher import Dispatch
 from console.sends.tasks import worker_context
 from console.webhooks import courier
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook

@@ -13,17 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.accounts.models import User
-from console.api import values
-from console.api.event_document import event_components, event_webhooks
+from console.api.openapi.events import event_components, event_webhooks
+from console.api.serializers import values
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, HealthChange, Interaction
 from console.interactions.services import chat_server_reached, chat_server_unreachable
+from console.sends.control.pausing import send_cancel
+from console.sends.engine.outcomes import Ending
+from console.sends.engine.record import drain_step
 from console.sends.models import DeliveryStatus, Reason, Send
-from console.sends.services import send_cancel, send_create
-from console.sends.services.deliveries import drain_step
-from console.sends.services.endings import Ending
-from console.webhooks import facts
+from console.sends.plan.sending import send_create
+from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
 from console.webhooks.services import facts_gather, webhook_test, webhook_update
 from tests.conftest import ROOT
@@ -103,7 +104,7 @@ def test_a_send_is_told_of_in_counts(
     counts = {"failed": 2, "unknown": 1, "delivered": 3}
     assert finished["data"] == {"send": send.pk, "status": "finished", "counts": counts}
     entry = AuditEntry.objects.get(action="send.finished")
-    assert finished["timestamp"] == facts.timestamp(entry.at)
+    assert finished["timestamp"] == event_payloads.timestamp(entry.at)
     assert finished["timestamp"].endswith("Z")
 
 
@@ -153,13 +154,13 @@ def test_very_many_that_fail_are_one_message(make_webhook: Any) -> None:
         for seq in range(20 * send, 20 * send + 20)
     ]
 
-    one, two = facts.ledger_facts(entries)
+    one, two = event_payloads.ledger_facts(entries)
 
     assert [one.data["send"], two.data["send"]] == [1, 2]
     assert one.data["count"] == 10_000
     assert one.data["chat_servers"] == {"chat-0": 5000, "chat-1": 5000}
     assert one.data["reasons"] == {"not_sent": 10_000}
-    assert len(one.data["deliveries"]) == facts.DELIVERIES_TOLD
+    assert len(one.data["deliveries"]) == event_payloads.DELIVERIES_TOLD
     assert one.at == at + timedelta(seconds=39)
     assert len(one.body) < 10_000
 

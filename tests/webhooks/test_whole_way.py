@@ -8,7 +8,7 @@ import pytest
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import Interaction
-from console.sends.services import send_create
+from console.sends.plan.sending import send_create
 from tests.sends.working import work
 from tests.simulators import Simulator
 from tests.webhooks.conftest import tell

@@ -1,8 +1,8 @@
-"""What migrations give PostgreSQL of console.naming. A restore fills tables with no search path: so
+"""What migrations give PostgreSQL of console.text.naming. A restore fills tables with no search path: so
 functions that call others bring theirs."""
 
-from console.naming import BLANKS, FOLDS
-from console.text import UNSEEN
+from console.text.naming import BLANKS, FOLDS
+from console.text.visible import UNSEEN
 
 
 def folding_sql() -> str:

@@ -13,7 +13,7 @@ from console.accounts.services.api_clients import (
     token_seen,
 )
 from console.accounts.services.client_confirmation import api_client_confirm, api_client_decline
-from console.accounts.services.refusals import token_refused
+from console.accounts.services.refused_tokens import token_refused
 from console.accounts.services.teams import team_create, team_delete, team_update
 from console.accounts.services.users import (
     require_strong,

@@ -25,9 +25,9 @@ from console.accounts.states import (
 )
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.clock import near_now
+from console.database.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
-from console.inputs import ALL
+from console.text.inputs import ALL
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)

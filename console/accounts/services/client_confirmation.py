@@ -9,7 +9,7 @@ from console.accounts.own_work import is_own
 from console.accounts.states import api_client_state, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.clock import near_now
+from console.database.clock import near_now
 from console.errors import Conflict, PermissionRefused
 
 DECIDED = (

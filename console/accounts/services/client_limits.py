@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from console.accounts.addresses import network
 from console.accounts.models import Scope
-from console.clock import near_now
+from console.accounts.signing_in.addresses import network
+from console.database.clock import near_now
 from console.errors import InvalidInput
-from console.inputs import ALL, require_none_blank
+from console.text.inputs import ALL, require_none_blank
 
 LIST_LIMIT = 200
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")

@@ -12,7 +12,7 @@ from console.accounts.services.sessions import sessions_end, sessions_forget
 from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.errors import Conflict
-from console.text import is_blank, one_line
+from console.text.visible import is_blank, one_line
 
 DIRECTORY = system_actor("directory")
 PROVIDER = "directory"  # what accounts of the directory are kept under

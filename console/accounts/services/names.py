@@ -6,9 +6,9 @@ from django.core.exceptions import ValidationError
 
 from console.accounts.models import User
 from console.errors import InvalidInput
-from console.inputs import ALL, read_line
-from console.lookalikes import require_plain
-from console.text import is_blank
+from console.security.lookalikes import require_plain
+from console.text.inputs import ALL, read_line
+from console.text.visible import is_blank
 
 NAME_LIMIT = 100
 

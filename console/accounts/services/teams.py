@@ -13,7 +13,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.services import Record
 from console.errors import Conflict, InvalidInput, NotFound
-from console.inputs import require_none_blank
+from console.text.inputs import require_none_blank
 
 QUEUE_LIMIT = 255
 

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters
-from console.api.pagination import HistoryPage
+from console.api.http.pagination import HistoryPage
+from console.api.serializers import common
 from console.audit import selectors
 from console.audit.downloads import ledger_download
 
@@ -22,14 +22,14 @@ class AuditEntries(ConsoleView):
     @extend_schema(
         summary="Read the audit trail",
         parameters=[OpenApiParameter(name, str) for name in FILTERS],
-        responses={200: serializers.AuditEntryOutput(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: common.AuditEntryOutput(many=True), "4XX": common.ErrorOutput},
     )
     @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
         rows = selectors.audit_entries(
             self.actor, **query_filters(request, FILTERS, paging=HistoryPage.names)
         )
-        return self.page(request, rows, serializers.AuditEntryOutput)
+        return self.page(request, rows, common.AuditEntryOutput)
 
 
 class AuditCheckpoints(ConsoleView):
@@ -38,15 +38,15 @@ class AuditCheckpoints(ConsoleView):
     @extend_schema(
         summary="List the signed checkpoints of the audit trail",
         responses={
-            200: serializers.AuditCheckpointOutput(many=True),
-            "4XX": serializers.ErrorOutput,
+            200: common.AuditCheckpointOutput(many=True),
+            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
         query_filters(request, (), paging=HistoryPage.names)
         rows = selectors.audit_checkpoints(self.actor)
-        return self.page(request, rows, serializers.AuditCheckpointOutput)
+        return self.page(request, rows, common.AuditCheckpointOutput)
 
 
 class AuditExport(ConsoleView):
@@ -56,8 +56,8 @@ class AuditExport(ConsoleView):
         "recorded in the trail.",
         responses={
             (200, "application/zip"): OpenApiTypes.BINARY,
-            "4XX": serializers.ErrorOutput,
-            "5XX": serializers.ErrorOutput,
+            "4XX": common.ErrorOutput,
+            "5XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_AUDIT)

@@ -8,16 +8,17 @@ from rest_framework.response import Response
 
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
-from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.conditions import unchanged
-from console.catalogue import selectors, services, usage
+from console.api.http.conditions import unchanged
+from console.api.serializers import common
+from console.catalogue import selectors, usage
+from console.catalogue.content import favourites, notices, versions
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeStatus, NoticeVersion
 from console.errors import InvalidInput
 
-ERROR = serializers.ErrorOutput
-NOTICE = {200: serializers.NoticeOutput, "4XX": serializers.ErrorOutput}
-VERSION = {200: serializers.VersionOutput, "4XX": serializers.ErrorOutput}
+ERROR = common.ErrorOutput
+NOTICE = {200: common.NoticeOutput, "4XX": common.ErrorOutput}
+VERSION = {200: common.VersionOutput, "4XX": common.ErrorOutput}
 FILTERS = ("q", "status", "kind", "category", "tag", "show", "days")
 DAYS = 30  # of the most used and the never used
 DAYS_LIMIT = 3650
@@ -27,14 +28,14 @@ class NoticeView(ConsoleView):
     """What the views of notices share."""
 
     def notice_output(self, key: str) -> Any:
-        return serializers.NoticeOutput(selectors.notice_get(self.actor, key)).data
+        return common.NoticeOutput(selectors.notice_get(self.actor, key)).data
 
     def version(self, key: str, number: int) -> NoticeVersion:
         notice = selectors.notice_get(self.actor, key)
         return selectors.version_get(self.actor, notice, number)
 
     def version_output(self, key: str, number: int) -> Any:
-        return serializers.VersionOutput(self.version(key, number)).data
+        return common.VersionOutput(self.version(key, number)).data
 
     def with_preset(self, given: dict[str, Any]) -> dict[str, Any]:
         """What is given for a version, with the preset in the place of its name."""
@@ -72,7 +73,7 @@ class Notices(NoticeView):
                 description="How far back use is counted.",
             ),
         ],
-        responses={200: serializers.NoticeOutput(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: common.NoticeOutput(many=True), "4XX": common.ErrorOutput},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
@@ -83,20 +84,20 @@ class Notices(NoticeView):
         show, days = filters.pop("show", ""), _days(filters.pop("days", str(DAYS)))
         found = selectors.notices(self.actor, **filters)
         shown = usage.shown(self.actor, found, show, days=days)
-        return self.page(request, shown, serializers.NoticeOutput)
+        return self.page(request, shown, common.NoticeOutput)
 
     @extend_schema(
         summary="Create a notice",
-        request=serializers.NoticeInput,
-        responses={201: serializers.NoticeOutput, "4XX": serializers.ErrorOutput},
+        request=common.NoticeInput,
+        responses={201: common.NoticeOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         """Its words come with a version."""
-        given = self.read(serializers.NoticeInput)
+        given = self.read(common.NoticeInput)
         self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
         given["team"] = team_by_name(given["team"]) if given.get("team") else None
-        notice = services.notice_create(self.actor, **given)
+        notice = notices.notice_create(self.actor, **given)
         return self.tagged("notice", self.notice_output(notice.key), status=201)
 
 
@@ -114,12 +115,12 @@ class OneNotice(NoticeView):
     def get(self, request: Request, key: str) -> Response:
         return self.tagged("notice", self.notice_output(key))
 
-    @extend_schema(summary="Change a notice", request=serializers.NoticeChanges, responses=NOTICE)
+    @extend_schema(summary="Change a notice", request=common.NoticeChanges, responses=NOTICE)
     @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, key: str) -> Response:
         """Its title, category, team, tags or shortcut; key and kind are for ever."""
         notice = selectors.notice_get(self.actor, key)
-        given = self.read(serializers.NoticeChanges)
+        given = self.read(common.NoticeChanges)
         self.actor.require(Permission.EDIT_CATALOGUE)
         if "team" in given:
             given["team"] = team_by_name(given["team"]) if given["team"] else None
@@ -127,7 +128,7 @@ class OneNotice(NoticeView):
         given |= {name: given[name] or "" for name in ("category", "shortcut") if name in given}
         held = CannedNotice.objects.filter(pk=notice.pk)
         with unchanged(request, "notice", held, lambda: self.notice_output(key)):
-            services.notice_update(self.actor, notice, **given)
+            notices.notice_update(self.actor, notice, **given)
         return self.tagged("notice", self.notice_output(key))
 
 
@@ -135,7 +136,7 @@ class RetireNotice(NoticeView):
     @extend_schema(summary="Retire a notice", request=None, responses=NOTICE)
     @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
-        services.notice_retire(self.actor, selectors.notice_get(self.actor, key))
+        notices.notice_retire(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
 
 
@@ -143,7 +144,7 @@ class RestoreNotice(NoticeView):
     @extend_schema(summary="Bring back a retired notice", request=None, responses=NOTICE)
     @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
-        services.notice_restore(self.actor, selectors.notice_get(self.actor, key))
+        notices.notice_restore(self.actor, selectors.notice_get(self.actor, key))
         return Response(self.notice_output(key))
 
 
@@ -155,7 +156,7 @@ class FavouriteNotice(NoticeView):
     )
     @needs(Permission.VIEW_CATALOGUE)
     def put(self, request: Request, key: str) -> Response:
-        services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=True)
+        favourites.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=True)
         return Response(status=204)
 
     @extend_schema(
@@ -165,14 +166,14 @@ class FavouriteNotice(NoticeView):
     )
     @needs(Permission.VIEW_CATALOGUE)
     def delete(self, request: Request, key: str) -> Response:
-        services.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=False)
+        favourites.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=False)
         return Response(status=204)
 
 
 class NoticeUsage(NoticeView):
     @extend_schema(
         summary="Read how often each version was sent",
-        responses={200: serializers.NoticeUseOutput, "4XX": serializers.ErrorOutput},
+        responses={200: common.NoticeUseOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
@@ -184,33 +185,33 @@ class NoticeUsage(NoticeView):
             for number, use in sorted(uses.items())
             if use.sends
         ]
-        return Response(serializers.NoticeUseOutput({"versions": rows}).data)
+        return Response(common.NoticeUseOutput({"versions": rows}).data)
 
 
 class Versions(NoticeView):
     @extend_schema(
         summary="List a notice's versions",
-        responses={200: serializers.VersionOutput(many=True), "4XX": serializers.ErrorOutput},
+        responses={200: common.VersionOutput(many=True), "4XX": common.ErrorOutput},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str) -> Response:
         query_filters(request, ())
         notice = selectors.notice_get(self.actor, key)
         rows = selectors.versions(self.actor, notice)
-        return self.page(request, rows, serializers.VersionOutput)
+        return self.page(request, rows, common.VersionOutput)
 
     @extend_schema(
         summary="Write a notice's next version",
-        request=serializers.VersionInput,
-        responses={201: serializers.VersionOutput, "4XX": serializers.ErrorOutput},
+        request=common.VersionInput,
+        responses={201: common.VersionOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request, key: str) -> Response:
         """A draft, until it is submitted."""
         notice = selectors.notice_get(self.actor, key)
-        given = self.with_preset(self.read(serializers.VersionInput))
-        version = services.version_create(self.actor, notice, **given)
-        return self.tagged("version", serializers.VersionOutput(version).data, status=201)
+        given = self.with_preset(self.read(common.VersionInput))
+        version = versions.version_create(self.actor, notice, **given)
+        return self.tagged("version", common.VersionOutput(version).data, status=201)
 
 
 class OneVersion(NoticeView):
@@ -221,26 +222,26 @@ class OneVersion(NoticeView):
 
     @extend_schema(
         summary="Change a draft",
-        request=serializers.VersionInput(partial=True),
+        request=common.VersionInput(partial=True),
         responses=VERSION,
     )
     @needs(Permission.EDIT_CATALOGUE)
     def patch(self, request: Request, key: str, number: int) -> Response:
         """By its author, until it is submitted."""
         version = self.version(key, number)
-        given = self.with_preset(self.read(serializers.VersionInput, partial=True))
+        given = self.with_preset(self.read(common.VersionInput, partial=True))
         held = CannedNotice.objects.filter(pk=version.notice_id)
         with unchanged(request, "version", held, lambda: self.version_output(key, number)):
-            services.version_update(self.actor, version, **given)
-        return self.tagged("version", serializers.VersionOutput(version).data)
+            versions.version_update(self.actor, version, **given)
+        return self.tagged("version", common.VersionOutput(version).data)
 
 
 class SubmitVersion(NoticeView):
     @extend_schema(summary="Submit a version for review", request=None, responses=VERSION)
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
-        version = services.version_submit(self.actor, self.version(key, number))
-        return Response(serializers.VersionOutput(version).data)
+        version = versions.version_submit(self.actor, self.version(key, number))
+        return Response(common.VersionOutput(version).data)
 
 
 class ApproveVersion(NoticeView):
@@ -248,14 +249,14 @@ class ApproveVersion(NoticeView):
     @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
         """Others' versions alone: nobody approves their own."""
-        version = services.version_approve(self.actor, self.version(key, number))
-        return Response(serializers.VersionOutput(version).data)
+        version = versions.version_approve(self.actor, self.version(key, number))
+        return Response(common.VersionOutput(version).data)
 
 
 class RejectVersion(NoticeView):
-    @extend_schema(summary="Reject a version", request=serializers.RejectInput, responses=VERSION)
+    @extend_schema(summary="Reject a version", request=common.RejectInput, responses=VERSION)
     @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, key: str, number: int) -> Response:
-        reason = self.read(serializers.RejectInput)["reason"]
-        version = services.version_reject(self.actor, self.version(key, number), reason=reason)
-        return Response(serializers.VersionOutput(version).data)
+        reason = self.read(common.RejectInput)["reason"]
+        version = versions.version_reject(self.actor, self.version(key, number), reason=reason)
+        return Response(common.VersionOutput(version).data)

@@ -9,12 +9,14 @@ from rest_framework.response import Response
 
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
-from console.api import order_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters
-from console.api.conditions import every, unchanged
-from console.api.serializers import ErrorOutput
-from console.catalogue import selectors, services
+from console.api.http.conditions import every, unchanged
+from console.api.serializers import catalogue_order as serializers
+from console.api.serializers.common import ErrorOutput
+from console.catalogue import selectors
+from console.catalogue.content import categories
 from console.catalogue.models import Category, VisibilityPreset
+from console.catalogue.review import presets
 
 PRESET = {200: serializers.PresetOutput, "4XX": ErrorOutput}
 CATEGORY = {200: serializers.CategoryOutput, "4XX": ErrorOutput}
@@ -45,7 +47,7 @@ class Presets(PresetView):
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         """Nobody can use it before somebody else approves it."""
-        preset = services.preset_create(self.actor, **self.read(serializers.PresetInput))
+        preset = presets.preset_create(self.actor, **self.read(serializers.PresetInput))
         return self.tagged("preset", self.preset_output(preset.pk), status=201)
 
 
@@ -67,7 +69,7 @@ class OnePreset(PresetView):
         given = self.read(serializers.PresetInput, partial=True)
         held = VisibilityPreset.objects.filter(pk=preset_id)
         with unchanged(request, "preset", held, lambda: self.preset_output(preset_id)):
-            services.preset_update(self.actor, preset, **given)
+            presets.preset_update(self.actor, preset, **given)
         return self.tagged("preset", self.preset_output(preset_id))
 
 
@@ -81,7 +83,7 @@ class ApprovePreset(PresetView):
     def post(self, request: Request, preset_id: int) -> Response:
         """Others' proposals alone."""
         preset = selectors.preset_get(self.actor, preset_id)
-        services.preset_approve(self.actor, preset, **self.read(serializers.PresetApproval))
+        presets.preset_approve(self.actor, preset, **self.read(serializers.PresetApproval))
         return Response(self.preset_output(preset_id))
 
 
@@ -94,7 +96,7 @@ class RejectPreset(PresetView):
     @needs(Permission.REVIEW_CATALOGUE)
     def post(self, request: Request, preset_id: int) -> Response:
         preset = selectors.preset_get(self.actor, preset_id)
-        services.preset_reject(self.actor, preset, **self.read(serializers.PresetRejection))
+        presets.preset_reject(self.actor, preset, **self.read(serializers.PresetRejection))
         return Response(self.preset_output(preset_id))
 
 
@@ -144,7 +146,7 @@ class Categories(CategoryView):
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
         given = self.read_category(serializers.CategoryInput)
-        category = services.category_create(self.actor, **given)
+        category = categories.category_create(self.actor, **given)
         return self.tagged("category", self.category_output(category.pk), status=201)
 
 
@@ -165,7 +167,7 @@ class OneCategory(CategoryView):
         category = selectors.category_get(self.actor, category_id)
         given = self.read_category(serializers.CategoryChanges)
         with self.unchanged_category(request, category_id):
-            services.category_update(self.actor, category, **given)
+            categories.category_update(self.actor, category, **given)
         return self.tagged("category", self.category_output(category_id))
 
     @extend_schema(
@@ -177,5 +179,5 @@ class OneCategory(CategoryView):
     def delete(self, request: Request, category_id: int) -> Response:
         category = selectors.category_get(self.actor, category_id)
         with self.unchanged_category(request, category_id):
-            services.category_delete(self.actor, category)
+            categories.category_delete(self.actor, category)
         return Response(status=204)

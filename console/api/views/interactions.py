@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters
-from console.api.parsers import FeedParser
+from console.api.http.parsers import FeedParser
+from console.api.serializers import common
 from console.interactions import selectors, services
 from console.interactions.selectors import WORDS, InteractionFilter
 
@@ -34,14 +34,14 @@ class Feed(ConsoleView):
 
     @extend_schema(
         summary="Feed interactions",
-        request=serializers.FeedInput,
-        responses={202: serializers.FeedOutput, "4XX": serializers.ErrorOutput},
+        request=common.FeedInput,
+        responses={202: common.FeedOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.FEED)
     def post(self, request: Request) -> Response:
         """Idempotent, in any order: an older event never overwrites a newer one, and a bad event
         never blocks the good ones."""
-        events = self.read(serializers.FeedInput)["events"]
+        events = self.read(common.FeedInput)["events"]
         result = services.feed_apply(self.actor, events)
         return Response(asdict(result), status=202)
 
@@ -51,8 +51,8 @@ class Interactions(ConsoleView):
         summary="List live interactions",
         parameters=FILTERS,
         responses={
-            200: serializers.InteractionOutput(many=True),
-            "4XX": serializers.ErrorOutput,
+            200: common.InteractionOutput(many=True),
+            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_INTERACTIONS)
@@ -62,16 +62,16 @@ class Interactions(ConsoleView):
             query_filters(request, [parameter.name for parameter in FILTERS])
         )
         rows = selectors.interactions_visible(self.actor, filter)
-        return self.page(request, rows, serializers.InteractionOutput)
+        return self.page(request, rows, common.InteractionOutput)
 
 
 class OneInteraction(ConsoleView):
     @extend_schema(
         summary="Read an interaction",
-        responses={200: serializers.InteractionOutput, "4XX": serializers.ErrorOutput},
+        responses={200: common.InteractionOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request, interaction_id: str) -> Response:
         """Also one that has ended, as long as it is kept."""
         interaction = selectors.interaction_get(self.actor, interaction_id)
-        return Response(serializers.InteractionOutput(interaction).data)
+        return Response(common.InteractionOutput(interaction).data)

@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import send_serializers as serializers
 from console.api.base import ConsoleView, needs
-from console.api.serializers import ErrorOutput, RejectInput
-from console.sends import selectors, services
+from console.api.serializers import sends as serializers
+from console.api.serializers.common import ErrorOutput, RejectInput
+from console.sends import selectors
+from console.sends.control import approval, pausing, retry, stop_switch
 from console.sends.models import Send
-from console.sends.schedule import moment
+from console.sends.plan.schedule import moment
 
 SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
 RETRY = {201: serializers.SendOutput, "4XX": ErrorOutput}
@@ -37,7 +38,7 @@ class CancelSend(SendAction):
     def post(self, request: Request, send_id: int) -> Response:
         """What waits is cancelled; what is on the wire gets its true outcome. For the sender and
         for administrators."""
-        return self.answer(services.send_cancel(self.actor, self.send(send_id)))
+        return self.answer(pausing.send_cancel(self.actor, self.send(send_id)))
 
 
 class PauseSend(SendAction):
@@ -45,7 +46,7 @@ class PauseSend(SendAction):
     @needs(Permission.SEND, Permission.ADMINISTER)
     def post(self, request: Request, send_id: int) -> Response:
         """Nothing more leaves; what is on the wire gets its true outcome."""
-        return self.answer(services.send_pause(self.actor, self.send(send_id)))
+        return self.answer(pausing.send_pause(self.actor, self.send(send_id)))
 
 
 class ResumeSend(SendAction):
@@ -53,7 +54,7 @@ class ResumeSend(SendAction):
     @needs(Permission.SEND, Permission.ADMINISTER)
     def post(self, request: Request, send_id: int) -> Response:
         """What waits has a whole time to live again."""
-        return self.answer(services.send_resume(self.actor, self.send(send_id)))
+        return self.answer(pausing.send_resume(self.actor, self.send(send_id)))
 
 
 class ApproveSend(SendAction):
@@ -61,7 +62,7 @@ class ApproveSend(SendAction):
     @needs(Permission.APPROVE_SENDS)
     def post(self, request: Request, send_id: int) -> Response:
         """Others' sends alone. It leaves at its time; where that has come, at once."""
-        return self.answer(services.send_approve(self.actor, self.send(send_id)))
+        return self.answer(approval.send_approve(self.actor, self.send(send_id)))
 
 
 class RejectSend(SendAction):
@@ -70,7 +71,7 @@ class RejectSend(SendAction):
     def post(self, request: Request, send_id: int) -> Response:
         """Others' sends alone: nothing of it leaves."""
         reason = self.read(RejectInput)["reason"]
-        return self.answer(services.send_reject(self.actor, self.send(send_id), reason=reason))
+        return self.answer(approval.send_reject(self.actor, self.send(send_id), reason=reason))
 
 
 class RescheduleSend(SendAction):
@@ -85,7 +86,7 @@ class RescheduleSend(SendAction):
         zone = given.get("time_zone")
         at = moment(given["scheduled_at"], zone or "")
         return self.answer(
-            services.send_reschedule(self.actor, send, scheduled_at=at, time_zone=zone)
+            approval.send_reschedule(self.actor, send, scheduled_at=at, time_zone=zone)
         )
 
 
@@ -95,7 +96,7 @@ class RetryFailed(SendAction):
     def post(self, request: Request, send_id: int) -> Response:
         """201 with a new send to those chats. Each delivery is tried again once at most, so that
         repeating this is safe: 409 says that it was done."""
-        return self.answer(services.send_retry_failed(self.actor, self.send(send_id)), 201)
+        return self.answer(retry.send_retry_failed(self.actor, self.send(send_id)), 201)
 
 
 class RetryUnknown(SendAction):
@@ -109,7 +110,7 @@ class RetryUnknown(SendAction):
         """201 with a new send to those chats, whose customers may then see it twice."""
         send = self.send(send_id)
         given = self.read(serializers.RetryUnknownInput)
-        return self.answer(services.send_retry_unknown(self.actor, send, **given), 201)
+        return self.answer(retry.send_retry_unknown(self.actor, send, **given), 201)
 
 
 class AllSending(ConsoleView):
@@ -124,12 +125,12 @@ class AllSending(ConsoleView):
     def put(self, request: Request) -> Response:
         """Nothing more is taken to the wire, whoever sent it. Sends can still be made, and wait."""
         reason = self.read(serializers.StopInput)["reason"]
-        stop = services.sending_stop(self.actor, reason=reason)
+        stop = stop_switch.sending_stop(self.actor, reason=reason)
         return Response(serializers.StopOutput(stop).data)
 
     @extend_schema(summary="Let sending go on", responses={204: None, "4XX": ErrorOutput})
     @needs(Permission.ADMINISTER)
     def delete(self, request: Request) -> Response:
         """What waited has a whole time to live again."""
-        services.sending_restart(self.actor)
+        stop_switch.sending_restart(self.actor)
         return Response(status=204)

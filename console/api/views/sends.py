@@ -9,17 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import send_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.idempotency import REPLAYED, read_key
-from console.api.pagination import HistoryPage
-from console.api.serializers import ErrorOutput
-from console.api.waiting import WAIT_MOST, answer_when_known, applied_wait
+from console.api.http.idempotency import REPLAYED, read_key
+from console.api.http.pagination import HistoryPage
+from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
+from console.api.serializers import sends as serializers
+from console.api.serializers.common import ErrorOutput
 from console.interactions.selectors import InteractionFilter
-from console.sends import selectors, services
-from console.sends.downloads import proof_download
+from console.sends import selectors
 from console.sends.models import DeliveryStatus, SendStatus
-from console.sends.schedule import moment, zone_named
+from console.sends.pages.proof_download import proof_download
+from console.sends.plan import planner, sending
+from console.sends.plan.schedule import moment, zone_named
 
 # A date means its first moment; without an offset it is of the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
@@ -103,10 +104,10 @@ class Sends(ConsoleView):
         if given.pop("dry_run"):
             # Of no use here; but what a send refuses of it, its preview does not let pass.
             if key is not None:
-                services.require_key(key)
+                sending.require_key(key)
             return _previewed(self, given, headers=OLD_PREVIEW)
         arguments = _arguments(given)
-        send = services.send_create(self.actor, **arguments, idempotency_key=key)
+        send = sending.send_create(self.actor, **arguments, idempotency_key=key)
         headers = REPLAYED if send.is_replayed else {}
         if seconds := applied_wait(request._request):
             return answer_when_known(self.actor, send.pk, seconds, headers)
@@ -131,7 +132,7 @@ def _previewed(
     arguments = _arguments(given)
     for name in ("why", "time_zone", "once", "expected_plan"):
         arguments.pop(name, None)
-    plan = services.send_preview(view.actor, **arguments)
+    plan = planner.plan_send(view.actor, **arguments)
     return Response(serializers.PlanOutput(plan).data, headers=headers)
 
 

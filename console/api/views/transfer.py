@@ -11,13 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.transfer_serializers import ImportInput, ImportOutput
-from console.api.values import reference
-from console.catalogue.services.exporting import catalogue_export
-from console.catalogue.services.importing import catalogue_import_records
+from console.api.serializers import common
+from console.api.serializers.transfer import ImportInput, ImportOutput
+from console.api.serializers.values import reference
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.formats import CONTENT_TYPES, FORMATS, document_table
+from console.catalogue.transfer.importing import catalogue_import_records
 from console.catalogue.transfer.reports import counts
 from console.errors import Unprocessable
 
@@ -36,7 +36,7 @@ class ExportNotices(ConsoleView):
             (200, "application/json"): reference("CatalogueDocument"),
             (200, "text/csv"): OpenApiTypes.STR,
             (200, CONTENT_TYPES["xlsx"]): OpenApiTypes.BINARY,
-            "4XX": serializers.ErrorOutput,
+            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_CATALOGUE)
@@ -60,7 +60,7 @@ class ImportNotices(ConsoleView):
         "approve; the same again changes nothing. Where a record is refused nothing is written "
         "(422), unless `skip_refused`.",
         request=ImportInput,
-        responses={200: ImportOutput, "4XX": serializers.ErrorOutput},
+        responses={200: ImportOutput, "4XX": common.ErrorOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:

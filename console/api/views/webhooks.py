@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import webhook_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.conditions import every, unchanged
-from console.api.pagination import HistoryPage
-from console.api.serializers import ErrorOutput
+from console.api.http.conditions import every, unchanged
+from console.api.http.pagination import HistoryPage
+from console.api.serializers import webhooks as serializers
+from console.api.serializers.common import ErrorOutput
 from console.webhooks import selectors, services
 from console.webhooks.models import Message, MessageStatus, Webhook
 

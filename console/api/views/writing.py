@@ -5,16 +5,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api import writing_serializers as serializers
 from console.api.base import ConsoleView, needs, query_filters
-from console.api.serializers import ErrorOutput
+from console.api.serializers import writing as serializers
+from console.api.serializers.common import ErrorOutput
 from console.catalogue import selectors
-from console.catalogue.checks import version_checks
+from console.catalogue.content.snippets import loaded
 from console.catalogue.models import NoticeVersion, VersionStatus
-from console.catalogue.previewing import expected, previews, with_current_snippets
-from console.catalogue.samples import EXAMPLE, ExampleChat
-from console.catalogue.snippets import loaded
-from console.catalogue.variables import variables_carried
+from console.catalogue.pages.preview import expected, previews, with_current_snippets
+from console.catalogue.review.remarks import version_checks
+from console.catalogue.review.samples import EXAMPLE, ExampleChat
+from console.catalogue.templating.variables import variables_carried
 from console.interactions.models import Interaction
 from console.interactions.selectors import interaction_get
 

@@ -1,4 +1,4 @@
-import console.catalogue.words
+import console.catalogue.content.search_words
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
@@ -95,8 +95,8 @@ def note_words(apps, schema_editor):
         texts = [("D", body) for version in used for body in version.bodies.values()]
         words.create(
             notice=notice,
-            names=console.catalogue.words.as_vector(names),
-            words=console.catalogue.words.as_vector(names + texts),
+            names=console.catalogue.content.search_words.as_vector(names),
+            words=console.catalogue.content.search_words.as_vector(names + texts),
         )
 
 
@@ -119,8 +119,8 @@ class Migration(migrations.Migration):
             name='NoticeWords',
             fields=[
                 ('notice', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='words', serialize=False, to='catalogue.cannednotice')),
-                ('names', console.catalogue.words.WordsField()),
-                ('words', console.catalogue.words.WordsField()),
+                ('names', console.catalogue.content.search_words.WordsField()),
+                ('words', console.catalogue.content.search_words.WordsField()),
             ],
             options={
                 'verbose_name_plural': 'notice words',

@@ -7,8 +7,8 @@ one language alone. Who has written and reviewed elsewhere, and what became of i
 from typing import Any
 
 from console.accounts.models import Team
+from console.catalogue.content.versions import version_fill
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, Visibility
-from console.catalogue.services.versions import version_fill
 from console.catalogue.transfer.columns import BODY, CONTENT, LIMITS, NOTICE_FACTS
 from console.catalogue.transfer.exporting import IMPORTED, content_cells, notice_cells
 from console.catalogue.transfer.plans import (
@@ -21,8 +21,8 @@ from console.catalogue.transfer.plans import (
 )
 from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
-from console.inputs import ALL
-from console.language_tags import spelled_as
+from console.text.inputs import ALL
+from console.text.language_tags import spelled_as
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
 IN_USE = (VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)

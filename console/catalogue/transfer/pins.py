@@ -6,7 +6,7 @@ all there is refused, and with it whatever stands on it.
 
 from collections.abc import Mapping
 
-from console.catalogue import snippets
+from console.catalogue.content import snippets
 from console.catalogue.models import NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.transfer.plans import NoticePlan, VersionPlan, refuse_the_others
 from console.catalogue.transfer.reading import Row

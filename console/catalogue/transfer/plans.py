@@ -19,7 +19,7 @@ from console.catalogue.models import (
 from console.catalogue.transfer.exporting import IMPORTED, preset_cells, user_names
 from console.catalogue.transfer.reading import Row
 from console.catalogue.transfer.reports import RowReport
-from console.inputs import ALL
+from console.text.inputs import ALL
 
 KEYS_A_QUERY = 5000
 PRESET_FACTS: tuple[str, ...] = ("visibility", "nickname", "roles")

@@ -12,20 +12,15 @@ from django.utils import timezone
 from tablib import Dataset
 
 from console.accounts.models import Role
+from console.catalogue.content.bodies import LOCALE
+from console.catalogue.content.categories import NAME_LIMIT, is_name
+from console.catalogue.content.notices import KEY, RESERVED_KEYS, normal_shortcut, normal_tags
 from console.catalogue.models import (
     CATEGORY_DEPTH,
     CATEGORY_SEPARATOR,
     NoticeKind,
     VersionStatus,
     Visibility,
-)
-from console.catalogue.services.bodies import LOCALE
-from console.catalogue.services.categories import NAME_LIMIT, is_name
-from console.catalogue.services.notices import (
-    KEY,
-    RESERVED_KEYS,
-    normal_shortcut,
-    normal_tags,
 )
 from console.catalogue.transfer.columns import (
     BODY,
@@ -43,9 +38,9 @@ from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.catalogue.transfer.tables import NotRead
 from console.errors import InvalidInput
-from console.inputs import ALL
-from console.moments import on_clocks, read_iso
-from console.text import is_blank, is_one_line, normal_line
+from console.text.inputs import ALL
+from console.text.moments import on_clocks, read_iso
+from console.text.visible import is_blank, is_one_line, normal_line
 
 # What spreadsheets write where a formula failed, also into a CSV.
 ERRORS = frozenset(

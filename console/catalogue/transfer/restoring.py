@@ -4,8 +4,8 @@ Nothing that is there is changed but for the steps that a version takes anyway. 
 its reviews is the operator's to vouch for; the trail keeps that it came from there.
 """
 
+from console.catalogue.content.versions import version_fill
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
-from console.catalogue.services.versions import version_fill
 from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS, PROVENANCE
 from console.catalogue.transfer.exporting import IMPORTED, notice_cells, version_cells
 from console.catalogue.transfer.plans import (

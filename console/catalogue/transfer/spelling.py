@@ -1,12 +1,14 @@
-"""Names in a file that people read as one (console.naming) are one: as it is spelled here, or else
-as the file's first row spells it."""
+"""Makes one of the names in a file that people read as one (console.text.naming).
+
+It takes the spelling of this installation, or else that of the file's first row.
+"""
 
 from collections.abc import Iterable
 
 from console.catalogue.models import CATEGORY_SEPARATOR
 from console.catalogue.transfer.plans import Known
 from console.catalogue.transfer.reading import Row
-from console.naming import folded
+from console.text.naming import folded
 
 Key = tuple[str, str]
 

@@ -7,7 +7,7 @@ from openpyxl.utils import get_column_letter
 from tablib import Dataset
 
 from console.errors import InvalidInput
-from console.text import is_blank
+from console.text.visible import is_blank
 
 # XLSX has 16,384; a catalogue has some thirty, and one for each language.
 COLUMNS_LIMIT = 1000

@@ -1,5 +1,7 @@
 """All writes of Chat Servers and interactions."""
 
+from console.interactions.feed.writing import FeedResult, customer_name, feed_apply
+from console.interactions.poller.writing import poll_begin, poll_fail, poll_finish, poll_page
 from console.interactions.services.chat_servers import (
     chat_server_create,
     chat_server_reached,
@@ -9,26 +11,15 @@ from console.interactions.services.chat_servers import (
     default_burst,
     health_changes_take,
 )
-from console.interactions.services.feed import (
-    FeedResult,
-    customer_name,
-    feed_apply,
-)
-from console.interactions.services.keeping import (
-    interaction_blank,
-    interactions_forget,
-    interactions_regroup,
-)
 from console.interactions.services.pace import (
     chat_server_buckets,
     chat_server_return_tokens,
     chat_server_take_tokens,
 )
-from console.interactions.services.polling import (
-    poll_begin,
-    poll_fail,
-    poll_finish,
-    poll_page,
+from console.interactions.services.retention import (
+    interaction_blank,
+    interactions_forget,
+    interactions_regroup,
 )
 
 __all__ = [

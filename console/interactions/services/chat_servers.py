@@ -7,12 +7,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.clock import database_now
+from console.database import notify
+from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
-from console.interactions import addresses
+from console.interactions import chat_server_addresses
 from console.interactions.models import ChatServer, Health, HealthChange
 
 CHAT_SERVER_FIELDS = {
@@ -92,7 +92,7 @@ def _save_chat_server(
             audit.record(
                 actor, action, target=("chat_server", server.name, server.name), data=_texts(values)
             )
-            live.publish(live.CHAT_SERVERS)
+            notify.publish(notify.CHAT_SERVERS)
     except IntegrityError as error:
         raise Conflict(
             "name_taken", f"There is a Chat Server named {server.name} already; change that one."
@@ -125,7 +125,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 def check_address(url: str) -> None:
     """Raise InvalidInput, saying what to change, unless a transport could use the address."""
     try:
-        addresses.check(url)
+        chat_server_addresses.check(url)
     except ValueError as error:
         raise InvalidInput("invalid_address", str(error), {"field": "url"}) from error
 
@@ -166,7 +166,7 @@ def _set_health(
         )
         if noted and changed:
             HealthChange.objects.create(chat_server_name=server.name, health=health, at=now)
-            live.publish(live.CHAT_SERVERS, live.BOARD)
+            notify.publish(notify.CHAT_SERVERS, notify.BOARD)
 
 
 def health_changes_take(most: int) -> list[HealthChange]:

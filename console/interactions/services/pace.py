@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import F
 
+from console.database.prepared_statements import execute
 from console.interactions.models import ChatServer
-from console.prepared import execute
 
 # One token a message. The bucket is in the database, so that it is one for all workers, and it
 # runs by PostgreSQL's clock, even if that is set back. It holds `burst` less what flows in within a

@@ -17,11 +17,11 @@ from console.accounts.selectors import api_clients, teams, users
 from console.actors import Actor, Permission
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.selectors import SEARCHED, notices, presets, sendable_versions
-from console.interactions.finding import chats_by_id, chats_found
 from console.interactions.models import Interaction
+from console.interactions.pages.chat_search import chats_by_id, chats_found
 from console.interactions.selectors import chat_servers
-from console.sends.finding import chat_deliveries, send_ids_found, send_number
 from console.sends.models import Send
+from console.sends.pages.send_search import chat_deliveries, send_ids_found, send_number
 from console.sends.selectors import READERS, sends_of
 from console.web.search.hits import MOST_A_GROUP, Group, Hit, Match, best_first, fit
 from console.web.templatetags.console_ui import clock

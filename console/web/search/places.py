@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
-from console.catalogue.words import words_in
+from console.catalogue.content.search_words import words_in
 from console.sends.selectors import READERS
 from console.web.search.hits import Hit, Match, fit
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from console.actors import Actor, Permission
 from console.catalogue.selectors import notices
-from console.interactions.finding import chats_by_id
+from console.interactions.pages.chat_search import chats_by_id
 from console.sends.selectors import READERS, sends_of
 from console.web.search.hits import Hit
 from console.web.search.kinds import history_of, live_chat, notice_hits, send_hits

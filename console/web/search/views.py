@@ -7,9 +7,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from console.access import actor_of, signed_in
 from console.actors import Actor
-from console.text import is_blank, one_line
+from console.site.access import actor_of, signed_in
+from console.text.visible import is_blank, one_line
 from console.web.search.bounds import Deadline, TooSlow
 from console.web.search.hits import MOST_A_GROUP, Group, best_first
 from console.web.search.kinds import KINDS, OFFERS, own_searches

@@ -24,12 +24,12 @@ from console.catalogue.models import (
     VersionStatus,
     Visibility,
 )
-from console.catalogue.push_urls import shown_host
-from console.clock import near_now, stamp
+from console.catalogue.templating.push_urls import shown_host
+from console.database.clock import near_now, stamp
 from console.interactions.models import Health
-from console.sends import wording
 from console.sends.models import DeliveryStatus, SendStatus
-from console.web.middleware import arrived_at
+from console.sends.pages import wording
+from console.web.requests.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
 register = template.Library()

@@ -4,8 +4,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from console import language_tags
-from console.catalogue import languages
+from console.catalogue.content import languages
+from console.text import language_tags
 
 register = template.Library()
 

@@ -9,8 +9,8 @@ from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
 
-from console import live
-from console.clock import database_now
+from console.database import notify
+from console.database.clock import database_now
 from console.webhooks import signing
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
 
@@ -155,7 +155,7 @@ def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> Me
         )
         if message.status == MessageStatus.WAITING:
             _go_on(message, outcome, now)
-        live.publish(live.WEBHOOKS)
+        notify.publish(notify.WEBHOOKS)
     return MessageStatus(message.status)
 
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 from django.db import connection, transaction
 from django.db.models import Max
 
-from console import live
 from console.audit.models import AuditEntry
-from console.clock import near_now
+from console.database import notify
+from console.database.clock import near_now
 from console.interactions.services import health_changes_take
-from console.webhooks.facts import ACTIONS, Fact, health_fact, ledger_facts
+from console.webhooks.event_payloads import ACTIONS, Fact, health_fact, ledger_facts
 from console.webhooks.models import Mark, Message, Webhook
 
 ENTRIES_A_PIECE = 2_000
@@ -69,7 +69,7 @@ def _gather_piece(most: int) -> tuple[int, bool]:
             mark.told_to = upto
             mark.save(update_fields=["told_to"])
         if messages:
-            live.publish(live.WEBHOOKS)
+            notify.publish(notify.WEBHOOKS)
     return len(messages), upto >= newest
 
 

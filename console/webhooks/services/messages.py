@@ -5,12 +5,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
-from console import live
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.clock import database_now
+from console.database import notify
+from console.database.clock import database_now
 from console.errors import Conflict, NotFound
-from console.webhooks.facts import Fact
+from console.webhooks.event_payloads import Fact
 from console.webhooks.models import TEST, Attempt, Message, MessageStatus, Webhook
 from console.webhooks.services.gathering import message
 from console.webhooks.services.webhooks import lock, target
@@ -27,7 +27,7 @@ def webhook_test(actor: Actor, webhook: Webhook) -> Message:
         fact = Fact(TEST, database_now(), {"webhook": locked.name})
         made = message(locked, fact)
         made.save()
-        live.publish(live.WEBHOOKS)
+        notify.publish(notify.WEBHOOKS)
         data = {"message": made.key}
         audit.record(actor, "webhook.tested", target=target(locked), data=data)
     return made
@@ -53,7 +53,7 @@ def message_redeliver(actor: Actor, sent: Message) -> Message:
         locked.status, locked.tries = MessageStatus.WAITING, 0
         locked.next_at, locked.ended_at = database_now(), None
         locked.save(update_fields=["status", "tries", "next_at", "ended_at"])
-        live.publish(live.WEBHOOKS)
+        notify.publish(notify.WEBHOOKS)
         data = {"message": locked.key}
         audit.record(actor, "webhook.redelivered", target=target(webhook), data=data)
     return locked

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from console import live
 from console.accounts.services import OVERLAPS
 from console.accounts.services.names import read_name
 from console.accounts.states import changes, moment_text, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
-from console.clock import database_now
+from console.database import notify
+from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
@@ -47,7 +47,7 @@ def webhook_create(
                     f"There are {MOST} webhooks already. Delete one that nobody needs any more.",
                 )
             webhook.save()
-            live.publish(live.WEBHOOKS)
+            notify.publish(notify.WEBHOOKS)
             state = recorded_state(webhook)
             state.pop("name")
             audit.record(actor, "webhook.created", target=target(webhook), data=state)
@@ -80,7 +80,7 @@ def webhook_update(
             locked.save(update_fields=EDITABLE)
             changed = changes(before, recorded_state(locked))
             if changed:
-                live.publish(live.WEBHOOKS)
+                notify.publish(notify.WEBHOOKS)
                 audit.record(actor, "webhook.changed", target=target(locked), data=changed)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
@@ -117,7 +117,7 @@ def webhook_secret_rotate(
         locked.previous_secret_until = until
         locked.secret = signing.sealed(secret)
         locked.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
-        live.publish(live.WEBHOOKS)
+        notify.publish(notify.WEBHOOKS)
         data = {"old_secret_until": moment_text(until)}
         audit.record(actor, "webhook.secret_rotated", target=target(locked), data=data)
     return locked, secret
@@ -131,7 +131,7 @@ def webhook_delete(actor: Actor, webhook: Webhook) -> None:
         waiting = locked.messages.filter(status=MessageStatus.WAITING).count()
         where = target(locked)
         locked.delete()
-        live.publish(live.WEBHOOKS)
+        notify.publish(notify.WEBHOOKS)
         audit.record(actor, "webhook.deleted", target=where, data={"waiting": waiting})
 
 
@@ -162,7 +162,7 @@ def webhooks_stop_after_restore(actor: Actor) -> int:
         data = {"enabled": {"from": True, "to": False}}
         records.append(audit.Record("webhook.changed", target(webhook), data))
     audit.record_many(actor, records)
-    live.publish(live.WEBHOOKS)
+    notify.publish(notify.WEBHOOKS)
     return len(records)
 
 

@@ -18,7 +18,7 @@ django.setup()
 from console.esp.client import Client  # noqa: E402
 from console.esp.outcomes import Outcome  # noqa: E402
 from console.esp.requests import EspRequest  # noqa: E402
-from console.sends.worker import SWITCH_SECONDS  # noqa: E402
+from console.sends.engine.worker import SWITCH_SECONDS  # noqa: E402
 from tests.bench.baselines import deliveries  # noqa: E402
 
 REDIS_URL = "BENCH_REDIS_URL"

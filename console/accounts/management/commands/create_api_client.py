@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from console import commands
 from console.accounts.models import Scope, User
 from console.accounts.services import api_client_create
 from console.actors import system_actor
 from console.errors import ConsoleError
-from console.inputs import ALL
+from console.site import commands
+from console.text.inputs import ALL
 
 DAYS_LIMIT = 3650
 

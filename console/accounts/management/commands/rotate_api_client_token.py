@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.accounts.models import ApiClient
 from console.accounts.services import OVERLAPS, api_client_token_rotate
 from console.actors import system_actor
 from console.errors import ConsoleError
+from console.site import commands
 
 HOURS = [int(overlap / timedelta(hours=1)) for overlap in OVERLAPS]
 

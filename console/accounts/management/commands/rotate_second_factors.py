@@ -5,9 +5,9 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.core.management.base import CommandError
 
-from console import commands
-from console.accounts.services.security import second_factors_rotate
+from console.accounts.services.security_events import second_factors_rotate
 from console.actors import system_actor
+from console.site import commands
 
 
 class Command(commands.Command):

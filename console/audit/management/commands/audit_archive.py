@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.audit.services import audit_archive
 from console.audit.verify import Unreadable
 from console.errors import ConsoleError
+from console.site import commands
 
 
 def month(text: str) -> datetime:

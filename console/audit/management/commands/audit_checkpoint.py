@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.audit.checkpoints import Unsigned
 from console.audit.services import checkpoint_make
+from console.site import commands
 
 
 class Command(commands.Command):

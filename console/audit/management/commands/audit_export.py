@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.audit.checkpoints import Unsigned
 from console.audit.services import audit_export
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from console import commands
 from console.audit.checkpoints import new_key, public_key
+from console.site import commands
 
 
 class Command(commands.Command):

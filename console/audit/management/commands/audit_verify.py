@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
-from console.audit.exporting import verify_database
+from console.audit.export import verify_database
 from console.audit.verify import Unreadable, checkpoints_of, sentences
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.backups.services import backup_make
 from console.errors import ConsoleError
+from console.site import commands
 
 
 def at_least_one(text: str) -> int:

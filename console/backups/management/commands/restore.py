@@ -9,14 +9,14 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
-from console.audit.lost import put_back
+from console.audit.rollback import put_back
 from console.audit.verify import Unreadable
 from console.backups.manifest import CHECKPOINTS, read_manifest, secret_key_mark
+from console.backups.report import settle_and_tell
 from console.backups.services import database_fill
-from console.backups.telling import settle_and_tell
 from console.errors import ConsoleError
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.audit.verify import Unreadable
 from console.backups.management.commands.restore import add_vouching
-from console.backups.telling import settle_and_tell
+from console.backups.report import settle_and_tell
 from console.errors import ConsoleError
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
-from console.catalogue.services.exporting import catalogue_export
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.errors import ConsoleError
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.accounts.models import User
 from console.actors import Actor, system_actor
-from console.catalogue.services.importing import catalogue_import, catalogue_restore
+from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.catalogue.transfer.reports import Outcome, RowReport, counts
 from console.errors import ConsoleError
+from console.site import commands
 
 SECONDS_A_LINE = 2.0
 

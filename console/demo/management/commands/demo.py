@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from console import commands
 from console.demo.children import ChildFailed, settings_left_out
 from console.demo.show import DemoRefused, Show
-from console.web.server import CannotListen, listen
+from console.site import commands
+from console.web.server.http import CannotListen, listen
 
 MOST_SESSIONS = 2000
 

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from console import commands
 from console.demo.seeding import MIGRATED, feed_token, register_chat_servers, seed
+from console.site import commands
 
 TOKEN_FILE = "demo_feed_token"  # noqa: S105 - a file's name
 

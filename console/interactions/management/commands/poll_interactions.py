@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.errors import Conflict, ConsoleError
-from console.interactions.poller import poll_interactions
-from console.interactions.services.polling import PollResult
-from console.interactions.sources import configured_source
+from console.interactions.poller.poll import poll_interactions
+from console.interactions.poller.sources import configured_source
+from console.interactions.poller.writing import PollResult
+from console.site import commands
 
 # For service managers and schedules: nothing is wrong, and later it may go (EX_TEMPFAIL).
 BUSY = 75

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.interactions.models import ChatServer
-from console.sends.checking import Found, Step, chat_server_steps
-from console.sends.java import allow_java
+from console.sends.engine.java import allow_java
+from console.sends.observe.chat_server_check import Found, Step, chat_server_steps
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
 from console.errors import ConsoleError
-from console.sends.services import interaction_erase
+from console.sends.control.erasure import interaction_erase
+from console.site import commands
 
 
 class Command(commands.Command):

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from console import commands
-from console.audit.lost import lost_checkpoint
-from console.sends.java import allow_java
-from console.sends.scraping import CannotShowMetrics, metrics_port
-from console.sends.worker import run_until_signalled
+from console.audit.rollback import lost_checkpoint
+from console.sends.engine.java import allow_java
+from console.sends.engine.worker import run_until_signalled
+from console.sends.observe.scraping import CannotShowMetrics, metrics_port
+from console.site import commands
 
 # A broadcast can wait for a few milliseconds, somebody at a page of the same machine should not.
 PEOPLE_FIRST = 5

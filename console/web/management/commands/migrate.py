@@ -7,7 +7,7 @@ from django.core.management.commands import migrate as djangos
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
-from console import commands
+from console.site import commands
 
 # Whatever is asked of the table meanwhile waits behind a migration that waits for it.
 LOCK_SECONDS = 10

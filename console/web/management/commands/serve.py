@@ -11,10 +11,10 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from console import commands
-from console.unsafe_settings import is_loopback
-from console.web.server import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
-from console.web.service_manager import WrongSocket, handed_socket, tell
+from console.site import commands
+from console.site.unsafe_settings import is_loopback
+from console.web.server.http import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
+from console.web.server.service_manager import WrongSocket, handed_socket, tell
 
 # Of STOP_SECONDS, for requests that are under way at a stop; event streams end at once.
 GRACE_SECONDS = STOP_SECONDS - 2

@@ -5,8 +5,8 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.core.management.base import CommandError
 
-from console import commands
 from console.actors import system_actor
+from console.site import commands
 from console.webhooks.services import webhook_secrets_reencrypt
 
 

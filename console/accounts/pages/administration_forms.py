@@ -1,0 +1,340 @@
+"""What the pages of people, teams and API clients take. The services decide what of it is right."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.models import ApiClient, ClientState, Role, Scope, Team, User
+from console.accounts.states import (
+    State,
+    api_client_state,
+    state_digest,
+    team_state,
+    user_state,
+)
+from console.text.form_fields import FilterForm, LineField, MomentField
+from console.text.inputs import ALL
+from console.text.visible import is_blank
+
+MOMENT = "%Y-%m-%dT%H:%M"
+
+
+class LinesField(forms.CharField):
+    """Several short texts, one a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.Textarea(
+            attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
+        )
+        super().__init__(required=False, max_length=60_000, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        text = super().clean(value)
+        if text and is_blank(text):
+            raise forms.ValidationError(_("Nobody sees what stands here: take it out."))
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def said_token(form: forms.Form, name: str) -> str | None:
+    """The value of a hidden field that says what the page was filled with, None without the field.
+    An empty one would mean that nothing has to be compared, so it is refused."""
+    if form.add_prefix(name) not in form.data:
+        return None
+    token: str = form.cleaned_data[name]
+    if not token:
+        raise forms.ValidationError(
+            _("This page has lost what it was filled with. Load it again, then save.")
+        )
+    return token
+
+
+class EditForm(forms.Form):
+    """Edits something that others may edit at the same time: `expected` is the digest of the state
+    that it was filled with."""
+
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None = None, *, state: State | None = None) -> None:
+        initial = {} if state is None else {**state, "expected": state_digest(state)}
+        super().__init__(data, initial=initial)
+
+    def clean_expected(self) -> str | None:
+        """None where nothing was said of it: with a page it always comes, and then with a value."""
+        return said_token(self, "expected") if self.initial.get("expected") else None
+
+    def show_kept(self, kept: State) -> None:
+        """Say beside each field that differs what is kept now. Saving once more replaces it."""
+        if isinstance(self.data, QueryDict):
+            data = self.data.copy()
+            data["expected"] = state_digest(kept)
+            self.data = data
+        typed = self.typed_state()
+        for name, value in kept.items():
+            if name in self.fields and typed[name] != value:
+                shown = self._in_words(name, value) or _("nothing")
+                self.add_error(name, _("Kept now: %(value)s") % {"value": shown})
+
+    def _in_words(self, name: str, value: Any) -> str:
+        field = self.fields[name]
+        is_choice = isinstance(field, forms.MultipleChoiceField)
+        labels: dict[Any, Any] = dict(field.widget.choices) if is_choice else {}
+        values = value if isinstance(value, list) else [value]
+        return ", ".join(str(labels.get(each, each)) for each in values)
+
+    def typed_state(self) -> State:
+        """What was typed, in the form of a state."""
+        raise NotImplementedError
+
+
+# --- People ---------------------------------------------------------------------------------------
+
+
+class UserFilterForm(FilterForm):
+    q = LineField(label=_("Name or e-mail"), max_length=200, required=False)
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[("", _("All roles")), *Role.choices], required=False
+    )
+    team = forms.ModelChoiceField(
+        label=_("Team"), queryset=Team.objects.all(), required=False, empty_label=_("All teams")
+    )
+    state = forms.ChoiceField(
+        label=_("State"),
+        choices=[("", _("All states")), ("active", _("Active")), ("closed", _("Deactivated"))],
+        required=False,
+    )
+
+
+class UserForm(EditForm):
+    """A person, but for their password and user name."""
+
+    role_hints: ClassVar = {
+        Role.SUPERVISOR: _("Sees the chats of their teams, and sends published notices into them."),
+        Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
+        Role.APPROVER: _("Publishes what others wrote, and approves large sends of others."),
+        Role.AUDITOR: _("Reads the history and the audit trail of everybody. Changes nothing."),
+        Role.ADMINISTRATOR: _(
+            "Manages people, Chat Servers and API clients. Stops all sending. Writes notices as an "
+            "editor does."
+        ),
+    }
+
+    first_name = LineField(label=_("First name"), max_length=150, required=False)
+    last_name = LineField(label=_("Last name"), max_length=150, required=False)
+    email = forms.EmailField(label=_("E-mail"), max_length=254, required=False)
+    roles = forms.MultipleChoiceField(
+        label=_("Roles"),
+        choices=Role.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    teams = forms.ModelMultipleChoiceField(
+        label=_("Teams"),
+        queryset=Team.objects.all(),
+        to_field_name="name",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Supervisors see the chats in the queues of their teams."),
+    )
+
+    def __init__(
+        self, data: QueryDict | None = None, *, user: User | None = None, is_own: bool = False
+    ) -> None:
+        super().__init__(data, state=None if user is None else user_state(user))
+        if is_own:
+            # Another administrator gives and takes them.
+            del self.fields["roles"]
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            **{name: typed.get(name, "") for name in ("first_name", "last_name", "email")},
+            "roles": sorted(typed.get("roles", [])),
+            "teams": sorted(team.name for team in typed.get("teams", [])),
+        }
+
+
+class PasswordForm(forms.Form):
+    """A password to be handed over: it is shown, since somebody has to pass it on."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=128,
+        strip=False,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+        ),
+        help_text=_("12 characters at least. Hand it over in person; it can't be read again here."),
+    )
+
+
+class NewUserForm(UserForm, PasswordForm):
+    """A new person. The user name is given once."""
+
+    username = LineField(
+        label=_("User name"),
+        max_length=150,
+        help_text=_("Signs in with it; it never changes. Letters, digits and @ . + - _"),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+        ),
+    )
+
+    field_order = ("username", "first_name", "last_name", "email", "roles", "teams", "password")
+
+    def clean(self) -> None:
+        super().clean()
+        names = {
+            name: self.cleaned_data.get(name, "")
+            for name in ("username", "first_name", "last_name", "email")
+        }
+        password = self.cleaned_data.get("password")
+        if password:
+            try:
+                validate_password(password, User(**names))
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+
+
+# --- Teams ----------------------------------------------------------------------------------------
+
+
+class TeamForm(EditForm):
+    name = LineField(label=_("Name"), max_length=100)
+    queues = LinesField(
+        label=_("Queues"),
+        help_text=_(
+            "One a line, as interactions carry them. A queue belongs to one team at most; chats in "
+            "a queue of no team are seen by every supervisor."
+        ),
+    )
+    members = forms.ModelMultipleChoiceField(
+        label=_("People"),
+        queryset=User.objects.all(),
+        to_field_name="username",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, team: Team | None = None) -> None:
+        super().__init__(data, state=None if team is None else team_state(team))
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "name": typed.get("name", ""),
+            "queues": typed.get("queues", []),
+            "members": sorted(user.username for user in typed.get("members", [])),
+        }
+
+
+# --- API clients ----------------------------------------------------------------------------------
+
+
+class ApiClientFilterForm(FilterForm):
+    q = LineField(label=_("Name"), max_length=100, required=False)
+    state = forms.ChoiceField(
+        label=_("State"), choices=[("", _("All states")), *ClientState.choices], required=False
+    )
+
+
+class ApiClientForm(EditForm):
+    """What a program may do. Its token is no field: it is made, and shown once."""
+
+    scope_hints: ClassVar = {
+        Scope.FEED: _("feed: tells the console which chats there are."),
+        Scope.SEND: _("send: previews and sends notices; sees chats, notices and its own sends."),
+        Scope.READ: _("read: chats, notices, Chat Servers and everybody's sends."),
+        Scope.CATALOGUE: _("catalogue: writes notices and presets."),
+        Scope.APPROVE: _("approve: decides on notices and presets of others."),
+        Scope.ADMIN: _("admin: registers Chat Servers; pauses and stops any send, or all."),
+        Scope.AUDIT: _("audit: reads and exports the audit trail."),
+    }
+
+    name = LineField(
+        label=_("Name"), max_length=100, help_text=_("So it is called in the audit trail.")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+    allowed_notices = LinesField(
+        label=_("Notices that it may send"),
+        help_text=_("Their keys, one a line, or * alone for any. Only with the scope to send."),
+    )
+    addresses = LinesField(
+        label=_("Addresses that it may call from"),
+        help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line, or * alone for any."),
+    )
+    expires_at = MomentField(
+        label=_("Access expires"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, client: ApiClient | None = None) -> None:
+        super().__init__(data, state=None if client is None else api_client_state(client))
+        if client is not None:
+            self.initial["expires_at"] = client.expires_at
+            self.initial["addresses"] = client.addresses or [ALL]
+            if Scope.SEND in client.wanted_scopes:
+                self.initial["allowed_notices"] = client.wanted_notices or [ALL]
+        self.fields["scopes"].help_text = _(
+            "send, catalogue and approve hold once another administrator has confirmed them."
+        )
+        zone = timezone.get_default_timezone_name()
+        self.fields["expires_at"].help_text = _(
+            "On the clocks of %(zone)s. Empty: it lasts until somebody ends it."
+        ) % {"zone": zone}
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return api_client_state(
+            ApiClient(
+                name=typed.get("name", ""),
+                scopes=typed.get("scopes", []),
+                allowed_notices=sorted(_limits(typed.get("allowed_notices", []))),
+                addresses=_limits(typed.get("addresses", [])),
+                expires_at=typed.get("expires_at"),
+            )
+        )
+
+    def _in_words(self, name: str, value: Any) -> str:
+        is_limit = name in ("allowed_notices", "addresses")
+        return super()._in_words(name, value) or (ALL if is_limit else "")
+
+
+def _limits(lines: list[str]) -> list[str]:
+    """As a client keeps them."""
+    return [] if lines == [ALL] else lines
+
+
+class TokenForm(forms.Form):
+    """A new token, and how long the old one stays."""
+
+    overlap = forms.TypedChoiceField(
+        label=_("The old token"),
+        choices=[
+            (0, _("ends now")),
+            (3600, _("stays valid for an hour")),
+            (86_400, _("stays valid for a day")),
+        ],
+        initial=3600,
+        coerce=lambda value: timedelta(seconds=int(value)),
+    )
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_expected(self) -> str | None:
+        return said_token(self, "expected")
+
+
+class SeenForm(forms.Form):
+    """What of a client was seen by who decides on it."""
+
+    seen = LineField(max_length=64, widget=forms.HiddenInput)

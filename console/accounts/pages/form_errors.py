@@ -1,0 +1,39 @@
+"""What the forms of people, teams and API clients share: a refusal stands where it belongs."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django import forms
+
+from console.accounts.pages.administration_forms import EditForm
+from console.accounts.states import State
+from console.errors import ConsoleError
+
+T = TypeVar("T")
+
+
+def saved(
+    form: forms.Form, save: Callable[[], T], kept: Callable[[], State] | None = None
+) -> T | None:
+    """What `save` answers; None where it refuses, which the form then says. `kept` reads the state
+    that is kept now, for a form that somebody else was quicker than."""
+    try:
+        return save()
+    except ConsoleError as refusal:
+        show_refusal(form, refusal)
+        if refusal.code == "changed_meanwhile" and kept is not None and isinstance(form, EditForm):
+            form.show_kept(kept())
+        return None
+
+
+def show_refusal(form: forms.Form, refusal: ConsoleError) -> None:
+    """Beside the fields that it speaks of, or above all of them."""
+    by_field = {name: text for name, text in refusal.details.items() if name in form.fields}
+    named = refusal.details.get("field")
+    if named in form.fields:
+        form.add_error(str(named), refusal.message)
+    elif by_field:
+        for name, text in by_field.items():
+            form.add_error(name, str(text))
+    else:
+        form.add_error(None, refusal.message)

@@ -1,0 +1,128 @@
+"""Forms of signing in and of one's own account."""
+
+from typing import Any
+
+from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm, DeactivateTOTPForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from allauth.mfa.webauthn.internal import auth
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.services import security_events
+
+COUNTER_WENT_BACK = "counter_went_back"
+
+
+class SignInForm(LoginForm):
+    """Name and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("Name")
+        self.fields["login"].widget.attrs |= {"autofocus": True, "autocapitalize": "none"}
+        self.fields["password"].help_text = ""
+        _without_placeholders(self)
+
+
+class PasswordForm(ChangePasswordForm):
+    """The password of now, and the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = _("Your password now")
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("New password again")
+        self.fields["password1"].help_text = _(
+            "At least 12 characters. Not your name, and not one of those that everybody uses."
+        )
+        _without_placeholders(self)
+
+    def clean(self) -> Any:
+        typed = super().clean()
+        if typed.get("password1") and typed["password1"] == typed.get("oldpassword"):
+            self.add_error("password1", _("That is the password that you have. Choose another."))
+        return typed
+
+
+class CodeForm(AuthenticateForm):
+    """A code of the app, or one of the recovery codes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class ConfirmCodeForm(ReauthenticateForm):
+    """The same, of a person who is in already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class AppForm(ActivateTOTPForm):
+    """The first code of a new authenticator app."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _as_code(self)
+
+
+class KeyForm(AddWebAuthnForm):
+    """A name for a new security key; what the key says comes by script."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("What you call it")
+        self.fields["name"].max_length = 100
+
+
+class _CountedKey:
+    """Refuses a security key whose counter went back: somebody has a copy of it."""
+
+    def clean_credential(self) -> Any:
+        said = self.cleaned_data["credential"]  # type: ignore[attr-defined]
+        key = super().clean_credential()  # type: ignore[misc]
+        response = auth.parse_authentication_response(said)
+        if not security_events.security_key_counted(
+            key, response.response.authenticator_data.counter
+        ):
+            raise ValidationError(
+                _(
+                    "This security key has counted less than before, so there may be a copy of it. "
+                    "Use another factor, remove this key, and tell your administrator."
+                ),
+                code=COUNTER_WENT_BACK,
+            )
+        return key
+
+
+class KeyUseForm(_CountedKey, AuthenticateWebAuthnForm):
+    """What a security key says at the sign-in; it comes by script."""
+
+
+class ConfirmKeyForm(_CountedKey, ReauthenticateWebAuthnForm):
+    """The same, of a person who is in already."""
+
+
+class RemoveKeyForm(DeactivateTOTPForm):
+    """django-allauth asks of the app alone whether it is the last factor of somebody who needs
+    one: of security keys this asks."""
+
+
+def _as_code(form: Any) -> None:
+    form.fields["code"].label = _("Code")
+    form.fields["code"].widget.attrs |= {"inputmode": "numeric", "autofocus": True}
+    _without_placeholders(form)
+
+
+def _without_placeholders(form: Any) -> None:
+    """A label stays readable while one types."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)

@@ -1,0 +1,58 @@
+"""Notes that a token was refused: an event of security, told often enough and not endlessly."""
+
+from datetime import timedelta
+
+import structlog
+from django.core.cache import caches
+from django.db import transaction
+from django.db.models import Q
+
+from console.accounts.models import ApiClient
+from console.accounts.signing_in.addresses import household
+from console.audit import services as audit
+from console.database.clock import near_now
+
+ENTRY_EVERY = timedelta(minutes=1)
+# Of each web process: a line for each client or caller, and not more than so many of all.
+LINE_EVERY_SECONDS = 60
+LINES_A_MINUTE = 60
+
+logger = structlog.get_logger("console.accounts")
+
+
+def token_refused(client: ApiClient | None, *, reason: str, address: str) -> None:
+    """Log it and, of a client that is known, write an entry of the audit trail, once a minute at
+    most: whoever hammers at the door must not fill the ledger."""
+    if client is not None:
+        _record(client, reason, address)
+    whose = household(address) if client is None else client.ref
+    if _may_log(reason, whose):
+        logger.warning(
+            "token refused",
+            reason=reason,
+            client="" if client is None else client.name,
+            address=address,
+        )
+
+
+def _record(client: ApiClient, reason: str, address: str) -> None:
+    now = near_now()
+    due = Q(refused_at=None) | Q(refused_at__lte=now - ENTRY_EVERY)
+    with transaction.atomic():
+        if ApiClient.objects.filter(due, pk=client.pk).update(refused_at=now):
+            audit.record(
+                client.to_actor(),
+                "api_client.refused",
+                target=("api_client", client.pk, client.name),
+                data={"reason": reason, "address": address[:64]},
+            )
+
+
+def _may_log(reason: str, whose: str) -> bool:
+    if not caches["process"].add(f"token-refused-{reason}-{whose[:64]}", True, LINE_EVERY_SECONDS):
+        return False
+    caches["process"].add("token-refused-lines", 0, LINE_EVERY_SECONDS)
+    try:
+        return caches["process"].incr("token-refused-lines") <= LINES_A_MINUTE
+    except ValueError:  # its minute ended just now
+        return True

@@ -1,0 +1,118 @@
+"""`Prefer: wait=N` (RFC 7240): an answer that waits until it is known what became of a send.
+
+A waiting request holds no database connection and no transaction. It is a coroutine, with the idle
+thread that Django's ASGI handler keeps for each request. The NOTIFY that wakes the pages wakes it,
+through the process's one listener (console.web.live.events). So waiting needs the ASGI server;
+under WSGI the preference is not applied, as the RFC allows.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
+
+from console.actors import Actor
+from console.api.serializers.sends import SentOutput
+from console.database.notify import send_topic
+from console.sends import selectors
+from console.web.live.events import END, following
+from console.web.requests.strangers import give_back_connections
+
+WAIT_MOST = 10  # seconds
+# At once in a process; who comes then is answered without waiting.
+WAITERS_MOST = 1000
+DELIVERIES_MOST = 100  # in an answer; `sends/{id}/deliveries/` has all
+
+HEADER_MOST = 256  # characters; reading a longer one would hold up the whole process
+# Nothing is given back once it is taken (`++`, `*+`).
+_NAME, _VALUE = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"|[^\s",;]*+'
+_PREFERENCE = re.compile(rf"\s*+({_NAME})\s*+(?:=\s*+({_VALUE})\s*+)?(?:;[^,]*+)?(?:,|$)")
+
+_waiters: set[object] = set()
+
+
+def preferred_wait(header: str) -> int:
+    """Seconds that a `Prefer` header asks to wait for, at most WAIT_MOST; 0 if it does not.
+
+    What cannot be read is passed over: a preference is never a reason to refuse.
+    """
+    if len(header) > HEADER_MOST:
+        return 0
+    for name, value in _PREFERENCE.findall(header):
+        if name.lower() == "wait":  # the first one counts
+            number = value.strip('"')
+            is_number = re.fullmatch(r"[0-9]{1,9}", number)
+            return min(int(number), WAIT_MOST) if is_number else 0
+    return 0
+
+
+def applied_wait(request: HttpRequest) -> int:
+    """Seconds for which this request can be let wait; 0 if it is answered at once."""
+    if not isinstance(request, ASGIRequest) or len(_waiters) >= WAITERS_MOST:
+        return 0
+    return preferred_wait(request.headers.get("Prefer", ""))
+
+
+def answer_when_known(
+    actor: Actor, send_id: int, seconds: int, headers: dict[str, str]
+) -> StreamingHttpResponse:
+    """201 with the send, as soon as it is over or it is certain that it will not be in time."""
+    return StreamingHttpResponse(
+        _parts(actor, send_id, seconds),
+        status=201,
+        content_type="application/json",
+        # A proxy that buffers would only hold it back for longer (nginx reads this).
+        headers={
+            **headers,
+            "Preference-Applied": f"wait={seconds}",
+            "X-Accel-Buffering": "no",
+        },
+    )
+
+
+async def _parts(actor: Actor, send_id: int, seconds: int) -> AsyncIterator[bytes]:
+    waiter = object()
+    _waiters.add(waiter)
+    try:
+        await _until_over(send_id, seconds)
+        yield await sync_to_async(_body)(actor, send_id)
+    finally:
+        _waiters.discard(waiter)
+
+
+async def _until_over(send_id: int, seconds: int) -> None:
+    """Listen first, then look, so that nothing is missed between."""
+    try:
+        async with asyncio.timeout(seconds):
+            with following(send_topic(send_id)) as heard:
+                await heard.begun()
+                while await sync_to_async(_is_under_way)(send_id):
+                    if await heard.next() == END:
+                        return
+    except (TimeoutError, DatabaseError, InterfaceError):
+        return  # what is known then is the answer
+
+
+def _is_under_way(send_id: int) -> bool:
+    """Of one that waits for its time, for an approver or for being resumed no outcome is near."""
+    try:
+        return selectors.send_is_running(send_id)
+    finally:
+        give_back_connections()
+
+
+def _body(actor: Actor, send_id: int) -> bytes:
+    """The send as it is now, with its first deliveries."""
+    try:
+        send: Any = selectors.send_get(actor, send_id)
+        send.first_deliveries = selectors.send_deliveries(actor, send)[:DELIVERIES_MOST]
+        body: bytes = JSONRenderer().render(SentOutput(send).data)
+        return body
+    finally:
+        give_back_connections()

@@ -1,0 +1,121 @@
+"""What the OpenAPI document says of webhooks: each event, as it is posted to the receiver.
+
+console.webhooks.event_payloads makes them; a test holds what it makes against this.
+"""
+
+from typing import Any
+
+from console.api.serializers.values import (
+    INTEGER,
+    MOMENT,
+    STRING,
+    Schema,
+    a_map,
+    an_object,
+    reference,
+)
+from console.interactions.models import Health
+from console.webhooks.event_payloads import DELIVERIES, DELIVERIES_TOLD, HEALTH, SENDS
+from console.webhooks.models import TEST, TYPE_WORDS
+
+HEADERS = {
+    "webhook-id": "The same for each attempt: by it a receiver knows what it has already.",
+    "webhook-timestamp": "When this attempt was made, in seconds since 1970.",
+    "webhook-signature": "One or more signatures, `v1,…`, with a blank between them.",
+}
+
+
+def _data() -> dict[str, Schema]:
+    """What stands in `data`, by the kind of event."""
+    delivery = an_object({"id": INTEGER, "interaction": STRING}, says="One of those deliveries.")
+    told: Schema = {"type": "array", "items": reference("ToldDelivery")}
+    return {
+        "ToldDelivery": delivery,
+        "SendTold": an_object(
+            {
+                "send": INTEGER,
+                "status": {"type": "string", "enum": _statuses(SENDS)},
+                "counts": a_map(INTEGER, says="Deliveries by what became of them."),
+            },
+            required=("send", "status"),
+            says="A send that is over.",
+        ),
+        "DeliveriesTold": an_object(
+            {
+                "send": INTEGER,
+                "status": {"type": "string", "enum": _statuses(DELIVERIES)},
+                "count": INTEGER,
+                "chat_servers": a_map(INTEGER, says="How many of each Chat Server's."),
+                "reasons": a_map(INTEGER, says="How many for each reason."),
+                "deliveries": {**told, "description": f"The first {DELIVERIES_TOLD}."},
+            },
+            says="Deliveries of one send that ended alike.",
+        ),
+        "ChatServerTold": an_object(
+            {
+                "chat_server": STRING,
+                "health": {"type": "string", "enum": Health.values},
+            },
+            says="A Chat Server whose health has changed.",
+        ),
+        "TestTold": an_object({"webhook": STRING}, says="Which webhook is tried out."),
+    }
+
+
+def _statuses(kinds: dict[str, tuple[Any, str]]) -> list[str]:
+    return sorted({status for _type, status in kinds.values()})
+
+
+def _kinds() -> dict[str, str]:
+    """Which data each event has."""
+    return {
+        **dict.fromkeys((str(kind) for kind, _status in SENDS.values()), "SendTold"),
+        **dict.fromkeys((str(kind) for kind, _status in DELIVERIES.values()), "DeliveriesTold"),
+        **dict.fromkeys(map(str, HEALTH.values()), "ChatServerTold"),
+        TEST: "TestTold",
+    }
+
+
+def _name(kind: str) -> str:
+    """send.finished: SendFinishedEvent."""
+    return "".join(part.capitalize() for part in kind.replace("_", ".").split(".")) + "Event"
+
+
+def event_components() -> dict[str, Schema]:
+    events = {
+        _name(kind): an_object(
+            {
+                "type": {"type": "string", "const": kind},
+                "timestamp": MOMENT,
+                "data": reference(data),
+            },
+            says=f"{TYPE_WORDS[kind]}.",
+        )
+        for kind, data in _kinds().items()
+    }
+    return _data() | events
+
+
+def event_webhooks() -> dict[str, Any]:
+    """The part `webhooks` of the document."""
+    return {kind: {"post": _post(kind)} for kind in _kinds()}
+
+
+def _post(kind: str) -> dict[str, Any]:
+    return {
+        "operationId": f"told_{kind.replace('.', '_')}",
+        "summary": str(TYPE_WORDS[kind]),
+        "description": "Signed by the Standard Webhooks scheme. It is sent again until it is taken "
+        "or given up, so it may come twice.",
+        "tags": ["webhooks"],
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": said, "schema": STRING}
+            for name, said in HEADERS.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": reference(_name(kind))}},
+        },
+        "responses": {"2XX": {"description": "Taken. What the body says does not matter."}},
+    }

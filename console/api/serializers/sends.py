@@ -1,0 +1,328 @@
+"""What the API takes and gives of sends and their deliveries."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.api.serializers import fields
+from console.api.serializers.common import REASON, StrictInput
+from console.api.serializers.values import COUNTS, reference
+from console.catalogue.models import Visibility
+from console.sends.models import Delivery, NicknameSource, Send, SendingStop
+from console.sends.plan.promise import WRITTEN_LIMIT, Promise
+from console.sends.plan.values import LeaveOut
+from console.sends.reasons import Reason
+
+# --- Input -------------------------------------------------------------------------------------
+
+
+class Time(fields.Moment):
+    """ISO 8601 as it stands: which zone a time without an offset is in, `time_zone` says."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        return value
+
+
+FILTER = fields.described(serializers.DictField, **reference("ChatFilter"))
+INTERACTIONS = fields.described(
+    serializers.ListField,
+    type="array",
+    items={"type": "string", "pattern": fields.FILLED_LINE, "maxLength": 64},
+    minItems=1,
+    maxItems=settings.TARGET_LIMIT,
+)
+# What fits depends on the notice, and is refused with 422.
+ANSWERS = fields.described(serializers.DictField, **reference("Answers"))
+TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
+
+
+OLD_PREVIEW = fields.described(fields.Truth, type="boolean", const=False, deprecated=True)
+
+
+class PreviewInput(StrictInput):
+    """The same as a send takes, so that one body does for both."""
+
+    notice = fields.Line(max_length=100, help_text="The notice's key.")
+    interactions = INTERACTIONS(child=fields.Line(), required=False)
+    filter = FILTER(
+        required=False,
+        help_text="As the filters of interactions/; every live chat that you see: `all`, alone.",
+    )
+    visibility = fields.Choice(
+        choices=Visibility.choices,
+        required=False,
+        help_text="May narrow the notice's own, never widen it.",
+    )
+    nickname = fields.Line(
+        max_length=100,
+        required=False,
+        help_text="That of a preset, instead of the notice's own.",
+    )
+    scheduled_at = Time(
+        required=False,
+        help_text="With an offset; or without one, on the clocks of time_zone. Left out: now.",
+    )
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
+    allow_repeat = fields.Truth(
+        required=False,
+        default=False,
+        help_text="Also to chats that got this notice a short while ago.",
+    )
+    leave_out = serializers.ListField(
+        child=fields.Choice(choices=LeaveOut.choices),
+        required=False,
+        min_length=1,
+        allow_empty=False,
+        help_text="Whom to skip who would get the default language's text: chats that say another "
+        "language (other_language), chats of which nobody knows one (unknown_language).",
+    )
+    why = fields.Line(
+        max_length=2000, required=False, allow_blank=True, help_text="For the history."
+    )
+    once = fields.Truth(
+        required=False,
+        default=False,
+        help_text="This notice at most once into this chat: asked again, the answer is the first "
+        "send as it is now. For one chat, and without Idempotency-Key.",
+    )
+    expected_plan = fields.Text(
+        max_length=WRITTEN_LIMIT,
+        required=False,
+        help_text="What the preview answered: no chat gets it that was not ready there, and 409 "
+        "where the notice, its version, who sees it, the nickname, the answers or the time are "
+        "others.",
+    )
+    # The last one: from here on `fields` is this.
+    fields = ANSWERS(  # type: ignore[assignment]
+        required=False, help_text="Answers to the fields that the notice asks for, by their names."
+    )
+
+
+class SendInput(PreviewInput):
+    dry_run = OLD_PREVIEW(
+        required=False,
+        default=False,
+        help_text="The old way to ask for what sends/preview/ answers. Call that instead: true is "
+        "answered with 200 and the preview, which this document leaves out, so that the call has "
+        "one answer.",
+    )
+
+
+class RescheduleInput(StrictInput):
+    scheduled_at = Time(help_text="With an offset; or without one, on the clocks of time_zone.")
+    time_zone = fields.Line(required=False, help_text=TIME_ZONE)
+
+
+class RetryUnknownInput(StrictInput):
+    may_show_twice = fields.Truth(
+        help_text="true: it is all right that a customer may see the text twice."
+    )
+
+
+class StopInput(StrictInput):
+    reason = REASON(allow_blank=True, help_text="Shown to everybody who sends.")
+
+
+# --- Output ------------------------------------------------------------------------------------
+
+
+class TargetOutput(serializers.Serializer[Any]):
+    interaction = serializers.CharField(source="interaction_id")
+    customer_name = serializers.CharField()
+    locale = serializers.CharField(help_text="The text's language, as the notice has it.")
+    language = serializers.CharField(
+        help_text="The chat's own, in the tag's canonical form; empty where nobody knows it."
+    )
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language; null where it gets none.",
+    )
+    body = serializers.CharField()
+    chat_server = serializers.CharField(source="chat_server_name")
+    reason = serializers.ChoiceField(
+        choices=Reason.choices, help_text="Why it would be skipped; empty when it is ready."
+    )
+    detail = serializers.CharField()
+
+
+class PlanOutput(serializers.Serializer[Any]):
+    """What a send would do. Nothing was written."""
+
+    dry_run = serializers.SerializerMethodField(help_text="Always true: nothing was sent.")
+    notice = serializers.CharField(source="version.notice.key")
+    version = serializers.IntegerField(source="version.number")
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    nickname = serializers.CharField()
+    nickname_from = serializers.ChoiceField(choices=NicknameSource.choices)
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many chats are `ready`, and how many are skipped for each reason.",
+    )
+    needs_approval = serializers.BooleanField(
+        help_text="Whether a second person has to approve before anything leaves."
+    )
+    quota_left = serializers.IntegerField(
+        allow_null=True, help_text="To how many chats this person may send now; null: no limit."
+    )
+    targets = TargetOutput(many=True)
+    expected_plan = serializers.SerializerMethodField(
+        help_text="For the send that is to do this and no more."
+    )
+
+    @extend_schema_field(bool)
+    def get_dry_run(self, plan: Any) -> bool:
+        return True
+
+    def get_expected_plan(self, plan: Any) -> str:
+        return Promise.of(plan).written()
+
+
+class SendOutput(serializers.ModelSerializer[Send]):
+    """`why`, `fields` and `target`, which may speak of customers, are empty for administrators who
+    may not read them."""
+
+    notice = serializers.CharField(source="version.notice.key")
+    version = serializers.IntegerField(source="version.number")
+    actor = serializers.CharField(source="actor_name")
+    counts = serializers.SerializerMethodField(help_text="Deliveries by what became of them.")
+    target = fields.named("SendTarget")()
+    approved_by = serializers.CharField(source="approved_by_name")
+    ended_by = serializers.CharField(
+        source="ended_by_name", help_text="Who stopped or rejected it; end_note says why."
+    )
+    retry_of = serializers.IntegerField(
+        source="retry_of_id", allow_null=True, help_text="The send that this one tries again."
+    )
+    fields = fields.named("Answers")(  # type: ignore[assignment]
+        source="answers", help_text="What the sender filled in."
+    )
+
+    class Meta:
+        model = Send
+        fields = (
+            "id",
+            "status",
+            "notice",
+            "version",
+            "visibility",
+            "nickname",
+            "nickname_from",
+            "actor",
+            "why",
+            "fields",
+            "target",
+            "ready_count",
+            "counts",
+            "created_at",
+            "scheduled_at",
+            "time_zone",
+            "release_at",
+            "finished_at",
+            "approved_by",
+            "approved_at",
+            "ended_by",
+            "end_note",
+            "retry_of",
+        )
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        if not instance.is_readable:
+            shown |= {"why": "", "fields": {}, "target": {}}
+        return shown
+
+    @extend_schema_field(reference("SendCounts"))
+    def get_counts(self, send: Any) -> dict[str, int]:
+        return {name: getattr(send, name) for name in COUNTS}
+
+
+KEY_VALUES = fields.described(fields.AsItIs, type=["array", "null"], items=reference("KeyValue"))
+
+
+class FaultOutput(serializers.Serializer[Any]):
+    code = serializers.CharField(source="fault_code")
+    text = serializers.CharField(source="fault_text")
+
+
+class DeliveryOutput(serializers.ModelSerializer[Delivery]):
+    send = serializers.IntegerField(source="send_id")
+    interaction = serializers.CharField(source="interaction_id")
+    chat_server = serializers.CharField(source="chat_server_name")
+    own_language = serializers.BooleanField(
+        allow_null=True,
+        help_text="Whether the text is in the chat's own language (chat_locale, as the chat said "
+        "it); null where there is no text, or nobody wrote down what the chat said.",
+    )
+    fault = serializers.SerializerMethodField()
+    answer = KEY_VALUES(help_text="What Chat Server said, word for word; null: nothing.")
+    retry_of = serializers.IntegerField(
+        source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
+    )
+
+    class Meta:
+        model = Delivery
+        fields = (
+            "id",
+            "send",
+            "interaction",
+            "customer_name",
+            "status",
+            "reason",
+            "detail",
+            "locale",
+            "chat_locale",
+            "own_language",
+            "body",
+            "chat_server",
+            "method",
+            "attempts",
+            "reference_id",
+            "fault",
+            "answer",
+            "created_at",
+            "attempted_at",
+            "finished_at",
+            "retry_of",
+            "erased_at",
+        )
+
+    @extend_schema_field(FaultOutput(allow_null=True))
+    def get_fault(self, delivery: Delivery) -> dict[str, str] | None:
+        if not (delivery.fault_code or delivery.fault_text):
+            return None
+        return {"code": delivery.fault_code, "text": delivery.fault_text}
+
+
+class SentOutput(SendOutput):
+    """A send that was made, as it is then."""
+
+    deliveries = DeliveryOutput(
+        source="first_deliveries",
+        many=True,
+        required=False,
+        help_text="What became of it, as far as is known: the first 100. Only where the answer "
+        "waited (`Prefer: wait=N`).",
+    )
+
+    class Meta(SendOutput.Meta):
+        fields = (*SendOutput.Meta.fields, "deliveries")  # type: ignore[assignment]
+
+
+class StopOutput(serializers.Serializer[SendingStop | None]):
+    """The stop-everything switch. While nobody has switched it on, all but `stopped` is empty."""
+
+    stopped = serializers.BooleanField()
+    reason = serializers.CharField()
+    stopped_by = serializers.CharField()
+    stopped_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, instance: SendingStop | None) -> dict[str, Any]:
+        return {
+            "stopped": instance is not None,
+            "reason": instance.reason if instance else "",
+            "stopped_by": instance.actor_name if instance else "",
+            "stopped_at": instance.stopped_at if instance else None,
+        }

@@ -1,0 +1,70 @@
+"""Settles a database that came from the past, and says what became of it and what is to be done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from console.actors import Actor
+from console.audit.export import verify_database
+from console.audit.services import checkpoint_make
+from console.audit.verify import checkpoints_of, sentences
+from console.backups.services import Settled, database_settle
+from console.errors import Conflict
+from console.sends.models import Send
+
+# Of the sends with unknown deliveries; the history has all of them.
+SENDS_NAMED = 20
+
+
+def settle_and_tell(
+    tell: Callable[[str], object],
+    actor: Actor,
+    *,
+    backup: Mapping[str, Any] | None = None,
+    checkpoints: Path | None = None,
+    nothing_sent_since: bool = False,
+) -> None:
+    """Call `database_settle`, verify the ledger beside all checkpoints (`checkpoints` is a file of
+    more of them), and `tell` about it line by line.
+
+    Raises Conflict where the ledger does not hold, and what `database_settle` raises.
+    """
+    settled = database_settle(actor, backup=backup, nothing_sent_since=nothing_sent_since)
+    for line in _became(settled):
+        tell(line)
+    if settings.AUDIT_KEY:
+        checkpoint_make()
+    has_more = checkpoints is not None and checkpoints.exists()
+    report = verify_database(checkpoints_of(checkpoints) if checkpoints and has_more else [])
+    *told, verdict = sentences(report)
+    for line in told:
+        tell(line)
+    if not report.holds:
+        raise Conflict("ledger_does_not_hold", verdict)
+    tell(verdict)
+    tell("All sending is stopped. What to look at before it starts again: docs/backup.md")
+
+
+def _became(settled: Settled) -> Iterator[str]:
+    if settled.lost is not None:
+        yield (
+            f"Lost: entries of the ledger up to {settled.lost['seq']} at least, which was signed "
+            f"at {settled.lost['at']}, with all that was done in them."
+        )
+    if settled.aside is not None:
+        yield f"Their checkpoints are in {settled.aside}: keep that file, it is the evidence."
+    total = sum(settled.unknown.values())
+    yield f"{total} deliveries were open and are unknown now: a person decides about each send."
+    sends = Send.objects.select_related("version__notice").in_bulk(list(settled.unknown))
+    for pk in sorted(settled.unknown)[:SENDS_NAMED]:
+        send = sends[pk]
+        yield (
+            f"  send {pk}: {settled.unknown[pk]} unknown, notice {send.version.notice.key}, by "
+            f"{send.actor_name} at {send.created_at:%Y-%m-%d %H:%M} UTC"
+        )
+    if len(settled.unknown) > SENDS_NAMED:
+        yield f"  and {len(settled.unknown) - SENDS_NAMED} more sends: History, status Unknown"
+    if settled.webhooks:
+        yield f"{settled.webhooks} webhooks were on and are off now: they tell nobody anything."

@@ -1,0 +1,65 @@
+"""Checks the texts of a version, whatever else the version says."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from console.catalogue.models import NoticeKind
+from console.catalogue.templating.language import use
+from console.catalogue.templating.rendering import check_template
+from console.errors import InvalidInput
+from console.text import language_tags
+
+LOCALE_LIMIT = 30
+LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+
+
+def check_bodies(
+    kind: str, default_locale: str, bodies: Mapping[str, str], *, is_restored: bool
+) -> None:
+    if default_locale not in bodies:
+        raise InvalidInput(
+            "empty_text",
+            f"Write the text in the default language ({default_locale or 'none set'}).",
+        )
+    if len(bodies) > LOCALE_LIMIT:
+        raise InvalidInput(
+            "too_many_locales",
+            f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
+        )
+    twice = language_tags.twice(bodies, as_written=is_restored)
+    if twice is not None:
+        raise InvalidInput(
+            "locale_twice",
+            f"One language stands there twice: {' and '.join(twice)} mean the same. Keep one text "
+            "for each language.",
+            {"locale": twice[1]},
+        )
+    for locale, body in bodies.items():
+        if not LOCALE.fullmatch(locale) or len(locale) > 35:
+            raise InvalidInput(
+                "unknown_locale", f"{locale!r} is no language code: use for example en or pt-BR."
+            )
+        try:
+            check_template(kind, body)
+        except InvalidInput as error:
+            raise InvalidInput(
+                error.code, f"{locale}: {error.message}", {"locale": locale}
+            ) from error
+
+
+def check_fields(kind: str, bodies: Mapping[str, str], fields: list[dict[str, Any]]) -> None:
+    if fields and kind == NoticeKind.SNIPPET:
+        raise InvalidInput(
+            "invalid_fields",
+            "A snippet asks for nothing: the notices in which it stands do. Take the fields out.",
+        )
+    names = {field["name"] for field in fields}
+    for locale, body in bodies.items():
+        for name in sorted(use(kind == NoticeKind.PUSH_URL, body).names("field") - names):
+            raise InvalidInput(
+                "invalid_fields",
+                f"{locale}: the text has field.{name}, for which nobody is asked. Add the field "
+                f"{name}, or take it out of the text.",
+                {"field": name, "locale": locale},
+            )

@@ -1,0 +1,252 @@
+"""Writes the tree of categories."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max, QuerySet, Value
+from django.db.models.functions import Concat, Substr
+
+from console.accounts.models import Team
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.catalogue.models import (
+    CATEGORY_DEPTH,
+    CATEGORY_SEPARATOR,
+    CannedNotice,
+    Category,
+)
+from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.text.inputs import read_line
+from console.text.naming import folded
+
+NAME_LIMIT = 100
+
+
+def category_create(
+    actor: Actor, *, name: str, parent: Category | None = None, team: Team | None = None
+) -> Category:
+    """Create a category below `parent`, or at the top. Below a team's it is that team's too.
+
+    Raises InvalidInput, Conflict for a name that its parent has already, Unprocessable where it
+    would be too deep.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    with transaction.atomic():
+        _hold_the_tree()
+        return _create(actor, name=name, parent=parent, team=team)
+
+
+def category_update(actor: Actor, category: Category, **changes: Any) -> Category:
+    """Change `name`, `parent` (None for the top) or `team`; what is below comes along.
+
+    Raises Unprocessable where it would be below itself or anything too deep, Conflict where its
+    new place has one of that name, InvalidInput where notices in it are not of its new team.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    _require_own(actor, category.team)
+    with transaction.atomic():
+        _hold_the_tree()
+        category.refresh_from_db()
+        before = Category.objects.get(pk=category.pk)
+        category.name = _checked_name(changes.get("name", before.name))
+        category.parent = changes.get("parent", before.parent)
+        category.team = _team(actor, category.parent, changes.get("team", before.team))
+        _require_not_below_itself(category, before)
+        _place(category)
+        below = _below(before)
+        deeper = category.depth - before.depth
+        _require_room(before, deeper)
+        _require_notices_of_team(category, before)
+        _save(category)
+        if category.team != before.team or category.team is not None:
+            below.update(team=category.team)
+        below.update(
+            path=Concat(Value(category.path), Substr("path", len(before.path) + 1)),
+            depth=F("depth") + deeper,
+        )
+        _record(actor, "category.changed", category, before=before.path)
+    return category
+
+
+def category_delete(actor: Actor, category: Category) -> None:
+    """Delete an empty category. Raises Unprocessable, which says what is in it."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    _require_own(actor, category.team)
+    with transaction.atomic():
+        _hold_the_tree()
+        inside = []
+        if count := CannedNotice.objects.filter(category=category).count():
+            inside.append(f"{count:,} notice{'s' if count > 1 else ''}")
+        if count := category.children.count():
+            inside.append(f"{count:,} categor{'ies' if count > 1 else 'y'}")
+        if inside:
+            raise Unprocessable(
+                "category_not_empty",
+                f"The category {category.path} has {' and '.join(inside)} in it, retired ones "
+                "included. Move them elsewhere first, then delete it.",
+            )
+        _record(actor, "category.deleted", category)
+        category.delete()
+
+
+def category_at(actor: Actor, path: str | None, team: Team | None) -> Category | None:
+    """The category with this path, made where it is not there yet; None for no path.
+
+    Must be called in a transaction. Raises InvalidInput for one that a notice of this team can't
+    be in.
+    """
+    if not path:
+        return None
+    names = [_checked_name(name) for name in path.split(CATEGORY_SEPARATOR)]
+    found = Category.objects.filter(path=CATEGORY_SEPARATOR.join(names)).first()
+    if found is None:
+        _hold_the_tree()
+        for name in names:
+            known = _reads_as(Category.objects.filter(parent=found), name)
+            found = known or _create(actor, name=name, parent=found, team=None)
+    require_fitting(found, team)
+    return found
+
+
+def require_fitting(category: Category | None, team: Team | None) -> None:
+    """Raise InvalidInput where a notice of `team` (None: everybody's) can't be in `category`."""
+    if category is not None and category.team is not None and category.team != team:
+        raise InvalidInput(
+            "category_of_team",
+            f"The category {category.path} is the team {category.team.name}'s own. Give the "
+            "notice to that team too, or choose another category.",
+            {"field": "category"},
+        )
+
+
+def _reads_as(categories: QuerySet[Category], name: str) -> Category | None:
+    """The one of this name, or else one that people read as it."""
+    alike = [each for each in categories.order_by("pk") if folded(each.name) == folded(name)]
+    return next((each for each in alike if each.name == name), alike[0] if alike else None)
+
+
+def _create(actor: Actor, *, name: str, parent: Category | None, team: Team | None) -> Category:
+    category = Category(name=_checked_name(name), parent=parent)
+    category.team = _team(actor, parent, team)
+    _place(category)
+    if category.depth > CATEGORY_DEPTH:
+        raise _too_deep()
+    _save(category)
+    _record(actor, "category.created", category)
+    return category
+
+
+def _save(category: Category) -> None:
+    try:
+        with transaction.atomic():
+            category.save()
+    except IntegrityError as error:
+        where = f"in {category.parent.path}" if category.parent else "at the top"
+        raise Conflict(
+            "name_taken",
+            f"There is a category named {category.name} {where} already. Choose another name.",
+        ) from error
+
+
+def _hold_the_tree() -> None:
+    """Nobody else moves anything meanwhile: what is checked here stays true until the commit."""
+    list(Category.objects.select_for_update().order_by("pk").values_list("pk"))
+
+
+def is_name(name: str) -> bool:
+    """Whether it is no path, nor the rest of one of which a part was not filled in ("/", "A /")."""
+    return CATEGORY_SEPARATOR not in f" {name} "
+
+
+def _checked_name(name: str) -> str:
+    name = read_line(name, what="A category's name", field="name")
+    if not name:
+        raise InvalidInput("name_missing", "Give the category a name.", {"field": "name"})
+    if len(name) > NAME_LIMIT:
+        raise InvalidInput(
+            "invalid_category", f"A category's name has at most {NAME_LIMIT} characters."
+        )
+    if not is_name(name):
+        raise InvalidInput(
+            "invalid_category",
+            'A category\'s name has no " / " in it, nor at its ends: that stands between the names '
+            "of a path, which all have to be there.",
+            {"field": "name"},
+        )
+    return name
+
+
+def _team(actor: Actor, parent: Category | None, team: Team | None) -> Team | None:
+    """Whose a category is: its parent's team, where that has one."""
+    if parent is not None and parent.team is not None:
+        _require_own(actor, parent.team)
+        return parent.team
+    _require_own(actor, team)
+    return team
+
+
+def _require_own(actor: Actor, team: Team | None) -> None:
+    if team is not None and not actor.sees_team(team.pk):
+        raise PermissionRefused(
+            "not_own_team",
+            f"You are not in the team {team.name}. Choose one of your teams, or none.",
+            {"field": "team"},
+        )
+
+
+def _place(category: Category) -> None:
+    parent = category.parent
+    above = f"{parent.path}{CATEGORY_SEPARATOR}" if parent else ""
+    category.path = above + category.name
+    category.depth = parent.depth + 1 if parent else 1
+
+
+def _below(category: Category) -> QuerySet[Category]:
+    return Category.objects.filter(path__startswith=category.path + CATEGORY_SEPARATOR)
+
+
+def _require_not_below_itself(category: Category, before: Category) -> None:
+    parent = category.parent
+    if parent is not None and (parent == before or _below(before).filter(pk=parent.pk).exists()):
+        raise Unprocessable(
+            "category_cycle",
+            f"{before.path} can't be moved into {parent.path}, which is in it or is it itself. "
+            "Choose another place.",
+            {"field": "parent"},
+        )
+
+
+def _require_room(before: Category, deeper: int) -> None:
+    deepest = _below(before).aggregate(deepest=Max("depth"))["deepest"] or before.depth
+    if deepest + deeper > CATEGORY_DEPTH:
+        raise _too_deep()
+
+
+def _require_notices_of_team(category: Category, before: Category) -> None:
+    if category.team is None:
+        return
+    inside = [before.pk, *_below(before).values_list("pk", flat=True)]
+    others = CannedNotice.objects.filter(category__in=inside).exclude(team=category.team)
+    notice = others.first()
+    if notice is not None:
+        raise InvalidInput(
+            "category_of_team",
+            f"The notice {notice.key} in it is not the team {category.team.name}'s. Move it "
+            "elsewhere, or give it to that team first.",
+            {"field": "team"},
+        )
+
+
+def _too_deep() -> Unprocessable:
+    return Unprocessable(
+        "category_too_deep",
+        f"Categories stand at most {CATEGORY_DEPTH} deep. Choose a place further up.",
+        {"field": "parent"},
+    )
+
+
+def _record(actor: Actor, action: str, category: Category, **data: str) -> None:
+    team = category.team.name if category.team else ""
+    audit.record(
+        actor, action, target=("category", category.pk, category.path), data={"team": team, **data}
+    )

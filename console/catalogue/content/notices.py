@@ -1,0 +1,354 @@
+"""Writes notices by their keys, without the texts: created, changed, retired, restored."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console.accounts.models import Team
+from console.accounts.states import State, require_unchanged
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.catalogue.content.categories import category_at, require_fitting
+from console.catalogue.content.search_index import words_keep
+from console.catalogue.content.snippets import require_unused
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.text.inputs import read_line
+from console.text.naming import folded
+from console.text.visible import is_blank
+
+KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+SHORTCUT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Pages of the catalogue stand at these names, where a notice's own would.
+RESERVED_KEYS = frozenset({"new", "import", "export"})
+TITLE_LIMIT = 200
+SHORTCUT_LIMIT = 40
+TAG_LIMIT = 40
+TAGS_LIMIT = 20
+
+
+def notice_create(
+    actor: Actor,
+    *,
+    key: str,
+    kind: str,
+    title: str,
+    category: str = "",
+    team: Team | None = None,
+    tags: Iterable[str] = (),
+    shortcut: str = "",
+) -> CannedNotice:
+    """Create a notice without words yet. `category` is a path, made where it is not there yet.
+
+    Raises InvalidInput, or Conflict for a key or a shortcut in use.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    if not KEY.fullmatch(key) or len(key) > 100:
+        raise InvalidInput(
+            "invalid_key",
+            "Use small letters, digits and hyphens for the key, at most 100, "
+            "for example delivery-delayed.",
+        )
+    if key in RESERVED_KEYS:
+        raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")
+    if kind not in NoticeKind.values:
+        raise InvalidInput(
+            "unknown_kind", f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}."
+        )
+    title = _read_title(title)
+    _require_own_team(actor, team)
+    notice = CannedNotice(
+        key=key,
+        kind=kind,
+        title=title,
+        team=team,
+        tags=normal_tags(tags),
+        shortcut=normal_shortcut(shortcut),
+    )
+    try:
+        with transaction.atomic():
+            notice.category = category_at(actor, category, team)
+            notice.save()
+            words_keep(notice)
+            audit.record(
+                actor,
+                "notice.created",
+                target=("notice", notice.key, notice.title),
+                data={
+                    "kind": kind,
+                    "category": category,
+                    "team": team.name if team else "",
+                    "tags": notice.tags,
+                    "shortcut": notice.shortcut,
+                },
+            )
+    except IntegrityError as error:
+        raise _taken(notice, error) from error
+    return notice
+
+
+def notice_update(
+    actor: Actor, notice: CannedNotice, *, expected: str | None = None, **changes: Any
+) -> CannedNotice:
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
+    given stays as it is by now. `expected` is the digest of the notice_state that was changed.
+
+    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use, where the
+    notice is not what was expected any more, and for another title or shortcut of a notice that
+    people can send by these: that comes with a version, which somebody else approves. An operator's
+    word is enough.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    values = {name: _normal(name, value) for name, value in changes.items()}
+    _require_own_team(actor, changes.get("team"))
+    try:
+        with transaction.atomic():
+            notice.refresh_from_db(
+                from_queryset=CannedNotice.objects.select_for_update(no_key=True)
+            )
+            require_not_retired(notice)
+            require_unchanged(notice_state(notice), expected, "this notice")
+            if not actor.is_system:
+                _require_names_kept(notice, values)
+            category = values.pop("category", None)
+            for name, value in values.items():
+                setattr(notice, name, value)
+            if "category" in changes:
+                notice.category = category_at(actor, category, notice.team)
+            require_fitting(notice.category, notice.team)
+            notice.save(update_fields=list(changes))
+            words_keep(notice)
+            audit.record(
+                actor,
+                "notice.changed",
+                target=("notice", notice.key, notice.title),
+                data={name: _said(value) for name, value in changes.items()},
+            )
+    except IntegrityError as error:
+        raise _taken(notice, error) from error
+    return notice
+
+
+def names_are_reviewed(notice: CannedNotice) -> bool:
+    """Whether people send the notice by its title and shortcut, or will: from then on another one
+    is approved with a version."""
+    return notice.versions.filter(
+        status__in=[VersionStatus.PUBLISHED, VersionStatus.SCHEDULED]
+    ).exists()
+
+
+def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
+    """A shortcut may be taken away: then the notice is found by fewer names, and by no other."""
+    before = {name: getattr(notice, name) for name in ("title", "shortcut")}
+    others = [name for name, now in before.items() if values.get(name) and values[name] != now]
+    if others and names_are_reviewed(notice):
+        raise Conflict(
+            "name_needs_review",
+            f"People send the notice {notice.key} by its {others[0]}, so somebody else approves "
+            f"another one. Give the new {others[0]} in the notice's next version, and submit that.",
+            {"field": others[0]},
+        )
+
+
+def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str, str]:
+    """What a version says that its notice is to be called, as it is kept: "" for what it is called
+    already. Raises InvalidInput."""
+    title = "" if is_blank(title) else _read_title(title)
+    shortcut = normal_shortcut(shortcut)
+    return (
+        "" if title == notice.title else title,
+        "" if shortcut == notice.shortcut else shortcut,
+    )
+
+
+def new_names(version: NoticeVersion) -> dict[str, str]:
+    """Those that a version brings, for the trail."""
+    names = {"new_title": version.new_title, "new_shortcut": version.new_shortcut}
+    return {name: value for name, value in names.items() if value}
+
+
+def names_to_be(version: NoticeVersion) -> dict[str, str]:
+    """What the notice is called once the version is published; of one that was, what it is called
+    by now."""
+    notice = version.notice
+    names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
+    if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
+        return names
+    return names | new_names(version)
+
+
+def notice_rename(notice: CannedNotice, *, title: str, shortcut: str) -> None:
+    """Call it so from now on; "" stays. Part of a version's publication, which records it. Raises
+    Conflict for a shortcut in use, also one that another has got in this very moment."""
+    names = {name: it for name, it in (("title", title), ("shortcut", shortcut)) if it}
+    if not names:
+        return
+    try:
+        with transaction.atomic():
+            CannedNotice.objects.filter(pk=notice.pk).update(**names)
+    except IntegrityError as error:
+        raise _shortcut_taken(shortcut) from error
+    for name, it in names.items():
+        setattr(notice, name, it)
+
+
+def require_shortcut_free(notice: CannedNotice, shortcut: str) -> None:
+    """Raise Conflict where another notice that is in use has it."""
+    others = CannedNotice.objects.filter(shortcut=shortcut, retired_at=None).exclude(pk=notice.pk)
+    if shortcut and others.exists():
+        raise _shortcut_taken(shortcut)
+
+
+def _normal(name: str, value: Any) -> Any:
+    """A change as it is kept."""
+    if name == "title":
+        return _read_title(value)
+    normal = {"tags": normal_tags, "shortcut": normal_shortcut}.get(name)
+    return normal(value) if normal else value
+
+
+def notice_state(notice: CannedNotice) -> State:
+    """What can be changed of a notice, as plain data."""
+    return {
+        "title": notice.title,
+        "category": notice.category.path if notice.category else "",
+        "team": notice.team.name if notice.team else "",
+        "tags": list(notice.tags),
+        "shortcut": notice.shortcut,
+    }
+
+
+def _said(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else str(value or "")
+
+
+def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
+    """Take a notice out of use, until somebody restores it. What was sent stays provable. Raises
+    Conflict where it is so already, and for a snippet that still stands in texts."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    with transaction.atomic():
+        now = timezone.now()
+        if not CannedNotice.objects.filter(pk=notice.pk, retired_at=None).update(retired_at=now):
+            raise Conflict("already_retired", f"The notice {notice.key} is retired already.")
+        require_unused(notice)
+        notice.retired_at = now
+        audit.record(actor, "notice.retired", target=("notice", notice.key, notice.title))
+    return notice
+
+
+def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
+    """Bring a retired notice back, with the words that it had. Raises Conflict where it is not
+    retired, or another notice has its shortcut by now."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    try:
+        with transaction.atomic():
+            retired = CannedNotice.objects.filter(pk=notice.pk, retired_at__isnull=False)
+            if not retired.update(retired_at=None):
+                raise Conflict("not_retired", f"The notice {notice.key} is not retired.")
+            notice.retired_at = None
+            audit.record(actor, "notice.restored", target=("notice", notice.key, notice.title))
+    except IntegrityError as error:
+        raise _taken(notice, error) from error
+    return notice
+
+
+def normal_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in small letters, without commas, of those that read as one the first; what nobody sees
+    is none. Raises InvalidInput for too many, for commas alone, and for control characters."""
+    kept: dict[str, str] = {}
+    for tag in tags:
+        words = (
+            " ".join(unicodedata.normalize("NFC", part).lower().split()) for part in tag.split(",")
+        )
+        seen = [word for word in words if not is_blank(word)]
+        if not seen and not is_blank(tag):
+            raise InvalidInput(
+                "invalid_tags",
+                "There are commas and no tag between them. Fill it in, or leave them out.",
+                {"field": "tags"},
+            )
+        for word in seen:
+            kept.setdefault(folded(word), word)
+    found = list(kept.values())
+    for word in found:
+        read_line(word, what="A tag", field="tags")
+    if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
+        raise InvalidInput(
+            "invalid_tags",
+            f"A notice has at most {TAGS_LIMIT} tags of at most {TAG_LIMIT} characters.",
+            {"field": "tags"},
+        )
+    return found
+
+
+def normal_shortcut(shortcut: str) -> str:
+    """A shortcut as it is kept: small letters, without the slash that is typed before it. "" is
+    none; a slash alone is one that nobody has filled in."""
+    typed = shortcut.strip()
+    word = typed.removeprefix("/").lower()
+    if typed and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):
+        raise InvalidInput(
+            "invalid_shortcut",
+            "Use letters a to z, digits and dashes between them for the shortcut, at most "
+            f"{SHORTCUT_LIMIT}, for example late.",
+            {"field": "shortcut"},
+        )
+    return word
+
+
+def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
+    """Which of a notice's names another notice has."""
+    if "shortcut_unique_in_use" in str(error):
+        return _shortcut_taken(notice.shortcut)
+    return Conflict(
+        "key_taken", f"There is a notice with the key {notice.key} already. Choose another key."
+    )
+
+
+def _shortcut_taken(shortcut: str) -> Conflict:
+    return Conflict(
+        "shortcut_taken",
+        f"Another notice has the shortcut {shortcut} already. Choose another one, or take it from "
+        "that notice first.",
+        {"field": "shortcut"},
+    )
+
+
+def _read_title(title: str) -> str:
+    title = read_line(title, what="A title", field="title")
+    if not title:
+        raise InvalidInput(
+            "title_missing",
+            "Give the notice a title, by which people find it.",
+            {"field": "title"},
+        )
+    if len(title) > TITLE_LIMIT:
+        raise InvalidInput(
+            "invalid_title", f"A title has at most {TITLE_LIMIT} characters.", {"field": "title"}
+        )
+    return title
+
+
+def _require_own_team(actor: Actor, team: Team | None) -> None:
+    """Whoever gave a notice to another team could not see it any more."""
+    if team is not None and not actor.sees_all_teams and team.pk not in actor.team_ids:
+        raise PermissionRefused(
+            "not_own_team",
+            f"You are not in the team {team.name}, and would not see this notice any more. "
+            "Choose one of your teams, or none.",
+            {"field": "team"},
+        )
+
+
+def require_not_retired(notice: CannedNotice) -> None:
+    """Raise Unprocessable for a notice that is out of use."""
+    if notice.retired_at is not None:
+        raise Unprocessable(
+            "notice_retired",
+            f"The notice {notice.key} is retired and can't be changed. "
+            "An approver can restore it first.",
+        )

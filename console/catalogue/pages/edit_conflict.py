@@ -1,0 +1,38 @@
+"""When two editors meet in one notice: both texts are shown, and nobody's is lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.actors import Actor
+from console.catalogue.content.revision import mark_of
+from console.catalogue.models import CannedNotice, NoticeVersion
+from console.catalogue.selectors import versions
+from console.errors import ConsoleError
+
+MET = {"changed_meanwhile", "version_open", "not_author", "wrong_status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What somebody else has saved meanwhile, and beside it what was typed, by locale. `passable`
+    says whether saving again puts what was typed in its place."""
+
+    version: NoticeVersion
+    texts: list[tuple[str, str, str]]
+    passable: bool
+
+
+def meeting(
+    actor: Actor, notice: CannedNotice, refusal: ConsoleError, typed: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the editor's page shows of a refusal: nothing, where nobody else was at it."""
+    newest = versions(actor, notice).first() if refusal.code in MET else None
+    if newest is None:
+        return {}
+    locales = sorted({*newest.bodies, *typed})
+    texts = [(name, newest.bodies.get(name, ""), typed.get(name, "")) for name in locales]
+    passable = refusal.code == "changed_meanwhile"
+    met = {"theirs": Meeting(newest, texts, passable)}
+    # Whoever saves again after this has seen it.
+    return met | {"expected": mark_of(newest)} if passable else met

@@ -1,0 +1,248 @@
+"""The editor of a notice's next version, with its preview."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from console.actors import Actor, Permission
+from console.catalogue.content.audience import preset_of
+from console.catalogue.content.languages import Stale, stale_locales
+from console.catalogue.content.notices import names_are_reviewed
+from console.catalogue.content.questions import declared
+from console.catalogue.content.revision import mark_of
+from console.catalogue.content.snippets import loaded
+from console.catalogue.content.versions import version_create, version_submit, version_update
+from console.catalogue.models import (
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    VersionStatus,
+)
+from console.catalogue.pages.edit_conflict import Meeting, meeting
+from console.catalogue.pages.forms import (
+    AskedFormSet,
+    BodyFormSet,
+    VersionForm,
+    asked_initial,
+    bodies_initial,
+    read_asked,
+    read_bodies,
+    version_content,
+    version_initial,
+)
+from console.catalogue.pages.preview import draft_of, expected, foreign, missing, previews
+from console.catalogue.review.samples import EXAMPLE, chat_choices, chosen_chat
+from console.catalogue.selectors import snippet_keys, versions
+from console.catalogue.templating.variables import variables_carried
+from console.errors import ConsoleError
+
+ASKED = "asked"
+
+
+def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    """The editor with the draft, or with the newest version to go on from."""
+    base = versions(actor, notice).first()
+    initial = version_initial(base)
+    if base is not None and base.status != VersionStatus.DRAFT:
+        initial["change_note"] = ""
+    return _page(
+        request,
+        actor,
+        notice,
+        VersionForm(initial=initial),
+        BodyFormSet(initial=bodies_initial(base)),
+        AskedFormSet(initial=asked_initial(base), prefix=ASKED),
+        expected=mark_of(base),
+    )
+
+
+def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    """Save the draft, hand it over, or add a row for one more language."""
+    if "add" in request.POST or "add_field" in request.POST:
+        return _with_one_more_row(request, actor, notice)
+    if "put_back" in request.POST:  # what the browser has kept, with all its rows
+        return _put_back(request, actor, notice)
+    form, bodies = VersionForm(request.POST), BodyFormSet(request.POST)
+    asked = _asked(request.POST)
+    if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
+        return _page(request, actor, notice, form, bodies, asked, status=422)
+    try:
+        content = _content(form, bodies, asked)
+        version = _save(actor, notice, {**content, "expected": request.POST.get("expected")})
+        if "submit" in request.POST:
+            version_submit(actor, version)
+    except ConsoleError as refusal:
+        met = meeting(actor, notice, refusal, read_bodies(bodies))
+        return _page(
+            request, actor, notice, form, bodies, asked, error=refusal.message, status=422, **met
+        )
+    if "submit" in request.POST:
+        messages.success(request, _("Submitted. An approver who is not you decides on it."))
+    else:
+        messages.success(request, _("Draft saved. Submit it when it is ready for review."))
+    return redirect("notice-detail", notice.key)
+
+
+def _save(actor: Actor, notice: CannedNotice, content: Mapping[str, Any]) -> NoticeVersion:
+    draft = versions(actor, notice).filter(status=VersionStatus.DRAFT).first()
+    if draft is not None:
+        return version_update(actor, draft, **content)
+    return version_create(actor, notice, **content)
+
+
+def own_draft(actor: Actor, notice: CannedNotice) -> NoticeVersion | None:
+    """The draft that the actor may go on with."""
+    return versions(actor, notice).filter(status=VersionStatus.DRAFT, author_ref=actor.ref).first()
+
+
+def read_content(data: QueryDict) -> dict[str, Any] | None:
+    """The content of a version as it was typed; None where a field is not valid."""
+    form, bodies, asked = VersionForm(data), BodyFormSet(data), _asked(data)
+    if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
+        return None
+    return _content(form, bodies, asked)
+
+
+def _content(form: VersionForm, bodies: Any, asked: Any) -> dict[str, Any]:
+    content = version_content(form, read_bodies(bodies))
+    if asked.is_bound:
+        content["fields"] = read_asked(asked)
+    return content
+
+
+def _put_back(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    form, bodies, asked = VersionForm(request.POST), BodyFormSet(request.POST), _asked(request.POST)
+    return _page(request, actor, notice, form, bodies, asked)
+
+
+def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
+    """With the focus in it, where else a person has to look for it again."""
+    changed = request.POST.copy()
+    if "add_field" in changed:
+        rows = _asked(changed).total_form_count()
+        changed[f"{ASKED}-TOTAL_FORMS"] = str(rows + 1)
+        changed[f"{ASKED}-{rows}-required"] = "on"
+    else:
+        rows = BodyFormSet(changed).total_form_count()
+        changed["form-TOTAL_FORMS"] = str(rows + 1)
+    form, bodies, asked = VersionForm(changed), BodyFormSet(changed), _asked(changed)
+    first = asked.forms[-1]["name"] if "add_field" in changed else bodies.forms[-1]["locale"]
+    first.field.widget.attrs["autofocus"] = True
+    return _page(request, actor, notice, form, bodies, asked)
+
+
+def _asked(data: QueryDict) -> Any:
+    """The fields that the sender fills in; a page without them says nothing of them."""
+    if f"{ASKED}-TOTAL_FORMS" in data:
+        return AskedFormSet(data, prefix=ASKED)
+    return AskedFormSet(prefix=ASKED)
+
+
+def _page(
+    request: HttpRequest,
+    actor: Actor,
+    notice: CannedNotice,
+    form: VersionForm,
+    bodies: Any,
+    asked: Any,
+    *,
+    error: str = "",
+    status: int = 200,
+    expected: str = "",
+    theirs: Meeting | None = None,
+) -> HttpResponse:
+    if notice.kind == NoticeKind.PUSH_URL:
+        for row in bodies:
+            row.fields["body"].label = _("URL")
+    context = {
+        "expected": expected or request.POST.get("expected", ""),
+        "theirs": theirs,
+        "saves_itself": own_draft(actor, notice) is not None,
+        "notice": notice,
+        "form": form,
+        "bodies": bodies,
+        "asked": asked,
+        "may_rename": names_are_reviewed(notice),
+        "error": error,
+        "chats": chat_choices(actor),
+        "example": EXAMPLE,
+        **preview_context(request, actor, notice, form, bodies, asked),
+    }
+    return render(request, "catalogue/notice_edit.html", context, status=status)
+
+
+def preview_context(
+    request: HttpRequest,
+    actor: Actor,
+    notice: CannedNotice,
+    form: VersionForm,
+    bodies: Any,
+    asked: Any,
+) -> dict[str, Any]:
+    """Each text as the chosen chat would get it, and what live chats carry."""
+    chat = chosen_chat(actor, request.POST.get("chat", ""))
+    version = draft_of(
+        notice,
+        default_locale=str(form["default_locale"].value() or ""),
+        bodies=_typed_bodies(bodies),
+        fields=_typed_fields(asked),
+    )
+    among = loaded([version.snippets])
+    return {
+        "notice": notice,
+        "chat": chat,
+        "may_choose_chat": actor.may(Permission.VIEW_INTERACTIONS),
+        "previews": previews(version, chat, actor.name, among),
+        "nickname": _nickname(form),
+        "forecast": expected(version, among),
+        "missing": missing(version),
+        "foreign": foreign(version, among),
+        "stale": [one.locale for one in _stale(actor, version)],
+        "carried": variables_carried(actor),
+        "asked_names": [field["name"] for field in version.fields],
+        "snippet_keys": [] if notice.kind == NoticeKind.PUSH_URL else snippet_keys(actor, notice),
+    }
+
+
+def posted_preview(request: HttpRequest, actor: Actor, notice: CannedNotice) -> dict[str, Any]:
+    """The preview of what stands in the editor now."""
+    data = request.POST
+    form, bodies = VersionForm(data), BodyFormSet(data)
+    return preview_context(request, actor, notice, form, bodies, _asked(data))
+
+
+def _typed_bodies(bodies: Any) -> dict[str, str]:
+    rows = [(row["locale"].value() or "?", row["body"].value() or "") for row in bodies.forms]
+    return {locale.strip(): body for locale, body in rows if body.strip()}
+
+
+def _typed_fields(asked: Any) -> list[dict[str, Any]]:
+    """The fields as far as they can be asked: what is wrong with them is said at saving."""
+    try:
+        if asked.is_bound:
+            return declared(read_asked(asked)) if asked.is_valid() else []
+        return declared(
+            [{**row.initial, "choices": row.initial["choices"].splitlines()} for row in asked.forms]
+        )
+    except ConsoleError:
+        return []
+
+
+def _nickname(form: VersionForm) -> str:
+    """Under which name the chat would show it: the version's own, or the preset's."""
+    own = str(form["nickname"].value() or "").strip()
+    preset = None if own else preset_of(str(form["preset"].value() or ""))
+    return preset.nickname if preset else own
+
+
+def _stale(actor: Actor, version: NoticeVersion) -> list[Stale]:
+    """The translations that would be behind, were this submitted."""
+    if not version.bodies:
+        return []
+    known = list(versions(actor, version.notice))
+    version.number = max((one.number for one in known), default=0) + 1
+    return stale_locales(version, known)

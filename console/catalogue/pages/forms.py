@@ -1,0 +1,396 @@
+"""What the pages of the catalogue take. The services decide what of it is right."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.forms import BaseFormSet, formset_factory
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.models import Role, Team
+from console.accounts.pages.administration_forms import EditForm
+from console.accounts.states import State
+from console.catalogue.content import notices
+from console.catalogue.content.audience import EVERYONE, audience, audience_choices, kept_choice
+from console.catalogue.content.languages import direction
+from console.catalogue.content.questions import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
+from console.catalogue.models import (
+    CannedNotice,
+    Category,
+    NoticeKind,
+    NoticeStatus,
+    NoticeVersion,
+    Visibility,
+)
+from console.text.form_fields import FilterForm, LineField, MomentField, TextField
+from console.text.language_tags import html_tag
+
+MOMENT = "%Y-%m-%dT%H:%M"
+
+
+def _moment() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
+
+
+class NoticeFilterForm(FilterForm):
+    """The filters of the list."""
+
+    q = LineField(label=_("Words of any language"), max_length=200, required=False)
+    status = forms.ChoiceField(
+        label=_("Status"), choices=[("", _("All states")), *NoticeStatus.choices], required=False
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[("", _("All kinds")), *NoticeKind.choices], required=False
+    )
+    category = LineField(label=_("Category"), max_length=600, required=False)
+    tag = LineField(label=_("Tag"), max_length=40, required=False)
+    show = forms.ChoiceField(
+        label=_("Which"),
+        choices=[
+            ("", _("All notices")),
+            ("favourites", _("My favourites")),
+            ("recent", _("Sent by me recently")),
+            ("most_used", _("Most used")),
+            ("never_used", _("Never used")),
+            ("ending", _("Ending soon")),
+        ],
+        required=False,
+    )
+    days = forms.TypedChoiceField(
+        label=_("Since"),
+        choices=[(30, _("in 30 days")), (90, _("in 90 days"))],
+        coerce=int,
+        required=False,
+    )
+
+
+class CategoryChoice(LineField):
+    """A category by its path, which is made where it is not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("Category"),
+            max_length=600,
+            required=False,
+            help_text=_("With those above it, as in Delivery / Late."),
+            widget=forms.TextInput(attrs={"list": "categories", "autocomplete": "off"}),
+        )
+
+
+class NoticeSettingsForm(EditForm):
+    """What of a notice can change without review: how people find it, and whose it is. Once it is
+    published, its title and shortcut change with a version."""
+
+    title = LineField(label=_("Title"), max_length=notices.TITLE_LIMIT)
+    category = CategoryChoice()
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("Only this team's people see and send it."),
+    )
+    tags = LineField(
+        label=_("Tags"),
+        max_length=900,
+        required=False,
+        help_text=_("Words with commas between them, at most 20."),
+    )
+    shortcut = LineField(
+        label=_("Shortcut"),
+        max_length=notices.SHORTCUT_LIMIT + 1,
+        required=False,
+        help_text=_("On the board it is found by this after a slash: /late. No other has it."),
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, notice: CannedNotice) -> None:
+        super().__init__(data, state=notices.notice_state(notice))
+        self.initial = {
+            **self.initial,
+            "team": notice.team_id,
+            "tags": ", ".join(notice.tags),
+        }
+        if notices.names_are_reviewed(notice):
+            self.fields["title"].widget.attrs["readonly"] = True
+            self.fields["title"].help_text = _(
+                "People send the notice by it: another one comes with its next version."
+            )
+            self.fields["shortcut"].help_text = _(
+                "You can take it away. Another one comes with the notice's next version."
+            )
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "title": typed.get("title", ""),
+            "category": typed.get("category", ""),
+            "team": typed["team"].name if typed.get("team") else "",
+            "tags": notices.normal_tags([typed.get("tags", "")]),
+            "shortcut": notices.normal_shortcut(typed.get("shortcut", "")),
+        }
+
+
+class CategoryForm(forms.Form):
+    """A category's name, its place and whose it is."""
+
+    name = LineField(label=_("Name"), max_length=100)
+    parent = forms.ModelChoiceField(
+        label=_("In"),
+        queryset=Category.objects.none(),
+        required=False,
+        empty_label=_("At the top"),
+    )
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("What is in a team's category is that team's too."),
+    )
+
+    def __init__(self, *args: Any, places: QuerySet[Category], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = places  # type: ignore[attr-defined]
+
+
+class NoticeForm(forms.Form):
+    """A notice without its words. The key and the kind are given once."""
+
+    title = LineField(
+        label=_("Title"),
+        max_length=200,
+        help_text=_("By this people find it. Customers never see it."),
+    )
+    key = forms.SlugField(
+        label=_("Key"),
+        max_length=100,
+        help_text=_(
+            "Workflows send the notice by its key, so it never changes: small letters, digits and "
+            "hyphens, for example delivery-delayed."
+        ),
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=NoticeKind.choices,
+        help_text=_(
+            "A message is a text. A push URL opens a page at the customer's. "
+            "What a custom notice does is up to the client that receives it."
+        ),
+    )
+    category = CategoryChoice()
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.all(),
+        required=False,
+        empty_label=_("All teams"),
+        help_text=_("Only this team's people see and send it."),
+    )
+
+
+class BodyForm(forms.Form):
+    """The text in one language."""
+
+    locale = LineField(label=_("Language"), max_length=35, required=False)
+    body = TextField(
+        label=_("Text"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "true"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        locale = str(self["locale"].value() or "")
+        written = {"dir": direction(locale), "lang": html_tag(locale)}
+        self.fields["body"].widget.attrs |= written if locale else {}
+
+
+BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)
+
+
+class AskedForm(forms.Form):
+    """A field that the sender fills in."""
+
+    name = LineField(label=_("Name"), max_length=40, required=False)
+    label = LineField(label=_("Question"), max_length=LABEL_LENGTH, required=False)
+    type = forms.ChoiceField(label=_("Type"), choices=FieldType.choices, required=False)
+    choices = TextField(
+        label=_("Choices"),
+        max_length=CHOICE_LIMIT * (TEXT_LENGTH + 1),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("One a line; only of the type choice."),
+    )
+    max_length = forms.IntegerField(
+        label=_("Longest"), min_value=1, max_value=TEXT_LENGTH, required=False
+    )
+    required = forms.BooleanField(label=_("Must be filled in"), required=False)
+
+
+AskedFormSet = formset_factory(AskedForm, extra=0, max_num=100)
+
+
+class VersionForm(forms.Form):
+    """A version, but for its texts (BodyFormSet)."""
+
+    default_locale = LineField(
+        label=_("Default language"),
+        max_length=35,
+        initial="en",
+        help_text=_("Customers whose language has no text get this one."),
+    )
+    preset = forms.ChoiceField(
+        label=_("Who sees it"),
+        required=False,
+        help_text=_("A sender may narrow this, never widen it."),
+    )
+    kept = LineField(max_length=20, required=False, widget=forms.HiddenInput)
+    nickname = LineField(
+        label=_("Nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Under this name the chat shows it. Empty: the preset's."),
+    )
+    new_title = LineField(
+        label=_("Title"),
+        max_length=notices.TITLE_LIMIT,
+        required=False,
+        help_text=_("People send the notice by it: another one holds once this is approved."),
+    )
+    new_shortcut = LineField(
+        label=_("Shortcut"),
+        max_length=notices.SHORTCUT_LIMIT + 1,
+        required=False,
+        help_text=_("To the notice, after a slash."),
+    )
+    message_type = LineField(
+        label=_("MessageType"),
+        max_length=100,
+        required=False,
+        help_text=_("Only for messages. Chat Server passes it on as it is."),
+    )
+    valid_from = MomentField(label=_("Valid from"), required=False, widget=_moment())
+    valid_until = MomentField(label=_("Valid until"), required=False, widget=_moment())
+    change_note = TextField(
+        label=_("What changed, and why"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For the reviewer."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kept = str(self["kept"].value() or "")
+        self.fields["preset"].choices = audience_choices(kept)  # type: ignore[attr-defined]
+
+    def clean_preset(self) -> str:
+        """A page without the choice, as of a snippet, is for everyone. A choice that is given and
+        empty is none; neither is none where the words of now are for the staff."""
+        chosen: str = self.cleaned_data["preset"]
+        if not chosen and ("preset" in self.data or self.data.get("kept")):
+            raise forms.ValidationError(_("Choose who sees it."))
+        return chosen
+
+
+def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
+    """A form filled with a version, to go on from there."""
+    if version is None:
+        return {"default_locale": "en", "preset": EVERYONE}
+    kept = kept_choice(version)
+    return {
+        "default_locale": version.default_locale,
+        "preset": kept or EVERYONE,
+        "kept": kept,
+        "nickname": version.nickname,
+        **notices.names_to_be(version),
+        "message_type": version.message_type,
+        "valid_from": version.valid_from,
+        "valid_until": version.valid_until,
+        "change_note": version.change_note,
+    }
+
+
+def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:
+    """The texts, the default language first."""
+    if version is None:
+        return [{"locale": default, "body": ""}]
+    first = version.default_locale
+    ordered = [first, *(locale for locale in sorted(version.bodies) if locale != first)]
+    return [{"locale": locale, "body": version.bodies[locale]} for locale in ordered]
+
+
+def asked_initial(version: NoticeVersion | None) -> list[dict[str, Any]]:
+    """The fields that the sender fills in."""
+    fields = version.fields if version else []
+    return [{**field, "choices": "\n".join(field["choices"])} for field in fields]
+
+
+def read_asked(formset: "BaseFormSet[AskedForm]") -> list[dict[str, Any]]:
+    """The fields, as `version_create` takes them, of the rows that have a name or a question."""
+    rows = (form.cleaned_data for form in formset.forms)
+    return [
+        {
+            "name": row["name"].strip(),
+            "label": row["label"].strip() or row["name"].strip(),
+            "type": row["type"] or FieldType.TEXT.value,
+            "required": row["required"],
+            "choices": [line.strip() for line in row["choices"].splitlines() if line.strip()],
+            "max_length": row["max_length"],
+        }
+        for row in rows
+        if row.get("name", "").strip() or row.get("label", "").strip()
+    ]
+
+
+def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
+    """Locale to text, of the rows that have either."""
+    rows = (form.cleaned_data for form in formset.forms)
+    return {
+        row["locale"].strip(): row["body"]
+        for row in rows
+        if row.get("locale", "").strip() or row.get("body", "").strip()
+    }
+
+
+def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
+    """What `version_create` and `version_update` take."""
+    content = {name: value for name, value in form.cleaned_data.items() if name != "kept"}
+    return {**content, **audience(content["preset"]), "bodies": bodies}
+
+
+EVERYBODY = "everybody"
+
+
+class PresetForm(forms.Form):
+    """A visibility preset."""
+
+    name = LineField(label=_("Name"), max_length=100)
+    visibility = forms.ChoiceField(
+        label=_("Who sees it"),
+        choices=[(value, f"{label} ({value})") for value, label in Visibility.choices],
+    )
+    nickname = LineField(
+        label=_("Nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Under this name the chat shows it, unless the notice has its own."),
+    )
+    roles = forms.MultipleChoiceField(
+        label=_("Who may use it"),
+        choices=[(EVERYBODY, _("Everybody")), *Role.choices],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Everybody who sends, or people with these roles."),
+    )
+
+    def clean_roles(self) -> list[str] | None:
+        """None is everybody."""
+        roles: list[str] = self.cleaned_data["roles"]
+        if EVERYBODY not in roles:
+            return roles
+        if len(roles) > 1:
+            raise forms.ValidationError(_("Choose Everybody alone, or some roles."))
+        return None

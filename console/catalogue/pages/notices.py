@@ -1,0 +1,230 @@
+"""Pages of the catalogue: notices and their review."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from console.accounts.own_work import own_refs
+from console.actors import Actor, Permission
+from console.catalogue.content.favourites import favourite_set
+from console.catalogue.content.notices import (
+    notice_create,
+    notice_restore,
+    notice_retire,
+    notice_state,
+    notice_update,
+)
+from console.catalogue.content.versions import version_approve, version_reject, version_submit
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
+from console.catalogue.pages.editor import edit_page, posted_preview, save_version
+from console.catalogue.pages.forms import NoticeForm, NoticeSettingsForm
+from console.catalogue.pages.refusals import field_of
+from console.catalogue.review.remarks import version_checks
+from console.catalogue.review.side_by_side import review_of
+from console.catalogue.selectors import categories, notice_get, version_get, versions
+from console.catalogue.usage import ENDS_SOON, favourite_ids, version_uses
+from console.errors import ConsoleError
+from console.site.access import actor_of, require
+from console.site.confirmation import posted
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def notice_new(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    form = NoticeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            notice = notice_create(actor, **form.cleaned_data)
+        except ConsoleError as refusal:
+            form.add_error(field_of(refusal, form.fields), refusal.message)
+        else:
+            return redirect("notice-edit", notice.key)
+    context = {"form": form, "categories": categories(actor)}
+    status = 422 if form.errors else 200
+    return render(request, "catalogue/notice_new.html", context, status=status)
+
+
+@require_GET
+@require(Permission.VIEW_CATALOGUE)
+def notice_detail(request: HttpRequest, key: str) -> HttpResponse:
+    actor = actor_of(request)
+    return _detail(request, actor, notice_get(actor, key))
+
+
+def _detail(
+    request: HttpRequest,
+    actor: Actor,
+    notice: CannedNotice,
+    *,
+    error: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    found = list(versions(actor, notice))
+    by_status = {version.status: version for version in reversed(found)}
+    published, in_review = (
+        by_status.get(status) for status in (VersionStatus.PUBLISHED, VersionStatus.IN_REVIEW)
+    )
+    context = {
+        "notice": notice,
+        "versions": found,
+        "decided": [version for version in found if version.status not in UNDECIDED],
+        "published": published,
+        "scheduled": by_status.get(VersionStatus.SCHEDULED),
+        "draft": by_status.get(VersionStatus.DRAFT),
+        "in_review": in_review,
+        "own_refs": own_refs(actor) if in_review else [],
+        "review": review_of(actor, published, in_review) if in_review else None,
+        "uses": version_uses(actor, notice),
+        "starred": notice.pk in favourite_ids(actor),
+        "ends_soon": _ends_soon(found),
+        "checks": version_checks(found),
+        "error": error,
+        "reason": request.POST.get("reason", ""),
+    }
+    return render(request, "catalogue/notice_detail.html", context, status=status)
+
+
+# These stand above the others on their page.
+UNDECIDED = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW, VersionStatus.SCHEDULED)
+
+
+def _ends_soon(found: list[NoticeVersion]) -> datetime | None:
+    """When the words that hold now end, where that is soon."""
+    for version in found:
+        until = version.valid_until
+        if version.status == VersionStatus.PUBLISHED and until is not None:
+            return until if until < timezone.now() + ENDS_SOON else None
+    return None
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def notice_edit(request: HttpRequest, key: str) -> HttpResponse:
+    """Write the next version, or go on with the draft."""
+    actor = actor_of(request)
+    notice = notice_get(actor, key)
+    if request.method == "GET":
+        return edit_page(request, actor, notice)
+    return save_version(request, actor, notice)
+
+
+@require_POST
+@require(Permission.EDIT_CATALOGUE)
+def notice_preview(request: HttpRequest, key: str) -> HttpResponse:
+    """What is being written, as a chosen chat would get it. Writes nothing."""
+    actor = actor_of(request)
+    context = posted_preview(request, actor, notice_get(actor, key))
+    return render(request, "catalogue/_preview.html", context)
+
+
+def _decide(
+    request: HttpRequest, key: str, act: Callable[[Actor, CannedNotice], object], done: str
+) -> HttpResponse:
+    """One decision on a notice or a version; a refusal is said on the page of the notice."""
+    actor = actor_of(request)
+    notice = notice_get(actor, key)
+    try:
+        act(actor, notice)
+    except ConsoleError as refusal:
+        return _detail(request, actor, notice, error=refusal.message, status=refusal.status)
+    messages.success(request, done)
+    return redirect("notice-detail", key)
+
+
+@require_POST
+@require(Permission.EDIT_CATALOGUE)
+def submit_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    def submit(actor: Actor, notice: CannedNotice) -> object:
+        return version_submit(actor, version_get(actor, notice, number))
+
+    return _decide(request, key, submit, _("Submitted. An approver who is not you decides on it."))
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def approve_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    def approve(actor: Actor, notice: CannedNotice) -> object:
+        return version_approve(actor, version_get(actor, notice, number))
+
+    notice = notice_get(actor_of(request), key)
+    version = version_get(actor_of(request), notice, number)
+    done = _("Published. Supervisors can send it from now on.")
+    if version.valid_from is not None and version.valid_from > timezone.now():
+        done = _("Approved. It takes its place by itself when its time comes.")
+    return _decide(request, key, approve, done)
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def reject_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    def reject(actor: Actor, notice: CannedNotice) -> object:
+        version = version_get(actor, notice, number)
+        return version_reject(actor, version, reason=request.POST.get("reason", ""))
+
+    return _decide(request, key, reject, _("Sent back to its author with your reason."))
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def notice_end(request: HttpRequest, key: str) -> HttpResponse:
+    done = _("Retired. Nobody can send it until it is restored; what was sent is in the history.")
+    return _decide(request, key, notice_retire, done)
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def notice_back(request: HttpRequest, key: str) -> HttpResponse:
+    return _decide(request, key, notice_restore, _("Restored, with the words that it had."))
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
+    """How a notice is found, and whose it is."""
+    actor = actor_of(request)
+    notice = notice_get(actor, key)
+    form = NoticeSettingsForm(posted(request), notice=notice)
+    if form.is_bound and form.is_valid():
+        values = form.cleaned_data
+        try:
+            notice_update(actor, notice, **{**values, "tags": values["tags"].split(",")})
+        except ConsoleError as refusal:
+            form.add_error(field_of(refusal, form.fields), refusal.message)
+            if refusal.code == "changed_meanwhile":
+                form.show_kept(notice_state(notice_get(actor, key)))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("notice-detail", key)
+    context = {
+        "notice": notice_get(actor, key),
+        "form": form,
+        "categories": categories(actor),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "catalogue/notice_settings.html", context, status=status)
+
+
+@require_POST
+@require(Permission.VIEW_CATALOGUE)
+def notice_favourite(request: HttpRequest, key: str) -> HttpResponse:
+    """Star a notice, or take its star. To htmx the star anew, else the page it was on."""
+    actor = actor_of(request)
+    notice = notice_get(actor, key)
+    wanted = request.POST.get("wanted") == "1"
+    favourite_set(actor, notice, wanted=wanted)
+    if request.htmx:  # type: ignore[attr-defined]
+        context = {"notice": notice, "starred": wanted, "back": request.POST.get("back", "")}
+        return render(request, "catalogue/_star.html", context)
+    return redirect("notice-list" if request.POST.get("back") == "list" else notice_url(notice))
+
+
+def notice_url(notice: CannedNotice) -> str:
+    return reverse("notice-detail", args=[notice.key])

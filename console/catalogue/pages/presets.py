@@ -1,0 +1,114 @@
+"""Pages of visibility presets, and of the review of what is proposed for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from console.accounts.own_work import own_refs
+from console.actors import Actor, Permission
+from console.catalogue.pages.forms import EVERYBODY, PresetForm
+from console.catalogue.pages.refusals import field_of
+from console.catalogue.review.presets import (
+    preset_approve,
+    preset_create,
+    preset_reject,
+    preset_update,
+)
+from console.catalogue.selectors import preset_change, preset_get, presets
+from console.errors import ConsoleError
+from console.site.access import actor_of, require
+
+
+@require_GET
+@require(Permission.VIEW_CATALOGUE)
+def preset_list(request: HttpRequest) -> HttpResponse:
+    return _list(request)
+
+
+def _list(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpResponse:
+    actor = actor_of(request)
+    context = {
+        "presets": presets(actor),
+        "own_refs": own_refs(actor),
+        "error": error,
+        "reason": request.POST.get("reason", ""),
+    }
+    return render(request, "catalogue/preset_list.html", context, status=status)
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def approve_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
+    def approve(actor: Actor, change: int) -> object:
+        return preset_approve(actor, preset_get(actor, preset_id), change=change)
+
+    return _decide(request, approve, _("Approved. It holds from now on."))
+
+
+@require_POST
+@require(Permission.REVIEW_CATALOGUE)
+def reject_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
+    def reject(actor: Actor, change: int) -> object:
+        reason = request.POST.get("reason", "")
+        return preset_reject(actor, preset_get(actor, preset_id), reason=reason, change=change)
+
+    return _decide(request, reject, _("Rejected. The preset stays as it is."))
+
+
+def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str) -> HttpResponse:
+    """A decision on the proposal that was looked at."""
+    posted = request.POST.get("change") or request.GET.get("change", "")
+    change = int(posted) if posted.isdecimal() and len(posted) < 19 else 0
+    try:
+        act(actor_of(request), change)
+    except ConsoleError as refusal:
+        return _list(request, error=refusal.message, status=refusal.status)
+    messages.success(request, done)
+    return redirect("preset-list")
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def preset_new(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    form = PresetForm(request.POST or None)
+    return _save_preset(request, form, lambda values: preset_create(actor, **values))
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    preset = preset_get(actor, preset_id)
+    waiting = preset_change(preset)
+    mine = waiting if waiting is not None and waiting.author_ref == actor.ref else preset
+    initial = {name: getattr(mine, name) for name in PresetForm.base_fields}
+    initial["roles"] = initial["roles"] or [EVERYBODY]
+    form = PresetForm(request.POST or None, initial=initial)
+    return _save_preset(
+        request, form, lambda values: preset_update(actor, preset, **values), initial
+    )
+
+
+def _save_preset(
+    request: HttpRequest,
+    form: PresetForm,
+    save: Callable[[dict[str, Any]], object],
+    known: dict[str, Any] | None = None,
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        try:
+            save(form.cleaned_data)
+        except ConsoleError as refusal:
+            form.add_error(field_of(refusal, form.fields), refusal.message)
+        else:
+            messages.success(request, _("Proposed. An approver who is not you decides on it."))
+            return redirect("preset-list")
+    context = {"form": form, "known": known}
+    status = 422 if form.errors else 200
+    return render(request, "catalogue/preset_form.html", context, status=status)

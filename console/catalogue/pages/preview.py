@@ -1,0 +1,130 @@
+"""What is being written, in all its languages, as a customer's chat would show it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from console.catalogue.content import snippets
+from console.catalogue.content.languages import Missing, live_locales, missing_locales
+from console.catalogue.content.questions import for_templates, samples
+from console.catalogue.content.snippets import Foreign
+from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.review.forecast import Forecast, forecast, tried_chats
+from console.catalogue.review.samples import ExampleChat
+from console.catalogue.templating.language import use
+from console.catalogue.templating.rendering import RenderingRefused, check_template, render_body
+from console.errors import ConsoleError
+from console.interactions.models import Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One language as the chosen chat would get it, or why it would not. `length` is what it has of
+    the `limit`, in characters: filled in, or as it is written where it can't be."""
+
+    locale: str
+    body: str
+    refusal: str
+    length: int
+    limit: int
+    # What had no value, where it is that for which it would not.
+    variable: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        return self.length * 10 > self.limit * 9
+
+
+def draft_of(
+    notice: CannedNotice,
+    *,
+    default_locale: str,
+    bodies: Mapping[str, str],
+    fields: Sequence[Mapping[str, Any]],
+) -> NoticeVersion:
+    """What is being written as a version, with the snippets that it would have: never saved."""
+    version = NoticeVersion(
+        notice=notice,
+        default_locale=default_locale if default_locale in bodies else next(iter(bodies), ""),
+        bodies=dict(bodies),
+        fields=list(fields),
+    )
+    version.snippets = snippets.usable(_named(notice.kind, bodies), notice)
+    return version
+
+
+def with_current_snippets(version: NoticeVersion) -> NoticeVersion:
+    """A draft with the snippets that it would be submitted with now; never saved."""
+    if version.status == VersionStatus.DRAFT:
+        named = _named(version.notice.kind, version.bodies)
+        version.snippets = snippets.usable(named, version.notice)
+    return version
+
+
+def _named(kind: str, bodies: Mapping[str, str]) -> set[str]:
+    keys: set[str] = set()
+    for body in bodies.values():
+        try:
+            keys |= use(kind == NoticeKind.PUSH_URL, body).snippets
+        except Exception:  # noqa: S112 - half written: its preview says what is wrong with it
+            continue
+    return keys
+
+
+def previews(
+    version: NoticeVersion,
+    chat: Interaction | ExampleChat,
+    sender_name: str,
+    among: snippets.Loaded,
+    *,
+    only: str = "",
+) -> list[Preview]:
+    """Every language, or the `only` one, whatever the chat's own is. `among` has the version's
+    snippets."""
+    kind = version.notice.kind
+    limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
+    shown = []
+    for locale, template in version.bodies.items():
+        if only and locale != only:
+            continue
+        body = refusal = variable = ""
+        try:
+            check_template(kind, template)
+            body = render_body(
+                kind,
+                template,
+                interaction=chat,
+                sender_name=sender_name,
+                now=timezone.now(),
+                snippets=snippets.words(version.snippets, locale, among),
+                fields=for_templates(version.fields, samples(version.fields)),
+                locale=locale,
+            )
+        except (ConsoleError, RenderingRefused) as refused:
+            refusal = refused.message
+            variable = getattr(refused, "variable", "")
+        shown.append(Preview(locale, body, refusal, len(body or template), limit, variable))
+    return shown
+
+
+def expected(version: NoticeVersion, among: snippets.Loaded) -> Forecast:
+    """In how many of the current chats it would fail. A text that can't be read fails nowhere: its
+    preview says so."""
+    if not version.bodies:
+        return Forecast()
+    return forecast(version, tried_chats(), among)
+
+
+def foreign(version: NoticeVersion, among: snippets.Loaded) -> list[Foreign]:
+    """The snippets in other languages; a text that can't be read has none."""
+    try:
+        return snippets.foreign(version, among)
+    except ConsoleError:
+        return []
+
+
+def missing(version: NoticeVersion) -> list[Missing]:
+    return missing_locales(version, live_locales()) if version.bodies else []

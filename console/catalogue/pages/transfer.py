@@ -1,0 +1,161 @@
+"""Pages that take the catalogue out as a file, and a file in."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from console.actors import Permission
+from console.catalogue.models import ImportJob, ImportStatus
+from console.catalogue.transfer.catalogue_export_record import catalogue_export
+from console.catalogue.transfer.formats import CONTENT_TYPES
+from console.catalogue.transfer.job_control import import_job_confirm, import_job_start
+from console.catalogue.transfer.jobs import import_job_get, import_jobs, refused_csv, report_rows
+from console.errors import ConsoleError
+from console.site.access import actor_of, require
+
+ROWS_A_PAGE = 100
+OUTCOMES = {
+    "refused": _("Refused"),
+    "changed": _("Changed"),
+    "created": _("New"),
+    "unchanged": _("Left as it is"),
+}
+FORMAT_WORDS = {
+    "xlsx": _("Excel (.xlsx)"),
+    "csv": _("CSV, for any spreadsheet"),
+    "json": _("JSON, for programs and for comparing"),
+}
+
+
+class ExportForm(forms.Form):
+    format = forms.ChoiceField(
+        label=_("Form"), choices=list(FORMAT_WORDS.items()), widget=forms.RadioSelect
+    )
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV in UTF-8, XLSX or JSON, as an export has it."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.xlsx,.json", "class": "input"}),
+        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.VIEW_CATALOGUE)
+def export_page(request: HttpRequest) -> HttpResponse:
+    """Choose a form; then the file."""
+    form = ExportForm(request.POST or None, initial={"format": "xlsx"})
+    status, error = 200, ""
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                return _download(request, form.cleaned_data["format"])
+            except ConsoleError as refusal:
+                error = refusal.message
+        status = 422
+    context = {"form": form, "error": error, "chosen": form["format"].value()}
+    return render(request, "catalogue/export.html", context, status=status)
+
+
+def _download(request: HttpRequest, form: str) -> HttpResponse:
+    name = f"catalogue-{timezone.localtime():%Y-%m-%d-%H%M}.{form}"
+    content, _rows = catalogue_export(actor_of(request), file_name=name)
+    return HttpResponse(
+        content,
+        content_type=CONTENT_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_CATALOGUE)
+def import_page(request: HttpRequest) -> HttpResponse:
+    """Upload a file, which is only checked at first."""
+    actor = actor_of(request)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            job = import_job_start(actor, file_name=file.name, content=file.read())
+        except ConsoleError as refusal:
+            form.add_error("file", refusal.message)
+        else:
+            return redirect("import-detail", job.pk)
+    context = {
+        "form": form,
+        "jobs": import_jobs(actor),
+        "megabytes": settings.IMPORT_LIMIT // 1_000_000,
+        "rows": settings.IMPORT_ROW_LIMIT,
+    }
+    return render(request, "catalogue/import.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@require(Permission.EDIT_CATALOGUE)
+def import_detail(request: HttpRequest, job_id: int) -> HttpResponse:
+    """How far it is; then what it would do, row by row; then what it did."""
+    return _detail(request, import_job_get(actor_of(request), job_id))
+
+
+@require_GET
+@require(Permission.EDIT_CATALOGUE)
+def import_progress(request: HttpRequest, job_id: int) -> HttpResponse:
+    """The progress alone; when it is over the page is loaded anew."""
+    job = import_job_get(actor_of(request), job_id)
+    response = render(request, "catalogue/_import_progress.html", {"job": job})
+    if not job.is_running:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@require(Permission.EDIT_CATALOGUE)
+def import_confirm(request: HttpRequest, job_id: int) -> HttpResponse:
+    actor = actor_of(request)
+    job = import_job_get(actor, job_id)
+    try:
+        import_job_confirm(actor, job, skip_refused="skip_refused" in request.POST)
+    except ConsoleError as refusal:
+        return _detail(request, job, error=refusal.message, status=refusal.status)
+    return redirect("import-detail", job.pk)
+
+
+@require_GET
+@require(Permission.EDIT_CATALOGUE)
+def import_refused(request: HttpRequest, job_id: int) -> HttpResponse:
+    """The refusals as CSV."""
+    job = import_job_get(actor_of(request), job_id)
+    return HttpResponse(
+        refused_csv(job),
+        content_type=CONTENT_TYPES["csv"],
+        headers={"Content-Disposition": f'attachment; filename="refused-{job.pk}.csv"'},
+    )
+
+
+def _detail(
+    request: HttpRequest, job: ImportJob, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    counts = job.counts
+    # What is wrong comes first.
+    outcome = request.GET.get("outcome", "refused" if counts.get("refused") else "")
+    outcome = outcome if outcome in OUTCOMES else ""
+    context: dict[str, Any] = {
+        "job": job,
+        "error": error,
+        "outcome": outcome,
+        "tabs": [(name, words, counts.get(name, 0)) for name, words in OUTCOMES.items()],
+        "page": Paginator(report_rows(job, outcome), ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "writes": counts.get("created", 0) + counts.get("changed", 0),
+        "is_checked": job.status == ImportStatus.CHECKED,
+        "outcome_words": OUTCOMES,
+    }
+    return render(request, "catalogue/import_detail.html", context, status=status)

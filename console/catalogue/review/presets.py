@@ -1,0 +1,216 @@
+"""Writes visibility presets: one person proposes, another approves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console.accounts.models import Role
+from console.accounts.own_work import is_own
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.catalogue.models import (
+    ChangeStatus,
+    PresetChange,
+    Visibility,
+    VisibilityPreset,
+)
+from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.security.lookalikes import require_plain
+from console.text.inputs import read_line
+from console.text.naming import folded
+from console.text.visible import is_blank
+
+CONTENT = ("name", "visibility", "nickname", "roles")
+
+
+def preset_create(
+    actor: Actor,
+    *,
+    name: str,
+    visibility: str,
+    nickname: str = "",
+    roles: Sequence[str] | None = None,
+) -> VisibilityPreset:
+    """Propose a new visibility preset; nobody can use it before somebody else approves it. Without
+    `roles` everybody may use it then.
+
+    Raises InvalidInput, also for a name or nickname that looks like another preset's; Conflict for
+    a name in use.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    content = _checked(
+        {"name": name, "visibility": visibility, "nickname": nickname, "roles": roles}
+    )
+    _require_unlike(content, None)
+    preset = VisibilityPreset(**content)
+    try:
+        with transaction.atomic():
+            preset.save()
+            change = _propose(actor, preset, content)
+            _record(actor, "preset.created", change)
+    except IntegrityError as error:
+        raise _name_taken(preset.name) from error
+    return preset
+
+
+def preset_content(preset: VisibilityPreset) -> dict[str, Any]:
+    """What a preset says, as `preset_create` takes it."""
+    content = {name: getattr(preset, name) for name in CONTENT}
+    return content | {"roles": content["roles"] or None}
+
+
+def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
+    """Propose that a preset says something else. It stays as it is until somebody else approves;
+    another proposal of the actor's own is superseded.
+
+    Raises Conflict while somebody else's waits, or for a name in use. Versions that were made with
+    the preset keep what they have, whatever becomes of it.
+    """
+    actor.require(Permission.EDIT_CATALOGUE)
+    content = _checked(preset_content(preset) | changes)
+    others = VisibilityPreset.objects.exclude(pk=preset.pk).values_list("name", flat=True)
+    is_own_name = folded(content["name"]) == folded(preset.name)
+    if not is_own_name and folded(content["name"]) in map(folded, others):
+        raise _name_taken(content["name"])
+    _require_unlike(content, preset)
+    with transaction.atomic():
+        VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
+        waiting = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
+        if waiting is not None and waiting.author_ref != actor.ref:
+            raise Conflict(
+                "change_open",
+                f"A change by {waiting.author_name} waits for review. That one first.",
+            )
+        preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
+        _record(actor, "preset.changed", _propose(actor, preset, content))
+    return preset
+
+
+def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
+    """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
+
+    Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one,
+    InvalidInput where another preset has got such a name since.
+    """
+    actor.require(Permission.REVIEW_CATALOGUE)
+    try:
+        with transaction.atomic():
+            proposed = _decide(actor, preset, change, ChangeStatus.APPROVED)
+            _require_unlike({name: getattr(proposed, name) for name in CONTENT}, preset)
+            for name in CONTENT:
+                setattr(preset, name, getattr(proposed, name))
+            preset.is_approved = True
+            preset.save()
+            _record(actor, "preset.approved", proposed)
+    except IntegrityError as error:
+        raise _name_taken(preset.name) from error
+    return preset
+
+
+def preset_reject(
+    actor: Actor, preset: VisibilityPreset, *, reason: str, change: int
+) -> VisibilityPreset:
+    """Let a preset stay as it is, and say why. `change` is the proposal that the reviewer has
+    seen."""
+    actor.require(Permission.REVIEW_CATALOGUE)
+    if is_blank(reason):
+        raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
+    with transaction.atomic():
+        proposed = _decide(actor, preset, change, ChangeStatus.REJECTED, reason.strip())
+        _record(actor, "preset.rejected", proposed)
+    return preset
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    name = read_line(content["name"], what="A preset's name", field="name")
+    if not name:
+        raise InvalidInput("name_missing", "Give the preset a name.", {"field": "name"})
+    nickname = read_line(content["nickname"], what="A nickname", field="nickname")
+    roles = content["roles"]
+    if roles is not None and not roles:
+        raise InvalidInput(
+            "roles_missing",
+            "Say who may use it: some roles, or null for everybody.",
+            {"field": "roles"},
+        )
+    roles = list(roles or ())
+    known_visibility(content["visibility"])
+    unknown = [role for role in roles if role not in Role.values]
+    if unknown:
+        raise InvalidInput("unknown_role", f"{', '.join(unknown)}: no such role.")
+    return {**content, "name": name, "nickname": nickname, "roles": roles}
+
+
+def _require_unlike(content: dict[str, Any], preset: VisibilityPreset | None) -> None:
+    """Raise InvalidInput for a new name or nickname that people would take for that of another
+    preset. What a preset has already stays its own."""
+    others = VisibilityPreset.objects.all()
+    if preset is not None:
+        others = others.exclude(pk=preset.pk)
+    for name, what in (("name", "The name"), ("nickname", "The nickname")):
+        text = content[name]
+        if text and (preset is None or text != getattr(preset, name)):
+            known = others.exclude(**{name: ""}).values_list(name, flat=True)
+            require_plain(
+                text, what=what, field=name, others=known, of_others="which another preset has"
+            )
+
+
+def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) -> PresetChange:
+    return PresetChange.objects.create(
+        preset=preset, author_ref=actor.ref, author_name=actor.name, **content
+    )
+
+
+def _decide(
+    actor: Actor,
+    preset: VisibilityPreset,
+    change: int,
+    status: ChangeStatus,
+    reason: str = "",
+) -> PresetChange:
+    VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
+    proposed = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
+    if proposed is None or change != proposed.pk:
+        raise Conflict(
+            "wrong_status",
+            f"The preset {preset.name} has no such change to decide on any more. Load the page "
+            "again to see its state.",
+        )
+    if is_own(actor, proposed.author_ref):
+        raise PermissionRefused(
+            "own_work", "Nobody decides on their own change. Ask another approver."
+        )
+    proposed.status = status
+    proposed.reviewer_ref, proposed.reviewer_name = actor.ref, actor.name
+    proposed.reviewed_at, proposed.reject_reason = timezone.now(), reason
+    proposed.save()
+    return proposed
+
+
+def _record(actor: Actor, action: str, change: PresetChange) -> None:
+    data: dict[str, Any] = {name: getattr(change, name) for name in CONTENT}
+    if change.reject_reason:
+        data["reject_reason"] = change.reject_reason
+    audit.record(
+        actor,
+        action,
+        target=("preset", change.preset_id, change.name),
+        data={**data, "change": change.pk},
+    )
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict("name_taken", f"There is a preset named {name} already. Choose another name.")
+
+
+def known_visibility(visibility: str) -> str:
+    """`visibility` where it is one, or InvalidInput."""
+    if visibility not in Visibility.values:
+        raise InvalidInput(
+            "unknown_visibility",
+            f"{visibility!r} is no visibility: choose {', '.join(Visibility.values)}.",
+        )
+    return visibility

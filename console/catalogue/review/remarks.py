@@ -1,0 +1,71 @@
+"""What an editor or an approver should know of a version besides its words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from console.catalogue.content.languages import (
+    Missing,
+    Stale,
+    live_locales,
+    missing_locales,
+    stale_locales,
+)
+from console.catalogue.content.snippets import Foreign, Outdated, foreign, loaded, outdated
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
+from console.catalogue.review.forecast import Forecast, forecasts
+
+CHECKED = (
+    VersionStatus.PUBLISHED,
+    VersionStatus.SCHEDULED,
+    VersionStatus.IN_REVIEW,
+    VersionStatus.DRAFT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """`stale` and `missing` are languages; `outdated` and `foreign` are snippets."""
+
+    forecast: Forecast
+    stale: list[Stale]
+    missing: list[Missing]
+    outdated: list[Outdated]
+    foreign: list[Foreign]
+
+    @property
+    def are_good(self) -> bool:
+        lists = (self.stale, self.missing, self.outdated, self.foreign)
+        return not (self.forecast.is_bad or any(lists))
+
+
+def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
+    """Of one notice's versions those that matter now, by their ids."""
+    checked = [version for version in versions if version.status in CHECKED]
+    expected, late, live = forecasts(checked), outdated(checked), live_locales()
+    among = loaded(version.snippets for version in checked)
+    return {
+        version.pk: Checks(
+            forecast=expected.get(version.pk, Forecast()),
+            stale=stale_locales(version, versions),
+            missing=missing_locales(version, live),
+            outdated=late.get(version.pk, []),
+            foreign=foreign(version, among),
+        )
+        for version in checked
+    }
+
+
+def failing_notices(notices: Iterable[CannedNotice]) -> dict[int, Forecast]:
+    """Of these notices those whose published version would fail too often, by their ids."""
+    versions = (
+        NoticeVersion.objects.in_effect(timezone.now())
+        .filter(notice__in=[notice.pk for notice in notices])
+        .select_related("notice")
+    )
+    rows = list(versions)
+    expected = forecasts(rows)
+    return {
+        version.notice_id: expected[version.pk] for version in rows if expected[version.pk].is_bad
+    }

@@ -1,0 +1,177 @@
+"""Numbers: read where they have one meaning, and calculated with as people do on paper."""
+
+import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+
+from liquid.exceptions import FilterArgumentError
+
+from console.catalogue.templating.filling.lines import bare
+from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+
+Number = int | Decimal
+NUMBER_LIMIT = 10**15
+# A longer text is no number.
+LENGTH = 64
+DECIMALS_LIMIT = 20
+PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+# By decimal mark: the number, with groups of three digits that one mark parts, or with none.
+_GROUPED = (
+    r"-?([1-9]\d{{0,2}}(?:([{groups}' \u00a0\u2009\u202f\u2019])\d{{3}})(?:\2\d{{3}})*|\d+)"
+    r"({mark}\d+)?"
+)
+MARKED = {
+    ".": re.compile(_GROUPED.format(groups=",", mark=r"\."), re.ASCII),
+    ",": re.compile(_GROUPED.format(groups=".", mark=","), re.ASCII),
+}
+_EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
+_QUOTIENT = Context(prec=20, rounding=ROUND_HALF_UP)
+
+
+def number_or_none(value: object) -> Number | None:
+    """The number that a value is, or that a text says without any doubt."""
+    kind = type(value)
+    if kind is int:
+        return value  # type: ignore[return-value]
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else None
+    if isinstance(value, float):
+        return number_or_none(Decimal(repr(value)))
+    if isinstance(value, str) and len(value) <= LENGTH:
+        return _plain(bare(value).strip())
+    return None
+
+
+def _plain(text: str) -> Number | None:
+    if not PLAIN.fullmatch(text):
+        return None
+    return Decimal(text) if "." in text else int(text)
+
+
+def read_number(value: object) -> Number:
+    """Raises Unreadable for what is none, or may be another one."""
+    found = number_or_none(value)
+    if found is None:
+        require_value(value)
+        raise Unreadable(
+            f"is {quoted(value)}, which is no plain number such as 12 or -3.5; name the decimal "
+            "mark of another form, as in number_in: ','"
+        )
+    return found
+
+
+def read_whole(value: object) -> int:
+    """Raises Unreadable for what is no whole number."""
+    found = read_number(value)
+    if found != int(found):
+        raise Unreadable(f"is {quoted(value)}, and has to be a whole number")
+    return int(found)
+
+
+def read_count(value: object) -> int:
+    found = read_whole(value)
+    if found < 0:
+        raise Unreadable(f"is {found}, and can't be less than 0")
+    return found
+
+
+def read_decimals(value: object) -> int:
+    found = read_count(value)
+    if found > DECIMALS_LIMIT:
+        raise Unreadable(f"is {quoted(value)}, and can be {DECIMALS_LIMIT} decimals at most")
+    return found
+
+
+def read_mark(value: object) -> str:
+    """The decimal mark of other writings of numbers."""
+    require_value(value)
+    if value not in MARKED:
+        raise Unreadable(f"is {quoted(value)}, and has to be the decimal mark: '.' or ','")
+    return str(value)
+
+
+def number_in(value: object, mark: str) -> Number:
+    """A text with that decimal mark, and groups of three digits or none, as a number."""
+    if not isinstance(value, str):
+        return read_number(value)
+    require_value(value)
+    text = bare(value).strip() if len(value) <= LENGTH else ""
+    found = MARKED[mark].fullmatch(text)
+    if not found:
+        raise Unreadable(f"is {quoted(value)}, which is no number with the decimal mark {mark}")
+    digits = text.replace(found[2], "") if found[2] else text
+    number = _plain(digits.replace(mark, "."))
+    if number is None:
+        raise Unreadable(f"is {quoted(value)}, which is no number with the decimal mark {mark}")
+    return number
+
+
+# --- Calculating ---------------------------------------------------------------------------------
+
+
+def plus(left: Number, right: Number) -> Number:
+    if isinstance(left, int) and isinstance(right, int):
+        return left + right
+    return _EXACT.add(Decimal(left), Decimal(right))
+
+
+def minus(left: Number, right: Number) -> Number:
+    return plus(left, -right)
+
+
+def times(left: Number, right: Number) -> Number:
+    if isinstance(left, int) and isinstance(right, int):
+        return left * right
+    return _EXACT.multiply(Decimal(left), Decimal(right))
+
+
+def divided_by(left: Number, right: Number) -> Number:
+    """Two whole numbers give a whole one, the next below, as in Liquid."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right
+    return _QUOTIENT.divide(Decimal(left), Decimal(right))
+
+
+def modulo(left: Number, right: Number) -> Number:
+    """What is left of dividing; it has the sign of what it is divided by."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left % right
+    rest = _EXACT.remainder(Decimal(left), Decimal(right))
+    return _EXACT.add(rest, Decimal(right)) if rest and (rest < 0) != (right < 0) else rest
+
+
+def rounded(number: Number, decimals: int = 0) -> Number:
+    """Halves go away from zero, as people round."""
+    made = at_decimals(number, decimals)
+    return made if decimals else int(made)
+
+
+def at_decimals(number: Number, decimals: int) -> Decimal:
+    """With just so many decimals."""
+    try:
+        return unsigned_zero(Decimal(number).quantize(Decimal(1).scaleb(-decimals), context=_EXACT))
+    except ArithmeticError as error:
+        raise FilterArgumentError("the number is too large", token=None) from error
+
+
+def unsigned_zero(number: Decimal) -> Decimal:
+    """Nobody owes minus nothing."""
+    return number if number else number.copy_abs()
+
+
+def ceiling(number: Number) -> int:
+    return int(Decimal(number).to_integral_value(ROUND_CEILING))
+
+
+def floor(number: Number) -> int:
+    return int(Decimal(number).to_integral_value(ROUND_FLOOR))
+
+
+def plainly(number: Number | float) -> str:
+    """In digits alone, as programs read it. What was calculated has no zeros at its end that say
+    nothing; a number that came as 2.0 stays that."""
+    if isinstance(number, float):
+        return format(unsigned_zero(Decimal(repr(number))), "f")
+    if isinstance(number, int):
+        return str(number)
+    text = format(unsigned_zero(number), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

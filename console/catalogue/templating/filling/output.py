@@ -1,0 +1,98 @@
+"""Where values are written: into a text, or percent-encoded into a URL."""
+
+from io import StringIO
+from typing import TextIO
+from urllib.parse import quote
+
+from liquid import RenderContext
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
+from liquid.builtin.tags.cycle_tag import CycleNode, CycleTag
+from liquid.exceptions import OutputStreamLimitError
+
+from console.catalogue.templating.filling.conditions import name_of
+from console.catalogue.templating.filling.lines import Captured, Written, on_one_line, outlined
+from console.catalogue.templating.filling.printing import as_text
+from console.catalogue.templating.filling.state import Filling, current
+from console.catalogue.templating.filling.unreadable import nothing
+
+
+class _TextOutputNode(OutputNode):
+    """`{{ … }}`: a text, a number, a date or a list, but never a whole set of variables."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        filling = current.get()
+        value = self.expression.evaluate(context)
+        if isinstance(value, (list, tuple)) and not value:
+            value = nothing(name_of(getattr(self.expression, "left", self.expression)))
+        return _write(self.printed(value, filling), buffer, filling)
+
+    def printed(self, value: object, filling: Filling) -> str:
+        return _outlined(value, filling)
+
+
+class _EncodedOutputNode(_TextOutputNode):
+    """`{{ … }}` in a URL: whatever comes out is percent-encoded, filters applied."""
+
+    def printed(self, value: object, filling: Filling) -> str:
+        return quote(on_one_line(as_text(value)), safe="")
+
+
+def _outlined(value: object, filling: Filling) -> str:
+    """What a text has for a value: its edges are marked where it could touch what is around it."""
+    is_rtl = filling.forms.is_rtl
+    if type(value) is str and not is_rtl and value.isascii():
+        return value
+    text = as_text(value)
+    if isinstance(value, Written) or (not is_rtl and text.isascii()):
+        return text
+    marked = outlined(text, is_rtl)
+    filling.marked = filling.marked or marked is not text
+    return marked
+
+
+def _write(text: str, buffer: TextIO, filling: Filling) -> int:
+    filling.written += len(text)
+    if filling.written > filling.limit:
+        raise OutputStreamLimitError("output stream limit reached", token=None)
+    return buffer.write(text)
+
+
+class _CycleNode(CycleNode):
+    """As Liquid's, but it prints as all else does."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        group = as_text(self.group.evaluate(context)) if self.group else str(self.args)
+        place = context.cycle(group, len(self.args))
+        if place >= len(self.args):  # another cycle of this name is longer
+            return 0
+        filling = current.get()
+        return _write(_outlined(self.args[place].evaluate(context), filling), buffer, filling)
+
+
+class CarefulCycle(CycleTag):
+    node_class = _CycleNode
+
+
+class _CaptureNode(CaptureNode):
+    """As Liquid's; what it captures was put together already, and is printed as it is."""
+
+    def render_to_output(self, context: RenderContext, _: TextIO) -> int:
+        filling = current.get()
+        before, captured = filling.written, StringIO()
+        self.block.render(context, captured)
+        kind = Captured if filling.written > before else Written
+        context.assign(self.name, kind(captured.getvalue()))
+        return 0
+
+
+class CarefulCapture(CaptureTag):
+    node_class = _CaptureNode
+
+
+class TextOutput(Output):
+    node_class = _TextOutputNode
+
+
+class EncodedOutput(Output):
+    node_class = _EncodedOutputNode

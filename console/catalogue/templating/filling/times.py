@@ -1,0 +1,93 @@
+"""Dates and times: read where they have one meaning.
+
+A `date` is a day without a time; a `datetime` without a zone is a time on some wall's clock, and
+one with a zone is a moment. Moments are kept in UTC until they are written, then they get the
+chat's zone; one with another zone than UTC itself has been put into that.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from console.catalogue.templating.filling.lines import Written, bare
+from console.catalogue.templating.filling.numbers import read_number
+from console.catalogue.templating.filling.state import current
+from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+from console.catalogue.templating.filling.zones import zone_named
+from console.text.moments import read_iso
+
+# A longer text is no date.
+LENGTH = 64
+MOMENT_WORDS = ("now", "today")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Now(Written):
+    """`'now'` or `'today'`, written in the template itself; the same words of a chat are words."""
+
+    __slots__ = ()
+
+
+def time_or_none(value: object) -> date | None:
+    """The day or time that a value is, or that a text says by ISO 8601."""
+    if isinstance(value, date):
+        return value
+    if type(value) is Now:
+        return current.get().moment()
+    if isinstance(value, str) and len(value) <= LENGTH:
+        return read_iso(bare(value).strip())
+    return None
+
+
+def read_time(value: object) -> date:
+    """Raises Unreadable for what is no date, or may be another one."""
+    found = time_or_none(value)
+    if found is None:
+        require_value(value)
+        raise Unreadable(
+            f"is {quoted(value)}, which is neither a date such as 2026-04-03 nor a time such as "
+            "2026-04-03T14:30Z; name its form, as in date_in: '%d.%m.%Y'"
+        )
+    return found
+
+
+def from_epoch(value: object, unit: int) -> datetime:
+    """Seconds since 1970, or as many parts of one as `unit` says, as a moment."""
+    number = read_number(value)
+    try:
+        micros = int(Decimal(number) * 1_000_000 / unit)
+        return EPOCH + timedelta(microseconds=micros)
+    except (OverflowError, ArithmeticError) as error:
+        raise Unreadable(f"is {quoted(value)}, which is no time in the years 1 to 9999") from error
+
+
+def read_zone(value: object) -> ZoneInfo:
+    require_value(value)
+    zone = zone_named(value)
+    if zone is None:
+        raise Unreadable(f"is {quoted(value)}, which is no time zone such as Europe/Berlin")
+    return zone
+
+
+def in_zone(value: object, zone: ZoneInfo) -> datetime:
+    """A moment on the clocks of this zone."""
+    found = read_time(value)
+    if not isinstance(found, datetime):
+        raise Unreadable(f"is {quoted(value)}, a date without a time, which no zone can change")
+    if found.tzinfo is None:
+        raise Unreadable(f"is {quoted(value)}, a time without a zone of its own, such as Z")
+    return moved(found, zone)
+
+
+def moved(moment: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError as error:
+        raise Unreadable(f"is {quoted(moment)}, which is out of the calendar") from error
+
+
+def placed(value: date) -> date:
+    """As it is written: a moment on the clocks of its zone, or the chat's."""
+    if isinstance(value, datetime) and value.tzinfo is UTC:
+        return moved(value, current.get().zone())
+    return value

@@ -1,0 +1,65 @@
+"""What is said of a value that can't be read."""
+
+from liquid.exceptions import FilterArgumentError, UndefinedError
+from liquid.undefined import Undefined
+
+from console.catalogue.templating.filling.lines import bare
+from console.text.visible import one_line
+
+SHOWN = 40
+
+
+class Unreadable(FilterArgumentError):
+    """A value that does not have the one meaning that is needed. `words` go on after the value's
+    name, or are `whole` sentences; `place` is which it is: 0 what stands before the filter, then
+    its arguments."""
+
+    def __init__(self, words: str, *, place: int = 0, whole: bool = False) -> None:
+        super().__init__(words, token=None)
+        self.words = words
+        self.place = place
+        self.whole = whole
+
+    def of(self, name: str) -> "Unreadable":
+        """The same, said of what has this name."""
+        return self if self.whole else Unreadable(f"{name} {self.words}", whole=True)
+
+
+class Nothing(str):
+    """Where a list has nothing that people see, or a filter left nothing: equal to an empty text
+    for conditions, filled by `default`, and never printed."""
+
+    __slots__ = ("what",)
+    what: str
+
+
+def nothing(what: str) -> Nothing:
+    made = Nothing()
+    made.what = what
+    return made
+
+
+def require_value(value: object) -> None:
+    """Raise UndefinedError for what has no value."""
+    if issubclass(type(value), Undefined):
+        str(value)
+    if type(value) is Nothing:
+        raise UndefinedError(f"{value.what} is empty", token=None)
+
+
+def quoted(value: object) -> str:
+    """The value for a sentence, no more of it than makes it known."""
+    if isinstance(value, str):
+        text = one_line(bare(value[: SHOWN * 2])).strip()
+        return f"'{text}'" if len(text) <= SHOWN else f"'{text[:SHOWN]}…'"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value) if value.bit_length() < 128 else "a huge number"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    return str(value)[:SHOWN]

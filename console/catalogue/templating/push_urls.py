@@ -1,0 +1,119 @@
+"""Which URLs may be pushed to a customer's browser."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from console.catalogue.templating.hosts import Deceptive, Host, imitated, read_host
+from console.errors import InvalidInput
+from console.text.visible import has_unseen
+
+# A browser makes something else of a URL with these in it.
+UNSAFE = re.compile(r"[\s\"<>^`{|}]")
+# Labels of letters, digits and hyphens, in any script with its marks (which of these can be in a
+# name, console.catalogue.templating.hosts says); IPv6 addresses come without brackets.
+LABEL = r"[A-Za-z0-9_\-\u0080-\U0010ffff]+"
+HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
+# urllib passes over what stands between the bracket and the port.
+BRACKETED = re.compile(r"\[[^\[\]]+\](:[0-9]*)?")
+DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+
+
+def check_push_url(url: str) -> None:
+    """Raise InvalidInput (code invalid_url) unless `url` may be pushed.
+
+    Absolute http or https, with a host (on the allow-list where one is set), without
+    credentials, parts that a browser would resolve or characters that it would change, at most
+    URL_LIMIT characters.
+    """
+    if len(url) > settings.URL_LIMIT:
+        raise _refused(f"has {len(url):,} characters; at most {settings.URL_LIMIT:,} go")
+    if UNSAFE.search(url) or not url.isprintable() or has_unseen(url):
+        raise _refused(
+            'has spaces, control or invisible characters, or one of "<>^`{|}; percent-encode them'
+        )
+    if "\\" in url:
+        raise _refused("has a backslash, which browsers read as a slash; use / or %5C")
+    parts = _split(url)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise _refused("is not a whole web address; start it with https:// and the host's name")
+    if parts.username is not None or parts.password is not None:
+        raise _refused("carries a user name or password before the host; take them out")
+    if not HOST.fullmatch(parts.hostname) or parts.port == 0:
+        raise _refused(f"names no host that a browser could find: {parts.netloc}")
+    if "[" in parts.netloc and not BRACKETED.fullmatch(parts.netloc):
+        raise _refused(f"names no host that a browser could find: {parts.netloc}")
+    host = _host(parts.hostname)
+    allowed = settings.PUSH_URL_HOSTS
+    is_allowed = any(_matches(host.ascii, pattern) for pattern in allowed)
+    if not is_allowed and (other := imitated(_written(parts), host, _shown(allowed))):
+        raise _refused(
+            f"leads to {host.ascii}, which looks like {other} and is another host; write the host "
+            "as it stands on the list of allowed hosts"
+        )
+    if DOT_SEGMENT.search(parts.path):
+        raise _refused("has . or .. as a part of its path; write out where it leads")
+    if allowed and not is_allowed:
+        raise _refused(
+            f"leads to {host.shown}, which is not on the list of allowed hosts "
+            f"({', '.join(allowed)}); an administrator can add it"
+        )
+
+
+def shown_host(url: str) -> Host | None:
+    """The host that a browser would go to, for people to read; None for what leads nowhere yet,
+    such as a template whose host is still to be filled in."""
+    try:
+        name = urlsplit(url).hostname
+        return read_host(name) if name and HOST.fullmatch(name) else None
+    except ValueError:
+        return None
+
+
+def _host(name: str) -> Host:
+    try:
+        return read_host(name)
+    except Deceptive as error:
+        raise _refused(str(error)) from error
+
+
+def _written(parts: SplitResult) -> str:
+    """The host with its capitals, by which it may look like another (I and l)."""
+    host = parts.netloc.rpartition("@")[2]
+    return host.partition(":")[0] if not host.startswith("[") else ""
+
+
+def _shown(patterns: Iterable[str]) -> Iterator[str]:
+    """The hosts of a list as people read them."""
+    for pattern in patterns:
+        try:
+            yield read_host(pattern.lower().removeprefix(".")).shown
+        except Deceptive:  # an odd pattern stands for what is written like it
+            yield pattern
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _refused(f"can't be read: {error}") from error
+    return parts
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """Whether `pattern` allows `host`: the host itself, or ".example.org" and all below it."""
+    pattern = pattern.lower()
+    dot = "." if pattern.startswith(".") else ""
+    with suppress(Deceptive):  # an odd pattern allows what is written like it
+        pattern = dot + read_host(pattern.removeprefix(".")).ascii
+    if pattern.startswith("."):
+        return host.endswith(pattern) or host == pattern[1:]
+    return host == pattern
+
+
+def _refused(what: str) -> InvalidInput:
+    return InvalidInput("invalid_url", f"The URL {what}.")

@@ -1,0 +1,225 @@
+"""Fills a notice's template for one interaction, with Liquid.
+
+Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`, and
+`field.*` (what the sender filled in). A variable without a value and without `default` is an
+error, never an empty gap in a customer's sentence; so is a value that has more than one meaning.
+Dates and numbers have the forms of the text's language, times the chat's zone. In a push URL the
+host is fixed and every value is percent-encoded, so that none can change where it leads.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedError
+
+from console.catalogue.models import NoticeKind
+from console.catalogue.templating.filling.lines import on_one_line
+from console.catalogue.templating.filling.state import Budget, Filling
+from console.catalogue.templating.filling.values import prepared, preparing_work
+from console.catalogue.templating.language import (
+    UNSTORABLE,
+    VARIABLES,
+    Snippet,
+    fill,
+    filling_for,
+    first_mistake,
+    use,
+)
+from console.catalogue.templating.push_urls import check_push_url
+from console.errors import InvalidInput
+from console.text.visible import is_blank
+
+WORDS_LENGTH = 400
+# Where a push URL leads must be fixed: what comes up to here has no variable in it.
+URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
+
+
+class RenderingRefused(Exception):
+    """This interaction can't get this text. `reason` is a Reason of console.sends; `variable` is
+    what has no value, where it is that."""
+
+    def __init__(self, reason: str, message: str, variable: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.variable = variable
+
+
+class BudgetSpent(Exception):
+    """The budget of a `renderer` had nothing left for this interaction."""
+
+
+def check_template(kind: str, template: str) -> None:
+    """Raise InvalidInput for an empty, over-long or malformed template, or a bad URL's."""
+    if is_blank(template):
+        raise InvalidInput("empty_text", "Write the text: a notice without one can't be sent.")
+    if len(template) > settings.TEXT_LIMIT:
+        raise InvalidInput(
+            "text_too_long",
+            f"The text has {len(template):,} characters; at most {settings.TEXT_LIMIT:,} go.",
+        )
+    is_url = kind == NoticeKind.PUSH_URL
+    roots = VARIABLES - {"field"} if kind == NoticeKind.SNIPPET else VARIABLES
+    mistake = first_mistake(is_url, template, roots)
+    if mistake:
+        raise InvalidInput("template_error", f"The template can't be read: {mistake}.")
+    if is_url:
+        _check_url_template(template.strip())
+
+
+def _check_url_template(template: str) -> None:
+    """Raise InvalidInput unless the URL's fixed parts are right and its host is one of them."""
+    check_push_url(_sample_url(template))
+    fixed, mark, _rest = template.replace("{%", "{{").partition("{{")
+    if mark and not URL_START.match(fixed):
+        raise InvalidInput(
+            "invalid_url",
+            "The URL names its host with a variable. Write the host out, up to the next slash, "
+            "as in https://example.com/{{ data.OrderId }}.",
+        )
+
+
+def _sample_url(template: str) -> str:
+    """The URL with a harmless word for each variable, to check its fixed parts."""
+    head, _mark, _tail = template.partition("{%")
+    pieces = head.split("{{")
+    return pieces[0] + "".join("x" + piece.partition("}}")[2] for piece in pieces[1:])
+
+
+def render_body(kind: str, template: str, *, interaction: Any, **common: Any) -> str:
+    """The text (a push URL's: the URL) for one interaction; takes what `renderer` takes.
+
+    Raises RenderingRefused with the reason unresolved_variable, template_error, empty_text,
+    text_too_long or invalid_url.
+    """
+    return renderer(kind, template, **common)(interaction)
+
+
+def renderer(
+    kind: str,
+    template: str,
+    *,
+    sender_name: str,
+    now: datetime,
+    snippets: Mapping[str, Snippet] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    locale: str = "",
+    budget: Budget | None = None,
+) -> Callable[[Any], str]:
+    """`render_body` for many interactions: what is the same for all is done once.
+
+    `snippets` are those that the template names, `fields` what the sender filled in (see
+    `fields.for_templates`), `locale` is the text's language, "" for that of each chat. All of them
+    take from the `budget`; once nothing is left of it the next one raises BudgetSpent.
+    """
+    is_url = kind == NoticeKind.PUSH_URL
+    zone_key = settings.CHAT_TIME_ZONE_KEY
+    now = now.astimezone(UTC)
+    common = {
+        "sender": prepared({"name": sender_name}, "sender"),
+        "now": now,
+        "field": prepared(fields or {}, "field"),
+    }
+    finish = _finish_url if is_url else _finish_text
+    # Snippets may speak of the interaction, too.
+    speaks_of_it = bool(snippets) or _speaks_of_the_interaction(is_url, template)
+
+    def render(interaction: Any) -> str:
+        if budget is not None and budget.is_spent:
+            raise BudgetSpent
+        data = prepared(interaction.user_data, "data")
+        variables = {**common, "data": data}
+        if speaks_of_it:
+            variables["interaction"] = prepared(interaction_variables(interaction), "interaction")
+        zone_name = data.get(zone_key) if zone_key else None
+        filling = filling_for(is_url, locale, interaction.locale, zone_name=zone_name, now=now)
+        try:
+            return finish(_filled_in(is_url, template, variables, snippets, filling))
+        finally:
+            if budget is not None:
+                budget.spend(filling.work + preparing_work(interaction.user_data))
+
+    return render
+
+
+def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
+    try:
+        return "interaction" in use(is_url, template).roots
+    except Exception:  # it is said of each interaction that the template can't be read
+        return True
+
+
+def interaction_variables(interaction: Any) -> dict[str, Any]:
+    """What a template may say of the interaction itself."""
+    return {
+        "id": interaction.id,
+        "queue": interaction.queue,
+        "agent": interaction.agent,
+        "locale": interaction.locale,
+        "customer_name": interaction.customer_name,
+        "received_at": interaction.received_at,
+    }
+
+
+def _filled_in(
+    is_url: bool,
+    template: str,
+    variables: Mapping[str, Any],
+    snippets: Mapping[str, Snippet] | None,
+    filling: Filling,
+) -> str:
+    try:
+        text = fill(is_url, template, variables, snippets, filling)
+    except UndefinedError as error:
+        words = _said(error.message)
+        raise RenderingRefused(
+            "unresolved_variable",
+            f"{words}: this chat has no value for it, and the text no default.",
+            words.removesuffix(" is undefined").removesuffix(" is empty"),
+        ) from error
+    except OutputStreamLimitError as error:
+        raise _too_long(f"more than {settings.TEXT_LIMIT:,}") from error
+    except Exception as error:  # a filter may raise anything on a value that it can't use
+        words = _said(error.message if isinstance(error, LiquidError) else error)
+        raise RenderingRefused("template_error", f"The text can't be filled in: {words}") from error
+    if UNSTORABLE.search(text):
+        raise RenderingRefused(
+            "template_error", "What comes out has characters that can't be stored or sent."
+        )
+    return text
+
+
+def _said(words: object) -> str:
+    """What the language says of a value, for people: on one line, and not too much of it."""
+    return UNSTORABLE.sub("\ufffd", on_one_line(str(words)))[:WORDS_LENGTH]
+
+
+def _finish_text(text: str) -> str:
+    _require_something(text)
+    if len(text) > settings.TEXT_LIMIT:
+        raise _too_long(f"{len(text):,}")
+    return text
+
+
+def _require_something(text: str) -> None:
+    if is_blank(text):
+        raise RenderingRefused("empty_text", "Nothing is left of the text in this chat.")
+
+
+def _finish_url(text: str) -> str:
+    _require_something(text)
+    url = text.strip()
+    try:
+        check_push_url(url)
+    except InvalidInput as error:
+        raise RenderingRefused("invalid_url", error.message) from error
+    return url
+
+
+def _too_long(length: str) -> RenderingRefused:
+    return RenderingRefused(
+        "text_too_long", f"The text has {length} characters; at most {settings.TEXT_LIMIT:,} go."
+    )

@@ -1,0 +1,336 @@
+"""Writes what an import brings, in the order that the database's rules ask for."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from console.accounts.models import Team
+from console.actors import Actor
+from console.audit import services as audit
+from console.audit.services import Record
+from console.catalogue.content.notices import new_names
+from console.catalogue.content.search_index import words_keep_many
+from console.catalogue.models import (
+    CATEGORY_SEPARATOR,
+    CannedNotice,
+    Category,
+    ChangeStatus,
+    NoticeVersion,
+    PresetChange,
+    VersionStatus,
+    VisibilityPreset,
+)
+from console.catalogue.review.presets import CONTENT as PRESET_CONTENT
+from console.catalogue.review.presets import preset_content, preset_create, preset_update
+from console.catalogue.transfer.exporting import IMPORTED, content_digest
+from console.catalogue.transfer.planning import Progress
+from console.catalogue.transfer.plans import NoticePlan, Plan, VersionPlan
+from console.catalogue.transfer.reports import counts
+
+ROWS_AT_ONCE = 1000
+CHANGING = ["title", "category", "team", "tags", "shortcut", "retired_at"]
+# The order among a notice's versions: what is published or open in the end comes last.
+RANK = {
+    VersionStatus.PUBLISHED: 1,
+    VersionStatus.SCHEDULED: 2,
+    VersionStatus.DRAFT: 3,
+    VersionStatus.IN_REVIEW: 3,
+}
+CONTENT_FIELDS = (
+    *("default_locale", "bodies", "message_type", "nickname", "preset", "visibility"),
+    *("valid_from", "valid_until", "change_note", "fields", "new_title", "new_shortcut"),
+)
+NEW_IDS = """
+SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM generate_series(1, %s)
+"""
+# A version begins as a draft that nobody has decided on, and goes to its status step by step: so
+# the triggers of the migrations 0003_kept and 0004_own_work ask. Only so its own time is kept, too.
+INSERT = """
+INSERT INTO catalogue_noticeversion (id, notice_id, number, status, default_locale, bodies,
+    message_type, nickname, preset_id, visibility, valid_from, valid_until, change_note, fields,
+    new_title, new_shortcut, snippets, author_ref, author_name, created_at,
+    reviewer_ref, reviewer_name, reject_reason)
+VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '',
+    '', '')
+"""
+SUBMIT = """
+UPDATE catalogue_noticeversion version SET status = 'in_review', submitted_at = given.at
+FROM unnest(%s::bigint[], %s::timestamptz[]) given (id, at) WHERE version.id = given.id
+"""
+DECIDE = """
+UPDATE catalogue_noticeversion version SET status = given.status, reviewer_ref = given.ref,
+    reviewer_name = given.name, reviewed_at = given.at, reject_reason = given.reason
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+    given (id, status, ref, name, at, reason) WHERE version.id = given.id
+"""
+PUBLISH = """
+UPDATE catalogue_noticeversion SET status = 'published' WHERE id = ANY(%s::bigint[])
+"""
+SUPERSEDE = """
+UPDATE catalogue_noticeversion SET status = 'superseded' WHERE id = ANY(%s::bigint[])
+"""
+UNDECIDED = ("", VersionStatus.DRAFT, VersionStatus.IN_REVIEW)
+DECIDED = (
+    VersionStatus.SCHEDULED,
+    VersionStatus.PUBLISHED,
+    VersionStatus.REJECTED,
+    VersionStatus.SUPERSEDED,
+)
+IN_USE = (VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
+SUBMITTED = (VersionStatus.IN_REVIEW, *DECIDED)
+
+
+def write_plan(
+    actor: Actor, plan: Plan, *, source: dict[str, str], restore: bool, progress: Progress
+) -> None:
+    """Write all that is planned, and then its entries, since the ledger is locked by them. Must be
+    called in a transaction. An import that changes nothing leaves no entry."""
+    if not (plan.presets or plan.categories or plan.notices):
+        return
+    write_presets = _restore_presets if restore else _propose_presets
+    records = [*write_presets(actor, plan, source), *_write_notices(plan)]
+    _write_versions(plan, restore, progress)
+    words_keep_many([each.notice for each in plan.notices])
+    for each in plan.notices:
+        records += _restored_records(each) if restore else _drafted_records(each)
+    progress("recording", 0, len(records))
+    records = [Record(each.action, each.target, {**each.data, **source}) for each in records]
+    action = "catalogue.restored" if restore else "catalogue.imported"
+    target = ("catalogue", source["sha256"][:16], source["file"])
+    records.append(Record(action, target, {**source, "rows": counts(plan.rows)}))
+    audit.record_many(actor, records)
+
+
+def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[Record]:
+    """Presets that were approved elsewhere: by the operator's word, of what the file proposes."""
+    records = []
+    for preset in plan.presets:
+        action = "preset.changed" if preset.pk else "preset.created"
+        said = {name: getattr(preset, name) for name in PRESET_CONTENT}
+        if not preset.pk:
+            VisibilityPreset.objects.bulk_create([preset])
+        change = PresetChange.objects.create(
+            preset=preset, author_ref=IMPORTED, author_name=source["file"][:200], **said
+        )
+        change.status, change.reviewed_at = ChangeStatus.APPROVED, timezone.now()
+        change.reviewer_ref, change.reviewer_name = actor.ref, actor.name
+        change.save(update_fields=["status", "reviewed_at", "reviewer_ref", "reviewer_name"])
+        preset.is_approved = True
+        preset.save()
+        records.append(Record(action, ("preset", preset.pk, preset.name), said))
+    return records
+
+
+def _propose_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[Record]:
+    """As a person proposes them by the page. Its entries come before the others."""
+    for preset in plan.presets:
+        said = preset_content(preset)
+        known = VisibilityPreset.objects.filter(name=preset.name).first()
+        if known is None:
+            preset_create(actor, **said)
+        else:
+            preset_update(actor, known, **said)
+    return []
+
+
+def _write_notices(plan: Plan) -> list[Record]:
+    """The notices, with the categories and teams that they name. A person's own import names no
+    team that is not there."""
+    named = {each.team for each in plan.notices} | set(plan.categories.values())
+    teams, new_teams = _teams(named)
+    categories, new_categories = _categories(plan, teams)
+    for each in plan.notices:
+        each.notice.category = categories.get(each.category)
+        each.notice.team = teams.get(each.team)
+    new = [each.notice for each in plan.notices if each.is_new]
+    CannedNotice.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
+    changed = [each.notice for each in plan.notices if each.is_changed]
+    CannedNotice.objects.bulk_update(changed, CHANGING, batch_size=ROWS_AT_ONCE)
+    records = [Record("team.created", ("team", made.pk, made.name)) for made in new_teams]
+    return records + [
+        Record(
+            "category.created",
+            ("category", made.pk, made.path),
+            {"team": plan.categories.get(made.path, "")},
+        )
+        for made in new_categories
+    ]
+
+
+def _teams(names: set[str]) -> tuple[dict[str, Team], list[Team]]:
+    """Teams by name, and those among them that are new."""
+    names = names - {""}
+    found = {each.name: each for each in Team.objects.filter(name__in=names)}
+    made = Team.objects.bulk_create(Team(name=name) for name in sorted(names - found.keys()))
+    return found | {each.name: each for each in made}, made
+
+
+def _categories(plan: Plan, teams: dict[str, Team]) -> tuple[dict[str, Category], list[Category]]:
+    """Categories by path, and those among them that are new, with all that is above them."""
+    found = {each.path: each for each in Category.objects.select_related("team")}
+    made = []
+    for path in sorted({*plan.categories, *(each.category for each in plan.notices)} - {""}):
+        names = path.split(CATEGORY_SEPARATOR)
+        parent: Category | None = None
+        for depth in range(1, len(names) + 1):
+            here = CATEGORY_SEPARATOR.join(names[:depth])
+            if here not in found:
+                above = parent.team if parent else None
+                team = above or teams.get(plan.categories.get(here, ""))
+                found[here] = Category.objects.create(
+                    name=names[depth - 1], parent=parent, team=team, path=here, depth=depth
+                )
+                made.append(found[here])
+            parent = found[here]
+    return found, made
+
+
+def _write_versions(plan: Plan, restore: bool, progress: Progress) -> None:
+    """In waves: the next version of each notice, to its last status, and then those after it. One
+    version of a notice is open, and one is published, at any time."""
+    presets = {preset.name: preset for preset in VisibilityPreset.objects.all()}
+    for each in plan.notices:
+        each.versions.sort(key=_order)
+        for one in each.versions:
+            one.version.notice = each.notice
+            one.version.preset = presets.get(one.preset)
+    total = sum(len(each.versions) for each in plan.notices)
+    written = 0
+    for number in range(max((len(each.versions) for each in plan.notices), default=0)):
+        wave = [each.versions[number] for each in plan.notices if len(each.versions) > number]
+        for start in range(0, len(wave), ROWS_AT_ONCE):
+            part = wave[start : start + ROWS_AT_ONCE]
+            _write_wave(part, restore)
+            written += len(part)
+            progress("writing", written, total)
+
+
+def _order(one: VersionPlan) -> tuple[bool, int, int]:
+    """What is there already goes on first."""
+    status = VersionStatus(one.version.status)
+    return not one.before, RANK.get(status, 0), one.version.number
+
+
+def _write_wave(wave: list[VersionPlan], restore: bool) -> None:
+    taken_over = [one.takes_over for one in wave if one.takes_over]
+    NoticeVersion.objects.filter(pk__in=taken_over).delete()
+    new = [one.version for one in wave if not one.before]
+    if not restore:
+        drafts = [one.version for one in wave if one.before == VersionStatus.DRAFT]
+        NoticeVersion.objects.bulk_update(drafts, CONTENT_FIELDS)
+    with connection.cursor() as cursor:
+        cursor.execute(NEW_IDS, [len(new)])
+        for version, (pk,) in zip(new, cursor.fetchall(), strict=True):
+            version.pk = pk
+        if new:
+            cursor.executemany(INSERT, list(map(_inserted, new)))
+        _run(cursor, SUBMIT, map(_submitted, _going(wave, ("", VersionStatus.DRAFT), SUBMITTED)))
+        _run(cursor, DECIDE, map(_decided, _going(wave, UNDECIDED, DECIDED)))
+        due = _going(wave, (VersionStatus.SCHEDULED,), (VersionStatus.PUBLISHED,))
+        _run(cursor, PUBLISH, ((version.pk,) for version in due))
+        gone = _going(wave, (*UNDECIDED, *IN_USE), (VersionStatus.SUPERSEDED,))
+        _run(cursor, SUPERSEDE, ((version.pk,) for version in gone))
+
+
+def _going(
+    wave: list[VersionPlan], before: tuple[str, ...], after: tuple[str, ...]
+) -> Iterator[NoticeVersion]:
+    """The versions that go from one of these statuses to one of those, or past it."""
+    return (one.version for one in wave if one.before in before and one.version.status in after)
+
+
+def _run(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """One statement for all rows, its parameters by column."""
+    if columns := list(zip(*rows, strict=True)):
+        cursor.execute(statement, list(map(list, columns)))
+
+
+def _submitted(version: NoticeVersion) -> tuple[Any, ...]:
+    return version.pk, version.submitted_at
+
+
+def _inserted(version: NoticeVersion) -> tuple[Any, ...]:
+    version.created_at = version.created_at or timezone.now()
+    return (
+        *(version.pk, version.notice_id, version.number, version.default_locale),
+        *(Jsonb(version.bodies), version.message_type, version.nickname, version.preset_id),
+        *(version.visibility, version.valid_from, version.valid_until, version.change_note),
+        *(Jsonb(version.fields), version.new_title, version.new_shortcut),
+        Jsonb(version.snippets),
+        *(version.author_ref, version.author_name, version.created_at),
+    )
+
+
+def _decided(version: NoticeVersion) -> tuple[Any, ...]:
+    is_over = version.status == VersionStatus.SUPERSEDED
+    return (
+        version.pk,
+        VersionStatus(VersionStatus.PUBLISHED if is_over else version.status).value,
+        *(version.reviewer_ref, version.reviewer_name, version.reviewed_at),
+        version.reject_reason,
+    )
+
+
+# --- What the trail says -------------------------------------------------------------------------
+
+
+def _restored_records(each: NoticePlan) -> list[Record]:
+    """One entry a notice: whose its versions are, who decided on them elsewhere, and a digest of
+    the words of each, which the database keeps as they are."""
+    data = {
+        **_facts(each),
+        "versions": {
+            str(one.version.number): {
+                "status": one.version.status,
+                "author": one.version.author_ref,
+                "author_name": one.version.author_name,
+                "reviewer": one.version.reviewer_ref,
+                "reviewer_name": one.version.reviewer_name,
+                "digest": content_digest(one.version),
+            }
+            for one in each.versions
+        },
+    }
+    return [Record("notice.restored", _target(each), data)]
+
+
+def _drafted_records(each: NoticePlan) -> list[Record]:
+    """As the services of notices and versions record the same."""
+    records = []
+    if each.is_new or each.is_changed:
+        action = "notice.created" if each.is_new else "notice.changed"
+        records.append(Record(action, _target(each), _facts(each)))
+    for one in each.versions:
+        version = one.version
+        records.append(
+            Record(
+                "version.changed" if one.before else "version.created",
+                ("version", f"{version.notice.key}/{version.number}", version.notice.title),
+                {
+                    "visibility": version.visibility,
+                    "default_locale": version.default_locale,
+                    "bodies": version.bodies,
+                    "change_note": version.change_note,
+                    **new_names(version),
+                },
+            )
+        )
+    return records
+
+
+def _facts(each: NoticePlan) -> dict[str, Any]:
+    notice = each.notice
+    return {
+        "kind": notice.kind,
+        "category": each.category,
+        "team": each.team,
+        "tags": notice.tags,
+        "shortcut": notice.shortcut,
+    }
+
+
+def _target(each: NoticePlan) -> tuple[str, object, str]:
+    return "notice", each.notice.key, each.notice.title

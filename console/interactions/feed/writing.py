@@ -1,0 +1,157 @@
+"""Writes of the feed: what happens to live chats."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from console.accounts.models import Team
+from console.actors import Actor, Permission
+from console.database import notify
+from console.errors import ConsoleError, InvalidInput
+from console.interactions.feed.events import FeedEvent, parse_event
+from console.text.visible import is_blank, one_line
+
+
+@dataclass(slots=True)
+class FeedResult:
+    """What became of the events: `ignored` ones were doubled or older than what is known."""
+
+    accepted: int = 0
+    ignored: int = 0
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+# What decides whether and where something may be sent has an order of its own: an event that says
+# nothing of it must not make an older one, which does, look stale when it comes late.
+_NEWER = """(known.last_event_at, known.last_sequence, known.ended_at IS NOT NULL)
+    < (EXCLUDED.last_event_at, EXCLUDED.last_sequence, EXCLUDED.ended_at IS NOT NULL)"""
+_NEWER_FACTS = """(%(tells_facts)s AND (known.facts_at, known.facts_sequence, NOT known.is_online)
+    < (EXCLUDED.facts_at, EXCLUDED.facts_sequence, NOT EXCLUDED.is_online))"""
+_FACTS = ("is_online", "chat_server_name", "customer_name", "user_data")
+_OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "received_at")
+
+
+def _if(newer: str, columns: Iterable[str]) -> str:
+    """Assignments for what an event tells, where it is newer than what is known."""
+    return ",\n    ".join(
+        f"{column} = CASE WHEN {newer} THEN COALESCE(%({column})s, known.{column}) "
+        f"ELSE known.{column} END"
+        for column in columns
+    )
+
+
+UPSERT = f"""
+INSERT INTO interactions_interaction AS known (
+    id, media_type, tenant_id, state, is_online, chat_server_name, queue, agent, locale,
+    customer_name, received_at, user_data, last_event_at, last_sequence, facts_at, facts_sequence,
+    ended_at, team_id)
+VALUES (
+    %(id)s, COALESCE(%(media_type)s, ''), %(tenant_id)s, COALESCE(%(state)s, ''),
+    COALESCE(%(is_online)s, true), COALESCE(%(chat_server_name)s, ''), COALESCE(%(queue)s, ''),
+    COALESCE(%(agent)s, ''), COALESCE(%(locale)s, ''), COALESCE(%(customer_name)s, ''),
+    COALESCE(%(received_at)s, %(occurred_at)s), COALESCE(%(user_data)s, '{{}}'::jsonb),
+    %(occurred_at)s, %(sequence)s, %(facts_at)s, %(sequence)s, %(ended_at)s, %(team_id)s)
+ON CONFLICT (id) DO UPDATE SET
+    {_if(_NEWER_FACTS, _FACTS)},
+    {_if(_NEWER, _OTHERS)},
+    facts_at = CASE WHEN {_NEWER_FACTS} THEN EXCLUDED.facts_at ELSE known.facts_at END,
+    facts_sequence = CASE WHEN {_NEWER_FACTS} THEN EXCLUDED.facts_sequence
+        ELSE known.facts_sequence END,
+    last_event_at = CASE WHEN {_NEWER} THEN EXCLUDED.last_event_at ELSE known.last_event_at END,
+    last_sequence = CASE WHEN {_NEWER} THEN EXCLUDED.last_sequence ELSE known.last_sequence END,
+    ended_at = CASE WHEN {_NEWER} THEN EXCLUDED.ended_at ELSE known.ended_at END,
+    team_id = CASE WHEN {_NEWER} AND %(queue)s::text IS NOT NULL THEN EXCLUDED.team_id
+        ELSE known.team_id END
+WHERE {_NEWER} OR {_NEWER_FACTS}
+RETURNING 1
+"""  # noqa: S608 - put together from the constants above
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def feed_apply(actor: Actor, events: Sequence[object]) -> FeedResult:
+    """Take over events of the feed. Idempotent, and in whatever order they come.
+
+    What an event does not mention stays as it is; its user data replaces the old as a whole. A bad
+    event is answered with its index, code and message, and blocks none of the others.
+    """
+    actor.require(Permission.FEED)
+    if len(events) > settings.FEED_EVENT_LIMIT:
+        raise InvalidInput(
+            "too_many_events",
+            f"{len(events):,} events came at once; send at most {settings.FEED_EVENT_LIMIT:,}.",
+        )
+    result = FeedResult()
+    if good := list(_parse_all(events, result)):
+        _apply(good, result)
+    return result
+
+
+def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEvent]:
+    for index, raw in enumerate(events):
+        try:
+            yield parse_event(raw)
+        except ConsoleError as error:
+            result.rejected.append({"index": index, "code": error.code, "message": error.message})
+
+
+def _apply(events: list[FeedEvent], result: FeedResult) -> None:
+    # Always in the same order, so that two feeds with the same chats don't wait for each other.
+    # Of the same moment the end comes last: many clocks tick in whole seconds.
+    events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
+    with transaction.atomic(), connection.cursor() as cursor:
+        queues_stay()
+        teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
+        for event in events:
+            cursor.execute(UPSERT, _row(event, teams))
+            if cursor.fetchone():
+                result.accepted += 1
+            else:
+                result.ignored += 1
+        if result.accepted:
+            notify.publish(notify.BOARD)
+
+
+def queues_stay() -> None:
+    """No queue changes hands until the transaction ends. Before any chat is locked: whoever gives
+    queues to a team locks in this order."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")
+
+
+def _row(event: FeedEvent, teams: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": event.interaction_id,
+        "media_type": event.media_type,
+        "tenant_id": event.tenant_id,
+        "state": event.state,
+        "is_online": False if event.stopped else event.is_online,
+        "chat_server_name": event.chat_server_name,
+        "queue": event.queue,
+        "agent": event.agent,
+        "locale": event.locale,
+        "customer_name": customer_name(event.user_data),
+        "received_at": event.received_at,
+        "user_data": None if event.user_data is None else Jsonb(event.user_data),
+        "occurred_at": event.occurred_at,
+        "sequence": event.sequence,
+        "tells_facts": event.tells_facts,
+        "facts_at": event.occurred_at if event.tells_facts else NEVER,
+        "ended_at": event.occurred_at if event.stopped else None,
+        "team_id": teams.get(event.queue) if event.queue else None,
+    }
+
+
+def customer_name(user_data: dict[str, Any] | None) -> str | None:
+    """The customer's name on one line, from the user-data keys that the site uses for it (a
+    setting); parts that nobody would see are left out."""
+    if user_data is None:
+        return None
+    given = (user_data.get(key) for key in settings.CUSTOMER_NAME_KEYS)
+    parts = (one_line(part).strip() for part in given if isinstance(part, str))
+    seen = (part for part in parts if not is_blank(part))
+    return " ".join(seen)[:255].strip()

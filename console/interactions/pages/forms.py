@@ -1,0 +1,56 @@
+"""What the pages of Chat Servers take."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from console.interactions.models import ChatServer
+from console.text.form_fields import LineField
+
+
+class ChatServerForm(forms.Form):
+    """A Chat Server and its limits, from the vendor's sizing on (docs/domain.md section 9)."""
+
+    name = LineField(
+        label=_("Chat Server (application name)"),
+        max_length=128,
+        help_text=_("Exactly as interactions carry it in ChatServerAppName."),
+    )
+    url = LineField(
+        label=_("Address"),
+        max_length=500,
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
+    )
+    pace_per_second = forms.FloatField(
+        label=_("Pace (messages a second)"), min_value=0.1, max_value=100_000, initial=50
+    )
+    burst = forms.IntegerField(
+        label=_("Burst (messages at once)"), min_value=1, max_value=100_000, initial=150
+    )
+    window = forms.IntegerField(
+        label=_("Window (requests in flight)"), min_value=1, max_value=1000, initial=32
+    )
+    connect_timeout_seconds = forms.FloatField(
+        label=_("Time to connect (seconds)"), min_value=0.1, max_value=60, initial=5
+    )
+    request_timeout_seconds = forms.FloatField(
+        label=_("Time to answer (seconds)"), min_value=0.1, max_value=120, initial=10
+    )
+    enabled = forms.BooleanField(
+        label=_("Switched on"),
+        required=False,
+        initial=True,
+        help_text=_("Nothing is sent through a Chat Server that is switched off."),
+    )
+
+    def __init__(self, *args: Any, server: ChatServer | None = None, **kwargs: Any) -> None:
+        if server is not None:
+            kwargs["initial"] = {name: getattr(server, name) for name in self.base_fields}
+        super().__init__(*args, **kwargs)
+        schemes = ", ".join(f"{scheme}://host:port" for scheme in settings.CHAT_SERVER_SCHEMES)
+        self.fields["url"].help_text = _("One of: %(schemes)s") % {"schemes": schemes}
+        if server is not None:
+            # Interactions find it by its name, and deliveries keep it: it is given once.
+            del self.fields["name"]

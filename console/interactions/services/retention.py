@@ -1,0 +1,33 @@
+"""Writes of chats that are there: which team sees them, and when they are erased."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+
+from console.accounts.models import Team
+from console.database import notify
+from console.database.clock import near_now
+from console.interactions.models import Interaction
+
+
+def interactions_forget(*, now: datetime | None = None) -> int:
+    """Erase interactions that ended longer ago than is kept; answers how many. Deliveries stay."""
+    limit = (now or near_now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
+    erased, _each = Interaction.objects.filter(ended_at__lt=limit).delete()
+    return erased
+
+
+def interaction_blank(interaction_id: str) -> bool:
+    """Erase what a chat that is over says of its customer; answers whether there was anything.
+    Recorded with the texts' erasure (console.sends.control.erasure)."""
+    over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
+    return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))
+
+
+def interactions_regroup(queues: Collection[str]) -> None:
+    """Give the live chats in these queues to the teams that have the queues now."""
+    team = Team.objects.filter(queues__contains=[OuterRef("queue")]).values("pk")[:1]
+    Interaction.objects.filter(ended_at=None, queue__in=queues).update(team=Subquery(team))
+    notify.publish(notify.BOARD)

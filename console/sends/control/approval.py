@@ -1,0 +1,159 @@
+"""Writes a second person's decision on a large send, and the sender's new time for it."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from console.accounts.own_work import is_own
+from console.actors import Actor, Permission
+from console.database.clock import database_now
+from console.errors import Conflict, PermissionRefused
+from console.sends import selectors
+from console.sends.control.pausing import announce, end_send, lock_send, record_control
+from console.sends.control.stop_switch import required_reason
+from console.sends.engine import queue
+from console.sends.engine.outbox import outbox_move
+from console.sends.models import Send, SendStatus
+from console.sends.plan.planner import require_valid
+from console.sends.plan.quota import hold_quota, sent_alone
+from console.sends.plan.schedule import require_near_future, zone_named
+from console.sends.plan.values import needs_approval
+from console.text.inputs import require_given
+
+MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
+
+
+def send_approve(actor: Actor, send: Send) -> Send:
+    """Let somebody else's send leave: at its time, or at once where that has come.
+
+    Approves it as `send` has it. Raises PermissionRefused for one's own; Conflict where it does not
+    await approval (any more) or has another time by now; Unprocessable where its notice is retired
+    or not valid then.
+    """
+    _require_other(actor, send)
+    with transaction.atomic():
+        locked = _lock_awaiting(send)
+        if locked.scheduled_at != send.scheduled_at:
+            raise Conflict(
+                "send_moved", "Its time was changed meanwhile. Look at it again, then approve."
+            )
+        now = database_now()
+        release_at = selectors.leaves_at(locked, now)
+        require_valid(locked.version, at=release_at, now=now)
+        locked.approved_by_ref, locked.approved_by_name = actor.ref, actor.name
+        locked.approved_at = now
+        if release_at > now:
+            locked.status = SendStatus.SCHEDULED
+            queue.enqueue_send(locked, ())
+        else:
+            locked.status, locked.release_at = SendStatus.RUNNING, now
+            outbox_move(locked, now)
+            queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
+        locked.save(
+            update_fields=[
+                *("approved_by_ref", "approved_by_name", "approved_at", "status", "release_at")
+            ]
+        )
+        announce(locked)
+        data: dict[str, object] = {
+            "status": str(locked.status),
+            "release_at": locked.release_at.isoformat(),
+        }
+        record_control(actor, locked, "send.approved", data)
+    return locked
+
+
+def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
+    """End somebody else's send before anything of it leaves.
+
+    Raises InvalidInput without a reason, PermissionRefused for one's own, and Conflict where it
+    does not await approval (any more).
+    """
+    _require_other(actor, send)
+    note = required_reason(reason, "why this send is not to leave")
+    with transaction.atomic():
+        locked = _lock_awaiting(send)
+        end_send(actor, locked, "send.rejected", note=note)
+    return locked
+
+
+def send_reschedule(
+    actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str | None = None
+) -> Send:
+    """Give one's own send another time; what was approved of it awaits approval again.
+
+    Raises InvalidInput for a time out of range or an unknown zone; Conflict where it has begun or
+    is over; Unprocessable where its notice is retired or not valid then.
+    """
+    actor.require(Permission.SEND)
+    if send.actor_ref != actor.ref:
+        raise PermissionRefused("not_sender", f"Only {send.actor_name} may move this send.")
+    require_given(time_zone, field="time_zone")
+    zone = zone_named(time_zone).key if time_zone else ""
+    with transaction.atomic():
+        locked = lock_send(send)
+        if locked.status not in MOVABLE:
+            raise Conflict(
+                "send_not_movable",
+                f"This send is {SendStatus(locked.status).label.lower()}: only one that is "
+                "scheduled or awaits approval can get another time.",
+            )
+        now = database_now()
+        require_near_future(scheduled_at, now)
+        require_valid(locked.version, at=scheduled_at, now=now)
+        was_approved = bool(locked.approved_by_ref)
+        before = locked.release_at
+        hold_quota(actor)
+        notice = locked.version.notice
+        before_it = sent_alone(actor, notice, scheduled_at, apart_from=[locked.pk])
+        _move(locked, scheduled_at, zone, sent_before=before_it)
+        announce(locked)
+        data: dict[str, object] = {
+            "from": before.isoformat(),
+            "to": scheduled_at.isoformat(),
+            "time_zone": zone,
+            "status": str(locked.status),
+        }
+        if was_approved:
+            data["approval"] = "voided"
+        record_control(actor, locked, "send.rescheduled", data)
+    return locked
+
+
+def _move(send: Send, scheduled_at: datetime, time_zone: str, *, sent_before: int) -> None:
+    """What was approved was this send at that time: another time is another matter."""
+    awaits = (
+        send.status == SendStatus.AWAITING_APPROVAL
+        or bool(send.approved_by_ref)
+        or needs_approval(send.ready_count, send.nickname_from, sent_before)
+    )
+    send.approved_by_ref = send.approved_by_name = ""
+    send.approved_at = None
+    send.status = SendStatus.AWAITING_APPROVAL if awaits else SendStatus.SCHEDULED
+    send.scheduled_at = send.release_at = scheduled_at
+    send.time_zone = time_zone
+    send.save()
+    outbox_move(send, scheduled_at)
+    queue.enqueue_send(send, ())
+
+
+def _require_other(actor: Actor, send: Send) -> None:
+    actor.require(Permission.APPROVE_SENDS)
+    if is_own(actor, send.actor_ref):
+        raise PermissionRefused(
+            "own_work", "This is your own send: somebody else has to decide about it."
+        )
+    if not actor.sees_team(send.version.notice.team_id):
+        raise PermissionRefused(
+            "other_team", "This send is of another team's notice: an approver there decides."
+        )
+
+
+def _lock_awaiting(send: Send) -> Send:
+    locked = lock_send(send)
+    if locked.status != SendStatus.AWAITING_APPROVAL:
+        raise Conflict(
+            "not_awaiting_approval",
+            f"This send is {SendStatus(locked.status).label.lower()}: it does not await approval.",
+        )
+    return locked

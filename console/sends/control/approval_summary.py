@@ -1,0 +1,82 @@
+"""What an approver has to know of sends before they leave, read for many of them at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Count, QuerySet
+
+from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.pages.wording import gap_words
+from console.text.language_tags import is_own
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the chats of one language get: the text of one of them, and how many others there are.
+    Where `texts` is more than one, each gets its own data in it."""
+
+    locale: str
+    body: str
+    customer_name: str
+    chats: int
+    texts: int
+
+
+@dataclass(slots=True)
+class Brief:
+    """A send, its texts, and its chats by queue and by Chat Server, the most first."""
+
+    send: Send
+    samples: list[Sample] = field(default_factory=list)
+    # Those who get a text that is not in their own language, as (the chat's, the text's, how many).
+    not_own: list[tuple[str, str, int]] = field(default_factory=list)
+    queues: list[tuple[str, int]] = field(default_factory=list)
+    chat_servers: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def gaps(self) -> list[str]:
+        """Who does not get their own language, in words."""
+        return gap_words(self.not_own, self.send.ready_count)
+
+
+def briefs_of(sends: Sequence[Send]) -> list[Brief]:
+    """Of sends that the actor may read; five queries, whatever their number."""
+    waiting = Delivery.objects.filter(
+        send__in=[send.pk for send in sends], status=DeliveryStatus.PENDING
+    ).order_by()
+    found = {send.pk: Brief(send) for send in sends}
+    _add_samples(found, waiting)
+    spoken = waiting.exclude(chat_locale=None).values_list("send_id", "chat_locale", "locale")
+    for pk, chat_locale, locale, count in spoken.annotate(n=Count("pk")):
+        if not is_own(chat_locale or "", locale):
+            found[pk].not_own.append((chat_locale or "", locale, count))
+    for pk, queue, count in (
+        waiting.values_list("send_id", "interaction__queue")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "interaction__queue")
+    ):
+        found[pk].queues.append((queue, count))
+    for pk, name, count in (
+        waiting.values_list("send_id", "chat_server_name")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "chat_server_name")
+    ):
+        found[pk].chat_servers.append((name, count))
+    return list(found.values())
+
+
+def _add_samples(found: dict[int, Brief], waiting: QuerySet[Delivery]) -> None:
+    numbers: dict[tuple[int, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for pk, locale, chats, texts in waiting.values_list("send_id", "locale").annotate(
+        chats=Count("pk"), texts=Count("body", distinct=True)
+    ):
+        numbers[pk, locale] = (chats, texts)
+    first = waiting.order_by("send_id", "locale", "pk").distinct("send_id", "locale")
+    for row in first.only("send_id", "locale", "body", "customer_name"):
+        chats, texts = numbers[row.send_id, row.locale]
+        found[row.send_id].samples.append(
+            Sample(row.locale, row.body, row.customer_name, chats, texts)
+        )
+    for brief in found.values():
+        brief.samples.sort(key=lambda sample: -sample.chats)

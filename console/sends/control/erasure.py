@@ -1,0 +1,122 @@
+"""Writes erasures of personal data: on request, and when the retention time is over.
+
+The ledger has only salted digests of texts. Without text and salt a digest tells nothing, and the
+chain stays whole.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from console.actors import Actor, Permission, system_actor
+from console.audit import services as audit
+from console.database.clock import near_now
+from console.errors import Conflict, NotFound
+from console.interactions.models import Interaction
+from console.interactions.services import interaction_blank
+from console.sends.models import OPEN_STATUSES, Delivery, Send
+from console.sends.proof import ledger
+from console.text.inputs import read_line, require_given
+
+DELIVERIES_A_PART = 1000
+KEEPER = system_actor("retention")
+
+
+def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> int:
+    """Erase what is kept of the customer of a chat: the texts that were sent to it with their
+    salts, the name, the user data, and Chat Server's answers. Answers how many deliveries.
+
+    `why` is recorded: a case number, and nothing personal. Raises NotFound; Conflict where the chat
+    is live, something still waits for it, or nothing is left to erase.
+    """
+    actor.require(Permission.ADMINISTER)
+    require_given(interaction_id, field="interaction")
+    why = read_line(why, what="The reason (why)", field="why")
+    with transaction.atomic():
+        chat = Interaction.objects.select_for_update().filter(pk=interaction_id).first()
+        deliveries = list(
+            Delivery.objects.select_for_update().filter(interaction=interaction_id).order_by("pk")
+        )
+        _require_over(interaction_id, chat, deliveries)
+        ids = [delivery.pk for delivery in deliveries if delivery.erased_at is None]
+        had_data = interaction_blank(interaction_id)
+        if not ids and not had_data:
+            raise Conflict("already_erased", "Nothing is kept of this chat's customer any more.")
+        _erase(ids, on_request=True, now=near_now())
+        _erase_answers({delivery.send_id for delivery in deliveries})
+        audit.record(
+            actor,
+            "interaction.erased",
+            target=("interaction", interaction_id, interaction_id),
+            data={"deliveries": ids, **({"why": why} if why else {})},
+        )
+    return len(ids)
+
+
+def _require_over(
+    interaction_id: str, chat: Interaction | None, deliveries: list[Delivery]
+) -> None:
+    if chat is None and not deliveries:
+        raise NotFound("interaction_not_found", f"There is no chat {interaction_id}.")
+    if chat is not None and chat.is_live:
+        raise Conflict(
+            "chat_is_live",
+            "This chat is still live, and the feed would bring back what is erased. Erase it when "
+            "it has ended.",
+        )
+    waiting = [delivery for delivery in deliveries if delivery.status in OPEN_STATUSES]
+    if waiting:
+        raise Conflict(
+            "deliveries_waiting",
+            f"Send {waiting[0].send_id} has still something to bring to this chat. Stop that send "
+            "or let it end, then erase.",
+        )
+
+
+def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) -> int:
+    """Erase the texts of one send that ended longer ago than texts are kept, `most` at once;
+    answers how many sends may have some left, which is 0 when all is done."""
+    if not settings.TEXT_RETENTION_DAYS:
+        return 0
+    now = now or near_now()
+    limit = now - timedelta(days=settings.TEXT_RETENTION_DAYS)
+    with transaction.atomic():
+        due = Send.objects.filter(finished_at__lt=limit, texts_erased_at=None)
+        send = due.select_for_update(skip_locked=True, no_key=True).order_by("finished_at").first()
+        if send is None:
+            return 0
+        kept = Delivery.objects.select_for_update(no_key=True).filter(
+            send=send, erased_at=None, finished_at__isnull=False
+        )
+        ids = [delivery.pk for delivery in kept.only("pk").order_by("pk")[:most]]
+        _erase(ids, on_request=False, now=now)
+        if len(ids) < most:
+            send.texts_erased_at = now
+            send.fields = {}
+            send.save(update_fields=["texts_erased_at", "fields"])
+        if ids:
+            days = settings.TEXT_RETENTION_DAYS
+            data = {"count": len(ids), "first": ids[0], "last": ids[-1], "kept_days": days}
+            audit.record(KEEPER, "texts.erased", target=ledger.send_target(send), data=data)
+    return 1
+
+
+def _erase_answers(sends: set[int]) -> None:
+    """What a sender filled in goes with the last text in which it stands."""
+    left = Delivery.objects.filter(send__in=sends, erased_at=None).values_list("send", flat=True)
+    Send.objects.filter(pk__in=sends - set(left)).exclude(fields={}).update(fields={})
+
+
+def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:
+    """All of these have ended, or PostgreSQL would let more of them change than this."""
+    Delivery.objects.filter(pk__in=ids, erased_at=None).update(
+        body="",
+        body_salt="",
+        customer_name="",
+        detail="",
+        fault_text="",
+        answer=None,
+        erased_at=now,
+        erased_on_request=on_request,
+    )

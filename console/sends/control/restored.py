@@ -1,0 +1,91 @@
+"""Writes the end of open deliveries after the database was restored from a backup.
+
+A delivery that waits in the backup may have been sent after the backup was made. So none of them
+goes on by itself.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from console.actors import Actor
+from console.audit.services import Record
+from console.database import notify
+from console.database.clock import database_now
+from console.sends.control.pausing import CANCELLABLE
+from console.sends.engine.outcomes import Ending, ended_records, locked_rows, write_endings
+from console.sends.models import (
+    Claim,
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    Reason,
+    Send,
+    SendingStop,
+    SendStatus,
+)
+from console.sends.proof.ledger import send_target, write_records
+
+DETAIL = (
+    "The database was restored from a backup in which this was still open. It may have gone out "
+    "since. Sending again may show it twice."
+)
+# So many are held in memory at once.
+BATCH = 5000
+
+
+def sends_end_after_restore(actor: Actor, *, note: str) -> Counter[int]:
+    """End all that is open, as unknown, and cancel the sends that it is of, with the entries of
+    both; answers how many deliveries of which send. In a transaction."""
+    ended = on_the_wire_end_after_restore(actor)
+    while ids := list(Outbox.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        ended += _end(actor, ids, DeliveryStatus.PENDING)
+        # The rows of what has ended went with it; nothing may hold this loop up for ever.
+        Outbox.objects.filter(pk__in=ids).delete()
+    _cancel_sends(actor, note)
+    return ended
+
+
+def on_the_wire_end_after_restore(actor: Actor) -> Counter[int]:
+    """End what was on the wire when the backup was made, as unknown; answers as above. In a
+    transaction."""
+    claimed = [pk for claim in Claim.objects.all() for pk in claim.delivery_ids]
+    ended = _end(actor, claimed, DeliveryStatus.SENDING)
+    Claim.objects.all().delete()
+    return ended
+
+
+def stop_after_restore(actor: Actor, *, reason: str) -> None:
+    """See that all sending is stopped; recorded by who calls it. In a transaction."""
+    SendingStop.objects.get_or_create(
+        pk=1,
+        defaults={
+            "reason": reason,
+            "actor_ref": actor.ref,
+            "actor_name": actor.name,
+            "stopped_at": database_now(),
+        },
+    )
+    notify.publish(notify.SENDING, notify.SENDS)
+
+
+def _end(actor: Actor, ids: Sequence[int], status: DeliveryStatus) -> Counter[int]:
+    rows = locked_rows(Delivery.objects.filter(pk__in=ids, status=status), wait=True)
+    endings = [Ending(row, DeliveryStatus.UNKNOWN, Reason.RESTORED, DETAIL) for row in rows]
+    written = write_endings(endings, from_status=status)
+    write_records(actor, ended_records(written))
+    return Counter(ending.delivery.send_id for ending in written)
+
+
+def _cancel_sends(actor: Actor, note: str) -> None:
+    now = database_now()
+    open_sends = list(Send.objects.filter(status__in=CANCELLABLE).order_by("pk"))
+    Send.objects.filter(pk__in=[send.pk for send in open_sends]).update(
+        status=SendStatus.CANCELLED, finished_at=now, ended_by_name=actor.name, end_note=note
+    )
+    write_records(
+        actor,
+        [
+            Record("send.cancelled", send_target(send), {"reason": note, "sender": send.actor_name})
+            for send in open_sends
+        ],
+    )

@@ -1,0 +1,157 @@
+"""Writes retries of failed deliveries, and of unknown ones when a person so decides.
+
+A retry is a send of its own with the same texts, to the chats that the first one did not reach.
+Each delivery is retried once at most. A retry that fails can itself be retried.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max
+
+from console.actors import Actor, Permission
+from console.database.clock import database_now
+from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.sends import selectors
+from console.sends.control.pausing import lock_send
+from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.plan.nicknames import require_still_approved
+from console.sends.plan.planner import plan_retry, require_valid
+from console.sends.plan.quota import hold_quota, require_quota, sent_alone
+from console.sends.plan.resend_guard import guarded, guards, hold_notice
+from console.sends.plan.values import SendPlan
+from console.sends.plan.writing import new_send, send_write
+
+
+def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: str = "") -> Send:
+    """Try again what failed of a send, of which it is certain that nothing was shown; answers the
+    new send. With `seen`, what `retry_seen` said when somebody was asked, no more than that.
+
+    For the sender, and administrators who may send. Raises Conflict where nothing is left to try
+    again, or no chat can be reached now; Unprocessable where the notice is not valid any more; and
+    TooManyRequests.
+    """
+    return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {}, seen)
+
+
+def send_retry_unknown(
+    actor: Actor, send: Send, *, may_show_twice: bool, undo_seconds: int = 0, seen: str = ""
+) -> Send:
+    """Try again what nobody knows of: only for who says that it `may_show_twice`. `seen` as with
+    `send_retry_failed`.
+
+    Raises InvalidInput without that, and what `send_retry_failed` raises.
+    """
+    if not may_show_twice:
+        raise InvalidInput(
+            "confirmation_needed",
+            "These customers may have seen it already, and may then see it twice. Confirm that "
+            "this is all right to send it again.",
+            {"field": "may_show_twice"},
+        )
+    facts = {"may_show_twice": True}
+    return _retry(actor, send, DeliveryStatus.UNKNOWN, undo_seconds, facts, seen)
+
+
+def retry_seen(send: Send, status: str) -> str:
+    """What is there to try again now: how many, and when the last of them ended."""
+    left = selectors.not_retried(send, status).order_by()
+    found = left.aggregate(number=Count("pk"), end=Max("finished_at"))
+    return f"{found['number']} {found['end'].isoformat()}" if found["number"] else ""
+
+
+def _retry(
+    actor: Actor,
+    send: Send,
+    status: DeliveryStatus,
+    undo_seconds: int,
+    facts: dict[str, Any],
+    seen: str,
+) -> Send:
+    _require_retrier(actor, send)
+    actor.require_notice(send.version.notice.key)
+    with transaction.atomic():
+        # Of two at once the second waits here, and then finds nothing left.
+        original = lock_send(send)
+        hold_quota(actor)
+        if guards():
+            hold_notice(original.version.notice)
+        now = database_now()
+        require_valid(original.version, at=now, now=now)
+        require_still_approved(original)
+        left = _those_seen(list(selectors.not_retried(original, status)), seen)
+        if not left:
+            raise Conflict(
+                "nothing_to_retry",
+                f"Nothing of this send is {status.label.lower()} that has not been tried again.",
+            )
+        line = _line_of(original)
+        plan = guarded(plan_retry(actor, original, left), release_at=now, now=now, apart_from=line)
+        before = sent_alone(actor, original.version.notice, now, apart_from=line)
+        plan = replace(plan, sent_before=before)
+        _require_ready(plan)
+        require_quota(actor, len(plan.ready), now)
+        now = database_now()
+        retry = new_send(
+            actor,
+            plan,
+            now=now,
+            undo_seconds=undo_seconds,
+            target={"interactions": [target.interaction_id for target in plan.targets]},
+            why=original.why,
+            retry_of=original,
+        )
+        send_write(actor, retry, plan, now=now, facts={"retry_of": original.pk, **facts})
+    return retry
+
+
+def _those_seen(left: Sequence[Delivery], seen: str) -> Sequence[Delivery]:
+    """Those of which somebody was told before they said that these are to be tried again. The send
+    goes on meanwhile, and more of it may fail."""
+    if not seen:
+        return left
+    try:
+        number, _space, end = seen.partition(" ")
+        most, until = int(number), datetime.fromisoformat(end)
+        told = [each for each in left if each.finished_at and each.finished_at <= until]
+    except (ValueError, TypeError):
+        most, told = -1, []
+    if len(told) > most:
+        raise Conflict(
+            "retry_changed",
+            "Nothing was tried again: meanwhile there are others than you were shown. "
+            "Look at it again, then confirm.",
+        )
+    return told
+
+
+def _require_retrier(actor: Actor, send: Send) -> None:
+    actor.require(Permission.SEND)
+    if send.actor_ref != actor.ref and not actor.may(Permission.ADMINISTER):
+        raise PermissionRefused("not_sender", f"Only {send.actor_name} may try this send again.")
+
+
+def _line_of(send: Send) -> list[int]:
+    """A send and those that it tries again. What they brought to a chat is known to whoever tries
+    once more, and not what the guard is against."""
+    line = [send.pk]
+    while send.retry_of is not None:
+        send = send.retry_of
+        line.append(send.pk)
+    return line
+
+
+def _require_ready(plan: SendPlan) -> None:
+    if not plan.ready:
+        (detail, _number), *_others = Counter(t.detail for t in plan.targets).most_common(1)
+        raise Conflict(
+            "nothing_to_retry",
+            f"None of these {len(plan.targets):,} chats can be sent to now. {detail}"
+            if len(plan.targets) > 1
+            else f"This chat can't be sent to now. {detail}",
+            {"counts": plan.counts},
+        )

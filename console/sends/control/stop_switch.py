@@ -1,0 +1,75 @@
+"""Writes the stop-everything switch. While it is on, no delivery is taken to the wire."""
+
+from django.db import IntegrityError, transaction
+
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.database import notify
+from console.database.clock import database_now
+from console.errors import Conflict, InvalidInput
+from console.sends import selectors
+from console.sends.engine import queue
+from console.sends.engine.outbox import outbox_renew
+from console.sends.models import SendingStop
+from console.text.visible import is_blank
+
+REASON_LIMIT = 2000
+TARGET = ("sending", "all", "all sending")
+
+
+def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
+    """Stop all sending at once; what is on the wire gets its true outcome. Sends can still be
+    made, and wait.
+
+    Raises InvalidInput without a reason, Conflict where it is stopped already.
+    """
+    actor.require(Permission.ADMINISTER)
+    stop = SendingStop(
+        reason=required_reason(reason, "why all sending is stopped"),
+        actor_ref=actor.ref,
+        actor_name=actor.name,
+        stopped_at=database_now(),
+    )
+    try:
+        with transaction.atomic():
+            stop.save(force_insert=True)
+            notify.publish(notify.SENDING, notify.SENDS)
+            audit.record(actor, "sending.stopped", target=TARGET, data={"reason": stop.reason})
+    except IntegrityError as error:
+        raise Conflict("already_stopped", "All sending is stopped already.") from error
+    return stop
+
+
+def sending_restart(actor: Actor) -> None:
+    """Let sending go on. What waited has a whole time to live again.
+
+    Raises Conflict where it is not stopped.
+    """
+    actor.require(Permission.ADMINISTER)
+    with transaction.atomic():
+        stop = SendingStop.objects.select_for_update().first()
+        if stop is None:
+            raise Conflict("not_stopped", "Sending is not stopped.")
+        now = database_now()
+        stop.delete()
+        outbox_renew(now)
+        queue.enqueue_drains(selectors.servers_with_open_deliveries(now))
+        notify.publish(notify.SENDING, notify.SENDS)
+        audit.record(
+            actor,
+            "sending.restarted",
+            target=TARGET,
+            data={"stopped_by": stop.actor_name, "stopped_at": stop.stopped_at.isoformat()},
+        )
+
+
+def required_reason(reason: str, of_what: str) -> str:
+    """What somebody gave as a reason. Raises InvalidInput for none, or for too much of it."""
+    reason = reason.strip()
+    if is_blank(reason):
+        raise InvalidInput("reason_missing", f"Say {of_what}: others need to know.")
+    if len(reason) > REASON_LIMIT:
+        raise InvalidInput(
+            "reason_too_long", f"A reason may have at most {REASON_LIMIT:,} characters."
+        )
+    return reason

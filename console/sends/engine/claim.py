@@ -1,0 +1,319 @@
+"""Writes claims of due deliveries. A claim is committed before a byte goes to the wire."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+from msgspec import structs
+
+from console.accounts.selectors import actor_by_ref
+from console.actors import Actor, Permission
+from console.database.prepared_statements import array, execute_rows
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
+from console.sends.engine import queue
+from console.sends.engine.outbox import time_to_live
+from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
+from console.sends.models import DeliveryStatus, Reason
+from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
+
+# What waits for its turn is not late while others are taken; what had so many turns, and could not
+# be sent, is.
+TRIES_WHEN_LATE = 10
+
+
+@dataclass(slots=True)
+class Step:
+    """What one step of a drain took to the wire, and when another is worth it.
+
+    `wait_seconds` is for the pace to allow more; None where nothing is due. `server` is the Chat
+    Server as it was when the deliveries were claimed: its address and limits may have changed.
+    """
+
+    claimed: list[ClaimedDelivery] = field(default_factory=list)
+    wait_seconds: float | None = None
+    server: ChatServer | None = None
+
+
+# One of each running send in turn, so that a small send never waits for a large one. Of a turn,
+# what came back unsent goes last, by when it is due: a Chat Server that rested is tried with one
+# delivery, and chats that can't be sent to must not be that one each time. It has less of its time
+# to live before it than when it was new.
+# What is on the wire is in the outbox too, and is passed over by its ids. OFFSET keeps the chats
+# from being joined in another way than one by one.
+CLAIM = """
+WITH due AS (
+    SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id
+    FROM sends_send s
+    CROSS JOIN LATERAL (
+        SELECT delivery_id, expires_at, due_at,
+            expires_at < due_at + %(time_to_live)s::interval AS came_back,
+            row_number() OVER (ORDER BY due_at, delivery_id) AS turn
+        FROM sends_outbox
+        WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
+            AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
+        ORDER BY due_at, delivery_id
+        LIMIT %(room)s::int) o
+    WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
+    ORDER BY o.turn, o.came_back, o.due_at, s.id
+    LIMIT %(room)s::int)
+SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
+       d.attempts + 1, d.detail, i.user_data::text,
+       due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id
+FROM due
+JOIN sends_delivery d ON d.id = due.delivery_id
+LEFT JOIN LATERAL (
+    SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
+WHERE d.status = 'pending'
+ORDER BY due.turn, due.came_back, due.due_at, due.send_id
+FOR UPDATE OF d SKIP LOCKED
+"""
+
+# What all deliveries of a send share.
+SHARED = """
+SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, n.key, s.actor_ref, v.valid_from,
+       v.valid_until, n.retired_at IS NOT NULL
+FROM sends_send s
+JOIN catalogue_noticeversion v ON v.id = s.version_id
+JOIN catalogue_cannednotice n ON n.id = v.notice_id
+WHERE s.id = ANY(%(ids)s::bigint[])
+"""
+
+# The ids stand in a row of their own: so a lost worker's deliveries are found without an index on
+# what changes with each delivery.
+MARK_SENDING = """
+WITH noted AS (
+    INSERT INTO sends_claim (id, chat_server_name, delivery_ids, claimed_at)
+    VALUES (%(claim)s, %(server)s, %(ids)s::bigint[], %(now)s))
+UPDATE sends_delivery
+SET status = 'sending', claim = %(claim)s, attempts = attempts + 1, attempted_at = %(now)s
+WHERE id = ANY(%(ids)s::bigint[])
+"""
+
+MOVE = """
+WITH moved AS (
+    UPDATE sends_delivery d
+    SET chat_server_name = m.name
+    FROM unnest(%s::bigint[], %s::text[]) AS m(id, name)
+    WHERE d.id = m.id
+    RETURNING d.id, d.chat_server_name)
+UPDATE sends_outbox o SET chat_server_name = moved.chat_server_name
+FROM moved WHERE o.delivery_id = moved.id
+"""
+
+
+class _Shared(NamedTuple):
+    """A send, in the order of SHARED's columns."""
+
+    send_id: int
+    visibility: str
+    nickname: str
+    message_type: str
+    kind: str
+    notice_key: str
+    actor_ref: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    is_retired: bool
+
+
+class _Chat(NamedTuple):
+    """How its chat is in the moment of sending, in the order of CLAIM's last columns."""
+
+    is_late: bool
+    ended: bool
+    is_online: bool
+    chat_server_name: str
+    team_id: int | None
+
+
+def claim_due(
+    server_id: int,
+    *,
+    claim: UUID,
+    room: int,
+    on_the_wire: Collection[int] = (),
+    has_answered: bool = False,
+) -> tuple[Step, list[Ending]]:
+    """Claim up to `room` due deliveries; answers with them those that can't be sent any more.
+
+    Call it in a transaction. `on_the_wire` are the caller's own, `has_answered` says that the Chat
+    Server took something since the last time.
+    """
+    server, granted, wait_seconds, now = chat_server_take_tokens(
+        server_id, most=room, progressed=has_answered
+    )
+    if not granted:
+        return Step(wait_seconds=wait_seconds, server=server), []
+    rows = _due_rows(server, now, on_the_wire, granted)
+    sorter = _Sorter(server, now, rows)
+    claimed: list[ClaimedDelivery] = []
+    endings: list[Ending] = []
+    moved: list[tuple[int, str]] = []
+    for row in rows:
+        delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
+        fate = sorter.sort(delivery, _Chat(*row[10:]))
+        if fate is None:
+            claimed.append(delivery)
+        elif isinstance(fate, Ending):
+            endings.append(_not_attempted(fate))
+        else:
+            moved.append((delivery.id, fate))
+    _mark_sending(server, claimed, claim, now)
+    _move(moved)
+    chat_server_return_tokens(server_id, granted - len(claimed))
+    # Fewer rows than asked for means that nothing more is due; skipped ones made room for others.
+    return Step(claimed, 0.0 if len(rows) == granted else None, server), endings
+
+
+def _due_rows(
+    server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
+) -> list[tuple[Any, ...]]:
+    values = {
+        "server": server.name,
+        "now": now,
+        "on_the_wire": array(on_the_wire),
+        "room": room,
+        "time_to_live": time_to_live(),
+    }
+    return execute_rows(CLAIM, values)
+
+
+def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
+    pk, send_id, interaction_id, method, chat_server_name, body, salt, attempts, detail, data = row
+    return ClaimedDelivery(
+        claim,
+        pk,
+        send_id,
+        interaction_id,
+        method,
+        chat_server_name,
+        body,
+        salt,
+        attempts,
+        send.visibility,
+        send.nickname,
+        send.message_type,
+        send.kind,
+        detail,
+        _user_data(data),
+    )
+
+
+def _not_attempted(ending: Ending) -> Ending:
+    """As the row and the ledger are to have it: the attempt that was about to be made was not."""
+    before = structs.replace(ending.delivery, attempts=ending.delivery.attempts - 1)
+    return structs.replace(ending, delivery=before)
+
+
+class _Sorter:
+    """Decides about CLAIM's rows; what they share is read once."""
+
+    def __init__(self, server: ChatServer, now: datetime, rows: Sequence[Sequence[Any]]) -> None:
+        self.now = now
+        self.sends = _shared({row[1] for row in rows})
+        self.servers = _enabled(server, {row[13] for row in rows})
+        self.senders: dict[str, Actor | None] = {}
+        # By send, Chat Server and team.
+        self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
+        self.health_detail = server.health_detail
+        self.is_progressing = is_progressing(server, now)
+
+    def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
+        """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
+        (its name)."""
+        # `attempts` has the one that it is claimed for.
+        if chat.is_late and (not self.is_progressing or delivery.attempts > TRIES_WHEN_LATE):
+            return expired(delivery, self.health_detail)
+        obstacle = self._obstacle(delivery, chat)
+        if obstacle is not None:
+            return Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
+        current = chat.chat_server_name
+        return None if current == delivery.chat_server_name else current
+
+    def _obstacle(self, delivery: ClaimedDelivery, chat: _Chat) -> tuple[str, str] | None:
+        obstacle = chat_obstacle(
+            ended=chat.ended, is_online=chat.is_online, user_data=delivery.user_data
+        )
+        if obstacle is not None:
+            return obstacle
+        alike = (delivery.send_id, chat.chat_server_name, chat.team_id)
+        if alike not in self.obstacles:
+            send = self.sends[delivery.send_id]
+            self.obstacles[alike] = (
+                self._notice_obstacle(send)
+                or server_obstacle(chat.chat_server_name, self.servers)
+                or self._not_allowed(send, chat.team_id)
+            )
+        return self.obstacles[alike]
+
+    def _notice_obstacle(self, send: _Shared) -> tuple[str, str] | None:
+        if send.is_retired or not is_valid_at(send.valid_from, send.valid_until, self.now):
+            return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
+        return None
+
+    def _not_allowed(self, send: _Shared, team_id: int | None) -> tuple[str, str] | None:
+        """A sender who was signed off, or lost the role, the notice or the chat's team, sends
+        nothing more."""
+        ref = send.actor_ref
+        if ref not in self.senders:
+            self.senders[ref] = actor_by_ref(ref)
+        sender = self.senders[ref]
+        if sender is None or not sender.may(Permission.SEND):
+            return (
+                Reason.NOT_ALLOWED,
+                "The sender lost the permission to send before this could leave.",
+            )
+        if not sender.may_send_notice(send.notice_key):
+            return Reason.NOT_ALLOWED, "The sender may not send this notice any more."
+        if not sender.sees_team(team_id):
+            return Reason.NOT_ALLOWED, "The chat is in another team's queue now."
+        return None
+
+
+def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
+    if not send_ids:
+        return {}
+    return {row[0]: _Shared(*row) for row in execute_rows(SHARED, {"ids": array(send_ids)})}
+
+
+def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
+    """Which of `names` are Chat Servers, and whether they are enabled; nearly always all of them
+    are the one that is at hand."""
+    enabled = {server.name: server.enabled}
+    others = [name for name in names if name != server.name]
+    if others:
+        rows = ChatServer.objects.filter(name__in=others).values_list("name", "enabled")
+        enabled.update(rows)
+    return enabled
+
+
+def is_progressing(server: ChatServer, now: datetime) -> bool:
+    """Whether the Chat Server took something within a time to live: then what waits for its turn
+    waits for the pace alone, and is not too late."""
+    return server.progressed_at is not None and server.progressed_at > now - time_to_live()
+
+
+def _user_data(text: str | None) -> dict[str, Any]:
+    return msgspec.json.decode(text) if text else {}
+
+
+def _mark_sending(
+    server: ChatServer, claimed: Sequence[ClaimedDelivery], claim: UUID, now: datetime
+) -> None:
+    if claimed:
+        ids = array(delivery.id for delivery in claimed)
+        values = {"claim": claim, "server": server.name, "ids": ids, "now": now}
+        execute_rows(MARK_SENDING, values)
+
+
+def _move(moved: Sequence[tuple[int, str]]) -> None:
+    if moved:
+        with connection.cursor() as cursor:
+            cursor.execute(MOVE, [[pk for pk, _name in moved], [name for _pk, name in moved]])
+        queue.enqueue_drains(sorted({name for _pk, name in moved}))

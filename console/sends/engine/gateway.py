@@ -1,0 +1,177 @@
+"""The only bridge between the console and the ESP library.
+
+Turns a claimed delivery into an ESP request, and an outcome of the wire into what a person may be
+told of it. Keeps one open channel a Chat Server for the life of the worker.
+"""
+
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from msgspec import structs
+
+from console.catalogue.models import NoticeKind
+from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
+from console.esp.messages import KVList
+from console.esp.outcomes import Outcome, OutcomeKind
+from console.esp.requests import EspRequest, NoticeType, build_message, build_notice
+from console.esp.transports import Channel, open_channel
+from console.interactions.models import ChatServer
+from console.sends.engine.outcomes import ClaimedDelivery, Ending
+from console.sends.models import DeliveryStatus, Reason
+
+NOTICE_TYPES = {
+    NoticeKind.PUSH_URL: NoticeType.USER_PUSHED_URL,
+    NoticeKind.CUSTOM: NoticeType.USER_CUSTOM,
+}
+UNKNOWN_SENTENCE = (
+    "The request was handed to the network and no answer came. The customer may have seen it. "
+    "Sending again may show it twice."
+)
+WORDLESS_SENTENCE = "What was said of it could not be recorded."
+
+
+class Unreachable(Exception):
+    """No channel to the Chat Server, and so nothing was sent. The text says why."""
+
+
+def esp_request(delivery: ClaimedDelivery) -> EspRequest:
+    """The ESP request of docs/domain.md section 3, with the interaction's whole user data.
+
+    Raises InvalidRequest for what can't travel.
+    """
+    user_data = _user_data(delivery)
+    if delivery.kind == NoticeKind.MESSAGE:
+        return build_message(
+            app_name=delivery.chat_server_name,
+            text=delivery.body,
+            message_type=delivery.message_type,
+            nickname=delivery.nickname,
+            visibility=delivery.visibility,
+            user_data=user_data,
+        )
+    return build_notice(
+        app_name=delivery.chat_server_name,
+        notice_type=NOTICE_TYPES[NoticeKind(delivery.kind)],
+        text=delivery.body,
+        nickname=delivery.nickname,
+        visibility=delivery.visibility,
+        user_data=user_data,
+    )
+
+
+def _user_data(delivery: ClaimedDelivery) -> KVList:
+    data = delivery.user_data
+    if "InteractionId" not in data:
+        # Which key finds the session is not documented (docs/domain.md section 4).
+        data = {**data, "InteractionId": delivery.interaction_id}
+    try:
+        return KVList.of(data)
+    except (EspError, TypeError, ValueError) as error:
+        raise InvalidRequest("invalid_user_data", str(error)) from error
+
+
+def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
+    """A delivery whose request can't be built or is over a limit: nothing is sent."""
+    return Ending(delivery, DeliveryStatus.SKIPPED, Reason.INVALID_USER_DATA, why)
+
+
+def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
+    """What a storable outcome means for the delivery; None where it may be tried again."""
+    if outcome.kind == OutcomeKind.NOT_SENT:
+        return None if outcome.retryable else refused_here(delivery, outcome.detail)
+    if outcome.kind == OutcomeKind.ACCEPTED:
+        status, reason, detail = DeliveryStatus.DELIVERED, "", ""
+    elif outcome.kind == OutcomeKind.REFUSED:
+        status, reason = DeliveryStatus.FAILED, str(Reason.REFUSED)
+        detail = outcome.detail
+    else:
+        status, reason = DeliveryStatus.UNKNOWN, str(Reason.NO_ANSWER)
+        detail = f"{UNKNOWN_SENTENCE} ({outcome.detail})" if outcome.detail else UNKNOWN_SENTENCE
+    return Ending(
+        delivery,
+        status,
+        reason,
+        detail,
+        outcome.reference_id,
+        outcome.fault_code,
+        outcome.fault_text,
+        _as_json(outcome.answer),
+    )
+
+
+def wordless(ending: Ending) -> Ending:
+    """How it ended, and nothing of what was said of that."""
+    return structs.replace(
+        ending, detail=WORDLESS_SENTENCE, fault_code="", fault_text="", answer=None
+    )
+
+
+def storable(text: str) -> str:
+    """PostgreSQL's text can't hold NUL, which a peer may well send, nor half a surrogate pair."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+
+
+def storable_outcome(outcome: Outcome) -> Outcome:
+    """With texts that can be written wherever they are wanted: what can't be would take the
+    outcomes with it that are written together with it."""
+    texts = (outcome.detail, outcome.fault_code, outcome.fault_text)
+    if not any(texts):
+        return outcome
+    detail, fault_code, fault_text = map(storable, texts)
+    return structs.replace(outcome, detail=detail, fault_code=fault_code, fault_text=fault_text)
+
+
+def _as_json(answer: Any) -> str | None:
+    """As the delivery keeps it."""
+    if answer is None:
+        return None
+    text = msgspec.json.encode(answer)
+    if b"\\u0000" in text:  # one look at the whole: it is rare enough
+        text = msgspec.json.encode(_replaced(answer))
+    return text.decode()
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_replaced(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _replaced(item) for key, item in value.items()}
+    return value
+
+
+class Gateway:
+    """Open channels by Chat Server. Use it within one event loop, and close it at the end."""
+
+    def __init__(self) -> None:
+        self._channels: dict[int, tuple[tuple[str, float], Channel]] = {}
+
+    async def channel(self, server: ChatServer) -> Channel:
+        """The open channel to a Chat Server, opened anew if there is none. Raises Unreachable."""
+        wanted = (server.url, server.request_timeout_seconds)
+        known = self._channels.get(server.pk)
+        if known is not None:
+            address, channel = known
+            if address == wanted and channel.is_open:
+                return channel
+            del self._channels[server.pk]
+            await channel.close()
+        try:
+            channel = await open_channel(
+                server.url,
+                connect_timeout=server.connect_timeout_seconds,
+                request_timeout=server.request_timeout_seconds,
+                options=settings.TRANSPORT_OPTIONS,
+            )
+        except (NotConnected, InvalidAddress) as error:
+            raise Unreachable(storable(str(error))) from error
+        self._channels[server.pk] = (wanted, channel)
+        return channel
+
+    async def close(self) -> None:
+        """Close all channels, after what is in flight has its answers."""
+        channels, self._channels = self._channels, {}
+        for _address, channel in channels.values():
+            await channel.close()

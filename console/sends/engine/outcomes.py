@@ -1,0 +1,230 @@
+"""Writes how deliveries ended, in bulk, only where a row is still as its drain left it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from msgspec import Struct
+
+from console.audit.services import Record
+from console.database.prepared_statements import array, execute_rows
+from console.sends.models import Delivery, DeliveryStatus, Reason
+from console.sends.proof import ledger
+
+
+class ClaimedDelivery(Struct, frozen=True, gc=False):
+    """All that is needed to send one delivery and to record what became of it.
+
+    `claim` is that of the batch in which it is, None while it is in none.
+    """
+
+    claim: UUID | None
+    id: int
+    send_id: int
+    interaction_id: str
+    method: str
+    chat_server_name: str
+    body: str
+    body_salt: str
+    attempts: int
+    visibility: str
+    nickname: str
+    message_type: str
+    kind: str
+    last_detail: str
+    user_data: dict[str, Any]
+
+
+class Ending(Struct, frozen=True, gc=False):
+    """How a delivery ended. `answer` is what Chat Server said, as JSON."""
+
+    delivery: ClaimedDelivery
+    status: DeliveryStatus
+    reason: str = ""
+    detail: str = ""
+    reference_id: int | None = None
+    fault_code: str = ""
+    fault_text: str = ""
+    answer: str | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether Chat Server said what it made of it."""
+        return self.answer is not None
+
+
+class Postponement(Struct, frozen=True, gc=False):
+    """Nothing was written: the delivery may be tried again at `due_at` (None: at once), within its
+    time to live."""
+
+    delivery: ClaimedDelivery
+    due_at: datetime | None
+    detail: str
+
+
+# Tables are entered by the ids and nothing is joined: the plan is made once a connection, perhaps
+# when the tables are nearly empty, and must be right when they no longer are. Of what is skipped or
+# cancelled nothing was written: what it was to try again is free for another try.
+END = """
+WITH ended AS (
+    UPDATE sends_delivery d
+    SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
+        reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
+        fault_code = %(fault_code)s, fault_text = %(fault_text)s,
+        answer = %(answer)s::jsonb, finished_at = clock_timestamp(),
+        retry_of_id =
+            CASE WHEN %(status)s::varchar NOT IN ('skipped', 'cancelled') THEN d.retry_of_id END
+    WHERE d.id = ANY(%(ids)s::bigint[]) AND d.status = %(from_status)s
+        AND d.claim IS NOT DISTINCT FROM %(claim)s::uuid
+    RETURNING d.id),
+gone AS (
+    DELETE FROM sends_outbox WHERE delivery_id = ANY(ARRAY(SELECT id FROM ended))),
+forgotten AS (
+    DELETE FROM sends_claim WHERE id = ANY(%(settled)s::uuid[]))
+SELECT id FROM ended
+"""
+
+POSTPONE = """
+WITH back AS (
+    UPDATE sends_delivery d
+    SET status = 'pending', claim = NULL, detail = p.detail
+    FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[], %s::text[])
+        AS p(id, claim, due_at, detail)
+    WHERE d.id = p.id AND d.status = 'sending' AND d.claim = p.claim
+    RETURNING d.id, p.due_at)
+UPDATE sends_outbox o SET due_at = coalesce(back.due_at, clock_timestamp())
+FROM back WHERE o.delivery_id = back.id
+"""
+
+
+def write_endings(
+    endings: Sequence[Ending],
+    *,
+    from_status: DeliveryStatus,
+    settled: Collection[UUID] = (),
+) -> list[Ending]:
+    """Write the endings of rows that are still as expected; answers those.
+
+    A row in `sending` must still carry the delivery's claim, one in `pending` has none. `settled`
+    are claims to forget, since with this all of theirs have ended.
+    """
+    if not endings and not settled:
+        return []
+    written: set[int] = set()
+    is_claimed = from_status == DeliveryStatus.SENDING
+    alikes = _alike(endings, is_claimed=is_claimed) or [_NOTHING]
+    for common, ids, reference_ids in alikes:
+        values = {
+            **dict(zip(_COMMON, common, strict=True)),
+            "from_status": from_status.value,
+            "ids": array(ids),
+            "reference_ids": array(reference_ids),
+            "settled": array(settled),
+        }
+        written.update(pk for (pk,) in execute_rows(END, values))
+        settled = ()
+    return [ending for ending in endings if ending.delivery.id in written]
+
+
+# What endings have in common, which is nearly everything, by its name in END.
+_COMMON = ("claim", "status", "reason", "detail", "fault_code", "fault_text", "answer")
+_Alike = tuple[tuple[Any, ...], list[int], list[int | None]]
+_NOTHING: _Alike = ((None, "", "", "", "", "", None), [], [])
+
+
+def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
+    """All of a step make one or two groups, mostly."""
+    groups: dict[tuple[Any, ...], tuple[list[int], list[int | None]]] = {}
+    for ending in endings:
+        delivery = ending.delivery
+        common = (
+            delivery.claim if is_claimed else None,
+            ending.status.value,
+            str(ending.reason) if ending.reason else "",
+            ending.detail,
+            ending.fault_code[:100],
+            ending.fault_text,
+            ending.answer,
+        )
+        lists = groups.get(common)
+        if lists is None:
+            lists = groups[common] = ([], [])
+        lists[0].append(delivery.id)
+        lists[1].append(ending.reference_id)
+    return [(common, *lists) for common, lists in groups.items()]
+
+
+def ended_records(endings: Iterable[Ending]) -> list[Record]:
+    """The ledger's entries of what has ended."""
+    return list(ledger.deliveries_ended(map(_said, endings)))
+
+
+def _said(ending: Ending) -> tuple[ledger.Together, dict[str, Any]]:
+    delivery = ending.delivery
+    together = (
+        delivery.send_id,
+        ending.status.value,
+        delivery.chat_server_name,
+        delivery.method,
+        delivery.visibility,
+    )
+    return together, ledger.ended_delivery(
+        delivery.id,
+        delivery.interaction_id,
+        delivery.attempts,
+        delivery.body,
+        delivery.body_salt,
+        ending.reason,
+        ending.reference_id,
+        ending.fault_code,
+    )
+
+
+def write_postponements(postponements: Sequence[Postponement]) -> None:
+    """Put back what was claimed and never written to the wire, for later."""
+    if postponements:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                POSTPONE,
+                [
+                    [item.delivery.id for item in postponements],
+                    [item.delivery.claim for item in postponements],
+                    [item.due_at for item in postponements],
+                    [item.detail for item in postponements],
+                ],
+            )
+
+
+def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[ClaimedDelivery]:
+    """Those of `rows` that nobody else holds, or with `wait` all, locked; for the rare paths."""
+    rows = rows.select_for_update(of=("self",), skip_locked=not wait).select_related("send")
+    return [
+        ClaimedDelivery(
+            claim=row.claim,
+            id=row.pk,
+            send_id=row.send_id,
+            interaction_id=row.interaction_id,
+            method=row.method,
+            chat_server_name=row.chat_server_name,
+            body=row.body,
+            body_salt=row.body_salt,
+            attempts=row.attempts,
+            visibility=row.send.visibility,
+            nickname=row.send.nickname,
+            message_type="",
+            kind="",
+            last_detail=row.detail,
+            user_data={},
+        )
+        for row in rows.order_by("pk")
+    ]
+
+
+def expired(delivery: ClaimedDelivery, obstacle: str = "") -> Ending:
+    """It was not sent within its time to live: with what last stood in its way, its own or its Chat
+    Server's."""
+    why = f"{Reason.NOT_SENT.label} {delivery.last_detail or obstacle}".strip()
+    return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, why)

@@ -1,0 +1,128 @@
+"""A worker process: runs the jobs until it is asked to stop."""
+
+import asyncio
+import gc
+import signal
+import sys
+import warnings
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import connections
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django import connector_params
+
+from console.sends.engine.dispatcher import Dispatch
+from console.sends.engine.heartbeat import present
+from console.sends.engine.keepalive import use_keepalives
+from console.sends.tasks import worker_context
+from console.site.stopping import stop_on
+
+logger = structlog.get_logger("console.sends")
+
+CONCURRENCY = 8
+POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 3.0
+STALLED_SECONDS = 10.0
+RESTART_SECONDS = 1.0
+GARBAGE_THRESHOLDS = (20_000, 20, 50)
+# How long the job queue waits for a connection before it gives up and begins anew.
+CONNECTION_SECONDS = 5.0
+# The event loop and the database threads take turns at this interval; Python's own of 5 ms would
+# have a drain wait that long for each of its queries.
+SWITCH_SECONDS = 0.0005
+
+
+def worker_app() -> App:
+    """An app with a connector for workers, while the tasks keep deferring by Django's connection,
+    that is, in the transaction that they are in."""
+    connector = PsycopgConnector(kwargs=connector_params(), timeout=CONNECTION_SECONDS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return django_app.with_connector(connector)
+
+
+def prepare_process() -> None:
+    """For a process that does the same to very many small things, in few threads."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # What was loaded stays: looking through it for garbage costs more than all that is sent. And
+    # what is made for a delivery is gone with it, by its reference count.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+
+async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> None:
+    """Run jobs and drains until `stop` is set, or with `wait=False` until there is none left.
+
+    Drains then finish what is in flight, and nothing else. A database that goes away is waited for.
+    """
+    prepare_process()
+    use_keepalives()
+    dispatch = Dispatch()
+    try:
+        if wait:
+            async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
+                await _run_until(stop or asyncio.Event(), dispatch)
+        else:
+            async with dispatch:
+                while True:
+                    await _run_jobs(dispatch, wait=False)
+                    if not await dispatch.settled():
+                        return
+    finally:
+        # Of the thread in which procrastinate defers what is periodic.
+        await sync_to_async(connections.close_all)()
+
+
+async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
+    parts = [
+        asyncio.create_task(dispatch.listen(), name="listener"),
+        asyncio.create_task(_keep_running_jobs(dispatch), name="jobs"),
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
+    dispatch.stopping.set()
+    for part in (*parts, stopped):
+        part.cancel()
+    await asyncio.wait([*parts, stopped])
+    for part in parts:
+        if not part.cancelled():
+            part.result()
+
+
+async def _keep_running_jobs(dispatch: Dispatch) -> None:
+    """procrastinate's worker ends when one of its parts fails, as when the database restarts.
+
+    It signs off in the database at its end: where that fails while this is being cancelled, the
+    error is all that one sees of the cancellation.
+    """
+    while not dispatch.stopping.is_set():
+        try:
+            await _run_jobs(dispatch, wait=True)
+        except Exception as error:
+            logger.warning("job queue failed", error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
+    app = worker_app()
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            wait=wait,
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            additional_context=worker_context(dispatch),
+        )
+
+
+async def run_until_signalled() -> None:
+    """`run_worker` until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    stop_on((signal.SIGTERM, signal.SIGINT), stop)
+    await run_worker(stop=stop)

@@ -1,0 +1,71 @@
+"""Writes workers' heartbeats, and recovers the deliveries of lost workers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.db.models.functions import Now
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
+
+from console.sends.models import Worker
+
+logger = structlog.get_logger("console.sends")
+
+# For so long a worker that was lost is still shown.
+LOST_WORKER_SHOWN = timedelta(hours=1)
+# A worker beats every three seconds; whoever was silent for so long is not coming back to its jobs.
+STALLED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerName:
+    """Which process it is."""
+
+    id: UUID
+    host: str
+    pid: int
+
+
+def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: bool) -> None:
+    """Note that a worker lives, and which Chat Servers it drains."""
+    Worker.objects.update_or_create(
+        pk=name.id,
+        defaults={
+            "seen_at": Now(),
+            "is_stopping": is_stopping,
+            "chat_servers": list(chat_servers),
+        },
+        create_defaults={
+            "host": name.host[:255],
+            "pid": name.pid,
+            "started_at": Now(),
+            "seen_at": Now(),
+            "is_stopping": is_stopping,
+            "chat_servers": list(chat_servers),
+        },
+    )
+
+
+def worker_gone(name: WorkerName) -> None:
+    """A worker has ended in order."""
+    Worker.objects.filter(pk=name.id).delete()
+
+
+def workers_forget() -> None:
+    """Drop what is told of workers that were lost long ago."""
+    Worker.objects.filter(seen_at__lt=Now() - LOST_WORKER_SHOWN).delete()
+
+
+async def jobs_clear(jobs: JobManager) -> int:
+    """Delete the jobs that lost workers left half done; answers how many.
+
+    None is run again: a job only says that there is work, and the sweep looks for that itself.
+    """
+    stalled = list(await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS))
+    for job in stalled:
+        await jobs.finish_job(job=job, status=Status.FAILED, delete_job=True)
+        logger.info("job of a lost worker cleared", task=job.task_name, job=job.id)
+    return len(stalled)

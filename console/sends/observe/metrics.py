@@ -1,0 +1,223 @@
+"""Metrics for Prometheus. docs/operations.md says what each means and what to alert on.
+
+What is true for all workers is read from the database when somebody asks (`site_registry`); what
+only a worker knows, as how long answers take, each worker tells of itself (`worker_registry`).
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from console.interactions.models import Health, InteractionPoll
+from console.interactions.selectors import poll_state
+from console.sends.models import SendingStop
+from console.sends.observe import operations
+from console.sends.observe.operations import Queue
+from console.sends.observe.worker_metrics import BOUNDS, ENDED, Tally, tallies
+
+NO_SERVER = "(none)"
+SERVER = ["chat_server"]
+
+
+def site_registry(*more: Collector) -> CollectorRegistry:
+    """What the database knows of sending, and `more`."""
+    registry = CollectorRegistry()
+    for collector in (_Site(), *more):
+        registry.register(collector)
+    return registry
+
+
+def worker_registry() -> CollectorRegistry:
+    """What this worker process did, with its use of the machine."""
+    registry = CollectorRegistry()
+    registry.register(_Worker())
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _gauge(name: str, words: str, labels: list[str] | None = None) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"console_{name}", words, labels=labels)
+
+
+class _Site(Collector):
+    def collect(self) -> Iterator[Metric]:
+        queues = operations.queues()
+        yield _deliveries([queue.server.name for queue in queues])
+        yield from _queue_metrics(queues)
+        yield from _chat_server_metrics(queues)
+        yield _gauge_of("sending_stopped", "1 while all sending is stopped.", _is_stopped())
+        yield _workers()
+        yield _jobs()
+        poll = poll_state()
+        if poll is not None:
+            yield from _poll_metrics(poll)
+
+
+def _gauge_of(name: str, words: str, value: float) -> Metric:
+    family = _gauge(name, words)
+    family.add_metric([], value)
+    return family
+
+
+def _is_stopped() -> float:
+    return float(SendingStop.objects.exists())
+
+
+def _deliveries(servers: list[str]) -> Metric:
+    """Of each Chat Server and outcome from 0 on: nobody sees the rise of what begins with 1."""
+    totals = {(name or NO_SERVER, outcome): 0 for name in (*servers, "") for _s, outcome in ENDED}
+    totals |= {
+        (name or NO_SERVER, ended): total for name, ended, total in operations.outcome_totals()
+    }
+    family = CounterMetricFamily(
+        "console_deliveries",
+        "Deliveries that ended, by Chat Server and outcome.",
+        labels=["chat_server", "outcome"],
+    )
+    for labels, total in totals.items():
+        family.add_metric(labels, total)
+    return family
+
+
+def _queue_metrics(queues: list[Queue]) -> Iterator[Metric]:
+    depth = _gauge(
+        "queue_deliveries",
+        "Open deliveries: due now, for later, or on the wire.",
+        ["chat_server", "state"],
+    )
+    age = _gauge(
+        "queue_oldest_due_seconds",
+        "Seconds since the oldest open delivery became due; 0 where none is due.",
+        SERVER,
+    )
+    for queue in queues:
+        name = queue.server.name
+        depth.add_metric([name, "due"], queue.due)
+        depth.add_metric([name, "later"], queue.later)
+        depth.add_metric([name, "on_the_wire"], queue.on_the_wire)
+        age.add_metric([name], queue.oldest_due_seconds or 0.0)
+    yield depth
+    yield age
+
+
+def _chat_server_metrics(queues: list[Queue]) -> Iterator[Metric]:
+    health = _gauge(
+        "chat_server_health",
+        "1 for the state that a Chat Server is in: untried, healthy or unhealthy.",
+        ["chat_server", "state"],
+    )
+    for queue in queues:
+        for state in Health.values:
+            health.add_metric([queue.server.name, state], float(queue.server.health == state))
+    yield health
+    for name, words, of_server in (
+        ("enabled", "1 while it may be sent to.", lambda s: float(s.enabled)),
+        ("failures_in_a_row", "Failures since its last answer.", lambda s: s.failures_in_a_row),
+        ("pace_per_second", "Messages a second that it is given.", lambda s: s.pace_per_second),
+        ("burst", "The most messages in any one second.", lambda s: s.burst),
+        ("window", "The most requests in flight.", lambda s: s.window),
+    ):
+        family = _gauge(f"chat_server_{name}", words, SERVER)
+        for queue in queues:
+            family.add_metric([queue.server.name], of_server(queue.server))
+        yield family
+    tokens = _gauge(
+        "chat_server_bucket_tokens", "Messages that the pace lets go at this moment.", SERVER
+    )
+    for queue in queues:
+        tokens.add_metric([queue.server.name], queue.tokens)
+    yield tokens
+
+
+def _workers() -> Metric:
+    family = _gauge("workers", "Worker processes by state: alive, stopping or lost.", ["state"])
+    states = [
+        "lost" if worker.is_lost else "stopping" if worker.is_stopping else "alive"
+        for worker in operations.workers()
+    ]
+    for state in ("alive", "stopping", "lost"):
+        family.add_metric([state], states.count(state))
+    return family
+
+
+def _jobs() -> Metric:
+    family = _gauge("jobs", "Jobs of the queue by task and status.", ["task", "status"])
+    for (task, status), number in sorted(operations.jobs().items()):
+        family.add_metric([task, status], number)
+    return family
+
+
+def _poll_metrics(poll: InteractionPoll) -> Iterator[Metric]:
+    """Of the poller, where there is one (docs/poller.md)."""
+    if poll.ended_at is not None:
+        words = "When the last poll ended, in seconds since 1970."
+        yield _gauge_of("poll_ended_timestamp_seconds", words, poll.ended_at.timestamp())
+    yield _gauge_of(
+        "poll_failures_in_a_row", "Polls that failed since one ended.", poll.failures_in_a_row
+    )
+    yield _gauge_of("poll_seen", "Chats in the last snapshot.", poll.seen)
+    yield _gauge_of("poll_withheld", "Chats that it lacked and that were not ended.", poll.withheld)
+    yield CounterMetricFamily("console_polls", "Polls that ended.", value=poll.polls_total)
+    yield CounterMetricFamily(
+        "console_poll_failures", "Polls that failed.", value=poll.failures_total
+    )
+    chats = CounterMetricFamily(
+        "console_poll_chats", "Chats by what polls found: new, changed or ended.", labels=["found"]
+    )
+    for found in ("new", "changed", "ended"):
+        chats.add_metric([found], getattr(poll, f"{found}_total"))
+    yield chats
+
+
+class _Worker(Collector):
+    """Reads what the event loop counts, from another thread: so all is copied first."""
+
+    def collect(self) -> Iterator[Metric]:
+        known = list(tallies.items())
+        yield _round_trips(known)
+        drains = CounterMetricFamily("console_drains", "Drains that were started.", labels=SERVER)
+        steps = CounterMetricFamily(
+            "console_drain_steps", "Transactions that recorded and claimed.", labels=SERVER
+        )
+        failures = CounterMetricFamily(
+            "console_drain_failures", "Drains that an error of the console ended.", labels=SERVER
+        )
+        claimed = CounterMetricFamily(
+            "console_drain_claimed", "Deliveries taken to the wire.", labels=SERVER
+        )
+        running = _gauge("drains_running", "Drains that run at this moment.", SERVER)
+        open_ = _gauge("drain_open", "Deliveries claimed here and not yet recorded.", SERVER)
+        recorded = CounterMetricFamily(
+            "console_drain_recorded",
+            'Deliveries recorded, by outcome; "postponed" were not written and wait again.',
+            labels=["chat_server", "outcome"],
+        )
+        for name, tally in known:
+            drains.add_metric([name], tally.drains)
+            steps.add_metric([name], tally.steps)
+            failures.add_metric([name], tally.failures)
+            claimed.add_metric([name], tally.claimed)
+            running.add_metric([name], tally.running)
+            open_.add_metric([name], tally.open)
+            for outcome, number in list(tally.outcomes.items()):
+                recorded.add_metric([name, outcome], number)
+        yield from (drains, steps, failures, claimed, running, open_, recorded)
+
+
+def _round_trips(known: list[tuple[str, Tally]]) -> Metric:
+    family = HistogramMetricFamily(
+        "console_round_trip_seconds",
+        "Seconds from the writing of a request to its answer.",
+        labels=SERVER,
+    )
+    for name, tally in known:
+        total, buckets = 0, []
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        for bound, number in zip(bounds, list(tally.round_trips), strict=True):
+            total += number
+            buckets.append((bound, total))
+        family.add_metric([name], buckets, sum_value=tally.round_trip_seconds)
+    return family

@@ -1,0 +1,136 @@
+"""How sending is at this moment, for pages and monitors: read at each look, and cheap.
+
+The outbox has only what is open and is read by its index; nothing here counts the history. Times
+are PostgreSQL's, since machines' clocks differ.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Count
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_buckets
+from console.sends.models import Outbox, OutcomeTotal
+
+# Three heartbeats and some patience (console.sends.engine.worker).
+LOST_AFTER_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A Chat Server and what is open for it, in deliveries.
+
+    `due` could leave now, `later` waits for a time, a paused send or an approval, `on_the_wire` has
+    no recorded outcome yet. `oldest_due_seconds` is since when the oldest is due that is not
+    over, None where there is none. `tokens` is what the bucket of its pace holds.
+    """
+
+    server: ChatServer
+    tokens: float
+    due: int = 0
+    later: int = 0
+    on_the_wire: int = 0
+    oldest_due_seconds: float | None = None
+
+
+OPEN = """
+WITH open AS MATERIALIZED (
+    SELECT send_id, chat_server_name, count(*) AS number, min(due_at) AS first_due_at,
+        count(*) FILTER (WHERE due_at <= statement_timestamp()) AS due
+    FROM sends_outbox GROUP BY send_id, chat_server_name)
+SELECT open.chat_server_name, sum(open.number)::bigint,
+    coalesce(sum(open.due) FILTER (WHERE s.status = 'running'), 0)::bigint,
+    extract(epoch FROM statement_timestamp() - min(open.first_due_at) FILTER (
+        WHERE s.status = 'running' AND open.due > 0))::float
+FROM open JOIN sends_send s ON s.id = open.send_id
+GROUP BY open.chat_server_name
+"""
+
+ON_THE_WIRE = """
+SELECT c.chat_server_name, count(*)
+FROM sends_claim c
+CROSS JOIN LATERAL unnest(c.delivery_ids) AS claimed(id)
+JOIN sends_delivery d ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
+GROUP BY c.chat_server_name
+"""
+
+
+def queues() -> list[Queue]:
+    """Every Chat Server with its queue, by name."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN)
+        open_by_name = {name: row for name, *row in cursor.fetchall()}
+        cursor.execute(ON_THE_WIRE)
+        wire_by_name: dict[str, int] = dict(cursor.fetchall())
+    tokens = chat_server_buckets()
+    found = []
+    for server in ChatServer.objects.order_by("name"):
+        number, due, oldest = open_by_name.get(server.name, (0, 0, None))
+        wire = wire_by_name.get(server.name, 0)
+        due = max(0, due - wire)
+        found.append(
+            Queue(
+                server=server,
+                tokens=tokens.get(server.name, 0.0),
+                due=due,
+                later=max(0, number - due - wire),
+                on_the_wire=wire,
+                oldest_due_seconds=None if oldest is None else max(0.0, oldest),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker as it last told of itself. A lost one has been silent for too long."""
+
+    host: str
+    pid: int
+    started_at: datetime
+    seen_at: datetime
+    silent_seconds: float
+    is_stopping: bool
+    chat_servers: Sequence[str]
+
+    @property
+    def is_lost(self) -> bool:
+        return self.silent_seconds > LOST_AFTER_SECONDS
+
+
+WORKERS = """
+SELECT host, pid, started_at, seen_at,
+    greatest(0, extract(epoch FROM statement_timestamp() - seen_at))::float,
+    is_stopping, chat_servers
+FROM sends_worker ORDER BY host, pid, started_at
+"""
+
+
+def workers() -> list[WorkerState]:
+    """All that live, and those that were lost lately."""
+    with connection.cursor() as cursor:
+        cursor.execute(WORKERS)
+        return [WorkerState(*row) for row in cursor.fetchall()]
+
+
+def open_by_send() -> dict[int, int]:
+    """How many open deliveries each send has that has any."""
+    rows = Outbox.objects.values("send").annotate(number=Count("pk")).order_by()
+    return dict(rows.values_list("send", "number"))
+
+
+def outcome_totals() -> list[tuple[str, str, int]]:
+    """How many deliveries ever ended, by Chat Server ("" where none is registered) and outcome."""
+    rows = OutcomeTotal.objects.order_by("chat_server_name", "outcome")
+    return list(rows.values_list("chat_server_name", "outcome", "total"))
+
+
+def jobs() -> Counter[tuple[str, str]]:
+    """The queue's jobs by task and status. There are few: what is done is deleted."""
+    rows = ProcrastinateJob.objects.values_list("task_name", "status")
+    return Counter((name.rpartition(".")[2], status) for name, status in rows)

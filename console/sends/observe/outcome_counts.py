@@ -1,0 +1,62 @@
+"""Writes counts of outcomes for monitors. It reads the ledger in steps.
+
+Each outcome is in exactly one entry, and the chain's lock makes entries visible in the order of
+their numbers. So counting from the last counted entry on misses nothing and doubles nothing.
+Sending does not wait for it.
+"""
+
+from django.db import connection, transaction
+
+from console.sends.models import DeliveryStatus
+
+ENTRIES_A_PIECE = 2_000
+# In one call. With a piece or two every five seconds the workers keep up; a history that was there
+# before is caught up with in the course of some minutes.
+PIECES_MOST = 10
+ENDINGS = [
+    f"deliveries.{status.value}"
+    for status in DeliveryStatus
+    if status not in (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+]
+
+MARK = "INSERT INTO sends_outcomemark (id, counted_to) VALUES (1, 0) ON CONFLICT DO NOTHING"
+LOCK = "SELECT counted_to FROM sends_outcomemark FOR UPDATE SKIP LOCKED"
+COUNT = """
+WITH piece AS MATERIALIZED (
+    SELECT seq, action, data FROM audit_auditentry
+    WHERE seq > %(counted_to)s ORDER BY seq LIMIT %(most)s),
+counted AS (
+    SELECT coalesce(s.name, '') AS name, split_part(action, '.', 2) AS outcome,
+        sum(jsonb_array_length(piece.data -> 'deliveries')) AS number
+    FROM piece LEFT JOIN interactions_chatserver s ON s.name = piece.data ->> 'chat_server'
+    WHERE action = ANY(%(endings)s)
+    GROUP BY 1, 2),
+added AS (
+    INSERT INTO sends_outcometotal AS known (chat_server_name, outcome, total)
+    SELECT name, outcome, number FROM counted
+    ON CONFLICT (chat_server_name, outcome) DO UPDATE SET total = known.total + EXCLUDED.total)
+UPDATE sends_outcomemark SET counted_to = (SELECT max(seq) FROM piece)
+WHERE EXISTS (SELECT FROM piece)
+RETURNING (SELECT count(*) FROM piece)
+"""
+
+
+def outcomes_count(*, entries_a_piece: int = ENTRIES_A_PIECE) -> None:
+    """Count on from where the last call stopped; nothing where another worker is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARK)
+    for _piece in range(PIECES_MOST):
+        if _count_piece(entries_a_piece) < entries_a_piece:
+            return
+
+
+def _count_piece(most: int) -> int:
+    """Answers how many entries it looked at."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK)
+        mark = cursor.fetchone()
+        if mark is None:
+            return 0
+        cursor.execute(COUNT, {"counted_to": mark[0], "most": most, "endings": ENDINGS})
+        looked_at = cursor.fetchone()
+        return looked_at[0] if looked_at else 0

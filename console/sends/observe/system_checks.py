@@ -1,0 +1,42 @@
+"""System checks of what Chat Servers with `psdk://` addresses need. Nothing is started by them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+
+from console.sends.engine.java import java_problems
+
+
+@register()
+def java_as_set(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Where PSDK_CLASSPATH is set, it must be of use: a wrong setting stops the start."""
+    if not settings.PSDK_CLASSPATH:
+        return []
+    return [Error(problem, id="sends.E001") for problem in java_problems()]
+
+
+@register(Tags.database)
+def java_as_needed(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Where a Chat Server needs Java and none is set: `manage.py check --database default`."""
+    if not databases or settings.PSDK_CLASSPATH:
+        return []
+    names = _servers_that_need_java()
+    if not names:
+        return []
+    reached = f"Chat Servers with psdk:// addresses ({', '.join(names)}) can't be reached: "
+    return [Warning(reached + problem, id="sends.W001") for problem in java_problems()]
+
+
+def _servers_that_need_java() -> list[str]:
+    from console.interactions.models import ChatServer
+
+    try:
+        needing = ChatServer.objects.filter(enabled=True, url__istartswith="psdk")
+        return list(needing.order_by("name").values_list("name", flat=True))
+    except DatabaseError:
+        return []  # before the first migration

@@ -1,0 +1,167 @@
+"""What this process's drains did: counted in bulk where it happens, read at a scrape.
+
+Only the event loop counts and no lock is taken, so that a delivery costs a fraction of a
+microsecond; the thread of a scrape may see a step half counted, and sees the rest the next time.
+"""
+
+import logging
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from console.sends.engine.outcomes import ClaimedDelivery, Ending
+from console.sends.models import DeliveryStatus
+from console.sends.observe.logs import compact
+
+logger = structlog.get_logger("console.sends")
+_standard_logger = logging.getLogger("console.sends")
+
+# Upper bounds of the round-trip histogram, in seconds; one more bucket has all that took longer.
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+# The statuses in which a delivery ends, the usual one first.
+ENDED = tuple(
+    (status, status.value)
+    for status in (
+        DeliveryStatus.DELIVERED,
+        DeliveryStatus.FAILED,
+        DeliveryStatus.UNKNOWN,
+        DeliveryStatus.SKIPPED,
+        DeliveryStatus.CANCELLED,
+    )
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """One Chat Server's part. `round_trips` are answers by bucket, `round_trip_seconds` their sum;
+    `open` is what was claimed and has no recorded outcome yet; `outcomes` are recorded ones by
+    status, "postponed" those of which nothing was written."""
+
+    round_trips: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    round_trip_seconds: float = 0.0
+    drains: int = 0
+    running: int = 0
+    failures: int = 0
+    steps: int = 0
+    claimed: int = 0
+    open: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+# By Chat Server, for as long as the process lives.
+tallies: dict[str, Tally] = {}
+
+
+def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
+    """How many ended with each status. An Enum's own hash is slow, so none is hashed here."""
+    statuses = [ending.status for ending in endings]
+    counts = {}
+    left = len(statuses)
+    for status, name in ENDED:
+        if not left:
+            break
+        if count := statuses.count(status):
+            counts[name] = count
+            left -= count
+    return counts
+
+
+def drain_failed(chat_server: str) -> None:
+    """An error ended a drain, the console's own or the database's; the sweep starts another."""
+    tallies.setdefault(chat_server, Tally()).failures += 1
+
+
+class DrainRecord:
+    """What one drain did: for the tally of its Chat Server, and for the log."""
+
+    def __init__(self, chat_server: str) -> None:
+        self.chat_server = chat_server
+        self.tally = tallies.setdefault(chat_server, Tally())
+        # Of answers since the last step, in seconds; None where no answer came.
+        self.round_trips: list[float | None] = []
+        self.claimed = 0
+        self.open = 0
+        self.outcomes: Counter[str] = Counter()
+        self.send_ids: set[int] = set()
+
+    def start(self) -> None:
+        self.tally.drains += 1
+        self.tally.running += 1
+
+    def step(
+        self,
+        claimed: Sequence[ClaimedDelivery],
+        endings: Sequence[Ending],
+        unsent: Sequence[Any],
+    ) -> None:
+        """A step was committed: it claimed these, and recorded or put back those."""
+        self._count_round_trips()
+        if claimed and not self.claimed:
+            logger.info("drain started", chat_server=self.chat_server)
+        outcomes = _outcomes(endings)
+        if unsent:
+            outcomes["postponed"] = len(unsent)
+        change = len(claimed) - len(endings) - len(unsent)
+        self.claimed += len(claimed)
+        self.open += change
+        self.send_ids |= {delivery.send_id for delivery in claimed}
+        tally = self.tally
+        tally.steps += 1
+        tally.claimed += len(claimed)
+        tally.open += change
+        for name, number in outcomes.items():
+            self.outcomes[name] += number
+            tally.outcomes[name] += number
+        if _standard_logger.isEnabledFor(logging.DEBUG):
+            self._tell(claimed, endings, unsent)
+
+    def stop(self) -> None:
+        """The drain is over. What it still had open is another's now, or was not written."""
+        self._count_round_trips()
+        self.tally.running -= 1
+        self.tally.open -= self.open
+        if self.claimed:
+            logger.info(
+                "drain stopped",
+                chat_server=self.chat_server,
+                sends=compact(self.send_ids),
+                claimed=self.claimed,
+                **self.outcomes,
+            )
+
+    def _count_round_trips(self) -> None:
+        came, self.round_trips = self.round_trips, []
+        buckets = self.tally.round_trips
+        seconds = 0.0
+        for round_trip in came:
+            if round_trip is not None:
+                buckets[bisect_left(BOUNDS, round_trip)] += 1
+                seconds += round_trip
+        self.tally.round_trip_seconds += seconds
+
+    def _tell(
+        self,
+        claimed: Sequence[ClaimedDelivery],
+        endings: Sequence[Ending],
+        unsent: Sequence[Any],
+    ) -> None:
+        if claimed:
+            self._tell_batch("deliveries claimed", claimed)
+        if endings:
+            self._tell_batch("deliveries ended", [ending.delivery for ending in endings])
+        if unsent:
+            self._tell_batch("deliveries postponed", [delivery for delivery, _why in unsent])
+
+    def _tell_batch(self, event: str, deliveries: Sequence[ClaimedDelivery]) -> None:
+        logger.debug(
+            event,
+            chat_server=self.chat_server,
+            sends=compact(delivery.send_id for delivery in deliveries),
+            deliveries=compact(delivery.id for delivery in deliveries),
+            count=len(deliveries),
+        )

@@ -1,0 +1,117 @@
+"""The filters of the history, and what is asked before something is done with a send."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from console.sends.models import DeliveryStatus, Send
+from console.sends.plan.schedule import moment
+from console.sends.plan.time_zones import ClockField, ZoneSelect
+from console.text.form_fields import FilterForm, LineField, SinceField, TextField
+
+
+class HistoryForm(FilterForm):
+    """What to look for. The names are those of DeliveryFilter."""
+
+    q = LineField(
+        label=_("Customer, chat id, text, notice or sender"), max_length=255, required=False
+    )
+    status = forms.ChoiceField(
+        label=_("Outcome"),
+        choices=[("", _("All outcomes")), *DeliveryStatus.choices],
+        required=False,
+    )
+    notice = LineField(label=_("Notice (key)"), max_length=100, required=False)
+    version = forms.IntegerField(
+        label=_("Version"), min_value=1, max_value=999_999_999, required=False
+    )
+    actor = LineField(label=_("Sent by"), max_length=200, required=False)
+    interaction = LineField(label=_("Chat id"), max_length=64, required=False)
+    chat_server = LineField(label=_("Chat Server"), max_length=128, required=False)
+    since = SinceField(
+        label=_("From"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    until = SinceField(
+        label=_("Until"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What is set, as DeliveryFilter reads it: times as ISO 8601 with their zone."""
+        filled = {name: value for name, value in self.cleaned_data.items() if value}
+        for name in ("since", "until"):
+            if name in filled:
+                filled[name] = filled[name].isoformat()
+        return filled
+
+
+class ReasonForm(forms.Form):
+    """Why, in words for those whom it concerns."""
+
+    reason = TextField(widget=forms.Textarea(attrs={"autofocus": True, "rows": 3}), max_length=2000)
+
+    def __init__(self, *args: Any, label: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["reason"]
+        field.label = label
+        field.error_messages["required"] = str(_("Say why: others need to know."))
+
+
+class RescheduleForm(forms.Form):
+    """Another time for a send, on the clocks of a zone."""
+
+    later = ClockField(label=_("Date and time"))
+    time_zone = LineField(label=_("Time zone"), max_length=64, widget=ZoneSelect)
+
+    def __init__(self, data: QueryDict | None, *, send: Send) -> None:
+        initial = {}
+        if send.scheduled_at is not None and send.time_zone:
+            local = send.scheduled_at.astimezone(ZoneInfo(send.time_zone))
+            initial = {"later": local.strftime("%Y-%m-%dT%H:%M"), "time_zone": send.time_zone}
+        super().__init__(data, initial=initial)
+
+    def to_schedule(self) -> dict[str, Any]:
+        """The arguments of `send_reschedule`. Raises InvalidInput for a time that these clocks
+        never show, or show twice."""
+        zone = self.cleaned_data["time_zone"]
+        return {"scheduled_at": moment(self.cleaned_data["later"], zone), "time_zone": zone}
+
+
+class ApproveForm(forms.Form):
+    """The time at which the send was to leave when it was looked at."""
+
+    seen = LineField(widget=forms.HiddenInput, required=False)
+
+
+class RetryForm(forms.Form):
+    """What there was to try again when somebody was asked."""
+
+    seen = LineField(widget=forms.HiddenInput, required=False)
+
+
+class MayShowTwiceForm(RetryForm):
+    """Somebody takes it on themselves."""
+
+    may_show_twice = forms.BooleanField(
+        label=_("I know that it may be shown twice, and want it sent."),
+        error_messages={"required": _("Tick the box if it may be shown twice; else go back.")},
+    )
+
+
+class EraseForm(forms.Form):
+    """Of which chat, and by which case."""
+
+    interaction = LineField(
+        label=_("Chat id"),
+        max_length=64,
+        error_messages={"required": _("Write the id of the chat, as the history shows it.")},
+    )
+    why = LineField(
+        label=_("Why (a case number, and nothing personal)"), max_length=200, required=False
+    )

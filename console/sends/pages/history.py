@@ -1,0 +1,93 @@
+"""The history of all deliveries, and one delivery as proof."""
+
+import json
+from typing import Any
+
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from console.actors import Permission
+from console.audit.tables import older_page
+from console.catalogue.models import NoticeKind
+from console.errors import ConsoleError, InvalidInput
+from console.sends.models import Delivery
+from console.sends.pages.forms import HistoryForm
+from console.sends.pages.history_export_record import history_export
+from console.sends.pages.sends import tries
+from console.sends.selectors import (
+    DeliveryFilter,
+    deliveries_visible,
+    delivery_entries,
+    delivery_get,
+)
+from console.site.access import actor_of, require
+from console.site.downloads import download
+
+DELIVERIES_A_PAGE = 100
+
+
+@require_GET
+@require(Permission.SEND, Permission.VIEW_HISTORY)
+def history(request: HttpRequest) -> HttpResponse:
+    """All deliveries that the person may see, the newest first."""
+    form = HistoryForm(request.GET)
+    error = ""
+    found = Delivery.objects.none()
+    if form.is_valid():
+        try:
+            chosen = DeliveryFilter.from_mapping(form.to_mapping())
+            found = deliveries_visible(actor_of(request), chosen)
+        except ConsoleError as refusal:
+            error = refusal.message
+    page = older_page(found, request.GET, DELIVERIES_A_PAGE)
+    context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
+    status = 422 if error else form.http_status
+    return render(request, "sends/history.html", context, status=status)
+
+
+@require_POST
+@require(Permission.VIEW_HISTORY)
+def history_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the page shows, all of it, as a file for spreadsheets."""
+    form = HistoryForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput(
+            "invalid_filter", "This filter can't be used. Search again, then export."
+        )
+    chosen = DeliveryFilter.from_mapping(form.to_mapping())
+    parts = history_export(actor_of(request), filter=chosen)
+    name = f"history-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
+    return download(request, parts, name=name, content_type="text/csv; charset=utf-8")
+
+
+@require_GET
+@require(Permission.SEND, Permission.VIEW_HISTORY)
+def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """One delivery as proof: what was asked of Chat Server, what it answered, and when."""
+    actor = actor_of(request)
+    delivery = delivery_get(actor, delivery_id)
+    prefetch_related_objects([delivery], *tries(actor))
+    entries = None
+    if actor.may(Permission.VIEW_AUDIT):
+        entries = delivery_entries(actor, delivery)
+    context = {
+        "delivery": delivery,
+        "send": delivery.send,
+        "version": delivery.send.version,
+        "notice": delivery.send.version.notice,
+        "is_message": delivery.send.version.notice.kind == NoticeKind.MESSAGE,
+        "notice_type": {
+            NoticeKind.PUSH_URL: "USER_PUSHED_URL",
+            NoticeKind.CUSTOM: "USER_CUSTOM",
+        }.get(NoticeKind(delivery.send.version.notice.kind)),
+        "answer_text": _pretty(delivery.answer),
+        "entries": entries,
+    }
+    return render(request, "sends/delivery_detail.html", context)
+
+
+def _pretty(answer: Any) -> str:
+    return "" if answer is None else json.dumps(answer, indent=2, ensure_ascii=False)

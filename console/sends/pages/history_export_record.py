@@ -1,0 +1,24 @@
+"""Writes that the history was exported, and returns the export."""
+
+from collections.abc import Iterator
+
+from django.db import transaction
+
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.sends.pages.history_csv import rows_as_csv
+from console.sends.selectors import DeliveryFilter, deliveries_visible
+
+
+def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
+    """The deliveries that match, as parts of CSV; that they were exported, and by which filter, is
+    in the ledger before the first of them. Raises PermissionRefused."""
+    actor.require(Permission.VIEW_HISTORY)
+    with transaction.atomic():
+        audit.record(
+            actor,
+            "history.exported",
+            target=("history", "", "the history"),
+            data=filter.to_mapping(),
+        )
+    return rows_as_csv(deliveries_visible(actor, filter))

@@ -1,0 +1,88 @@
+"""How sending is at this moment, for whoever keeps the console running."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from console.actors import Actor, Permission
+from console.database import notify
+from console.interactions.models import InteractionPoll
+from console.interactions.selectors import poll_is_late, poll_state
+from console.sends.models import Send, SendStatus
+from console.sends.observe import operations as state
+from console.sends.observe.operations import Queue, WorkerState
+from console.sends.selectors import sends_of
+from console.site.access import actor_of, require
+
+SENDS_SHOWN = 50
+# The event stream takes so many topics of a page; three are taken already.
+SENDS_FOLLOWED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A send that is not over, and how far: of its deliveries that were ready, so many ended."""
+
+    send: Send
+    open: int
+
+    @property
+    def total(self) -> int:
+        return max(self.send.ready_count, self.open)
+
+    @property
+    def ended(self) -> int:
+        return self.total - self.open
+
+
+@require_GET
+@require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
+def operations(request: HttpRequest) -> HttpResponse:
+    """Queues, health, sends under way and workers on one page, which follows what happens."""
+    actor = actor_of(request)
+    queues = state.queues()
+    workers = state.workers()
+    poll = poll_state()
+    is_late = poll_is_late(poll)
+    sends, sends_total = _under_way(actor)
+    context = {
+        "queues": queues,
+        "workers": workers,
+        # Where workers should poll and none ever has, the card says that.
+        "poll": poll or (InteractionPoll() if is_late else None),
+        "poll_is_late": is_late,
+        "sends": sends,
+        "sends_left": sends_total - len(sends),
+        "topics": " ".join(_topics(sends)),
+        **_figures(queues, workers),
+    }
+    return render(request, "operations/operations.html", context)
+
+
+def _under_way(actor: Actor) -> tuple[list[Progress], int]:
+    """The newest sends with something open that the actor sees, and how many there are."""
+    open_by_send = state.open_by_send()
+    found = sends_of(actor, list(open_by_send))
+    shown = [Progress(send, open_by_send[send.pk]) for send in found[:SENDS_SHOWN]]
+    return shown, len(shown) if len(shown) < SENDS_SHOWN else found.count()
+
+
+def _topics(sends: Sequence[Progress]) -> list[str]:
+    running = [item.send for item in sends if item.send.status == SendStatus.RUNNING]
+    followed = [notify.send_topic(send.pk) for send in running[:SENDS_FOLLOWED]]
+    return [notify.SENDS, notify.CHAT_SERVERS, notify.SENDING, *followed]
+
+
+def _figures(queues: Sequence[Queue], workers: Sequence[WorkerState]) -> dict[str, Any]:
+    ages = [queue.oldest_due_seconds for queue in queues if queue.oldest_due_seconds is not None]
+    return {
+        "due": sum(queue.due for queue in queues),
+        "on_the_wire": sum(queue.on_the_wire for queue in queues),
+        "later": sum(queue.later for queue in queues),
+        "oldest_due_seconds": max(ages, default=None),
+        "alive": sum(not worker.is_lost for worker in workers),
+    }

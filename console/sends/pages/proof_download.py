@@ -1,0 +1,22 @@
+"""The proof of a send as a file to be kept."""
+
+from tempfile import TemporaryFile
+
+from django.http import HttpRequest, StreamingHttpResponse
+
+from console.actors import Actor
+from console.sends.models import Send
+from console.sends.proof.issue import send_prove
+from console.site.downloads import FileParts, download
+
+
+def proof_download(request: HttpRequest, actor: Actor, send: Send) -> StreamingHttpResponse:
+    """The proof as an answer. Raises what `send_prove` raises."""
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it
+    try:
+        send_prove(actor, send, file)
+    except BaseException:
+        file.close()
+        raise
+    name = f"proof-of-send-{send.pk}.zip"
+    return download(request, FileParts(file), name=name, content_type="application/zip")

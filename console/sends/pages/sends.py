@@ -1,0 +1,134 @@
+"""Following sends: the list of them, and one with its deliveries."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from console.actors import Actor, Permission
+from console.audit.models import AuditEntry
+from console.database.clock import database_now
+from console.sends.control.approval import MOVABLE
+from console.sends.control.pausing import CANCELLABLE
+from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.pages.send_search import send_ids_found
+from console.sends.selectors import (
+    READERS,
+    deliveries_visible,
+    not_retried,
+    send_counts,
+    send_deliveries,
+    send_get,
+    sends_visible,
+)
+from console.site.access import actor_of, require
+from console.text.visible import is_blank, one_line
+
+SENDS_A_PAGE = 50
+DELIVERIES_A_PAGE = 100
+RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
+FOLLOWERS = (*READERS, Permission.ADMINISTER)
+
+
+@require_GET
+@require(*FOLLOWERS)
+def send_list(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    sends = sends_visible(actor)
+    asked = one_line(request.GET.get("q", ""))[:200].strip()
+    if not is_blank(asked):
+        sends = sends.filter(pk__in=send_ids_found(actor, asked))
+    status = request.GET.get("status", "")
+    if status in SendStatus.values:
+        sends = sends.filter(status=status)
+    page = Paginator(sends, SENDS_A_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "asked": asked, "status": status, "statuses": SendStatus.choices}
+    return render(request, "sends/send_list.html", context)
+
+
+@require_GET
+@require(*FOLLOWERS)
+def send_detail(request: HttpRequest, send_id: int) -> HttpResponse:
+    return send_page(request, send_id)
+
+
+@require_GET
+@require(*FOLLOWERS)
+def send_progress(request: HttpRequest, send_id: int) -> HttpResponse:
+    """How far a send is: the part of its page that is loaded anew when something changed."""
+    context = progress_context(actor_of(request), send_id)
+    return render(request, "sends/_progress.html", context)
+
+
+def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
+    """What the progress of a send shows. Raises NotFound."""
+    send = send_get(actor, send_id)
+    now = database_now()
+    is_own = send.actor_ref == actor.ref
+    controls = is_own or actor.may(Permission.ADMINISTER)
+    retries = actor.may(Permission.SEND) and controls
+    return {
+        "send": send,
+        "counts": send_counts(send),
+        "is_own": is_own,
+        "is_late": send.scheduled_at is not None and send.scheduled_at <= now,
+        "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
+        "stoppable": controls and send.status in CANCELLABLE,
+        "pausable": controls and send.status == SendStatus.RUNNING,
+        "resumable": controls and send.status == SendStatus.PAUSED,
+        "movable": is_own and send.status in MOVABLE,
+        "retryable": retryable(send) if retries else {},
+        **_other_tries(actor, send),
+        "paused": _last_paused(send) if send.status == SendStatus.PAUSED else None,
+    }
+
+
+def retryable(send: Send) -> dict[str, int]:
+    """How many deliveries of a send with counts may be tried again, by status: each once."""
+    ended = {status.value for status in RETRYABLE if getattr(send, status.value)}
+    counts = {status: not_retried(send, status).count() for status in sorted(ended)}
+    return {status: count for status, count in counts.items() if count}
+
+
+def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
+    """The send that this one tries again, and those that try this one again."""
+    seen = sends_visible(actor).order_by("pk").values_list("pk", flat=True)
+    original = seen.filter(pk=send.retry_of_id).first() if send.retry_of_id else None
+    return {"retry_of": original, "retried_in": list(seen.filter(retry_of=send))}
+
+
+def _last_paused(send: Send) -> AuditEntry | None:
+    """By whom and when: the ledger alone knows."""
+    entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
+    return entries.filter(action="send.paused").first()
+
+
+def send_page(
+    request: HttpRequest, send_id: int, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    actor = actor_of(request)
+    context = progress_context(actor, send_id)
+    wanted = request.GET.get("status", "")
+    chosen = wanted if wanted in DeliveryStatus.values else ""
+    page = None
+    if send_deliveries(actor, context["send"]).exists():
+        deliveries = send_deliveries(actor, context["send"], status=chosen)
+        deliveries = deliveries.prefetch_related(*tries(actor))
+        page = Paginator(deliveries, DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
+    context |= {
+        "page": page,
+        "status": chosen,
+        "statuses": DeliveryStatus.values,
+        "error": error,
+        "here": request.get_full_path(),
+        "provable": actor.may(Permission.VIEW_AUDIT) and actor.may(Permission.VIEW_HISTORY),
+    }
+    return render(request, "sends/send_detail.html", context, status=status)
+
+
+def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
+    """With what a delivery tries again, and with what tries it again, where the actor sees that."""
+    return [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]

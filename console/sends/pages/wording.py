@@ -1,0 +1,61 @@
+"""How the pages name those to whom a send goes: buttons repeat who will see it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from console.catalogue.models import Visibility
+from console.text import language_tags
+
+
+def audience(visibility: str, count: int) -> str:
+    """As in "Send to …": customers, or those of the staff who see it."""
+    if visibility == Visibility.INT:
+        words = ngettext("staff in %(n)s chat", "staff in %(n)s chats", count)
+    elif visibility == Visibility.VIP:
+        words = ngettext("supervisors in %(n)s chat", "supervisors in %(n)s chats", count)
+    else:
+        words = ngettext("%(n)s customer", "%(n)s customers", count)
+    return words % {"n": f"{count:,}"}
+
+
+def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool) -> str:
+    """What the send button says."""
+    if needs_approval:
+        words = _("Ask for approval to send to %(audience)s")
+    elif later:
+        words = _("Schedule for %(audience)s")
+    else:
+        words = _("Send to %(audience)s")
+    return words % {"audience": audience(visibility, count)}
+
+
+def gap_words(rows: Iterable[tuple[str, str, int]], ready: int) -> list[str]:
+    """Of chats that get a text not in their own language, as (the chat's, the text's, how many):
+    a sentence for each language, the most first."""
+    numbers: dict[tuple[str, str], int] = defaultdict(int)
+    for chat_locale, locale, number in rows:
+        tag = language_tags.read(chat_locale)
+        numbers[tag.spoken if tag else "", locale] += number
+    ordered = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [_gap_words(spoken, locale, number, ready) for (spoken, locale), number in ordered]
+
+
+def _gap_words(spoken: str, locale: str, count: int, ready: int) -> str:
+    gets = language_tags.name(locale)
+    if not spoken:
+        words = ngettext(
+            "%(n)s chat says no language: it gets %(gets)s",
+            "%(n)s chats say no language: they get %(gets)s",
+            count,
+        )
+        return words % {"n": f"{count:,}", "gets": gets}
+    words = ngettext(
+        "%(n)s of %(all)s gets %(gets)s: no %(own)s text",
+        "%(n)s of %(all)s get %(gets)s: no %(own)s text",
+        count,
+    )
+    own = language_tags.name(spoken)
+    return words % {"n": f"{count:,}", "all": f"{ready:,}", "gets": gets, "own": own}

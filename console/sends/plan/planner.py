@@ -1,0 +1,372 @@
+"""Decides for each chosen chat what it would get, or why it gets nothing. Writes nothing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from console.actors import Actor, Permission
+from console.catalogue.content import snippets
+from console.catalogue.content.questions import answered, for_templates
+from console.catalogue.models import (
+    VISIBILITY_ORDER,
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    VersionStatus,
+    Visibility,
+)
+from console.catalogue.selectors import notice_get, versions
+from console.catalogue.templating.filling.state import REQUEST_WORK, Budget
+from console.catalogue.templating.rendering import BudgetSpent, RenderingRefused, renderer
+from console.database.clock import database_now
+from console.errors import InvalidInput, Unprocessable
+from console.interactions.feed.events import says_offline
+from console.interactions.models import ChatServer, Interaction
+from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.sends.models import Delivery, Reason, Send
+from console.sends.plan.nicknames import chosen_nickname
+from console.sends.plan.quota import exceeded, quota_of, sent_alone
+from console.sends.plan.resend_guard import guarded
+from console.sends.plan.values import LeaveOut, known_leave_out
+from console.sends.plan.values import SendPlan as SendPlan
+from console.sends.plan.values import Target as Target
+from console.text.inputs import require_given
+from console.text.language_tags import is_known, name
+from console.text.visible import is_blank
+
+
+def plan_send(
+    actor: Actor,
+    *,
+    notice_key: str,
+    interactions: Sequence[str] | None = None,
+    filter: InteractionFilter | None = None,
+    visibility: str | None = None,
+    nickname: str | None = None,
+    fields: Mapping[str, object] | None = None,
+    scheduled_at: datetime | None = None,
+    ignore_recent: bool = False,
+    leave_out: Collection[str] = (),
+    now: datetime | None = None,
+) -> SendPlan:
+    """Resolve the targets that the actor may see, check the notice, render each text.
+
+    `fields` answers what the notice asks for. Chats that get the same notice within the guarded
+    minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
+    whom the notice has no text of their own language. Raises PermissionRefused for a notice that
+    the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
+    then, would reach a wider audience than it was approved for, is not filled in, takes too long
+    to fill in, or would go out under a nickname that nobody approved; InvalidInput for no targets,
+    too many, or both ways at once, and for a choice that is given and empty.
+    """
+    actor.require(Permission.SEND)
+    actor.require_notice(notice_key)
+    now = now or database_now()
+    release_at = scheduled_at or now
+    require_given(notice_key, field="notice")
+    version = _version_at(actor, notice_key, release_at)
+    require_valid(version, at=release_at, now=now)
+    chosen = _visibility(version, visibility)
+    named = chosen_nickname(actor, version, chosen, nickname)
+    found = _targets(actor, interactions, filter)
+    answers = answered(version.fields, fields or {})
+    planner = _Planner(actor, version, now, answers, known_leave_out(leave_out))
+    plan = SendPlan(
+        version=version,
+        visibility=chosen,
+        nickname=named.text,
+        nickname_from=named.source,
+        nickname_preset=named.preset,
+        targets=planner.targets(found),
+        fields=answers,
+        scheduled_at=scheduled_at,
+        allows_repeat=ignore_recent,
+    )
+    if not ignore_recent:
+        plan = guarded(plan, release_at=release_at, now=now)
+    plan = replace(plan, sent_before=sent_alone(actor, version.notice, release_at))
+    return _with_quota(actor, plan, now)
+
+
+def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:
+    """The same texts again, for those chats that can be reached now, where they are now."""
+    servers = dict(ChatServer.objects.values_list("name", "enabled"))
+    chats = interactions_visible(actor, live_only=False).in_bulk(
+        [delivery.interaction_id for delivery in deliveries]
+    )
+    return SendPlan(
+        version=send.version,
+        visibility=send.visibility,
+        nickname=send.nickname,
+        nickname_from=send.nickname_from,
+        targets=[
+            _again(delivery, chats.get(delivery.interaction_id), servers) for delivery in deliveries
+        ],
+        fields=send.answers,
+    )
+
+
+def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool]) -> Target:
+    """A skipped one does not try the delivery again: that can still be done later."""
+    if chat is None:
+        return _skipped(delivery.interaction_id, None, Reason.NOT_ALLOWED)
+    obstacle = _obstacle(chat, servers)
+    if obstacle:
+        return _skipped(chat.pk, chat, *obstacle)
+    if not delivery.body:
+        return _skipped(chat.pk, chat, Reason.EMPTY_TEXT, "Its text has been erased.")
+    return Target(
+        interaction_id=chat.pk,
+        customer_name=delivery.customer_name,
+        locale=delivery.locale,
+        body=delivery.body,
+        chat_server_name=chat.chat_server_name,
+        retry_of=delivery.pk,
+        chat_locale=delivery.chat_locale,
+    )
+
+
+def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
+    quota = quota_of(actor, now)
+    if quota is None:
+        return plan
+    refusal = exceeded(quota, len(plan.ready), now)
+    return replace(plan, quota_left=quota.left, quota_refusal=refusal)
+
+
+def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
+    """The words that hold when the send is to leave: a version that waits for its time holds from
+    then on, whether or not a worker has published it by then."""
+    notice = notice_get(actor, notice_key)
+    if notice.kind == NoticeKind.SNIPPET:
+        raise Unprocessable(
+            "notice_is_snippet",
+            f"{notice.key} is a snippet, which stands in other notices. Send one of these.",
+        )
+    its_own = versions(actor, notice)
+    version = its_own.in_effect(at).first()
+    if version is None:  # of one that is still to come it is said below from when on
+        version = its_own.filter(status=VersionStatus.SCHEDULED).first()
+    if version is None and notice.retired_at is None:
+        raise Unprocessable(
+            "notice_not_published",
+            f"The notice {notice.key} has no published version. An approver has to publish one.",
+        )
+    if version is None:
+        raise _retired(notice)
+    return version
+
+
+def require_valid(version: NoticeVersion, *, at: datetime, now: datetime) -> None:
+    """Raise Unprocessable for a version of a retired notice, or one that is not valid `at` the
+    time when it is to leave."""
+    if version.notice.retired_at is not None:
+        raise _retired(version.notice)
+    if not is_valid_at(version.valid_from, version.valid_until, at):
+        when = "now" if at <= now else "at that time"
+        raise Unprocessable(
+            "notice_expired",
+            f"The notice {version.notice.key} is not valid {when}; see its validity.",
+        )
+
+
+def _retired(notice: CannedNotice) -> Unprocessable:
+    return Unprocessable("notice_retired", f"The notice {notice.key} is retired.")
+
+
+def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> bool:
+    return (start is None or start <= now) and (end is None or now < end)
+
+
+def _visibility(version: NoticeVersion, wanted: str | None) -> str:
+    """The sender's choice, which may hide a text from more people, never show it to more."""
+    if wanted is None:
+        return version.visibility
+    require_given(wanted, field="visibility")
+    if wanted not in Visibility.values:
+        raise InvalidInput(
+            "unknown_visibility",
+            f"{wanted!r} is no visibility: choose {', '.join(Visibility.values)}.",
+        )
+    order = [str(visibility) for visibility in VISIBILITY_ORDER]
+    if order.index(wanted) < order.index(version.visibility):
+        raise Unprocessable(
+            "visibility_widened",
+            f"This notice was approved for {Visibility(version.visibility).label!s} "
+            f"({version.visibility}); it can't be sent to {Visibility(wanted).label!s} ({wanted}).",
+        )
+    return wanted
+
+
+def _targets(
+    actor: Actor, ids: Sequence[str] | None, filter: InteractionFilter | None
+) -> list[tuple[str, Interaction | None]]:
+    if (ids is None) == (filter is None):
+        raise InvalidInput("no_targets", "Say which chats: either by their ids or by a filter.")
+    if filter is not None:
+        filter.require_said()
+        found = list(interactions_visible(actor, filter)[: settings.TARGET_LIMIT + 1])
+        chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
+    else:
+        unique = list(dict.fromkeys(ids or ()))
+        _require_within_limit(unique)  # before they are looked at and looked up
+        _check_ids(unique)
+        visible = interactions_visible(actor, live_only=False).in_bulk(unique)
+        chosen = [(interaction_id, visible.get(interaction_id)) for interaction_id in unique]
+    if not chosen:
+        raise InvalidInput("no_targets", "No chat was chosen. Choose at least one.")
+    _require_within_limit(chosen)
+    return chosen
+
+
+def _require_within_limit(chosen: Sequence[object]) -> None:
+    if len(chosen) > settings.TARGET_LIMIT:
+        raise InvalidInput(
+            "too_many_targets",
+            f"More than {settings.TARGET_LIMIT:,} chats were chosen. Narrow the choice.",
+        )
+
+
+def _check_ids(ids: Sequence[object]) -> None:
+    for interaction_id in ids:
+        if (
+            not isinstance(interaction_id, str)
+            or not 0 < len(interaction_id) <= 64
+            or not interaction_id.isprintable()
+            or is_blank(interaction_id)
+        ):
+            raise InvalidInput(
+                "invalid_interaction_id",
+                f"{str(interaction_id)[:64]!r} is no interaction id: a text of 1 to 64 characters.",
+            )
+
+
+class _Planner:
+    """What is the same for all targets of a send, done once."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        version: NoticeVersion,
+        now: datetime,
+        fields: Mapping[str, Any],
+        leave_out: Collection[str],
+    ) -> None:
+        self.version = version
+        self.leave_out = leave_out
+        self.kind = version.notice.kind
+        self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
+        among = snippets.loaded([version.snippets])
+        budget = Budget(REQUEST_WORK)
+        self.renderers = {
+            locale: renderer(
+                self.kind,
+                body,
+                sender_name=actor.name,
+                now=now,
+                snippets=snippets.words(version.snippets, locale, among),
+                fields=for_templates(version.fields, fields),
+                locale=locale,
+                budget=budget,
+            )
+            for locale, body in version.bodies.items()
+        }
+
+    def targets(self, chats: Sequence[tuple[str, Interaction | None]]) -> list[Target]:
+        """Raises Unprocessable where filling in the text for all of them would take too long."""
+        planned: list[Target] = []
+        try:
+            for interaction_id, chat in chats:
+                planned.append(self.plan(interaction_id, chat))
+        except BudgetSpent as error:
+            raise Unprocessable(
+                "too_much_to_fill_in",
+                f"Filling in this text takes too long for {len(chats):,} chats: it was done for "
+                f"{len(planned):,}. Choose fewer chats, or have the text made simpler.",
+            ) from error
+        return planned
+
+    def plan(self, interaction_id: str, chat: Interaction | None) -> Target:
+        if chat is None:
+            return _skipped(interaction_id, None, Reason.NOT_ALLOWED)
+        obstacle = _obstacle(chat, self.servers)
+        if obstacle:
+            return _skipped(interaction_id, chat, *obstacle)
+        locale, is_own = self.version.match_for(chat.locale)
+        left_out = None if is_own else _left_out(chat.locale, self.leave_out)
+        if left_out:
+            return _skipped(interaction_id, chat, *left_out)
+        try:
+            body = self.renderers[locale](chat)
+        except RenderingRefused as refusal:
+            return _skipped(interaction_id, chat, refusal.reason, refusal.message)
+        return Target(
+            interaction_id=interaction_id,
+            customer_name=chat.customer_name,
+            locale=locale,
+            body=body,
+            chat_server_name=chat.chat_server_name,
+            chat_locale=chat.locale,
+        )
+
+
+def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] | None:
+    """Why a chat gets nothing that has no text in its own language, where the sender said so."""
+    if not is_known(chat_locale):
+        is_left = LeaveOut.UNKNOWN_LANGUAGE in leave_out
+        words = "The chat does not say its language, and such chats are left out."
+        return (Reason.UNKNOWN_LANGUAGE, words) if is_left else None
+    if LeaveOut.OTHER_LANGUAGE not in leave_out:
+        return None
+    return Reason.NO_TEXT_IN_LANGUAGE, f"The notice has no text in {name(chat_locale)}."
+
+
+def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
+    return chat_obstacle(
+        ended=chat.ended_at is not None, is_online=chat.is_online, user_data=chat.user_data
+    ) or server_obstacle(chat.chat_server_name, servers)
+
+
+def chat_obstacle(
+    *, ended: bool, is_online: bool, user_data: dict[str, object]
+) -> tuple[str, str] | None:
+    """Why nothing may go to this chat: docs/domain.md section 2, step 1."""
+    if ended or not is_online or says_offline(user_data):
+        return Reason.OFFLINE, str(Reason.OFFLINE.label)
+    return None
+
+
+def server_obstacle(name: str, servers: dict[str, bool]) -> tuple[str, str] | None:
+    """Why the chat's Chat Server can't be asked. `servers` maps names to enabled."""
+    if not name:
+        return (
+            Reason.UNKNOWN_CHAT_SERVER,
+            "The chat's user data has no ChatServerAppName, which would say where it is.",
+        )
+    if name not in servers:
+        return (
+            Reason.UNKNOWN_CHAT_SERVER,
+            f"No Chat Server named {name} is registered; an administrator can add it.",
+        )
+    if not servers[name]:
+        return (
+            Reason.CHAT_SERVER_DISABLED,
+            f"The Chat Server {name} is switched off in the console.",
+        )
+    return None
+
+
+def _skipped(
+    interaction_id: str, chat: Interaction | None, reason: str, detail: str = ""
+) -> Target:
+    return Target(
+        interaction_id=interaction_id,
+        customer_name=chat.customer_name if chat else "",
+        chat_server_name=chat.chat_server_name if chat else "",
+        reason=str(reason),
+        detail=detail or str(Reason(reason).label),
+        chat_locale=chat.locale if chat else None,
+    )

@@ -1,0 +1,162 @@
+"""What a preview has promised: how a send is made, and the chats that it reaches at most.
+
+It travels with the page (or with a program) to the send, which may do less than that, since chats
+end while somebody reads a preview, and never more: what would be another send is refused.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from console.errors import Conflict
+from console.sends.models import Reason
+from console.sends.plan.values import SendPlan, Target
+
+# Of 10,000 chats, the most that a send may have, with the longest ids: with some air.
+WRITTEN_LIMIT = 1_000_000
+READ_LIMIT = 2_000_000
+TERM_LENGTH = 16
+# What is said where that has changed.
+CHANGES = {
+    "notice": "another notice was chosen",
+    "version": "the notice has another version",
+    "visibility": "who would see it has changed",
+    "nickname": "the nickname has changed",
+    "fields": "what is filled in has changed",
+    "scheduled_at": "the time has changed",
+    "allows_repeat": "whether it goes again to who just got it has changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`terms` are digests of how the send is made, by the names of CHANGES; `ready` has the chats
+    that were ready and in which of the notice's languages each gets it."""
+
+    terms: Mapping[str, str]
+    needs_approval: bool
+    ready: Mapping[str, str]
+    skipped: frozenset[str]
+
+    @classmethod
+    def of(cls, plan: SendPlan) -> Self:
+        return cls(
+            terms=_terms(plan),
+            needs_approval=plan.needs_approval,
+            ready={target.interaction_id: target.locale for target in plan.ready},
+            skipped=frozenset(target.interaction_id for target in plan.skipped),
+        )
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """Raises Conflict for what is none, such as one of another version of the console."""
+        try:
+            packed = base64.urlsafe_b64decode(written)
+            whole = json.loads(zlib.decompressobj().decompress(packed, READ_LIMIT))
+            return cls(
+                terms={str(name): str(digest) for name, digest in whole["terms"].items()},
+                needs_approval=bool(whole["needs_approval"]),
+                ready={str(chat): locale for locale, ids in whole["ready"].items() for chat in ids},
+                skipped=frozenset(str(chat) for chat in whole["skipped"]),
+            )
+        except (
+            *(binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError),
+            RecursionError,
+        ) as error:
+            raise Conflict(
+                "plan_unreadable",
+                "Nothing was sent: the preview before you can't be read any more. Look at the new "
+                "preview, then send again.",
+            ) from error
+
+    def written(self) -> str:
+        """As `read` reads it: compressed, of characters that can stand everywhere."""
+        by_locale: dict[str, list[str]] = {}
+        for chat, locale in self.ready.items():
+            by_locale.setdefault(locale, []).append(chat)
+        whole = {
+            "terms": dict(self.terms),
+            "needs_approval": self.needs_approval,
+            "ready": by_locale,
+            "skipped": sorted(self.skipped),
+        }
+        packed = zlib.compress(json.dumps(whole, separators=(",", ":")).encode())
+        return base64.urlsafe_b64encode(packed).decode()
+
+    @property
+    def chats(self) -> list[str]:
+        """All that were looked at, in the order of the preview, the skipped ones last."""
+        return [*self.ready, *sorted(self.skipped)]
+
+    def bound(self, plan: SendPlan, *, matching: Collection[str] | None = None) -> SendPlan:
+        """The plan without the chats that this does not cover, each with its reason. `matching`
+        are those that match the sender's filter now; None where there was none."""
+        targets = [self._bound(target, matching) for target in plan.targets]
+        return replace(plan, targets=targets, awaits_approval=self.needs_approval)
+
+    def _bound(self, target: Target, matching: Collection[str] | None) -> Target:
+        chat = target.interaction_id
+        if target.reason:
+            return target
+        if matching is not None and chat not in matching:
+            return _left_out(target, Reason.NO_LONGER_MATCHES)
+        if chat in self.skipped:
+            return _left_out(target, Reason.NOT_PREVIEWED)
+        if chat in self.ready and self.ready[chat] != target.locale:
+            return _left_out(target, Reason.OTHER_LANGUAGE)
+        return target
+
+    def require_kept(self, plan: SendPlan) -> None:
+        """Raise Conflict, which says what has changed, where the plan is another send than was
+        shown, or reaches more."""
+        terms = _terms(plan)
+        changed = [name for name in CHANGES if terms[name] != self.terms.get(name)]
+        if "notice" in changed:
+            changed = ["notice"]
+        said = [CHANGES[name] for name in changed]
+        more = len({target.interaction_id for target in plan.targets} - set(self.chats))
+        if more:
+            chats = "1 more chat was" if more == 1 else f"{more:,} more chats were"
+            said.append(f"{chats} chosen")
+        if plan.needs_approval and not self.needs_approval:
+            said.append("it has come to need a second person's approval")
+        if said:
+            raise Conflict(
+                "plan_changed",
+                f"Nothing was sent: since the preview {', and '.join(said)}. "
+                "Look at the new preview, then send again.",
+                {"changed": changed, "ready": len(plan.ready)},
+            )
+
+
+def _terms(plan: SendPlan) -> dict[str, str]:
+    values: dict[str, Any] = {
+        "notice": plan.version.notice_id,
+        "version": plan.version.pk,
+        "visibility": plan.visibility,
+        "nickname": plan.nickname,
+        "fields": plan.fields,
+        "scheduled_at": plan.scheduled_at and plan.scheduled_at.timestamp(),
+        "allows_repeat": plan.allows_repeat,
+    }
+    return {name: _digest(value) for name, value in values.items()}
+
+
+def _digest(value: object) -> str:
+    whole = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(whole.encode()).hexdigest()[:TERM_LENGTH]
+
+
+def _left_out(target: Target, reason: Reason) -> Target:
+    return Target(
+        interaction_id=target.interaction_id,
+        customer_name=target.customer_name,
+        chat_server_name=target.chat_server_name,
+        reason=reason.value,
+        detail=str(reason.label),
+    )

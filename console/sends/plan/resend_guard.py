@@ -1,0 +1,125 @@
+"""Keeps a chat from getting the same notice twice within minutes, whoever sends it."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from console.catalogue.models import CannedNotice, NoticeVersion
+from console.sends.models import DeliveryStatus, Reason
+from console.sends.plan.values import SendPlan, Target
+
+# Any fixed number does: it keeps these locks apart from others in the same database.
+GUARD_LOCK = 0x4E47
+# What waits leaves when its send is released, and from now on where that has been. Of several the
+# one that is nearest. The planner is kept to the chats' own deliveries, by their index: all that a
+# much used notice ever brought to anybody may be millions.
+RECENT = """
+WITH theirs AS MATERIALIZED (
+    SELECT chat.id, d.send_id, d.status, d.attempted_at
+    FROM unnest(%(ids)s::text[]) AS chat(id)
+    CROSS JOIN LATERAL (
+        SELECT send_id, status, attempted_at FROM sends_delivery
+        WHERE interaction_id = chat.id
+            AND status IN ('pending', 'sending', 'delivered', 'unknown')
+        OFFSET 0) d),
+moments AS (
+    SELECT theirs.id, theirs.status,
+        CASE WHEN theirs.status = 'pending' THEN greatest(s.release_at, %(now)s)
+             ELSE theirs.attempted_at END AS at
+    FROM theirs
+    JOIN sends_send s ON s.id = theirs.send_id
+    WHERE s.version_id = ANY(%(versions)s) AND s.id <> ALL(%(apart_from)s))
+SELECT DISTINCT ON (id) id, status, at
+FROM moments
+WHERE at > %(release_at)s - make_interval(mins => %(minutes)s)
+    AND at < %(release_at)s + make_interval(mins => %(minutes)s)
+ORDER BY id, greatest(at - %(release_at)s, %(release_at)s - at)
+"""
+
+
+class _Recent(NamedTuple):
+    chat: str
+    status: str
+    at: datetime
+
+
+def guards() -> bool:
+    """Whether the site has this guard at all."""
+    return bool(settings.RESEND_GUARD_MINUTES)
+
+
+def hold_notice(notice: CannedNotice) -> None:
+    """Until the transaction ends, nobody else makes a send of this notice: two at the same moment
+    would not see each other. The notice's row is not locked, which an import would hold up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [GUARD_LOCK, notice.pk])
+
+
+def guarded(
+    plan: SendPlan, *, release_at: datetime, now: datetime, apart_from: Collection[int] = ()
+) -> SendPlan:
+    """The plan without the chats that get its notice, in whatever version, within the guarded
+    minutes before or after `release_at`. Sends in `apart_from` do not count."""
+    if not guards() or not plan.ready:
+        return plan
+    found = {recent.chat: recent for recent in _recent(plan, release_at, now, apart_from)}
+    return replace(
+        plan,
+        targets=[
+            _skipped(target, found[target.interaction_id], now)
+            if not target.reason and target.interaction_id in found
+            else target
+            for target in plan.targets
+        ],
+    )
+
+
+def _recent(
+    plan: SendPlan, release_at: datetime, now: datetime, apart_from: Collection[int]
+) -> list[_Recent]:
+    versions = NoticeVersion.objects.filter(notice=plan.version.notice_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            RECENT,
+            {
+                "ids": [target.interaction_id for target in plan.ready],
+                "versions": list(versions.values_list("pk", flat=True)),
+                "apart_from": list(apart_from),
+                "now": now,
+                "release_at": release_at,
+                "minutes": settings.RESEND_GUARD_MINUTES,
+            },
+        )
+        return [_Recent(*row) for row in cursor.fetchall()]
+
+
+def _skipped(target: Target, recent: _Recent, now: datetime) -> Target:
+    return Target(
+        interaction_id=target.interaction_id,
+        customer_name=target.customer_name,
+        chat_server_name=target.chat_server_name,
+        reason=Reason.RECENTLY_SENT.value,
+        detail=_when(recent, now),
+        chat_locale=target.chat_locale,
+    )
+
+
+def _when(recent: _Recent, now: datetime) -> str:
+    if recent.status == DeliveryStatus.PENDING:
+        ahead = f"It is due in {_minutes(recent.at - now)}." if recent.at > now else ""
+        return f"This notice waits for the chat already, by another send. {ahead}".strip()
+    if recent.status == DeliveryStatus.SENDING:
+        return "This notice is on its way to the chat already, by another send."
+    got = "may have got" if recent.status == DeliveryStatus.UNKNOWN else "got"
+    return f"The chat {got} this notice {_minutes(now - recent.at)} ago."
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = max(0, round(span.total_seconds() / 60))
+    if minutes == 0:
+        return "less than a minute"
+    return "1 minute" if minutes == 1 else f"{minutes:,} minutes"

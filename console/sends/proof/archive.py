@@ -1,0 +1,179 @@
+"""The proof of a send as a file, which anybody verifies with the console's public key alone.
+
+What is in it, and what that proves, is in docs/audit.md; `console/audit/verify.py` reads it.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from typing import IO, Any
+
+from django.db.models import Max, Min, QuerySet, Subquery
+
+from console.audit.chain import canonical_data, canonical_time
+from console.audit.export import (
+    ENTRIES_A_FETCH,
+    json_lines,
+    ledger_lines,
+    write_manifest,
+    write_part,
+)
+from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, SEND
+from console.catalogue.content import snippets
+from console.catalogue.models import NoticeVersion
+from console.sends.models import Delivery, Send
+
+# The entry of a proof is of the send, too, and nothing that the next one has to prove.
+PROOF_MADE = "send.proof_made"
+
+
+def version_facts(version: NoticeVersion) -> dict[str, Any]:
+    """What was sent: the words, those of the snippets in them too, and the two people who stand for
+    them. Never changes."""
+    facts = {
+        "notice": version.notice.key,
+        "kind": version.notice.kind,
+        "number": version.number,
+        "default_locale": version.default_locale,
+        "bodies": version.bodies,
+        "message_type": version.message_type,
+        "author_ref": version.author_ref,
+        "author_name": version.author_name,
+        "reviewer_ref": version.reviewer_ref,
+        "reviewer_name": version.reviewer_name,
+    }
+    # Left out where there are none: so older digests hold.
+    if version.fields:
+        facts["fields"] = version.fields
+    if version.snippets:
+        among = snippets.loaded([version.snippets])
+        facts["snippets"] = [version_facts(among[pin]) for pin in sorted(version.snippets.items())]
+    return facts
+
+
+def version_digest(version: NoticeVersion) -> str:
+    """SHA-256 of that in the ledger's form, which the entry of a send has."""
+    return hashlib.sha256(canonical_data(version_facts(version))).hexdigest()
+
+
+def send_facts(send: Send) -> dict[str, Any]:
+    """Who asked for what, when, and who approved of it."""
+    return {
+        "id": send.pk,
+        "created_at": canonical_time(send.created_at),
+        "actor_ref": send.actor_ref,
+        "actor_name": send.actor_name,
+        "version": version_facts(send.version),
+        "visibility": send.visibility,
+        "nickname": send.nickname,
+        **({"nickname_from": send.nickname_from} if send.nickname_from else {}),
+        "target": send.target,
+        "why": send.why,
+        "status": send.status,
+        "scheduled_at": _time(send.scheduled_at),
+        "release_at": _time(send.release_at),
+        "finished_at": _time(send.finished_at),
+        "approved_by_ref": send.approved_by_ref,
+        "approved_by_name": send.approved_by_name,
+        "approved_at": _time(send.approved_at),
+        "ended_by_name": send.ended_by_name,
+        "end_note": send.end_note,
+        "retry_of": send.retry_of_id,
+        **({"fields": send.fields} if send.fields else {}),
+    }
+
+
+def delivery_facts(delivery: Delivery) -> dict[str, Any]:
+    """What became of it in one chat; text and salt give the digest that the ledger has. The
+    customer's name and the raw answer prove nothing, and stay here."""
+    return {
+        "id": delivery.pk,
+        "interaction": delivery.interaction_id,
+        "chat_server": delivery.chat_server_name,
+        "method": delivery.method,
+        "locale": delivery.locale,
+        "status": delivery.status,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "reference_id": delivery.reference_id,
+        "fault_code": delivery.fault_code,
+        "created_at": _time(delivery.created_at),
+        "attempted_at": _time(delivery.attempted_at),
+        "finished_at": _time(delivery.finished_at),
+        "text": delivery.body,
+        "salt": delivery.body_salt,
+        "erased_at": _time(delivery.erased_at),
+        "erased_on_request": delivery.erased_on_request,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else canonical_time(at)
+
+
+class ProofWriter:
+    """Writes the file in two steps: between them, with nothing held, a checkpoint may be made."""
+
+    def __init__(self, send: Send, file: IO[bytes]) -> None:
+        self.send = send
+        self.archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+        self.files: dict[str, str] = {}
+        self.of_send_to = 0
+
+    def write_deliveries(self) -> None:
+        """The request, and how far each delivery is. Rows and the number of the newest entry come
+        from one statement, so that they are of one moment."""
+        self.files[DELIVERIES] = write_part(
+            self.archive, DELIVERIES, json_lines(self._delivery_facts())
+        )
+        if not self.of_send_to:
+            self.of_send_to = _newest_of(self.send) or 0
+        self.files[SEND] = write_part(self.archive, SEND, json_lines([send_facts(self.send)]))
+
+    def _delivery_facts(self) -> Iterator[dict[str, Any]]:
+        newest = entries_of(self.send).order_by().values("target_ref").annotate(m=Max("seq"))
+        rows = Delivery.objects.filter(send=self.send).order_by("pk")
+        for row in rows.annotate(newest=Subquery(newest.values("m"))).iterator(ENTRIES_A_FETCH):
+            self.of_send_to = row.newest or 0
+            yield delivery_facts(row)
+
+    def write_chain(self, checkpoint: AuditCheckpoint) -> tuple[int, int]:
+        """The entries from the send's first one up to that of the checkpoint; answers the numbers
+        of the first and the last."""
+        first = entries_of(self.send).aggregate(first=Min("seq"))["first"]
+        begin = AuditEntry.objects.get(seq=first)
+        self.files[ENTRIES] = write_part(
+            self.archive, ENTRIES, ledger_lines(first - 1, upto=checkpoint.seq)
+        )
+        self.files[CHECKPOINTS] = write_part(
+            self.archive, CHECKPOINTS, json_lines([checkpoint.said])
+        )
+        said = {
+            "send": self.send.pk,
+            "of_send_to": self.of_send_to,
+            "first": first,
+            "before": begin.prev_hash,
+            "last": checkpoint.seq,
+            "head": checkpoint.hash,
+            "files": self.files,
+        }
+        write_manifest(self.archive, "proof", said)
+        return first, checkpoint.seq
+
+
+def entries_of(send: Send) -> QuerySet[AuditEntry]:
+    """What the ledger tells of a send, but for proofs that were made of it."""
+    entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
+    return entries.exclude(action=PROOF_MADE)
+
+
+def _newest_of(send: Send) -> int | None:
+    newest: int | None = entries_of(send).aggregate(newest=Max("seq"))["newest"]
+    return newest
+
+
+def checkpoint_after(seq: int) -> AuditCheckpoint | None:
+    """The first signed checkpoint that vouches for entry `seq`."""
+    return AuditCheckpoint.objects.filter(seq__gte=seq).order_by("seq").first()

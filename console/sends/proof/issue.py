@@ -1,0 +1,57 @@
+"""Writes that the proof of a send was issued, and returns the proof."""
+
+import hashlib
+from typing import IO
+
+from django.db import transaction
+
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.audit.checkpoints import signed
+from console.audit.models import AuditSeal
+from console.errors import Conflict
+from console.sends.models import Send
+from console.sends.proof import ledger
+from console.sends.proof.archive import PROOF_MADE, ProofWriter, checkpoint_after, entries_of
+
+
+def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
+    """Write the proof of a send into `file`, and that it was given out into the ledger.
+
+    Signs the newest entry where no checkpoint covers the send yet. For those who read both the
+    trail and the texts. Raises PermissionRefused; Unsigned where there is no key; Conflict where
+    the send's entries are in an archive.
+    """
+    actor.require(Permission.VIEW_AUDIT)
+    actor.require(Permission.VIEW_HISTORY)
+    signed("proof", {})  # before anything is written
+    _require_here(send)
+    writer = ProofWriter(send, file)
+    with writer.archive:
+        writer.write_deliveries()
+        checkpoint = checkpoint_after(writer.of_send_to)
+        if checkpoint is None:
+            audit.checkpoint_make()
+            checkpoint = checkpoint_after(writer.of_send_to)
+        if checkpoint is None:
+            raise Conflict("not_signed_yet", "No checkpoint covers this send yet. Try again.")
+        first, last = writer.write_chain(checkpoint)
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    with transaction.atomic():
+        data = {"sha256": digest, "first": first, "last": last}
+        audit.record(actor, PROOF_MADE, target=ledger.send_target(send), data=data)
+
+
+def _require_here(send: Send) -> None:
+    """A send whose entries left with an archive is proved by that file."""
+    if entries_of(send).filter(action="send.created").exists():
+        return
+    seals = AuditSeal.objects.order_by("last")
+    names = ", ".join(seal.file for seal in seals) or "none"
+    raise Conflict(
+        "send_archived",
+        f"The entries of this send are in an archive ({names}), and no longer here: that file "
+        "proves it.",
+        {"files": [seal.file for seal in seals]},
+    )

@@ -1,0 +1,116 @@
+"""Writes the ledger's entries of sends and deliveries.
+
+One entry holds the deliveries of one send that ended together at one Chat Server with one outcome.
+So a broadcast needs few entries, and the outcome of each delivery is still under the hash. A text
+is there only as a salted digest.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+
+from console.actors import Actor
+from console.audit.chain import text_digest
+from console.audit.services import Record, Target, record_many
+from console.sends.models import Send
+
+# An entry is to remain something that a person can look at.
+DELIVERIES_AN_ENTRY = 500
+
+
+# What the deliveries of an entry share: send, outcome, Chat Server, method and visibility.
+Together = tuple[int, str, str, str, str]
+
+
+CREATED = "send.created"
+ENDED, DELIVERED = "deliveries.", "delivered"
+COUNT = """
+INSERT INTO sends_sendoutcome AS known (send_id, status, number)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])
+ON CONFLICT (send_id, status) DO UPDATE SET number = known.number + EXCLUDED.number
+"""
+USE = """
+INSERT INTO sends_versionuse AS known (version_id, sends, delivered)
+SELECT s.version_id, sum(used.sends), sum(used.delivered)
+FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS used(send_id, sends, delivered)
+JOIN sends_send s ON s.id = used.send_id
+GROUP BY s.version_id
+ON CONFLICT (version_id) DO UPDATE
+SET sends = known.sends + EXCLUDED.sends, delivered = known.delivered + EXCLUDED.delivered
+"""
+
+
+def write_records(actor: Actor, records: Sequence[Record]) -> None:
+    """Append entries to the ledger, and count the sends and the deliveries that they say have
+    begun and have ended.
+
+    The count comes after the chain's lock, under which all that end deliveries queue anyway.
+    """
+    record_many(actor, records)
+    created = Counter[Any](record.target[1] for record in records if record.action == CREATED)
+    counts: Counter[tuple[Any, str]] = Counter()
+    for record in records:
+        if record.action.startswith(ENDED):
+            status = record.action.removeprefix(ENDED)
+            counts[record.target[1], status] += len(record.data["deliveries"])
+    if counts:
+        keys = sorted(counts)
+        sends, statuses = [send for send, _ in keys], [status for _, status in keys]
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [sends, statuses, [counts[key] for key in keys]])
+    used = sorted(created.keys() | {send for send, status in counts if status == DELIVERED})
+    if used:
+        delivered = [counts[send, DELIVERED] for send in used]
+        with connection.cursor() as cursor:
+            cursor.execute(USE, [used, [created[send] for send in used], delivered])
+
+
+def send_target(send: Send) -> Target:
+    return _target(send.pk)
+
+
+def _target(send_id: int) -> Target:
+    return ("send", send_id, f"send {send_id}")
+
+
+def send_finished(send_id: int, counts: dict[str, int]) -> Record:
+    """Nothing of it is open any more; `counts` are its deliveries by status."""
+    return Record("send.finished", _target(send_id), {"counts": counts})
+
+
+def ended_delivery(
+    pk: int,
+    interaction_id: str,
+    attempts: int,
+    body: str,
+    body_salt: str,
+    reason: str = "",
+    reference_id: int | None = None,
+    fault_code: str = "",
+) -> dict[str, Any]:
+    """What an entry says of one delivery; what there is nothing of is left out."""
+    said: dict[str, Any] = {"id": pk, "interaction": interaction_id, "attempts": attempts}
+    if body:
+        said["text_sha256"] = text_digest(body, body_salt)
+    if reason:
+        said["reason"] = str(reason)
+    if reference_id is not None:
+        said["reference_id"] = reference_id
+    if fault_code:
+        said["fault_code"] = fault_code
+    return said
+
+
+def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterator[Record]:
+    """The entries of deliveries that have ended, each given as `ended_delivery` has it."""
+    groups: defaultdict[Together, list[dict[str, Any]]] = defaultdict(list)
+    for together, said in ended:
+        groups[together].append(said)
+    for (send_id, status, chat_server, method, visibility), deliveries in groups.items():
+        shared = {"chat_server": chat_server, "method": method, "visibility": visibility}
+        for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
+            part = deliveries[start : start + DELIVERIES_AN_ENTRY]
+            said = {**shared, "deliveries": part}
+            yield Record(f"{ENDED}{status}", _target(send_id), said)

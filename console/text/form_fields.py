@@ -1,0 +1,87 @@
+"""What people type, as forms take it: of what nobody would see anything, it is empty, and a line is
+a line. The services hold both too (console.text.inputs)."""
+
+from typing import Any, TypeVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from console.text.moments import is_time, read_iso
+from console.text.visible import is_blank, is_one_line
+
+M = TypeVar("M", bound=Model)
+
+
+class TextField(forms.CharField):
+    """Text of several lines."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return self.empty_value if isinstance(text, str) and is_blank(text) else text
+
+
+class LineField(TextField):
+    """Text for a place of one line."""
+
+    default_error_messages = {
+        "not_one_line": _("It stands on one line: take line breaks and control characters out."),
+    }
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if value and not is_one_line(value):
+            raise ValidationError(self.error_messages["not_one_line"], code="not_one_line")
+
+
+class MomentField(forms.DateTimeField):
+    """Date and time as `datetime-local` has them, on the site's clocks. Other forms, such as
+    03/04/2026, mean two days."""
+
+    default_error_messages = {"invalid": _("Write date and time as 2026-01-31T12:00.")}
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() and not self.is_read(value.strip()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+    def is_read(self, text: str) -> bool:
+        return is_time(text)
+
+
+class SinceField(MomentField):
+    """The same for filters, where a date alone is its first moment."""
+
+    def is_read(self, text: str) -> bool:
+        return read_iso(text) is not None
+
+
+class FilterForm(forms.Form):
+    """Filters in an address. One that can't be read finds nothing, rather than all."""
+
+    @property
+    def error(self) -> str:
+        """What is wrong, by the fields' labels; empty if nothing is."""
+        return " ".join(
+            f"{self.fields[name].label}: {problem}"
+            for name, problems in self.errors.items()
+            for problem in problems
+        )
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return dict(self.cleaned_data) if self.is_valid() else {}
+
+    @property
+    def is_filled(self) -> bool:
+        return any(self.data.get(name) for name in self.fields)
+
+    @property
+    def http_status(self) -> int:
+        """Of the answer that shows what it found."""
+        return 200 if self.is_valid() else 422
+
+    def only(self, found: QuerySet[M, M]) -> QuerySet[M, M]:
+        """What was found with `chosen`, and nothing where something could not be read."""
+        return found if self.is_valid() else found.none()

@@ -1,0 +1,185 @@
+"""What the compose panel takes."""
+
+import secrets
+from typing import Any, cast
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.actors import Actor
+from console.catalogue.selectors import usable_preset_get
+from console.database.clock import database_now
+from console.errors import InvalidInput
+from console.interactions.selectors import InteractionFilter
+from console.sends.plan.promise import WRITTEN_LIMIT
+from console.sends.plan.schedule import moment, require_near_future
+from console.sends.plan.time_zones import ClockField, ZoneSelect
+from console.text.form_fields import LineField, TextField
+from console.text.visible import is_blank
+from console.web.board.answers import typed_answers
+
+# `all` is no filter of the page: whoever selects all that match says so by `everything`.
+FILTERS = tuple(name for name in InteractionFilter.__dataclass_fields__ if name != "all")
+
+# What else the address of the board's list has in it.
+OF_THE_LIST = ("sort", "page", "notice", "shown")
+
+
+def read_filter(query: QueryDict) -> InteractionFilter:
+    """The filter of the board's list in a query string; other parameters are not its business. A
+    form has its unset filters in it as blanks."""
+    return InteractionFilter.from_mapping(
+        {name: query[name] for name in FILTERS if not is_blank(query.get(name, ""))}
+    )
+
+
+def read_send_filter(query: QueryDict) -> InteractionFilter:
+    """The filter of a send to all that match. The page leaves out what is not set, so a blank in it
+    is refused, and so is what is no filter: without it the send would reach more chats."""
+    unknown = sorted(set(query) - {*FILTERS, *OF_THE_LIST})
+    if unknown:
+        raise InvalidInput(
+            "unknown_filter",
+            str(_("There is no filter %(names)s. Choose the chats again."))
+            % {"names": ", ".join(unknown)[:100]},
+        )
+    given = {name: query[name] for name in FILTERS if name in query}
+    return InteractionFilter.from_mapping(given or {"all": True})
+
+
+class ComposeForm(forms.Form):
+    """A notice, who sees it, and for which chats.
+
+    The chats come one by one (`interaction`), as one field of ids with spaces between
+    (`interactions`), or as all that match the board's `filters` (`everything`).
+    """
+
+    notice = LineField(
+        max_length=100, error_messages={"required": _("Choose the notice that you want to send.")}
+    )
+    preset = forms.IntegerField(required=False)
+    nickname = LineField(
+        label=_("Nickname"),
+        max_length=100,
+        required=False,
+        widget=forms.Select(choices=[("", _("As the notice says"))]),
+    )
+    # Only where the site lets senders choose.
+    own_nickname = LineField(
+        label=_("Another nickname"),
+        max_length=100,
+        required=False,
+        help_text=_("Somebody else has to approve the send then."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    why = LineField(
+        label=_("Why"),
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("For the history")}),
+    )
+    when = forms.ChoiceField(
+        choices=[("now", _("Now")), ("later", _("Later"))], required=False, initial="now"
+    )
+    later = ClockField(label=_("Date and time"), required=False)
+    time_zone = LineField(label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect)
+    # Also to chats that got the same notice a short while ago.
+    allow_repeat = forms.BooleanField(required=False)
+    idempotency_key = LineField(max_length=100)
+    # What the preview beside the button has promised (console.sends.plan.promise).
+    expected_plan = LineField(max_length=WRITTEN_LIMIT, required=False)
+    everything = forms.BooleanField(required=False)
+    filters = TextField(max_length=4000, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("idempotency_key", secrets.token_urlsafe(16))
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if not given.get("when") and given.get("later"):
+            self.add_error("later", _("Say whether it leaves now, or at this time."))
+        if self.is_later and not given.get("later") and "later" not in self.errors:
+            self.add_error("later", self.fields["later"].error_messages["required"])
+        if given.get("nickname") and given.get("own_nickname"):
+            self.add_error("own_nickname", _("Choose a nickname, or write one: not both."))
+        return given
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it is to leave at a time of its own. Without scripts both are on the form."""
+        return bool(self["when"].value() == "later")
+
+    def renewed(self) -> "ComposeForm":
+        """The same again as another send, with a key of its own."""
+        data = cast(QueryDict, self.data).copy()
+        data["idempotency_key"] = secrets.token_urlsafe(16)
+        return ComposeForm(data)
+
+    @property
+    def selected(self) -> list[str]:
+        """The ids of the chats, in the order in which they were sent, each once."""
+        if not isinstance(self.data, QueryDict):
+            return []
+        joined = self.data.get("interactions", "").split()
+        return list(dict.fromkeys([*self.data.getlist("interaction"), *joined]))
+
+    @property
+    def selected_count(self) -> int:
+        return len(self.selected)
+
+    @property
+    def leave_out(self) -> list[str]:
+        """Whom to skip who would get the default language's text (LeaveOut)."""
+        return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
+
+    @property
+    def notice_key(self) -> str:
+        """The key of the chosen notice, "" while there is none."""
+        return str(self["notice"].value() or "")
+
+    @property
+    def has_targets(self) -> bool:
+        return bool(self.data.get("everything") or self.selected)
+
+    def offer_nicknames(self, choices: list[tuple[str, str]]) -> None:
+        """Those that the person may send under. Without CONSOLE_FREE_NICKNAMES there is no field
+        for another one."""
+        self.fields["nickname"].widget.choices = choices
+
+    def to_request(self, actor: Actor) -> dict[str, Any]:
+        """The arguments of `send_preview`. Raises InvalidInput, NotFound, also for a time that has
+        passed or that the clocks of its zone never show."""
+        given = self.cleaned_data
+        request: dict[str, Any] = {"notice_key": given["notice"]}
+        if given.get("everything"):
+            if not given["filters"]:  # without any filter it has the list's order in it
+                words = _("The filters are gone. Choose the chats again on the board.")
+                raise InvalidInput("no_targets", str(words))
+            request["filter"] = read_send_filter(QueryDict(given["filters"]))
+        elif self.selected:
+            request["interactions"] = self.selected
+        else:
+            raise InvalidInput("no_targets", str(_("Choose at least one chat on the board.")))
+        nickname = given["own_nickname"] or given["nickname"] or None
+        if given.get("preset"):
+            preset = usable_preset_get(actor, given["preset"])
+            request["visibility"] = preset.visibility
+            nickname = nickname or preset.nickname or None
+        request["nickname"] = nickname
+        request["fields"] = typed_answers(self.data, given["notice"])
+        request["ignore_recent"] = given["allow_repeat"]
+        request["leave_out"] = self.leave_out
+        if self.is_later:
+            request["scheduled_at"] = moment(given["later"], self.zone)
+            require_near_future(request["scheduled_at"], database_now())
+        return request
+
+    @property
+    def zone(self) -> str:
+        """The zone on whose clocks the time was chosen; "" without a time."""
+        if not self.is_later:
+            return ""
+        return self.cleaned_data["time_zone"] or timezone.get_default_timezone_name()

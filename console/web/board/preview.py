@@ -1,0 +1,155 @@
+"""A plan as the compose panel shows it: by what is said to whom, never chat by chat."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from console.sends.models import Reason
+from console.sends.pages.wording import gap_words
+from console.sends.plan.values import LeaveOut, SendPlan, Target
+from console.text import language_tags
+
+SAMPLES = 3
+NAMES = 50
+# Whom a box leaves out, and why those are then skipped.
+LEFT_OUT = {
+    LeaveOut.OTHER_LANGUAGE: Reason.NO_TEXT_IN_LANGUAGE,
+    LeaveOut.UNKNOWN_LANGUAGE: Reason.UNKNOWN_LANGUAGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text, and for which chats it stands."""
+
+    body: str
+    target: Target
+    others: int
+
+
+@dataclass(slots=True)
+class TextGroup:
+    """The chats that get the text of one language. `own` is how many read it as their own; of the
+    texts that differ only a few are shown, `texts` says how many there are."""
+
+    locale: str
+    targets: list[Target]
+    samples: list[Sample] = field(default_factory=list)
+    texts: int = 0
+
+    @property
+    def own(self) -> int:
+        return sum(target.own_language is True for target in self.targets)
+
+    @property
+    def named(self) -> list[Target]:
+        return self.targets[:NAMES]
+
+    @property
+    def unnamed(self) -> int:
+        return len(self.targets) - len(self.named)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Chats that get a text which is not in their own language, or that say none: in words, and
+    the box that leaves all of its kind out. `is_out` where they are left out already."""
+
+    leave_out: str
+    sentences: list[str]
+    count: int
+    is_out: bool
+
+
+@dataclass(slots=True)
+class SkippedGroup:
+    """Chats that get nothing for one reason. `why` is said of all; where it differs by chat, each
+    one's own stands beside its name."""
+
+    why: str
+    targets: list[Target]
+    differ: bool
+
+    @property
+    def named(self) -> list[Target]:
+        return self.targets[:NAMES]
+
+    @property
+    def unnamed(self) -> int:
+        return len(self.targets) - len(self.named)
+
+
+def text_groups(plan: SendPlan) -> list[TextGroup]:
+    """The language that most get first."""
+    found: dict[str, list[Target]] = defaultdict(list)
+    for target in plan.ready:
+        found[target.locale].append(target)
+    groups = [_text_group(locale, targets) for locale, targets in found.items()]
+    return sorted(groups, key=lambda group: (-len(group.targets), group.locale))
+
+
+def _text_group(locale: str, targets: list[Target]) -> TextGroup:
+    by_text: dict[str, list[Target]] = defaultdict(list)
+    for target in targets:
+        by_text[target.body].append(target)
+    samples = [
+        Sample(body, those[0], len(those) - 1) for body, those in list(by_text.items())[:SAMPLES]
+    ]
+    return TextGroup(locale, targets, samples, len(by_text))
+
+
+def gaps(plan: SendPlan, left_out: Sequence[str]) -> list[Gap]:
+    """Who gets another language than their own, and who says none; those who are left out too."""
+    found = []
+    for kind, reason in LEFT_OUT.items():
+        is_out = kind in left_out
+        if is_out:
+            those = [target for target in plan.skipped if target.reason == reason]
+            sentences = [_out_words(kind, len(those))]
+        else:
+            those = [target for target in plan.ready if _kind(target) == kind]
+            sentences = gap_words(
+                ((target.chat_locale or "", target.locale, 1) for target in those), len(plan.ready)
+            )
+        if those or is_out:
+            found.append(Gap(kind.value, sentences, len(those), is_out))
+    return found
+
+
+def _kind(target: Target) -> LeaveOut | None:
+    if target.own_language:
+        return None
+    known = language_tags.is_known(target.chat_locale or "")
+    return LeaveOut.OTHER_LANGUAGE if known else LeaveOut.UNKNOWN_LANGUAGE
+
+
+def _out_words(kind: LeaveOut, count: int) -> str:
+    if kind == LeaveOut.OTHER_LANGUAGE:
+        words = ngettext(
+            "Left out: %(n)s chat for which there is no text in its language",
+            "Left out: %(n)s chats for which there is no text in their language",
+            count,
+        )
+    else:
+        words = ngettext(
+            "Left out: %(n)s chat that says no language",
+            "Left out: %(n)s chats that say no language",
+            count,
+        )
+    return words % {"n": f"{count:,}"}
+
+
+def skipped_groups(plan: SendPlan) -> list[SkippedGroup]:
+    """The reason for which most are skipped first."""
+    found: dict[str, list[Target]] = defaultdict(list)
+    for target in plan.skipped:
+        found[target.reason].append(target)
+    groups = []
+    for reason, targets in found.items():
+        details = {target.detail for target in targets}
+        why = details.pop() if len(details) == 1 else str(Reason(reason).label)
+        groups.append(SkippedGroup(why or _("Skipped"), targets, len(details) > 0))
+    return sorted(groups, key=lambda group: (-len(group.targets), group.why))

@@ -1,0 +1,342 @@
+"""The live board: choose chats, compose, preview and send on one screen."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import replace_url
+
+from console.actors import Actor, Permission
+from console.catalogue.models import NoticeVersion
+from console.catalogue.selectors import sendable_versions, usable_presets
+from console.catalogue.usage import favourite_ids, recent_ids
+from console.errors import Conflict, ConsoleError
+from console.interactions.models import Interaction
+from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
+from console.sends.models import Reason
+from console.sends.pages.sends import progress_context
+from console.sends.pages.wording import send_words
+from console.sends.plan.nicknames import nickname_choices
+from console.sends.plan.promise import Promise
+from console.sends.plan.sending import send_create, send_preview
+from console.sends.plan.values import SendPlan
+from console.sends.selectors import send_of_key
+from console.site.access import actor_of, require
+from console.site.confirmation import posted
+from console.web.board import columns
+from console.web.board.answers import questions
+from console.web.board.forms import ComposeForm, read_filter
+from console.web.board.preview import gaps, skipped_groups, text_groups
+from console.web.board.rows import rows_elsewhere, rows_of, shown_ids
+
+PAGE_SIZE = 100
+QUOTA_IS_NEAR = 0.1
+# More notices than these are found by typing.
+NOTICES_SHOWN = 100
+# Seconds, in words.
+WAITS = ((60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10 min"), (1800, "30 min"))
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def board(request: HttpRequest) -> HttpResponse:
+    """The whole page."""
+    actor = actor_of(request)
+    form = ComposeForm(initial={"notice": request.GET.get("notice", "")})
+    return render(request, "board/board.html", _page_context(request, actor, form))
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def board_rows(request: HttpRequest) -> HttpResponse:
+    """The list alone, for filters, which the page's address follows, and for live refreshes, which
+    say what is `shown`."""
+    context = _rows_context(request, actor_of(request))
+    answer = render(request, "board/_rows.html", context)
+    return answer if "shown" in request.GET else replace_url(answer, context["board_url"])
+
+
+@require(Permission.SEND)
+def board_compose(request: HttpRequest) -> HttpResponse:
+    """The compose panel anew: empty, or with what is posted."""
+    actor = actor_of(request)
+    return _answer(request, actor, ComposeForm(posted(request)))
+
+
+@require_GET
+@require(Permission.SEND)
+def board_sent(request: HttpRequest) -> HttpResponse:
+    """Whether the person's form with this key was taken: for a page that heard no answer. Until
+    then it may still be on its way."""
+    actor = actor_of(request)
+    send = send_of_key(actor, request.GET.get("idempotency_key", ""))
+    if not request.htmx:  # type: ignore[attr-defined]
+        address = reverse("send-detail", args=[send.pk]) if send else ""
+        return JsonResponse({"send": send.pk if send else None, "address": address})
+    if send is None:
+        return HttpResponse(status=204)
+    return render(request, "board/_sent.html", progress_context(actor, send.pk))
+
+
+@require_GET
+@require(Permission.SEND)
+def board_notices(request: HttpRequest) -> HttpResponse:
+    """The list of notices alone, narrowed to what is typed: for more of them than are shown."""
+    actor, asked = actor_of(request), request.GET.get("notices", "")[:200]
+    chosen = request.GET.get("notice", "")[:100]
+    context = {"chosen": chosen, **_notices(actor, asked, chosen)}
+    return render(request, "board/_notices.html", context)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_newcomers(request: HttpRequest) -> HttpResponse:
+    """How many chats match the filter of a preview that were not in it. Writes nothing."""
+    try:
+        promised = Promise.read(request.POST.get("expected_plan", "")).chats
+    except Conflict:  # there is no preview that they could be added to
+        return render(request, "board/_newcomers.html")
+    chosen = read_filter(QueryDict(request.POST.get("filters", "")))
+    matching = interactions_visible(actor_of(request), chosen).values_list("pk", flat=True)
+    number = len(set(matching).difference(promised))
+    return render(request, "board/_newcomers.html", {"number": number})
+
+
+@require_POST
+@require(Permission.SEND)
+def board_preview(request: HttpRequest) -> HttpResponse:
+    """What each chosen chat would get. Writes nothing."""
+    actor = actor_of(request)
+    form = ComposeForm(request.POST)
+    context = _preview_context(actor, form)
+    if not request.htmx:  # type: ignore[attr-defined]
+        page = {**_page_context(request, actor, form), **context}
+        return render(request, "board/board.html", page)
+    if form.data.get("answers_for") != form.notice_key:  # another notice asks for other things
+        context |= questions(actor, form.notice_key, form.data)
+    return render(request, "board/_preview_answer.html", context)
+
+
+@require_POST
+@require(Permission.SEND)
+def board_send(request: HttpRequest) -> HttpResponse:
+    """Send. A refusal keeps everything that was typed; the same form twice sends once."""
+    actor = actor_of(request)
+    form = ComposeForm(request.POST)
+    if not form.is_valid():
+        return _answer(request, actor, form, status=422)
+    try:
+        send = send_create(
+            actor,
+            **form.to_request(actor),
+            why=form.cleaned_data["why"],
+            time_zone=form.zone or None,
+            idempotency_key=form.cleaned_data["idempotency_key"],
+            undo_seconds=settings.UNDO_SECONDS,
+            expected_plan=form.data.get("expected_plan"),
+        )
+    except ConsoleError as refusal:
+        if refusal.code == "idempotency_key_reused":
+            return _answer(request, actor, form.renewed(), error=_sent_before(refusal), status=422)
+        refused = {str(refusal.details.get("field", "")): refusal.message}
+        return _answer(request, actor, form, error=refusal.message, status=422, refused=refused)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("send-detail", send.pk)
+    return render(request, "board/_sent.html", progress_context(actor, send.pk))
+
+
+def _sent_before(refusal: ConsoleError) -> str:
+    """For who went back to a form that was sent, and changed it."""
+    words = _("Not sent: this form was sent before, as send %(id)s. To send this too, press again.")
+    return words % {"id": refusal.details.get("send", "")}
+
+
+def _answer(
+    request: HttpRequest,
+    actor: Actor,
+    form: ComposeForm,
+    *,
+    error: str = "",
+    status: int = 200,
+    refused: dict[str, str] | None = None,
+) -> HttpResponse:
+    """The panel to htmx, the whole page to a browser without scripts."""
+    context = {
+        **_compose_context(actor, form, refused),
+        **_preview_context(actor, form),
+        "error": error,
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "board/_compose.html", context, status=status)
+    page = {**_page_context(request, actor, form), **context}
+    return render(request, "board/board.html", page, status=status)
+
+
+def _page_context(request: HttpRequest, actor: Actor, form: ComposeForm) -> dict[str, Any]:
+    context = {**_rows_context(request, actor), "choices": filter_choices(actor), "waits": WAITS}
+    context["selected"] = set(form.selected)
+    if actor.may(Permission.SEND):
+        context |= _compose_context(actor, form) | _preview_context(actor, form)
+    return context
+
+
+def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+    chosen = read_filter(request.GET)
+    sort = columns.known_sort(request.GET.get("sort", ""))
+    chats = columns.sorted_chats(interactions_visible(actor, chosen), sort)
+    page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = rows_of(page.object_list)
+    query = chosen.to_mapping()
+    here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query
+    return {
+        "page": page,
+        "rows": rows,
+        "elsewhere": rows_elsewhere(actor, chosen, shown_ids(request), rows),
+        "filter": chosen,
+        "filtered": bool(query),
+        "filter_words": _filter_words(chosen),
+        "sort": sort,
+        "heads": columns.heads(sort, query),
+        "rows_url": columns.board_url(_with_page(here, page.number), "board-rows"),
+        "board_url": columns.board_url(_with_page(here, page.number)),
+        **_page_urls(page, here),
+    }
+
+
+def _with_page(query: dict[str, Any], number: int) -> dict[str, Any]:
+    return {**query, "page": number} if number > 1 else query
+
+
+def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]:
+    """Addresses of the neighbouring pages: of the whole page, and of its rows alone."""
+    urls = {}
+    if page.has_previous():
+        previous = _with_page(query, page.previous_page_number())
+        urls["previous_query"] = columns.board_url(previous)
+        urls["previous_rows"] = columns.board_url(previous, "board-rows")
+    if page.has_next():
+        following = _with_page(query, page.next_page_number())
+        urls["next_query"] = columns.board_url(following)
+        urls["next_rows"] = columns.board_url(following, "board-rows")
+    return urls
+
+
+def _filter_words(chosen: InteractionFilter) -> str:
+    """What was searched, for the words of an empty answer."""
+    names = {
+        "q": _("text"),
+        "queue": _("queue"),
+        "agent": _("agent"),
+        "chat_server": _("Chat Server"),
+        "locale": _("language"),
+        "team": _("team"),
+        "online": _("online"),
+        "waiting_longer_than": _("waiting longer than (seconds)"),
+    }
+    return ", ".join(f"{names[name]} {value}" for name, value in chosen.to_mapping().items())
+
+
+def _compose_context(
+    actor: Actor, form: ComposeForm, refused: dict[str, str] | None = None
+) -> dict[str, Any]:
+    chosen = str(form["nickname"].value() or "")
+    form.offer_nicknames(nickname_choices(actor, chosen))
+    return {
+        "form": form,
+        "free_nicknames": settings.FREE_NICKNAMES,
+        "chosen": form["notice"].value(),
+        **_notices(actor, "", str(form["notice"].value() or "")),
+        **questions(actor, form.notice_key, form.data, refused),
+        "presets": list(usable_presets(actor)),
+        "undo_seconds": settings.UNDO_SECONDS,
+    }
+
+
+def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
+    """What can be picked, the person's favourites first, then what they sent last. The chosen one
+    is always among it."""
+    sendable = sendable_versions(actor, asked)
+    found = list(sendable[: NOTICES_SHOWN + 1])
+    more = len(found) > NOTICES_SHOWN
+    favourites = set(favourite_ids(actor))
+    recent = {notice: place for place, notice in enumerate(recent_ids(actor))}
+    if more and not asked:
+        found += sendable.filter(notice__in=[*favourites, *recent])
+    found += sendable_versions(actor).filter(notice__key=chosen) if more or asked else ()
+
+    def place(version: NoticeVersion) -> tuple[bool, int]:
+        at_hand = version.notice_id in favourites
+        return not at_hand, -1 if at_hand else recent.get(version.notice_id, len(recent))
+
+    unique = {version.pk: version for version in found}
+    return {
+        "versions": sorted(unique.values(), key=place),
+        "more_notices": more or bool(asked),
+        "favourites": favourites,
+        "recent": recent,
+    }
+
+
+def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
+    hint = _("Choose chats in the list. Then choose a notice, and see here what each chat gets.")
+    context: dict[str, Any] = {"preview_hint": hint, "undo_seconds": settings.UNDO_SECONDS}
+    if not form.has_targets:
+        return context
+    if not form.is_valid():
+        return {**context, "preview_hint": _what_is_missing(form)}
+    try:
+        request = form.to_request(actor)
+        plan = send_preview(actor, **request)
+    except ConsoleError as refusal:
+        if refusal.code == "field_missing":
+            return {**context, "preview_hint": refusal.message}
+        return {**context, "preview_error": refusal.message}
+    return context | _plan_context(plan, form, request.get("scheduled_at"))
+
+
+def _what_is_missing(form: ComposeForm) -> str:
+    for name in ("later", "own_nickname"):
+        if name in form.errors:
+            return " ".join(str(words) for words in form.errors[name])
+    return _("Choose a notice, and see here what each chat gets.")
+
+
+def _plan_context(
+    plan: SendPlan, form: ComposeForm, scheduled_at: datetime | None
+) -> dict[str, Any]:
+    return {
+        "plan": plan,
+        "promise": Promise.of(plan).written(),
+        "everything": form.cleaned_data["everything"],
+        "text_groups": text_groups(plan),
+        "skipped_groups": skipped_groups(plan),
+        "gaps": gaps(plan, form.leave_out),
+        "send_words": send_words(
+            plan.visibility,
+            len(plan.ready),
+            later=scheduled_at is not None,
+            needs_approval=plan.needs_approval,
+        ),
+        "scheduled_at": scheduled_at,
+        "time_zone": form.zone,
+        "approval_above": settings.APPROVAL_ABOVE,
+        "repeats": plan.counts.get(Reason.RECENTLY_SENT, 0),
+        "allows_repeat": form.cleaned_data["allow_repeat"],
+        "guard_minutes": settings.RESEND_GUARD_MINUTES,
+        "quota_after": _quota_after(plan),
+        "quota": settings.HOURLY_QUOTA,
+    }
+
+
+def _quota_after(plan: SendPlan) -> int | None:
+    """To how many chats the person may send after this send, where that has become few."""
+    if plan.quota_left is None or plan.quota_refusal is not None:
+        return None
+    left = plan.quota_left - len(plan.ready)
+    return left if left < settings.HOURLY_QUOTA * QUOTA_IS_NEAR else None

@@ -1,0 +1,49 @@
+"""Who may follow what: a topic tells that something happened, and that is for who may see it."""
+
+from collections.abc import Iterable
+
+from console.actors import Actor, Permission
+from console.catalogue.transfer.jobs import import_job_get
+from console.database import notify
+from console.errors import ConsoleError
+from console.sends.selectors import READERS, send_get
+
+# Any of these permissions will do, as on the pages that follow the topic.
+PERMISSIONS = {
+    notify.BOARD: {Permission.VIEW_INTERACTIONS},
+    notify.CHAT_SERVERS: {Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER},
+    notify.SENDS: {
+        *READERS,
+        Permission.APPROVE_SENDS,
+        Permission.VIEW_CHAT_SERVERS,
+        Permission.ADMINISTER,
+    },
+    # The band that says that sending is stopped stands on every page.
+    notify.SENDING: set(Permission),
+    notify.WEBHOOKS: {Permission.ADMINISTER},
+}
+ONE_SEND = {*READERS, Permission.ADMINISTER}
+ONE_IMPORT = {Permission.EDIT_CATALOGUE}
+
+
+def refused_topics(actor: Actor, topics: Iterable[str]) -> list[str]:
+    """Those of `topics` that are not for the actor, among them those that there are not."""
+    return sorted(topic for topic in topics if not _may_follow(actor, topic))
+
+
+def _may_follow(actor: Actor, topic: str) -> bool:
+    if topic == notify.SENDING:
+        return True
+    if topic in PERMISSIONS:
+        return bool(PERMISSIONS[topic] & actor.permissions)
+    kind, _dash, number = topic.rpartition("-")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 18):
+        return False
+    try:
+        if kind == "send":
+            return bool(ONE_SEND & actor.permissions) and bool(send_get(actor, int(number)))
+        if kind == "import":
+            return bool(ONE_IMPORT & actor.permissions) and bool(import_job_get(actor, int(number)))
+    except ConsoleError:
+        return False
+    return False

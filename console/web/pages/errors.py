@@ -1,0 +1,67 @@
+"""What Django answers by itself when something goes wrong: pages for people, JSON below /api/."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from console.api.errors import body
+from console.api.http.parsers import too_large
+
+API = "/api/"
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path.startswith(API):
+        return JsonResponse(body(code, message), status=status)
+    context = {"status": status, "code": code, "message": message}
+    return render(request, "errors/console_error.html", context, status=status)
+
+
+def too_large_request(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 413, "body_too_large", too_large())
+
+
+def length_required(request: HttpRequest) -> HttpResponse:
+    message = "The body came in chunks, which this server can't read. Send its Content-Length."
+    return _answer(request, 411, "length_required", message)
+
+
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    what = "calls" if request.path.startswith(API) else "pages"
+    message = f"Too many {what} in so short a time. Try again in {seconds} s."
+    answer = _answer(request, 429, "too_many_requests", message)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "bad_request", "The request could not be read. Nothing was done.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "permission_refused", "You may not do this.")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(API):
+        return _answer(request, 404, "not_found", "There is nothing at this address.")
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Nothing that could fail once more: no database, no context processor."""
+    message = "The console failed. The failure is logged. Look whether it happened, then try again."
+    if request.path.startswith(API):
+        return JsonResponse(body("failed", message), status=500)
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(
+        request,
+        403,
+        "csrf_failed",
+        "This form is from before you signed in anew, or cookies are blocked. Nothing of it was "
+        "done. Open its page again: what you wrote there is offered to you, if the browser kept "
+        "it.",
+    )

@@ -1,0 +1,49 @@
+"""The way in, and help."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from console.actors import Permission
+from console.database.clock import stamp
+from console.sends.models import DeliveryStatus
+from console.site.access import actor_of
+from console.web.requests.middleware import arrived_at
+
+# The first that a person may use is their home.
+HOMES = (
+    (Permission.VIEW_INTERACTIONS, "board"),
+    (Permission.VIEW_HISTORY, "history"),
+    (Permission.ADMINISTER, "chat-server-list"),
+    (Permission.VIEW_CATALOGUE, "notice-list"),
+    (Permission.VIEW_CHAT_SERVERS, "chat-server-list"),
+)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    for permission, name in HOMES:
+        if actor.may(permission):
+            return redirect(name)
+    return redirect("help")
+
+
+@require_GET
+def here(request: HttpRequest) -> JsonResponse:
+    """Who is signed in, and the token that their forms need by now: an open page asks before it
+    sends what must not be lost. Whoever signed in anew in another tab has another token."""
+    return JsonResponse({"person": actor_of(request).ref, "token": get_token(request)})
+
+
+@require_GET
+def clock(request: HttpRequest) -> HttpResponse:
+    """What PostgreSQL's clock shows, by which pages count (server-clock.js)."""
+    now, took = stamp(arrived_at(request))
+    return JsonResponse({"now": now, "took": took})
+
+
+@require_GET
+def help_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/help.html", {"statuses": DeliveryStatus.values})

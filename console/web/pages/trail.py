@@ -1,0 +1,110 @@
+"""The audit trail as a page.
+
+It stands here because the ledger, on which all else is built, knows nothing of people.
+"""
+
+from typing import Any
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from console.actors import Permission
+from console.audit.checkpoints import own_public_key
+from console.audit.downloads import ledger_download
+from console.audit.export import verify_part
+from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
+from console.audit.tables import older_page
+from console.audit.verify import Head, Report, Unreadable, sentences
+from console.site.access import actor_of, require
+
+ENTRIES_A_PAGE = 100
+CHECKPOINTS_SHOWN = 20
+# One answer's part of a verification: a second or two.
+ENTRIES_A_PART = 20_000
+# How long somebody may leave a verification lying and still go on with it.
+STATE_SECONDS = 3600
+STATE_SALT = "console.web.trail.verify"
+
+
+@require_GET
+@require(Permission.VIEW_AUDIT)
+def audit_trail(request: HttpRequest) -> HttpResponse:
+    chosen = {
+        name: request.GET.get(name, "").strip()[:128]
+        for name in ("action", "target_kind", "target_ref")
+    }
+    entries = audit_entries(actor_of(request), **chosen)
+    context = {
+        "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+    }
+    return render(request, "audit/trail.html", context)
+
+
+@require_GET
+@require(Permission.VIEW_AUDIT)
+def audit_proof(request: HttpRequest) -> HttpResponse:
+    """What can be proved of the trail, and how."""
+    return render(request, "audit/proof.html", _proof_context(request))
+
+
+@require_POST
+@require(Permission.VIEW_AUDIT)
+def audit_verify(request: HttpRequest) -> HttpResponse:
+    """One part of a verification. The answer carries, signed, how far it came: the next part goes
+    on from there, and nothing is kept here meanwhile."""
+    report = _report_of(request.POST.get("state", ""))
+    context = _proof_context(request)
+    try:
+        is_done = verify_part(report, most=ENTRIES_A_PART)
+    except Unreadable as error:
+        context["trouble"] = str(error)
+    else:
+        context |= {
+            "report": report,
+            "is_done": is_done,
+            "sentences": list(sentences(report))[:-1] if is_done else [],
+            "state": "" if is_done else _state_of(report),
+        }
+    is_fragment = bool(getattr(request, "htmx", False))
+    return render(
+        request, "audit/_verification.html" if is_fragment else "audit/proof.html", context
+    )
+
+
+@require_POST
+@require(Permission.VIEW_AUDIT)
+def audit_export(request: HttpRequest) -> StreamingHttpResponse:
+    return ledger_download(request, actor_of(request))
+
+
+def _proof_context(request: HttpRequest) -> dict[str, Any]:
+    actor = actor_of(request)
+    checkpoints = list(audit_checkpoints(actor)[:CHECKPOINTS_SHOWN])
+    newest = audit_entries(actor).first()
+    return {
+        "checkpoints": checkpoints,
+        "newest_seq": newest.seq if newest else 0,
+        "unsigned": (newest.seq if newest else 0) - (checkpoints[0].seq if checkpoints else 0),
+        "public_key": own_public_key(),
+        "seals": list(audit_seals(actor)),
+    }
+
+
+def _state_of(report: Report) -> str:
+    state = [report.followed, report.head.seq, report.head.hash, report.vouched]
+    return signing.dumps(state, salt=STATE_SALT)
+
+
+def _report_of(state: str) -> Report:
+    """From the beginning where there is no state, or none that is ours and fresh."""
+    try:
+        followed, seq, digest, vouched = signing.loads(
+            state, salt=STATE_SALT, max_age=STATE_SECONDS
+        )
+    except signing.BadSignature:
+        return Report()
+    return Report(followed=followed, head=Head(seq, digest), vouched=vouched)

@@ -1,0 +1,29 @@
+"""Who is nobody yet, judged before a request is read."""
+
+from django.conf import settings
+from django.db import connections
+from django.http import HttpRequest
+
+from console.accounts.selectors import api_client_admitted, is_signed_in
+from console.accounts.signing_in.addresses import sender_address
+
+
+def is_stranger(request: HttpRequest) -> bool:
+    """Whether neither a session nor a token of an API client comes with it. What the caller may do
+    is judged later, as for every request."""
+    try:
+        scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            admission = api_client_admitted(token.strip(), address=sender_address(request))
+            return admission.client is None or bool(admission.code)
+        return not is_signed_in(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+    finally:
+        give_back_connections()
+
+
+def give_back_connections() -> None:
+    """What was borrowed so far. Django gives it back at the end of a response, and some last as
+    long as a page is open: a few open pages would use up the pool."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

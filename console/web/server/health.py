@@ -1,0 +1,73 @@
+"""Whether the console is alive, whether it can serve, and how it does: for load balancers and
+monitors."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from console.audit.metrics import LedgerMetrics
+from console.sends.observe import operations
+from console.sends.observe.metrics import site_registry
+from console.sends.observe.scraping import refusal
+from console.site.version import console_version
+from console.webhooks.metrics import WebhookMetrics
+
+
+@login_not_required
+def alive(request: HttpRequest) -> JsonResponse:
+    """GET /healthz: the process answers."""
+    return JsonResponse({"status": "alive"})
+
+
+@login_not_required
+def ready(request: HttpRequest) -> JsonResponse:
+    """GET /readyz: the database answers and is migrated, the queue's tables included; and which
+    version this is.
+
+    How many workers live stands beside it and decides nothing: pages and API serve without any,
+    and what is sent meanwhile waits.
+    """
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if waiting:
+            return _answer(503, status="migrations missing", next_step="run manage.py migrate")
+        return _answer(200, status="ready", queue=_queue())
+    except DatabaseError:
+        return _answer(503, status="database unreachable")
+
+
+def _answer(code: int, **facts: Any) -> JsonResponse:
+    return JsonResponse({**facts, "version": console_version()}, status=code)
+
+
+def _queue() -> dict[str, Any]:
+    alive = [worker for worker in operations.workers() if not worker.is_lost]
+    if not alive:
+        return {"workers": 0, "next_step": "start manage.py worker: nothing is sent without one"}
+    newest = min(worker.silent_seconds for worker in alive)
+    return {"workers": len(alive), "newest_heartbeat_seconds": round(newest, 1)}
+
+
+@require_safe
+@login_not_required
+def metrics(request: HttpRequest) -> HttpResponse:
+    """GET /metrics: what the database knows, in Prometheus' text format."""
+    refused = refusal(request.META)
+    if refused is not None:
+        status, words = refused
+        answer = HttpResponse(f"{words}\n", status=status, content_type="text/plain")
+        if status == 401:
+            answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
+        return answer
+    try:
+        text = generate_latest(site_registry(WebhookMetrics(), LedgerMetrics()))
+    except DatabaseError:
+        return HttpResponse("The database is away.\n", status=503, content_type="text/plain")
+    return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)

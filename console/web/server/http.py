@@ -1,0 +1,95 @@
+"""The web server, told how to stop: no request is lost, and open event streams don't hold it up."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from console.web.live.events import end_streams
+
+HIGHEST_PORT = 65_535
+
+
+class CannotListen(Exception):
+    """There is no listening on that address; the text says what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one. Raises CannotListen."""
+    if not 0 <= port <= HIGHEST_PORT:
+        raise CannotListen(f"{port} is no port: use a number from 0 to {HIGHEST_PORT}.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        raise CannotListen(
+            f"Can't listen on {host}, port {port}: {reason}. "
+            "Choose another port with --port, or end the program that uses this one."
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+# From the signal to the end, at most. What still runs then is cut off, and its transaction rolled
+# back by PostgreSQL, as if the process had crashed.
+STOP_SECONDS = 5
+# Of these, for requests of connections that were taken just before the stop.
+FIRST_REQUEST_SECONDS = 2.0
+LOOK_SECONDS = 0.02
+
+
+class ConsoleServer(uvicorn.Server):
+    """uvicorn that says when it is ready, and stops in this order: it takes no more connections,
+    ends the event streams, and answers what is under way.
+
+    A stream lasts as long as its page: waiting for it would use up the whole grace time.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, announce: Callable[[], None], leaves_nothing: bool
+    ) -> None:
+        """`leaves_nothing`: the process may be cut off without leaving anything behind that it
+        started itself."""
+        super().__init__(config)
+        self._announce = announce
+        self._leaves_nothing = leaves_nothing
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit and self._leaves_nothing:
+            # Threads of views that hang would be waited for without end.
+            end = threading.Timer(STOP_SECONDS, os._exit, [0])
+            end.daemon = True
+            end.start()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        end_streams()
+        await self._first_requests()
+        await super().shutdown(sockets=sockets)
+
+    async def _first_requests(self) -> None:
+        """Until connections that are open have brought the request that they were opened for.
+        uvicorn would close them, and the client could not know whether it was read."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FIRST_REQUEST_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)  # those that are just being taken are not among them yet
+        while loop.time() < end and any(
+            getattr(connection, "cycle", self) is None
+            for connection in self.server_state.connections
+        ):
+            await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,90 @@
+"""What the pages of webhooks take. The services decide what of it is right."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.pages.administration_forms import EditForm, said_token
+from console.accounts.states import State
+from console.text.form_fields import FilterForm, LineField
+from console.webhooks.models import EventType, MessageStatus, Webhook
+from console.webhooks.states import webhook_state
+
+
+class WebhookForm(EditForm):
+    """An address and what it is told."""
+
+    event_hints: ClassVar = {
+        EventType.SEND_FINISHED: _("Nothing of it is open any more; with its counts by outcome."),
+        EventType.SEND_CANCELLED: _("Nothing more of it leaves."),
+        EventType.DELIVERIES_FAILED: _(
+            "Nobody has seen the notice. One message for all of a send that failed together."
+        ),
+        EventType.DELIVERIES_UNKNOWN: _(
+            "Nobody knows whether the customers have seen it. Grouped in the same way."
+        ),
+        EventType.CHAT_SERVER_UNHEALTHY: _("The last attempt to reach it failed."),
+        EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
+    }
+
+    name = LineField(label=_("Name"), max_length=100)
+    url = LineField(
+        label=_("Address"),
+        max_length=2000,
+        strip=True,
+        widget=forms.TextInput(
+            attrs={
+                "type": "url",
+                "spellcheck": "false",
+                "autocapitalize": "off",
+                "placeholder": "https://",
+            }
+        ),
+        help_text=_("Where messages are posted. Redirects are not followed."),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("Tell it when"),
+        choices=EventType.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, webhook: Webhook | None = None) -> None:
+        super().__init__(data, state=None if webhook is None else webhook_state(webhook))
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "name": typed.get("name", ""),
+            "url": typed.get("url", ""),
+            "events": sorted(typed.get("events", [])),
+        }
+
+
+class SecretForm(forms.Form):
+    """A new secret, and for how long the old one signs beside it."""
+
+    overlap = forms.TypedChoiceField(
+        label=_("The old secret"),
+        choices=[
+            (0, _("ends now")),
+            (3600, _("signs, too, for an hour")),
+            (86_400, _("signs, too, for a day")),
+        ],
+        initial=86_400,
+        coerce=lambda value: timedelta(seconds=int(value)),
+    )
+    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_expected(self) -> str | None:
+        return said_token(self, "expected")
+
+
+class MessageFilterForm(FilterForm):
+    status = forms.ChoiceField(
+        label=_("State"),
+        choices=[("", _("All states")), *MessageStatus.choices],
+        required=False,
+    )

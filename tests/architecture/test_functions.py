@@ -1,0 +1,49 @@
+"""Functions that one can read: how long they are, and how many arguments they take.
+
+Their cyclomatic complexity is held by ruff (C901).
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+CONSOLE = Path(__file__).resolve().parents[2] / "console"
+LINES = 40
+ARGUMENTS = 8
+# No more than these, each of which has a reason to be in one piece.
+LONGER_AT_MOST = 13
+WIDER = {
+    "send_create",
+    "plan_send",
+    "version_create",
+    "version_fill",
+    "_page",
+    "user_create",
+    "_ask",
+}
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for path in sorted(CONSOLE.rglob("*.py")):
+        if "migrations" not in path.parts:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    yield f"{path.relative_to(CONSOLE)}: {node.name}", node
+
+
+def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_few_functions_are_long() -> None:
+    long = {name: length for name, node in functions() if (length := lines(node)) > LINES}
+    assert len(long) <= LONGER_AT_MOST, long
+
+
+def test_functions_take_few_arguments() -> None:
+    wide = {
+        node.name
+        for _name, node in functions()
+        if len(node.args.posonlyargs) + len(node.args.args) + len(node.args.kwonlyargs) > ARGUMENTS
+    }
+    assert wide == WIDER
