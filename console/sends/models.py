@@ -325,8 +325,8 @@ class OutcomeTotal(models.Model):
     """How many deliveries to a Chat Server ever ended so. Only grows.
 
     Counted from the ledger (console.sends.observe.outcome_counts): a monitor asks every few
-    seconds, too often to count the history each time. All Chat Servers that were not registered when
-    it was counted stand together under "", since the feed chooses their names.
+    seconds, too often to count the history each time. Chat Servers that were not registered
+    when it was counted stand together under "", since the feed chooses their names.
     """
 
     chat_server_name = models.CharField(max_length=128, blank=True)
