@@ -15,6 +15,7 @@ from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.database.clock import near_now
@@ -295,7 +296,9 @@ def make_notice(db: None) -> Callable[..., NoticeVersion]:
         key = key or f"notice-{next(numbers)}"
         notice = notice_create(author, key=key, kind=kind, title=f"Notice {key}")
         draft = version_create(
-            author, notice, default_locale="en", bodies=bodies or {"en": body}, **version
+            author,
+            notice,
+            VersionContent(default_locale="en", bodies=bodies or {"en": body}, **version),
         )
         version_submit(author, draft)
         return version_approve(REVIEWER, draft)

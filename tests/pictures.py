@@ -17,15 +17,16 @@ CHATS = 40
 SECOND_VERSION = """
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from django.utils.dateparse import parse_datetime
 first = NoticeVersion.objects.get(notice__key="long-wait")
 eddy = User.objects.get(username="eddy").to_actor()
 text = first.bodies["en"].replace("is busier", "is much busier").replace("today", "this week")
 bodies = {**first.bodies, "en": text.replace("queue", "line")}
-version_submit(eddy, version_create(
-    eddy, first.notice, default_locale="en", bodies=bodies, nickname=first.nickname,
-    preset=first.preset, valid_from=parse_datetime("%s"), change_note="Shorter"))
+version_submit(eddy, version_create(eddy, first.notice, VersionContent(
+    default_locale="en", bodies=bodies, nickname=first.nickname,
+    preset=first.preset, valid_from=parse_datetime("%s"), change_note="Shorter")))
 """
 
 

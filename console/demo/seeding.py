@@ -9,6 +9,7 @@ from console.accounts.selectors import api_client_admitted
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import VisibilityPreset
 from console.demo.notices import NOTICES, DemoNotice, Stage
@@ -69,15 +70,14 @@ def _create_notice(
         tags=demo.tags,
         shortcut=demo.shortcut,
     )
-    version = version_create(
-        author,
-        notice,
+    content = VersionContent(
         default_locale=next(iter(demo.bodies)),
         bodies=demo.bodies,
         nickname=demo.nickname,
         preset=presets[demo.preset],
         change_note=demo.change_note,
     )
+    version = version_create(author, notice, content)
     if demo.stage != Stage.DRAFT:
         version_submit(author, version)
     if demo.stage == Stage.PUBLISHED:

@@ -14,6 +14,7 @@ from console.actors import Actor, system_actor
 from console.api import urls
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
@@ -221,7 +222,7 @@ def addresses(
     make_notice(key="greeting")
     make_interaction("a1")
     draft = notice_create(author, key="draft", kind="message", title="Draft")
-    opened = version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    opened = version_create(author, draft, VersionContent(**NEW_VERSION))  # type: ignore[arg-type]
     version_submit(author, opened)
     send = send_create(root, notice_key="greeting", interactions=["a1"])
     preset = VisibilityPreset.objects.first()

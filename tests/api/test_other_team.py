@@ -12,6 +12,7 @@ from console.accounts.services import team_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.sends.plan.sending import send_create
@@ -39,7 +40,7 @@ def of_sales(
     author = Actor("user:author", "Author", ROOT.permissions, sees_all_teams=True)
     make_notice(key="greeting")
     draft = notice_create(author, key="draft", kind="message", title="Draft")
-    opened = version_create(author, draft, **NEW_VERSION)  # type: ignore[arg-type]
+    opened = version_create(author, draft, VersionContent(**NEW_VERSION))  # type: ignore[arg-type]
     version_submit(author, opened)
     CannedNotice.objects.update(team=team, title="Words of Sales")
     make_interaction("a1", queue="sales", user_data={"Note": "chat-of-sales"})

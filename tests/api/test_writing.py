@@ -8,6 +8,7 @@ import pytest
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice
 from console.sends.plan.sending import send_create
@@ -25,11 +26,13 @@ BODIES = {
 def draft(db: None) -> str:
     """The address of a draft with a snippet that is in English alone."""
     greeting = notice_create(AUTHOR, key="greeting", kind="snippet", title="Greeting")
-    version = version_create(AUTHOR, greeting, default_locale="en", bodies={"en": "Hi"})
+    version = version_create(
+        AUTHOR, greeting, VersionContent(default_locale="en", bodies={"en": "Hi"})
+    )
     version_submit(AUTHOR, version)
     version_approve(Actor("user:other", "Rita", AUTHOR.permissions, sees_all_teams=True), version)
     hello = notice_create(AUTHOR, key="hello", kind="message", title="Hello")
-    version_create(AUTHOR, hello, default_locale="en", bodies=BODIES)
+    version_create(AUTHOR, hello, VersionContent(default_locale="en", bodies=BODIES))
     return "/api/v1/notices/hello/versions/1/preview/"
 
 

@@ -15,8 +15,6 @@ LONGER_AT_MOST = 13
 WIDER = {
     "send_create",
     "plan_send",
-    "version_create",
-    "version_fill",
     "_page",
     "user_create",
     "_ask",

@@ -25,6 +25,7 @@ from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.interactions import services as interactions
@@ -101,7 +102,9 @@ class World:
 
     def draft(self) -> NoticeVersion:
         notice = notice_create(self.author, key="draft", kind="message", title="Draft")
-        return version_create(self.author, notice, default_locale="en", bodies={"en": "Hello"})
+        return version_create(
+            self.author, notice, VersionContent(default_locale="en", bodies={"en": "Hello"})
+        )
 
     def submitted(self) -> NoticeVersion:
         return version_submit(self.author, self.draft())

@@ -12,6 +12,7 @@ from django.utils import timezone
 from console.accounts.models import Role, User
 from console.actors import Actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.errors import PermissionRefused
@@ -52,7 +53,9 @@ def refused(statements: list[str], words: str, **values: Any) -> None:
 @pytest.fixture
 def draft(almighty: Actor) -> NoticeVersion:
     notice = notice_create(almighty, key="delay", kind="message", title="Delayed")
-    return version_create(almighty, notice, default_locale="en", bodies={"en": "It takes longer."})
+    return version_create(
+        almighty, notice, VersionContent(default_locale="en", bodies={"en": "It takes longer."})
+    )
 
 
 PUBLISH = (

@@ -17,6 +17,7 @@ from console.accounts.services import api_client_create, api_client_update, user
 from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.review.presets import preset_create
 from console.errors import PermissionRefused
@@ -81,7 +82,9 @@ class Work:
 def version(world: World, who: str, things: Any) -> Work:
     actor = world.actor(who)
     notice = notice_create(actor, key="delay", kind="message", title="Delayed")
-    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
+    draft = version_create(
+        actor, notice, VersionContent(default_locale="en", bodies={"en": "Later."})
+    )
     version_submit(actor, draft)
     return Work(
         draft.pk,

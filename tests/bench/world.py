@@ -119,13 +119,16 @@ def register_chat_server(name: str, url: str, **values: Any) -> None:
 def _publish_notice() -> None:
     from console.actors import Actor, system_actor
     from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.version_content import VersionContent
     from console.catalogue.content.versions import version_approve, version_create, version_submit
 
     permissions = system_actor("bench").permissions
     author = Actor("user:author", "Author", permissions)
     reviewer = Actor("user:reviewer", "Reviewer", permissions)
     notice = notice_create(author, key=NOTICE, kind="message", title="Bench")
-    version = version_create(author, notice, default_locale="en", bodies={"en": TEXT})
+    version = version_create(
+        author, notice, VersionContent(default_locale="en", bodies={"en": TEXT})
+    )
     version_submit(author, version)
     version_approve(reviewer, version)
 

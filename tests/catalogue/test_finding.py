@@ -22,6 +22,7 @@ from console.catalogue.content.notices import (
     notice_update,
 )
 from console.catalogue.content.search_words import as_query, as_vector, words_in
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_create,
     version_reject,
@@ -125,12 +126,16 @@ def test_names_come_before_texts(make_notice: Callable[..., Any]) -> None:
 
 def test_the_newest_words_and_those_in_use_are_found(make_notice: Callable[..., Any]) -> None:
     published = make_notice("Zebra", key="animals")
-    draft = version_create(ROOT, published.notice, default_locale="en", bodies={"en": "Lion"})
+    draft = version_create(
+        ROOT, published.notice, VersionContent(default_locale="en", bodies={"en": "Lion"})
+    )
     assert (found("zebra"), found("lion")) == (["animals"], ["animals"])
-    version_update(ROOT, draft, bodies={"en": "Tiger"})
+    version_update(ROOT, draft, {"bodies": {"en": "Tiger"}})
     assert (found("lion"), found("tiger")) == ([], ["animals"])
     version_reject(REVIEWER, version_submit(ROOT, draft), reason="No.")
-    version_create(ROOT, published.notice, default_locale="en", bodies={"en": "Bear"})
+    version_create(
+        ROOT, published.notice, VersionContent(default_locale="en", bodies={"en": "Bear"})
+    )
     assert (found("zebra"), found("tiger"), found("bear")) == (["animals"], [], ["animals"])
     notice_update(ROOT, published.notice, title="Beasts")
     assert found("beasts bear") == ["animals"]
@@ -186,10 +191,10 @@ def test_texts_of_more_words_than_postgresql_keeps_are_saved_and_found() -> None
         for first, second in product("abcde", "uvwxyz")
     }
     huge = notice("huge", "Everything")
-    made = version_create(ROOT, huge, default_locale="au", bodies=bodies)
+    made = version_create(ROOT, huge, VersionContent(default_locale="au", bodies=bodies))
     assert found("everything") == ["huge"]
     assert found(bodies["au"][:2]) == ["huge"]
-    version_update(ROOT, made, bodies={"au": "Short words"})
+    version_update(ROOT, made, {"bodies": {"au": "Short words"}})
     assert found("short") == ["huge"]
 
 

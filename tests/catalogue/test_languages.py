@@ -13,6 +13,7 @@ from console.catalogue.content.languages import (
     stale_locales,
 )
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -103,7 +104,7 @@ def test_what_was_rejected_does_not_count() -> None:
     notice = notice_create(AUTHOR, key="hello", kind="message", title="Hello")
 
     def submitted(**bodies: str) -> NoticeVersion:
-        draft = version_create(AUTHOR, notice, default_locale="en", bodies=bodies)
+        draft = version_create(AUTHOR, notice, VersionContent(default_locale="en", bodies=bodies))
         return version_submit(AUTHOR, draft)
 
     version_approve(REVIEWER, submitted(en="a", de="A"))

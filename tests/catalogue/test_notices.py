@@ -12,6 +12,7 @@ from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import (
     CannedNotice,
@@ -170,7 +171,9 @@ def test_only_editors_write(person: str, request: pytest.FixtureRequest) -> None
     for write in (
         lambda: create(actor, key="other"),
         lambda: notice_update(actor, notice, title="Other"),
-        lambda: version_create(actor, notice, default_locale="en", bodies={"en": "x"}),
+        lambda: version_create(
+            actor, notice, VersionContent(default_locale="en", bodies={"en": "x"})
+        ),
         lambda: preset_create(actor, name="x", visibility="ALL"),
         lambda: preset_update(actor, preset, name="x"),
     ):
@@ -233,7 +236,9 @@ def test_what_is_retired_stays_so_and_is_not_changed(
     assert refused.value.code == "already_retired"
     for write in (
         lambda: notice_update(ROOT, notice, title="Other"),
-        lambda: version_create(ROOT, notice, default_locale="en", bodies={"en": "x"}),
+        lambda: version_create(
+            ROOT, notice, VersionContent(default_locale="en", bodies={"en": "x"})
+        ),
     ):
         with pytest.raises(Unprocessable) as gone:
             write()

@@ -10,6 +10,7 @@ from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import PresetChange, VisibilityPreset
 from console.catalogue.review.presets import preset_approve, preset_create, preset_update
@@ -49,11 +50,11 @@ def test_a_new_preset_is_nobodys_to_use_before_that(supervisor: User) -> None:
     notice = notice_create(ROOT, key="a", kind="message", title="x")
     content: dict[str, Any] = {"default_locale": "en", "bodies": {"en": "x"}, "preset": preset}
     with pytest.raises(Unprocessable) as refused:
-        version_create(ROOT, notice, **content)
+        version_create(ROOT, notice, VersionContent(**content))
     assert refused.value.code == "preset_not_approved"
     approve_seen(REVIEWER, preset)
     assert preset in selectors.usable_presets(supervisor.to_actor())
-    assert version_create(ROOT, notice, **content).visibility == "VIP"
+    assert version_create(ROOT, notice, VersionContent(**content)).visibility == "VIP"
 
 
 def test_nobody_decides_on_their_own(staff: VisibilityPreset) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 def published(key: str = "late", **facts: str) -> CannedNotice:
     notice = notice_create(AUTHOR, **{"key": key, "kind": "message", "title": "Late", **facts})
-    return approved(version_create(AUTHOR, notice, **WORDS)).notice
+    return approved(version_create(AUTHOR, notice, VersionContent(**WORDS))).notice
 
 
 def approved(version: NoticeVersion) -> NoticeVersion:
@@ -60,7 +61,7 @@ def test_nobody_renames_a_published_notice_alone(change: dict[str, str]) -> None
 def test_nor_one_that_is_scheduled() -> None:
     notice = notice_create(AUTHOR, key="late", kind="message", title="Late")
     tomorrow = timezone.now() + timedelta(days=1)
-    approved(version_create(AUTHOR, notice, **WORDS, valid_from=tomorrow))
+    approved(version_create(AUTHOR, notice, VersionContent(**WORDS, valid_from=tomorrow)))
     with pytest.raises(Conflict):
         notice_update(AUTHOR, notice, title="Cancel it")
 
@@ -77,7 +78,9 @@ def test_what_names_nothing_else_changes_alone() -> None:
 
 def test_another_name_comes_with_a_version() -> None:
     notice = published()
-    version = version_create(AUTHOR, notice, **WORDS, new_title=" Delayed ", new_shortcut="/Delay")
+    version = version_create(
+        AUTHOR, notice, VersionContent(**WORDS, new_title=" Delayed ", new_shortcut="/Delay")
+    )
     assert (version.new_title, version.new_shortcut) == ("Delayed", "delay")
     version_submit(AUTHOR, version)
     assert names() == ("Late", "")
@@ -91,11 +94,13 @@ def test_another_name_comes_with_a_version() -> None:
 
 def test_a_name_that_it_has_already_is_none() -> None:
     notice = published(shortcut="late")
-    version = version_create(AUTHOR, notice, **WORDS, new_title="Late", new_shortcut="late")
+    version = version_create(
+        AUTHOR, notice, VersionContent(**WORDS, new_title="Late", new_shortcut="late")
+    )
     assert (version.new_title, version.new_shortcut) == ("", "")
-    assert version_update(AUTHOR, version, new_title="Other").new_title == "Other"
-    assert version_update(AUTHOR, version, bodies={"en": "Hm."}).new_title == "Other"
-    assert version_update(AUTHOR, version, new_title="").new_title == ""
+    assert version_update(AUTHOR, version, {"new_title": "Other"}).new_title == "Other"
+    assert version_update(AUTHOR, version, {"bodies": {"en": "Hm."}}).new_title == "Other"
+    assert version_update(AUTHOR, version, {"new_title": ""}).new_title == ""
 
 
 @pytest.mark.parametrize(
@@ -104,12 +109,12 @@ def test_a_name_that_it_has_already_is_none() -> None:
 def test_a_name_that_does_not_fit(wrong: dict[str, str]) -> None:
     notice = published()
     with pytest.raises(InvalidInput):
-        version_create(AUTHOR, notice, **WORDS, **wrong)
+        version_create(AUTHOR, notice, VersionContent(**WORDS, **wrong))
     assert notice.versions.count() == 1
 
 
 def test_what_was_submitted_is_what_is_approved() -> None:
-    version = version_create(AUTHOR, published(), **WORDS, new_title="Delayed")
+    version = version_create(AUTHOR, published(), VersionContent(**WORDS, new_title="Delayed"))
     version_submit(AUTHOR, version)
     for change in ({"new_title": "Other"}, {"new_shortcut": "other"}):
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -118,7 +123,7 @@ def test_what_was_submitted_is_what_is_approved() -> None:
 
 def test_a_shortcut_that_another_has_is_not_approved() -> None:
     """The database has the word, so two at the same moment don't both get it."""
-    version = version_create(AUTHOR, published(), **WORDS, new_shortcut="post")
+    version = version_create(AUTHOR, published(), VersionContent(**WORDS, new_shortcut="post"))
     version_submit(AUTHOR, version)
     published("other", shortcut="post")
     with pytest.raises(Conflict) as refused:
@@ -132,7 +137,9 @@ def test_a_scheduled_name_comes_with_its_words() -> None:
     notice = published()
     tomorrow = timezone.now() + timedelta(days=1)
     version = version_create(
-        AUTHOR, notice, **WORDS, valid_from=tomorrow, new_title="Delayed", new_shortcut="post"
+        AUTHOR,
+        notice,
+        VersionContent(**WORDS, valid_from=tomorrow, new_title="Delayed", new_shortcut="post"),
     )
     approved(version)
     assert names() == ("Late", "")
@@ -145,7 +152,7 @@ def test_a_scheduled_name_comes_with_its_words() -> None:
 
 def test_a_retired_notice_keeps_nobody_from_its_shortcut() -> None:
     notice_retire(REVIEWER, published("other", shortcut="post"))
-    approved(version_create(AUTHOR, published(), **WORDS, new_shortcut="post"))
+    approved(version_create(AUTHOR, published(), VersionContent(**WORDS, new_shortcut="post")))
     assert names() == ("Late", "post")
 
 

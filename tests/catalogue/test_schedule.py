@@ -13,7 +13,7 @@ from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.content.notices import notice_create, notice_restore, notice_retire
-from console.catalogue.content.revision import mark_of
+from console.catalogue.content.version_content import VersionContent, revision
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -33,7 +33,9 @@ IN_TWO_DAYS = NOW + timedelta(days=2)
 
 
 def approved(notice: CannedNotice, text: str, **content: Any) -> NoticeVersion:
-    draft = version_create(ROOT, notice, default_locale="en", bodies={"en": text}, **content)
+    draft = version_create(
+        ROOT, notice, VersionContent(default_locale="en", bodies={"en": text}, **content)
+    )
     return version_approve(REVIEWER, version_submit(ROOT, draft))
 
 
@@ -98,10 +100,14 @@ def test_the_first_version_waits_too(
 def test_the_filter_and_the_status_agree(status: str, notice: CannedNotice) -> None:
     notice_create(ROOT, key="empty", kind="message", title="x")
     waiting = notice_create(ROOT, key="waiting", kind="message", title="x")
-    version_submit(ROOT, version_create(ROOT, waiting, default_locale="en", bodies={"en": "x"}))
+    version_submit(
+        ROOT, version_create(ROOT, waiting, VersionContent(default_locale="en", bodies={"en": "x"}))
+    )
     both = notice_create(ROOT, key="both", kind="message", title="x")
     approved(both, "x")
-    version_submit(ROOT, version_create(ROOT, both, default_locale="en", bodies={"en": "y"}))
+    version_submit(
+        ROOT, version_create(ROOT, both, VersionContent(default_locale="en", bodies={"en": "y"}))
+    )
     approved(notice, "x", valid_from=TOMORROW)
     notice_retire(ROOT, notice_create(ROOT, key="gone", kind="message", title="x"))
     by_status = {each.key for each in selectors.notices(ROOT) if each.status == status}
@@ -176,7 +182,7 @@ def test_the_database_keeps_the_steps(notice: CannedNotice) -> None:
     ):
         with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
             mine.update(**step)
-    draft = version_create(ROOT, notice, default_locale="en", bodies={"en": "x"})
+    draft = version_create(ROOT, notice, VersionContent(default_locale="en", bodies={"en": "x"}))
     version_submit(ROOT, draft)
     timeless = NoticeVersion.objects.filter(pk=draft.pk)
     with pytest.raises(IntegrityError, match=r"its_time|one_scheduled"), transaction.atomic():
@@ -201,34 +207,36 @@ def test_a_retired_notice_comes_back(notice: CannedNotice, editor: User) -> None
 
 
 def test_a_draft_that_changed_meanwhile_is_not_written_over(notice: CannedNotice) -> None:
-    draft = version_create(ROOT, notice, default_locale="en", bodies={"en": "One"})
-    seen = mark_of(NoticeVersion.objects.get())
-    version_update(ROOT, draft, bodies={"en": "Two"}, expected=seen)
+    draft = version_create(ROOT, notice, VersionContent(default_locale="en", bodies={"en": "One"}))
+    seen = revision(NoticeVersion.objects.get())
+    version_update(ROOT, draft, {"bodies": {"en": "Two"}}, expected=seen)
     stale = NoticeVersion.objects.get()
     with pytest.raises(Conflict) as refused:
-        version_update(ROOT, stale, bodies={"en": "Three"}, expected=seen)
+        version_update(ROOT, stale, {"bodies": {"en": "Three"}}, expected=seen)
     assert refused.value.code == "changed_meanwhile"
     assert NoticeVersion.objects.get().bodies == {"en": "Two"}
-    now = mark_of(NoticeVersion.objects.get())
+    now = revision(NoticeVersion.objects.get())
     assert refused.value.details == {"version": 1, "mark": now}
-    version_update(ROOT, stale, bodies={"en": "Three"}, expected=now)
+    version_update(ROOT, stale, {"bodies": {"en": "Three"}}, expected=now)
 
 
 def test_a_version_that_somebody_published_meanwhile_is_not_passed_over(
     notice: CannedNotice,
 ) -> None:
-    seen = mark_of(None)
+    seen = revision(None)
     approved(notice, "Theirs")
     content = {"default_locale": "en", "bodies": {"en": "Mine"}}
     with pytest.raises(Conflict, match="has written version 1 since you began"):
-        version_create(ROOT, notice, expected=seen, **content)
-    assert version_create(ROOT, notice, expected=mark_of(NoticeVersion.objects.get()), **content)
+        version_create(ROOT, notice, VersionContent(**content), expected=seen)
+    assert version_create(
+        ROOT, notice, VersionContent(**content), expected=revision(NoticeVersion.objects.get())
+    )
 
 
 def test_a_mark_is_of_the_content_alone(notice: CannedNotice) -> None:
     draft = version_create(
-        ROOT, notice, default_locale="en", bodies={"en": "One"}, valid_from=TOMORROW
+        ROOT, notice, VersionContent(default_locale="en", bodies={"en": "One"}, valid_from=TOMORROW)
     )
-    mark = mark_of(draft)
+    mark = revision(draft)
     version_approve(REVIEWER, version_submit(ROOT, draft))
-    assert mark_of(NoticeVersion.objects.get()) == mark
+    assert revision(NoticeVersion.objects.get()) == mark

@@ -11,6 +11,7 @@ from console.actors import Actor, Permission
 from console.catalogue import selectors
 from console.catalogue.content.notices import notice_create, notice_retire
 from console.catalogue.content.snippets import outdated
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput, Unprocessable
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 def written(key: str, kind: str = "snippet", **bodies: str) -> NoticeVersion:
     """A draft of a new notice."""
     notice = notice_create(AUTHOR, key=key, kind=kind, title=key.capitalize())
-    return version_create(AUTHOR, notice, default_locale="en", bodies=bodies)
+    return version_create(AUTHOR, notice, VersionContent(default_locale="en", bodies=bodies))
 
 
 def approved(draft: NoticeVersion) -> NoticeVersion:
@@ -43,7 +44,9 @@ def published(key: str, kind: str = "snippet", **bodies: str) -> NoticeVersion:
 
 def again(version: NoticeVersion, **bodies: str) -> NoticeVersion:
     """The next version of a notice, published."""
-    return approved(version_create(AUTHOR, version.notice, default_locale="en", bodies=bodies))
+    return approved(
+        version_create(AUTHOR, version.notice, VersionContent(default_locale="en", bodies=bodies))
+    )
 
 
 @pytest.fixture
@@ -154,7 +157,9 @@ def test_a_circle_is_named() -> None:
     end = published("end", en="End")
     published("middle", en="{% snippet 'end' %}")
     draft = version_create(
-        AUTHOR, end.notice, default_locale="en", bodies={"en": "{% snippet 'middle' %}"}
+        AUTHOR,
+        end.notice,
+        VersionContent(default_locale="en", bodies={"en": "{% snippet 'middle' %}"}),
     )
     refusal = refused(draft)
     assert refusal.code == "snippet_circle"
@@ -164,7 +169,9 @@ def test_a_circle_is_named() -> None:
 def test_a_snippet_does_not_stand_in_itself() -> None:
     end = published("end", en="End")
     draft = version_create(
-        AUTHOR, end.notice, default_locale="en", bodies={"en": "{% snippet 'end' %}"}
+        AUTHOR,
+        end.notice,
+        VersionContent(default_locale="en", bodies={"en": "{% snippet 'end' %}"}),
     )
     assert refused(draft).code == "snippet_circle"
 
@@ -207,7 +214,9 @@ def test_a_snippet_asks_nothing_of_a_sender() -> None:
     notice = notice_create(AUTHOR, key="end", kind="snippet", title="End")
     with pytest.raises(InvalidInput) as refusal:
         version_create(
-            AUTHOR, notice, default_locale="en", bodies={"en": "x"}, fields=[{"name": "x"}]
+            AUTHOR,
+            notice,
+            VersionContent(default_locale="en", bodies={"en": "x"}, fields=[{"name": "x"}]),
         )
     assert refusal.value.code == "invalid_fields"
 

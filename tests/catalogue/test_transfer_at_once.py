@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from console.accounts.models import User
 from console.actors import system_actor
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer import importing
@@ -78,7 +79,9 @@ def test_editors_wait_for_an_import_and_senders_do_not(
     waiting = make_notice("Other.", key="other")
     chat = make_interaction()
     draft = version_create(
-        editor.to_actor(), waiting.notice, default_locale="en", bodies={"en": "Next."}
+        editor.to_actor(),
+        waiting.notice,
+        VersionContent(default_locale="en", bodies={"en": "Next."}),
     )
     version_submit(editor.to_actor(), draft)
     with transaction.atomic():
@@ -90,7 +93,7 @@ def test_editors_wait_for_an_import_and_senders_do_not(
         assert [type(answer) for answer in sent] == [int]
         writer, written = beside(
             lambda: version_create(
-                ROOT, version.notice, default_locale="en", bodies={"en": "Mine."}
+                ROOT, version.notice, VersionContent(default_locale="en", bodies={"en": "Mine."})
             )
         )
         decider, decided = beside(lambda: version_approve(approver.to_actor(), draft))

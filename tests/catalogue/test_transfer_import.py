@@ -12,7 +12,8 @@ from console.accounts.models import Team, User
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_create
-from console.catalogue.content.versions import version_approve, version_submit
+from console.catalogue.content.version_content import VersionContent
+from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, VisibilityPreset
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
@@ -399,3 +400,19 @@ def test_an_empty_cell_does_not_take_a_notice_away_from_its_team(editor: User, t
     said = imported(editor.to_actor(), "key,title,team\ntheirs,Ours,*\n")
     changes = [(each.column, each.before, each.after) for each in said.rows[0].changes]
     assert ("team", "Sales", "") in changes
+
+
+def test_the_ledger_says_the_same_of_a_version_from_a_file_and_from_a_page(editor: User) -> None:
+    file = (
+        'key,kind,title,body:en,fields\nlate,message,Late,{{ field.day }},"[{""name"": ""day""}]"\n'
+    )
+    imported(editor.to_actor(), file)
+    version = NoticeVersion.objects.get()
+    notice = notice_create(editor.to_actor(), key="late-2", kind="message", title="Late")
+    version_create(editor.to_actor(), notice, VersionContent.of(version))
+
+    of_file, of_page = AuditEntry.objects.filter(action="version.created").order_by("seq")
+    source = {"file", "sha256"}
+    assert of_page.data == {name: it for name, it in of_file.data.items() if name not in source}
+    assert of_page.data["fields"][0]["name"] == "day"
+    assert (of_page.data["status"], of_page.data["reject_reason"]) == ("draft", "")

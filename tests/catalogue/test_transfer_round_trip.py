@@ -19,6 +19,7 @@ from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -71,7 +72,9 @@ def publish(key: str, bodies: dict[str, str], *, kind: str = "message", **conten
     notice = CannedNotice.objects.filter(key=key).first() or notice_create(
         AUTHOR, key=key, kind=kind, title=f'=Title, "{key}"', category="Deliveries; late"
     )
-    version = version_create(AUTHOR, notice, default_locale="en", bodies=bodies, **content)
+    version = version_create(
+        AUTHOR, notice, VersionContent(default_locale="en", bodies=bodies, **content)
+    )
     version_submit(AUTHOR, version)
     return version_approve(REVIEWER, version)
 
@@ -114,16 +117,22 @@ def full(db: None) -> None:
         change_note="=why\nand how",
     )
     rejected = version_create(
-        AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "No"}
+        AUTHOR,
+        CannedNotice.objects.get(key="emoji"),
+        VersionContent(default_locale="en", bodies={"en": "No"}),
     )
     version_submit(AUTHOR, rejected)
     version_reject(REVIEWER, rejected, reason="@Too short")
     waiting = version_create(
-        AUTHOR, CannedNotice.objects.get(key="emoji"), default_locale="en", bodies={"en": "Yes"}
+        AUTHOR,
+        CannedNotice.objects.get(key="emoji"),
+        VersionContent(default_locale="en", bodies={"en": "Yes"}),
     )
     version_submit(AUTHOR, waiting)
     version_create(
-        AUTHOR, CannedNotice.objects.get(key="plus"), default_locale="en", bodies={"en": "Draft"}
+        AUTHOR,
+        CannedNotice.objects.get(key="plus"),
+        VersionContent(default_locale="en", bodies={"en": "Draft"}),
     )
     sales = team_create(ROOT, name="Sales")
     top = category_create(ROOT, name="Sales", team=sales)
@@ -221,7 +230,7 @@ def test_who_has_reviewed_is_kept_with_a_proof(full: None) -> None:
     version = NoticeVersion.objects.get(notice__key="quotes")
     assert (version.author_ref, version.author_name) == ("imported:user:author", "Author")
     assert (version.reviewer_ref, version.reviewer_name) == ("imported:user:reviewer", "Reviewer")
-    entry = AuditEntry.objects.get(action="notice.restored", target_ref="quotes")
+    entry = AuditEntry.objects.get(action="notice.imported", target_ref="quotes")
     said = json.loads(entry.data) if isinstance(entry.data, str) else entry.data
     assert said["file"] == "all.json"
     assert said["versions"]["1"]["reviewer_name"] == "Reviewer"
@@ -240,7 +249,9 @@ def test_a_second_import_changes_nothing(full: None) -> None:
 
 def test_a_person_with_an_account_here_is_the_author_here(full: None, editor: User) -> None:
     notice = notice_create(editor.to_actor(), key="mine", kind="message", title="Mine")
-    version = version_create(editor.to_actor(), notice, default_locale="en", bodies={"en": "Mine"})
+    version = version_create(
+        editor.to_actor(), notice, VersionContent(default_locale="en", bodies={"en": "Mine"})
+    )
     version_submit(editor.to_actor(), version)
     before = exported("json")
     assert b'"author": "eddy"' in before

@@ -12,6 +12,7 @@ from console.actors import Actor, Permission, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -38,7 +39,7 @@ def notice(db: None) -> CannedNotice:
 
 def draft(notice: CannedNotice, actor: Actor = AUTHOR, **content: Any) -> NoticeVersion:
     given = {"default_locale": "en", "bodies": {"en": "Sorry."}, **content}
-    return version_create(actor, notice, **given)
+    return version_create(actor, notice, VersionContent(**given))
 
 
 def submitted(notice: CannedNotice, **content: Any) -> NoticeVersion:
@@ -91,7 +92,7 @@ def test_content_that_can_not_be_sent(
     assert not notice.versions.exists()
     version = draft(notice)
     with pytest.raises(InvalidInput):
-        version_update(AUTHOR, version, **wrong)
+        version_update(AUTHOR, version, wrong)
     version.refresh_from_db()
     assert version.bodies == {"en": "Sorry."}
 
@@ -178,7 +179,7 @@ def test_a_version_keeps_what_its_preset_was(notice: CannedNotice, staff: Visibi
 
 def test_a_draft_changes_to_its_new_preset(notice: CannedNotice, staff: VisibilityPreset) -> None:
     version = draft(notice, bodies={"en": "Hi", "de": "Hallo"}, change_note="First")
-    version_update(AUTHOR, version, preset=staff)
+    version_update(AUTHOR, version, {"preset": staff})
     version.refresh_from_db()
     assert (version.visibility, version.preset) == ("INT", staff)
     # What was not given stays.

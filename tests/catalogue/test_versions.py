@@ -15,6 +15,7 @@ from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.catalogue import selectors
 from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -46,7 +47,7 @@ def notice(db: None) -> CannedNotice:
 
 def draft(notice: CannedNotice, actor: Actor = AUTHOR, **content: Any) -> NoticeVersion:
     given = {"default_locale": "en", "bodies": {"en": "Sorry."}, **content}
-    return version_create(actor, notice, **given)
+    return version_create(actor, notice, VersionContent(**given))
 
 
 def submitted(notice: CannedNotice, **content: Any) -> NoticeVersion:
@@ -139,11 +140,11 @@ def test_one_version_is_open_at_a_time(notice: CannedNotice) -> None:
         (draft, lambda v: version_approve(REVIEWER, v)),
         (draft, lambda v: version_reject(REVIEWER, v, reason="x")),
         (submitted, lambda v: version_submit(AUTHOR, v)),
-        (submitted, lambda v: version_update(AUTHOR, v, bodies={"en": "Other"})),
+        (submitted, lambda v: version_update(AUTHOR, v, {"bodies": {"en": "Other"}})),
         (published, lambda v: version_approve(REVIEWER, v)),
         (published, lambda v: version_reject(REVIEWER, v, reason="x")),
         (published, lambda v: version_submit(AUTHOR, v)),
-        (published, lambda v: version_update(AUTHOR, v, bodies={"en": "Other"})),
+        (published, lambda v: version_update(AUTHOR, v, {"bodies": {"en": "Other"}})),
     ],
 )
 def test_no_step_is_taken_twice_or_out_of_turn(
@@ -243,7 +244,7 @@ def test_the_database_has_one_published_and_one_open_version(notice: CannedNotic
 def test_a_draft_is_its_authors(notice: CannedNotice) -> None:
     version = draft(notice)
     for act in (
-        lambda: version_update(REVIEWER, version, bodies={"en": "Mine now"}),
+        lambda: version_update(REVIEWER, version, {"bodies": {"en": "Mine now"}}),
         lambda: version_submit(REVIEWER, version),
     ):
         with pytest.raises(PermissionRefused) as refused:

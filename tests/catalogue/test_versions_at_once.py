@@ -7,6 +7,7 @@ import pytest
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -31,7 +32,9 @@ def notice(db: None) -> CannedNotice:
 
 @pytest.fixture
 def draft(notice: CannedNotice) -> NoticeVersion:
-    return version_create(AUTHOR, notice, default_locale="en", bodies={"en": "Old words"})
+    return version_create(
+        AUTHOR, notice, VersionContent(default_locale="en", bodies={"en": "Old words"})
+    )
 
 
 def window(version: NoticeVersion) -> NoticeVersion:
@@ -49,7 +52,7 @@ def test_what_is_submitted_is_what_was_saved_last(
     make_notice("Bye", key="bye", kind="snippet")
     opened_before = window(draft)
     words = {"en": 'New words {% snippet "bye" %}'}
-    version_update(AUTHOR, window(draft), bodies=words)
+    version_update(AUTHOR, window(draft), {"bodies": words})
 
     submitted = version_submit(AUTHOR, opened_before)
 
@@ -63,9 +66,9 @@ def test_what_is_submitted_is_what_was_saved_last(
 
 def test_what_another_window_has_changed_stays_changed(draft: NoticeVersion) -> None:
     opened_before = window(draft)
-    version_update(AUTHOR, window(draft), visibility="INT", nickname="Desk")
+    version_update(AUTHOR, window(draft), {"visibility": "INT", "nickname": "Desk"})
 
-    version_update(AUTHOR, opened_before, bodies={"en": "New words"})
+    version_update(AUTHOR, opened_before, {"bodies": {"en": "New words"}})
 
     kept = window(draft)
     assert (kept.bodies, kept.visibility, kept.nickname) == ({"en": "New words"}, "INT", "Desk")
@@ -74,7 +77,7 @@ def test_what_another_window_has_changed_stays_changed(draft: NoticeVersion) -> 
 @pytest.mark.parametrize("decision", ["approved", "rejected"])
 def test_what_is_decided_on_is_recorded_as_it_is(draft: NoticeVersion, decision: str) -> None:
     opened_before = window(draft)
-    version_update(AUTHOR, window(draft), bodies={"en": "New words"})
+    version_update(AUTHOR, window(draft), {"bodies": {"en": "New words"}})
     version_submit(AUTHOR, window(draft))
 
     if decision == "approved":

@@ -15,6 +15,7 @@ from console.accounts.services import team_create
 from console.actors import Actor, Permission
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.snippets import require_as_wide
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -43,7 +44,7 @@ def written(
 ) -> NoticeVersion:
     notice = notice_create(AUTHOR, key=key, kind=kind, title=key, team=team)
     given = {"bodies": {"en": "Psst"} if kind == "snippet" else NAMED, **content}
-    return version_create(AUTHOR, notice, default_locale="en", **given)
+    return version_create(AUTHOR, notice, VersionContent(default_locale="en", **given))
 
 
 def published(draft: NoticeVersion, **from_before: Any) -> NoticeVersion:
@@ -75,7 +76,9 @@ def test_a_snippet_is_seen_and_lasts_as_the_texts_around_it(content: dict[str, A
         written("psst", "snippet", **content)
     assert refusal.value.code == "snippet_not_by_itself"
 
-    version_update(AUTHOR, written("other", "snippet"), bodies={"en": "Psst."}, visibility="ALL")
+    version_update(
+        AUTHOR, written("other", "snippet"), {"bodies": {"en": "Psst."}, "visibility": "ALL"}
+    )
 
 
 def test_no_file_brings_a_snippet_for_the_staff() -> None:
@@ -131,8 +134,7 @@ def test_an_export_from_before_brings_no_staff_snippet_to_customers() -> None:
     newer = version_create(
         AUTHOR,
         CannedNotice.objects.get(key="psst"),
-        default_locale="en",
-        bodies={"en": "Hello"},
+        VersionContent(default_locale="en", bodies={"en": "Hello"}),
     )
     published(newer)
     file = json.loads(exported("json"))

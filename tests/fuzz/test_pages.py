@@ -20,6 +20,7 @@ from console.accounts.models import ApiClient, Role, Team, User
 from console.actors import Permission
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.job_control import import_job_start
@@ -62,7 +63,7 @@ def world(
     """One of each thing that a page shows, some of them open to be decided on."""
     make_notice("Hello {{ data.FirstName }}.", key="hello")
     draft = notice_create(ROOT, key="draft", kind="message", title="Draft")
-    version_create(ROOT, draft, default_locale="en", bodies={"en": "Hi"})
+    version_create(ROOT, draft, VersionContent(default_locale="en", bodies={"en": "Hi"}))
     chat = make_interaction()
     sender = make_user("sender", Role.SUPERVISOR, teams=[team])
     send = send_create(sender.to_actor(), notice_key="hello", interactions=[chat.pk])

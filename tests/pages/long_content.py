@@ -16,6 +16,7 @@ from console.accounts.models import Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create, notice_retire
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.review.presets import preset_create
@@ -113,10 +114,12 @@ def _notice(number: int, title: str) -> NoticeVersion:
     version = version_create(
         eddy,
         notice,
-        default_locale="de",
-        bodies={"de": BODY, "en": BODY, "ar": f"{TITLES[3]} {{{{ data.FirstName }}}}"},
-        nickname=NICKNAME,
-        change_note=WHY,
+        VersionContent(
+            default_locale="de",
+            bodies={"de": BODY, "en": BODY, "ar": f"{TITLES[3]} {{{{ data.FirstName }}}}"},
+            nickname=NICKNAME,
+            change_note=WHY,
+        ),
     )
     if number != 2:
         version_submit(eddy, version)

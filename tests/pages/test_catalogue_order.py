@@ -14,6 +14,7 @@ from django.utils import timezone
 from console.accounts.models import Team, User
 from console.catalogue.content.favourites import favourite_set
 from console.catalogue.content.notices import notice_create, notice_retire, notice_update
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, Category, NoticeVersion
 from console.sends.models import Send
@@ -48,7 +49,7 @@ def listed(client: Client, **query: Any) -> list[str]:
 
 def test_how_a_notice_is_found(writer: Client, make_notice: Callable[..., Any]) -> None:
     late = notice_create(ROOT, key="late", kind="message", title="Late")
-    version_create(ROOT, late, default_locale="en", bodies={"en": "Verspätet"})
+    version_create(ROOT, late, VersionContent(default_locale="en", bodies={"en": "Verspätet"}))
     make_notice(key="other")
     notice_update(ROOT, CannedNotice.objects.get(key="other"), shortcut="other")
     address = reverse("notice-settings", args=["late"])
@@ -176,9 +177,11 @@ def test_versions_stand_side_by_side(writer: Client, make_notice: Callable[..., 
     version_create(
         ROOT,
         first.notice,
-        default_locale="en",
-        bodies={"en": "Delayed by the snow.", "de": "Verspätet"},
-        change_note="Winter",
+        VersionContent(
+            default_locale="en",
+            bodies={"en": "Delayed by the snow.", "de": "Verspätet"},
+            change_note="Winter",
+        ),
     )
     html = page(writer, "notice-compare", "late", **{"from": 1, "to": 2})
     assert "<del>storm</del>" in html
@@ -249,7 +252,7 @@ def test_two_windows_of_one_draft(writer: Client, make_notice: Callable[..., Any
 def test_two_people_in_one_notice(writer: Client, make_notice: Callable[..., Any]) -> None:
     notice = make_notice("First", key="hello").notice
     seen = mark(writer, "hello")
-    version_create(REVIEWER, notice, default_locale="en", bodies={"en": "Theirs"})
+    version_create(REVIEWER, notice, VersionContent(default_locale="en", bodies={"en": "Theirs"}))
     met = writer.post(
         reverse("notice-edit", args=["hello"]), version(("en", "Typed"), expected=seen)
     )

@@ -63,11 +63,15 @@ def test_what_waits_is_a_number_beside_the_word(
     editor: User, approver: User, browse: Callable[..., Client]
 ) -> None:
     from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.version_content import VersionContent
     from console.catalogue.content.versions import version_create, version_submit
 
     actor = editor.to_actor()
     notice = notice_create(actor, key="hello", kind="message", title="Hello")
-    version_submit(actor, version_create(actor, notice, default_locale="en", bodies={"en": "Hi"}))
+    version_submit(
+        actor,
+        version_create(actor, notice, VersionContent(default_locale="en", bodies={"en": "Hi"})),
+    )
 
     assert 'nav__count">1<' in browse(approver).get(reverse("help")).content.decode()
     assert "nav__count" not in browse(editor).get(reverse("help")).content.decode()

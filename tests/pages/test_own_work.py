@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import Role, User
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.sends.models import Send, SendStatus
@@ -30,7 +31,9 @@ def browser(almighty: User, browse: Callable[..., Client]) -> Client:
 def version(almighty: User) -> NoticeVersion:
     actor = almighty.to_actor()
     notice = notice_create(actor, key="delay", kind="message", title="Delayed")
-    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Later."})
+    draft = version_create(
+        actor, notice, VersionContent(default_locale="en", bodies={"en": "Later."})
+    )
     return version_submit(actor, draft)
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
@@ -36,7 +37,7 @@ def test_in_review_and_among_the_versions(
     page = browse(approver).get(reverse("notice-detail", args=[notice])).content.decode()
     check_shown(page)
     fresh = notice_create(ROOT, key="next", kind="push_url", title="Next")
-    version = version_create(ROOT, fresh, default_locale="en", bodies={"en": URL})
+    version = version_create(ROOT, fresh, VersionContent(default_locale="en", bodies={"en": URL}))
     check_shown(browse(approver).get(reverse("notice-detail", args=["next"])).content.decode())
     version_submit(ROOT, version)
     check_shown(browse(approver).get(reverse("notice-detail", args=["next"])).content.decode())

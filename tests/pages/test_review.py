@@ -10,6 +10,7 @@ from django.urls import reverse
 from console.accounts.models import Role, User
 from console.actors import Actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, VisibilityPreset
 from tests.conftest import ROOT
@@ -29,7 +30,9 @@ def submit(make_notice: Callable[..., NoticeVersion]) -> Callable[..., NoticeVer
             notice = make_notice(key="late", bodies=before, kind=kind).notice
         else:
             notice = notice_create(AUTHOR, key="late", kind=kind, title="Late")
-        draft = version_create(AUTHOR, notice, default_locale="en", bodies=bodies, **content)
+        draft = version_create(
+            AUTHOR, notice, VersionContent(default_locale="en", bodies=bodies, **content)
+        )
         return version_submit(AUTHOR, draft)
 
     return make
@@ -145,7 +148,9 @@ def test_snippets_are_those_that_were_submitted(
 ) -> None:
     greeting = make_notice("Dear customer", key="greeting", kind="snippet").notice
     submit({"en": "{% snippet 'greeting' %}, later."})
-    newer = version_create(AUTHOR, greeting, default_locale="en", bodies={"en": "Hello you"})
+    newer = version_create(
+        AUTHOR, greeting, VersionContent(default_locale="en", bodies={"en": "Hello you"})
+    )
     version_submit(AUTHOR, newer)
     version_approve(ROOT, newer)
 
@@ -212,7 +217,9 @@ def test_an_administrator_who_approves_too_never_decides_on_their_own(
     both = make_user("both", Role.ADMINISTRATOR, Role.APPROVER)
     actor = both.to_actor()
     notice = notice_create(actor, key="late", kind="message", title="Late")
-    draft = version_create(actor, notice, default_locale="en", bodies={"en": "Late"})
+    draft = version_create(
+        actor, notice, VersionContent(default_locale="en", bodies={"en": "Late"})
+    )
     version_submit(actor, draft)
 
     answer = browse(both).post(reverse("version-approve", args=["late", 1]))

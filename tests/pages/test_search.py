@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from console.accounts.models import Role, Team, User
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.sends.models import Send
 from console.web.search import bounds
@@ -131,7 +132,7 @@ def test_nobody_finds_what_they_may_not_see(
     secret = notice_create(
         ROOT, key="secret-plan", kind="message", title="Secret plan", team=team, shortcut="hush"
     )
-    version_create(ROOT, secret, default_locale="en", bodies={"en": "Hush."})
+    version_create(ROOT, secret, VersionContent(default_locale="en", bodies={"en": "Hush."}))
     people = {"nobody": make_user("nobody")}
     told = []
     for who, typed, word in HIDDEN:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_create
-from console.catalogue.content.revision import mark_of
+from console.catalogue.content.version_content import VersionContent, revision
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.interactions.models import ChatServer
@@ -33,7 +33,7 @@ def writer(editor: User, browse: Callable[..., Client]) -> Client:
 def draft(editor: User) -> NoticeVersion:
     actor = editor.to_actor()
     notice = notice_create(actor, key="hello", kind="message", title="Hello")
-    return version_create(actor, notice, default_locale="en", bodies={"en": "One"})
+    return version_create(actor, notice, VersionContent(default_locale="en", bodies={"en": "One"}))
 
 
 def typed(version: NoticeVersion, body: str, **fields: str) -> dict[str, str]:
@@ -45,7 +45,7 @@ def typed(version: NoticeVersion, body: str, **fields: str) -> dict[str, str]:
         "form-INITIAL_FORMS": "0",
         "form-0-locale": "en",
         "form-0-body": body,
-        "expected": mark_of(version),
+        "expected": revision(version),
         **fields,
     }
 
@@ -69,7 +69,7 @@ def test_a_draft_saves_itself_and_answers_its_new_mark(
     draft.refresh_from_db()
     assert draft.bodies == {"en": "Two"}
     assert draft.status == VersionStatus.DRAFT
-    assert answer.json() == {"expected": mark_of(draft)}
+    assert answer.json() == {"expected": revision(draft)}
     assert changes() == 1
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.actors import Actor
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
 from console.catalogue.review.presets import preset_create, preset_update
@@ -41,7 +42,9 @@ def filled_in(answer: Any) -> dict[str, Any]:
 
 def draft(author: Actor, **content: Any) -> NoticeVersion:
     notice = notice_create(author, key="hello", kind="message", title="Hello")
-    return version_create(author, notice, default_locale="en", bodies={"en": "Psst"}, **content)
+    return version_create(
+        author, notice, VersionContent(default_locale="en", bodies={"en": "Psst"}, **content)
+    )
 
 
 def newest() -> NoticeVersion:

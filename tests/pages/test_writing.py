@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from tests.pages.test_catalogue import new_notice, version
@@ -216,7 +217,9 @@ def test_an_older_version_of_a_snippet_is_shown(
     assert "Uses an older version" not in page_of(writer, "hello")
 
     draft = version_create(
-        editor.to_actor(), bye.notice, default_locale="en", bodies={"en": "Farewell"}
+        editor.to_actor(),
+        bye.notice,
+        VersionContent(default_locale="en", bodies={"en": "Farewell"}),
     )
     version_submit(editor.to_actor(), draft)
     assert "Uses an older version" not in page_of(writer, "hello")
@@ -256,8 +259,9 @@ def test_the_editor_takes_as_many_queries_for_one_language_as_for_many(
         version_create(
             editor.to_actor(),
             notice,
-            default_locale="en",
-            bodies=dict.fromkeys(locales, "Hi {{ data.FirstName }}"),
+            VersionContent(
+                default_locale="en", bodies=dict.fromkeys(locales, "Hi {{ data.FirstName }}")
+            ),
         )
     writer.get(reverse("notice-edit", args=["one"]))
     numbers = []

@@ -10,6 +10,7 @@ from django.test import Client
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.catalogue.content.bodies import LOCALE_LIMIT
 from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.errors import InvalidInput
 from console.sends.selectors import DeliveryFilter
@@ -76,10 +77,10 @@ def test_a_version_has_so_many_languages() -> None:
     notice = notice_create(ROOT, **NOTICE)
     bodies = {"en": "Hi"} | {f"en-{n:02}": "Hi" for n in range(LOCALE_LIMIT)}
     with pytest.raises(InvalidInput) as refused:
-        version_create(ROOT, notice, default_locale="en", bodies=bodies)
+        version_create(ROOT, notice, VersionContent(default_locale="en", bodies=bodies))
     assert refused.value.code == "too_many_locales"
     del bodies["en-00"]
-    version_create(ROOT, notice, default_locale="en", bodies=bodies)
+    version_create(ROOT, notice, VersionContent(default_locale="en", bodies=bodies))
 
 
 def test_the_schema_is_for_those_who_are_let_in(

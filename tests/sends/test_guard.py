@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.actors import Actor
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.selectors import notice_get
 from console.sends.control.pausing import send_cancel, send_pause
@@ -120,7 +121,9 @@ def test_another_version_is_the_same_notice(make_interaction, create, preview):
     end(create("zoe"))
     author = Actor("user:author", "Author", ROOT.permissions)
     draft = version_create(
-        author, notice_get(ROOT, "hello"), default_locale="en", bodies={"en": "Hello again"}
+        author,
+        notice_get(ROOT, "hello"),
+        VersionContent(default_locale="en", bodies={"en": "Hello again"}),
     )
     version_submit(author, draft)
     version_approve(ROOT, draft)

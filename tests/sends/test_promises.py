@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.selectors import notice_get
 from console.errors import Conflict
@@ -133,7 +134,9 @@ def new_version(**changes: Any) -> None:
     draft = version_create(
         author,
         notice_get(ROOT, "hello"),
-        **{"default_locale": "en", "bodies": {"en": "Hello {{ data.Ready }}!"}, **changes},
+        VersionContent(
+            **{"default_locale": "en", "bodies": {"en": "Hello {{ data.Ready }}!"}, **changes}
+        ),
     )
     version_submit(author, draft)
     version_approve(ROOT, draft)

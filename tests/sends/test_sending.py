@@ -125,6 +125,7 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
     make_interaction("a")
     version = make_notice("For staff", key="note", visibility="INT")
     shown = Promise.of(plan_send(actor, **arguments)).written()
+    from console.catalogue.content.version_content import VersionContent
     from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.catalogue.selectors import notice_get
 
@@ -132,8 +133,7 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
     draft = version_create(
         author,
         notice_get(ROOT, version.notice.key),
-        default_locale="en",
-        bodies={"en": "For staff"},
+        VersionContent(default_locale="en", bodies={"en": "For staff"}),
     )
     version_submit(author, draft)
     version_approve(ROOT, draft)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from console.accounts.models import ApiClient, User
 from console.accounts.services import api_client_create
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice
 from console.errors import Conflict
@@ -82,7 +83,7 @@ def test_each_notice_and_each_person_by_itself(
 def test_another_version_is_the_same_notice(create: Create, editor: User) -> None:
     create(3)
     author, notice = editor.to_actor(), CannedNotice.objects.get(key="hello")
-    draft = version_create(author, notice, default_locale="en", bodies={"en": "Hi"})
+    draft = version_create(author, notice, VersionContent(default_locale="en", bodies={"en": "Hi"}))
     version_approve(ROOT, version_submit(author, draft))
     assert create(1).status == ASKS
 

@@ -12,6 +12,7 @@ from console.accounts.services import api_client_create, team_create, user_creat
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import normal_tags, notice_update
 from console.catalogue.content.questions import answered, declared
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_reject, version_update
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.review.presets import preset_create
@@ -59,8 +60,8 @@ def draft(notice: CannedNotice) -> Callable[..., NoticeVersion]:
         given = {"default_locale": "en", "bodies": {"en": "Hello"}, **content}
         opened = notice.versions.filter(status="draft").first()
         if opened is not None:
-            return version_update(ROOT, opened, **given)
-        return version_create(ROOT, notice, **given)
+            return version_update(ROOT, opened, given)
+        return version_create(ROOT, notice, VersionContent(**given))
 
     return make
 

@@ -154,6 +154,7 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     from console.accounts.services import api_client_create
     from console.actors import Actor, system_actor
     from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.version_content import VersionContent
     from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.interactions.services import chat_server_create, feed_apply
 
@@ -173,7 +174,9 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     reviewer = Actor("user:reviewer", "Reviewer", root.permissions)
     notice = notice_create(author, key=NOTICE, kind="message", title="Torture")
     version = version_create(
-        author, notice, default_locale="en", bodies={"en": TEXT}, fields=[{"name": "key"}]
+        author,
+        notice,
+        VersionContent(default_locale="en", bodies={"en": TEXT}, fields=[{"name": "key"}]),
     )
     version_submit(author, version)
     version_approve(reviewer, version)

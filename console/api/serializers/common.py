@@ -12,7 +12,7 @@ from console.api.serializers.values import LOCALE, reference
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.catalogue.content.notices import SHORTCUT_LIMIT, TAG_LIMIT, TAGS_LIMIT
 from console.catalogue.content.questions import FIELD_LIMIT
-from console.catalogue.content.revision import mark_of
+from console.catalogue.content.version_content import revision
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
@@ -264,7 +264,7 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
     )()
 
     def get_mark(self, version: NoticeVersion) -> str:
-        return mark_of(version)
+        return revision(version)
 
     class Meta:
         model = NoticeVersion

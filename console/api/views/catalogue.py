@@ -13,6 +13,7 @@ from console.api.http.conditions import unchanged
 from console.api.serializers import common
 from console.catalogue import selectors, usage
 from console.catalogue.content import favourites, notices, versions
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeStatus, NoticeVersion
 from console.errors import InvalidInput
 
@@ -210,7 +211,9 @@ class Versions(NoticeView):
         """A draft, until it is submitted."""
         notice = selectors.notice_get(self.actor, key)
         given = self.with_preset(self.read(common.VersionInput))
-        version = versions.version_create(self.actor, notice, **given)
+        expected = given.pop("expected", None)
+        content = VersionContent(**given)
+        version = versions.version_create(self.actor, notice, content, expected=expected)
         return self.tagged("version", common.VersionOutput(version).data, status=201)
 
 
@@ -232,7 +235,8 @@ class OneVersion(NoticeView):
         given = self.with_preset(self.read(common.VersionInput, partial=True))
         held = CannedNotice.objects.filter(pk=version.notice_id)
         with unchanged(request, "version", held, lambda: self.version_output(key, number)):
-            versions.version_update(self.actor, version, **given)
+            expected = given.pop("expected", None)
+            versions.version_update(self.actor, version, given, expected=expected)
         return self.tagged("version", common.VersionOutput(version).data)
 
 

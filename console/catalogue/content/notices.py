@@ -165,12 +165,6 @@ def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str
     )
 
 
-def new_names(version: NoticeVersion) -> dict[str, str]:
-    """Those that a version brings, for the trail."""
-    names = {"new_title": version.new_title, "new_shortcut": version.new_shortcut}
-    return {name: value for name, value in names.items() if value}
-
-
 def names_to_be(version: NoticeVersion) -> dict[str, str]:
     """What the notice is called once the version is published; of one that was, what it is called
     by now."""
@@ -178,7 +172,8 @@ def names_to_be(version: NoticeVersion) -> dict[str, str]:
     names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
     if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
         return names
-    return names | new_names(version)
+    brought = {"new_title": version.new_title, "new_shortcut": version.new_shortcut}
+    return names | {name: it for name, it in brought.items() if it}
 
 
 def notice_rename(notice: CannedNotice, *, title: str, shortcut: str) -> None:

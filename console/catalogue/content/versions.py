@@ -1,6 +1,6 @@
 """Writes versions of a notice: drafts, submissions, and decisions by somebody else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -12,84 +12,42 @@ from django.utils import timezone
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.audit.services import Record
 from console.catalogue.content import snippets
-from console.catalogue.content.bodies import check_bodies, check_fields
 from console.catalogue.content.notices import (
-    new_names,
     notice_rename,
-    read_new_names,
     require_not_retired,
     require_shortcut_free,
 )
-from console.catalogue.content.questions import declared
-from console.catalogue.content.revision import mark_of
 from console.catalogue.content.search_index import words_keep
+from console.catalogue.content.version_content import VersionContent, revision
 from console.catalogue.models import (
     CannedNotice,
-    NoticeKind,
     NoticeVersion,
     VersionStatus,
-    Visibility,
     VisibilityPreset,
 )
-from console.catalogue.review.presets import known_visibility
-from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
-from console.text.inputs import read_line
 from console.text.visible import is_blank
 
 SCHEDULE = system_actor("schedule")
 logger = structlog.get_logger("console.catalogue")
-CONTENT = (
-    *("default_locale", "bodies", "fields", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note", "new_title", "new_shortcut"),
-)
 
 
 def version_create(
-    actor: Actor,
-    notice: CannedNotice,
-    *,
-    default_locale: str,
-    bodies: Mapping[str, str],
-    fields: Sequence[Mapping[str, Any]] = (),
-    message_type: str = "",
-    nickname: str = "",
-    preset: VisibilityPreset | None = None,
-    visibility: str | None = None,
-    valid_from: datetime | None = None,
-    valid_until: datetime | None = None,
-    change_note: str = "",
-    new_title: str = "",
-    new_shortcut: str = "",
-    expected: str | None = None,
+    actor: Actor, notice: CannedNotice, content: VersionContent, *, expected: str | None = None
 ) -> NoticeVersion:
     """Start the next version of a notice, as a draft of the actor's.
 
-    `visibility` and `nickname` given here come before the preset's; `fields` are what its senders
-    are asked for (console.catalogue.content.questions). The notice takes `new_title` and
-    `new_shortcut` once the version is published. `expected` is the mark of the newest version that
-    the author knows. Raises InvalidInput for what can't be sent as it stands, and Conflict while
-    another version is open or where the newest is not that one any more.
+    `expected` is the revision of the newest version that the author knows. Raises what
+    `VersionContent.normal_form` raises, and Conflict while another version is open or where the
+    newest is not that one any more.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
     version = NoticeVersion(notice=notice, author_ref=actor.ref, author_name=actor.name)
-    version_fill(
-        version,
-        default_locale=default_locale,
-        bodies=bodies,
-        fields=fields,
-        message_type=message_type,
-        nickname=nickname,
-        preset=preset,
-        visibility=visibility,
-        valid_from=valid_from,
-        valid_until=valid_until,
-        change_note=change_note,
-        new_title=new_title,
-        new_shortcut=new_shortcut,
-    )
+    content.normal_form(notice).set_on(version)
     with transaction.atomic():
         CannedNotice.objects.select_for_update().get(pk=notice.pk)
         _require_none_open(notice)
@@ -103,22 +61,24 @@ def version_create(
 
 
 def version_update(
-    actor: Actor, version: NoticeVersion, *, expected: str | None = None, **content: Any
+    actor: Actor,
+    version: NoticeVersion,
+    changes: Mapping[str, Any],
+    *,
+    expected: str | None = None,
 ) -> NoticeVersion:
-    """Change a draft, which only its author may. Takes what `version_create` takes; `expected` is
-    the mark of the draft as the author knows it. Raises Conflict where it has become another,
-    unless that has this very content already: whoever saves again, since the answer was lost, is
-    not at odds with themselves. Where nothing changes, nothing is written."""
+    """Change a draft, which only its author may. `changes` are fields of VersionContent; `expected`
+    is the revision of the draft as the author knows it. Raises Conflict where it has become
+    another, unless that has this very content already: whoever saves again, since the answer was
+    lost, is not at odds with themselves. Where nothing changes, nothing is written."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "changed")
         before = copy(version)
-        kept = {name: getattr(version, name) for name in CONTENT}
-        if content.get("preset") is not None and "visibility" not in content:
-            kept["visibility"] = None
-        version_fill(version, **{**kept, **content})
-        if mark_of(version) == mark_of(before):
+        content = VersionContent.of(version).changed(changes)
+        content.normal_form(version.notice).set_on(version)
+        if revision(version) == revision(before):
             return version
         _require_expected(before, expected)
         version.save()
@@ -243,75 +203,6 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
     return version
 
 
-def version_fill(
-    version: NoticeVersion,
-    *,
-    default_locale: str,
-    bodies: Mapping[str, str],
-    fields: Sequence[Mapping[str, Any]],
-    message_type: str,
-    nickname: str,
-    preset: VisibilityPreset | None,
-    visibility: str | None,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-    change_note: str,
-    new_title: str,
-    new_shortcut: str,
-    is_restored: bool = False,
-) -> None:
-    """Check a version's content and set it. What is restored from an export may have a language
-    under two of its tags, as versions once could."""
-    kind = version.notice.kind
-    check_bodies(kind, default_locale, bodies, is_restored=is_restored)
-    asked = declared(fields)
-    check_fields(kind, bodies, asked)
-    if message_type and kind != NoticeKind.MESSAGE:
-        raise InvalidInput(
-            "message_type_without_message",
-            "Only a message has a message type; leave it empty for this kind of notice.",
-        )
-    if kind == NoticeKind.SNIPPET and (
-        _seen_by(preset, visibility) != Visibility.ALL or valid_from or valid_until
-    ):
-        raise InvalidInput(
-            "snippet_not_by_itself",
-            "A snippet has no visibility and no times of its own: it is seen, and lasts, as the "
-            "texts in which it stands. Let everyone see it (ALL), and take the times out.",
-        )
-    if valid_from and valid_until and valid_from >= valid_until:
-        raise InvalidInput(
-            "validity_reversed", "The notice would end before it starts: swap the two times."
-        )
-    if preset is not None and not preset.is_approved:
-        raise Unprocessable(
-            "preset_not_approved",
-            f"The preset {preset.name} is not approved yet. Choose another, or wait for that.",
-            {"field": "preset"},
-        )
-    version.default_locale = default_locale
-    version.bodies = dict(bodies)
-    version.fields = asked
-    version.message_type = read_line(message_type, what="A message type", field="message_type")
-    version.preset = preset
-    version.visibility = known_visibility(_seen_by(preset, visibility))
-    own = read_line(nickname, what="A nickname", field="nickname")
-    require_plain(own, what="The nickname", field="nickname")
-    version.nickname = own or (preset.nickname if preset else "")
-    version.valid_from = valid_from
-    version.valid_until = valid_until
-    version.change_note = "" if is_blank(change_note) else change_note
-    version.new_title, version.new_shortcut = read_new_names(
-        version.notice, new_title, new_shortcut
-    )
-
-
-def _seen_by(preset: VisibilityPreset | None, visibility: str | None) -> str:
-    if visibility is not None:  # an empty one is none, and never everyone
-        return visibility
-    return preset.visibility if preset else Visibility.ALL
-
-
 def _require_none_open(notice: CannedNotice) -> None:
     opened = notice.versions.filter(
         status__in=[VersionStatus.DRAFT, VersionStatus.IN_REVIEW]
@@ -353,7 +244,7 @@ def _lock(version: NoticeVersion, status: str, verb: str) -> None:
 
 def _require_expected(current: NoticeVersion | None, expected: str | None) -> None:
     """Raise Conflict unless `current` is still what its author last saw of it."""
-    if expected is None or expected == mark_of(current):
+    if expected is None or expected == revision(current):
         return
     number = current.number if current else 0
     name = current.author_name if current else ""
@@ -363,7 +254,7 @@ def _require_expected(current: NoticeVersion | None, expected: str | None) -> No
         "again."
         if current
         else "Not saved: this notice has no version yet. Load the page again.",
-        {"version": number, "mark": mark_of(current)},
+        {"version": number, "mark": revision(current)},
     )
 
 
@@ -377,20 +268,17 @@ def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None
     )
 
 
+def version_record(action: str, version: NoticeVersion) -> Record:
+    """What the ledger says of a version, whichever way it was written."""
+    data = {
+        **VersionContent.of(version).ledger_data(),
+        "reject_reason": version.reject_reason,
+        "status": version.status,
+        **({"snippets": version.snippets} if version.snippets else {}),
+    }
+    target = ("version", f"{version.notice.key}/{version.number}", version.notice.title)
+    return Record(action, target, data)
+
+
 def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
-    audit.record(
-        actor,
-        action,
-        target=("version", f"{version.notice.key}/{version.number}", version.notice.title),
-        data={
-            "visibility": version.visibility,
-            "default_locale": version.default_locale,
-            "bodies": version.bodies,
-            "change_note": version.change_note,
-            "reject_reason": version.reject_reason,
-            "status": version.status,
-            **({"fields": version.fields} if version.fields else {}),
-            **({"snippets": version.snippets} if version.snippets else {}),
-            **new_names(version),
-        },
-    )
+    audit.record_many(actor, [version_record(action, version)])

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from console.actors import Permission
-from console.catalogue.content.revision import mark_of
+from console.catalogue.content.version_content import revision
 from console.catalogue.content.versions import version_update
 from console.catalogue.pages.editor import own_draft, read_content
 from console.catalogue.selectors import notice_get
@@ -27,10 +27,10 @@ def notice_autosave(request: HttpRequest, key: str) -> JsonResponse:
     if content is None:
         return _refused(_("Something in it is not valid yet."), 422)
     try:
-        saved = version_update(actor, draft, **content, expected=request.POST.get("expected"))
+        saved = version_update(actor, draft, content, expected=request.POST.get("expected"))
     except ConsoleError as refusal:
         return _refused(refusal.message, refusal.status)
-    return JsonResponse({"expected": mark_of(saved)})
+    return JsonResponse({"expected": revision(saved)})
 
 
 def _refused(message: str, status: int) -> JsonResponse:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.actors import Actor
-from console.catalogue.content.revision import mark_of
+from console.catalogue.content.version_content import revision
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.selectors import versions
 from console.errors import ConsoleError
@@ -35,4 +35,4 @@ def meeting(
     passable = refusal.code == "changed_meanwhile"
     met = {"theirs": Meeting(newest, texts, passable)}
     # Whoever saves again after this has seen it.
-    return met | {"expected": mark_of(newest)} if passable else met
+    return met | {"expected": revision(newest)} if passable else met

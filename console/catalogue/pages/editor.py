@@ -13,8 +13,8 @@ from console.catalogue.content.audience import preset_of
 from console.catalogue.content.languages import Stale, stale_locales
 from console.catalogue.content.notices import names_are_reviewed
 from console.catalogue.content.questions import declared
-from console.catalogue.content.revision import mark_of
 from console.catalogue.content.snippets import loaded
+from console.catalogue.content.version_content import VersionContent, revision
 from console.catalogue.content.versions import version_create, version_submit, version_update
 from console.catalogue.models import (
     CannedNotice,
@@ -56,7 +56,7 @@ def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
         VersionForm(initial=initial),
         BodyFormSet(initial=bodies_initial(base)),
         AskedFormSet(initial=asked_initial(base), prefix=ASKED),
-        expected=mark_of(base),
+        expected=revision(base),
     )
 
 
@@ -72,7 +72,7 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
         return _page(request, actor, notice, form, bodies, asked, status=422)
     try:
         content = _content(form, bodies, asked)
-        version = _save(actor, notice, {**content, "expected": request.POST.get("expected")})
+        version = _save(actor, notice, content, expected=request.POST.get("expected"))
         if "submit" in request.POST:
             version_submit(actor, version)
     except ConsoleError as refusal:
@@ -87,11 +87,13 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
     return redirect("notice-detail", notice.key)
 
 
-def _save(actor: Actor, notice: CannedNotice, content: Mapping[str, Any]) -> NoticeVersion:
+def _save(
+    actor: Actor, notice: CannedNotice, content: Mapping[str, Any], *, expected: str | None
+) -> NoticeVersion:
     draft = versions(actor, notice).filter(status=VersionStatus.DRAFT).first()
     if draft is not None:
-        return version_update(actor, draft, **content)
-    return version_create(actor, notice, **content)
+        return version_update(actor, draft, content, expected=expected)
+    return version_create(actor, notice, VersionContent(**content), expected=expected)
 
 
 def own_draft(actor: Actor, notice: CannedNotice) -> NoticeVersion | None:

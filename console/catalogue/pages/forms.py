@@ -16,6 +16,7 @@ from console.catalogue.content import notices
 from console.catalogue.content.audience import EVERYONE, audience, audience_choices, kept_choice
 from console.catalogue.content.languages import direction
 from console.catalogue.content.questions import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
+from console.catalogue.content.version_content import CONTENT
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -301,17 +302,9 @@ def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
     if version is None:
         return {"default_locale": "en", "preset": EVERYONE}
     kept = kept_choice(version)
-    return {
-        "default_locale": version.default_locale,
-        "preset": kept or EVERYONE,
-        "kept": kept,
-        "nickname": version.nickname,
-        **notices.names_to_be(version),
-        "message_type": version.message_type,
-        "valid_from": version.valid_from,
-        "valid_until": version.valid_until,
-        "change_note": version.change_note,
-    }
+    content = {name: getattr(version, name) for name in CONTENT if name in VersionForm.base_fields}
+    audience = {"preset": kept or EVERYONE, "kept": kept}
+    return {**content, **notices.names_to_be(version), **audience}
 
 
 def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:
@@ -357,7 +350,7 @@ def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
 
 
 def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
-    """What `version_create` and `version_update` take."""
+    """The fields of VersionContent that the form has."""
     content = {name: value for name, value in form.cleaned_data.items() if name != "kept"}
     return {**content, **audience(content["preset"]), "bodies": bodies}
 

@@ -1,16 +1,15 @@
 """Two versions of a notice beside each other."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
-from console.catalogue.models import NoticeVersion, Visibility
+from console.catalogue.content.version_content import VersionContent
+from console.catalogue.models import NoticeVersion
 from console.catalogue.review.side_by_side import review_of
 from console.catalogue.selectors import notice_get, version_get, versions
 from console.site.access import actor_of, require
@@ -42,11 +41,8 @@ def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
         {*old.bodies, *new.bodies}, key=lambda name: (name != new.default_locale, name)
     )
     texts = [(name, old.bodies.get(name), new.bodies.get(name)) for name in locales]
-    facts = [
-        (label, *pair)
-        for (label, *pair) in zip(_labels(), _facts(old), _facts(new), strict=True)
-        if pair[0] != pair[1]
-    ]
+    before, after = VersionContent.of(old).shown(), VersionContent.of(new).shown()
+    facts = [(label, was, after[label]) for label, was in before.items() if was != after[label]]
     facts = _names(new) + facts
     return {
         "texts": [
@@ -66,32 +62,6 @@ def _names(new: NoticeVersion) -> list[Any]:
         for label, was, brought in (titles, shortcuts)
         if brought
     ]
-
-
-def _labels() -> list[str]:
-    return [
-        _("Who sees it"),
-        _("Default language"),
-        _("Nickname"),
-        "MessageType",
-        _("Valid from"),
-        _("Valid until"),
-    ]
-
-
-def _facts(version: NoticeVersion) -> list[Any]:
-    return [
-        Visibility(version.visibility).label,
-        version.default_locale,
-        version.nickname,
-        version.message_type,
-        _moment(version.valid_from),
-        _moment(version.valid_until),
-    ]
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M %Z}" if at else ""
 
 
 def _number(given: str, default: int) -> int:

@@ -6,26 +6,29 @@ cell is always a text; an empty one says that there is nothing.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+
+from console.catalogue.content import version_content as content
+from console.catalogue.content.version_content import BODY
 
 PRESET, CATEGORY, NOTICE = "preset", "category", "notice"
-BODY = "body:"
 
 NOTICE_FACTS = ("kind", "title", "category", "team", "tags", "shortcut", "retired_at")
-CONTENT = (
-    *("default_locale", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note", "fields", "new_title", "new_shortcut"),
-)
 # What only a restored version has: who wrote it and who decided on it, when and how.
 PROVENANCE = (
     *("author", "author_name", "created_at", "submitted_at", "snippets"),
     *("reviewer", "reviewer_name", "reviewed_at", "reject_reason"),
 )
-COLUMNS = ("record", "key", *NOTICE_FACTS, "version", "status", *CONTENT, *PROVENANCE, "roles")
-LIMITS = ("valid_from", "valid_until")
-MOMENTS = frozenset(
-    {"retired_at", "valid_from", "valid_until", "created_at", "submitted_at", "reviewed_at"}
+COLUMNS = (
+    "record",
+    "key",
+    *NOTICE_FACTS,
+    "version",
+    "status",
+    *content.COLUMNS,
+    *PROVENANCE,
+    "roles",
 )
+MOMENTS = frozenset({"retired_at", "created_at", "submitted_at", "reviewed_at", *content.MOMENTS})
 # The most that the database keeps of each, in characters.
 LONGEST = {
     **dict.fromkeys(("key", "message_type", "nickname", "preset"), 100),
@@ -35,11 +38,6 @@ LONGEST = {
     "category": 600,
     "team": 100,
 }
-
-
-def moment_cell(moment: datetime | None) -> str:
-    """A time in UTC to the last digit, so that it comes back as the same."""
-    return "" if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def body_columns(locales: Sequence[str]) -> list[str]:

@@ -7,10 +7,10 @@ one language alone. Who has written and reviewed elsewhere, and what became of i
 from typing import Any
 
 from console.accounts.models import Team
-from console.catalogue.content.versions import version_fill
+from console.catalogue.content.version_content import BODY, COLUMNS, MOMENTS, VersionContent
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, Visibility
-from console.catalogue.transfer.columns import BODY, CONTENT, LIMITS, NOTICE_FACTS
-from console.catalogue.transfer.exporting import IMPORTED, content_cells, notice_cells
+from console.catalogue.transfer.columns import NOTICE_FACTS
+from console.catalogue.transfer.exporting import IMPORTED, notice_cells
 from console.catalogue.transfer.plans import (
     OPEN,
     Known,
@@ -137,11 +137,11 @@ def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known)
     base = opened or next(
         (each for each in reversed(versions.values()) if each.status in CURRENT), None
     )
-    known = content_cells(base) if base else {}
+    known = VersionContent.of(base).cells() if base else {}
     if base is not None and base.status == VersionStatus.PUBLISHED:
         known |= NO_NEW_NAMES
     said = {
-        name: cell for name, cell in row.cells.items() if name in CONTENT or name.startswith(BODY)
+        name: cell for name, cell in row.cells.items() if name in COLUMNS or name.startswith(BODY)
     }
     said |= names
     for name in NO_NEW_NAMES:
@@ -166,7 +166,7 @@ def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known)
     if not after["change_note"] or after["change_note"] == known.get("change_note"):
         after["change_note"] = f"Imported from {there.file_name}"
     try:
-        version_fill(draft.version, **_content(after, row, base, there))
+        _content(after, row, base, there).normal_form(plan.notice).set_on(draft.version)
     except ConsoleError as error:
         row.report.refuse_by(error)
         return
@@ -202,7 +202,7 @@ def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
 def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -> None:
     """Refuse an empty cell where the words of now hold from or until a time: they would hold for
     longer. A star takes the time away."""
-    for name in LIMITS:
+    for name in MOMENTS:
         if said.get(name) == "" and known.get(name) and name not in row.values:
             row.report.refuse(
                 name,
@@ -214,7 +214,7 @@ def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:
     """What a person need not write."""
     bodies = [name for name, cell in after.items() if cell and name.startswith(BODY)]
-    for name in CONTENT:
+    for name in COLUMNS:
         after.setdefault(name, "")
     if not after["default_locale"]:
         only = bodies[0].removeprefix(BODY) if len(bodies) == 1 else "en"
@@ -261,29 +261,14 @@ def _next(notice: CannedNotice, number: int, there: Known) -> NoticeVersion:
 
 def _content(
     after: dict[str, str], row: Row, base: NoticeVersion | None, there: Known
-) -> dict[str, Any]:
+) -> VersionContent:
     if after["preset"] and after["preset"] not in there.presets:
         row.report.refuse("preset", "There is no such preset, neither here nor in the file.")
     moments = {
         name: row.values.get(name) if name in row.cells else getattr(base, name, None)
-        for name in ("valid_from", "valid_until")
+        for name in MOMENTS
     }
-    names = (
-        *("default_locale", "message_type", "nickname", "visibility", "change_note"),
-        *NO_NEW_NAMES,
-    )
-    bodies = {
-        name.removeprefix(BODY): cell
-        for name, cell in after.items()
-        if cell and name.startswith(BODY)
-    }
-    return {
-        **{name: after[name] for name in names},
-        **moments,
-        "bodies": bodies,
-        "preset": None,
-        "fields": _fields(row, base),
-    }
+    return VersionContent.read(after, {**moments, "fields": _fields(row, base)})
 
 
 def _fields(row: Row, base: NoticeVersion | None) -> list[Any]:

@@ -4,12 +4,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
 
 from tablib import Dataset
 
 from console.accounts.models import User
 from console.actors import Actor, Permission
+from console.catalogue.content.version_content import (
+    BODY,
+    VersionContent,
+    json_cell,
+    moment_cell,
+)
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -19,15 +24,11 @@ from console.catalogue.models import (
 )
 from console.catalogue.selectors import categories, notices
 from console.catalogue.transfer.columns import (
-    BODY,
     CATEGORY,
     COLUMNS,
-    CONTENT,
-    MOMENTS,
     NOTICE,
     PRESET,
     body_columns,
-    moment_cell,
 )
 
 Cells = dict[str, str]
@@ -67,11 +68,6 @@ def category_cells(category: Category) -> Cells:
     }
 
 
-def json_cell(value: Any) -> str:
-    """A list or object in one form, whatever order the database has it in; empty for none."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
-
-
 def notice_cells(notice: CannedNotice) -> Cells:
     """A notice's own facts, without a version."""
     return {
@@ -87,21 +83,9 @@ def notice_cells(notice: CannedNotice) -> Cells:
     }
 
 
-def content_cells(version: NoticeVersion) -> Cells:
-    """What a version says, without who wrote it and what became of it."""
-    cells = {
-        name: moment_cell(getattr(version, name)) if name in MOMENTS else getattr(version, name)
-        for name in CONTENT
-        if name not in ("preset", "fields")
-    }
-    cells["fields"] = json_cell(version.fields)
-    cells["preset"] = version.preset.name if version.preset else ""
-    return cells | {f"{BODY}{locale}": body for locale, body in version.bodies.items()}
-
-
 def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
     """A version as it is kept. `names` has the user names of people by their refs."""
-    return content_cells(version) | {
+    return VersionContent.of(version).cells() | {
         "version": str(version.number),
         "status": version.status,
         "author": exported_ref(version.author_ref, names),
@@ -147,5 +131,5 @@ def _notices(actor: Actor) -> Iterator[Cells]:
 
 def content_digest(version: NoticeVersion) -> str:
     """SHA-256 over what a version says, as the trail keeps it of a restored one."""
-    said = json.dumps(content_cells(version), ensure_ascii=False, sort_keys=True)
+    said = json.dumps(VersionContent.of(version).cells(), ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

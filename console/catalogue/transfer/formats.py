@@ -16,7 +16,8 @@ from django.conf import settings
 from import_export.formats import base_formats
 from tablib import Dataset
 
-from console.catalogue.transfer.columns import BODY, COLUMNS
+from console.catalogue.content.version_content import BODY
+from console.catalogue.transfer.columns import COLUMNS
 from console.catalogue.transfer.escaping import with_formula, without_formula
 from console.catalogue.transfer.tables import bounded, require_size, table
 from console.catalogue.transfer.workbooks import XLSX

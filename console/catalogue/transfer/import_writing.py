@@ -11,8 +11,9 @@ from console.accounts.models import Team
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.services import Record
-from console.catalogue.content.notices import new_names
 from console.catalogue.content.search_index import words_keep_many
+from console.catalogue.content.version_content import CONTENT, VersionContent
+from console.catalogue.content.versions import version_record
 from console.catalogue.models import (
     CATEGORY_SEPARATOR,
     CannedNotice,
@@ -39,22 +40,14 @@ RANK = {
     VersionStatus.DRAFT: 3,
     VersionStatus.IN_REVIEW: 3,
 }
-CONTENT_FIELDS = (
-    *("default_locale", "bodies", "message_type", "nickname", "preset", "visibility"),
-    *("valid_from", "valid_until", "change_note", "fields", "new_title", "new_shortcut"),
-)
 NEW_IDS = """
 SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM generate_series(1, %s)
 """
 # A version begins as a draft that nobody has decided on, and goes to its status step by step: so
 # the triggers of the migrations 0003_kept and 0004_own_work ask. Only so its own time is kept, too.
 INSERT = """
-INSERT INTO catalogue_noticeversion (id, notice_id, number, status, default_locale, bodies,
-    message_type, nickname, preset_id, visibility, valid_from, valid_until, change_note, fields,
-    new_title, new_shortcut, snippets, author_ref, author_name, created_at,
-    reviewer_ref, reviewer_name, reject_reason)
-VALUES (%s, %s, %s, 'draft', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '',
-    '', '')
+INSERT INTO catalogue_noticeversion ({columns}, status, reviewer_ref, reviewer_name, reject_reason)
+VALUES ({values}, 'draft', '', '', '')
 """
 SUBMIT = """
 UPDATE catalogue_noticeversion version SET status = 'in_review', submitted_at = given.at
@@ -220,13 +213,16 @@ def _write_wave(wave: list[VersionPlan], restore: bool) -> None:
     new = [one.version for one in wave if not one.before]
     if not restore:
         drafts = [one.version for one in wave if one.before == VersionStatus.DRAFT]
-        NoticeVersion.objects.bulk_update(drafts, CONTENT_FIELDS)
+        NoticeVersion.objects.bulk_update(drafts, CONTENT)
     with connection.cursor() as cursor:
         cursor.execute(NEW_IDS, [len(new)])
         for version, (pk,) in zip(new, cursor.fetchall(), strict=True):
             version.pk = pk
-        if new:
-            cursor.executemany(INSERT, list(map(_inserted, new)))
+        if rows := list(map(_inserted, new)):
+            insert = INSERT.format(
+                columns=", ".join(rows[0]), values=", ".join(["%s"] * len(rows[0]))
+            )
+            cursor.executemany(insert, [list(row.values()) for row in rows])
         _run(cursor, SUBMIT, map(_submitted, _going(wave, ("", VersionStatus.DRAFT), SUBMITTED)))
         _run(cursor, DECIDE, map(_decided, _going(wave, UNDECIDED, DECIDED)))
         due = _going(wave, (VersionStatus.SCHEDULED,), (VersionStatus.PUBLISHED,))
@@ -252,16 +248,19 @@ def _submitted(version: NoticeVersion) -> tuple[Any, ...]:
     return version.pk, version.submitted_at
 
 
-def _inserted(version: NoticeVersion) -> tuple[Any, ...]:
-    version.created_at = version.created_at or timezone.now()
-    return (
-        *(version.pk, version.notice_id, version.number, version.default_locale),
-        *(Jsonb(version.bodies), version.message_type, version.nickname, version.preset_id),
-        *(version.visibility, version.valid_from, version.valid_until, version.change_note),
-        *(Jsonb(version.fields), version.new_title, version.new_shortcut),
-        Jsonb(version.snippets),
-        *(version.author_ref, version.author_name, version.created_at),
-    )
+def _inserted(version: NoticeVersion) -> dict[str, Any]:
+    """The columns of a new draft with their values."""
+    content = VersionContent.of(version).database_columns()
+    return {
+        "id": version.pk,
+        "notice_id": version.notice_id,
+        "number": version.number,
+        **{name: Jsonb(it) if isinstance(it, dict | list) else it for name, it in content.items()},
+        "snippets": Jsonb(version.snippets),
+        "author_ref": version.author_ref,
+        "author_name": version.author_name,
+        "created_at": version.created_at or timezone.now(),
+    }
 
 
 def _decided(version: NoticeVersion) -> tuple[Any, ...]:
@@ -294,7 +293,7 @@ def _restored_records(each: NoticePlan) -> list[Record]:
             for one in each.versions
         },
     }
-    return [Record("notice.restored", _target(each), data)]
+    return [Record("notice.imported", _target(each), data)]
 
 
 def _drafted_records(each: NoticePlan) -> list[Record]:
@@ -304,20 +303,8 @@ def _drafted_records(each: NoticePlan) -> list[Record]:
         action = "notice.created" if each.is_new else "notice.changed"
         records.append(Record(action, _target(each), _facts(each)))
     for one in each.versions:
-        version = one.version
-        records.append(
-            Record(
-                "version.changed" if one.before else "version.created",
-                ("version", f"{version.notice.key}/{version.number}", version.notice.title),
-                {
-                    "visibility": version.visibility,
-                    "default_locale": version.default_locale,
-                    "bodies": version.bodies,
-                    "change_note": version.change_note,
-                    **new_names(version),
-                },
-            )
-        )
+        action = "version.changed" if one.before else "version.created"
+        records.append(version_record(action, one.version))
     return records
 
 

@@ -15,6 +15,8 @@ from console.accounts.models import Role
 from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.categories import NAME_LIMIT, is_name
 from console.catalogue.content.notices import KEY, RESERVED_KEYS, normal_shortcut, normal_tags
+from console.catalogue.content.version_content import BODY, json_cell, moment_cell
+from console.catalogue.content.version_content import MOMENTS as LIMITS
 from console.catalogue.models import (
     CATEGORY_DEPTH,
     CATEGORY_SEPARATOR,
@@ -23,18 +25,14 @@ from console.catalogue.models import (
     Visibility,
 )
 from console.catalogue.transfer.columns import (
-    BODY,
     CATEGORY,
     COLUMNS,
-    LIMITS,
     LONGEST,
     MOMENTS,
     NOTICE,
     PRESET,
     PROVENANCE,
-    moment_cell,
 )
-from console.catalogue.transfer.exporting import json_cell
 from console.catalogue.transfer.reports import RowReport
 from console.catalogue.transfer.tables import NotRead
 from console.errors import InvalidInput

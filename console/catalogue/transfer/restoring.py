@@ -4,9 +4,11 @@ Nothing that is there is changed but for the steps that a version takes anyway. 
 its reviews is the operator's to vouch for; the trail keeps that it came from there.
 """
 
-from console.catalogue.content.versions import version_fill
+from dataclasses import replace
+
+from console.catalogue.content.version_content import BODY, COLUMNS, VersionContent
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
-from console.catalogue.transfer.columns import BODY, CONTENT, NOTICE_FACTS, PROVENANCE
+from console.catalogue.transfer.columns import NOTICE_FACTS, PROVENANCE
 from console.catalogue.transfer.exporting import IMPORTED, notice_cells, version_cells
 from console.catalogue.transfer.plans import (
     OPEN,
@@ -102,7 +104,7 @@ def _plan_version(row: Row, plan: NoticePlan, there: Known, seen: dict[int, Row]
 
 def _said(row: Row) -> dict[str, str]:
     """What a row says of its version."""
-    names = ("version", "status", *CONTENT, *PROVENANCE)
+    names = ("version", "status", *COLUMNS, *PROVENANCE)
     texts = {name: cell for name, cell in row.cells.items() if name.startswith(BODY)}
     return {name: row.cells.get(name, "") for name in names} | texts
 
@@ -150,7 +152,7 @@ def _new_version(row: Row, notice: CannedNotice, there: Known) -> NoticeVersion:
     version.author_ref = there.author_ref(row.cells["author"])
     version.author_name = row.cells["author_name"] or row.cells["author"]
     version.created_at = row.values["created_at"]
-    _set_content(version, row)
+    _content(row).set_on(version)  # exactly as it was: nothing comes from the preset again
     _set_provenance(version, row, there)
     return version
 
@@ -188,37 +190,15 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
     if row.report.refusals or not is_in_use:
         return
     try:
-        version_fill(
-            version,
-            default_locale=default,
-            bodies=bodies,
-            message_type=row.cells["message_type"],
-            nickname="",
-            preset=None,
-            visibility=row.cells["visibility"],
-            valid_from=start,
-            valid_until=end,
-            change_note="",
-            fields=row.values.get("fields", []),
-            new_title=row.cells["new_title"],
-            new_shortcut=row.cells["new_shortcut"],
-            is_restored=True,
-        )
+        # Neither is read again: both stay exactly as they were.
+        content = replace(_content(row), nickname="", change_note="")
+        content.normal_form(version.notice, is_restored=True)
     except ConsoleError as error:
         row.report.refuse_by(error)
 
 
-def _set_content(version: NoticeVersion, row: Row) -> None:
-    """Exactly as it was: nothing comes from the preset again."""
-    version.bodies = row.bodies
-    for name in (
-        *("default_locale", "message_type", "nickname", "visibility", "change_note"),
-        *("new_title", "new_shortcut"),
-    ):
-        setattr(version, name, row.cells[name])
-    version.valid_from = row.values.get("valid_from")
-    version.valid_until = row.values.get("valid_until")
-    version.fields = row.values.get("fields", [])
+def _content(row: Row) -> VersionContent:
+    return VersionContent.read(row.cells, row.values)
 
 
 def _set_provenance(version: NoticeVersion, row: Row, there: Known) -> None:

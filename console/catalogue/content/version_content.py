@@ -1,0 +1,231 @@
+"""The content of a notice version: the one list of what an author writes.
+
+Services, the revision, the ledger, files, imports and comparison all go by the fields of
+`VersionContent`. A new field is added here, to the model with its migration, to the form and the
+template of the editor, and to the API's serializer.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.catalogue.content.bodies import check_bodies, check_fields
+from console.catalogue.content.notices import read_new_names
+from console.catalogue.content.questions import declared
+from console.catalogue.models import (
+    CannedNotice,
+    NoticeKind,
+    NoticeVersion,
+    Visibility,
+    VisibilityPreset,
+)
+from console.catalogue.review.presets import known_visibility
+from console.errors import InvalidInput, Unprocessable
+from console.security.lookalikes import require_plain
+from console.text.inputs import read_line
+from console.text.visible import is_blank
+
+BODY = "body:"  # how the columns of texts begin
+NOTHING = "none"  # the revision of no version
+# The first fields of a revision in their order. Further ones follow, so that revisions which
+# editors hold stay good when a field is added.
+REVISION_FIRST = ("default_locale", "bodies", "fields", "new_title", "new_shortcut")
+LABELS = {
+    "visibility": _("Who sees it"),
+    "default_locale": _("Default language"),
+    "nickname": _("Nickname"),
+    "message_type": "MessageType",
+    "valid_from": _("Valid from"),
+    "valid_until": _("Valid until"),
+}
+# What the ledger says of each version, and what it says where there is any.
+IN_LEDGER = ("visibility", "default_locale", "bodies", "change_note")
+IN_LEDGER_IF_ANY = ("fields", "new_title", "new_shortcut")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionContent:
+    """What a version says, whoever wrote it and whatever became of it.
+
+    `bodies` maps a locale to its text. `fields` are what the sender is asked for
+    (console.catalogue.content.questions). `visibility` and `nickname` come before the preset's;
+    `visibility` None is the preset's, and without one ALL. The notice takes `new_title` and
+    `new_shortcut` once the version is published.
+    """
+
+    default_locale: str
+    bodies: Mapping[str, str]
+    message_type: str = ""
+    nickname: str = ""
+    preset: VisibilityPreset | None = None
+    visibility: str | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    change_note: str = ""
+    fields: Sequence[Mapping[str, Any]] = ()
+    new_title: str = ""
+    new_shortcut: str = ""
+
+    @classmethod
+    def of(cls, version: NoticeVersion) -> Self:
+        return cls(**{name: getattr(version, name) for name in CONTENT})
+
+    @classmethod
+    def read(cls, cells: Mapping[str, str], values: Mapping[str, Any]) -> Self:
+        """Out of a row of a file: its texts, and the moments and fields that were read from it. The
+        preset is found by its name elsewhere."""
+        given: dict[str, Any] = {name: cells[name] for name in TEXTS}
+        given |= {name: values[name] for name in (*MOMENTS, "fields") if values.get(name)}
+        bodies = {
+            name.removeprefix(BODY): cell
+            for name, cell in cells.items()
+            if cell and name.startswith(BODY)
+        }
+        return cls(bodies=bodies, **given)
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The same with some of its fields. Another preset brings its own visibility, unless one is
+        given beside it."""
+        if changes.get("preset") is not None:
+            changes = {"visibility": None, **changes}
+        return replace(self, **changes)
+
+    def normal_form(self, notice: CannedNotice, *, is_restored: bool = False) -> Self:
+        """As a version of `notice` has it: the preset's visibility and nickname filled in, lines
+        trimmed. Raises InvalidInput for what can't be sent as it stands, and Unprocessable for a
+        preset that nobody approved. A version restored from an export may have one language under
+        two of its tags, as versions once could."""
+        check_bodies(notice.kind, self.default_locale, self.bodies, is_restored=is_restored)
+        questions = declared(self.fields)
+        check_fields(notice.kind, self.bodies, questions)
+        self._check_kind(notice.kind)
+        self._check_validity()
+        preset = self.preset
+        if preset is not None and not preset.is_approved:
+            raise Unprocessable(
+                "preset_not_approved",
+                f"The preset {preset.name} is not approved yet. Choose another, or wait for that.",
+                {"field": "preset"},
+            )
+        message_type = read_line(self.message_type, what="A message type", field="message_type")
+        visibility = known_visibility(self._seen_by())
+        nickname = read_line(self.nickname, what="A nickname", field="nickname")
+        require_plain(nickname, what="The nickname", field="nickname")
+        new_title, new_shortcut = read_new_names(notice, self.new_title, self.new_shortcut)
+        return replace(
+            self,
+            bodies=dict(self.bodies),
+            fields=questions,
+            message_type=message_type,
+            visibility=visibility,
+            nickname=nickname or (preset.nickname if preset else ""),
+            change_note="" if is_blank(self.change_note) else self.change_note,
+            new_title=new_title,
+            new_shortcut=new_shortcut,
+        )
+
+    def _seen_by(self) -> str:
+        if self.visibility is not None:  # an empty one is none, and never everyone
+            return self.visibility
+        return self.preset.visibility if self.preset else Visibility.ALL
+
+    def _check_kind(self, kind: str) -> None:
+        if self.message_type and kind != NoticeKind.MESSAGE:
+            raise InvalidInput(
+                "message_type_without_message",
+                "Only a message has a message type; leave it empty for this kind of notice.",
+            )
+        if kind == NoticeKind.SNIPPET and (
+            self._seen_by() != Visibility.ALL or self.valid_from or self.valid_until
+        ):
+            raise InvalidInput(
+                "snippet_not_by_itself",
+                "A snippet has no visibility and no times of its own: it is seen, and lasts, as "
+                "the texts in which it stands. Let everyone see it (ALL), and take the times out.",
+            )
+
+    def _check_validity(self) -> None:
+        if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
+            raise InvalidInput(
+                "validity_reversed", "The notice would end before it starts: swap the two times."
+            )
+
+    def set_on(self, version: NoticeVersion) -> None:
+        """Give the version this content, as it stands."""
+        for name in CONTENT:
+            setattr(version, name, getattr(self, name))
+        version.bodies, version.fields = dict(self.bodies), list(map(dict, self.fields))
+
+    def cells(self) -> dict[str, str]:
+        """Its columns in a file. An empty cell says that there is nothing."""
+        texts = {f"{BODY}{locale}": body for locale, body in self.bodies.items()}
+        return {name: _cell(getattr(self, name)) for name in COLUMNS} | texts
+
+    def database_columns(self) -> dict[str, Any]:
+        """Its columns in the database with their values."""
+        preset = self.preset
+        values = {name: getattr(self, name) for name in CONTENT if name != "preset"}
+        return {**values, "preset_id": preset.pk if preset else None}
+
+    def ledger_data(self) -> dict[str, Any]:
+        said = {name: getattr(self, name) for name in IN_LEDGER}
+        return said | {name: it for name in IN_LEDGER_IF_ANY if (it := getattr(self, name))}
+
+    def shown(self) -> dict[str, str]:
+        """What a comparison shows beside the texts: each fact in words, by its label."""
+        return {str(label): _shown(name, getattr(self, name)) for name, label in LABELS.items()}
+
+
+CONTENT = tuple(field.name for field in fields(VersionContent))
+COLUMNS = tuple(name for name in CONTENT if name != "bodies")
+TEXTS = tuple(field.name for field in fields(VersionContent) if field.type in (str, str | None))
+MOMENTS = tuple(field.name for field in fields(VersionContent) if field.type == datetime | None)
+
+
+def revision(version: NoticeVersion | None) -> str:
+    """The same for the same version with the same content, else another: an editor names the
+    revision that they have seen, so that nobody writes over what they have not."""
+    if version is None:
+        return NOTHING
+    names = (*REVISION_FIRST, *(name for name in CONTENT if name not in REVISION_FIRST))
+    content = [getattr(version, "preset_id" if name == "preset" else name) for name in names]
+    text = json.dumps([version.number, *content], sort_keys=True, default=_in_utc)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def moment_cell(moment: datetime | None) -> str:
+    """A time in UTC to the last digit, so that it comes back as the same."""
+    return "" if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def json_cell(value: Any) -> str:
+    """A list or object in one form, whatever order the database has it in; empty for none."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, VisibilityPreset):
+        return value.name
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, datetime):
+        return moment_cell(value)
+    return json_cell(value)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "visibility":
+        return str(Visibility(value).label)
+    if isinstance(value, datetime):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M %Z}"
+    return value or ""
+
+
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
