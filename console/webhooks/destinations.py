@@ -8,7 +8,7 @@ import re
 import socket
 from concurrent.futures import Future
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -24,9 +24,22 @@ AUTHORITY = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})
 # A browser or a library may read these otherwise than the next one does.
 NOT_IN_URLS = frozenset(' #\\"<>^`{|}')
 Address = IPv4Address | IPv6Address
-# Of IPv6 what is not in here leads to no public machine, or to one of IPv4 by a translator.
+# IANA's registries of special-purpose addresses (RFC 6890), and multicast. Python's own tables are
+# older, other ones with each version of it.
+SPECIAL = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+            *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            # Within GLOBAL_UNICAST: Teredo, ORCHID and the like, documentation, 6to4.
+            *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+        ),
+    )
+)
+# What of IPv6 is outside leads to no public machine, or to one of IPv4 by a translator.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-TRANSLATED = (IPv6Network("2002::/16"), IPv6Network("2001::/32"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +142,9 @@ def _meant(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
         return False
-    return isinstance(address, IPv4Address) or (
-        address in GLOBAL_UNICAST and not any(address in network for network in TRANSLATED)
-    )
+    return not any(address in network for network in SPECIAL)
 
 
 def _look_up(host: str, port: int) -> list[str]:

@@ -18,6 +18,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.api.conftest import Caller, by_token
@@ -224,7 +225,7 @@ def addresses(
     draft = notice_create(author, key="draft", kind="message", title="Draft")
     opened = version_create(author, draft, VersionContent(**NEW_VERSION))  # type: ignore[arg-type]
     version_submit(author, opened)
-    send = send_create(root, notice_key="greeting", interactions=["a1"])
+    send = send_create(root, SendOrder(notice_key="greeting", interactions=["a1"]))
     preset = VisibilityPreset.objects.first()
     assert preset is not None
     category = category_create(root, name="Empty")

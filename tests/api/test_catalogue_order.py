@@ -23,6 +23,8 @@ def test_a_preset_is_made_and_changed(program: Callable[..., Caller]) -> None:
     own = author("POST", f"{path}approve/", {"change": changed["proposed"]["id"]})
     assert (own[0], own[1]["code"]) == (403, "own_work")
     approver = program("approve")
+    unseen = approver("POST", f"{path}approve/", {})
+    assert (unseen[0], unseen[1]["code"]) == (400, "invalid_input")
     stale = approver("POST", f"{path}approve/", {"change": preset["proposed"]["id"]})
     assert (stale[0], stale[1]["code"]) == (409, "wrong_status")
     approved = approver.post(f"{path}approve/", {"change": changed["proposed"]["id"]}, status=200)

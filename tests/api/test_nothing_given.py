@@ -21,6 +21,7 @@ from console.errors import InvalidInput
 from console.interactions.models import ChatServer
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendingStop
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.models import Webhook
 from tests.api.conftest import Caller, error
@@ -131,7 +132,7 @@ def world(
 ) -> dict[str, Any]:
     make_notice(key="delay")
     make_interaction("a1")
-    send = send_create(supervisor.to_actor(), notice_key="delay", interactions=["a1"])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="delay", interactions=["a1"]))
     webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
     return {
         "send": send.pk,
@@ -290,7 +291,7 @@ def test_no_caller_of_the_service_sends_by_an_empty_choice(world: dict[str, Any]
     ):
         arguments: dict[str, Any] = {"notice_key": "delay", "interactions": ["a1"], **given}
         with pytest.raises(InvalidInput):
-            send_create(actor, **arguments)
+            send_create(actor, SendOrder(**arguments))
     assert Send.objects.count() == 1
 
 

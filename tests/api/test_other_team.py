@@ -15,6 +15,7 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.api.conftest import Caller
 from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
@@ -44,7 +45,7 @@ def of_sales(
     version_submit(author, opened)
     CannedNotice.objects.update(team=team, title="Words of Sales")
     make_interaction("a1", queue="sales", user_data={"Note": "chat-of-sales"})
-    send = send_create(supervisor.to_actor(), notice_key="greeting", interactions=["a1"])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="greeting", interactions=["a1"]))
     preset = VisibilityPreset.objects.first()
     assert preset is not None
     category = category_create(ROOT, name="Words of Sales", team=team)

@@ -11,6 +11,7 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.api.conftest import Caller, by_token
 
@@ -123,7 +124,7 @@ def test_what_is_used_and_what_never(
     make_interaction("a1")
     make_notice(key="asked")
     make_notice(key="left")
-    send_create(supervisor.to_actor(), notice_key="asked", interactions=["a1"])
+    send_create(supervisor.to_actor(), SendOrder(notice_key="asked", interactions=["a1"]))
 
     def keys(query: str) -> list[str]:
         return [notice["key"] for notice in editor_call.get(f"notices/?{query}")["results"]]

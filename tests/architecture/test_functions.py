@@ -13,8 +13,6 @@ ARGUMENTS = 8
 # No more than these, each of which has a reason to be in one piece.
 LONGER_AT_MOST = 13
 WIDER = {
-    "send_create",
-    "plan_send",
     "_page",
     "user_create",
     "_ask",

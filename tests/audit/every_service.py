@@ -19,6 +19,7 @@ from console.catalogue.content.notices import (
     notice_retire,
     notice_update,
 )
+from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import (
     version_approve,
     version_create,
@@ -43,6 +44,7 @@ from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
 from console.sends.pages import history_export_record
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.selectors import DeliveryFilter
 from console.webhooks import services as webhooks
@@ -216,15 +218,14 @@ CALLS: dict[str, Callable[[World], Call]] = {
         version_create,
         w.author,
         w.make_notice().notice,
-        default_locale="en",
-        bodies={"en": "Other"},
+        VersionContent(default_locale="en", bodies={"en": "Other"}),
     ),
     "catalogue.version_reject": lambda w: partial(
         version_reject, w.root, w.submitted(), reason="Too long"
     ),
     "catalogue.version_submit": lambda w: partial(version_submit, w.author, w.draft()),
     "catalogue.version_update": lambda w: partial(
-        version_update, w.author, w.draft(), bodies={"en": "Other"}
+        version_update, w.author, w.draft(), {"bodies": {"en": "Other"}}
     ),
     "catalogue.versions_publish": lambda w: (
         w.approved_for_later() and partial(versions_publish, soon() + timedelta(days=1))
@@ -263,8 +264,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.send_create": lambda w: partial(
         send_create,
         w.sender,
-        notice_key=w.make_notice().notice.key,
-        interactions=[w.make_interaction().pk],
+        SendOrder(notice_key=w.make_notice().notice.key, interactions=[w.make_interaction().pk]),
     ),
     "sends.send_pause": lambda w: partial(send_pause, w.sender, w.send()),
     "sends.send_prove": lambda w: w.proving(),

@@ -35,6 +35,7 @@ from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.outcomes import Ending
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
@@ -116,9 +117,11 @@ class World:
     def send(self, *, interactions: Sequence[str] = (), **arguments: Any) -> Send:
         return send_create(
             self.sender,
-            notice_key=self.make_notice("Hello").notice.key,
-            interactions=interactions or [self.make_interaction().pk],
-            **arguments,
+            SendOrder(
+                notice_key=self.make_notice("Hello").notice.key,
+                interactions=interactions or [self.make_interaction().pk],
+                **arguments,
+            ),
         )
 
     def large_send(self, **arguments: Any) -> Send:

@@ -19,6 +19,7 @@ from console.errors import PermissionRefused
 from console.interactions.models import Interaction
 from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.models import Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +166,7 @@ def large(
     settings.APPROVAL_ABOVE = 1
     make_notice("Hello", key="hello")
     ids = [make_interaction().pk for _ in range(2)]
-    return send_create(almighty, notice_key="hello", interactions=ids)
+    return send_create(almighty, SendOrder(notice_key="hello", interactions=ids))
 
 
 APPROVE = (

@@ -21,6 +21,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.review.presets import preset_create
 from console.errors import PermissionRefused
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.signing_in import sign_in
 
@@ -113,7 +114,7 @@ def large_send(world: World, who: str, things: Any) -> Work:
     things.settings.APPROVAL_ABOVE = 1
     things.make_notice(key="hello")
     chats = [things.make_interaction().pk for _ in range(2)]
-    send = send_create(world.actor(who), notice_key="hello", interactions=chats)
+    send = send_create(world.actor(who), SendOrder(notice_key="hello", interactions=chats))
     assert send.status == "awaiting_approval"
     return Work(
         send.pk,

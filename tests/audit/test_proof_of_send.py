@@ -31,6 +31,7 @@ from console.sends.control.erasure import interaction_erase
 from console.sends.engine.outcomes import Ending
 from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
@@ -61,7 +62,8 @@ def send(
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     ids.append(make_interaction("gone", is_online=False).pk)
     made = send_create(
-        supervisor.to_actor(), notice_key="greeting", interactions=ids, why="Line 3 is down"
+        supervisor.to_actor(),
+        SendOrder(notice_key="greeting", interactions=ids, why="Line 3 is down"),
     )
     noise()
     claim = uuid4()
@@ -169,7 +171,7 @@ def test_what_has_not_ended_is_not_proved(
 ) -> None:
     key = make_notice("Hello").notice.key
     ids = [make_interaction().pk for _ in range(2)]
-    send = send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
     said = told(prove(send), settings)
     assert "Not proved: anything of 2 deliveries that had not ended yet" in said
     assert said.endswith("\nHOLDS")
@@ -196,7 +198,7 @@ def test_what_was_skipped_in_the_last_moment_was_not_attempted(
 ) -> None:
     key = make_notice("Hello").notice.key
     ids = [make_interaction().pk]
-    send = send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
     Interaction.objects.update(ended_at=send.created_at)
     drain_step(chat_server.pk, claim=uuid4(), room=1)
     entry = AuditEntry.objects.get(action="deliveries.skipped")

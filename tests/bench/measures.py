@@ -13,6 +13,7 @@ from console.esp.transports import open_channel
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.worker import prepare_process
 from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
@@ -106,7 +107,9 @@ def creating(world: World) -> list[Row]:
 def create_send(ids: Sequence[str], actor: Actor | None = None) -> tuple[float, Send]:
     """A send to `ids`, and the seconds that its creation took."""
     started = time.perf_counter()
-    send = send_create(actor or system_actor("bench"), notice_key=NOTICE, interactions=ids)
+    send = send_create(
+        actor or system_actor("bench"), SendOrder(notice_key=NOTICE, interactions=ids)
+    )
     return time.perf_counter() - started, send
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from console.actors import system_actor
 from console.sends.models import Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.bench.progress import say
 from tests.bench.results import Goal, Pair, Row, row
@@ -67,7 +68,7 @@ def pacing(world: World) -> list[Row]:
 def _journalled(simulator: Simulator, ids: Sequence[str]) -> list[float]:
     """When each delivery of a send to `ids` arrived, in seconds, in order."""
     before = len(simulator.journalled())
-    send = send_create(system_actor("bench"), notice_key=NOTICE, interactions=ids)
+    send = send_create(system_actor("bench"), SendOrder(notice_key=NOTICE, interactions=ids))
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not Send.objects.filter(pk=send.pk, status=SendStatus.FINISHED).exists():
         if time.monotonic() > deadline:

@@ -179,6 +179,14 @@ def test_each_filter_takes_time_for_the_length_of_its_value(name: str) -> None:
         require_linear(lambda n: skipped_or_filled(template, V=value(n)), 5000)  # noqa: B023
 
 
+@pytest.mark.parametrize("name", ["date", "time", "datetime"])
+def test_reading_a_moment_takes_time_for_its_length(name: str) -> None:
+    """With a pattern of the template's own, so that the value is what is read."""
+    template = f"{{{{ data.V | {name}: '%d.%m.%Y' }}}}"
+    for value in VALUES.values():
+        require_linear(lambda n: skipped_or_filled(template, V=value(n)), 5000)  # noqa: B023
+
+
 @pytest.mark.parametrize("value", ["2026" + " " * 55 + "x", "2026" + "\t" * 55 + "x"])
 def test_blanks_in_a_date_are_not_tried_in_all_ways(value: str) -> None:
     """Of sixty blanks each of ten places may have any number: more ways than there is time for."""

@@ -23,6 +23,7 @@ from console.catalogue.content.versions import (
 )
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, PermissionRefused, Unprocessable
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from tests.conftest import REVIEWER, ROOT
 
@@ -149,9 +150,7 @@ def test_a_send_for_later_gets_the_words_of_then(
     def planned(at: datetime | None) -> int:
         return plan_send(
             supervisor.to_actor(),
-            notice_key="hours",
-            interactions=[chat.pk],
-            scheduled_at=at,
+            SendOrder(notice_key="hours", interactions=[chat.pk], scheduled_at=at),
         ).version.number
 
     assert planned(None) == planned(TOMORROW - timedelta(minutes=1)) == 1

@@ -17,6 +17,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput, Unprocessable
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.proof.archive import version_facts
@@ -59,7 +60,9 @@ def said(sender: Actor, make_interaction: Callable[..., Any]) -> Callable[..., s
     """What a chat would get of a notice."""
 
     def ask(key: str, **chat: Any) -> str:
-        plan = plan_send(sender, notice_key=key, interactions=[make_interaction(**chat).pk])
+        plan = plan_send(
+            sender, SendOrder(notice_key=key, interactions=[make_interaction(**chat).pk])
+        )
         return plan.targets[0].body or plan.targets[0].detail
 
     return ask
@@ -204,7 +207,7 @@ def test_a_snippet_is_never_sent_itself(sender: Actor, make_interaction: Any) ->
     published("bye", en="Bye")
     assert list(selectors.sendable_versions(sender)) == []
     with pytest.raises(Unprocessable) as refusal:
-        plan_send(sender, notice_key="bye", interactions=[make_interaction().pk])
+        plan_send(sender, SendOrder(notice_key="bye", interactions=[make_interaction().pk]))
     assert refusal.value.code == "notice_is_snippet"
 
 
@@ -230,7 +233,7 @@ def test_a_year_later_one_can_say_which_words_went_out(
     sign = published("sign", en="Ann")
     bye = published("bye", en="Bye, {% snippet 'sign' %}")
     published("hello", "message", en="Hello. {% snippet 'bye' %}")
-    send = send_create(sender, notice_key="hello", interactions=[make_interaction().pk])
+    send = send_create(sender, SendOrder(notice_key="hello", interactions=[make_interaction().pk]))
     again(sign, en="Bob")
     again(bye, en="Farewell")
 

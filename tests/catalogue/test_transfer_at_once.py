@@ -14,6 +14,7 @@ from console.catalogue.content.versions import version_approve, version_create, 
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer import importing
 from console.interactions.models import ChatServer
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,7 +88,7 @@ def test_editors_wait_for_an_import_and_senders_do_not(
     with transaction.atomic():
         importing._lock()
         sender, sent = beside(
-            lambda: send_create(ROOT, notice_key="late", interactions=[chat.pk]).pk
+            lambda: send_create(ROOT, SendOrder(notice_key="late", interactions=[chat.pk])).pk
         )
         sender.join(10)
         assert [type(answer) for answer in sent] == [int]

@@ -19,6 +19,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
@@ -56,7 +57,7 @@ def world(
     make_notice("Hello {{ data.FirstName }}.", key="0")
     chat = make_interaction("0")
     make_interaction("1", queue="sales")
-    send_create(ROOT, notice_key="0", interactions=[chat.pk])
+    send_create(ROOT, SendOrder(notice_key="0", interactions=[chat.pk]))
     webhook_test(ROOT, make_public_webhook())
 
 

@@ -25,6 +25,7 @@ from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.job_control import import_job_start
 from console.interactions.models import ChatServer
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
@@ -66,7 +67,7 @@ def world(
     version_create(ROOT, draft, VersionContent(default_locale="en", bodies={"en": "Hi"}))
     chat = make_interaction()
     sender = make_user("sender", Role.SUPERVISOR, teams=[team])
-    send = send_create(sender.to_actor(), notice_key="hello", interactions=[chat.pk])
+    send = send_create(sender.to_actor(), SendOrder(notice_key="hello", interactions=[chat.pk]))
     preset = preset_create(ROOT, name="Ours", visibility="INT")
     message = webhook_test(ROOT, make_public_webhook())
     return {
@@ -233,7 +234,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
     preset = preset_create(ROOT, name=short, visibility="INT", nickname=short)
     actor = evil_user.to_actor()
     assert actor.may(Permission.SEND)
-    send = send_create(actor, notice_key="hello", interactions=[chat.pk], why=evil)
+    send = send_create(actor, SendOrder(notice_key="hello", interactions=[chat.pk], why=evil))
     message = webhook_test(ROOT, make_public_webhook(name=short))
     world = {
         "WEBHOOK": message.webhook_id,

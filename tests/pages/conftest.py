@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.demos import Demo
 from tests.pages.browsing import Desk
@@ -48,10 +49,9 @@ def make_send(
         ids = [make_interaction().pk for _ in range(chats)] if isinstance(chats, int) else chats
         return send_create(
             supervisor.to_actor(),
-            notice_key=notice.notice.key,
-            interactions=ids,
-            undo_seconds=undo_seconds,
-            **wanted,
+            SendOrder(
+                notice_key=notice.notice.key, interactions=ids, undo_seconds=undo_seconds, **wanted
+            ),
         )
 
     return make

@@ -24,6 +24,7 @@ from console.catalogue.transfer.models import ImportJob
 from console.demo.people import PASSWORD
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_create
 
@@ -185,8 +186,8 @@ def _people(team: Team) -> None:
 
 def _send(notice: CannedNotice, chats: list[str]) -> Send:
     wanted: dict[str, Any] = {"notice_key": notice.key, "interactions": chats, "why": WHY}
-    send_create(_actor("sue"), **wanted, scheduled_at=timezone.now() + timedelta(days=5))
-    return send_create(_actor("sue"), **wanted, nickname=NICKNAME, visibility="VIP")
+    send_create(_actor("sue"), SendOrder(**wanted, scheduled_at=timezone.now() + timedelta(days=5)))
+    return send_create(_actor("sue"), SendOrder(**wanted, nickname=NICKNAME, visibility="VIP"))
 
 
 def _import() -> int:

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.content.notices import notice_retire, notice_update
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook
@@ -56,7 +57,8 @@ def world(
     chat = make_interaction("0001ABCD", queue="sales", agent="ann.keller")
     make_interaction("0002ENDED", type="stopped", user_data={"FirstName": "Bob"})
     send = send_create(
-        supervisor.to_actor(), notice_key="parcel-delay", interactions=[chat.pk], undo_seconds=0
+        supervisor.to_actor(),
+        SendOrder(notice_key="parcel-delay", interactions=[chat.pk], undo_seconds=0),
     )
     make_client(name="Night shift")
     make_public_webhook(name="Ticketing")

@@ -13,6 +13,7 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.job_control import import_job_start
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
@@ -196,7 +197,7 @@ def world(
     """Everybody, and one of each thing that a page shows."""
     make_notice("Hello.", key="hello")
     chat = make_interaction()
-    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=[chat.pk])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=[chat.pk]))
     message = webhook_test(ROOT, make_public_webhook())
     from console.catalogue.models import VisibilityPreset
 

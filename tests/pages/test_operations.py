@@ -17,6 +17,7 @@ from console.accounts.models import User
 from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.control.pausing import send_pause
 from console.sends.models import SendingStop, Worker
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +44,7 @@ def worker(*, silent_seconds: float = 0, **values: Any) -> Worker:
 def send(supervisor: User, chat_server: Any, make_interaction: Any, make_notice: Any) -> Any:
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     key = make_notice("Hi", key="hello").notice.key
-    return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+    return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
 
 
 @pytest.mark.parametrize("person", ["supervisor", "auditor", "administrator"])

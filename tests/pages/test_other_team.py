@@ -12,6 +12,7 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.catalogue.transfer.job_control import import_job_start
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.pages.test_access import PAGES, _answer, _open_each
 
@@ -37,7 +38,7 @@ def world(
     CannedNotice.objects.update(team=team, title="Words of Sales")
     make_interaction("chat-of-sales", queue="sales")
     actor = supervisor.to_actor()
-    send = send_create(actor, notice_key="hello", interactions=["chat-of-sales"])
+    send = send_create(actor, SendOrder(notice_key="hello", interactions=["chat-of-sales"]))
     colleague = make_user("eve", Role.EDITOR, teams=[team])
     others = team_create(ROOT, name="Billing", queues=["invoices"])
     return {

@@ -14,6 +14,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.sends.models import Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 
 
@@ -48,7 +49,7 @@ def large_send(
     settings.APPROVAL_ABOVE = 1
     make_notice(key="hello")
     chats = [make_interaction().pk for _ in range(2)]
-    send = send_create(almighty.to_actor(), notice_key="hello", interactions=chats)
+    send = send_create(almighty.to_actor(), SendOrder(notice_key="hello", interactions=chats))
     assert send.status == SendStatus.AWAITING_APPROVAL
     return send
 

@@ -11,6 +11,7 @@ from console.accounts.models import User
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 
@@ -55,7 +56,7 @@ def test_before_sending_and_in_the_proof(
     form = {"notice": notice, "interaction": [chat.pk], "idempotency_key": "k1"}
     preview = client.post(reverse("board-preview"), form, headers={"HX-Request": "true"})
     check_shown(preview.content.decode())
-    send = send_create(supervisor.to_actor(), notice_key=notice, interactions=[chat.pk])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key=notice, interactions=[chat.pk]))
     proof = reverse("delivery-detail", args=[send.deliveries.get().pk])
     check_shown(client.get(proof).content.decode())
 
@@ -71,7 +72,7 @@ def test_before_approving(
 ) -> None:
     settings.APPROVAL_ABOVE = 1
     chats = [make_interaction().pk for _ in range(2)]
-    send_create(supervisor.to_actor(), notice_key=notice, interactions=chats)
+    send_create(supervisor.to_actor(), SendOrder(notice_key=notice, interactions=chats))
     check_shown(browse(approver).get(reverse("send-approvals")).content.decode())
 
 

@@ -12,6 +12,7 @@ from console.accounts.models import Role, Team, User
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.interactions.models import Interaction
 from console.sends.models import Delivery, Send, SendingStop
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,8 @@ def everywhere(
     CannedNotice.objects.update(title=NAME, team=team, category=category, tags=[NAME])
     VisibilityPreset.objects.create(name=NAME, nickname=NAME, visibility="ALL", is_approved=True)
     send = send_create(
-        supervisor.to_actor(), notice_key=version.notice.key, interactions=chats, why=NAME
+        supervisor.to_actor(),
+        SendOrder(notice_key=version.notice.key, interactions=chats, why=NAME),
     )
     SendingStop.objects.create(
         reason=NAME, actor_ref="user:1", actor_name=NAME, stopped_at=send.created_at

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.sends.models import Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.pages.conftest import end
 
@@ -182,10 +183,11 @@ def test_the_ledger_entry_is_shown_to_those_who_may_read_it(
 ) -> None:
     send = make_send()
     skipped = send_create(
-        # Offline from the start: its entry is written with the send.
         User.objects.get(username="sue").to_actor(),
-        notice_key=send.version.notice.key,
-        interactions=[make_interaction(user_data={"IsOnline": "0"}).pk],
+        SendOrder(
+            notice_key=send.version.notice.key,
+            interactions=[make_interaction(user_data={"IsOnline": "0"}).pk],
+        ),
     ).deliveries.get()
     address = reverse("delivery-detail", args=[skipped.pk])
 

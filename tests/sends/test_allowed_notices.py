@@ -8,6 +8,7 @@ from console.accounts.services import api_client_create, api_client_update
 from console.errors import PermissionRefused
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import DeliveryStatus, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
@@ -31,7 +32,7 @@ def workflow(make_notice) -> ApiClient:
 @pytest.mark.parametrize("ask", [send_create, plan_send])
 def test_it_sends_no_other_notice(workflow, chat_server, chats, ask, key):
     with pytest.raises(PermissionRefused) as refused:
-        ask(workflow.to_actor(), notice_key=key, interactions=chats(1))
+        ask(workflow.to_actor(), SendOrder(notice_key=key, interactions=chats(1)))
     assert refused.value.code == "notice_not_allowed"
     assert refused.value.details == {"notice": key}
     assert "Workflow" in refused.value.message
@@ -39,7 +40,7 @@ def test_it_sends_no_other_notice(workflow, chat_server, chats, ask, key):
 
 
 def test_a_notice_that_was_taken_from_it_since_is_not_sent(workflow, simulator, chats):
-    send = send_create(workflow.to_actor(), notice_key="allowed", interactions=chats(1))
+    send = send_create(workflow.to_actor(), SendOrder(notice_key="allowed", interactions=chats(1)))
     api_client_update(ROOT, workflow, allowed_notices=["other"])
     drain()
     delivery = send.deliveries.get()
@@ -49,13 +50,13 @@ def test_a_notice_that_was_taken_from_it_since_is_not_sent(workflow, simulator, 
 
 
 def test_what_it_may_send_arrives(workflow, simulator, chats):
-    send = send_create(workflow.to_actor(), notice_key="allowed", interactions=chats(1))
+    send = send_create(workflow.to_actor(), SendOrder(notice_key="allowed", interactions=chats(1)))
     drain()
     assert send.deliveries.get().status == DeliveryStatus.DELIVERED
 
 
 def test_once_its_access_has_expired_nothing_leaves(workflow, simulator, chats):
-    send = send_create(workflow.to_actor(), notice_key="allowed", interactions=chats(1))
+    send = send_create(workflow.to_actor(), SendOrder(notice_key="allowed", interactions=chats(1)))
     ApiClient.objects.update(expires_at=timezone.now())
     drain()
     assert send.deliveries.get().reason == "not_allowed"
@@ -63,7 +64,7 @@ def test_once_its_access_has_expired_nothing_leaves(workflow, simulator, chats):
 
 
 def test_it_does_not_try_again_what_it_may_not_send(workflow, chat_server, chats):
-    send = send_create(workflow.to_actor(), notice_key="allowed", interactions=chats(1))
+    send = send_create(workflow.to_actor(), SendOrder(notice_key="allowed", interactions=chats(1)))
     send.deliveries.update(status=DeliveryStatus.FAILED, finished_at=timezone.now())
     api_client_update(ROOT, workflow, allowed_notices=["other"])
     workflow.refresh_from_db()

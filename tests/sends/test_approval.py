@@ -15,6 +15,7 @@ from console.sends.control.approval import send_approve, send_reject, send_resch
 from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Delivery, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
@@ -43,10 +44,12 @@ def scheduled(supervisor, make_interaction, make_notice) -> Callable[..., Send]:
         ids = [make_interaction(f"s{number}").pk for number in range(chats)]
         return send_create(
             supervisor.to_actor(),
-            notice_key=make_notice("Later").notice.key,
-            interactions=ids,
-            scheduled_at=timezone.now() + HOUR,
-            time_zone="Europe/Berlin",
+            SendOrder(
+                notice_key=make_notice("Later").notice.key,
+                interactions=ids,
+                scheduled_at=timezone.now() + HOUR,
+                time_zone="Europe/Berlin",
+            ),
         )
 
     return make
@@ -77,14 +80,14 @@ def test_only_the_ready_ones_count_and_the_preview_says_so(
     make_interaction("gone", user_data={"IsOnline": "0"})
     actor = supervisor.to_actor()
     arguments = {"notice_key": "hello", "interactions": ["a", "b", "gone"]}
-    assert not plan_send(actor, **arguments).needs_approval
-    assert send_create(actor, **arguments).status == SendStatus.RUNNING
+    assert not plan_send(actor, SendOrder(**arguments)).needs_approval
+    assert send_create(actor, SendOrder(**arguments)).status == SendStatus.RUNNING
     settings.APPROVAL_ABOVE = 1
-    assert plan_send(actor, **arguments).needs_approval
-    held = send_create(actor, **arguments, undo_seconds=5)
+    assert plan_send(actor, SendOrder(**arguments)).needs_approval
+    held = send_create(actor, SendOrder(**arguments, undo_seconds=5))
     assert (held.status, held.ready_count) == (SendStatus.AWAITING_APPROVAL, 2)
     settings.APPROVAL_ABOVE = 0
-    assert send_create(actor, **arguments).status == SendStatus.RUNNING
+    assert send_create(actor, SendOrder(**arguments)).status == SendStatus.RUNNING
 
 
 @pytest.mark.usefixtures("chat_server")
@@ -92,7 +95,7 @@ def test_a_program_needs_approval_too(make_client, make_interaction, make_notice
     client, _token = make_client("send")
     make_notice(key="hello")
     ids = [make_interaction(f"p{number}").pk for number in range(3)]
-    send = send_create(client.to_actor(), notice_key="hello", interactions=ids)
+    send = send_create(client.to_actor(), SendOrder(notice_key="hello", interactions=ids))
     assert send.status == SendStatus.AWAITING_APPROVAL
 
 
@@ -126,7 +129,7 @@ def test_approvers_see_what_awaits_them_with_its_texts_and_nothing_else(
 ):
     make_interaction("one")
     small = send_create(
-        supervisor.to_actor(), notice_key=make_notice().notice.key, interactions=["one"]
+        supervisor.to_actor(), SendOrder(notice_key=make_notice().notice.key, interactions=["one"])
     )
     actor = approver.to_actor()
 

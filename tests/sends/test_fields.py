@@ -17,6 +17,7 @@ from console.interactions.models import ChatServer
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.writing import fields_digest
@@ -49,10 +50,10 @@ def chat(make_interaction: Callable[..., Any]) -> str:
 
 
 def test_the_answers_stand_in_the_texts(sender: Actor, notice: NoticeVersion, chat: str) -> None:
-    plan = plan_send(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    plan = plan_send(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
     assert plan.targets[0].body == "Until 31 March: strike, 12.5"
 
-    send = send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    send = send_create(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
     assert Delivery.objects.get(send=send).body == "Until 31 March: strike, 12.5"
     assert send.answers == {"day": "2027-03-31", "why": "strike", "amount": "12.5"}
 
@@ -61,7 +62,7 @@ def test_an_answer_that_is_left_out_takes_the_texts_default(
     sender: Actor, notice: NoticeVersion, chat: str
 ) -> None:
     answers = {**ANSWERS, "amount": " "}
-    plan = plan_send(sender, notice_key="delay", interactions=[chat], fields=answers)
+    plan = plan_send(sender, SendOrder(notice_key="delay", interactions=[chat], answers=answers))
     assert plan.targets[0].body == "Until 31 March: strike, 0"
 
 
@@ -75,7 +76,7 @@ def test_an_answer_is_percent_encoded_in_a_url(
         fields=[{"name": "code"}],
     )
     answers = {"code": "../a?b=1#c"}
-    plan = plan_send(sender, notice_key="page", interactions=[chat], fields=answers)
+    plan = plan_send(sender, SendOrder(notice_key="page", interactions=[chat], answers=answers))
     assert plan.targets[0].body == "https://shop.example/..%2Fa%3Fb%3D1%23c"
 
 
@@ -118,7 +119,10 @@ def test_a_wrong_answer_names_its_field(
     field: str,
 ) -> None:
     with pytest.raises(Unprocessable) as refusal:
-        send_create(sender, notice_key="delay", interactions=[chat], fields={**ANSWERS, **changed})
+        send_create(
+            sender,
+            SendOrder(notice_key="delay", interactions=[chat], answers={**ANSWERS, **changed}),
+        )
     assert (refusal.value.code, refusal.value.details) == (code, {"field": field})
     assert not Send.objects.exists()
 
@@ -128,21 +132,21 @@ def test_a_notice_that_asks_nothing_takes_no_answers(
 ) -> None:
     make_notice(key="hello")
     with pytest.raises(Unprocessable, match="asks for no field day"):
-        plan_send(sender, notice_key="hello", interactions=[chat], fields={"day": "x"})
+        plan_send(sender, SendOrder(notice_key="hello", interactions=[chat], answers={"day": "x"}))
 
 
 def test_the_same_key_with_other_answers_is_another_request(
     sender: Actor, notice: NoticeVersion, chat: str
 ) -> None:
     asked = {"notice_key": "delay", "interactions": [chat], "idempotency_key": "k"}
-    send = send_create(sender, **asked, fields=ANSWERS)
-    assert send_create(sender, **asked, fields=ANSWERS).pk == send.pk
+    send = send_create(sender, SendOrder(**asked, answers=ANSWERS))
+    assert send_create(sender, SendOrder(**asked, answers=ANSWERS)).pk == send.pk
     with pytest.raises(Conflict, match="another send"):
-        send_create(sender, **asked, fields={**ANSWERS, "why": "storm"})
+        send_create(sender, SendOrder(**asked, answers={**ANSWERS, "why": "storm"}))
 
 
 def test_a_retry_has_the_same_answers(sender: Actor, notice: NoticeVersion, chat: str) -> None:
-    send = send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    send = send_create(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
     _ended(send, DeliveryStatus.FAILED)
     retry = send_retry_failed(sender, send)
     assert retry.answers == send.answers
@@ -162,8 +166,8 @@ def _ended(send: Send, status: DeliveryStatus) -> None:
 def test_the_ledger_has_a_salted_digest_of_the_answers(
     sender: Actor, notice: NoticeVersion, chat: str
 ) -> None:
-    first = send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
-    send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    first = send_create(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
+    send_create(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
     digests = [
         entry.data["fields_sha256"] for entry in AuditEntry.objects.filter(action="send.created")
     ]
@@ -175,7 +179,7 @@ def test_the_ledger_has_a_salted_digest_of_the_answers(
 
 
 def test_the_answers_are_kept_as_they_are(sender: Actor, notice: NoticeVersion, chat: str) -> None:
-    send = send_create(sender, notice_key="delay", interactions=[chat], fields=ANSWERS)
+    send = send_create(sender, SendOrder(notice_key="delay", interactions=[chat], answers=ANSWERS))
     with pytest.raises(IntegrityError, match="refused"), transaction.atomic():
         Send.objects.filter(pk=send.pk).update(fields={"values": {"why": "storm"}})
 
@@ -187,7 +191,7 @@ def test_the_answers_are_erased_with_the_last_text(
     administrator: User,
 ) -> None:
     chats = [make_interaction().pk for _ in range(2)]
-    send = send_create(sender, notice_key="delay", interactions=chats, fields=ANSWERS)
+    send = send_create(sender, SendOrder(notice_key="delay", interactions=chats, answers=ANSWERS))
     _ended(send, DeliveryStatus.DELIVERED)
     for left, chat in ((True, chats[0]), (False, chats[1])):
         make_interaction(chat, type="stopped")

@@ -21,6 +21,7 @@ from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import deliveries_recover, drain_step, sends_finish
 from console.sends.engine.worker import run_worker
 from console.sends.models import Claim, Delivery
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.plan.writing import _copy
 from tests.conftest import ROOT
@@ -48,7 +49,9 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
     """Cancelling locks also what has just been claimed. A recovery passed over it and forgot its
     claim, and so it was on its way for ever."""
     ids = [make_interaction(f"t{index}").pk for index in range(2)]
-    send = send_create(supervisor.to_actor(), notice_key=make_notice().notice.key, interactions=ids)
+    send = send_create(
+        supervisor.to_actor(), SendOrder(notice_key=make_notice().notice.key, interactions=ids)
+    )
     held, _free = drain_step(chat_server.pk, claim=uuid4(), room=2).claimed
     counts = []
 
@@ -177,7 +180,7 @@ def test_a_drain_never_goes_on_without_its_lock(
     key = make_notice().notice.key
     for index in range(6):
         chat = make_interaction(f"t{index}").pk
-        send_create(supervisor.to_actor(), notice_key=key, interactions=[chat])
+        send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=[chat]))
     seen = []
 
     def finish(send_ids: Collection[int] | None = None) -> list[int]:

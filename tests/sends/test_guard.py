@@ -15,6 +15,7 @@ from console.catalogue.content.versions import version_approve, version_create, 
 from console.catalogue.selectors import notice_get
 from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -39,7 +40,7 @@ def hello(make_notice):
 def create(supervisor, hello):
     def make(*ids, notice="hello", **arguments):
         return send_create(
-            supervisor.to_actor(), notice_key=notice, interactions=list(ids), **arguments
+            supervisor.to_actor(), SendOrder(notice_key=notice, interactions=list(ids), **arguments)
         )
 
     return make
@@ -51,7 +52,9 @@ def preview(outsider, hello):
 
     def look(chat, notice="hello", **arguments):
         arguments["notice_key"] = notice
-        (target,) = plan_send(outsider.to_actor(), interactions=[chat], **arguments).targets
+        (target,) = plan_send(
+            outsider.to_actor(), SendOrder(interactions=[chat], **arguments)
+        ).targets
         return target.reason, target.detail
 
     return look
@@ -176,9 +179,9 @@ def test_what_was_sent_since_the_preview_is_not_sent_twice(
 ):
     make_interaction("zoe")
     arguments = {"notice_key": "hello", "interactions": ["zoe"]}
-    shown = Promise.of(plan_send(outsider.to_actor(), **arguments)).written()
+    shown = Promise.of(plan_send(outsider.to_actor(), SendOrder(**arguments))).written()
     create("zoe")
-    send = send_create(outsider.to_actor(), **arguments, expected_plan=shown)
+    send = send_create(outsider.to_actor(), SendOrder(**arguments, expected_plan=shown))
     assert (send.ready_count, send.deliveries.get().reason) == (0, "recently_sent")
 
 
@@ -207,13 +210,13 @@ def test_two_people_at_once_bring_it_once(
     arguments = {"notice_key": "hello", "interactions": ["zoe"]}
     if seen_before:
         for person in people:
-            assert plan_send(person, **arguments).ready
+            assert plan_send(person, SendOrder(**arguments)).ready
     start = Barrier(len(people))
 
     def click(person):
         try:
             start.wait(10)
-            return send_create(person, **arguments).ready_count
+            return send_create(person, SendOrder(**arguments)).ready_count
         finally:
             connection.close()
 
@@ -228,14 +231,14 @@ def test_the_same_request_at_once_is_still_one_send(supervisor, make_interaction
     make_interaction("zoe")
     actor = supervisor.to_actor()
     arguments = {"notice_key": "hello", "interactions": ["zoe"], "idempotency_key": "k"}
-    plan = plan_send(actor, notice_key="hello", interactions=["zoe"])
+    plan = plan_send(actor, SendOrder(notice_key="hello", interactions=["zoe"]))
     shown = Promise.of(plan).written()
     start = Barrier(4)
 
     def click(_number):
         try:
             start.wait(10)
-            return send_create(actor, **arguments, expected_plan=shown).pk
+            return send_create(actor, SendOrder(**arguments, expected_plan=shown)).pk
         finally:
             connection.close()
 

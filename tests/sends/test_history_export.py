@@ -18,6 +18,7 @@ from console.errors import PermissionRefused
 from console.sends.pages import history_csv
 from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.selectors import DeliveryFilter
 from tests.serving import serving
@@ -36,7 +37,9 @@ def sent(
     def send(chats: int = 1, **user_data: str) -> None:
         notice = make_notice("{{ data.FirstName }}").notice.key
         ids = [make_interaction(user_data=user_data).pk for _ in range(chats)]
-        send_create(supervisor.to_actor(), notice_key=notice, interactions=ids, why="+why")
+        send_create(
+            supervisor.to_actor(), SendOrder(notice_key=notice, interactions=ids, why="+why")
+        )
 
     return send
 

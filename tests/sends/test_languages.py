@@ -12,6 +12,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery, Reason, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -65,7 +66,7 @@ def test_who_is_left_out(
     leave_out: tuple[str, ...],
     skipped: dict[str, Reason],
 ) -> None:
-    plan = plan_send(supervisor.to_actor(), **asked, leave_out=leave_out)
+    plan = plan_send(supervisor.to_actor(), SendOrder(**asked, leave_out=leave_out))
 
     assert {each.interaction_id: each.reason for each in plan.skipped} == skipped
     assert {each.interaction_id: (each.locale, each.own_language) for each in plan.ready} == {
@@ -81,12 +82,12 @@ def test_the_send_does_what_was_previewed_and_the_ledger_says_so(
     supervisor: User, asked: dict[str, Any]
 ) -> None:
     actor = supervisor.to_actor()
-    promise = Promise.of(plan_send(actor, **asked, leave_out=[OTHER])).written()
+    promise = Promise.of(plan_send(actor, SendOrder(**asked, leave_out=[OTHER]))).written()
     # Nobody gets it who was left out in the preview, whatever is asked for since.
-    forgetful = send_create(actor, **asked, expected_plan=promise)
+    forgetful = send_create(actor, SendOrder(**asked, expected_plan=promise))
     assert forgetful.deliveries.get(interaction_id="spanish").reason == "not_previewed"
 
-    send = send_create(actor, **asked, leave_out=[OTHER], expected_plan=promise)
+    send = send_create(actor, SendOrder(**asked, leave_out=[OTHER], expected_plan=promise))
 
     rows = {row.interaction_id: row for row in Delivery.objects.filter(send=send)}
     assert {name: row.reason for name, row in rows.items() if row.reason} == {
@@ -103,7 +104,7 @@ def test_the_send_does_what_was_previewed_and_the_ledger_says_so(
 
 
 def test_without_it_the_ledger_says_nothing_of_it(supervisor: User, asked: dict[str, Any]) -> None:
-    send_create(supervisor.to_actor(), **asked)
+    send_create(supervisor.to_actor(), SendOrder(**asked))
     assert "leave_out" not in AuditEntry.objects.get(action="send.created").data
 
 
@@ -111,13 +112,15 @@ def test_it_is_part_of_what_an_idempotency_key_stands_for(
     supervisor: User, asked: dict[str, Any]
 ) -> None:
     actor = supervisor.to_actor()
-    send = send_create(actor, **asked, leave_out=[OTHER, UNKNOWN], idempotency_key="k")
-    again = send_create(actor, **asked, leave_out=[UNKNOWN, OTHER, OTHER], idempotency_key="k")
+    send = send_create(actor, SendOrder(**asked, leave_out=[OTHER, UNKNOWN], idempotency_key="k"))
+    again = send_create(
+        actor, SendOrder(**asked, leave_out=[UNKNOWN, OTHER, OTHER], idempotency_key="k")
+    )
     assert again == send
     with pytest.raises(Conflict):
-        send_create(actor, **asked, leave_out=[OTHER], idempotency_key="k")
+        send_create(actor, SendOrder(**asked, leave_out=[OTHER], idempotency_key="k"))
     with pytest.raises(Conflict):
-        send_create(actor, **asked, idempotency_key="k")
+        send_create(actor, SendOrder(**asked, idempotency_key="k"))
 
 
 @pytest.mark.parametrize("wrong", [["all"], [""], ["other_language", " "], ["OTHER_LANGUAGE"]])
@@ -125,7 +128,7 @@ def test_what_is_no_way_to_leave_out_is_refused(
     supervisor: User, asked: dict[str, Any], wrong: list[str]
 ) -> None:
     with pytest.raises(InvalidInput, match="choose other_language, unknown_language"):
-        send_create(supervisor.to_actor(), **asked, leave_out=wrong)
+        send_create(supervisor.to_actor(), SendOrder(**asked, leave_out=wrong))
     assert not Send.objects.exists()
 
 
@@ -142,13 +145,13 @@ def test_a_version_that_has_both_tags_of_a_language_still_goes_out(
     for tag in chats:
         make_interaction(tag, locale=tag)
 
-    plan = plan_send(supervisor.to_actor(), notice_key="both", interactions=chats)
+    plan = plan_send(supervisor.to_actor(), SendOrder(notice_key="both", interactions=chats))
 
     assert [each.body for each in plan.targets] == ["Hei no", "Hei nb", "Hei nb", "Hello"]
 
 
 def test_what_a_chat_said_of_itself_is_kept(supervisor: User, asked: dict[str, Any]) -> None:
-    send_create(supervisor.to_actor(), **asked, leave_out=[OTHER])
+    send_create(supervisor.to_actor(), SendOrder(**asked, leave_out=[OTHER]))
     ended = Delivery.objects.filter(interaction="spanish")
     with pytest.raises(DatabaseError), transaction.atomic():
         ended.update(chat_locale="en")

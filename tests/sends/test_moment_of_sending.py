@@ -9,6 +9,7 @@ from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.record import deliveries_expire, deliveries_follow, sends_release
 from console.sends.models import DeliveryStatus, Outbox, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT, upsert
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
@@ -146,7 +147,7 @@ def test_a_client_whose_token_was_withdrawn_sends_nothing_more(
 ):
     client, _token = make_client("send")
     key = make_notice().notice.key
-    send = send_create(client.to_actor(), notice_key=key, interactions=chats(1))
+    send = send_create(client.to_actor(), SendOrder(notice_key=key, interactions=chats(1)))
     ApiClient.objects.update(is_active=False)
     drain()
     assert send.deliveries.get().reason == "not_allowed"

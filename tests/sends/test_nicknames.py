@@ -12,6 +12,7 @@ from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Send, SendStatus
 from console.sends.plan.nicknames import require_still_approved
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from tests.conftest import REVIEWER
@@ -40,7 +41,9 @@ def actor(supervisor, make_notice, make_interaction):
 
 
 def ask(actor, nickname, **arguments):
-    return plan_send(actor, notice_key="hello", interactions=["a"], nickname=nickname, **arguments)
+    return plan_send(
+        actor, SendOrder(notice_key="hello", interactions=["a"], nickname=nickname, **arguments)
+    )
 
 
 def test_whose_name_it_is(actor):
@@ -83,7 +86,9 @@ def test_a_free_name_is_looked_at_by_somebody_else(actor, approver, settings):
     with pytest.raises(InvalidInput, match="mixes"):
         ask(actor, "Sеrvice")
     assert ask(actor, "Storm Desk").needs_approval
-    send = send_create(actor, notice_key="hello", interactions=["a"], nickname="Storm Desk")
+    send = send_create(
+        actor, SendOrder(notice_key="hello", interactions=["a"], nickname="Storm Desk")
+    )
     assert (send.status, send.nickname_from) == (SendStatus.AWAITING_APPROVAL, "sender")
     created = AuditEntry.objects.get(action="send.created").data
     assert (created["nickname"], created["nickname_from"]) == ("Storm Desk", "sender")
@@ -107,13 +112,13 @@ def test_a_free_name_that_looks_like_an_approved_one(actor, settings, nickname):
 def test_it_stays_so_at_another_time_and_at_another_try(actor, settings):
     settings.FREE_NICKNAMES = True
     later = {"notice_key": "hello", "interactions": ["a"], "nickname": "Storm Desk"}
-    send = send_create(actor, **later, scheduled_at=timezone.now() + HOUR)
+    send = send_create(actor, SendOrder(**later, scheduled_at=timezone.now() + HOUR))
     assert send.status == SendStatus.AWAITING_APPROVAL
     send = send_approve(REVIEWER, send)
     send = send_reschedule(actor, send, scheduled_at=timezone.now() + 2 * HOUR)
     assert send.status == SendStatus.AWAITING_APPROVAL
 
-    send = send_create(actor, **later)
+    send = send_create(actor, SendOrder(**later))
     send_approve(REVIEWER, send)
     end(send, FAILED)
     settings.FREE_NICKNAMES = False
@@ -123,7 +128,7 @@ def test_it_stays_so_at_another_time_and_at_another_try(actor, settings):
 
 def test_without_the_preset_an_approved_name_ends(actor):
     preset = lend("Billing")
-    send = send_create(actor, notice_key="hello", interactions=["a"], nickname="Billing")
+    send = send_create(actor, SendOrder(notice_key="hello", interactions=["a"], nickname="Billing"))
     assert send.nickname_from == "preset"
     VisibilityPreset.objects.filter(pk=preset.pk).delete()
     with pytest.raises(Unprocessable):
@@ -135,7 +140,7 @@ def test_a_name_that_is_approved_no_more_is_not_tried_again(actor):
     staff = lend("Desk", "INT")
     for name, visibility in (("Billing", "ALL"), ("Desk", "INT")):
         asked = {"nickname": name, "visibility": visibility}
-        send = send_create(actor, notice_key="hello", interactions=["a"], **asked)
+        send = send_create(actor, SendOrder(notice_key="hello", interactions=["a"], **asked))
         end(send, FAILED)
     desk, billing = Send.objects.order_by("-pk")
     assert send_retry_failed(actor, desk).nickname == "Desk"

@@ -45,14 +45,14 @@ def test_they_begin_when_all_is_planned(
     chat_server: ChatServer, chats: Any, send_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned_at = []
-    plan = sending.plan_send
+    plan = sending.plan_order
 
     def plan_slowly(*args: Any, **wanted: Any) -> Any:
         planned = plan(*args, **wanted)
         planned_at.append(database_now())
         return planned
 
-    monkeypatch.setattr(sending, "plan_send", plan_slowly)
+    monkeypatch.setattr(sending, "plan_order", plan_slowly)
     send = send_to(chats(1), undo_seconds=5)
     assert send.release_at >= planned_at[0] + UNDO
 

@@ -13,6 +13,7 @@ from console.accounts.models import User
 from console.catalogue.usage import Use, version_uses
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, Send, SendOutcome
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.selectors import send_counts, send_get, sends_visible
 from tests.sends.drains import assert_ledger_agrees, drain
@@ -40,7 +41,9 @@ def test_counts_follow_a_send_from_its_first_skip_to_its_last_answer(
     ids = [make_interaction().pk for _ in range(3)]
     make_interaction("gone", user_data={"IsOnline": "0"})
     make_notice(key="hello")
-    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=[*ids, "gone"])
+    send = send_create(
+        supervisor.to_actor(), SendOrder(notice_key="hello", interactions=[*ids, "gone"])
+    )
     assert counted(supervisor, send) == {"pending": 3, "skipped": 1, "total": 4}
 
     drain()
@@ -57,7 +60,10 @@ def test_how_much_a_version_is_used_is_told_without_its_sends(
 ) -> None:
     notice = make_notice(key="hello").notice
     for _ in range(2):
-        send_create(supervisor.to_actor(), notice_key="hello", interactions=[make_interaction().pk])
+        send_create(
+            supervisor.to_actor(),
+            SendOrder(notice_key="hello", interactions=[make_interaction().pk]),
+        )
     with CaptureQueriesContext(connection) as queries:
         assert version_uses(supervisor.to_actor(), notice) == {1: Use(2, 0)}
     assert not re.search("sends_send|sends_delivery", str(queries.captured_queries))
@@ -71,7 +77,7 @@ def test_what_is_cancelled_counts(
 ) -> None:
     make_notice(key="hello")
     ids = [make_interaction().pk for _ in range(2)]
-    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=ids)
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=ids))
     send_cancel(supervisor.to_actor(), send)
     assert counted(supervisor, send) == true(send) == {"cancelled": 2, "total": 2}
 
@@ -84,7 +90,7 @@ def test_counting_reads_no_delivery_that_is_over(
 ) -> None:
     make_notice(key="hello")
     chats = [make_interaction().pk]
-    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=chats)
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=chats))
     send_cancel(supervisor.to_actor(), send)
     SendOutcome.objects.update(number=100_000)
     with changing_what_has_ended():

@@ -10,6 +10,7 @@ from console.sends import selectors
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.sends.working import last_entry, statuses, work
 
@@ -112,7 +113,7 @@ def test_a_holding_send_is_undone_and_not_paused(supervisor, make_interaction, m
     make_interaction("zoe")
     make_notice(key="hello")
     actor = supervisor.to_actor()
-    send = send_create(actor, notice_key="hello", interactions=["zoe"], undo_seconds=5)
+    send = send_create(actor, SendOrder(notice_key="hello", interactions=["zoe"], undo_seconds=5))
     with pytest.raises(Conflict, match="about to send"):
         send_pause(actor, send)
 

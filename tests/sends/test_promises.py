@@ -14,6 +14,7 @@ from console.catalogue.selectors import notice_get
 from console.errors import Conflict
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -36,7 +37,7 @@ def shown(supervisor, make_interaction, make_notice) -> Callable[..., tuple[dict
             {"filter": InteractionFilter(all=True)} if by_filter else {"interactions": list("abc")}
         )
         given = {"notice_key": "hello", **chosen, **arguments}
-        plan = plan_send(supervisor.to_actor(), **given)
+        plan = plan_send(supervisor.to_actor(), SendOrder(**given))
         assert [target.interaction_id for target in plan.ready] == ["a", "b"]
         return given, Promise.of(plan).written()
 
@@ -99,7 +100,7 @@ def test_chats_that_move_are_no_refusal(
     moves, skipped = MOVES[move]
 
     moves(make_interaction)
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert reasons(send) == {"a": "", "b": "", "c": "unresolved_variable"} | skipped
     assert ("filter" in send.target) is by_filter
@@ -109,7 +110,7 @@ def test_a_chats_own_value_goes_out_as_it_is_now(supervisor, make_interaction, s
     given, promise = shown()
     make_ready(make_interaction, "a", user_data={"FirstName": "a", "Ready": "later"})
 
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert send.deliveries.get(interaction_id="a").body == "Hello later"
 
@@ -119,11 +120,11 @@ def test_what_does_not_match_any_more_stays_out(supervisor, make_interaction, ma
     for name in "ab":
         make_interaction(name, queue="sales")
     given = {"notice_key": "hello", "filter": InteractionFilter(queue="sales")}
-    promise = Promise.of(plan_send(supervisor.to_actor(), **given)).written()
+    promise = Promise.of(plan_send(supervisor.to_actor(), SendOrder(**given))).written()
     make_interaction("a", queue="billing")
     make_interaction("new", queue="sales")
 
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert reasons(send) == {"a": "no_longer_matches", "b": ""}
     assert send.target == {"filter": {"queue": "sales"}}
@@ -163,7 +164,7 @@ def test_another_send_than_was_shown_is_refused(
     changes, words = CHANGES[change]
 
     with pytest.raises(Conflict, match=f"Nothing was sent: since the preview .*{words}") as refused:
-        send_create(supervisor.to_actor(), **{**given, **changes}, expected_plan=promise)
+        send_create(supervisor.to_actor(), SendOrder(**{**given, **changes}, expected_plan=promise))
 
     assert refused.value.code == "plan_changed"
     assert not Send.objects.exists()
@@ -174,14 +175,14 @@ def test_a_new_version_is_refused_whatever_is_in_it(supervisor, shown) -> None:
     new_version()
 
     with pytest.raises(Conflict, match="the notice has another version"):
-        send_create(supervisor.to_actor(), **given, expected_plan=promise)
+        send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
 
 def test_fewer_chats_than_were_shown_are_all_right(supervisor, shown) -> None:
     given, promise = shown()
 
     given["interactions"] = ["b"]
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert reasons(send) == {"b": ""}
 
@@ -191,9 +192,9 @@ def test_who_got_it_meanwhile_from_somebody_else_is_skipped(
 ) -> None:
     settings.RESEND_GUARD_MINUTES = 10
     given, promise = shown()
-    send_create(outsider.to_actor(), notice_key="hello", interactions=["a"])
+    send_create(outsider.to_actor(), SendOrder(notice_key="hello", interactions=["a"]))
 
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert reasons(send) == {"a": "recently_sent", "b": "", "c": "unresolved_variable"}
 
@@ -202,11 +203,14 @@ def test_whom_the_guard_kept_out_of_the_preview_stays_out(supervisor, shown, set
     settings.RESEND_GUARD_MINUTES = 10
     given, _promise = shown()
     actor = supervisor.to_actor()
-    send_create(actor, notice_key="hello", interactions=["a"])
-    promise = Promise.of(plan_send(actor, **given)).written()
+    send_create(actor, SendOrder(notice_key="hello", interactions=["a"]))
+    promise = Promise.of(plan_send(actor, SendOrder(**given))).written()
     settings.RESEND_GUARD_MINUTES = 0
 
-    assert reasons(send_create(actor, **given, expected_plan=promise))["a"] == "not_previewed"
+    assert (
+        reasons(send_create(actor, SendOrder(**given, expected_plan=promise)))["a"]
+        == "not_previewed"
+    )
 
 
 def test_approval_that_was_promised_is_asked_for_though_some_have_ended(
@@ -216,7 +220,7 @@ def test_approval_that_was_promised_is_asked_for_though_some_have_ended(
     given, promise = shown()
     make_interaction("a", type="stopped")
 
-    send = send_create(supervisor.to_actor(), **given, expected_plan=promise)
+    send = send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
     assert (send.status, send.ready_count) == (SendStatus.AWAITING_APPROVAL, 1)
 
@@ -226,7 +230,7 @@ def test_approval_that_was_not_promised_is_a_refusal(supervisor, shown, settings
     settings.APPROVAL_ABOVE = 1
 
     with pytest.raises(Conflict, match="a second person's approval"):
-        send_create(supervisor.to_actor(), **given, expected_plan=promise)
+        send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise))
 
 
 def test_the_quota_is_looked_at_anew(supervisor, make_interaction, shown, settings) -> None:
@@ -235,7 +239,10 @@ def test_the_quota_is_looked_at_anew(supervisor, make_interaction, shown, settin
     settings.HOURLY_QUOTA = 1
     make_interaction("a", type="stopped")
 
-    assert send_create(supervisor.to_actor(), **given, expected_plan=promise).ready_count == 1
+    assert (
+        send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=promise)).ready_count
+        == 1
+    )
 
 
 def test_the_same_request_again_is_the_same_send_however_the_board_moved(
@@ -243,13 +250,15 @@ def test_the_same_request_again_is_the_same_send_however_the_board_moved(
 ) -> None:
     given, promise = shown(by_filter=True)
     actor = supervisor.to_actor()
-    first = send_create(actor, **given, expected_plan=promise, idempotency_key="k")
+    first = send_create(actor, SendOrder(**given, expected_plan=promise, idempotency_key="k"))
     make_interaction("a", type="stopped")
     make_ready(make_interaction, "d")
-    _given, later = given, Promise.of(plan_send(actor, **given)).written()
+    _given, later = given, Promise.of(plan_send(actor, SendOrder(**given))).written()
 
-    assert send_create(actor, **given, expected_plan=promise, idempotency_key="k") == first
-    assert send_create(actor, **given, expected_plan=later, idempotency_key="k") == first
+    assert (
+        send_create(actor, SendOrder(**given, expected_plan=promise, idempotency_key="k")) == first
+    )
+    assert send_create(actor, SendOrder(**given, expected_plan=later, idempotency_key="k")) == first
 
 
 @pytest.mark.parametrize("damaged", ["x", "0" * 64, "eJw", "bnVsbA==", "eJyrrgUAAXUA+Q=="])
@@ -257,7 +266,7 @@ def test_a_promise_that_cannot_be_read_sends_nothing(supervisor, shown, damaged:
     given, _promise = shown()
 
     with pytest.raises(Conflict, match="can't be read any more") as refused:
-        send_create(supervisor.to_actor(), **given, expected_plan=damaged)
+        send_create(supervisor.to_actor(), SendOrder(**given, expected_plan=damaged))
 
     assert refused.value.code == "plan_unreadable"
 

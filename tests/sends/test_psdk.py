@@ -12,6 +12,7 @@ import pytest
 
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT, upsert
 from tests.demos import MANAGE, until
@@ -80,7 +81,7 @@ def test_messages_and_notices_through_workers_of_which_one_is_killed(
     message = make_notice(TEXT, key="message").notice
     url = make_notice(URL, key="url", kind="push_url").notice
     sends = [
-        send_create(supervisor.to_actor(), notice_key=notice.key, interactions=chats)
+        send_create(supervisor.to_actor(), SendOrder(notice_key=notice.key, interactions=chats))
         for notice in (message, url)
     ]
     first = start_worker("java-1")
@@ -140,7 +141,8 @@ def test_one_that_is_asked_to_stop_sees_through_what_java_waits_for(
     make_notice: Any,
 ) -> None:
     send = send_create(
-        supervisor.to_actor(), notice_key=make_notice("Hello").notice.key, interactions=chats
+        supervisor.to_actor(),
+        SendOrder(notice_key=make_notice("Hello").notice.key, interactions=chats),
     )
     worker = start_worker("java-1")
     until(lambda: len(simulator.journalled()) > WINDOW, within=PATIENCE_SECONDS)

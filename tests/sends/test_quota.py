@@ -12,6 +12,7 @@ from console.accounts.services import api_client_create
 from console.errors import TooManyRequests
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
@@ -36,7 +37,7 @@ def ids(make_interaction, make_notice):
 def create(supervisor, ids):
     def make(number, who=supervisor, **arguments):
         return send_create(
-            who.to_actor(), notice_key="hello", interactions=ids[:number], **arguments
+            who.to_actor(), SendOrder(notice_key="hello", interactions=ids[:number], **arguments)
         )
 
     return make
@@ -129,14 +130,14 @@ def test_what_was_stopped_before_anything_left_does_not_count(create, supervisor
 def test_the_preview_tells_of_it(create, supervisor, ids, make_client):
     create(1)
     actor = supervisor.to_actor()
-    plan = plan_send(actor, notice_key="hello", interactions=ids[:2])
+    plan = plan_send(actor, SendOrder(notice_key="hello", interactions=ids[:2]))
     assert (plan.quota_left, plan.quota_refusal) == (2, None)
-    plan = plan_send(actor, notice_key="hello", interactions=ids[:3])
+    plan = plan_send(actor, SendOrder(notice_key="hello", interactions=ids[:3]))
     assert plan.quota_left == 2
     assert plan.quota_refusal is not None
     assert "2 are left" in plan.quota_refusal.message
     client, _token = make_client("send")
-    plan = plan_send(client.to_actor(), notice_key="hello", interactions=ids)
+    plan = plan_send(client.to_actor(), SendOrder(notice_key="hello", interactions=ids))
     assert plan.quota_left == 3
 
 

@@ -28,6 +28,7 @@ from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine.outcomes import Ending, Postponement
 from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
@@ -75,11 +76,13 @@ def test_a_retry_is_the_same_again_where_the_chat_is_now(supervisor, make_intera
     )
     send = send_create(
         actor,
-        notice_key="hi",
-        interactions=["zoe"],
-        visibility="INT",
-        nickname="Team Blue",
-        why="Because",
+        SendOrder(
+            notice_key="hi",
+            interactions=["zoe"],
+            visibility="INT",
+            nickname="Team Blue",
+            why="Because",
+        ),
     )
     end(send, FAILED)
     chat_server_create(ROOT, name="chat-west", url="esp+json://127.0.0.1:9")
@@ -275,7 +278,7 @@ def test_the_guard_knows_what_is_tried_again(
     """The unknown one itself does not count, nor does what it tried again; another's send does."""
     actor = supervisor.to_actor()
     end(send, UNKNOWN, UNKNOWN, "delivered")
-    other = send_create(outsider.to_actor(), notice_key="greeting", interactions=["c1"])
+    other = send_create(outsider.to_actor(), SendOrder(notice_key="greeting", interactions=["c1"]))
     end(other, "delivered")
     settings.RESEND_GUARD_MINUTES = 10
     retry = send_retry_unknown(actor, send, may_show_twice=True)

@@ -15,6 +15,7 @@ from console.sends.engine.outcomes import Postponement
 from console.sends.engine.record import deliveries_abandon, deliveries_expire, drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees, drain
@@ -27,7 +28,7 @@ def send_hello(supervisor, make_notice, make_interaction):
     def create(number, body="Hello"):
         ids = [make_interaction(f"r{index}").pk for index in range(number)]
         key = make_notice(body).notice.key
-        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+        return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
 
     return create
 
@@ -104,7 +105,9 @@ def test_one_chat_with_a_nul_does_not_stop_the_others(
     make_interaction("bad", user_data={"Q": "a%00b"})
     make_interaction("good", user_data={"Q": "a%20b"})
     make_notice("You asked: {{ data.Q | url_decode }}", key="q")
-    send = send_create(supervisor.to_actor(), notice_key="q", interactions=["bad", "good"])
+    send = send_create(
+        supervisor.to_actor(), SendOrder(notice_key="q", interactions=["bad", "good"])
+    )
     assert dict(send.deliveries.values_list("interaction_id", "body")) == {
         "bad": "You asked: a b",  # a control character is a blank in a text
         "good": "You asked: a b",

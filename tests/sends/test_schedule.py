@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from console.errors import InvalidInput, Unprocessable
 from console.sends.models import SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.schedule import moment, require_near_future
 from console.sends.plan.sending import send_create
@@ -82,7 +83,7 @@ def test_a_send_keeps_the_zone_of_its_time(supervisor, make_interaction, make_no
     actor = supervisor.to_actor()
     arguments = {"notice_key": "hello", "interactions": ["zoe"]}
     ahead = timezone.now() + timedelta(hours=1)
-    send = send_create(actor, **arguments, scheduled_at=ahead, time_zone="Europe/Berlin")
+    send = send_create(actor, SendOrder(**arguments, scheduled_at=ahead, time_zone="Europe/Berlin"))
     assert (send.status, send.scheduled_at, send.time_zone) == (
         SendStatus.SCHEDULED,
         ahead,
@@ -90,8 +91,8 @@ def test_a_send_keeps_the_zone_of_its_time(supervisor, make_interaction, make_no
     )
     assert send.release_at == ahead
     with pytest.raises(InvalidInput, match="no time zone"):
-        send_create(actor, **arguments, scheduled_at=ahead, time_zone="Nowhere")
-    assert send_create(actor, **arguments, time_zone="Europe/Berlin").time_zone == ""
+        send_create(actor, SendOrder(**arguments, scheduled_at=ahead, time_zone="Nowhere"))
+    assert send_create(actor, SendOrder(**arguments, time_zone="Europe/Berlin")).time_zone == ""
 
 
 @pytest.mark.usefixtures("chat_server")
@@ -104,5 +105,5 @@ def test_a_notice_must_be_valid_when_it_leaves(supervisor, make_interaction, mak
     arguments = {"interactions": ["zoe"], "scheduled_at": now + timedelta(hours=24)}
     for act in (plan_send, send_create):
         with pytest.raises(Unprocessable, match="not valid at that time"):
-            act(actor, notice_key="today", **arguments)
-        assert act(actor, notice_key="tomorrow", **arguments)
+            act(actor, SendOrder(notice_key="today", **arguments))
+        assert act(actor, SendOrder(notice_key="tomorrow", **arguments))

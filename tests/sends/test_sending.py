@@ -14,6 +14,7 @@ from console.interactions.selectors import InteractionFilter
 from console.interactions.services import chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -42,8 +43,10 @@ def test_preview_says_what_each_chat_gets_and_writes_nothing(
 
     plan = plan_send(
         supervisor.to_actor(),
-        notice_key="hello",
-        interactions=["zoe", "nameless", "gone", "elsewhere", "nowhere", "nobody", "zoe"],
+        SendOrder(
+            notice_key="hello",
+            interactions=["zoe", "nameless", "gone", "elsewhere", "nowhere", "nobody", "zoe"],
+        ),
     )
 
     assert [(t.interaction_id, t.body, t.reason) for t in plan.targets] == [
@@ -73,7 +76,8 @@ def test_creating_writes_send_deliveries_audit_and_job_together(
     make_notice("Hello", key="hello")
 
     send = send_create(
-        supervisor.to_actor(), notice_key="hello", interactions=["zoe", "gone"], why="late"
+        supervisor.to_actor(),
+        SendOrder(notice_key="hello", interactions=["zoe", "gone"], why="late"),
     )
 
     assert send.status == SendStatus.RUNNING
@@ -95,7 +99,7 @@ def test_if_the_ledger_cannot_be_written_nothing_is(supervisor, make_interaction
     make_notice("Hello", key="hello")
 
     with broken_ledger(), pytest.raises(DatabaseError, match="the ledger is broken"):
-        send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+        send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["zoe"]))
 
     assert not Send.objects.exists()
     assert not Delivery.objects.exists()
@@ -107,7 +111,7 @@ def test_a_send_where_nobody_can_be_reached_is_over_at_once(
 ):
     make_interaction("gone", user_data={"IsOnline": "0"})
     make_notice(key="hello")
-    send = send_create(supervisor.to_actor(), notice_key="hello", interactions=["gone"])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["gone"]))
     assert send.status == SendStatus.FINISHED
     assert send.finished_at is not None
     assert jobs() == []
@@ -124,7 +128,7 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
     arguments = {"notice_key": "note", "interactions": ["a"]}
     make_interaction("a")
     version = make_notice("For staff", key="note", visibility="INT")
-    shown = Promise.of(plan_send(actor, **arguments)).written()
+    shown = Promise.of(plan_send(actor, SendOrder(**arguments))).written()
     from console.catalogue.content.version_content import VersionContent
     from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.catalogue.selectors import notice_get
@@ -138,7 +142,7 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
     version_submit(author, draft)
     version_approve(ROOT, draft)
     with pytest.raises(Conflict, match="another version"):
-        send_create(actor, **arguments, expected_plan=shown)
+        send_create(actor, SendOrder(**arguments, expected_plan=shown))
 
 
 def test_undo_seconds_hold_a_send_and_a_job_waits_for_their_end(
@@ -147,7 +151,7 @@ def test_undo_seconds_hold_a_send_and_a_job_waits_for_their_end(
     make_interaction("zoe")
     make_notice(key="hello")
     send = send_create(
-        supervisor.to_actor(), notice_key="hello", interactions=["zoe"], undo_seconds=5
+        supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["zoe"], undo_seconds=5)
     )
     assert send.status == SendStatus.HOLDING
     assert timedelta(seconds=4) < send.release_at - timezone.now() <= timedelta(seconds=5)
@@ -163,9 +167,9 @@ def test_a_schedule_is_in_the_near_future(ahead, words, supervisor, make_interac
     with pytest.raises(InvalidInput, match=words):
         send_create(
             supervisor.to_actor(),
-            notice_key="hello",
-            interactions=["zoe"],
-            scheduled_at=timezone.now() + ahead,
+            SendOrder(
+                notice_key="hello", interactions=["zoe"], scheduled_at=timezone.now() + ahead
+            ),
         )
 
 
@@ -191,13 +195,20 @@ def test_the_team_decides_which_chats_one_reaches(
 ):
     make_interaction("in-sales", queue="sales")
     make_notice(key="hello")
-    mine = plan_send(supervisor.to_actor(), notice_key="hello", interactions=["in-sales"])
-    theirs = plan_send(outsider.to_actor(), notice_key="hello", interactions=["in-sales"])
+    mine = plan_send(
+        supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["in-sales"])
+    )
+    theirs = plan_send(
+        outsider.to_actor(), SendOrder(notice_key="hello", interactions=["in-sales"])
+    )
     assert mine.targets[0].reason == ""
     assert theirs.targets[0].reason == "not_allowed"
     assert theirs.targets[0].customer_name == ""
     with pytest.raises(InvalidInput, match="No chat"):
-        plan_send(outsider.to_actor(), notice_key="hello", filter=InteractionFilter(queue="sales"))
+        plan_send(
+            outsider.to_actor(),
+            SendOrder(notice_key="hello", filter=InteractionFilter(queue="sales")),
+        )
 
 
 def test_a_filter_is_resolved_and_kept(supervisor, make_interaction, make_notice):
@@ -205,7 +216,8 @@ def test_a_filter_is_resolved_and_kept(supervisor, make_interaction, make_notice
     make_interaction("b", queue="support")
     make_notice(key="hello")
     send = send_create(
-        supervisor.to_actor(), notice_key="hello", filter=InteractionFilter(queue="billing")
+        supervisor.to_actor(),
+        SendOrder(notice_key="hello", filter=InteractionFilter(queue="billing")),
     )
     assert [d.interaction_id for d in send.deliveries.all()] == ["a"]
     assert send.target == {"filter": {"queue": "billing"}}
@@ -231,10 +243,10 @@ def test_visibility_may_be_narrowed_and_never_widened(
     make_notice(key="note", visibility=approved)
     arguments = {"notice_key": "note", "interactions": ["zoe"], "visibility": wanted}
     if isinstance(outcome, str):
-        assert plan_send(supervisor.to_actor(), **arguments).visibility == outcome
+        assert plan_send(supervisor.to_actor(), SendOrder(**arguments)).visibility == outcome
     else:
         with pytest.raises(outcome):
-            plan_send(supervisor.to_actor(), **arguments)
+            plan_send(supervisor.to_actor(), SendOrder(**arguments))
 
 
 def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, make_notice, editor):
@@ -244,7 +256,7 @@ def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, ma
     actor = supervisor.to_actor()
 
     def preview(key):
-        return plan_send(actor, notice_key=key, interactions=["zoe"])
+        return plan_send(actor, SendOrder(notice_key=key, interactions=["zoe"]))
 
     with pytest.raises(NotFound):
         preview("no-such-notice")
@@ -266,20 +278,22 @@ def test_targets_must_be_said_one_way(supervisor, make_notice, settings):
     make_notice(key="hello")
     actor = supervisor.to_actor()
     with pytest.raises(InvalidInput, match="either"):
-        plan_send(actor, notice_key="hello")
+        plan_send(actor, SendOrder(notice_key="hello"))
     with pytest.raises(InvalidInput, match="either"):
-        plan_send(actor, notice_key="hello", interactions=["a"], filter=InteractionFilter())
+        plan_send(
+            actor, SendOrder(notice_key="hello", interactions=["a"], filter=InteractionFilter())
+        )
     with pytest.raises(InvalidInput, match="at least one"):
-        plan_send(actor, notice_key="hello", interactions=[])
+        plan_send(actor, SendOrder(notice_key="hello", interactions=[]))
     for wrong in ("", "x" * 65, "new\nline", 7):
         with pytest.raises(InvalidInput, match="interaction id"):
-            plan_send(actor, notice_key="hello", interactions=[wrong])
+            plan_send(actor, SendOrder(notice_key="hello", interactions=[wrong]))
     settings.TARGET_LIMIT = 2
     with (
         pytest.raises(InvalidInput, match="More than 2"),
         CaptureQueriesContext(connection) as queries,
     ):
-        plan_send(actor, notice_key="hello", interactions=["a", "b", "c"])
+        plan_send(actor, SendOrder(notice_key="hello", interactions=["a", "b", "c"]))
     assert "interactions_interaction" not in str(queries.captured_queries)  # none is looked up
 
 
@@ -287,7 +301,7 @@ def test_a_disabled_chat_server_is_a_reason(supervisor, make_interaction, make_n
     make_interaction("zoe")
     make_notice(key="hello")
     chat_server_update(ROOT, chat_server, enabled=False)
-    plan = plan_send(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+    plan = plan_send(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["zoe"]))
     assert plan.targets[0].reason == "chat_server_disabled"
 
 
@@ -296,7 +310,7 @@ def test_only_those_who_may_send_do(editor, auditor, make_interaction, make_noti
     make_notice(key="hello")
     for person in (editor, auditor):
         with pytest.raises(PermissionRefused):
-            send_create(person.to_actor(), notice_key="hello", interactions=["zoe"])
+            send_create(person.to_actor(), SendOrder(notice_key="hello", interactions=["zoe"]))
 
 
 def test_the_same_idempotency_key_answers_with_the_same_send(
@@ -308,7 +322,8 @@ def test_the_same_idempotency_key_answers_with_the_same_send(
 
     def create(person, key, notice="hello"):
         return send_create(
-            person.to_actor(), notice_key=notice, interactions=["zoe"], idempotency_key=key
+            person.to_actor(),
+            SendOrder(notice_key=notice, interactions=["zoe"], idempotency_key=key),
         )
 
     first = create(supervisor, "k1")
@@ -330,7 +345,9 @@ def test_cancelling_stops_what_waits(supervisor, make_interaction, make_notice):
     make_interaction("gone", user_data={"IsOnline": "0"})
     make_notice(key="hello")
     actor = supervisor.to_actor()
-    send = send_create(actor, notice_key="hello", interactions=["zoe", "gone"], undo_seconds=5)
+    send = send_create(
+        actor, SendOrder(notice_key="hello", interactions=["zoe", "gone"], undo_seconds=5)
+    )
 
     cancelled = send_cancel(actor, send)
 
@@ -348,7 +365,9 @@ def test_only_the_sender_or_an_administrator_cancels(
     make_interaction("zoe")
     make_notice(key="hello")
     for stopper in (supervisor, administrator):
-        send = send_create(supervisor.to_actor(), notice_key="hello", interactions=["zoe"])
+        send = send_create(
+            supervisor.to_actor(), SendOrder(notice_key="hello", interactions=["zoe"])
+        )
         with pytest.raises(PermissionRefused, match="Sue"):
             send_cancel(outsider.to_actor(), send)
         assert send_cancel(stopper.to_actor(), send).status == SendStatus.CANCELLED

@@ -20,6 +20,7 @@ from console.sends.control.approval import send_approve, send_reject, send_resch
 from console.sends.control.pausing import send_cancel
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -54,7 +55,7 @@ def create(supervisor: User, ids: list[str]) -> Create:
         number: int, who: User | ApiClient = supervisor, key: str = "hello", **more: Any
     ) -> Send:
         chats = [left.pop() for _ in range(number)]
-        return send_create(who.to_actor(), notice_key=key, interactions=chats, **more)
+        return send_create(who.to_actor(), SendOrder(notice_key=key, interactions=chats, **more))
 
     return make
 
@@ -142,13 +143,15 @@ def test_trying_again_is_not_another_send(create: Create, supervisor: User) -> N
 
 def test_the_preview_says_so(create: Create, supervisor: User, ids: list[str]) -> None:
     actor = supervisor.to_actor()
-    before = plan_send(actor, notice_key="hello", interactions=ids[:2])
+    before = plan_send(actor, SendOrder(notice_key="hello", interactions=ids[:2]))
     create(2)
-    plan = plan_send(actor, notice_key="hello", interactions=ids[:2])
+    plan = plan_send(actor, SendOrder(notice_key="hello", interactions=ids[:2]))
     assert (before.needs_approval, plan.needs_approval, plan.sent_before) == (False, True, 2)
     promise = Promise.of(before).written()
     with pytest.raises(Conflict, match="come to need a second person's approval"):
-        send_create(actor, notice_key="hello", interactions=ids[:2], expected_plan=promise)
+        send_create(
+            actor, SendOrder(notice_key="hello", interactions=ids[:2], expected_plan=promise)
+        )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -164,7 +167,7 @@ def test_two_at_once_do_not_exceed_it_together(supervisor: User, ids: list[str])
         try:
             start.wait(10)
             chats = ids[2 * number : 2 * number + 2]
-            send = send_create(who.to_actor(), notice_key="hello", interactions=chats)
+            send = send_create(who.to_actor(), SendOrder(notice_key="hello", interactions=chats))
             return str(send.status)
         finally:
             connection.close()

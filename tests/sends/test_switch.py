@@ -13,6 +13,7 @@ from console.sends.control.pausing import send_pause, send_resume
 from console.sends.control.stop_switch import sending_restart, sending_stop
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import Delivery, Outbox, Send, SendingStop, SendStatus
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.selectors import sending_stopped
 from tests.sends.working import statuses, work
@@ -25,7 +26,8 @@ def test_nothing_leaves_while_it_is_on_and_all_of_it_afterwards(
     sending_stop(administrator.to_actor(), reason="Wrong text in all chats")
     make_interaction("later")
     later = send_create(
-        supervisor.to_actor(), notice_key=make_notice("Later").notice.key, interactions=["later"]
+        supervisor.to_actor(),
+        SendOrder(notice_key=make_notice("Later").notice.key, interactions=["later"]),
     )
     assert later.status == SendStatus.RUNNING, "sends can be made, and wait"
     work()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -21,5 +22,5 @@ def test_a_text_that_tells_the_time_is_still_the_same_send(
     make_notice(f"It is {clock}", key="clock")
     actor = supervisor.to_actor()
     arguments = {"notice_key": "clock", "interactions": ["a"]}
-    shown = Promise.of(plan_send(actor, **arguments)).written()
-    assert send_create(actor, **arguments, expected_plan=shown).ready_count == 1
+    shown = Promise.of(plan_send(actor, SendOrder(**arguments))).written()
+    assert send_create(actor, SendOrder(**arguments, expected_plan=shown)).ready_count == 1

@@ -12,6 +12,7 @@ from console.errors import Unprocessable
 from console.interactions.models import Interaction
 from console.sends.models import Send
 from console.sends.plan import planner
+from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from tests.growth import seconds
@@ -40,11 +41,15 @@ def test_a_request_that_would_take_too_long_is_refused(
     make_notice(TEXT, key="light")
     make_notice(HEAVY, key="heavy")
     actor = supervisor.to_actor()
-    assert plan_send(actor, notice_key="light", interactions=chats).counts == {"ready": 20}
-    assert plan_send(actor, notice_key="heavy", interactions=chats[:1]).counts == {"ready": 1}
+    assert plan_send(actor, SendOrder(notice_key="light", interactions=chats)).counts == {
+        "ready": 20
+    }
+    assert plan_send(actor, SendOrder(notice_key="heavy", interactions=chats[:1])).counts == {
+        "ready": 1
+    }
     for ask in (plan_send, send_create):
         with pytest.raises(Unprocessable, match=r"20 chats: it was done for 1\. Choose") as refused:
-            ask(actor, notice_key="heavy", interactions=chats)
+            ask(actor, SendOrder(notice_key="heavy", interactions=chats))
         assert refused.value.code == "too_much_to_fill_in"
     assert not Send.objects.exists()
 
@@ -62,7 +67,7 @@ def test_user_data_that_nothing_asks_for_counts_too(
         make_interaction(name, user_data={"Name": "Zoë", "More": {"Note": "é" * 30_000}})
     make_notice("Hello {{ data.Name }}", key="light")
     with pytest.raises(Unprocessable, match="3 chats: it was done for 1"):
-        plan_send(supervisor.to_actor(), notice_key="light", interactions=names)
+        plan_send(supervisor.to_actor(), SendOrder(notice_key="light", interactions=names))
 
 
 def test_a_forecast_stops_where_it_takes_long(
@@ -85,7 +90,9 @@ def test_a_value_that_is_no_date_is_skipped_at_once(
 
     def ask() -> None:
         for key in ("when", "blanks"):
-            plan = plan_send(supervisor.to_actor(), notice_key=key, interactions=["long"])
+            plan = plan_send(
+                supervisor.to_actor(), SendOrder(notice_key=key, interactions=["long"])
+            )
             assert plan.counts == {"template_error": 1}
 
     ask()

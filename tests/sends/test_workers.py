@@ -24,6 +24,7 @@ from console.sends.engine import queue
 from console.sends.engine.database import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
 from console.sends.observe import operations
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.conftest import ROOT, upsert
 from tests.demos import MANAGE, until
@@ -146,7 +147,7 @@ def send(
     ]
     assert feed_apply(ROOT, events).rejected == []
     key = make_notice("Hello").notice.key
-    return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+    return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
 
 
 def journalled(simulators: dict[str, Simulator]) -> Counter[str]:

@@ -21,6 +21,7 @@ from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
 from console.database import notify
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.web.live.events import TOPIC_LIMIT, Hub, end_streams
 from console.web.live.topics import refused_topics
@@ -237,7 +238,7 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
 ) -> None:
     chat = make_interaction(queue="sales")
     key = make_notice().notice.key
-    send = send_create(supervisor.to_actor(), notice_key=key, interactions=[chat.pk])
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=[chat.pk]))
     everybody = {supervisor, outsider, editor, auditor, administrator}
     may = {
         "sending": everybody,

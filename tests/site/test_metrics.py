@@ -23,6 +23,7 @@ from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop,
 from console.sends.observe import scraping, worker_metrics
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.observe.worker_metrics import DrainRecord
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.tasks import sweep_now
 
@@ -65,7 +66,7 @@ def three_waiting(sender: Any, chat_server: Any, make_interaction: Any, make_not
     """A send to three chats of chat-east, and a fourth that names a server nobody registered."""
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     ids.append(make_interaction("lost", user_data={"ChatServerAppName": "nobody"}).pk)
-    return send_create(sender, notice_key=make_notice("Hi").notice.key, interactions=ids)
+    return send_create(sender, SendOrder(notice_key=make_notice("Hi").notice.key, interactions=ids))
 
 
 @pytest.mark.django_db

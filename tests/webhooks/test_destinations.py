@@ -61,6 +61,9 @@ INWARDS = [
     # The same by way of IPv6: mapped, compatible, translated.
     *("[::ffff:127.0.0.1]", "[::ffff:a00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]"),
     *("[2002:7f00:1::]", "[2001:0:7f00:1::]"),
+    # What one Python or another calls public: the registry does not.
+    *("192.0.0.8", "192.0.0.170", "192.88.99.1", "198.18.0.1", "[3fff::1]", "[5f00::1]"),
+    *("[2001:2::1]", "[2001:10::1]", "[64:ff9b:1::1]", "[100::1]", "[100:0:0:1::1]"),
 ]
 
 
@@ -71,7 +74,10 @@ def test_addresses_inside_are_refused(host: str) -> None:
     assert refused.value.code == "webhook_address_refused", refused.value.message
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "2606:4700:4700::1111"])
+@pytest.mark.parametrize(
+    "address",
+    ["1.1.1.1", "8.8.8.8", "192.0.1.1", "2606:4700:4700::1111", "2a00::1", "2001:4860::1"],
+)
 def test_public_addresses_are_taken(address: str) -> None:
     assert is_allowed(address)
 

@@ -23,6 +23,7 @@ from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Ending
 from console.sends.engine.record import drain_step
 from console.sends.models import DeliveryStatus, Reason, Send
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
@@ -43,7 +44,7 @@ def make_send(
     def make(chats: int) -> Send:
         ids = [make_interaction().pk for _ in range(chats)]
         key = make_notice(TEXT).notice.key
-        return send_create(supervisor.to_actor(), notice_key=key, interactions=ids)
+        return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
 
     return make
 
@@ -113,7 +114,9 @@ def test_a_send_that_reaches_nobody_is_told_of(
 ) -> None:
     make_webhook()
     key = make_notice(TEXT).notice.key
-    send = send_create(supervisor.to_actor(), notice_key=key, interactions=["nobody", "neither"])
+    send = send_create(
+        supervisor.to_actor(), SendOrder(notice_key=key, interactions=["nobody", "neither"])
+    )
     facts_gather()
     (finished,) = told()
     assert finished["type"] == "send.finished"

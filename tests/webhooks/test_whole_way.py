@@ -8,6 +8,7 @@ import pytest
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import Interaction
+from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.sends.working import work
 from tests.simulators import Simulator
@@ -27,7 +28,7 @@ def test_a_receiver_hears_of_a_send_and_of_its_chat_server(
     _webhook, secret = make_webhook(receiver.url)
     chats = [make_interaction().pk for _ in range(3)]
     key = make_notice("Hello").notice.key
-    send = send_create(supervisor.to_actor(), notice_key=key, interactions=chats)
+    send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=chats))
     work()  # whose own rounds may tell of it already
     tell()
 

@@ -20,6 +20,7 @@ from console.sends import selectors
 from console.sends.models import DeliveryStatus, SendStatus
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
+from console.sends.plan.order import SendOrder
 from console.sends.plan.schedule import moment, zone_named
 
 # A date means its first moment; without an offset it is of the console's zone.
@@ -106,8 +107,7 @@ class Sends(ConsoleView):
             if key is not None:
                 sending.require_key(key)
             return _previewed(self, given, headers=OLD_PREVIEW)
-        arguments = _arguments(given)
-        send = sending.send_create(self.actor, **arguments, idempotency_key=key)
+        send = sending.send_create(self.actor, _order(given, idempotency_key=key))
         headers = REPLAYED if send.is_replayed else {}
         if seconds := applied_wait(request._request):
             return answer_when_known(self.actor, send.pk, seconds, headers)
@@ -129,25 +129,23 @@ class SendPreview(ConsoleView):
 def _previewed(
     view: ConsoleView, given: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
-    arguments = _arguments(given)
-    for name in ("why", "time_zone", "once", "expected_plan"):
-        arguments.pop(name, None)
-    plan = planner.plan_send(view.actor, **arguments)
+    plan = planner.plan_send(view.actor, _order(given))
     return Response(serializers.PlanOutput(plan).data, headers=headers)
 
 
-def _arguments(given: dict[str, Any]) -> dict[str, Any]:
-    """What was given, by the names of the service."""
-    arguments = dict(given)
-    arguments["notice_key"] = arguments.pop("notice")
-    arguments["ignore_recent"] = arguments.pop("allow_repeat")
+def _order(given: dict[str, Any], *, idempotency_key: str | None = None) -> SendOrder:
+    """What was given as an order. Raises InvalidInput."""
+    order = dict(given)
+    order["notice_key"] = order.pop("notice")
+    order["ignore_recent"] = order.pop("allow_repeat")
+    order["answers"] = order.pop("fields", None) or {}
     if "filter" in given:
-        arguments["filter"] = InteractionFilter.from_mapping(given["filter"])
+        order["filter"] = InteractionFilter.from_mapping(given["filter"])
     if "time_zone" in given:
         zone_named(given["time_zone"])
     if given.get("scheduled_at") is not None:
-        arguments["scheduled_at"] = moment(given["scheduled_at"], given.get("time_zone", ""))
-    return arguments
+        order["scheduled_at"] = moment(given["scheduled_at"], given.get("time_zone", ""))
+    return SendOrder(**order, idempotency_key=idempotency_key)
 
 
 def _output(view: ConsoleView, send_id: int) -> Any:

@@ -28,9 +28,10 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.sends.models import Delivery, Reason, Send
 from console.sends.plan.nicknames import chosen_nickname
+from console.sends.plan.order import SendOrder
 from console.sends.plan.quota import exceeded, quota_of, sent_alone
 from console.sends.plan.resend_guard import guarded
-from console.sends.plan.values import LeaveOut, known_leave_out
+from console.sends.plan.values import LeaveOut
 from console.sends.plan.values import SendPlan as SendPlan
 from console.sends.plan.values import Target as Target
 from console.text.inputs import require_given
@@ -38,43 +39,35 @@ from console.text.language_tags import is_known, name
 from console.text.visible import is_blank
 
 
-def plan_send(
-    actor: Actor,
-    *,
-    notice_key: str,
-    interactions: Sequence[str] | None = None,
-    filter: InteractionFilter | None = None,
-    visibility: str | None = None,
-    nickname: str | None = None,
-    fields: Mapping[str, object] | None = None,
-    scheduled_at: datetime | None = None,
-    ignore_recent: bool = False,
-    leave_out: Collection[str] = (),
-    now: datetime | None = None,
-) -> SendPlan:
-    """Resolve the targets that the actor may see, check the notice, render each text.
+def plan_send(actor: Actor, order: SendOrder, *, now: datetime | None = None) -> SendPlan:
+    """What a send would do. Chats that get the same notice within the guarded minutes are skipped,
+    unless `ignore_recent`. Raises what `plan_order` raises."""
+    now = now or database_now()
+    return _with_quota(actor, with_others(actor, plan_order(actor, order, now), now), now)
 
-    `fields` answers what the notice asks for. Chats that get the same notice within the guarded
-    minutes are skipped, unless `ignore_recent`; so are those that `leave_out` (LeaveOut) says, for
-    whom the notice has no text of their own language. Raises PermissionRefused for a notice that
-    the actor may not send; NotFound for one that is not there; Unprocessable when it can't be sent
-    then, would reach a wider audience than it was approved for, is not filled in, takes too long
-    to fill in, or would go out under a nickname that nobody approved; InvalidInput for no targets,
-    too many, or both ways at once, and for a choice that is given and empty.
+
+def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
+    """Resolve the targets that the actor may see, check the notice, render each text. What other
+    sends bring to these chats is not looked at.
+
+    Raises PermissionRefused for a notice that the actor may not send; NotFound for one that is not
+    there; Unprocessable when it can't be sent then, would reach a wider audience than it was
+    approved for, is not filled in, takes too long to fill in, or would go out under a nickname
+    that nobody approved; InvalidInput for no targets, too many, or both ways at once, and for a
+    choice that is given and empty.
     """
     actor.require(Permission.SEND)
-    actor.require_notice(notice_key)
-    now = now or database_now()
-    release_at = scheduled_at or now
-    require_given(notice_key, field="notice")
-    version = _version_at(actor, notice_key, release_at)
+    actor.require_notice(order.notice_key)
+    release_at = order.scheduled_at or now
+    require_given(order.notice_key, field="notice")
+    version = _version_at(actor, order.notice_key, release_at)
     require_valid(version, at=release_at, now=now)
-    chosen = _visibility(version, visibility)
-    named = chosen_nickname(actor, version, chosen, nickname)
-    found = _targets(actor, interactions, filter)
-    answers = answered(version.fields, fields or {})
-    planner = _Planner(actor, version, now, answers, known_leave_out(leave_out))
-    plan = SendPlan(
+    chosen = _visibility(version, order.visibility)
+    named = chosen_nickname(actor, version, chosen, order.nickname)
+    found = _targets(actor, order.interactions, order.filter)
+    answers = answered(version.fields, order.answers)
+    planner = _Planner(actor, version, now, answers, order.leave_out)
+    return SendPlan(
         version=version,
         visibility=chosen,
         nickname=named.text,
@@ -82,13 +75,18 @@ def plan_send(
         nickname_preset=named.preset,
         targets=planner.targets(found),
         fields=answers,
-        scheduled_at=scheduled_at,
-        allows_repeat=ignore_recent,
+        scheduled_at=order.scheduled_at,
+        allows_repeat=order.ignore_recent,
     )
-    if not ignore_recent:
+
+
+def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
+    """The plan beside other sends: without the chats that get the notice anyway, and with what the
+    sender brings of it by others."""
+    release_at = plan.scheduled_at or now
+    if not plan.allows_repeat:
         plan = guarded(plan, release_at=release_at, now=now)
-    plan = replace(plan, sent_before=sent_alone(actor, version.notice, release_at))
-    return _with_quota(actor, plan, now)
+    return replace(plan, sent_before=sent_alone(actor, plan.version.notice, release_at))
 
 
 def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:

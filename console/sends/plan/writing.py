@@ -2,7 +2,6 @@
 entries and the jobs. By COPY, since a send may have many thousand targets."""
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from console.sends.engine import queue
 from console.sends.engine.outbox import expires_at
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.observe import logs
+from console.sends.plan.order import digest
 from console.sends.plan.values import SendPlan, Target
 from console.sends.proof import ledger
 from console.sends.proof.archive import version_digest
@@ -209,12 +209,6 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
         "release_at": send.release_at.isoformat(),
         **({"fields_sha256": fields_digest(send.fields)} if send.fields else {}),
     }
-
-
-def digest(*parts: Any) -> str:
-    """SHA-256 of what was asked for, in hexadecimal."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _finished_records(send: Send, plan: SendPlan) -> list[audit.Record]:

@@ -4,6 +4,7 @@ import secrets
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from console.catalogue.selectors import usable_preset_get
 from console.database.clock import database_now
 from console.errors import InvalidInput
 from console.interactions.selectors import InteractionFilter
+from console.sends.plan.order import SendOrder
 from console.sends.plan.promise import WRITTEN_LIMIT
 from console.sends.plan.schedule import moment, require_near_future
 from console.sends.plan.time_zones import ClockField, ZoneSelect
@@ -149,33 +151,46 @@ class ComposeForm(forms.Form):
         for another one."""
         self.fields["nickname"].widget.choices = choices
 
-    def to_request(self, actor: Actor) -> dict[str, Any]:
-        """The arguments of `send_preview`. Raises InvalidInput, NotFound, also for a time that has
-        passed or that the clocks of its zone never show."""
+    def order(self, actor: Actor) -> SendOrder:
+        """What is to be sent. Raises InvalidInput, NotFound, also for a time that has passed or
+        that the clocks of its zone never show."""
         given = self.cleaned_data
-        request: dict[str, Any] = {"notice_key": given["notice"]}
+        nickname = given["own_nickname"] or given["nickname"] or None
+        visibility = None
+        if given.get("preset"):
+            preset = usable_preset_get(actor, given["preset"])
+            visibility = preset.visibility
+            nickname = nickname or preset.nickname or None
+        scheduled_at = None
+        if self.is_later:
+            scheduled_at = moment(given["later"], self.zone)
+            require_near_future(scheduled_at, database_now())
+        return SendOrder(
+            notice_key=given["notice"],
+            **self._chats(),
+            visibility=visibility,
+            nickname=nickname,
+            answers=typed_answers(self.data, given["notice"]),
+            why=given["why"],
+            scheduled_at=scheduled_at,
+            time_zone=self.zone or None,
+            ignore_recent=given["allow_repeat"],
+            leave_out=self.leave_out,
+            idempotency_key=given["idempotency_key"],
+            undo_seconds=settings.UNDO_SECONDS,
+            expected_plan=self.data.get("expected_plan"),
+        )
+
+    def _chats(self) -> dict[str, Any]:
+        given = self.cleaned_data
         if given.get("everything"):
             if not given["filters"]:  # without any filter it has the list's order in it
                 words = _("The filters are gone. Choose the chats again on the board.")
                 raise InvalidInput("no_targets", str(words))
-            request["filter"] = read_send_filter(QueryDict(given["filters"]))
-        elif self.selected:
-            request["interactions"] = self.selected
-        else:
+            return {"filter": read_send_filter(QueryDict(given["filters"]))}
+        if not self.selected:
             raise InvalidInput("no_targets", str(_("Choose at least one chat on the board.")))
-        nickname = given["own_nickname"] or given["nickname"] or None
-        if given.get("preset"):
-            preset = usable_preset_get(actor, given["preset"])
-            request["visibility"] = preset.visibility
-            nickname = nickname or preset.nickname or None
-        request["nickname"] = nickname
-        request["fields"] = typed_answers(self.data, given["notice"])
-        request["ignore_recent"] = given["allow_repeat"]
-        request["leave_out"] = self.leave_out
-        if self.is_later:
-            request["scheduled_at"] = moment(given["later"], self.zone)
-            require_near_future(request["scheduled_at"], database_now())
-        return request
+        return {"interactions": self.selected}
 
     @property
     def zone(self) -> str:

@@ -1,6 +1,5 @@
 """The live board: choose chats, compose, preview and send on one screen."""
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,8 +22,9 @@ from console.sends.models import Reason
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import send_words
 from console.sends.plan.nicknames import nickname_choices
+from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
-from console.sends.plan.sending import send_create, send_preview
+from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_of_key
 from console.site.access import actor_of, require
@@ -132,15 +132,7 @@ def board_send(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _answer(request, actor, form, status=422)
     try:
-        send = send_create(
-            actor,
-            **form.to_request(actor),
-            why=form.cleaned_data["why"],
-            time_zone=form.zone or None,
-            idempotency_key=form.cleaned_data["idempotency_key"],
-            undo_seconds=settings.UNDO_SECONDS,
-            expected_plan=form.data.get("expected_plan"),
-        )
+        send = send_create(actor, form.order(actor))
     except ConsoleError as refusal:
         if refusal.code == "idempotency_key_reused":
             return _answer(request, actor, form.renewed(), error=_sent_before(refusal), status=422)
@@ -291,13 +283,12 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     if not form.is_valid():
         return {**context, "preview_hint": _what_is_missing(form)}
     try:
-        request = form.to_request(actor)
-        plan = send_preview(actor, **request)
+        plan = plan_send(actor, form.order(actor))
     except ConsoleError as refusal:
         if refusal.code == "field_missing":
             return {**context, "preview_hint": refusal.message}
         return {**context, "preview_error": refusal.message}
-    return context | _plan_context(plan, form, request.get("scheduled_at"))
+    return context | _plan_context(plan, form)
 
 
 def _what_is_missing(form: ComposeForm) -> str:
@@ -307,9 +298,7 @@ def _what_is_missing(form: ComposeForm) -> str:
     return _("Choose a notice, and see here what each chat gets.")
 
 
-def _plan_context(
-    plan: SendPlan, form: ComposeForm, scheduled_at: datetime | None
-) -> dict[str, Any]:
+def _plan_context(plan: SendPlan, form: ComposeForm) -> dict[str, Any]:
     return {
         "plan": plan,
         "promise": Promise.of(plan).written(),
@@ -320,10 +309,10 @@ def _plan_context(
         "send_words": send_words(
             plan.visibility,
             len(plan.ready),
-            later=scheduled_at is not None,
+            later=plan.scheduled_at is not None,
             needs_approval=plan.needs_approval,
         ),
-        "scheduled_at": scheduled_at,
+        "scheduled_at": plan.scheduled_at,
         "time_zone": form.zone,
         "approval_above": settings.APPROVAL_ABOVE,
         "repeats": plan.counts.get(Reason.RECENTLY_SENT, 0),
