@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
-from console.web.live.events import events
+from console.live.events import events
 from console.web.server import health
 
 handler400 = "console.web.pages.errors.bad_request"

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from console.api.http.negotiation import UnsupportedEncoding
-from console.api.http.parsers import too_large
 from console.errors import ConsoleError, TooManyRequests
+from console.site.problems import body, too_large
 
 logger = structlog.get_logger("console.api")
 
@@ -32,10 +32,6 @@ DATABASE_AWAY = (
     "with the same Idempotency-Key."
 )
 MISSING_TOKEN = "Send the header Authorization: Bearer <token>, or sign in to the pages."  # noqa: S105
-
-
-def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "details": details or {}}
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:

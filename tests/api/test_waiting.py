@@ -23,8 +23,8 @@ from console.asgi import application
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
+from console.live import events
 from console.sends.models import Send
-from console.web.live import events
 from tests.api.conftest import Caller
 from tests.conftest import ROOT
 from tests.sends.working import work

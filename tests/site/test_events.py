@@ -21,10 +21,10 @@ from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
 from console.database import notify
+from console.live.events import TOPIC_LIMIT, Hub, end_streams
+from console.live.topics import refused_topics
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from console.web.live.events import TOPIC_LIMIT, Hub, end_streams
-from console.web.live.topics import refused_topics
 from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 20
@@ -189,7 +189,7 @@ def test_a_stream_ends_whoever_ended_its_session(
     cookie: str, supervisor: User, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
     """Nobody told of it: by an operator's SQL, by nobody's doing anything, or for another role."""
-    monkeypatch.setattr("console.web.live.events.SESSION_SECONDS", 0.2)
+    monkeypatch.setattr("console.live.events.SESSION_SECONDS", 0.2)
 
     def end() -> None:
         if ended == "row":

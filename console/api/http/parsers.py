@@ -9,16 +9,11 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from console.errors import ConsoleError
+from console.site.problems import too_large
 
 
 class BodyTooLarge(ConsoleError):
     status = 413
-
-
-def too_large() -> str:
-    """What to say about a body over the limit."""
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return f"The request is larger than {most:,} bytes. Send it in several parts."
 
 
 class BoundedJSONParser(JSONParser):

@@ -2,7 +2,7 @@
 
 A waiting request holds no database connection and no transaction. It is a coroutine, with the idle
 thread that Django's ASGI handler keeps for each request. The NOTIFY that wakes the pages wakes it,
-through the process's one listener (console.web.live.events). So waiting needs the ASGI server;
+through the process's one listener (console.live.events). So waiting needs the ASGI server;
 under WSGI the preference is not applied, as the RFC allows.
 """
 
@@ -19,10 +19,10 @@ from rest_framework.renderers import JSONRenderer
 
 from console.actors import Actor
 from console.api.serializers.sends import SentOutput
+from console.database.connections import give_back_connections
 from console.database.notify import send_topic
+from console.live.events import END, following
 from console.sends import selectors
-from console.web.live.events import END, following
-from console.web.requests.strangers import give_back_connections
 
 WAIT_MOST = 10  # seconds
 # At once in a process; who comes then is answered without waiting.

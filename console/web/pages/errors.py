@@ -4,10 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from console.api.errors import body
-from console.api.http.parsers import too_large
-
-API = "/api/"
+from console.site.problems import API, body, too_large
 
 
 def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:

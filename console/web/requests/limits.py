@@ -5,13 +5,14 @@ from django.http import HttpRequest, HttpResponse
 
 from console.accounts.services import counters
 from console.accounts.signing_in.addresses import household, sender_address
+from console.site.problems import API
 from console.site.rates import limit_of
 from console.web.pages import errors
 from console.web.requests.middleware import _Middleware
 
 METRICS = "/metrics"
 # The API counts for itself (console.api.http.throttling); probes come from machines.
-UNCOUNTED = (errors.API, "/healthz", "/readyz", METRICS)
+UNCOUNTED = (API, "/healthz", "/readyz", METRICS)
 
 
 class RateMiddleware(_Middleware):
@@ -29,7 +30,7 @@ class RateMiddleware(_Middleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Nobody tries tokens at leisure. Who has a right one is held up by nobody else's."""
-        if response.status_code != 401 or not request.path.startswith((errors.API, METRICS)):
+        if response.status_code != 401 or not request.path.startswith((API, METRICS)):
             return response
         wait = _stranger_waits(request, "refused calls")
         return errors.too_many_requests(request, wait) if wait else response

@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
-from console.api.http.negotiation import as_problem
 from console.errors import ConsoleError
-from console.web.pages.errors import API, length_required, too_large_request
+from console.site.problems import API, as_problem
+from console.web.pages.errors import length_required, too_large_request
 from console.web.requests.bodies import is_too_large, lacks_length
 
 # As Django makes them. Others can't be in the database, and some it can't even be asked for.

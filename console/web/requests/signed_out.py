@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from console.web.pages.errors import API
+from console.site.problems import API
 from console.web.requests.bodies import is_unread
 
 SAFE = ("GET", "HEAD", "OPTIONS")

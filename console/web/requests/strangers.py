@@ -1,11 +1,11 @@
 """Who is nobody yet, judged before a request is read."""
 
 from django.conf import settings
-from django.db import connections
 from django.http import HttpRequest
 
 from console.accounts.selectors import api_client_admitted, is_signed_in
 from console.accounts.signing_in.addresses import sender_address
+from console.database.connections import give_back_connections
 
 
 def is_stranger(request: HttpRequest) -> bool:
@@ -19,11 +19,3 @@ def is_stranger(request: HttpRequest) -> bool:
         return not is_signed_in(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
     finally:
         give_back_connections()
-
-
-def give_back_connections() -> None:
-    """What was borrowed so far. Django gives it back at the end of a response, and some last as
-    long as a page is open: a few open pages would use up the pool."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()

@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from console.web.live.events import end_streams
+from console.live.events import end_streams
 
 HIGHEST_PORT = 65_535
 

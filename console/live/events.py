@@ -18,11 +18,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from console.accounts.selectors import actor_by_ref, session_seconds_left
+from console.database.connections import give_back_connections
 from console.database.listen import LISTENING, LOST, listen
 from console.database.notify import CHANNEL, sessions_topic
+from console.live.topics import refused_topics
 from console.site.access import actor_of
-from console.web.live.topics import refused_topics
-from console.web.requests.strangers import give_back_connections
 
 TOPIC_LIMIT = 20
 # As often as this something is said, so that a page can tell a quiet server from one that hangs.

@@ -1,0 +1,54 @@
+"""Errors of the API as JSON, whoever answers them: {"code", "message", "details"}.
+
+A caller may ask for problem details (RFC 9457). Then their fields stand beside the console's own,
+so that a program that reads `code`, `message` and `details` reads them as before.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+API = "/api/"
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "details": details or {}}
+
+
+def too_large() -> str:
+    """What to say about a body over the limit."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return f"The request is larger than {most:,} bytes. Send it in several parts."
+
+
+def wants_problems(request: HttpRequest) -> bool:
+    """Whether the Accept header names problem details, and not by `q=0`."""
+    for part in request.headers.get("Accept", "").lower().split(","):
+        media_type, *parameters = (word.strip() for word in part.split(";"))
+        if media_type == PROBLEM:
+            return not any(word in ("q=0", "q=0.0", "q=0.00", "q=0.000") for word in parameters)
+    return False
+
+
+def as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """An error as problem details, for those who ask for them."""
+    is_error = response.status_code >= 400 and response.headers.get("Content-Type") == JSON
+    if not is_error or response.streaming or not wants_problems(request):
+        return response
+    said: dict[str, Any] = json.loads(response.content)
+    problem = {
+        "type": "about:blank",  # `code` says more closely what it is
+        "title": HTTPStatus(response.status_code).phrase,
+        "status": response.status_code,
+        "detail": said["message"],
+        **said,
+    }
+    response.content = json.dumps(problem, ensure_ascii=False).encode()
+    response.headers["Content-Type"] = PROBLEM
+    if "Content-Length" in response.headers:
+        response.headers["Content-Length"] = str(len(response.content))
+    return response
