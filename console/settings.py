@@ -22,6 +22,8 @@ from console.site.logs import configure_structlog, logging_settings
 from console.site.unsafe_settings import refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Templates and static files lie beside the package in a checkout, and in it in an installed wheel.
+FILES_DIR = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "console"
 
 # --- Where things are ---------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ ASGI_APPLICATION = "console.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [FILES_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -246,7 +248,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = CONSOLE_DATA / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [FILES_DIR / "static"]
 # The demo and a developer need no collectstatic: files are found where they lie.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_ALLOW_ALL_ORIGINS = False

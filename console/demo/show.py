@@ -17,7 +17,9 @@ from console.embedded.server import ensure_running
 from console.site.stopping import stop_on
 
 CHAT_SERVERS = ("chat-east", "chat-west")
-MANAGE = str(settings.BASE_DIR / "manage.py")
+_manage = settings.BASE_DIR / "manage.py"
+# An installed wheel has no manage.py.
+MANAGE = (str(_manage),) if _manage.is_file() else ("-m", "console")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -70,12 +72,12 @@ class Show:
         self.say("Starting the web server, a worker and the traffic of customers …")
         web = await family.start(
             "web server",
-            *(MANAGE, "serve", "--port", str(self.port)),
+            *(*MANAGE, "serve", "--port", str(self.port)),
             CONSOLE_DEMO_SIMULATORS=",".join(
                 f"{name}={control}" for name, (_, control) in ports.items()
             ),
         )
-        worker = await family.start("worker", MANAGE, "worker")
+        worker = await family.start("worker", *MANAGE, "worker")
         token = await self._prepared(family, preparing)
         address = (await web.says("Serving on ")).split()[2]
         traffic = await family.start(
@@ -109,7 +111,7 @@ class Show:
         addresses = (f"{name}=esp+json://127.0.0.1:{port}" for name, port in ports.items())
         preparing = await family.start(
             "preparation",
-            *(MANAGE, "demo_data"),
+            *(*MANAGE, "demo_data"),
             *(word for address in addresses for word in ("--chat-server", address)),
         )
         await preparing.says(MIGRATED, last=False)

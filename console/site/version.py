@@ -2,6 +2,7 @@
 
 import tomllib
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -9,5 +10,7 @@ PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 @cache
 def console_version() -> str:
-    """As the project's own file has it, which is there however the console was installed."""
-    return str(tomllib.loads(PROJECT.read_text("utf-8"))["project"]["version"])
+    """The version in the project's own file. An installed wheel has its metadata instead."""
+    if PROJECT.is_file():
+        return str(tomllib.loads(PROJECT.read_text("utf-8"))["project"]["version"])
+    return metadata.version("notice-console")

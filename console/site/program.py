@@ -1,0 +1,104 @@
+"""The console's management commands: `manage.py`, and `notice-console` of the installed package."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# They print or copy what the code has, and read no settings of a site.
+WITHOUT_SETTINGS = {"help", "version", "collectstatic"}
+HELP = {"-h", "--help"}
+
+
+def main() -> None:
+    endings = Endings()
+    try:
+        _run(endings)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        # It is ending. Somebody who is impatient would only interrupt what tidies up.
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+class Endings:
+    """Ctrl-C, and SIGTERM with the same effect for what has no handler of its own: the embedded
+    PostgreSQL stops. While modules are loaded they are noted and no more, since Python drops an
+    exception that is raised in a callback of its imports."""
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda came, _frame: self._came.append(came))
+
+    def loaded(self) -> None:
+        """From now on they end what is done; at once if one came already."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _end)
+        if self._came:
+            signal.raise_signal(self._came[0])
+
+
+def _end(number: int, _frame: Any) -> None:
+    # A service that is asked to end, and does, has not failed.
+    sys.exit(0 if _is_service() else 128 + number)
+
+
+def _is_service() -> bool:
+    return sys.argv[1:2] in (["serve"], ["worker"])
+
+
+def _run(endings: Endings) -> None:
+    # Here, so that an interrupt while they are loaded leaves no trace either.
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import ManagementUtility
+    from django.db import OperationalError
+
+    from console.site import environment
+    from console.site.version import console_version
+
+    if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
+        print(f"Notice Console {console_version()}")  # noqa: T201
+        return
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    if sys.argv[1:2] == ["serve"]:
+        # As in console/asgi.py, which is loaded after the settings are read.
+        os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
+    if needs_no_settings(sys.argv[1:]):
+        environment.require_nothing()
+
+    class Utility(ManagementUtility):
+        def fetch_command(self, subcommand: str) -> Any:
+            command = super().fetch_command(subcommand)
+            endings.loaded()
+            return command
+
+    try:
+        Utility(sys.argv).execute()
+    except ImproperlyConfigured as error:
+        sys.exit(_refusal(str(error)))
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None):  # of a statement: it was connected
+            raise
+        sys.exit(_refusal(f"The database can't be reached: {error}"))
+
+
+def _refusal(sentence: str) -> str:
+    """Why it does not start, before there is a log: for a service in the form of its log."""
+    if not _is_service() or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
+        return sentence
+    now = datetime.now(UTC).isoformat()
+    line = {"timestamp": now, "level": "error", "logger": "console", "event": sentence}
+    return json.dumps(line)
+
+
+def needs_no_settings(arguments: Sequence[str]) -> bool:
+    if not arguments or HELP.intersection(arguments[:2]):
+        return True
+    # With --public it prints of the key that is set.
+    return arguments[0].lstrip("-") in WITHOUT_SETTINGS or list(arguments) == ["audit_key"]
