@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from console.accounts.models import Role, Team
 from console.catalogue.content.search_words import WordsField
+from console.catalogue.kinds import NoticeKind as NoticeKind
 from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
 from console.catalogue.states import ChangeStatus as ChangeStatus
-from console.catalogue.states import NoticeKind as NoticeKind
 from console.catalogue.states import NoticeStatus as NoticeStatus
 from console.catalogue.states import VersionStatus as VersionStatus
 from console.catalogue.states import Visibility as Visibility

@@ -22,14 +22,6 @@ def is_narrower(one: str, other: str) -> bool:
     return order.index(one) > order.index(other)
 
 
-class NoticeKind(models.TextChoices):
-    MESSAGE = "message", _("Message")
-    PUSH_URL = "push_url", _("Push URL")
-    CUSTOM = "custom", _("Custom notice")
-    # A named piece of other notices' texts, under review like these. Never sent by itself.
-    SNIPPET = "snippet", _("Snippet")
-
-
 class NoticeStatus(models.TextChoices):
     DRAFT = "draft", _("Draft")
     IN_REVIEW = "in_review", _("In review")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from console.catalogue.models import NoticeKind
+from console.catalogue.kinds import traits
 from console.catalogue.templating.language import use
 from console.catalogue.templating.rendering import check_template
 from console.errors import InvalidInput
@@ -49,14 +49,14 @@ def check_bodies(
 
 
 def check_fields(kind: str, bodies: Mapping[str, str], fields: list[dict[str, Any]]) -> None:
-    if fields and kind == NoticeKind.SNIPPET:
+    if fields and not traits(kind).is_sent:
         raise InvalidInput(
             "invalid_fields",
             "A snippet asks for nothing: the notices in which it stands do. Take the fields out.",
         )
     names = {field["name"] for field in fields}
     for locale, body in bodies.items():
-        for name in sorted(use(kind == NoticeKind.PUSH_URL, body).names("field") - names):
+        for name in sorted(use(traits(kind).is_url, body).names("field") - names):
             raise InvalidInput(
                 "invalid_fields",
                 f"{locale}: the text has field.{name}, for which nobody is asked. Add the field "

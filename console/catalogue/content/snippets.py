@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from console.catalogue.kinds import traits
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.states import is_narrower
 from console.catalogue.templating.language import Snippet, use
@@ -47,7 +48,7 @@ def named(version: NoticeVersion) -> set[str]:
 
 
 def _keys(kind: str, body: str) -> frozenset[str] | set[str]:
-    return use(kind == NoticeKind.PUSH_URL, body).snippets
+    return use(traits(kind).is_url, body).snippets
 
 
 def loaded(pinned: Iterable[Mapping[str, int]]) -> Loaded:

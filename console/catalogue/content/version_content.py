@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from console.catalogue.content.bodies import check_bodies, check_fields
 from console.catalogue.content.notices import read_new_names
 from console.catalogue.content.questions import declared
+from console.catalogue.kinds import traits
 from console.catalogue.models import (
     CannedNotice,
     NoticeKind,
@@ -136,7 +137,7 @@ class VersionContent:
         return self.preset.visibility if self.preset else Visibility.ALL
 
     def _check_kind(self, kind: str) -> None:
-        if self.message_type and kind != NoticeKind.MESSAGE:
+        if self.message_type and not traits(kind).has_message_type:
             raise InvalidInput(
                 "message_type_without_message",
                 "Only a message has a message type; leave it empty for this kind of notice.",

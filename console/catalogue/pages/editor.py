@@ -16,9 +16,9 @@ from console.catalogue.content.questions import declared
 from console.catalogue.content.snippets import loaded
 from console.catalogue.content.version_content import VersionContent, revision
 from console.catalogue.content.versions import version_create, version_submit, version_update
+from console.catalogue.kinds import traits
 from console.catalogue.models import (
     CannedNotice,
-    NoticeKind,
     NoticeVersion,
     VersionStatus,
 )
@@ -157,7 +157,7 @@ def _page(
     expected: str = "",
     theirs: Meeting | None = None,
 ) -> HttpResponse:
-    if notice.kind == NoticeKind.PUSH_URL:
+    if traits(notice.kind).is_url:
         for row in bodies:
             row.fields["body"].label = _("URL")
     context = {
@@ -206,7 +206,7 @@ def preview_context(
         "stale": [one.locale for one in _stale(actor, version)],
         "carried": variables_carried(actor),
         "asked_names": [field["name"] for field in version.fields],
-        "snippet_keys": [] if notice.kind == NoticeKind.PUSH_URL else snippet_keys(actor, notice),
+        "snippet_keys": [] if traits(notice.kind).is_url else snippet_keys(actor, notice),
     }
 
 

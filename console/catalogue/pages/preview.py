@@ -11,7 +11,8 @@ from console.catalogue.content import snippets
 from console.catalogue.content.languages import Missing, live_locales, missing_locales
 from console.catalogue.content.questions import for_templates, samples
 from console.catalogue.content.snippets import Foreign
-from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.kinds import traits
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.review.forecast import Forecast, forecast, tried_chats
 from console.catalogue.review.samples import ExampleChat
 from console.catalogue.templating.language import use
@@ -68,7 +69,7 @@ def _named(kind: str, bodies: Mapping[str, str]) -> set[str]:
     keys: set[str] = set()
     for body in bodies.values():
         try:
-            keys |= use(kind == NoticeKind.PUSH_URL, body).snippets
+            keys |= use(traits(kind).is_url, body).snippets
         except Exception:  # noqa: S112 - half written: its preview says what is wrong with it
             continue
     return keys
@@ -85,7 +86,7 @@ def previews(
     """Every language, or the `only` one, whatever the chat's own is. `among` has the version's
     snippets."""
     kind = version.notice.kind
-    limit = settings.URL_LIMIT if kind == NoticeKind.PUSH_URL else settings.TEXT_LIMIT
+    limit = settings.URL_LIMIT if traits(kind).is_url else settings.TEXT_LIMIT
     shown = []
     for locale, template in version.bodies.items():
         if only and locale != only:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from console.catalogue.content import snippets
 from console.catalogue.content.questions import for_templates, samples
-from console.catalogue.models import NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.kinds import traits
+from console.catalogue.models import NoticeVersion, VersionStatus
 from console.catalogue.templating.filling.state import FORECAST_WORK, FORECASTS_WORK, Budget
 from console.catalogue.templating.rendering import BudgetSpent, RenderingRefused, renderer
 from console.interactions.models import Interaction
@@ -51,7 +52,7 @@ def forecast(
 ) -> Forecast:
     """What `version` would do in these chats, with made-up answers to its fields; in fewer of them
     where filling it in would take more than this `work`."""
-    if not chats or version.notice.kind == NoticeKind.SNIPPET:
+    if not chats or not traits(version.notice.kind).is_sent:
         return Forecast()
     renderers: dict[str, Any] = {}
     refusals: Counter[str] = Counter()

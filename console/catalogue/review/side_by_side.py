@@ -8,7 +8,8 @@ from typing import Any
 from console.actors import Actor, Permission
 from console.catalogue.content.questions import samples
 from console.catalogue.content.snippets import Loaded, loaded
-from console.catalogue.models import NoticeKind, NoticeVersion
+from console.catalogue.kinds import traits
+from console.catalogue.models import NoticeVersion
 from console.catalogue.pages.preview import Preview, previews, with_current_snippets
 from console.catalogue.review.samples import EXAMPLE, ExampleChat
 from console.interactions.models import Interaction
@@ -125,7 +126,7 @@ def _seen(
         if name is None or name[1] in chat.user_data:
             break
         # In a URL it would be seen by its codes.
-        shown = name[1] if version.notice.kind == NoticeKind.PUSH_URL else f"‹{name[1]}›"
+        shown = name[1] if traits(version.notice.kind).is_url else f"‹{name[1]}›"
         chat = replace(chat, user_data={**chat.user_data, name[1]: shown})
         made_up.append(preview.variable)
         (preview,) = previews(version, chat, sender_name, among, only=locale)

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedError
 
-from console.catalogue.models import NoticeKind
+from console.catalogue.kinds import traits
 from console.catalogue.templating.filling.lines import on_one_line
 from console.catalogue.templating.filling.state import Budget, Filling
 from console.catalogue.templating.filling.values import prepared, preparing_work
@@ -61,8 +61,8 @@ def check_template(kind: str, template: str) -> None:
             "text_too_long",
             f"The text has {len(template):,} characters; at most {settings.TEXT_LIMIT:,} go.",
         )
-    is_url = kind == NoticeKind.PUSH_URL
-    roots = VARIABLES - {"field"} if kind == NoticeKind.SNIPPET else VARIABLES
+    is_url = traits(kind).is_url
+    roots = VARIABLES - {"field"} if not traits(kind).is_sent else VARIABLES
     mistake = first_mistake(is_url, template, roots)
     if mistake:
         raise InvalidInput("template_error", f"The template can't be read: {mistake}.")
@@ -115,7 +115,7 @@ def renderer(
     `fields.for_templates`), `locale` is the text's language, "" for that of each chat. All of them
     take from the `budget`; once nothing is left of it the next one raises BudgetSpent.
     """
-    is_url = kind == NoticeKind.PUSH_URL
+    is_url = traits(kind).is_url
     zone_key = settings.CHAT_TIME_ZONE_KEY
     now = now.astimezone(UTC)
     common = {

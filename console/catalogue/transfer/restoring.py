@@ -7,7 +7,8 @@ its reviews is the operator's to vouch for; the trail keeps that it came from th
 from dataclasses import replace
 
 from console.catalogue.content.version_content import BODY, COLUMNS, VersionContent
-from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.kinds import traits
+from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.transfer.columns import NOTICE_FACTS, PROVENANCE
 from console.catalogue.transfer.exporting import IMPORTED, notice_cells, version_cells
 from console.catalogue.transfer.plans import (
@@ -180,7 +181,7 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
     bodies, default = row.bodies, row.cells.get("default_locale", "")
     if default not in bodies:
         row.report.refuse(f"{BODY}{default}", "The text in the default language is missing.")
-    if row.cells.get("message_type") and version.notice.kind != NoticeKind.MESSAGE:
+    if row.cells.get("message_type") and not traits(version.notice.kind).has_message_type:
         row.report.refuse("message_type", "Only a message has a message type.")
     if row.values.get("status") == VersionStatus.SCHEDULED and not row.cells.get("valid_from"):
         row.report.refuse("valid_from", "A scheduled version has the time from which it holds.")

@@ -4,13 +4,14 @@ Turns a claimed delivery into an ESP request, and an outcome of the wire into wh
 told of it. Keeps one open channel a Chat Server for the life of the worker.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from msgspec import structs
 
-from console.catalogue.models import NoticeKind
+from console.catalogue.kinds import traits
 from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
 from console.esp.messages import KVList
 from console.esp.outcomes import Outcome, OutcomeKind
@@ -20,10 +21,6 @@ from console.interactions.models import ChatServer
 from console.sends.engine.outcomes import ClaimedDelivery, Ending
 from console.sends.models import DeliveryStatus, Reason
 
-NOTICE_TYPES = {
-    NoticeKind.PUSH_URL: NoticeType.USER_PUSHED_URL,
-    NoticeKind.CUSTOM: NoticeType.USER_CUSTOM,
-}
 UNKNOWN_SENTENCE = (
     "The request was handed to the network and no answer came. The customer may have seen it. "
     "Sending again may show it twice."
@@ -40,24 +37,36 @@ def esp_request(delivery: ClaimedDelivery) -> EspRequest:
 
     Raises InvalidRequest for what can't travel.
     """
-    user_data = _user_data(delivery)
-    if delivery.kind == NoticeKind.MESSAGE:
-        return build_message(
-            app_name=delivery.chat_server_name,
-            text=delivery.body,
-            message_type=delivery.message_type,
-            nickname=delivery.nickname,
-            visibility=delivery.visibility,
-            user_data=user_data,
-        )
+    return BUILDERS[traits(delivery.kind).method](delivery, _user_data(delivery))
+
+
+def _message(delivery: ClaimedDelivery, user_data: KVList) -> EspRequest:
+    return build_message(
+        app_name=delivery.chat_server_name,
+        text=delivery.body,
+        message_type=delivery.message_type,
+        nickname=delivery.nickname,
+        visibility=delivery.visibility,
+        user_data=user_data,
+    )
+
+
+def _notice(delivery: ClaimedDelivery, user_data: KVList) -> EspRequest:
     return build_notice(
         app_name=delivery.chat_server_name,
-        notice_type=NOTICE_TYPES[NoticeKind(delivery.kind)],
+        notice_type=NoticeType(traits(delivery.kind).notice_type),
         text=delivery.body,
         nickname=delivery.nickname,
         visibility=delivery.visibility,
         user_data=user_data,
     )
+
+
+# By the method of the kind (console.catalogue.kinds).
+BUILDERS: dict[str, Callable[[ClaimedDelivery, KVList], EspRequest]] = {
+    "Message": _message,
+    "Notice": _notice,
+}
 
 
 def _user_data(delivery: ClaimedDelivery) -> KVList:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Permission
 from console.audit.tables import older_page
-from console.catalogue.models import NoticeKind
+from console.catalogue.kinds import traits
 from console.errors import ConsoleError, InvalidInput
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
@@ -73,16 +73,14 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     entries = None
     if actor.may(Permission.VIEW_AUDIT):
         entries = delivery_entries(actor, delivery)
+    kind = traits(delivery.send.version.notice.kind)
     context = {
         "delivery": delivery,
         "send": delivery.send,
         "version": delivery.send.version,
         "notice": delivery.send.version.notice,
-        "is_message": delivery.send.version.notice.kind == NoticeKind.MESSAGE,
-        "notice_type": {
-            NoticeKind.PUSH_URL: "USER_PUSHED_URL",
-            NoticeKind.CUSTOM: "USER_CUSTOM",
-        }.get(NoticeKind(delivery.send.version.notice.kind)),
+        "is_message": not kind.notice_type,
+        "notice_type": kind.notice_type,
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
     }

@@ -10,10 +10,10 @@ from django.conf import settings
 from console.actors import Actor, Permission
 from console.catalogue.content import snippets
 from console.catalogue.content.questions import answered, for_templates
+from console.catalogue.kinds import traits
 from console.catalogue.models import (
     VISIBILITY_ORDER,
     CannedNotice,
-    NoticeKind,
     NoticeVersion,
     VersionStatus,
     Visibility,
@@ -139,7 +139,7 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
     """The words that hold when the send is to leave: a version that waits for its time holds from
     then on, whether or not a worker has published it by then."""
     notice = notice_get(actor, notice_key)
-    if notice.kind == NoticeKind.SNIPPET:
+    if not traits(notice.kind).is_sent:
         raise Unprocessable(
             "notice_is_snippet",
             f"{notice.key} is a snippet, which stands in other notices. Send one of these.",

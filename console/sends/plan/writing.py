@@ -12,7 +12,7 @@ from django.db import connection
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.chain import canonical_data
-from console.catalogue.models import NoticeKind
+from console.catalogue.kinds import traits
 from console.database import notify
 from console.sends.engine import queue
 from console.sends.engine.outbox import expires_at
@@ -23,11 +23,6 @@ from console.sends.plan.values import SendPlan, Target
 from console.sends.proof import ledger
 from console.sends.proof.archive import version_digest
 
-METHODS = {
-    NoticeKind.MESSAGE: "Message",
-    NoticeKind.PUSH_URL: "Notice",
-    NoticeKind.CUSTOM: "Notice",
-}
 SALT_BYTES = 16
 
 NEXT_IDS = """
@@ -116,7 +111,7 @@ def send_write(
     """
     send.save(force_insert=True)
     planned = _numbered(plan.targets)
-    method = METHODS[NoticeKind(plan.version.notice.kind)]
+    method = traits(plan.version.notice.kind).method
     _copy(COPY_DELIVERIES, (_delivery_row(send, method, item, now) for item in planned))
     _copy(COPY_OUTBOX, (_outbox_row(send, item) for item in planned if not item.target.reason))
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from console.accounts.selectors import api_clients, teams, users
 from console.actors import Actor, Permission
+from console.catalogue.kinds import traits
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.selectors import SEARCHED, notices, presets, sendable_versions
 from console.interactions.models import Interaction
@@ -77,7 +78,7 @@ def notice_hits(found: Sequence[CannedNotice], asked: str = "") -> list[Hit]:
         Hit(
             title=notice.title,
             url=reverse("notice-detail", args=[notice.key]),
-            icon=notice.kind,
+            icon=traits(notice.kind).icon,
             facts=_known(
                 notice.key,
                 notice.shortcut and f"/{notice.shortcut}",

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from console.catalogue.kinds import traits
 from console.catalogue.models import (
     ChangeStatus,
     NoticeKind,
@@ -113,7 +114,7 @@ def visibility(value: str) -> SafeString:
 @register.simple_tag
 def leads_to(notice: Any, url: str) -> SafeString | str:
     """Beside the URL of a push URL the host that a browser really goes to, in both its forms."""
-    host = shown_host(url) if notice.kind == NoticeKind.PUSH_URL else None
+    host = shown_host(url) if traits(notice.kind).is_url else None
     if host is None:
         return ""
     looked_up = _("looked up as") if host.is_international else ""
@@ -143,7 +144,9 @@ def audience(value: str, count: int) -> str:
 def kind(value: str) -> SafeString:
     """A notice's kind with its drawing."""
     return format_html(
-        '<span class="status">{}<span>{}</span></span>', icon(value), NoticeKind(value).label
+        '<span class="status">{}<span>{}</span></span>',
+        icon(traits(value).icon),
+        NoticeKind(value).label,
     )
 
 
