@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from console.audit.actions import Action
+
 
 class AuditEntry(models.Model):
     """One entry of the chain: `hash` covers the whole entry and the hash of the one before.
@@ -38,6 +40,12 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
+
+    @property
+    def action_label(self) -> str:
+        """What was done in words; its name where another version of the console wrote it."""
+        known = self.action in Action.values
+        return str(Action(self.action).label) if known else self.action
 
 
 class AuditCheckpoint(models.Model):

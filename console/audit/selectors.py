@@ -1,15 +1,24 @@
 """Reads of the ledger."""
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 
 
 def audit_entries(
-    actor: Actor, *, target_kind: str = "", target_ref: str = "", action: str = ""
+    actor: Actor,
+    *,
+    target_kind: str = "",
+    target_ref: str = "",
+    action: str = "",
+    actions: Collection[Action] = (),
 ) -> QuerySet[AuditEntry]:
-    """The trail, newest first. Only for those who may read it."""
+    """The trail, newest first. Only for those who may read it. `action` is one, or how several
+    begin, such as "send."; `actions` are any of these, none for all."""
     actor.require(Permission.VIEW_AUDIT)
     entries = AuditEntry.objects.all()
     if target_kind:
@@ -18,6 +27,8 @@ def audit_entries(
         entries = entries.filter(target_ref=target_ref)
     if action:
         entries = entries.filter(action__startswith=action)
+    if actions:
+        entries = entries.filter(action__in=actions)
     return entries
 
 

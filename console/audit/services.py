@@ -13,6 +13,7 @@ from django.db.models import Subquery
 from msgspec import Raw, Struct
 
 from console.actors import Actor, Permission, system_actor
+from console.audit.actions import Action
 from console.audit.chain import (
     FIELDS,
     GENESIS,
@@ -44,13 +45,13 @@ Target = tuple[str, object, str]
 class Record(Struct, frozen=True, gc=False):
     """What an entry says. `target` is (kind, id, name)."""
 
-    action: str
+    action: Action
     target: Target
     data: dict[str, Any] = {}
 
 
 def record(
-    actor: Actor, action: str, *, target: Target, data: dict[str, Any] | None = None
+    actor: Actor, action: Action, *, target: Target, data: dict[str, Any] | None = None
 ) -> None:
     """Append one entry. Must be called in a transaction: the act and its entry stand or fall."""
     record_many(actor, [Record(action, target, data or {})])
@@ -94,13 +95,13 @@ ROWS_AN_INSERT = 500
 def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tuple[Any, ...]:
     """An entry as INSERT takes it: FIELDS and, last, its hash."""
     kind, ref, name = item.target
-    ref, name = str(ref), name[:255]
+    action, ref, name = str(item.action), str(ref), name[:255]
     data = canonical_data(item.data)
     digest = ChainedEntry(
-        item.action, actor.name, actor.ref, at, Raw(data), previous, seq, kind, name, ref
+        action, actor.name, actor.ref, at, Raw(data), previous, seq, kind, name, ref
     ).digest()
     text = data.decode()
-    return seq, at, actor.ref, actor.name, item.action, kind, ref, name, text, previous, digest
+    return seq, at, actor.ref, actor.name, action, kind, ref, name, text, previous, digest
 
 
 # --- Checkpoints and exports -------------------------------------------------------------------
@@ -135,7 +136,7 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
         key_id = signed("checkpoint", {})["key_id"]
         if last is not None and last.key_id != key_id:
             target = ("key", key_id, f"key {key_id}")
-            record(CONSOLE, "audit.key_changed", target=target, data={"from": last.key_id})
+            record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
             newest = AuditEntry.objects.latest("seq")  # that one: it has the chain's lock
         at = canonical_time(near_now())
         said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
@@ -151,7 +152,7 @@ def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
     actor.require(Permission.VIEW_AUDIT)
     first, last = export_to(file)
     with transaction.atomic():
-        record(actor, "audit.exported", target=("ledger", last, f"entries {first} to {last}"))
+        record(actor, Action.AUDIT_EXPORTED, target=("ledger", last, f"entries {first} to {last}"))
     return first, last
 
 
@@ -248,5 +249,5 @@ def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
     entries.delete()
     data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
     target = ("ledger", last, f"entries {first} to {last}")
-    record(actor, "audit.archived", target=target, data=data)
+    record(actor, Action.AUDIT_ARCHIVED, target=target, data=data)
     return seal

@@ -22,6 +22,7 @@ from console.accounts.services.sessions import sessions_forget_all
 from console.actors import Actor, Permission
 from console.audit import checkpoints, rollback
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
 from console.errors import Conflict
@@ -71,7 +72,9 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
     try:
         with transaction.atomic():
             target = ("database", made.name, f"backup {made.name}")
-            audit.record(actor, "database.backed_up", target=target, data={"folder": str(folder)})
+            audit.record(
+                actor, Action.DATABASE_BACKED_UP, target=target, data={"folder": str(folder)}
+            )
         with _snapshot() as (snapshot, facts):
             _dump(pg_dump, partial / DUMP, snapshot)
         _copy_checkpoints(partial)
@@ -277,7 +280,7 @@ def database_settle(
         sessions_forget_all()
         audit.record(
             actor,
-            "database.restored",
+            Action.DATABASE_RESTORED,
             target=("database", backup["made_at"] if backup else now.isoformat(), of),
             data=_said_of_it(backup, lost_since, unknown, nothing_sent_since),
         )

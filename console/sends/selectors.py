@@ -43,6 +43,7 @@ from console.sends.models import (
     SendOutcome,
     SendStatus,
 )
+from console.sends.proof.ledger import ENDED
 from console.text.moments import on_clocks, read_iso
 from console.text.visible import is_blank
 
@@ -304,7 +305,7 @@ def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
     """The ledger's entry of how a delivery ended, once it has. Only for those who may read the
     trail."""
     entries = audit_entries(
-        actor, target_kind="send", target_ref=str(delivery.send_id), action="deliveries."
+        actor, target_kind="send", target_ref=str(delivery.send_id), actions=ENDED
     )
     return entries.filter(data__deliveries__contains=[{"id": delivery.pk}])
 

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.interactions.models import Health, HealthChange
 from console.webhooks.models import EventType
 
-SENDS = {
-    "send.finished": (EventType.SEND_FINISHED, "finished"),
-    "send.cancelled": (EventType.SEND_CANCELLED, "cancelled"),
-    "send.rejected": (EventType.SEND_CANCELLED, "rejected"),
+SENDS: dict[str, tuple[EventType, str]] = {
+    Action.SEND_FINISHED: (EventType.SEND_FINISHED, "finished"),
+    Action.SEND_CANCELLED: (EventType.SEND_CANCELLED, "cancelled"),
+    Action.SEND_REJECTED: (EventType.SEND_CANCELLED, "rejected"),
 }
-DELIVERIES = {
-    "deliveries.failed": (EventType.DELIVERIES_FAILED, "failed"),
-    "deliveries.unknown": (EventType.DELIVERIES_UNKNOWN, "unknown"),
+DELIVERIES: dict[str, tuple[EventType, str]] = {
+    Action.DELIVERIES_FAILED: (EventType.DELIVERIES_FAILED, "failed"),
+    Action.DELIVERIES_UNKNOWN: (EventType.DELIVERIES_UNKNOWN, "unknown"),
 }
 ACTIONS = (*SENDS, *DELIVERIES)
 HEALTH = {

@@ -11,6 +11,7 @@ from functools import partial
 
 from console.accounts import services as accounts
 from console.accounts.services import directory, security_events
+from console.audit.actions import Action
 from console.backups import services as backups
 from console.catalogue.content.categories import category_create, category_delete, category_update
 from console.catalogue.content.notices import (
@@ -100,7 +101,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
         security_events.second_factors_rotate, w.with_kept_secret()
     ),
     "accounts.second_factor_changed": lambda w: partial(
-        security_events.second_factor_changed, w.person, "added", "totp"
+        security_events.second_factor_changed, w.person, Action.USER_SECOND_FACTOR_ADDED, "totp"
     ),
     "accounts.second_factor_failed": lambda w: partial(
         security_events.second_factor_failed, w.person, "127.0.0.1"

@@ -25,6 +25,7 @@ from console.accounts.pages.own_account_forms import AppForm, KeyForm, PasswordF
 from console.accounts.selectors import directory_account, second_factors
 from console.accounts.services import security_events
 from console.accounts.signing_in.second_factor import second_factor_given, second_factor_required
+from console.audit.actions import Action
 
 # What changes, and the entry that says so, are one.
 together = method_decorator(transaction.atomic, name="dispatch")
@@ -56,7 +57,7 @@ def _set_up(request: HttpRequest, kind: str) -> None:
     """Whoever has just shown the new factor has given it: this session needs no other."""
     user = person(request)
     record_authentication(request, user, "mfa", type=kind)
-    security_events.second_factor_changed(user, "added", kind)
+    security_events.second_factor_changed(user, Action.USER_SECOND_FACTOR_ADDED, kind)
     messages.success(
         request, _("Your second factor is set up. From now on signing in asks for it.")
     )
@@ -88,7 +89,9 @@ class RemoveApp(_Removal, totp.DeactivateTOTPView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        security_events.second_factor_changed(person(self.request), "removed", "totp")
+        security_events.second_factor_changed(
+            person(self.request), Action.USER_SECOND_FACTOR_REMOVED, "totp"
+        )
         messages.success(self.request, _("The authenticator app is removed."))
         return response
 
@@ -117,7 +120,9 @@ class RemoveKey(_Removal, webauthn.RemoveWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        security_events.second_factor_changed(person(self.request), "removed", "webauthn")
+        security_events.second_factor_changed(
+            person(self.request), Action.USER_SECOND_FACTOR_REMOVED, "webauthn"
+        )
         messages.success(self.request, _("The security key is removed."))
         return response
 
@@ -132,7 +137,9 @@ class NewRecoveryCodes(codes.GenerateRecoveryCodesView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        security_events.second_factor_changed(person(self.request), "added", "recovery_codes")
+        security_events.second_factor_changed(
+            person(self.request), Action.USER_SECOND_FACTOR_ADDED, "recovery_codes"
+        )
         return response
 
 

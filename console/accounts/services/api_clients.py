@@ -25,6 +25,7 @@ from console.accounts.states import (
 )
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.text.inputs import ALL
@@ -84,7 +85,7 @@ def api_client_create(
             data = {name: value for name, value in state.items() if value and name != "name"}
             data["counts_as"] = client.owner_ref or client.ref
             data["owner"] = client.owner.username if client.owner else ""
-            audit.record(actor, "api_client.created", target=_target(client), data=data)
+            audit.record(actor, Action.API_CLIENT_CREATED, target=_target(client), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return client, token
@@ -112,7 +113,7 @@ def api_client_update(
             locked.save(update_fields=(*EDITABLE, *GRANTS))
             changed = changes(before, api_client_state(locked))
             if changed:
-                audit.record(actor, "api_client.changed", target=_target(locked), data=changed)
+                audit.record(actor, Action.API_CLIENT_CHANGED, target=_target(locked), data=changed)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
     return locked
@@ -152,7 +153,7 @@ def api_client_token_rotate(
         locked.token_hash = token_digest(token)
         locked.save(update_fields=["token_hash", "previous_token_hash", "previous_token_until"])
         data = {"old_token_until": moment_text(until)}
-        audit.record(actor, "api_client.token_rotated", target=_target(locked), data=data)
+        audit.record(actor, Action.API_CLIENT_TOKEN_ROTATED, target=_target(locked), data=data)
     return locked, token
 
 
@@ -180,7 +181,8 @@ def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
             raise Conflict(f"already_{word}", f"{locked} has been {word} already.")
         locked.is_active = is_active
         locked.save(update_fields=["is_active"])
-        audit.record(actor, f"api_client.{word}", target=_target(locked))
+        action = Action.API_CLIENT_REACTIVATED if is_active else Action.API_CLIENT_DEACTIVATED
+        audit.record(actor, action, target=_target(locked))
     return locked
 
 

@@ -9,6 +9,7 @@ from console.accounts.own_work import is_own
 from console.accounts.states import api_client_state, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database.clock import near_now
 from console.errors import Conflict, PermissionRefused
 
@@ -65,7 +66,7 @@ def api_client_confirm(actor: Actor, client: ApiClient, *, expected: str) -> Api
             "allowed_notices": locked.allowed_notices,
             "proposed_by": proposed_by,
         }
-        audit.record(actor, "api_client.confirmed", target=_target(locked), data=data)
+        audit.record(actor, Action.API_CLIENT_CONFIRMED, target=_target(locked), data=data)
     return locked
 
 
@@ -77,7 +78,7 @@ def api_client_decline(actor: Actor, client: ApiClient, *, expected: str) -> Api
         data = {"awaited": api_client_state(locked)["awaits"]}
         locked.pending_scopes, locked.pending_notices = [], None
         locked.save(update_fields=["pending_scopes", "pending_notices"])
-        audit.record(actor, "api_client.declined", target=_target(locked), data=data)
+        audit.record(actor, Action.API_CLIENT_DECLINED, target=_target(locked), data=data)
     return locked
 
 

@@ -11,6 +11,7 @@ from console.accounts.services.names import require_own_looks, require_persons_n
 from console.accounts.services.sessions import sessions_end, sessions_forget
 from console.actors import Actor, system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.errors import Conflict
 from console.text.visible import is_blank, one_line
 
@@ -52,7 +53,7 @@ def user_from_directory(
             user.teams.set(found)
             audit.record(
                 DIRECTORY,
-                "user.created",
+                Action.USER_CREATED,
                 target=_target(user),
                 data={
                     "roles": list(roles),
@@ -88,7 +89,7 @@ def user_access_lost(user: User, *, ruled_teams: Collection[str]) -> User:
         _follow(locked, (), (), ruled_teams)
         sessions_end(locked)
         data = {"sessions": "all", "reason": "no group of the directory gives a role"}
-        audit.record(DIRECTORY, "user.sessions_ended", target=_target(locked), data=data)
+        audit.record(DIRECTORY, Action.USER_SESSIONS_ENDED, target=_target(locked), data=data)
     return locked
 
 
@@ -112,7 +113,7 @@ def directory_link(actor: Actor, user: User, *, subject: str, name: str) -> None
                 user=locked, provider=PROVIDER, uid=subject, extra_data=kept
             )
             data = {"sub": subject, **kept}
-            audit.record(actor, "user.directory_linked", target=_target(locked), data=data)
+            audit.record(actor, Action.USER_DIRECTORY_LINKED, target=_target(locked), data=data)
     except IntegrityError as error:
         raise Conflict(
             "linked_elsewhere",
@@ -142,7 +143,7 @@ def directory_unlink(actor: Actor, user: User, *, session_key: str | None) -> No
         linked.delete()
         others = UserSession.objects.filter(user=locked).exclude(session_key=session_key)
         sessions_forget(locked, list(others.values_list("session_key", flat=True)))
-        audit.record(actor, "user.directory_unlinked", target=_target(locked), data=data)
+        audit.record(actor, Action.USER_DIRECTORY_UNLINKED, target=_target(locked), data=data)
 
 
 def _require_own(actor: Actor, user: User) -> None:
@@ -158,13 +159,13 @@ def _follow(
         user.roles = sorted(roles)
         user.save(update_fields=["roles"])
         data = {"from": before, "to": user.roles}
-        audit.record(DIRECTORY, "user.roles_followed", target=_target(user), data=data)
+        audit.record(DIRECTORY, Action.USER_ROLES_FOLLOWED, target=_target(user), data=data)
     has = set(user.teams.all())
     gets = {team for team in has if team.name not in ruled} | set(_teams(teams))
     if has != gets:
         user.teams.set(gets)
         data = {"from": _names(has), "to": _names(gets)}
-        audit.record(DIRECTORY, "user.teams_followed", target=_target(user), data=data)
+        audit.record(DIRECTORY, Action.USER_TEAMS_FOLLOWED, target=_target(user), data=data)
 
 
 def _teams(names: Collection[str]) -> list[Team]:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from console.accounts.models import ApiClient
 from console.accounts.signing_in.addresses import household
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database.clock import near_now
 
 ENTRY_EVERY = timedelta(minutes=1)
@@ -42,7 +43,7 @@ def _record(client: ApiClient, reason: str, address: str) -> None:
         if ApiClient.objects.filter(due, pk=client.pk).update(refused_at=now):
             audit.record(
                 client.to_actor(),
-                "api_client.refused",
+                Action.API_CLIENT_REFUSED,
                 target=("api_client", client.pk, client.name),
                 data={"reason": reason, "address": address[:64]},
             )

@@ -17,6 +17,7 @@ from console.accounts.services.sessions import sessions_end, sessions_forget
 from console.accounts.signing_in import login_throttle
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.errors import Conflict
 
 DOOR = system_actor("sign-in")
@@ -29,11 +30,11 @@ def signed_in(user: User, address: str, methods: Sequence[str], subject: str = "
     """A person is in. `methods`: what proved who it is, such as "password" and "mfa"; `subject`:
     the directory's id of whoever it has signed in."""
     data = {"address": address, "methods": list(methods), **({"sub": subject} if subject else {})}
-    _of_oneself(user, "user.signed_in", data)
+    _of_oneself(user, Action.USER_SIGNED_IN, data)
 
 
 def signed_out(user: User, address: str) -> None:
-    _of_oneself(user, "user.signed_out", {"address": address})
+    _of_oneself(user, Action.USER_SIGNED_OUT, {"address": address})
 
 
 def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
@@ -41,7 +42,7 @@ def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
     be a password. `locked` says that this attempt locked the account."""
     user = User.objects.filter(username__iexact=name).first()
     target = ("user", user.pk, user.username) if user else ("user", "", "a name that nobody has")
-    action = "user.locked" if locked else "user.sign_in_failed"
+    action = Action.USER_LOCKED if locked else Action.USER_SIGN_IN_FAILED
     with transaction.atomic():
         audit.record(DOOR, action, target=target, data={"address": address})
 
@@ -51,7 +52,7 @@ def second_factor_failed(user: User, address: str, reason: str = "") -> None:
     with transaction.atomic():
         target = ("user", user.pk, user.username)
         data = {"address": address, **({"reason": reason} if reason else {})}
-        audit.record(DOOR, "user.second_factor_failed", target=target, data=data)
+        audit.record(DOOR, Action.USER_SECOND_FACTOR_FAILED, target=target, data=data)
 
 
 def security_key_counted(key: Authenticator, counter: int) -> bool:
@@ -80,17 +81,17 @@ def directory_refused(
     data = {"address": address, "reason": reason}
     data |= {name: text for name, text in (("detail", detail), ("sub", subject)) if text}
     with transaction.atomic():
-        audit.record(DOOR, "user.directory_refused", target=target, data=data)
+        audit.record(DOOR, Action.USER_DIRECTORY_REFUSED, target=target, data=data)
 
 
 def directory_confirmed(user: User, address: str, subject: str) -> None:
     """A person who is in has proved again, at the directory, who it is."""
-    _of_oneself(user, "user.directory_confirmed", {"address": address, "sub": subject})
+    _of_oneself(user, Action.USER_DIRECTORY_CONFIRMED, {"address": address, "sub": subject})
 
 
-def second_factor_changed(user: User, action: str, kind: str) -> None:
-    """`action`: "added" or "removed"; `kind`: "totp", "webauthn" or "recovery_codes"."""
-    _of_oneself(user, f"user.second_factor_{action}", {"kind": kind})
+def second_factor_changed(user: User, action: Action, kind: str) -> None:
+    """USER_SECOND_FACTOR_ADDED or _REMOVED; `kind`: "totp", "webauthn" or "recovery_codes"."""
+    _of_oneself(user, action, {"kind": kind})
 
 
 def password_changed(user: User) -> None:
@@ -99,7 +100,7 @@ def password_changed(user: User) -> None:
         if user.must_change_password:
             user.must_change_password = False
             user.save(update_fields=["must_change_password"])
-        _of_oneself(user, "user.password_changed", {})
+        _of_oneself(user, Action.USER_PASSWORD_CHANGED, {})
 
 
 def own_sessions_end(user: User, sessions: Sequence[UserSession]) -> None:
@@ -107,7 +108,7 @@ def own_sessions_end(user: User, sessions: Sequence[UserSession]) -> None:
     keys = [session.session_key for session in sessions]
     with transaction.atomic():
         sessions_forget(user, keys)
-        _of_oneself(user, "user.sessions_ended", {"sessions": len(keys)})
+        _of_oneself(user, Action.USER_SESSIONS_ENDED, {"sessions": len(keys)})
 
 
 def user_release(actor: Actor, user: User) -> None:
@@ -116,7 +117,7 @@ def user_release(actor: Actor, user: User) -> None:
     with transaction.atomic():
         if not axes_reset(username=login_throttle.plain_name(user.username)):
             raise Conflict("not_locked", f"{user.username} is not locked.")
-        audit.record(actor, "user.released", target=("user", user.pk, user.username))
+        audit.record(actor, Action.USER_RELEASED, target=("user", user.pk, user.username))
     login_throttle.forget(user.username)
 
 
@@ -134,7 +135,9 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
         if not removed:
             raise Conflict("no_second_factor", f"{user.username} has no second factor.")
         sessions_end(user)
-        audit.record(actor, "user.second_factor_reset", target=("user", user.pk, user.username))
+        audit.record(
+            actor, Action.USER_SECOND_FACTOR_RESET, target=("user", user.pk, user.username)
+        )
 
 
 def second_factors_rotate(actor: Actor) -> int:
@@ -151,14 +154,14 @@ def second_factors_rotate(actor: Actor) -> int:
                 rotated += 1
         audit.record(
             actor,
-            "second_factors.rotated",
+            Action.SECOND_FACTORS_ROTATED,
             target=("key", "secret", "the secret key"),
             data={"rotated": rotated},
         )
     return rotated
 
 
-def _of_oneself(user: User, action: str, data: dict[str, Any]) -> None:
+def _of_oneself(user: User, action: Action, data: dict[str, Any]) -> None:
     with transaction.atomic():
         target = ("user", user.pk, user.username)
         audit.record(user.to_actor(), action, target=target, data=data)

@@ -11,6 +11,7 @@ from console.accounts.services.names import read_name
 from console.accounts.states import changes, require_unchanged, team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.services import Record
 from console.errors import Conflict, InvalidInput, NotFound
 from console.text.inputs import require_none_blank
@@ -52,7 +53,7 @@ def team_create(
             records = _set_members(team, members, team.name)
             _tell(wanted)
             audit.record_many(actor, records)
-            audit.record(actor, "team.created", target=_target(team), data={"queues": wanted})
+            audit.record(actor, Action.TEAM_CREATED, target=_target(team), data={"queues": wanted})
     except IntegrityError as error:
         raise _name_taken(name) from error
     return team
@@ -91,7 +92,7 @@ def team_update(
             audit.record_many(actor, records)
             changed = changes(before, team_state(team))
             if changed:
-                audit.record(actor, "team.changed", target=_target(team), data=changed)
+                audit.record(actor, Action.TEAM_CHANGED, target=_target(team), data=changed)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return team
@@ -117,7 +118,7 @@ def team_delete(actor: Actor, team: Team) -> None:
             )
         target = _target(team)
         team.delete()
-        audit.record(actor, "team.deleted", target=target)
+        audit.record(actor, Action.TEAM_DELETED, target=target)
 
 
 def team_belongings(team: Team) -> dict[str, int]:
@@ -195,7 +196,7 @@ def _set_members(team: Team, members: Collection[User] | None, name_before: str)
         was = sorted([*others, name_before]) if user in before else sorted(others)
         now = sorted([*others, team.name]) if user in after else sorted(others)
         data = {"teams": {"from": was, "to": now}}
-        records.append(Record("user.changed", ("user", user.pk, user.username), data))
+        records.append(Record(Action.USER_CHANGED, ("user", user.pk, user.username), data))
     team.members.set(members)
     return records
 

@@ -17,6 +17,7 @@ from console.accounts.services.sessions import sessions_end
 from console.accounts.states import changes, require_unchanged, user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.errors import Conflict, InvalidInput, PermissionRefused
 
 EDITABLE = ("first_name", "last_name", "email", "roles")
@@ -57,7 +58,7 @@ def user_create(
             user.teams.set(teams)
             audit.record(
                 actor,
-                "user.created",
+                Action.USER_CREATED,
                 target=_target(user),
                 data={"roles": list(roles), "teams": [team.name for team in teams]},
             )
@@ -98,7 +99,7 @@ def user_update(
             locked.teams.set(teams)
         changed = changes(before, user_state(locked))
         if changed:
-            audit.record(actor, "user.changed", target=_target(locked), data=changed)
+            audit.record(actor, Action.USER_CHANGED, target=_target(locked), data=changed)
     return locked
 
 
@@ -117,7 +118,7 @@ def user_deactivate(actor: Actor, user: User) -> User:
         _require_not_last(locked)
         locked.is_active = False
         sessions_end(locked, "is_active")
-        audit.record(actor, "user.deactivated", target=_target(locked))
+        audit.record(actor, Action.USER_DEACTIVATED, target=_target(locked))
     return locked
 
 
@@ -132,7 +133,7 @@ def user_reactivate(actor: Actor, user: User) -> User:
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         data = {"roles": sorted(locked.roles)}
-        audit.record(actor, "user.reactivated", target=_target(locked), data=data)
+        audit.record(actor, Action.USER_REACTIVATED, target=_target(locked), data=data)
     return locked
 
 
@@ -155,7 +156,7 @@ def user_password_set(actor: Actor, user: User, *, password: str) -> User:
         locked.set_password(password)
         locked.must_change_password = True
         sessions_end(locked, "password", "must_change_password")
-        audit.record(actor, "user.password_set", target=_target(locked))
+        audit.record(actor, Action.USER_PASSWORD_SET, target=_target(locked))
     return locked
 
 
@@ -167,7 +168,7 @@ def user_sign_out_everywhere(actor: Actor, user: User) -> User:
         locked = _lock(user)
         sessions_end(locked)
         data = {"sessions": "all"}
-        audit.record(actor, "user.sessions_ended", target=_target(locked), data=data)
+        audit.record(actor, Action.USER_SESSIONS_ENDED, target=_target(locked), data=data)
     return locked
 
 

@@ -9,6 +9,7 @@ from django.db.models.functions import Concat, Substr
 from console.accounts.models import Team
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.catalogue.models import (
     CATEGORY_DEPTH,
     CATEGORY_SEPARATOR,
@@ -64,7 +65,7 @@ def category_update(actor: Actor, category: Category, **changes: Any) -> Categor
             path=Concat(Value(category.path), Substr("path", len(before.path) + 1)),
             depth=F("depth") + deeper,
         )
-        _record(actor, "category.changed", category, before=before.path)
+        _record(actor, Action.CATEGORY_CHANGED, category, before=before.path)
     return category
 
 
@@ -85,7 +86,7 @@ def category_delete(actor: Actor, category: Category) -> None:
                 f"The category {category.path} has {' and '.join(inside)} in it, retired ones "
                 "included. Move them elsewhere first, then delete it.",
             )
-        _record(actor, "category.deleted", category)
+        _record(actor, Action.CATEGORY_DELETED, category)
         category.delete()
 
 
@@ -132,7 +133,7 @@ def _create(actor: Actor, *, name: str, parent: Category | None, team: Team | No
     if category.depth > CATEGORY_DEPTH:
         raise _too_deep()
     _save(category)
-    _record(actor, "category.created", category)
+    _record(actor, Action.CATEGORY_CREATED, category)
     return category
 
 
@@ -245,7 +246,7 @@ def _too_deep() -> Unprocessable:
     )
 
 
-def _record(actor: Actor, action: str, category: Category, **data: str) -> None:
+def _record(actor: Actor, action: Action, category: Category, **data: str) -> None:
     team = category.team.name if category.team else ""
     audit.record(
         actor, action, target=("category", category.pk, category.path), data={"team": team, **data}

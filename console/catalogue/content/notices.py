@@ -12,6 +12,7 @@ from console.accounts.models import Team
 from console.accounts.states import State, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.catalogue.content.categories import category_at, require_fitting
 from console.catalogue.content.search_index import words_keep
 from console.catalogue.content.snippets import require_unused
@@ -76,7 +77,7 @@ def notice_create(
             words_keep(notice)
             audit.record(
                 actor,
-                "notice.created",
+                Action.NOTICE_CREATED,
                 target=("notice", notice.key, notice.title),
                 data={
                     "kind": kind,
@@ -124,7 +125,7 @@ def notice_update(
             words_keep(notice)
             audit.record(
                 actor,
-                "notice.changed",
+                Action.NOTICE_CHANGED,
                 target=("notice", notice.key, notice.title),
                 data={name: _said(value) for name, value in changes.items()},
             )
@@ -231,7 +232,7 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
             raise Conflict("already_retired", f"The notice {notice.key} is retired already.")
         require_unused(notice)
         notice.retired_at = now
-        audit.record(actor, "notice.retired", target=("notice", notice.key, notice.title))
+        audit.record(actor, Action.NOTICE_RETIRED, target=("notice", notice.key, notice.title))
     return notice
 
 
@@ -245,7 +246,7 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
             if not retired.update(retired_at=None):
                 raise Conflict("not_retired", f"The notice {notice.key} is not retired.")
             notice.retired_at = None
-            audit.record(actor, "notice.restored", target=("notice", notice.key, notice.title))
+            audit.record(actor, Action.NOTICE_RESTORED, target=("notice", notice.key, notice.title))
     except IntegrityError as error:
         raise _taken(notice, error) from error
     return notice

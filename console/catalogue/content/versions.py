@@ -12,6 +12,7 @@ from django.utils import timezone
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.services import Record
 from console.catalogue.content import snippets
 from console.catalogue.content.notices import (
@@ -56,7 +57,7 @@ def version_create(
         version.number = newest.number + 1 if newest else 1
         version.save()
         words_keep(notice)
-        _record_version(actor, "version.created", version)
+        _record_version(actor, Action.VERSION_CREATED, version)
     return version
 
 
@@ -83,7 +84,7 @@ def version_update(
         _require_expected(before, expected)
         version.save()
         words_keep(version.notice)
-        _record_version(actor, "version.changed", version)
+        _record_version(actor, Action.VERSION_CHANGED, version)
     return version
 
 
@@ -106,7 +107,7 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
         version.submitted_at = timezone.now()
         version.snippets = snippets.settle(version)
         version.save(update_fields=["status", "submitted_at", "snippets"])
-        _record_version(actor, "version.submitted", version)
+        _record_version(actor, Action.VERSION_SUBMITTED, version)
     return version
 
 
@@ -132,7 +133,7 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
             require_shortcut_free(version.notice, version.new_shortcut)
         _decide(actor, version, status)
         words_keep(version.notice)
-        _record_version(actor, "version.approved", version)
+        _record_version(actor, Action.VERSION_APPROVED, version)
     return version
 
 
@@ -170,7 +171,7 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
         )
         _rename(version, with_shortcut=False)
     words_keep(version.notice)
-    _record_version(SCHEDULE, "version.published", version)
+    _record_version(SCHEDULE, Action.VERSION_PUBLISHED, version)
     return 1
 
 
@@ -199,7 +200,7 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
         version.reject_reason = reason.strip()
         _decide(actor, version, VersionStatus.REJECTED)
         words_keep(version.notice)
-        _record_version(actor, "version.rejected", version)
+        _record_version(actor, Action.VERSION_REJECTED, version)
     return version
 
 
@@ -268,7 +269,7 @@ def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None
     )
 
 
-def version_record(action: str, version: NoticeVersion) -> Record:
+def version_record(action: Action, version: NoticeVersion) -> Record:
     """What the ledger says of a version, whichever way it was written."""
     data = {
         **VersionContent.of(version).ledger_data(),
@@ -280,5 +281,5 @@ def version_record(action: str, version: NoticeVersion) -> Record:
     return Record(action, target, data)
 
 
-def _record_version(actor: Actor, action: str, version: NoticeVersion) -> None:
+def _record_version(actor: Actor, action: Action, version: NoticeVersion) -> None:
     audit.record_many(actor, [version_record(action, version)])

@@ -10,6 +10,7 @@ from console.accounts.models import Role
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.catalogue.models import (
     ChangeStatus,
     PresetChange,
@@ -49,7 +50,7 @@ def preset_create(
         with transaction.atomic():
             preset.save()
             change = _propose(actor, preset, content)
-            _record(actor, "preset.created", change)
+            _record(actor, Action.PRESET_CREATED, change)
     except IntegrityError as error:
         raise _name_taken(preset.name) from error
     return preset
@@ -84,7 +85,7 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
                 f"A change by {waiting.author_name} waits for review. That one first.",
             )
         preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
-        _record(actor, "preset.changed", _propose(actor, preset, content))
+        _record(actor, Action.PRESET_CHANGED, _propose(actor, preset, content))
     return preset
 
 
@@ -103,7 +104,7 @@ def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> Vi
                 setattr(preset, name, getattr(proposed, name))
             preset.is_approved = True
             preset.save()
-            _record(actor, "preset.approved", proposed)
+            _record(actor, Action.PRESET_APPROVED, proposed)
     except IntegrityError as error:
         raise _name_taken(preset.name) from error
     return preset
@@ -119,7 +120,7 @@ def preset_reject(
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
         proposed = _decide(actor, preset, change, ChangeStatus.REJECTED, reason.strip())
-        _record(actor, "preset.rejected", proposed)
+        _record(actor, Action.PRESET_REJECTED, proposed)
     return preset
 
 
@@ -190,7 +191,7 @@ def _decide(
     return proposed
 
 
-def _record(actor: Actor, action: str, change: PresetChange) -> None:
+def _record(actor: Actor, action: Action, change: PresetChange) -> None:
     data: dict[str, Any] = {name: getattr(change, name) for name in CONTENT}
     if change.reject_reason:
         data["reject_reason"] = change.reject_reason

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from console.actors import Actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.catalogue.transfer.exporting import catalogue_dataset
 from console.catalogue.transfer.formats import FORMATS, format_of
 
@@ -20,7 +21,7 @@ def catalogue_export(actor: Actor, *, file_name: str) -> tuple[bytes, int]:
         dataset = catalogue_dataset(actor)
         audit.record(
             actor,
-            "catalogue.exported",
+            Action.CATALOGUE_EXPORTED,
             target=("catalogue", file_name, file_name),
             data={"rows": len(dataset)},
         )

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from console.accounts.models import Team
 from console.actors import Actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.services import Record
 from console.catalogue.content.search_index import words_keep_many
 from console.catalogue.content.version_content import CONTENT, VersionContent
@@ -91,7 +92,7 @@ def write_plan(
         records += _restored_records(each) if restore else _drafted_records(each)
     progress("recording", 0, len(records))
     records = [Record(each.action, each.target, {**each.data, **source}) for each in records]
-    action = "catalogue.restored" if restore else "catalogue.imported"
+    action = Action.CATALOGUE_RESTORED if restore else Action.CATALOGUE_IMPORTED
     target = ("catalogue", source["sha256"][:16], source["file"])
     records.append(Record(action, target, {**source, "rows": counts(plan.rows)}))
     audit.record_many(actor, records)
@@ -101,7 +102,7 @@ def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
     """Presets that were approved elsewhere: by the operator's word, of what the file proposes."""
     records = []
     for preset in plan.presets:
-        action = "preset.changed" if preset.pk else "preset.created"
+        action = Action.PRESET_CHANGED if preset.pk else Action.PRESET_CREATED
         said = {name: getattr(preset, name) for name in PRESET_CONTENT}
         if not preset.pk:
             VisibilityPreset.objects.bulk_create([preset])
@@ -142,10 +143,10 @@ def _write_notices(plan: Plan) -> list[Record]:
     CannedNotice.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
     changed = [each.notice for each in plan.notices if each.is_changed]
     CannedNotice.objects.bulk_update(changed, CHANGING, batch_size=ROWS_AT_ONCE)
-    records = [Record("team.created", ("team", made.pk, made.name)) for made in new_teams]
+    records = [Record(Action.TEAM_CREATED, ("team", made.pk, made.name)) for made in new_teams]
     return records + [
         Record(
-            "category.created",
+            Action.CATEGORY_CREATED,
             ("category", made.pk, made.path),
             {"team": plan.categories.get(made.path, "")},
         )
@@ -293,17 +294,17 @@ def _restored_records(each: NoticePlan) -> list[Record]:
             for one in each.versions
         },
     }
-    return [Record("notice.imported", _target(each), data)]
+    return [Record(Action.NOTICE_IMPORTED, _target(each), data)]
 
 
 def _drafted_records(each: NoticePlan) -> list[Record]:
     """As the services of notices and versions record the same."""
     records = []
     if each.is_new or each.is_changed:
-        action = "notice.created" if each.is_new else "notice.changed"
+        action = Action.NOTICE_CREATED if each.is_new else Action.NOTICE_CHANGED
         records.append(Record(action, _target(each), _facts(each)))
     for one in each.versions:
-        action = "version.changed" if one.before else "version.created"
+        action = Action.VERSION_CHANGED if one.before else Action.VERSION_CREATED
         records.append(version_record(action, one.version))
     return records
 

@@ -18,6 +18,7 @@ from django.db.models import F
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database.clock import database_now
 from console.errors import ConsoleError
 from console.interactions.feed.events import FeedEvent, parse_event
@@ -257,7 +258,9 @@ def poll_finish(
         )
         _note(result)
         if counts.new or counts.changed or missing:
-            audit.record(actor, "interactions.polled", target=TARGET, data=_data(result, ended))
+            audit.record(
+                actor, Action.INTERACTIONS_POLLED, target=TARGET, data=_data(result, ended)
+            )
     return result
 
 

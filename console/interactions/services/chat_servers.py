@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
@@ -39,7 +40,7 @@ def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> C
     server = ChatServer(name=_known_name(name))
     # Full at the start; whatever is over what the bucket holds is cut off when it is refilled.
     server.bucket_tokens = values.get("burst", server.burst)
-    return _save_chat_server(actor, server, "chat_server.created", {"url": url, **values})
+    return _save_chat_server(actor, server, Action.CHAT_SERVER_CREATED, {"url": url, **values})
 
 
 def _known_name(name: str) -> str:
@@ -66,11 +67,11 @@ def default_burst(pace_per_second: object) -> int:
 def chat_server_update(actor: Actor, server: ChatServer, **changes: Any) -> ChatServer:
     """Change how a Chat Server is reached. A new address starts with a clean record of health."""
     actor.require(Permission.ADMINISTER)
-    return _save_chat_server(actor, server, "chat_server.changed", changes)
+    return _save_chat_server(actor, server, Action.CHAT_SERVER_CHANGED, changes)
 
 
 def _save_chat_server(
-    actor: Actor, server: ChatServer, action: str, values: dict[str, Any]
+    actor: Actor, server: ChatServer, action: Action, values: dict[str, Any]
 ) -> ChatServer:
     unknown = sorted(set(values) - CHAT_SERVER_FIELDS)
     if unknown:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
@@ -59,7 +60,7 @@ def send_approve(actor: Actor, send: Send) -> Send:
             "status": str(locked.status),
             "release_at": locked.release_at.isoformat(),
         }
-        record_control(actor, locked, "send.approved", data)
+        record_control(actor, locked, Action.SEND_APPROVED, data)
     return locked
 
 
@@ -73,7 +74,7 @@ def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
     note = required_reason(reason, "why this send is not to leave")
     with transaction.atomic():
         locked = _lock_awaiting(send)
-        end_send(actor, locked, "send.rejected", note=note)
+        end_send(actor, locked, Action.SEND_REJECTED, note=note)
     return locked
 
 
@@ -116,7 +117,7 @@ def send_reschedule(
         }
         if was_approved:
             data["approval"] = "voided"
-        record_control(actor, locked, "send.rescheduled", data)
+        record_control(actor, locked, Action.SEND_RESCHEDULED, data)
     return locked
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database.clock import near_now
 from console.errors import Conflict, NotFound
 from console.interactions.models import Interaction
@@ -47,7 +48,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
         _erase_answers({delivery.send_id for delivery in deliveries})
         audit.record(
             actor,
-            "interaction.erased",
+            Action.INTERACTION_ERASED,
             target=("interaction", interaction_id, interaction_id),
             data={"deliveries": ids, **({"why": why} if why else {})},
         )
@@ -98,7 +99,7 @@ def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) 
         if ids:
             days = settings.TEXT_RETENTION_DAYS
             data = {"count": len(ids), "first": ids[0], "last": ids[-1], "kept_days": days}
-            audit.record(KEEPER, "texts.erased", target=ledger.send_target(send), data=data)
+            audit.record(KEEPER, Action.TEXTS_ERASED, target=ledger.send_target(send), data=data)
     return 1
 
 

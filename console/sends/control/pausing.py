@@ -4,6 +4,7 @@ from django.db import transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
@@ -42,7 +43,7 @@ def send_pause(actor: Actor, send: Send) -> Send:
         locked.status = SendStatus.PAUSED
         locked.save(update_fields=["status"])
         announce(locked)
-        record_control(actor, locked, "send.paused")
+        record_control(actor, locked, Action.SEND_PAUSED)
     return locked
 
 
@@ -64,7 +65,7 @@ def send_resume(actor: Actor, send: Send) -> Send:
         outbox_move(locked, database_now())
         queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
         announce(locked)
-        record_control(actor, locked, "send.resumed")
+        record_control(actor, locked, Action.SEND_RESUMED)
     # While it was paused its last deliveries may have come back from the wire.
     if sends_finish([locked.pk]):
         locked.refresh_from_db()
@@ -81,11 +82,11 @@ def send_cancel(actor: Actor, send: Send) -> Send:
         locked = lock_send(send)
         if locked.status not in CANCELLABLE:
             raise Conflict("send_over", f"This send is {_status(locked)}: nothing waits any more.")
-        end_send(actor, locked, "send.cancelled")
+        end_send(actor, locked, Action.SEND_CANCELLED)
     return locked
 
 
-def end_send(actor: Actor, send: Send, action: str, *, note: str = "") -> None:
+def end_send(actor: Actor, send: Send, action: Action, *, note: str = "") -> None:
     """Cancel a locked send and all that waits of it, with the entries of both. What that was to try
     again is free for another try."""
     now = database_now()
@@ -120,7 +121,7 @@ def announce(send: Send) -> None:
 
 
 def record_control(
-    actor: Actor, send: Send, action: str, data: dict[str, object] | None = None
+    actor: Actor, send: Send, action: Action, data: dict[str, object] | None = None
 ) -> None:
     """What somebody did with a send; whose it is stands beside it where it is not their own."""
     audit.record(

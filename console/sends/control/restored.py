@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from console.actors import Actor
+from console.audit.actions import Action
 from console.audit.services import Record
 from console.database import notify
 from console.database.clock import database_now
@@ -85,7 +86,11 @@ def _cancel_sends(actor: Actor, note: str) -> None:
     write_records(
         actor,
         [
-            Record("send.cancelled", send_target(send), {"reason": note, "sender": send.actor_name})
+            Record(
+                Action.SEND_CANCELLED,
+                send_target(send),
+                {"reason": note, "sender": send.actor_name},
+            )
             for send in open_sends
         ],
     )

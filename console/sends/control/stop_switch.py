@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
@@ -34,7 +35,7 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
         with transaction.atomic():
             stop.save(force_insert=True)
             notify.publish(notify.SENDING, notify.SENDS)
-            audit.record(actor, "sending.stopped", target=TARGET, data={"reason": stop.reason})
+            audit.record(actor, Action.SENDING_STOPPED, target=TARGET, data={"reason": stop.reason})
     except IntegrityError as error:
         raise Conflict("already_stopped", "All sending is stopped already.") from error
     return stop
@@ -57,7 +58,7 @@ def sending_restart(actor: Actor) -> None:
         notify.publish(notify.SENDING, notify.SENDS)
         audit.record(
             actor,
-            "sending.restarted",
+            Action.SENDING_RESTARTED,
             target=TARGET,
             data={"stopped_by": stop.actor_name, "stopped_at": stop.stopped_at.isoformat()},
         )

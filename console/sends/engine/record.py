@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from console.actors import system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.interactions.models import ChatServer
@@ -227,7 +228,7 @@ def sends_release(now: datetime | None = None) -> list[int]:
         queue.enqueue_drains(selectors.servers_of_sends(ids))
         if ids:
             notify.publish(notify.SENDS, *map(notify.send_topic, ids))
-            records = [audit.Record("send.started", ("send", pk, f"send {pk}")) for pk in ids]
+            records = [audit.Record(Action.SEND_STARTED, ("send", pk, f"send {pk}")) for pk in ids]
             audit.record_many(WORKER, records)
             logs.sends_changed(records)
     return ids

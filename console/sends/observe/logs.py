@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from console.audit.actions import Action
 from console.audit.services import Record
 from console.sends.models import Send, SendStatus
 
@@ -46,7 +47,7 @@ def sends_changed(records: Sequence[Record]) -> None:
         _say(_event(record.action), send=ref, **_words(record.data.get("counts", {})))
 
 
-def send_changed(send: Send, action: str, **facts: Any) -> None:
+def send_changed(send: Send, action: Action, **facts: Any) -> None:
     """What somebody did with a send."""
     _say(_event(action), send=send.pk, **facts)
 
@@ -56,7 +57,7 @@ def delivery_unknown(**facts: Any) -> None:
     _warn("delivery unknown", **facts)
 
 
-def _event(action: str) -> str:
+def _event(action: Action) -> str:
     return action.replace(".", " ")
 
 

@@ -7,17 +7,16 @@ Sending does not wait for it.
 
 from django.db import connection, transaction
 
-from console.sends.models import DeliveryStatus
+from console.sends.proof import ledger
 
 ENTRIES_A_PIECE = 2_000
 # In one call. With a piece or two every five seconds the workers keep up; a history that was there
 # before is caught up with in the course of some minutes.
 PIECES_MOST = 10
-ENDINGS = [
-    f"deliveries.{status.value}"
-    for status in DeliveryStatus
-    if status not in (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
-]
+ENDINGS = {
+    "actions": [action.value for action in ledger.ENDED],
+    "outcomes": list(ledger.ENDED.values()),
+}
 
 MARK = "INSERT INTO sends_outcomemark (id, counted_to) VALUES (1, 0) ON CONFLICT DO NOTHING"
 LOCK = "SELECT counted_to FROM sends_outcomemark FOR UPDATE SKIP LOCKED"
@@ -26,10 +25,12 @@ WITH piece AS MATERIALIZED (
     SELECT seq, action, data FROM audit_auditentry
     WHERE seq > %(counted_to)s ORDER BY seq LIMIT %(most)s),
 counted AS (
-    SELECT coalesce(s.name, '') AS name, split_part(action, '.', 2) AS outcome,
+    SELECT coalesce(s.name, '') AS name, ending.outcome,
         sum(jsonb_array_length(piece.data -> 'deliveries')) AS number
-    FROM piece LEFT JOIN interactions_chatserver s ON s.name = piece.data ->> 'chat_server'
-    WHERE action = ANY(%(endings)s)
+    FROM piece
+    JOIN unnest(%(actions)s::text[], %(outcomes)s::text[]) AS ending(action, outcome)
+        ON ending.action = piece.action
+    LEFT JOIN interactions_chatserver s ON s.name = piece.data ->> 'chat_server'
     GROUP BY 1, 2),
 added AS (
     INSERT INTO sends_outcometotal AS known (chat_server_name, outcome, total)
@@ -57,6 +58,6 @@ def _count_piece(most: int) -> int:
         mark = cursor.fetchone()
         if mark is None:
             return 0
-        cursor.execute(COUNT, {"counted_to": mark[0], "most": most, "endings": ENDINGS})
+        cursor.execute(COUNT, {"counted_to": mark[0], "most": most, **ENDINGS})
         looked_at = cursor.fetchone()
         return looked_at[0] if looked_at else 0

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.sends.pages.history_csv import rows_as_csv
 from console.sends.selectors import DeliveryFilter, deliveries_visible
 
@@ -17,7 +18,7 @@ def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
     with transaction.atomic():
         audit.record(
             actor,
-            "history.exported",
+            Action.HISTORY_EXPORTED,
             target=("history", "", "the history"),
             data=filter.to_mapping(),
         )

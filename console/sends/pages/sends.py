@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.database.clock import database_now
 from console.sends.control.approval import MOVABLE
@@ -103,7 +104,7 @@ def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
 def _last_paused(send: Send) -> AuditEntry | None:
     """By whom and when: the ledger alone knows."""
     entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
-    return entries.filter(action="send.paused").first()
+    return entries.filter(action=Action.SEND_PAUSED).first()
 
 
 def send_page(

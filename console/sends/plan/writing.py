@@ -11,6 +11,7 @@ from django.db import connection
 
 from console.actors import Actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.chain import canonical_data
 from console.catalogue.kinds import traits
 from console.database import notify
@@ -120,7 +121,7 @@ def send_write(
     ledger.write_records(
         actor,
         [
-            audit.Record(ledger.CREATED, ledger.send_target(send), _facts(send, plan) | facts),
+            audit.Record(Action.SEND_CREATED, ledger.send_target(send), _facts(send, plan) | facts),
             *_skipped_records(send, method, planned),
             *finished,
         ],

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from django.db.models import Max, Min, QuerySet, Subquery
 
+from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_time
 from console.audit.export import (
     ENTRIES_A_FETCH,
@@ -26,7 +27,6 @@ from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, Send
 
 # The entry of a proof is of the send, too, and nothing that the next one has to prove.
-PROOF_MADE = "send.proof_made"
 
 
 def version_facts(version: NoticeVersion) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class ProofWriter:
 def entries_of(send: Send) -> QuerySet[AuditEntry]:
     """What the ledger tells of a send, but for proofs that were made of it."""
     entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
-    return entries.exclude(action=PROOF_MADE)
+    return entries.exclude(action=Action.SEND_PROOF_MADE)
 
 
 def _newest_of(send: Send) -> int | None:

@@ -7,12 +7,13 @@ from django.db import transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.checkpoints import signed
 from console.audit.models import AuditSeal
 from console.errors import Conflict
 from console.sends.models import Send
 from console.sends.proof import ledger
-from console.sends.proof.archive import PROOF_MADE, ProofWriter, checkpoint_after, entries_of
+from console.sends.proof.archive import ProofWriter, checkpoint_after, entries_of
 
 
 def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
@@ -40,12 +41,12 @@ def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     with transaction.atomic():
         data = {"sha256": digest, "first": first, "last": last}
-        audit.record(actor, PROOF_MADE, target=ledger.send_target(send), data=data)
+        audit.record(actor, Action.SEND_PROOF_MADE, target=ledger.send_target(send), data=data)
 
 
 def _require_here(send: Send) -> None:
     """A send whose entries left with an archive is proved by that file."""
-    if entries_of(send).filter(action="send.created").exists():
+    if entries_of(send).filter(action=Action.SEND_CREATED).exists():
         return
     seals = AuditSeal.objects.order_by("last")
     names = ", ".join(seal.file for seal in seals) or "none"

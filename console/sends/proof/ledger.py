@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from console.actors import Actor
+from console.audit.actions import Action
 from console.audit.chain import text_digest
 from console.audit.services import Record, Target, record_many
 from console.sends.models import Send
@@ -24,8 +25,16 @@ DELIVERIES_AN_ENTRY = 500
 Together = tuple[int, str, str, str, str]
 
 
-CREATED = "send.created"
-ENDED, DELIVERED = "deliveries.", "delivered"
+# How deliveries ended, each with the status that they have then.
+ENDED = {
+    Action.DELIVERIES_DELIVERED: "delivered",
+    Action.DELIVERIES_FAILED: "failed",
+    Action.DELIVERIES_UNKNOWN: "unknown",
+    Action.DELIVERIES_SKIPPED: "skipped",
+    Action.DELIVERIES_CANCELLED: "cancelled",
+}
+ACTIONS = {status: action for action, status in ENDED.items()}
+DELIVERED = ENDED[Action.DELIVERIES_DELIVERED]
 COUNT = """
 INSERT INTO sends_sendoutcome AS known (send_id, status, number)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])
@@ -49,12 +58,13 @@ def write_records(actor: Actor, records: Sequence[Record]) -> None:
     The count comes after the chain's lock, under which all that end deliveries queue anyway.
     """
     record_many(actor, records)
-    created = Counter[Any](record.target[1] for record in records if record.action == CREATED)
+    created = Counter[Any](
+        record.target[1] for record in records if record.action == Action.SEND_CREATED
+    )
     counts: Counter[tuple[Any, str]] = Counter()
     for record in records:
-        if record.action.startswith(ENDED):
-            status = record.action.removeprefix(ENDED)
-            counts[record.target[1], status] += len(record.data["deliveries"])
+        if record.action in ENDED:
+            counts[record.target[1], ENDED[record.action]] += len(record.data["deliveries"])
     if counts:
         keys = sorted(counts)
         sends, statuses = [send for send, _ in keys], [status for _, status in keys]
@@ -77,7 +87,7 @@ def _target(send_id: int) -> Target:
 
 def send_finished(send_id: int, counts: dict[str, int]) -> Record:
     """Nothing of it is open any more; `counts` are its deliveries by status."""
-    return Record("send.finished", _target(send_id), {"counts": counts})
+    return Record(Action.SEND_FINISHED, _target(send_id), {"counts": counts})
 
 
 def ended_delivery(
@@ -113,4 +123,4 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
         for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
             said = {**shared, "deliveries": part}
-            yield Record(f"{ENDED}{status}", _target(send_id), said)
+            yield Record(ACTIONS[status], _target(send_id), said)

@@ -3,6 +3,7 @@
 It stands here because the ledger, on which all else is built, knows nothing of people.
 """
 
+from operator import itemgetter
 from typing import Any
 
 from django.core import signing
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Permission
+from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
 from console.audit.export import verify_part
@@ -35,13 +37,27 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         name: request.GET.get(name, "").strip()[:128]
         for name in ("action", "target_kind", "target_ref")
     }
-    entries = audit_entries(actor_of(request), **chosen)
+    entries = audit_entries(
+        actor_of(request),
+        action=chosen["action"],
+        target_kind=chosen["target_kind"],
+        target_ref=chosen["target_ref"],
+    )
     context = {
         "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
         "chosen": chosen,
+        "actions": action_choices(chosen["action"]),
         "filtered": any(chosen.values()),
     }
     return render(request, "audit/trail.html", context)
+
+
+def action_choices(chosen: str) -> list[tuple[str, str]]:
+    """All actions by their labels. What an older address has chosen otherwise stays chosen."""
+    choices = sorted(((value, str(label)) for value, label in Action.choices), key=itemgetter(1))
+    if chosen and chosen not in Action.values:
+        choices.insert(0, (chosen, chosen))
+    return choices
 
 
 @require_GET

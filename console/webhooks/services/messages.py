@@ -7,6 +7,7 @@ from django.db import transaction
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, NotFound
@@ -29,7 +30,7 @@ def webhook_test(actor: Actor, webhook: Webhook) -> Message:
         made.save()
         notify.publish(notify.WEBHOOKS)
         data = {"message": made.key}
-        audit.record(actor, "webhook.tested", target=target(locked), data=data)
+        audit.record(actor, Action.WEBHOOK_TESTED, target=target(locked), data=data)
     return made
 
 
@@ -55,7 +56,7 @@ def message_redeliver(actor: Actor, sent: Message) -> Message:
         locked.save(update_fields=["status", "tries", "next_at", "ended_at"])
         notify.publish(notify.WEBHOOKS)
         data = {"message": locked.key}
-        audit.record(actor, "webhook.redelivered", target=target(webhook), data=data)
+        audit.record(actor, Action.WEBHOOK_REDELIVERED, target=target(webhook), data=data)
     return locked
 
 

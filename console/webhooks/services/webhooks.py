@@ -11,6 +11,7 @@ from console.accounts.services.names import read_name
 from console.accounts.states import changes, moment_text, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
@@ -50,7 +51,7 @@ def webhook_create(
             notify.publish(notify.WEBHOOKS)
             state = recorded_state(webhook)
             state.pop("name")
-            audit.record(actor, "webhook.created", target=target(webhook), data=state)
+            audit.record(actor, Action.WEBHOOK_CREATED, target=target(webhook), data=state)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return webhook, secret
@@ -81,7 +82,7 @@ def webhook_update(
             changed = changes(before, recorded_state(locked))
             if changed:
                 notify.publish(notify.WEBHOOKS)
-                audit.record(actor, "webhook.changed", target=target(locked), data=changed)
+                audit.record(actor, Action.WEBHOOK_CHANGED, target=target(locked), data=changed)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
     return locked
@@ -119,7 +120,7 @@ def webhook_secret_rotate(
         locked.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
         notify.publish(notify.WEBHOOKS)
         data = {"old_secret_until": moment_text(until)}
-        audit.record(actor, "webhook.secret_rotated", target=target(locked), data=data)
+        audit.record(actor, Action.WEBHOOK_SECRET_ROTATED, target=target(locked), data=data)
     return locked, secret
 
 
@@ -132,7 +133,7 @@ def webhook_delete(actor: Actor, webhook: Webhook) -> None:
         where = target(locked)
         locked.delete()
         notify.publish(notify.WEBHOOKS)
-        audit.record(actor, "webhook.deleted", target=where, data={"waiting": waiting})
+        audit.record(actor, Action.WEBHOOK_DELETED, target=where, data={"waiting": waiting})
 
 
 def webhook_secrets_reencrypt(actor: Actor) -> int:
@@ -148,7 +149,7 @@ def webhook_secrets_reencrypt(actor: Actor) -> int:
             webhook.save(update_fields=["secret", "previous_secret"])
         data = {"webhooks": len(webhooks)}
         where = ("key", "secret", "the secret key")
-        audit.record(actor, "webhook_secrets.reencrypted", target=where, data=data)
+        audit.record(actor, Action.WEBHOOK_SECRETS_REENCRYPTED, target=where, data=data)
     return len(webhooks)
 
 
@@ -160,7 +161,7 @@ def webhooks_stop_after_restore(actor: Actor) -> int:
         webhook.enabled = False
         webhook.save(update_fields=["enabled"])
         data = {"enabled": {"from": True, "to": False}}
-        records.append(audit.Record("webhook.changed", target(webhook), data))
+        records.append(audit.Record(Action.WEBHOOK_CHANGED, target(webhook), data))
     audit.record_many(actor, records)
     notify.publish(notify.WEBHOOKS)
     return len(records)

@@ -1,0 +1,242 @@
+"""What the ledger can say: each action with its label, the kind of its target and its data.
+
+Readers compare actions and never take their names apart. A test holds what is recorded against
+this table.
+"""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Action(models.TextChoices):
+    """What was done, by the name that stands in the entries."""
+
+    # Sends
+    SEND_CREATED = "send.created", _("Send made")
+    SEND_STARTED = "send.started", _("Send started")
+    SEND_FINISHED = "send.finished", _("Send finished")
+    SEND_PAUSED = "send.paused", _("Send paused")
+    SEND_RESUMED = "send.resumed", _("Send resumed")
+    SEND_CANCELLED = "send.cancelled", _("Send stopped")
+    SEND_APPROVED = "send.approved", _("Send approved")
+    SEND_REJECTED = "send.rejected", _("Send rejected")
+    SEND_RESCHEDULED = "send.rescheduled", _("Send rescheduled")
+    SEND_PROOF_MADE = "send.proof_made", _("Proof of a send issued")
+    DELIVERIES_DELIVERED = "deliveries.delivered", _("Deliveries delivered")
+    DELIVERIES_FAILED = "deliveries.failed", _("Deliveries failed")
+    DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries unknown")
+    DELIVERIES_SKIPPED = "deliveries.skipped", _("Deliveries skipped")
+    DELIVERIES_CANCELLED = "deliveries.cancelled", _("Deliveries cancelled")
+    SENDING_STOPPED = "sending.stopped", _("All sending stopped")
+    SENDING_RESTARTED = "sending.restarted", _("All sending restarted")
+    TEXTS_ERASED = "texts.erased", _("Texts erased after their time")
+    INTERACTION_ERASED = "interaction.erased", _("Customer's data erased")
+    HISTORY_EXPORTED = "history.exported", _("History exported")
+    # Catalogue
+    NOTICE_CREATED = "notice.created", _("Notice created")
+    NOTICE_CHANGED = "notice.changed", _("Notice changed")
+    NOTICE_RETIRED = "notice.retired", _("Notice retired")
+    NOTICE_RESTORED = "notice.restored", _("Retired notice restored")
+    NOTICE_IMPORTED = "notice.imported", _("Notice brought in from an export")
+    VERSION_CREATED = "version.created", _("Version created")
+    VERSION_CHANGED = "version.changed", _("Version changed")
+    VERSION_SUBMITTED = "version.submitted", _("Version submitted")
+    VERSION_APPROVED = "version.approved", _("Version approved")
+    VERSION_PUBLISHED = "version.published", _("Version published on time")
+    VERSION_REJECTED = "version.rejected", _("Version rejected")
+    CATEGORY_CREATED = "category.created", _("Category created")
+    CATEGORY_CHANGED = "category.changed", _("Category changed")
+    CATEGORY_DELETED = "category.deleted", _("Category deleted")
+    PRESET_CREATED = "preset.created", _("Preset proposed")
+    PRESET_CHANGED = "preset.changed", _("Change of a preset proposed")
+    PRESET_APPROVED = "preset.approved", _("Preset approved")
+    PRESET_REJECTED = "preset.rejected", _("Preset rejected")
+    CATALOGUE_EXPORTED = "catalogue.exported", _("Catalogue exported")
+    CATALOGUE_IMPORTED = "catalogue.imported", _("Catalogue imported")
+    CATALOGUE_RESTORED = "catalogue.restored", _("Catalogue restored from an export")
+    # People and programs
+    USER_CREATED = "user.created", _("Person created")
+    USER_CHANGED = "user.changed", _("Person changed")
+    USER_DEACTIVATED = "user.deactivated", _("Person deactivated")
+    USER_REACTIVATED = "user.reactivated", _("Person reactivated")
+    USER_RELEASED = "user.released", _("Locked name released")
+    USER_LOCKED = "user.locked", _("Name locked")
+    USER_SIGNED_IN = "user.signed_in", _("Signed in")
+    USER_SIGNED_OUT = "user.signed_out", _("Signed out")
+    USER_SIGN_IN_FAILED = "user.sign_in_failed", _("Sign-in failed")
+    USER_SESSIONS_ENDED = "user.sessions_ended", _("Sessions ended")
+    USER_PASSWORD_SET = "user.password_set", _("Password set by an administrator")
+    USER_PASSWORD_CHANGED = "user.password_changed", _("Password changed")
+    USER_SECOND_FACTOR_ADDED = "user.second_factor_added", _("Second factor added")
+    USER_SECOND_FACTOR_REMOVED = "user.second_factor_removed", _("Second factor removed")
+    USER_SECOND_FACTOR_FAILED = "user.second_factor_failed", _("Second factor failed")
+    USER_SECOND_FACTOR_RESET = "user.second_factor_reset", _("Second factors reset")
+    USER_DIRECTORY_LINKED = "user.directory_linked", _("Account linked to the directory")
+    USER_DIRECTORY_UNLINKED = "user.directory_unlinked", _("Account unlinked from the directory")
+    USER_DIRECTORY_CONFIRMED = "user.directory_confirmed", _("Confirmed by the directory")
+    USER_DIRECTORY_REFUSED = "user.directory_refused", _("Refused by the directory")
+    USER_ROLES_FOLLOWED = "user.roles_followed", _("Roles followed the directory")
+    USER_TEAMS_FOLLOWED = "user.teams_followed", _("Teams followed the directory")
+    TEAM_CREATED = "team.created", _("Team created")
+    TEAM_CHANGED = "team.changed", _("Team changed")
+    TEAM_DELETED = "team.deleted", _("Team deleted")
+    API_CLIENT_CREATED = "api_client.created", _("API client created")
+    API_CLIENT_CHANGED = "api_client.changed", _("API client changed")
+    API_CLIENT_CONFIRMED = "api_client.confirmed", _("API client confirmed")
+    API_CLIENT_DECLINED = "api_client.declined", _("API client declined")
+    API_CLIENT_DEACTIVATED = "api_client.deactivated", _("API client deactivated")
+    API_CLIENT_REACTIVATED = "api_client.reactivated", _("API client reactivated")
+    API_CLIENT_TOKEN_ROTATED = "api_client.token_rotated", _("API client's token rotated")
+    API_CLIENT_REFUSED = "api_client.refused", _("API client's token refused")
+    SECOND_FACTORS_ROTATED = "second_factors.rotated", _("Second factors re-encrypted")
+    # Site
+    CHAT_SERVER_CREATED = "chat_server.created", _("Chat Server registered")
+    CHAT_SERVER_CHANGED = "chat_server.changed", _("Chat Server changed")
+    INTERACTIONS_POLLED = "interactions.polled", _("Interaction Server polled")
+    WEBHOOK_CREATED = "webhook.created", _("Webhook created")
+    WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
+    WEBHOOK_DELETED = "webhook.deleted", _("Webhook deleted")
+    WEBHOOK_TESTED = "webhook.tested", _("Webhook tested")
+    WEBHOOK_REDELIVERED = "webhook.redelivered", _("Webhook's message sent again")
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated", _("Webhook's secret rotated")
+    WEBHOOK_SECRETS_REENCRYPTED = "webhook_secrets.reencrypted", _("Webhooks' secrets re-encrypted")
+    AUDIT_EXPORTED = "audit.exported", _("Trail exported")
+    AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
+    AUDIT_KEY_CHANGED = "audit.key_changed", _("Audit key changed")
+    DATABASE_BACKED_UP = "database.backed_up", _("Backup made")
+    DATABASE_RESTORED = "database.restored", _("Backup restored")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`target` is the kind of what an action is done to; `data` has the names in its data."""
+
+    target: str
+    data: frozenset[str] = frozenset()
+
+
+def _event(target: str, data: str = "") -> Event:
+    return Event(target, frozenset(data.split()))
+
+
+VERSION = _event(
+    "version",
+    "visibility default_locale bodies change_note reject_reason status fields snippets new_title "
+    "new_shortcut",
+)
+DELIVERIES = _event("send", "chat_server method visibility deliveries")
+PRESET = _event("preset", "change name visibility nickname roles reject_reason")
+CHAT_SERVER = _event(
+    "chat_server",
+    "url pace_per_second burst window connect_timeout_seconds request_timeout_seconds enabled",
+)
+EVENTS = {
+    Action.SEND_CREATED: _event(
+        "send",
+        "notice version version_sha256 visibility nickname nickname_from nickname_preset "
+        "counts targets_sha256 why status release_at fields_sha256 leave_out "
+        "allow_repeat retry_of may_show_twice",
+    ),
+    Action.SEND_STARTED: _event("send"),
+    Action.SEND_FINISHED: _event("send", "counts"),
+    Action.SEND_PAUSED: _event("send", "sender"),
+    Action.SEND_RESUMED: _event("send", "sender"),
+    Action.SEND_CANCELLED: _event("send", "cancelled reason sender"),
+    Action.SEND_APPROVED: _event("send", "release_at sender status"),
+    Action.SEND_REJECTED: _event("send", "cancelled reason sender"),
+    Action.SEND_RESCHEDULED: _event("send", "approval from status time_zone to sender"),
+    Action.SEND_PROOF_MADE: _event("send", "first last sha256"),
+    Action.DELIVERIES_DELIVERED: DELIVERIES,
+    Action.DELIVERIES_FAILED: DELIVERIES,
+    Action.DELIVERIES_UNKNOWN: DELIVERIES,
+    Action.DELIVERIES_SKIPPED: DELIVERIES,
+    Action.DELIVERIES_CANCELLED: DELIVERIES,
+    Action.SENDING_STOPPED: _event("sending", "reason"),
+    Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
+    Action.TEXTS_ERASED: _event("send", "count first last kept_days"),
+    Action.INTERACTION_ERASED: _event("interaction", "deliveries why"),
+    Action.HISTORY_EXPORTED: _event("history", "filter"),
+    Action.NOTICE_CREATED: _event("notice", "kind category team tags shortcut"),
+    Action.NOTICE_CHANGED: _event("notice", "kind title category team tags shortcut"),
+    Action.NOTICE_RETIRED: _event("notice"),
+    Action.NOTICE_RESTORED: _event("notice"),
+    Action.NOTICE_IMPORTED: _event("notice", "kind category team tags shortcut versions"),
+    Action.VERSION_CREATED: VERSION,
+    Action.VERSION_CHANGED: VERSION,
+    Action.VERSION_SUBMITTED: VERSION,
+    Action.VERSION_APPROVED: VERSION,
+    Action.VERSION_PUBLISHED: VERSION,
+    Action.VERSION_REJECTED: VERSION,
+    Action.CATEGORY_CREATED: _event("category", "team"),
+    Action.CATEGORY_CHANGED: _event("category", "team before"),
+    Action.CATEGORY_DELETED: _event("category", "team"),
+    Action.PRESET_CREATED: PRESET,
+    Action.PRESET_CHANGED: PRESET,
+    Action.PRESET_APPROVED: PRESET,
+    Action.PRESET_REJECTED: PRESET,
+    Action.CATALOGUE_EXPORTED: _event("catalogue", "rows"),
+    Action.CATALOGUE_IMPORTED: _event("catalogue", "rows"),
+    Action.CATALOGUE_RESTORED: _event("catalogue", "rows"),
+    Action.USER_CREATED: _event("user", "roles teams sub"),
+    Action.USER_CHANGED: _event("user", "username first_name last_name email roles teams"),
+    Action.USER_DEACTIVATED: _event("user"),
+    Action.USER_REACTIVATED: _event("user", "roles"),
+    Action.USER_RELEASED: _event("user"),
+    Action.USER_LOCKED: _event("user", "address"),
+    Action.USER_SIGNED_IN: _event("user", "address methods sub"),
+    Action.USER_SIGNED_OUT: _event("user", "address"),
+    Action.USER_SIGN_IN_FAILED: _event("user", "address"),
+    Action.USER_SESSIONS_ENDED: _event("user", "sessions reason"),
+    Action.USER_PASSWORD_SET: _event("user"),
+    Action.USER_PASSWORD_CHANGED: _event("user"),
+    Action.USER_SECOND_FACTOR_ADDED: _event("user", "kind"),
+    Action.USER_SECOND_FACTOR_REMOVED: _event("user", "kind"),
+    Action.USER_SECOND_FACTOR_FAILED: _event("user", "address reason"),
+    Action.USER_SECOND_FACTOR_RESET: _event("user"),
+    Action.USER_DIRECTORY_LINKED: _event("user", "sub name"),
+    Action.USER_DIRECTORY_UNLINKED: _event("user", "sub"),
+    Action.USER_DIRECTORY_CONFIRMED: _event("user", "address sub"),
+    Action.USER_DIRECTORY_REFUSED: _event("user", "address sub reason detail"),
+    Action.USER_ROLES_FOLLOWED: _event("user", "from to"),
+    Action.USER_TEAMS_FOLLOWED: _event("user", "from to"),
+    Action.TEAM_CREATED: _event("team", "queues"),
+    Action.TEAM_CHANGED: _event("team", "name queues members"),
+    Action.TEAM_DELETED: _event("team"),
+    Action.API_CLIENT_CREATED: _event(
+        "api_client",
+        "scopes owner counts_as awaits addresses allowed_notices expires_at",
+    ),
+    Action.API_CLIENT_CHANGED: _event(
+        "api_client",
+        "name scopes owner addresses allowed_notices expires_at awaits",
+    ),
+    Action.API_CLIENT_CONFIRMED: _event(
+        "api_client",
+        "scopes allowed_notices addresses expires_at proposed_by owner",
+    ),
+    Action.API_CLIENT_DECLINED: _event("api_client", "awaited"),
+    Action.API_CLIENT_DEACTIVATED: _event("api_client"),
+    Action.API_CLIENT_REACTIVATED: _event("api_client"),
+    Action.API_CLIENT_TOKEN_ROTATED: _event("api_client", "old_token_until"),
+    Action.API_CLIENT_REFUSED: _event("api_client", "address reason"),
+    Action.SECOND_FACTORS_ROTATED: _event("key", "rotated"),
+    Action.CHAT_SERVER_CREATED: CHAT_SERVER,
+    Action.CHAT_SERVER_CHANGED: CHAT_SERVER,
+    Action.INTERACTIONS_POLLED: _event("poll", "address changed ended new seen withheld"),
+    Action.WEBHOOK_CREATED: _event("webhook", "enabled events url name"),
+    Action.WEBHOOK_CHANGED: _event("webhook", "enabled events url name reason"),
+    Action.WEBHOOK_DELETED: _event("webhook", "waiting"),
+    Action.WEBHOOK_TESTED: _event("webhook", "message"),
+    Action.WEBHOOK_REDELIVERED: _event("webhook", "message"),
+    Action.WEBHOOK_SECRET_ROTATED: _event("webhook", "old_secret_until"),
+    Action.WEBHOOK_SECRETS_REENCRYPTED: _event("key", "webhooks"),
+    Action.AUDIT_EXPORTED: _event("ledger"),
+    Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
+    Action.AUDIT_KEY_CHANGED: _event("key", "from"),
+    Action.DATABASE_BACKED_UP: _event("database", "folder"),
+    Action.DATABASE_RESTORED: _event("database", "nothing_sent_since unknown lost checkpoints"),
+}
+# An import adds these to each of its entries.
+OF_A_FILE = frozenset({"file", "sha256"})
