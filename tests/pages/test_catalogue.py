@@ -291,3 +291,34 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     reviewer.post(reverse("preset-approve", args=[preset.pk]), decision)
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor leads", "VIP", True)
+
+
+def test_what_has_ended_is_refused_in_words(
+    writer: Client,
+    reviewer: Client,
+    make_notice: Callable[..., NoticeVersion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_notice(key="hello")
+    edit = reverse("notice-edit", args=["hello"])
+    expected = writer.get(edit).context["expected"]
+    ended = version(("en", "Closed today"), expected=expected, valid_until="2020-01-01T10:00")
+
+    refused = writer.post(edit, {**ended, "submit": "1"})
+    assert refused.status_code == 422
+    assert "its time of validity has ended" in refused.content.decode()
+    page = writer.get(reverse("notice-detail", args=["hello"])).content.decode()
+    assert "Choose a later “valid until”" in page
+
+    # The draft is saved, and its author goes on from there.
+    again = {**ended, "expected": refused.context["expected"], "valid_until": "2099-01-01T10:00"}
+    assert writer.post(edit, {**again, "submit": "1"}).status_code == 302
+
+    later = NoticeVersion.objects.get(notice__key="hello", number=2).valid_until
+    monkeypatch.setattr("console.catalogue.content.versions.near_now", lambda: later)
+    page = reviewer.get(reverse("notice-detail", args=["hello"])).content.decode()
+    assert "The time of validity of this version has ended" in page
+    assert "Approve and publish" not in page
+    approved = reviewer.post(reverse("version-approve", args=["hello", 2]))
+    assert approved.status_code == 400
+    assert "Reject it" in approved.content.decode()
