@@ -25,13 +25,14 @@ MOMENT = "%Y-%m-%dT%H:%M"
 
 
 class LinesField(forms.CharField):
-    """Several short texts, one a line."""
+    """Several short texts, one a line. `needed` says, in place of "optional", when it is not."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, needed: Any = "", required: bool = False, **kwargs: Any) -> None:
+        self.needed = needed
         widget = forms.Textarea(
             attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         )
-        super().__init__(required=False, max_length=60_000, widget=widget, **kwargs)
+        super().__init__(required=required, max_length=60_000, widget=widget, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
@@ -238,6 +239,10 @@ class TeamForm(EditForm):
 # --- API clients ----------------------------------------------------------------------------------
 
 
+class TeamFilterForm(FilterForm):
+    q = LineField(label=_("Team or queue"), max_length=200, required=False)
+
+
 class ApiClientFilterForm(FilterForm):
     q = LineField(label=_("Name"), max_length=100, required=False)
     state = forms.ChoiceField(
@@ -266,10 +271,15 @@ class ApiClientForm(EditForm):
     )
     allowed_notices = LinesField(
         label=_("Notices that it may send"),
+        needed=_("needed with the scope send"),
         help_text=_("Their keys, one a line, or * alone for any. Only with the scope to send."),
     )
     addresses = LinesField(
         label=_("Addresses that it may call from"),
+        required=True,
+        error_messages={
+            "required": _("Say where it may call from: ranges of addresses, or * alone for any.")
+        },
         help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line, or * alone for any."),
     )
     expires_at = MomentField(

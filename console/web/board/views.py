@@ -26,7 +26,7 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
-from console.sends.selectors import send_of_key
+from console.sends.selectors import send_of_key, sending_stopped
 from console.site.access import actor_of, require
 from console.site.confirmation import posted
 from console.web.board import columns
@@ -312,6 +312,7 @@ def _plan_context(plan: SendPlan, form: ComposeForm) -> dict[str, Any]:
             later=plan.scheduled_at is not None,
             needs_approval=plan.needs_approval,
         ),
+        "waits": plan.scheduled_at is None and sending_stopped() is not None,
         "scheduled_at": plan.scheduled_at,
         "time_zone": form.zone,
         "approval_above": settings.APPROVAL_ABOVE,

@@ -8,6 +8,7 @@ from typing import Any
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Permission
@@ -18,6 +19,7 @@ from console.audit.selectors import audit_checkpoints, audit_entries, audit_seal
 from console.audit.tables import older_page
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.site.access import actor_of, require
+from console.text.form_fields import FilterForm, LineField
 
 ENTRIES_A_PAGE = 100
 CHECKPOINTS_SHOWN = 20
@@ -28,20 +30,25 @@ STATE_SECONDS = 3600
 STATE_SALT = "console.web.trail.verify"
 
 
+class TrailForm(FilterForm):
+    """The filters of the trail."""
+
+    action = LineField(label=_("Did what"), max_length=128, required=False)
+    target_kind = LineField(label=_("Kind of target"), max_length=128, required=False)
+    target_ref = LineField(label=_("Id or key of the target"), max_length=128, required=False)
+
+
 @require_GET
 @require(Permission.VIEW_AUDIT)
 def audit_trail(request: HttpRequest) -> HttpResponse:
-    chosen = {
-        name: request.GET.get(name, "").strip()[:128]
-        for name in ("action", "target_kind", "target_ref")
-    }
-    entries = audit_entries(actor_of(request), **chosen)
+    form = TrailForm(request.GET)
+    entries = form.only(audit_entries(actor_of(request), **form.chosen))
     context = {
         "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
-        "chosen": chosen,
-        "filtered": any(chosen.values()),
+        "form": form,
+        "filtered": form.is_filled,
     }
-    return render(request, "audit/trail.html", context)
+    return render(request, "audit/trail.html", context, status=form.http_status)
 
 
 @require_GET
