@@ -272,6 +272,11 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     taken = writer.post(address, {"name": "Everyone", **everybody})
     assert taken.status_code == 422
     assert "Choose another name" in taken.content.decode()
+    # All that is wrong is said at once.
+    for to in (address, reverse("preset-create")):
+        both = writer.post(to, {"name": "Everyone", "nickname": "\u0410nna", **everybody})
+        assert set(both.context["form"].errors) == {"name", "nickname"}
+        assert all(len(texts) == 1 for texts in both.context["form"].errors.values())
     writer.post(address, {"name": "Floor leads", **everybody})
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor team", "INT", False)
