@@ -57,6 +57,39 @@ def test_from_nothing_to_published(writer: Client, reviewer: Client) -> None:
     assert NoticeVersion.objects.get().status == "published"
 
 
+def test_a_push_urls_text_is_called_url_also_after_a_refusal(writer: Client) -> None:
+    edit = new_notice(writer, kind="push_url").url
+    row = ("en", "https://shop.example/")
+    for answer in (
+        writer.get(edit),
+        writer.post(edit, version(row, default_locale="", submit="1")),
+        writer.post(edit, version(("en", "no address"))),
+    ):
+        html = answer.content.decode()
+        assert '<label class="field__label" for="id_form-0-body">URL' in html
+        assert '<label class="field__label" for="id_form-0-body">Text' not in html
+
+
+def test_what_is_missing_or_wrong_is_said_in_own_words(writer: Client) -> None:
+    said = {
+        "Late Delivery!": "Use small letters, digits and hyphens for the key",
+        "late--delivery": "Use small letters, digits and hyphens for the key",
+        "": "Give the notice a key.",
+    }
+    for key, words in said.items():
+        (text,) = new_notice(writer, key=key).context["form"].errors["key"]
+        assert text.startswith(words)
+    assert new_notice(writer, title=" ").context["form"].errors["title"] == [
+        "Give the notice a title."
+    ]
+    preset = writer.post(reverse("preset-create"), {"nickname": "Ann"}).context["form"]
+    assert preset.errors == {
+        "name": ["Give the preset a name."],
+        "visibility": ["Choose who sees it."],
+        "roles": ["Choose Everybody, or some roles."],
+    }
+
+
 def test_the_author_is_not_offered_the_decision(
     make_user: Callable[..., User], browse: Callable[..., Client]
 ) -> None:

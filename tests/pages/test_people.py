@@ -164,7 +164,7 @@ def test_a_password_is_suggested_that_would_do(adam: Client) -> None:
     [
         ({"username": "Adam"}, "There is a person named Adam already"),
         ({"username": "a b"}, "Enter a valid username"),
-        ({"username": ""}, "This field is required"),
+        ({"username": ""}, "Give a user name."),
         ({"password": "short"}, "at least 12 characters"),
         ({"username": "ninotschka", "password": "ninotschka-1"}, "too similar to the username"),
         ({"email": "nobody"}, "Enter a valid email address"),

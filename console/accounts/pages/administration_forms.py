@@ -172,6 +172,7 @@ class PasswordForm(forms.Form):
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
         ),
+        error_messages={"required": _("Give a password to begin with.")},
         help_text=_("12 characters at least. Hand it over in person; it can't be read again here."),
     )
 
@@ -182,6 +183,7 @@ class NewUserForm(UserForm, PasswordForm):
     username = LineField(
         label=_("User name"),
         max_length=150,
+        error_messages={"required": _("Give a user name.")},
         help_text=_("Signs in with it; it never changes. Letters, digits and @ . + - _"),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
@@ -208,7 +210,9 @@ class NewUserForm(UserForm, PasswordForm):
 
 
 class TeamForm(EditForm):
-    name = LineField(label=_("Name"), max_length=100)
+    name = LineField(
+        label=_("Name"), max_length=100, error_messages={"required": _("Give the team a name.")}
+    )
     queues = LinesField(
         label=_("Queues"),
         help_text=_(
@@ -264,10 +268,16 @@ class ApiClientForm(EditForm):
     }
 
     name = LineField(
-        label=_("Name"), max_length=100, help_text=_("So it is called in the audit trail.")
+        label=_("Name"),
+        max_length=100,
+        error_messages={"required": _("Give the API client a name.")},
+        help_text=_("So it is called in the audit trail."),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Scopes"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one scope.")},
     )
     allowed_notices = LinesField(
         label=_("Notices that it may send"),

@@ -162,7 +162,8 @@ def _page(
 ) -> HttpResponse:
     if notice.kind == NoticeKind.PUSH_URL:
         for row in bodies:
-            row.fields["body"].label = _("URL")
+            # The bound one too: it keeps the label that it was made with, when it was validated.
+            row.fields["body"].label = row["body"].label = _("URL")
     context = {
         "expected": expected or request.POST.get("expected", ""),
         "theirs": theirs,
