@@ -365,6 +365,12 @@ def get(mapping: dict[str, Any], key: str) -> Any:
 
 
 @register.filter
+def less(number: int, part: int) -> int:
+    """A number without a part of it."""
+    return number - part
+
+
+@register.filter
 def in_set(value: Any, known: set[Any]) -> bool:
     return value in known
 
