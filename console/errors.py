@@ -31,6 +31,13 @@ class ConsoleError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def by_field(self) -> dict[str, str]:
+        """What is wrong with which field: of several where all were looked at."""
+        several: dict[str, str] | None = self.details.get("fields")
+        field = self.details.get("field")
+        return several or ({str(field): self.message} if field else {})
+
 
 class InvalidInput(ConsoleError):
     status = 400

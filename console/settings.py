@@ -191,6 +191,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "console.accounts.signing_in.first_password.FirstPasswordMiddleware",
     "console.accounts.signing_in.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
     "console.web.requests.unsaved.SavedFormMiddleware",

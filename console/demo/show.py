@@ -127,7 +127,8 @@ class Show:
     def _welcome(self, address: str) -> None:
         lines = (
             "",
-            f"Notice Console is ready: {address}",
+            # By its name: browsers give security keys to none that is a number.
+            f"Notice Console is ready: {address.replace('127.0.0.1', 'localhost')}",
             "",
             *logins(),
             "",

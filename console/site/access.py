@@ -5,11 +5,8 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
 
 from console.actors import Actor, Permission
-
-CHOOSE_PASSWORD = "account_change_password"  # noqa: S105 - the name of a page
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -26,14 +23,11 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
-    """Only for those who have one of `permissions`; PermissionRefused for all others. Whoever has a
-    password that somebody else gave them is led to choose another first."""
+    """Only for those who have one of `permissions`; PermissionRefused for all others."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if request.user.is_authenticated and request.user.must_change_password:
-                return redirect(CHOOSE_PASSWORD)
             actor_of(request).require(*permissions)
             return view(request, *args, **kwargs)
 
@@ -41,16 +35,3 @@ def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
-
-
-def signed_in(view: View[P]) -> View[P]:
-    """For everybody who is signed in, whatever they may do: the page itself shows no more than
-    that. Whoever must choose a password does so first."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if request.user.is_authenticated and request.user.must_change_password:
-            return redirect(CHOOSE_PASSWORD)
-        return view(request, *args, **kwargs)
-
-    return guarded

@@ -1,7 +1,7 @@
 """What people type, as forms take it: of what nobody would see anything, it is empty, and a line is
 a line. The services hold both too (console.text.inputs)."""
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -59,6 +59,34 @@ class SinceField(MomentField):
 
 class FilterForm(forms.Form):
     """Filters in an address. One that can't be read finds nothing, rather than all."""
+
+    # By Django's names for what is wrong; each goes on after the field's label and a colon.
+    words: ClassVar = {
+        "max_length": _("write at most %(limit_value)d characters."),
+        "min_value": _("the smallest number is %(limit_value)d."),
+        "max_value": _("the largest number is %(limit_value)d."),
+        "null_characters_not_allowed": _("take the control characters out."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.error_messages |= self.words
+            if isinstance(field, forms.ChoiceField):
+                field.error_messages["invalid_choice"] = _(
+                    "there is no “%(value)s”. Choose one of the list."
+                )
+            elif isinstance(field, forms.IntegerField):
+                field.error_messages["invalid"] = _("write a whole number.")
+
+    def full_clean(self) -> None:
+        """A choice that there is not stands in its list, so that no other seems to be chosen."""
+        super().full_clean()
+        for name in self.errors:
+            field, given = self.fields[name], self[name].data
+            if isinstance(field, forms.ChoiceField):
+                listed: Any = field.choices
+                field.choices = [*listed, (given, given)]
 
     @property
     def error(self) -> str:

@@ -4,9 +4,9 @@ A choice that is left out has a meaning that its place documents. One that is gi
 unfilled variable, a blank, an invisible character) has none, so it is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from console.errors import InvalidInput
+from console.errors import ConsoleError, InvalidInput
 from console.text.visible import is_blank, is_one_line, normal_line
 
 # Instead of a list or a name, where nothing is left out: it is said, since empty says nothing.
@@ -26,6 +26,25 @@ def read_line(text: str, *, what: str, field: str) -> str:
             {"field": field},
         )
     return normal_line(text)
+
+
+def require_all(*reads: Callable[[], object]) -> None:
+    """Try all of these, each of which raises for a field of its own, and raise what is wrong with
+    all of them at once: by the code of the first, with a sentence for each in `fields`."""
+    refusals = []
+    for read in reads:
+        try:
+            read()
+        except ConsoleError as refusal:
+            refusals.append(refusal)
+    if not refusals:
+        return
+    first = refusals[0]
+    if len(refusals) > 1:
+        fields = {name: text for each in refusals for name, text in each.by_field.items()}
+        message = " ".join(each.message for each in refusals)
+        raise type(first)(first.code, message, {**first.details, "fields": fields}) from first
+    raise first
 
 
 def require_given(value: str | None, *, field: str) -> None:

@@ -11,6 +11,10 @@ function say(button, words) {
 
 async function use(button) {
   const way = button.dataset.key;
+  if (!window.isSecureContext) {
+    say(button, "address");
+    return;
+  }
   if (!window.PublicKeyCredential || !window.webauthnJSON) {
     say(button, "unknown");
     return;
@@ -21,9 +25,10 @@ async function use(button) {
     const answer = await window.webauthnJSON[way](options[WAYS[way]]);
     button.form.elements.credential.value = JSON.stringify(answer);
     button.form.submit();
-  } catch {
-    // Taken away, timed out, refused, or not one of the keys: the browser tells no more, on purpose.
-    say(button, "refused");
+  } catch (error) {
+    // An address that is a number, or another one than the console's: there no key can do it. Else
+    // taken away, timed out, or not one of the keys: the browser tells no more, on purpose.
+    say(button, error.name === "SecurityError" ? "address" : "refused");
     button.disabled = false;
   }
 }

@@ -171,6 +171,7 @@ def test_who_needs_a_second_factor(
 
     leads_to = client.get("/")
     assert (leads_to.headers.get("Location") == reverse("mfa_index")) is needs
+    assert (client.get(reverse("help")).status_code == 302) is needs
     refused = client.get("/api/v1/schema/")
     assert refused.status_code == (403 if needs else 200)
     if needs:

@@ -196,6 +196,12 @@ def test_what_is_wrong_is_said_and_nothing_is_done(line: str, column: str, edito
     assert everything() == before
 
 
+def test_a_row_without_a_key_is_told_that(editor: User) -> None:
+    plan = imported(editor.to_actor(), "key,kind,title,body:en\n,message,Late,Text\n")
+    (refusal,) = plan.rows[0].refusals
+    assert refusal.message == "This row has no key: write the key of its notice there."
+
+
 def test_refused_notices_can_be_left_out_whole(editor: User) -> None:
     text = (
         "key,kind,title,version,body:en\n"

@@ -203,8 +203,15 @@ def test_a_draft_changes_to_its_new_preset(notice: CannedNotice, staff: Visibili
     ],
 )
 def test_validity_decides_what_can_be_sent(
-    notice: CannedNotice, start: int | None, end: int | None, sendable: bool
+    notice: CannedNotice,
+    start: int | None,
+    end: int | None,
+    sendable: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # What ended, ended after its approval.
+    monkeypatch.setattr("console.catalogue.content.versions.has_ended", lambda version: False)
+
     def moment(seconds: int | None) -> datetime | None:
         return None if seconds is None else timezone.now() + timedelta(seconds=seconds)
 

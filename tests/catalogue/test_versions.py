@@ -323,3 +323,34 @@ def test_two_drafts_at_the_same_moment_are_one() -> None:
         outcomes = sorted(pool.map(write, range(10, 14)))
     assert outcomes == ["version_open", "version_open", "version_open", "written"]
     assert statuses(notice) == {1: "draft"}
+
+
+# --- What has ended ------------------------------------------------------------------------------
+
+ENDED = timezone.now() - timedelta(hours=1)
+
+
+def test_what_has_ended_is_not_submitted(notice: CannedNotice) -> None:
+    version = draft(notice, valid_until=ENDED)
+    with pytest.raises(InvalidInput, match="Choose a later “valid until”") as refused:
+        version_submit(AUTHOR, version)
+    assert (refused.value.code, refused.value.details) == (
+        "version_ended",
+        {"field": "valid_until"},
+    )
+    assert statuses(notice) == {1: "draft"}
+    version_submit(AUTHOR, version_update(AUTHOR, version, {"valid_until": LATER}))
+    assert statuses(notice) == {1: "in_review"}
+
+
+def test_what_ended_in_review_does_not_take_the_place_of_good_words(
+    notice: CannedNotice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(notice)
+    version = submitted(notice, valid_until=LATER)
+    monkeypatch.setattr("console.catalogue.content.versions.near_now", lambda: LATER)
+    with pytest.raises(InvalidInput, match="Reject it") as refused:
+        version_approve(REVIEWER, version)
+    assert refused.value.code == "version_ended"
+    assert statuses(notice) == {1: "published", 2: "in_review"}
+    version_reject(REVIEWER, version, reason="It has ended.")

@@ -34,6 +34,7 @@ from tests.signing_in import sign_in
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:author", "Ada Author", EVERYTHING, sees_all_teams=True)
 BEFORE = timezone.now() - timedelta(days=2)
+HOUR = timedelta(hours=1)
 NAMED = {"en": "Hi. {% snippet 'psst' %}"}
 
 pytestmark = pytest.mark.django_db
@@ -123,8 +124,10 @@ def test_nor_within_another_snippet() -> None:
     require_as_wide(NoticeVersion(visibility="INT"), {"around": 1}, among)
 
 
-def test_what_is_over_stands_in_no_new_text() -> None:
-    published(written("psst", "snippet"), valid_until=BEFORE)
+def test_what_is_over_stands_in_no_new_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("console.catalogue.content.versions.near_now", lambda: BEFORE - HOUR)
+        published(written("psst", "snippet"), valid_until=BEFORE)
     assert refused(written("hello")) == "snippet_ended"
 
 

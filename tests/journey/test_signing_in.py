@@ -69,8 +69,7 @@ class SecurityKey:
 
 def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[..., Person]) -> None:
     name = newcomer(demo, "vera")
-    # Browsers give keys to names, not to numbers.
-    page = person("", base_url=demo.address.replace("127.0.0.1", "localhost")).page
+    page = person("").page
     with_security_key(page)
     page.goto("/accounts/login/")
     give_password(page, name, OWN_PASSWORD)
@@ -103,6 +102,21 @@ def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[...,
     page.get_by_label("Code").fill(recovery)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("navigation", name="Main")).to_be_attached()
+
+
+def test_where_no_key_can_be_used_the_page_says_why(
+    demo: Demo, person: Callable[..., Person]
+) -> None:
+    name = newcomer(demo, "nora")
+    # Browsers give keys to names, not to numbers.
+    page = person("", base_url=demo.address.replace("localhost", "127.0.0.1")).page
+    with_security_key(page)
+    page.goto("/accounts/login/")
+    give_password(page, name, OWN_PASSWORD)
+    page.goto("/account/second-factor/key/")
+    page.get_by_label("What you call it").fill("The blue one")
+    page.get_by_role("button", name="Use the key now").click()
+    expect(page.get_by_text("Open the console by its name")).to_be_visible()
 
 
 def sign_out(page: Page) -> None:

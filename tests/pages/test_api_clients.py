@@ -149,6 +149,27 @@ def test_what_can_not_be_is_said_beside_its_field(
     assert not ApiClient.objects.exists()
 
 
+def test_all_that_can_not_be_is_said_at_once(adam: Client) -> None:
+    wrong = {"allowed_notices": "a b", "addresses": "10.1.2.3/8", "expires_at": "2001-01-31T12:00"}
+    response = adam.post(reverse("api-client-create"), {**NEW, **wrong})
+    errors = response.context["form"].errors
+    assert {name: len(texts) for name, texts in errors.items()} == dict.fromkeys(wrong, 1)
+    assert "is no range of addresses" in errors["addresses"][0]
+    # Also beside what the form itself refuses.
+    response = adam.post(reverse("api-client-create"), {**NEW, **wrong, "name": "", "scopes": []})
+    assert set(response.context["form"].errors) == {"name", "scopes", "addresses", "expires_at"}
+    assert not ApiClient.objects.exists()
+
+
+def test_what_is_needed_is_not_called_optional(adam: Client) -> None:
+    html = text_of(adam.get(reverse("api-client-create")))
+    labels = dict(re.findall(r'<label class="field__label" for="id_(\w+)">(.*?)</label>', html))
+    assert "needed with the scope send" in labels["allowed_notices"]
+    assert labels["addresses"] == "Addresses that it may call from"
+    assert ">optional<" not in labels["allowed_notices"]
+    assert ">optional<" in labels["expires_at"]
+
+
 def test_a_change_is_saved_and_the_token_stays(
     adam: Client, workflow: tuple[ApiClient, str]
 ) -> None:

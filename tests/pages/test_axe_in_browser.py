@@ -104,7 +104,7 @@ def test_while_a_notice_is_composed_and_sent(
     send_button(page).click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert axe.faults(page) == []
-    page.get_by_role("link", name="Its page").click()
+    page.get_by_role("link", name="Open this send").click()
     expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
     assert faults(page) == []
     page.locator("#deliveries tbody a").first.click()

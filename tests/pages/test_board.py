@@ -189,6 +189,26 @@ def test_sending(
     assert "Undo" in html
 
 
+def test_after_sending_the_panel_shows_what_goes_out_and_to_how_many(
+    page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
+) -> None:
+    make_notice("Hello {{ data.FirstName }}.", key="hello")
+    without = make_interaction(user_data={"FirstName": ""})
+    chats = [without.pk, *(make_interaction().pk for _ in range(2))]
+
+    html = page.post(reverse("send-create"), compose(*chats), headers=HTMX).content.decode()
+
+    send = Send.objects.get()
+    head = html.split('class="card__head"')[1].split("</div>")[0]
+    assert "<bdi>Notice hello</bdi></h2>" in head
+    assert ">Open this send</a>" in head
+    assert reverse("send-detail", args=[send.pk]) in head
+    assert "Hello Zoë.</p>" in html
+    assert ">2 chats, 1 skipped</p>" in html
+    assert "0 of 2 delivered" in html
+    assert '0<span class="figures__whole"> / 2</span>' in html
+
+
 def test_a_double_click_sends_once(
     page: Client, make_interaction: Callable[..., Any], make_notice: Callable[..., NoticeVersion]
 ) -> None:

@@ -57,6 +57,39 @@ def test_from_nothing_to_published(writer: Client, reviewer: Client) -> None:
     assert NoticeVersion.objects.get().status == "published"
 
 
+def test_a_push_urls_text_is_called_url_also_after_a_refusal(writer: Client) -> None:
+    edit = new_notice(writer, kind="push_url").url
+    row = ("en", "https://shop.example/")
+    for answer in (
+        writer.get(edit),
+        writer.post(edit, version(row, default_locale="", submit="1")),
+        writer.post(edit, version(("en", "no address"))),
+    ):
+        html = answer.content.decode()
+        assert '<label class="field__label" for="id_form-0-body">URL' in html
+        assert '<label class="field__label" for="id_form-0-body">Text' not in html
+
+
+def test_what_is_missing_or_wrong_is_said_in_own_words(writer: Client) -> None:
+    said = {
+        "Late Delivery!": "Use small letters, digits and hyphens for the key",
+        "late--delivery": "Use small letters, digits and hyphens for the key",
+        "": "Give the notice a key.",
+    }
+    for key, words in said.items():
+        (text,) = new_notice(writer, key=key).context["form"].errors["key"]
+        assert text.startswith(words)
+    assert new_notice(writer, title=" ").context["form"].errors["title"] == [
+        "Give the notice a title."
+    ]
+    preset = writer.post(reverse("preset-create"), {"nickname": "Ann"}).context["form"]
+    assert preset.errors == {
+        "name": ["Give the preset a name."],
+        "visibility": ["Choose who sees it."],
+        "roles": ["Choose Everybody, or some roles."],
+    }
+
+
 def test_the_author_is_not_offered_the_decision(
     make_user: Callable[..., User], browse: Callable[..., Client]
 ) -> None:
@@ -272,6 +305,11 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     taken = writer.post(address, {"name": "Everyone", **everybody})
     assert taken.status_code == 422
     assert "Choose another name" in taken.content.decode()
+    # All that is wrong is said at once.
+    for to in (address, reverse("preset-create")):
+        both = writer.post(to, {"name": "Everyone", "nickname": "\u0410nna", **everybody})
+        assert set(both.context["form"].errors) == {"name", "nickname"}
+        assert all(len(texts) == 1 for texts in both.context["form"].errors.values())
     writer.post(address, {"name": "Floor leads", **everybody})
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor team", "INT", False)
@@ -291,3 +329,34 @@ def test_presets_wait_for_somebody_elses_word(writer: Client, reviewer: Client) 
     reviewer.post(reverse("preset-approve", args=[preset.pk]), decision)
     preset.refresh_from_db()
     assert (preset.name, preset.visibility, preset.is_approved) == ("Floor leads", "VIP", True)
+
+
+def test_what_has_ended_is_refused_in_words(
+    writer: Client,
+    reviewer: Client,
+    make_notice: Callable[..., NoticeVersion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_notice(key="hello")
+    edit = reverse("notice-edit", args=["hello"])
+    expected = writer.get(edit).context["expected"]
+    ended = version(("en", "Closed today"), expected=expected, valid_until="2020-01-01T10:00")
+
+    refused = writer.post(edit, {**ended, "submit": "1"})
+    assert refused.status_code == 422
+    assert "its time of validity has ended" in refused.content.decode()
+    page = writer.get(reverse("notice-detail", args=["hello"])).content.decode()
+    assert "Choose a later “valid until”" in page
+
+    # The draft is saved, and its author goes on from there.
+    again = {**ended, "expected": refused.context["expected"], "valid_until": "2099-01-01T10:00"}
+    assert writer.post(edit, {**again, "submit": "1"}).status_code == 302
+
+    later = NoticeVersion.objects.get(notice__key="hello", number=2).valid_until
+    monkeypatch.setattr("console.catalogue.content.versions.near_now", lambda: later)
+    page = reviewer.get(reverse("notice-detail", args=["hello"])).content.decode()
+    assert "The time of validity of this version has ended" in page
+    assert "Approve and publish" not in page
+    approved = reviewer.post(reverse("version-approve", args=["hello", 2]))
+    assert approved.status_code == 400
+    assert "Reject it" in approved.content.decode()

@@ -1,6 +1,7 @@
 """Holding up sends: stop, pause, resume, and the switch for all of them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.database import notify
-from console.sends.control.stop_switch import sending_stop
+from console.sends.control.stop_switch import sending_restart, sending_stop
 from console.sends.models import Send, SendingStop, SendStatus
 
 HTMX = {"HX-Request": "true"}
@@ -170,6 +171,46 @@ def test_starting_again(
     assert not SendingStop.objects.exists()
     assert "Sending is on" in html_of(office, "sending-switch")
     assert "Sending is stopped" not in html_of(office, "sending-band")
+
+
+def test_while_sending_is_stopped_a_send_waits_and_says_so(
+    administrator: User, page: Client, make_send: Callable[..., Send]
+) -> None:
+    running, holding = make_send(), make_send(undo_seconds=60)
+    sending_stop(administrator.to_actor(), reason="storm")
+
+    for send in (running, holding):
+        html = html_of(page, "send-progress", send.pk)
+        assert "<span>Waits: sending is stopped</span>" in html
+        assert "It waits until sending starts again." in html
+        assert "status--running" not in html
+        assert "About to send" not in html
+    assert reverse("send-cancel", args=[holding.pk]) in html
+    listed = html_of(page, "send-list").split('id="sends"')[1]
+    assert listed.count("<span>Waits: sending is stopped</span>") == 2
+
+    sending_restart(administrator.to_actor())
+    assert "Waits:" not in html_of(page, "send-progress", running.pk)
+
+
+def test_the_send_bar_says_that_a_send_would_wait(
+    administrator: User,
+    page: Client,
+    chat_server: Any,
+    make_interaction: Callable[..., Any],
+    make_notice: Callable[..., Any],
+) -> None:
+    make_notice(key="hello")
+    chosen = {"interaction": make_interaction().pk, "notice": "hello", "idempotency_key": "k1"}
+
+    def bar() -> str:
+        html = page.post(reverse("board-preview"), chosen, headers=HTMX).content.decode()
+        return html.split('id="send-bar"')[1]
+
+    assert "You can undo" in bar()
+    sending_stop(administrator.to_actor(), reason="storm")
+    assert "It waits until sending starts again." in bar()
+    assert "You can undo" not in bar()
 
 
 def test_open_pages_are_told(page: Client) -> None:

@@ -9,6 +9,8 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.accounts.services import api_client_create
 from console.catalogue.models import NoticeVersion
+from console.catalogue.transfer.job_control import import_job_run, import_job_start
+from console.sends.models import Send
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook
 
@@ -27,6 +29,7 @@ TOO_LONG = "a" * 300
         ("user-list", "team=99", "Team: ", "<td>Supervisor"),
         ("api-client-list", f"q={TOO_LONG}", "Name: ", "Nightly"),
         ("api-client-list", "state=gone", "State: ", "Nightly"),
+        ("team-list", f"q={TOO_LONG}", "Team or queue: ", "Sales"),
     ],
 )
 def test_a_wrong_filter_lists_nothing(
@@ -50,6 +53,60 @@ def test_a_wrong_filter_lists_nothing(
     html = answer.content.decode()
     assert f"<p>{label}" in html
     assert marker not in html
+    assert "The filter could not be read" in html
+    assert "matches</h2>" not in html
+    assert f'href="{reverse(name)}">Clear the filter' in html
+
+
+@pytest.mark.parametrize("name", ["notice-list", "send-list"])
+def test_a_state_that_there_is_not_is_said_in_own_words(
+    browse: Callable[..., Client],
+    supervisor: User,
+    make_send: Callable[..., object],
+    name: str,
+) -> None:
+    make_send()
+    client = browse(supervisor)
+
+    answer = client.get(f"{reverse(name)}?status=nonsense")
+
+    assert answer.status_code == 422
+    assert list(answer.context["page"].object_list) == []
+    html = answer.content.decode()
+    assert "<p>Status: there is no “nonsense”. Choose one of the list.</p>" in html
+    # No other seems to be chosen.
+    assert '<option value="nonsense" selected>nonsense</option>' in html
+
+
+def test_a_wrong_filter_of_a_sends_deliveries_lists_nothing(
+    browse: Callable[..., Client], supervisor: User, make_send: Callable[..., Send]
+) -> None:
+    address = reverse("send-detail", args=[make_send().pk])
+    answer = browse(supervisor).get(f"{address}?status=gone")
+    assert (answer.status_code, list(answer.context["page"].object_list)) == (422, [])
+    assert "Outcome: there is no “gone”" in answer.content.decode()
+
+
+def test_a_wrong_filter_of_the_trail_lists_nothing(
+    browse: Callable[..., Client], auditor: User
+) -> None:
+    answer = browse(auditor).get(f"{reverse('audit')}?action={TOO_LONG}")
+    assert (answer.status_code, answer.context["page"].rows) == (422, [])
+    assert "Did what: write at most 128 characters." in answer.content.decode()
+
+
+def test_a_wrong_filter_of_an_imports_rows_lists_nothing(
+    browse: Callable[..., Client], editor: User
+) -> None:
+    content = b"key,kind,title,body:en\nhello,message,Hello,Hi\n"
+    job = import_job_start(editor.to_actor(), file_name="a.csv", content=content)
+    import_job_run(job.pk)
+    address = reverse("import-detail", args=[job.pk])
+    client = browse(editor)
+    assert len(client.get(f"{address}?outcome=all").context["page"].object_list) == 1
+    answer = client.get(f"{address}?outcome=gone")
+    assert (answer.status_code, list(answer.context["page"].object_list)) == (422, [])
+    assert "Outcome: there is no “gone”" in answer.content.decode()
 
 
 def test_a_wrong_filter_of_the_history_lists_nothing(

@@ -79,7 +79,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(
     state = page.locator(".send__state")
     expect(state).to_contain_text("Finished", timeout=30_000)
 
-    page.get_by_role("link", name="Its page").click()
+    page.get_by_role("link", name="Open this send").click()
     delivered = page.locator("#deliveries tbody tr", has_text="Delivered").first
     delivered.get_by_role("link").click()
     text = page.locator(".body-text").inner_text()

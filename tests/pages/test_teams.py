@@ -68,6 +68,18 @@ def test_a_queue_of_another_team_is_refused_beside_the_field(adam: Client, team:
     assert "The team Sales has sales already" in str(response.context["form"].errors["queues"])
 
 
+def test_teams_and_chat_servers_say_what_to_give(adam: Client) -> None:
+    team = adam.post(reverse("team-create"), {}).context["form"]
+    assert team.errors["name"] == ["Give the team a name."]
+    given = {"burst": "0", "window": "x", "pace_per_second": ""}
+    server = adam.post(reverse("chat-server-create"), given).context["form"]
+    assert server.errors["name"] == ["Give the application name of the Chat Server."]
+    assert server.errors["url"] == ["Give the address, with its scheme, host and port."]
+    assert server.errors["burst"] == ["Give a number from 1 to 100000."]
+    assert server.errors["window"] == ["Give a number from 1 to 1000."]
+    assert server.errors["pace_per_second"] == ["Give a number from 0.1 to 100000."]
+
+
 def test_a_change_is_saved(adam: Client, team: Team, supervisor: User, outsider: User) -> None:
     form = filled(adam, team)
     assert form["queues"] == "sales"

@@ -270,3 +270,18 @@ def test_the_editor_takes_as_many_queries_for_one_language_as_for_many(
             writer.get(reverse("notice-edit", args=[key]))
         numbers.append(len(counted))
     assert numbers[0] == numbers[1]
+
+
+def test_a_forecast_says_its_reason_in_words_and_is_silent_of_what_cant_be_read(
+    writer: Client, make_interaction: Callable[..., Any]
+) -> None:
+    for _ in range(2):
+        make_interaction(user_data={"Address": {"City": "Köln"}})
+    new_notice(writer)
+
+    html = preview(writer, version(("en", "To {{ data.Address }}")))
+    assert "most often so: The text could not be filled in." in html
+    assert "template_error" not in html
+
+    html = preview(writer, version(("en", "{{ data.Address"), ("de", "{{ data.Nope }}")))
+    assert "This would fail in" not in html

@@ -249,7 +249,10 @@ def test_visibility_may_be_narrowed_and_never_widened(
             plan_send(supervisor.to_actor(), SendOrder(**arguments))
 
 
-def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, make_notice, editor):
+def test_a_notice_that_can_not_be_sent_says_why(
+    supervisor, make_interaction, make_notice, editor, monkeypatch
+):
+    from console.catalogue.content import versions
     from console.catalogue.content.notices import notice_create, notice_retire
 
     make_interaction("zoe")
@@ -263,7 +266,9 @@ def test_a_notice_that_can_not_be_sent_says_why(supervisor, make_interaction, ma
     notice_create(ROOT, key="empty", kind="message", title="Empty")
     with pytest.raises(Unprocessable, match="no published version"):
         preview("empty")
-    make_notice(key="past", valid_until=timezone.now() - timedelta(minutes=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(versions, "has_ended", lambda version: False)  # it ended after the approval
+        make_notice(key="past", valid_until=timezone.now() - timedelta(minutes=1))
     with pytest.raises(Unprocessable, match="not valid now"):
         preview("past")
     make_notice(key="future", valid_from=timezone.now() + timedelta(minutes=1))

@@ -64,7 +64,9 @@ def test_one_is_added_and_its_secret_shown_once(adam: Client) -> None:
         ("url", "http://1.1.1.1/", "must begin with https://"),
         ("url", "hooks", "Write the whole address"),
         ("name", "Desk", "There is a webhook named Desk already"),
-        ("events", [], "This field is required"),
+        ("events", [], "Choose at least one event."),
+        ("name", "", "Give the webhook a name."),
+        ("url", "", "Give the address"),
     ],
 )
 def test_a_refusal_stands_beside_its_field(adam: Client, field: str, value: Any, said: str) -> None:

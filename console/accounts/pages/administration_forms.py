@@ -25,13 +25,14 @@ MOMENT = "%Y-%m-%dT%H:%M"
 
 
 class LinesField(forms.CharField):
-    """Several short texts, one a line."""
+    """Several short texts, one a line. `needed` says, in place of "optional", when it is not."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, needed: Any = "", required: bool = False, **kwargs: Any) -> None:
+        self.needed = needed
         widget = forms.Textarea(
             attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         )
-        super().__init__(required=False, max_length=60_000, widget=widget, **kwargs)
+        super().__init__(required=required, max_length=60_000, widget=widget, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
@@ -171,6 +172,7 @@ class PasswordForm(forms.Form):
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
         ),
+        error_messages={"required": _("Give a password to begin with.")},
         help_text=_("12 characters at least. Hand it over in person; it can't be read again here."),
     )
 
@@ -181,6 +183,7 @@ class NewUserForm(UserForm, PasswordForm):
     username = LineField(
         label=_("User name"),
         max_length=150,
+        error_messages={"required": _("Give a user name.")},
         help_text=_("Signs in with it; it never changes. Letters, digits and @ . + - _"),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
@@ -207,7 +210,9 @@ class NewUserForm(UserForm, PasswordForm):
 
 
 class TeamForm(EditForm):
-    name = LineField(label=_("Name"), max_length=100)
+    name = LineField(
+        label=_("Name"), max_length=100, error_messages={"required": _("Give the team a name.")}
+    )
     queues = LinesField(
         label=_("Queues"),
         help_text=_(
@@ -238,6 +243,10 @@ class TeamForm(EditForm):
 # --- API clients ----------------------------------------------------------------------------------
 
 
+class TeamFilterForm(FilterForm):
+    q = LineField(label=_("Team or queue"), max_length=200, required=False)
+
+
 class ApiClientFilterForm(FilterForm):
     q = LineField(label=_("Name"), max_length=100, required=False)
     state = forms.ChoiceField(
@@ -259,17 +268,28 @@ class ApiClientForm(EditForm):
     }
 
     name = LineField(
-        label=_("Name"), max_length=100, help_text=_("So it is called in the audit trail.")
+        label=_("Name"),
+        max_length=100,
+        error_messages={"required": _("Give the API client a name.")},
+        help_text=_("So it is called in the audit trail."),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Scopes"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one scope.")},
     )
     allowed_notices = LinesField(
         label=_("Notices that it may send"),
+        needed=_("needed with the scope send"),
         help_text=_("Their keys, one a line, or * alone for any. Only with the scope to send."),
     )
     addresses = LinesField(
         label=_("Addresses that it may call from"),
+        required=True,
+        error_messages={
+            "required": _("Say where it may call from: ranges of addresses, or * alone for any.")
+        },
         help_text=_("Ranges such as 10.1.2.0/24 or 2001:db8::/32, one a line, or * alone for any."),
     )
     expires_at = MomentField(

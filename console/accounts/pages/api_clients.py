@@ -16,7 +16,7 @@ from console.accounts.pages.administration_forms import (
     SeenForm,
     TokenForm,
 )
-from console.accounts.pages.form_errors import saved
+from console.accounts.pages.form_errors import saved, show_also
 from console.accounts.selectors import api_client_get, api_clients
 from console.accounts.services import (
     api_client_confirm,
@@ -28,6 +28,7 @@ from console.accounts.services import (
     api_client_update,
     token_seen,
 )
+from console.accounts.services.client_limits import require_right
 from console.accounts.states import api_client_state, state_digest
 from console.actors import Actor, Permission
 from console.database.clock import near_now
@@ -61,6 +62,8 @@ def api_client_new(request: HttpRequest) -> HttpResponse:
         made = saved(form, lambda: api_client_create(actor, **values))
         if made is not None:
             return _token_page(request, *made)
+    elif form.is_bound:
+        show_also(form, lambda: require_right(form.cleaned_data))
     status = 422 if form.errors else 200
     return render(request, "accounts/api_client_new.html", {"form": form}, status=status)
 
@@ -86,6 +89,8 @@ def api_client_detail(request: HttpRequest, client_id: int) -> HttpResponse:
         ):
             messages.success(request, _saved(api_client_get(actor, client_id)))
             return redirect("api-client-detail", client.pk)
+    elif form.is_bound:
+        show_also(form, lambda: require_right(form.cleaned_data, client.expires_at))
     until = client.previous_token_until
     context = {
         "client": client,

@@ -26,14 +26,24 @@ def saved(
         return None
 
 
+def show_also(form: forms.Form, check: Callable[[], object]) -> None:
+    """What a service would refuse of a form that is not valid, beside its other fields: so all that
+    is wrong is said at once."""
+    try:
+        check()
+    except ConsoleError as refusal:
+        for name, text in refusal.by_field.items():
+            if name in form.fields and name not in form.errors:
+                form.add_error(name, text)
+
+
 def show_refusal(form: forms.Form, refusal: ConsoleError) -> None:
     """Beside the fields that it speaks of, or above all of them."""
-    by_field = {name: text for name, text in refusal.details.items() if name in form.fields}
-    named = refusal.details.get("field")
-    if named in form.fields:
-        form.add_error(str(named), refusal.message)
-    elif by_field:
-        for name, text in by_field.items():
-            form.add_error(name, str(text))
-    else:
+    by_field = {name: text for name, text in refusal.by_field.items() if name in form.fields}
+    by_field = by_field or {
+        name: text for name, text in refusal.details.items() if name in form.fields
+    }
+    for name, text in by_field.items():
+        form.add_error(name, str(text))
+    if not by_field:
         form.add_error(None, refusal.message)

@@ -1,6 +1,6 @@
 """Forms of signing in and of one's own account."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.forms import ChangePasswordForm, LoginForm
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
@@ -33,11 +33,19 @@ class SignInForm(LoginForm):
 class PasswordForm(ChangePasswordForm):
     """The password of now, and the new one twice."""
 
+    missing: ClassVar = {
+        "oldpassword": _("Give the password that you have now."),
+        "password1": _("Choose a new password."),
+        "password2": _("Write the new password once more."),
+    }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = _("Your password now")
         self.fields["password1"].label = _("New password")
         self.fields["password2"].label = _("New password again")
+        for name, words in self.missing.items():
+            self.fields[name].error_messages["required"] = words
         self.fields["password1"].help_text = _(
             "At least 12 characters. Not your name, and not one of those that everybody uses."
         )

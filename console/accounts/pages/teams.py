@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from console.accounts.models import Team
-from console.accounts.pages.administration_forms import TeamForm
+from console.accounts.pages.administration_forms import TeamFilterForm, TeamForm
 from console.accounts.pages.form_errors import saved
 from console.accounts.selectors import team_get, teams
 from console.accounts.services import team_create, team_delete, team_update
@@ -19,19 +19,18 @@ from console.site.access import actor_of, require
 from console.site.confirmation import Question, ask_then, asks, posted
 
 TEAMS_A_PAGE = 50
-WORDS_LIMIT = 200
 
 
 @require_GET
 @require(Permission.ADMINISTER)
 def team_list(request: HttpRequest) -> HttpResponse:
-    q = request.GET.get("q", "").strip()[:WORDS_LIMIT]
-    found = teams(actor_of(request), q=q)
+    form = TeamFilterForm(request.GET)
+    found = form.only(teams(actor_of(request), **form.chosen))
     context = {
         "page": Paginator(found, TEAMS_A_PAGE).get_page(request.GET.get("page")),
-        "q": q,
+        "form": form,
     }
-    return render(request, "accounts/team_list.html", context)
+    return render(request, "accounts/team_list.html", context, status=form.http_status)
 
 
 @require_http_methods(["GET", "POST"])

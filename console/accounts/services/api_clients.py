@@ -15,6 +15,7 @@ from console.accounts.services.client_limits import (
     read_expiry,
     read_notices,
     read_scopes,
+    require_right,
 )
 from console.accounts.services.names import read_name
 from console.accounts.states import (
@@ -38,6 +39,7 @@ GRANTS = (
     *("pending_scopes", "pending_notices", "proposed_by_ref", "proposed_by_name", "proposed_at"),
     *("confirmed_by_ref", "confirmed_by_name", "confirmed_at"),
 )
+LISTS = ("scopes", "allowed_notices", "addresses")
 EDITABLE = ("name", "scopes", "allowed_notices", "expires_at", "addresses")
 
 
@@ -240,6 +242,8 @@ def _given(client: ApiClient) -> dict[str, Any]:
 
 def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:
     """Take over what was given, once all of it is right."""
+    given = {**given, **{name: list(given[name]) for name in LISTS}}
+    require_right(given, client.expires_at)
     name = read_name(given["name"], "the API client")
     scopes = read_scopes(given["scopes"])
     notices = read_notices(given["allowed_notices"], scopes)

@@ -1,17 +1,35 @@
 """What an API client may be given: scopes, notices, addresses and a time."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from console.accounts.models import Scope
+from console.accounts.services.names import read_name
 from console.accounts.signing_in.addresses import network
 from console.database.clock import near_now
 from console.errors import InvalidInput
-from console.text.inputs import ALL, require_none_blank
+from console.text.inputs import ALL, require_all, require_none_blank
 
 LIST_LIMIT = 200
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
+
+
+def require_right(given: Mapping[str, Any], expires_before: datetime | None = None) -> None:
+    """Raise InvalidInput for all that is wrong with the values of a client, as far as they are
+    given, at once."""
+    reads: dict[str, Callable[[Any], object]] = {
+        "name": lambda name: read_name(name, "the API client"),
+        "scopes": read_scopes,
+        "allowed_notices": lambda keys: read_notices(keys, list(given.get("scopes", ()))),
+        "expires_at": lambda at: read_expiry(at, expires_before),
+        "addresses": read_addresses,
+    }
+    # Which notices there can be depends on the scopes.
+    known = [name for name in reads if name != "allowed_notices" or given.get("scopes")]
+    require_all(*(partial(reads[name], given[name]) for name in known if name in given))
 
 
 def read_scopes(scopes: Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}
 OPEN = {
     *("account_login", "account_logout", "account_reauthenticate", "account_change_password"),
     *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn"),
-    *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "help", "alive", "ready", "metrics"),
+    *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "alive", "ready", "metrics"),
     # Asked by every page's script: refused, it takes the session for ended, and loads for ever.
     *("here", "clock"),
     *("directory-login", "directory-callback", "directory-confirm", "directory-confirm-begin"),

@@ -51,8 +51,8 @@ def notice_create(
     if not KEY.fullmatch(key) or len(key) > 100:
         raise InvalidInput(
             "invalid_key",
-            "Use small letters, digits and hyphens for the key, at most 100, "
-            "for example delivery-delayed.",
+            "Use small letters, digits and hyphens for the key, at most 100, for example "
+            "delivery-delayed.",
         )
     if key in RESERVED_KEYS:
         raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")

@@ -28,6 +28,7 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
+from console.database.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
 from console.text.visible import is_blank
@@ -90,12 +91,20 @@ def version_update(
 
 def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     """Hand a draft over to the reviewers; from now on neither it can be changed, nor which version
-    of each snippet it has. Raises what `snippets.settle` raises."""
+    of each snippet it has. Raises InvalidInput for one that has ended, and what `snippets.settle`
+    raises."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
         _lock(version, VersionStatus.DRAFT, "submitted")
         require_not_retired(version.notice)
+        if has_ended(version):
+            raise InvalidInput(
+                "version_ended",
+                "Nobody could send this version: its time of validity has ended. Choose a later "
+                "“valid until”, or leave it empty, and submit again.",
+                {"field": "valid_until"},
+            )
         require_plain(
             version.nickname,
             what="The nickname",
@@ -115,13 +124,21 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     """Publish a submitted version, in place of the one published before; one that is valid from a
     later time on waits for that, in place of another that waits.
 
-    Raises PermissionRefused (own_work) for the author, whatever else the actor may do.
+    Raises PermissionRefused (own_work) for the author, whatever else the actor may do, and
+    InvalidInput for a version that has ended since it was submitted.
     """
     _require_reviewer(actor, version)
     with transaction.atomic():
         _hold(version.notice)
         _lock(version, VersionStatus.IN_REVIEW, "approved")
         require_not_retired(version.notice)
+        if has_ended(version):
+            raise InvalidInput(
+                "version_ended",
+                "Nobody could send this version: its time of validity has ended. Reject it, so "
+                "that its author can write it anew with a later “valid until”.",
+                {"field": "valid_until"},
+            )
         now = timezone.now()
         _publish_due(version.notice, now)
         waits = version.valid_from is not None and version.valid_from > now
@@ -135,6 +152,11 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
         words_keep(version.notice)
         _record_version(actor, Action.VERSION_APPROVED, version)
     return version
+
+
+def has_ended(version: NoticeVersion) -> bool:
+    """Whether nobody could send this version any more, were it published now."""
+    return version.valid_until is not None and version.valid_until <= near_now()
 
 
 def versions_publish(now: datetime | None = None) -> int:

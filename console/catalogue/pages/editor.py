@@ -70,6 +70,7 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
     asked = _asked(request.POST)
     if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
         return _page(request, actor, notice, form, bodies, asked, status=422)
+    version: NoticeVersion | None = None
     try:
         content = _content(form, bodies, asked)
         version = _save(actor, notice, content, expected=request.POST.get("expected"))
@@ -77,6 +78,8 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
             version_submit(actor, version)
     except ConsoleError as refusal:
         met = meeting(actor, notice, refusal, read_bodies(bodies))
+        if version is not None:  # saved, and not submitted: the author goes on from there
+            met = {"expected": revision(version)} | met
         return _page(
             request, actor, notice, form, bodies, asked, error=refusal.message, status=422, **met
         )
@@ -159,7 +162,8 @@ def _page(
 ) -> HttpResponse:
     if traits(notice.kind).is_url:
         for row in bodies:
-            row.fields["body"].label = _("URL")
+            # The bound one too: it keeps the label that it was made with, when it was validated.
+            row.fields["body"].label = row["body"].label = _("URL")
     context = {
         "expected": expected or request.POST.get("expected", ""),
         "theirs": theirs,

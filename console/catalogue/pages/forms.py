@@ -84,7 +84,11 @@ class NoticeSettingsForm(EditForm):
     """What of a notice can change without review: how people find it, and whose it is. Once it is
     published, its title and shortcut change with a version."""
 
-    title = LineField(label=_("Title"), max_length=notices.TITLE_LIMIT)
+    title = LineField(
+        label=_("Title"),
+        max_length=notices.TITLE_LIMIT,
+        error_messages={"required": _("Give the notice a title.")},
+    )
     category = CategoryChoice()
     team = forms.ModelChoiceField(
         label=_("Team"),
@@ -137,7 +141,11 @@ class NoticeSettingsForm(EditForm):
 class CategoryForm(forms.Form):
     """A category's name, its place and whose it is."""
 
-    name = LineField(label=_("Name"), max_length=100)
+    name = LineField(
+        label=_("Name"),
+        max_length=100,
+        error_messages={"required": _("Give the category a name.")},
+    )
     parent = forms.ModelChoiceField(
         label=_("In"),
         queryset=Category.objects.none(),
@@ -163,6 +171,7 @@ class NoticeForm(forms.Form):
     title = LineField(
         label=_("Title"),
         max_length=200,
+        error_messages={"required": _("Give the notice a title.")},
         help_text=_("By this people find it. Customers never see it."),
     )
     key = forms.SlugField(
@@ -172,6 +181,12 @@ class NoticeForm(forms.Form):
             "Workflows send the notice by its key, so it never changes: small letters, digits and "
             "hyphens, for example delivery-delayed."
         ),
+        error_messages={
+            "required": _("Give the notice a key."),
+            "invalid": _(
+                "Use small letters, digits and hyphens for the key, for example late-delivery."
+            ),
+        },
         widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
     )
     kind = forms.ChoiceField(
@@ -241,6 +256,7 @@ class VersionForm(forms.Form):
     default_locale = LineField(
         label=_("Default language"),
         max_length=35,
+        error_messages={"required": _("Say which of the languages is the default.")},
         initial="en",
         help_text=_("Customers whose language has no text get this one."),
     )
@@ -361,10 +377,15 @@ EVERYBODY = "everybody"
 class PresetForm(forms.Form):
     """A visibility preset."""
 
-    name = LineField(label=_("Name"), max_length=100)
+    name = LineField(
+        label=_("Name"),
+        max_length=100,
+        error_messages={"required": _("Give the preset a name.")},
+    )
     visibility = forms.ChoiceField(
         label=_("Who sees it"),
         choices=[(value, f"{label} ({value})") for value, label in Visibility.choices],
+        error_messages={"required": _("Choose who sees it.")},
     )
     nickname = LineField(
         label=_("Nickname"),
@@ -376,6 +397,7 @@ class PresetForm(forms.Form):
         label=_("Who may use it"),
         choices=[(EVERYBODY, _("Everybody")), *Role.choices],
         widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose Everybody, or some roles.")},
         help_text=_("Everybody who sends, or people with these roles."),
     )
 

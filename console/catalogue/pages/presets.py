@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.catalogue.pages.forms import EVERYBODY, PresetForm
-from console.catalogue.pages.refusals import field_of
+from console.catalogue.pages.refusals import show_refusal
 from console.catalogue.review.presets import (
     preset_approve,
     preset_create,
@@ -105,7 +105,7 @@ def _save_preset(
         try:
             save(form.cleaned_data)
         except ConsoleError as refusal:
-            form.add_error(field_of(refusal, form.fields), refusal.message)
+            show_refusal(form, refusal)
         else:
             messages.success(request, _("Proposed. An approver who is not you decides on it."))
             return redirect("preset-list")

@@ -116,6 +116,11 @@ def expected(version: NoticeVersion, among: snippets.Loaded) -> Forecast:
     preview says so."""
     if not version.bodies:
         return Forecast()
+    try:
+        for body in version.bodies.values():
+            check_template(version.notice.kind, body)
+    except ConsoleError:
+        return Forecast()
     return forecast(version, tried_chats(), among)
 
 

@@ -19,8 +19,10 @@ from console.catalogue.transfer.job_control import import_job_confirm, import_jo
 from console.catalogue.transfer.jobs import import_job_get, import_jobs, refused_csv, report_rows
 from console.errors import ConsoleError
 from console.site.access import actor_of, require
+from console.text.form_fields import FilterForm
 
 ROWS_A_PAGE = 100
+ALL = "all"
 OUTCOMES = {
     "refused": _("Refused"),
     "changed": _("Changed"),
@@ -32,6 +34,14 @@ FORMAT_WORDS = {
     "csv": _("CSV, for any spreadsheet"),
     "json": _("JSON, for programs and for comparing"),
 }
+
+
+class RowFilterForm(FilterForm):
+    """Which rows of an import are shown; where none are chosen, what is wrong comes first."""
+
+    outcome = forms.ChoiceField(
+        label=_("Outcome"), choices=[(ALL, _("All")), *OUTCOMES.items()], required=False
+    )
 
 
 class ExportForm(forms.Form):
@@ -145,17 +155,19 @@ def _detail(
     request: HttpRequest, job: ImportJob, *, error: str = "", status: int = 200
 ) -> HttpResponse:
     counts = job.counts
-    # What is wrong comes first.
-    outcome = request.GET.get("outcome", "refused" if counts.get("refused") else "")
-    outcome = outcome if outcome in OUTCOMES else ""
+    filters = RowFilterForm(request.GET)
+    outcome = filters.chosen.get("outcome") or ("refused" if counts.get("refused") else ALL)
+    rows = [] if filters.error else report_rows(job, "" if outcome == ALL else outcome)
     context: dict[str, Any] = {
         "job": job,
         "error": error,
+        "filters": filters,
         "outcome": outcome,
         "tabs": [(name, words, counts.get(name, 0)) for name, words in OUTCOMES.items()],
-        "page": Paginator(report_rows(job, outcome), ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
         "writes": counts.get("created", 0) + counts.get("changed", 0),
         "is_checked": job.status == ImportStatus.CHECKED,
         "outcome_words": OUTCOMES,
     }
+    status = filters.http_status if status == 200 else status
     return render(request, "catalogue/import_detail.html", context, status=status)

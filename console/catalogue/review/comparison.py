@@ -36,18 +36,19 @@ def notice_compare(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
-    """The texts of both by locale, the new default first, and the other facts that differ."""
+    """The texts of both by locale, the new default first, and what else differs: what the notice
+    is called, and how it is sent."""
     locales = sorted(
         {*old.bodies, *new.bodies}, key=lambda name: (name != new.default_locale, name)
     )
     texts = [(name, old.bodies.get(name), new.bodies.get(name)) for name in locales]
     before, after = VersionContent.of(old).shown(), VersionContent.of(new).shown()
     facts = [(label, was, after[label]) for label, was in before.items() if was != after[label]]
-    facts = _names(new) + facts
     return {
         "texts": [
             {"locale": name, "old": was, "new": now, "same": was == now} for name, was, now in texts
         ],
+        "names": _names(new),
         "facts": facts,
     }
 

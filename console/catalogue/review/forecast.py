@@ -23,7 +23,8 @@ KEPT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would become of a text in `tried` live chats. `why` is said of most that fail."""
+    """What would become of a text in `tried` live chats. `why` is said of most that fail: the
+    variable without a value, else the code of a reason of console.sends."""
 
     tried: int = 0
     failing: int = 0

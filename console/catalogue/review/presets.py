@@ -19,7 +19,7 @@ from console.catalogue.models import (
 )
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
-from console.text.inputs import read_line
+from console.text.inputs import read_line, require_all
 from console.text.naming import folded
 from console.text.visible import is_blank
 
@@ -71,10 +71,6 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
     """
     actor.require(Permission.EDIT_CATALOGUE)
     content = _checked(preset_content(preset) | changes)
-    others = VisibilityPreset.objects.exclude(pk=preset.pk).values_list("name", flat=True)
-    is_own_name = folded(content["name"]) == folded(preset.name)
-    if not is_own_name and folded(content["name"]) in map(folded, others):
-        raise _name_taken(content["name"])
     _require_unlike(content, preset)
     with transaction.atomic():
         VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
@@ -145,18 +141,31 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_unlike(content: dict[str, Any], preset: VisibilityPreset | None) -> None:
-    """Raise InvalidInput for a new name or nickname that people would take for that of another
-    preset. What a preset has already stays its own."""
+    """Raise Conflict for another preset's name, and InvalidInput for a new name or nickname that
+    people would take for another's: for both at once. What a preset has already stays its own."""
     others = VisibilityPreset.objects.all()
     if preset is not None:
         others = others.exclude(pk=preset.pk)
-    for name, what in (("name", "The name"), ("nickname", "The nickname")):
+
+    def require_free() -> None:
+        is_own_name = preset is not None and folded(content["name"]) == folded(preset.name)
+        names = others.values_list("name", flat=True)
+        if not is_own_name and folded(content["name"]) in map(folded, names):
+            raise _name_taken(content["name"])
+
+    def require_unlike(name: str, what: str) -> None:
         text = content[name]
         if text and (preset is None or text != getattr(preset, name)):
             known = others.exclude(**{name: ""}).values_list(name, flat=True)
             require_plain(
                 text, what=what, field=name, others=known, of_others="which another preset has"
             )
+
+    require_all(
+        require_free,
+        lambda: require_unlike("name", "The name"),
+        lambda: require_unlike("nickname", "The nickname"),
+    )
 
 
 def _propose(actor: Actor, preset: VisibilityPreset, content: dict[str, Any]) -> PresetChange:
@@ -204,7 +213,11 @@ def _record(actor: Actor, action: Action, change: PresetChange) -> None:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict("name_taken", f"There is a preset named {name} already. Choose another name.")
+    return Conflict(
+        "name_taken",
+        f"There is a preset named {name} already. Choose another name.",
+        {"field": "name"},
+    )
 
 
 def known_visibility(visibility: str) -> str:

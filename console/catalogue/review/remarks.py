@@ -13,6 +13,7 @@ from console.catalogue.content.languages import (
     stale_locales,
 )
 from console.catalogue.content.snippets import Foreign, Outdated, foreign, loaded, outdated
+from console.catalogue.content.versions import has_ended
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.review.forecast import Forecast, forecasts
 
@@ -22,12 +23,15 @@ CHECKED = (
     VersionStatus.IN_REVIEW,
     VersionStatus.DRAFT,
 )
+OPEN = (VersionStatus.IN_REVIEW, VersionStatus.DRAFT)
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """`stale` and `missing` are languages; `outdated` and `foreign` are snippets."""
+    """`stale` and `missing` are languages; `outdated` and `foreign` are snippets. `has_ended` says
+    that the version can't be published any more."""
 
+    has_ended: bool
     forecast: Forecast
     stale: list[Stale]
     missing: list[Missing]
@@ -37,7 +41,7 @@ class Checks:
     @property
     def are_good(self) -> bool:
         lists = (self.stale, self.missing, self.outdated, self.foreign)
-        return not (self.forecast.is_bad or any(lists))
+        return not (self.has_ended or self.forecast.is_bad or any(lists))
 
 
 def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
@@ -47,6 +51,7 @@ def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
     among = loaded(version.snippets for version in checked)
     return {
         version.pk: Checks(
+            has_ended=version.status in OPEN and has_ended(version),
             forecast=expected.get(version.pk, Forecast()),
             stale=stale_locales(version, versions),
             missing=missing_locales(version, live),

@@ -167,7 +167,9 @@ def _row(number: int, cells: dict[str, str], *, may_be_errors: bool) -> Row:
             report.refuse(column, f"It has at most {LONGEST[column]} characters: shorten it.")
         elif cell and column in READERS:
             _read(row, column, cell)
-    if record == NOTICE and not (KEY.fullmatch(key) and len(key) <= 100):
+    if record == NOTICE and not key and "key" not in unread:
+        report.refuse("key", "This row has no key: write the key of its notice there.")
+    elif record == NOTICE and not (KEY.fullmatch(key) and len(key) <= 100):
         report.refuse(
             "key", "Use small letters, digits and hyphens for the key, for example late-delivery."
         )

@@ -16,11 +16,13 @@ class ChatServerForm(forms.Form):
     name = LineField(
         label=_("Chat Server (application name)"),
         max_length=128,
+        error_messages={"required": _("Give the application name of the Chat Server.")},
         help_text=_("Exactly as interactions carry it in ChatServerAppName."),
     )
     url = LineField(
         label=_("Address"),
         max_length=500,
+        error_messages={"required": _("Give the address, with its scheme, host and port.")},
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
     )
     pace_per_second = forms.FloatField(
@@ -49,6 +51,12 @@ class ChatServerForm(forms.Form):
         if server is not None:
             kwargs["initial"] = {name: getattr(server, name) for name in self.base_fields}
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.IntegerField):  # FloatField is one, too
+                limits = {"low": field.min_value, "high": field.max_value}
+                words = _("Give a number from %(low)s to %(high)s.") % limits
+                names = ("required", "invalid", "min_value", "max_value")
+                field.error_messages |= dict.fromkeys(names, words)
         schemes = ", ".join(f"{scheme}://host:port" for scheme in settings.CHAT_SERVER_SCHEMES)
         self.fields["url"].help_text = _("One of: %(schemes)s") % {"schemes": schemes}
         if server is not None:

@@ -7,10 +7,27 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.sends.models import DeliveryStatus, Send
+from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.schedule import moment
 from console.sends.plan.time_zones import ClockField, ZoneSelect
 from console.text.form_fields import FilterForm, LineField, SinceField, TextField
+
+
+class SendFilterForm(FilterForm):
+    """The filters of the list of sends."""
+
+    q = LineField(label=_("Number, notice or sender"), max_length=200, required=False)
+    status = forms.ChoiceField(
+        label=_("Status"), choices=[("", _("All sends")), *SendStatus.choices], required=False
+    )
+
+
+class DeliveryFilterForm(FilterForm):
+    """Which of a send's deliveries are shown."""
+
+    status = forms.ChoiceField(
+        label=_("Outcome"), choices=[("", _("All")), *DeliveryStatus.choices], required=False
+    )
 
 
 class HistoryForm(FilterForm):

@@ -43,7 +43,7 @@ def history(request: HttpRequest) -> HttpResponse:
         except ConsoleError as refusal:
             error = refusal.message
     page = older_page(found, request.GET, DELIVERIES_A_PAGE)
-    context = {"form": form, "page": page, "filtered": form.is_filled, "error": error}
+    context = {"form": form, "page": page, "filtered": form.is_filled, "error": form.error or error}
     status = 422 if error else form.http_status
     return render(request, "sends/history.html", context, status=status)
 

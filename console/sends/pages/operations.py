@@ -15,7 +15,7 @@ from console.interactions.selectors import poll_is_late, poll_state
 from console.sends.models import Send, SendStatus
 from console.sends.observe import operations as state
 from console.sends.observe.operations import Queue, WorkerState
-from console.sends.selectors import sends_of
+from console.sends.selectors import sending_stopped, sends_of
 from console.site.access import actor_of, require
 
 SENDS_SHOWN = 50
@@ -56,6 +56,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "poll": poll or (InteractionPoll() if is_late else None),
         "poll_is_late": is_late,
         "sends": sends,
+        "stopped": sending_stopped(),
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),
         **_figures(queues, workers),

@@ -15,7 +15,9 @@ from console.database.clock import database_now
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.pages.forms import DeliveryFilterForm, SendFilterForm
 from console.sends.pages.send_search import send_ids_found
+from console.sends.pages.wording import shown_status
 from console.sends.selectors import (
     READERS,
     deliveries_visible,
@@ -23,10 +25,10 @@ from console.sends.selectors import (
     send_counts,
     send_deliveries,
     send_get,
+    sending_stopped,
     sends_visible,
 )
 from console.site.access import actor_of, require
-from console.text.visible import is_blank, one_line
 
 SENDS_A_PAGE = 50
 DELIVERIES_A_PAGE = 100
@@ -38,16 +40,16 @@ FOLLOWERS = (*READERS, Permission.ADMINISTER)
 @require(*FOLLOWERS)
 def send_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    sends = sends_visible(actor)
-    asked = one_line(request.GET.get("q", ""))[:200].strip()
-    if not is_blank(asked):
-        sends = sends.filter(pk__in=send_ids_found(actor, asked))
-    status = request.GET.get("status", "")
-    if status in SendStatus.values:
-        sends = sends.filter(status=status)
+    form = SendFilterForm(request.GET)
+    chosen = form.chosen
+    sends = form.only(sends_visible(actor))
+    if chosen.get("q"):
+        sends = sends.filter(pk__in=send_ids_found(actor, chosen["q"]))
+    if chosen.get("status"):
+        sends = sends.filter(status=chosen["status"])
     page = Paginator(sends, SENDS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "asked": asked, "status": status, "statuses": SendStatus.choices}
-    return render(request, "sends/send_list.html", context)
+    context = {"page": page, "form": form, "stopped": sending_stopped()}
+    return render(request, "sends/send_list.html", context, status=form.http_status)
 
 
 @require_GET
@@ -76,6 +78,7 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "counts": send_counts(send),
         "is_own": is_own,
         "is_late": send.scheduled_at is not None and send.scheduled_at <= now,
+        "shown_status": shown_status(send.status, stopped=sending_stopped() is not None),
         "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
@@ -112,21 +115,23 @@ def send_page(
 ) -> HttpResponse:
     actor = actor_of(request)
     context = progress_context(actor, send_id)
-    wanted = request.GET.get("status", "")
-    chosen = wanted if wanted in DeliveryStatus.values else ""
+    filters = DeliveryFilterForm(request.GET)
+    chosen = filters.chosen.get("status", "")
     page = None
     if send_deliveries(actor, context["send"]).exists():
-        deliveries = send_deliveries(actor, context["send"], status=chosen)
+        deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
         deliveries = deliveries.prefetch_related(*tries(actor))
         page = Paginator(deliveries, DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page,
+        "filters": filters,
         "status": chosen,
         "statuses": DeliveryStatus.values,
         "error": error,
         "here": request.get_full_path(),
         "provable": actor.may(Permission.VIEW_AUDIT) and actor.may(Permission.VIEW_HISTORY),
     }
+    status = filters.http_status if status == 200 else status
     return render(request, "sends/send_detail.html", context, status=status)
 
 

@@ -4,10 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from console.catalogue.models import Visibility
+from console.sends.models import SendStatus
 from console.text import language_tags
+
+WAITS = "waits"
+WAITS_WORDS = gettext_lazy("Waits: sending is stopped")
 
 
 def audience(visibility: str, count: int) -> str:
@@ -19,6 +23,12 @@ def audience(visibility: str, count: int) -> str:
     else:
         words = ngettext("%(n)s customer", "%(n)s customers", count)
     return words % {"n": f"{count:,}"}
+
+
+def shown_status(status: str, *, stopped: bool) -> str:
+    """What pages say of a send: `waits` where it would be leaving, and all sending is stopped."""
+    is_leaving = status in (SendStatus.HOLDING, SendStatus.RUNNING)
+    return WAITS if stopped and is_leaving else status
 
 
 def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool) -> str:

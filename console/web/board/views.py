@@ -18,7 +18,7 @@ from console.catalogue.usage import favourite_ids, recent_ids
 from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
-from console.sends.models import Reason
+from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import send_words
 from console.sends.plan.nicknames import nickname_choices
@@ -26,7 +26,7 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
-from console.sends.selectors import send_of_key
+from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
 from console.site.confirmation import posted
 from console.web.board import columns
@@ -81,7 +81,7 @@ def board_sent(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"send": send.pk if send else None, "address": address})
     if send is None:
         return HttpResponse(status=204)
-    return render(request, "board/_sent.html", progress_context(actor, send.pk))
+    return _sent(request, actor, send)
 
 
 @require_GET
@@ -140,7 +140,14 @@ def board_send(request: HttpRequest) -> HttpResponse:
         return _answer(request, actor, form, error=refusal.message, status=422, refused=refused)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("send-detail", send.pk)
-    return render(request, "board/_sent.html", progress_context(actor, send.pk))
+    return _sent(request, actor, send)
+
+
+def _sent(request: HttpRequest, actor: Actor, send: Send) -> HttpResponse:
+    """The panel after a send: what goes out, by its first text, and how far it is."""
+    first = send_deliveries(actor, send).exclude(status=DeliveryStatus.SKIPPED).first()
+    context = {**progress_context(actor, send.pk), "first": first}
+    return render(request, "board/_sent.html", context)
 
 
 def _sent_before(refusal: ConsoleError) -> str:
@@ -312,6 +319,7 @@ def _plan_context(plan: SendPlan, form: ComposeForm) -> dict[str, Any]:
             later=plan.scheduled_at is not None,
             needs_approval=plan.needs_approval,
         ),
+        "waits_for_restart": plan.scheduled_at is None and sending_stopped() is not None,
         "scheduled_at": plan.scheduled_at,
         "time_zone": form.zone,
         "approval_above": settings.APPROVAL_ABOVE,

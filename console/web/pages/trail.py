@@ -9,6 +9,7 @@ from typing import Any
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Permission
@@ -20,6 +21,7 @@ from console.audit.selectors import audit_checkpoints, audit_entries, audit_seal
 from console.audit.tables import older_page
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.site.access import actor_of, require
+from console.text.form_fields import FilterForm, LineField
 
 ENTRIES_A_PAGE = 100
 CHECKPOINTS_SHOWN = 20
@@ -30,26 +32,33 @@ STATE_SECONDS = 3600
 STATE_SALT = "console.web.trail.verify"
 
 
+class TrailForm(FilterForm):
+    """The filters of the trail."""
+
+    action = LineField(label=_("Did what"), max_length=128, required=False)
+    target_kind = LineField(label=_("Kind of target"), max_length=128, required=False)
+    target_ref = LineField(label=_("Id or key of the target"), max_length=128, required=False)
+
+
 @require_GET
 @require(Permission.VIEW_AUDIT)
 def audit_trail(request: HttpRequest) -> HttpResponse:
-    chosen = {
-        name: request.GET.get(name, "").strip()[:128]
-        for name in ("action", "target_kind", "target_ref")
-    }
-    entries = audit_entries(
-        actor_of(request),
-        action=chosen["action"],
-        target_kind=chosen["target_kind"],
-        target_ref=chosen["target_ref"],
+    form = TrailForm(request.GET)
+    entries = form.only(
+        audit_entries(
+            actor_of(request),
+            action=form.chosen["action"],
+            target_kind=form.chosen["target_kind"],
+            target_ref=form.chosen["target_ref"],
+        )
     )
     context = {
         "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
-        "chosen": chosen,
-        "actions": action_choices(chosen["action"]),
-        "filtered": any(chosen.values()),
+        "form": form,
+        "actions": action_choices(form.chosen["action"]),
+        "filtered": form.is_filled,
     }
-    return render(request, "audit/trail.html", context)
+    return render(request, "audit/trail.html", context, status=form.http_status)
 
 
 def action_choices(chosen: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor
-from console.site.access import actor_of, signed_in
+from console.site.access import actor_of
 from console.text.visible import is_blank, one_line
 from console.web.search.bounds import Deadline, TooSlow
 from console.web.search.hits import MOST_A_GROUP, Group, best_first
@@ -20,7 +20,6 @@ LONGEST = 200
 
 
 @require_GET
-@signed_in
 def search(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     asked = _typed(request.GET.get("q", ""))

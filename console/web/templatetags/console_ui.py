@@ -28,7 +28,7 @@ from console.catalogue.models import (
 from console.catalogue.templating.push_urls import shown_host
 from console.database.clock import near_now, stamp
 from console.interactions.models import Health
-from console.sends.models import DeliveryStatus, SendStatus
+from console.sends.models import DeliveryStatus, Reason, Send, SendStatus
 from console.sends.pages import wording
 from console.web.requests.middleware import arrived_at
 from console.web.templatetags.differences import difference
@@ -48,6 +48,7 @@ STATUS_ICONS = {
     "holding": "undo",
     "running": "sending",
     "paused": "paused",
+    wording.WAITS: "pending",
     "finished": "delivered",
     "draft": "edit",
     "in_review": "person",
@@ -66,13 +67,14 @@ VISIBILITY_ICONS = {
     Visibility.VIP: "supervisors",
 }
 # No two of these choices give one value two meanings, so a badge needs only the value.
-STATUS_WORDS = dict(
+STATUS_WORDS: dict[str, Any] = dict(
     pair
     for choices in (
         *(DeliveryStatus, SendStatus, NoticeStatus, VersionStatus, ChangeStatus, Health),
     )
     for pair in choices.choices
 )
+STATUS_WORDS[wording.WAITS] = wording.WAITS_WORDS
 DAY = 86_400
 JSON_SHOWN = 4000
 
@@ -98,6 +100,18 @@ def status(value: str, pill: bool = False) -> SafeString:
         icon(STATUS_ICONS.get(value, "info")),
         STATUS_WORDS.get(value, value),
     )
+
+
+@register.filter
+def reason_words(why: str) -> str:
+    """The words for the code of a reason; "" for anything else, such as a variable's name."""
+    return str(Reason(why).label) if why in Reason.values else ""
+
+
+@register.filter
+def while_stopped(send: Send, stopped: object) -> str:
+    """The status of a send as pages show it, where all sending is `stopped` or is not."""
+    return wording.shown_status(send.status, stopped=bool(stopped))
 
 
 @register.simple_tag
@@ -267,7 +281,8 @@ def copy(text: Any, what: str = "") -> dict[str, Any]:
 
 @register.inclusion_tag("ui/field.html")
 def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, Any]:
-    """Label, control, help and errors of a form's field; `quiet` leaves out "optional"."""
+    """Label, control, help and errors of a form's field; `quiet` leaves out "optional", or
+    when else the field is needed."""
     widget = bound.field.widget
     check = isinstance(widget, CheckboxInput)
     if isinstance(widget, Textarea):
@@ -288,7 +303,9 @@ def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, An
         "field": bound,
         "widget": bound.as_widget(attrs=attrs),
         "check": check,
-        "optional": not (bound.field.required or check or quiet),
+        "optional": ""
+        if bound.field.required or check or quiet
+        else getattr(bound.field, "needed", "") or _("optional"),
     }
 
 
@@ -348,6 +365,12 @@ def meter(counts: Any, label: str = "") -> SafeString:
 def get(mapping: dict[str, Any], key: str) -> Any:
     """An entry of a mapping by a key that the template has in a variable."""
     return mapping.get(key, "")
+
+
+@register.filter
+def less(number: int, part: int) -> int:
+    """A number without a part of it."""
+    return number - part
 
 
 @register.filter

@@ -30,7 +30,11 @@ class WebhookForm(EditForm):
         EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
     }
 
-    name = LineField(label=_("Name"), max_length=100)
+    name = LineField(
+        label=_("Name"),
+        max_length=100,
+        error_messages={"required": _("Give the webhook a name.")},
+    )
     url = LineField(
         label=_("Address"),
         max_length=2000,
@@ -43,12 +47,14 @@ class WebhookForm(EditForm):
                 "placeholder": "https://",
             }
         ),
+        error_messages={"required": _("Give the address, for example https://example.com/hook.")},
         help_text=_("Where messages are posted. Redirects are not followed."),
     )
     events = forms.MultipleChoiceField(
         label=_("Tell it when"),
         choices=EventType.choices,
         widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one event.")},
     )
 
     def __init__(self, data: QueryDict | None = None, *, webhook: Webhook | None = None) -> None:
