@@ -47,15 +47,15 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
     entries = form.only(
         audit_entries(
             actor_of(request),
-            action=form.chosen["action"],
-            target_kind=form.chosen["target_kind"],
-            target_ref=form.chosen["target_ref"],
+            action=form.chosen.get("action", ""),
+            target_kind=form.chosen.get("target_kind", ""),
+            target_ref=form.chosen.get("target_ref", ""),
         )
     )
     context = {
         "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
         "form": form,
-        "actions": action_choices(form.chosen["action"]),
+        "actions": action_choices(form.chosen.get("action", "")),
         "filtered": form.is_filled,
     }
     return render(request, "audit/trail.html", context, status=form.http_status)
