@@ -70,7 +70,7 @@ NUMBER ?= 100000
 # Some measures alone: make bench ONLY=client,pacing
 ONLY ?=
 bench: install-dev
-	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) --number $(NUMBER) $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) $(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200
 DELIVERIES ?= 20000
@@ -78,11 +78,11 @@ MINUTES ?= 25
 SEED ?=
 PSDK ?=
 torture: install-dev
-	@$(BIN)/python -m tests.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
+	@$(BIN)/python -m tools.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
 		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(PSDK),--psdk)
 
 drill: install-dev
-	@$(BIN)/python -m tests.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))
+	@$(BIN)/python -m tools.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))
 
 # More, and every call as thoroughly as can be; one run again: SEED=n
 EXAMPLES ?= 100

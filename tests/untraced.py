@@ -16,7 +16,7 @@ UNTRACED = (
     "tests/demo/test_demo.py",
     "tests/demo/test_demo_ends.py",
     "tests/demo/test_serve.py",
-    "tests/fuzz/",
+    "tools/fuzz/",
     "tests/journey/",
     "tests/pages/test_access.py",
     "tests/pages/test_axe_in_browser.py",
@@ -33,7 +33,7 @@ UNTRACED = (
     "tests/pages/test_unsaved_in_browser.py",
     "tests/pages/test_writing_in_browser.py",
     "tests/security/",
-    "tests/torture/",
+    "tools/torture/",
 )
 # By this coverage of the tests' processes starts.
 CONFIGURATION = "COVERAGE_PROCESS_CONFIG"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.demos import data_folder, until
 from tests.deploy.proxy import free_port
-from tests.torture.cluster import USER
+from tools.torture.cluster import USER
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 SETTINGS = """

@@ -22,7 +22,7 @@ from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.pooler import pooler
 from tests.serving import Server, site_settings
 from tests.simulators import running_simulator
-from tests.torture.cluster import Cluster
+from tools.torture.cluster import Cluster
 
 PSQL = PROGRAMS / "psql"
 DOCUMENT = (ROOT / "docs" / "postgresql.md").read_text("utf-8")

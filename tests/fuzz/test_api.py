@@ -30,7 +30,8 @@ from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FOLDER = Path(__file__).resolve().parent
+TREE = Path(__file__).resolve().parents[2]
+FOLDER = TREE / "tools" / "fuzz"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 # Of so many calls, drawn by the seed, every limit of every field is tried; 0: of all.
 THOROUGH = int(os.environ.get("FUZZ_THOROUGH", "4"))
@@ -93,7 +94,7 @@ def schemathesis(
     return subprocess.run(
         command,
         cwd=server.data,  # where it leaves what it remembers
-        env=environment(server.data) | {"PYTHONPATH": str(FOLDER.parents[1]), "NO_COLOR": "1"},
+        env=environment(server.data) | {"PYTHONPATH": str(TREE), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         timeout=SECONDS,

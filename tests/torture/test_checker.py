@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from console.audit.chain import GENESIS, canonical_time, entry_hash
-from tests.torture.checker import Verdict, check
-from tests.torture.evidence import (
+from tools.torture.checker import Verdict, check
+from tools.torture.evidence import (
     WINDOW,
     Asked,
     DeliveryRow,
@@ -18,7 +18,7 @@ from tests.torture.evidence import (
     Line,
     SendRow,
 )
-from tests.torture.report import report
+from tools.torture.report import report
 
 BEGIN = 1_000_000.0
 KEY = "send 000001"

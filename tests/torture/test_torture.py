@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.java_stand_ins import JAVAC
-from tests.torture.faults import HARD, KINDS, SOFT, plan
-from tests.torture.processes import ROOT, environment
+from tools.torture.faults import HARD, KINDS, SOFT, plan
+from tools.torture.processes import ROOT, environment
 
 DEADLINE_SECONDS = 420
 
@@ -22,7 +22,7 @@ def test_a_short_torture(tmp_path: Path) -> None:
     seed = os.environ.get("TORTURE_SEED", "13")
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.torture", "--faults", "9", "--deliveries", "700"),
+            *(sys.executable, "-m", "tools.torture", "--faults", "9", "--deliveries", "700"),
             *("--pause", "1", "--minutes", "3", "--pace", "30", "--only-measure-takeover"),
             *("--request-timeout", "2", "--seed", seed),
             *(["--psdk"] if JAVAC else []),

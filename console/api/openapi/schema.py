@@ -1,7 +1,7 @@
 """What drf-spectacular can't know of the API: its error answers, and that its shapes are exact.
 
 Views say "4XX" for "the house's errors"; here it becomes each status that a call of its kind can
-answer with. The fuzzer holds the API against this document (tests/fuzz).
+answer with. The fuzzer holds the API against this document (tools/fuzz).
 """
 
 import json

@@ -14,11 +14,11 @@ from typing import Any
 
 import redis
 
-from tests.bench.baselines import deliveries
-from tests.bench.measures import engine_rate, in_rounds
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import STOP_SECONDS, World, last_lines, process
+from tools.bench.baselines import deliveries
+from tools.bench.measures import engine_rate, in_rounds
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import STOP_SECONDS, World, last_lines, process
 
 Pool = tuple[str, int]
 # The best of these on this machine, by a trial before the first round.
@@ -66,7 +66,7 @@ class _Worker:
     """A running Celery worker, told over Redis which queue to take from."""
 
     def __init__(self) -> None:
-        from tests.bench.baselines.celery_app import app, send_one
+        from tools.bench.baselines.celery_app import app, send_one
 
         self.app = app
         self.send_one = send_one
@@ -104,7 +104,7 @@ def _await_outcomes(keys: Sequence[int]) -> None:
 def _worker(folder: Path, pool: Pool) -> Iterator[_Worker]:
     kind, number = pool
     command = (
-        *("-m", "celery", "-A", "tests.bench.baselines.celery_app", "worker"),
+        *("-m", "celery", "-A", "tools.bench.baselines.celery_app", "worker"),
         *("--pool", kind, "--concurrency", str(number), "--loglevel", "WARNING"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--queues", "warm-up"),
     )

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from console.sends.models import Send
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.served import (
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.served import (
     PAUSE_SECONDS,
     SINGLES,
     Visitor,
@@ -16,7 +16,7 @@ from tests.bench.served import (
     program,
     served,
 )
-from tests.bench.world import NOTICE, World
+from tools.bench.world import NOTICE, World
 
 WARM_UP = 3
 

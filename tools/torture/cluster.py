@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from tests.torture.processes import free_port, spawn
+from tools.torture.processes import free_port, spawn
 
 with warnings.catch_warnings():
     # It complains at import where the machine has no XDG_RUNTIME_DIR, and then does without.

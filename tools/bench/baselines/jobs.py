@@ -11,11 +11,11 @@ from django.db import connection, connections
 from procrastinate import App, JobContext, PsycopgConnector
 
 from console.esp.transports import open_channel
-from tests.bench.baselines import deliveries
-from tests.bench.measures import engine_rate, in_rounds
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import World
+from tools.bench.baselines import deliveries
+from tools.bench.measures import engine_rate, in_rounds
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import World
 
 # The best of these on this machine, by a trial before the first round.
 CONCURRENCIES = (4, 16, 32)

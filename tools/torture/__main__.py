@@ -14,13 +14,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.torture.checker import TAKEOVER_SECONDS, Verdict, check
-from tests.torture.evidence import Evidence
-from tests.torture.faults import Planned, Tormentor, plan
-from tests.torture.gathering import gather
-from tests.torture.report import report
-from tests.torture.senders import Senders
-from tests.torture.world import World, world
+from tools.torture.checker import TAKEOVER_SECONDS, Verdict, check
+from tools.torture.evidence import Evidence
+from tools.torture.faults import Planned, Tormentor, plan
+from tools.torture.gathering import gather
+from tools.torture.report import report
+from tools.torture.senders import Senders
+from tools.torture.world import World, world
 
 HOLDS, BROKEN, TOO_SHORT = 0, 1, 2
 QUIET_SECONDS = 180.0
@@ -43,7 +43,7 @@ class Order:
     @property
     def command(self) -> str:
         return (
-            f"python -m tests.torture --faults {self.faults} --deliveries {self.deliveries} "
+            f"python -m tools.torture --faults {self.faults} --deliveries {self.deliveries} "
             f"--minutes {self.minutes:g} --pause {self.pause:g} --pace {self.pace:g} "
             f"--request-timeout {self.request_timeout:g} --seed {self.seed}"
             + ("" if self.judge_takeover else " --only-measure-takeover")
@@ -123,7 +123,7 @@ def _verdict_of(order: Order, evidence: Evidence) -> tuple[int, str, Verdict]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.torture", description=__doc__)
     add = parser.add_argument
     add("--faults", type=int, default=200, help="default: %(default)s")
     add("--deliveries", type=int, default=20_000, help="at least so many; default: %(default)s")

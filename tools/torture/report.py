@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tests.torture.checker import TAKEOVER_SECONDS, Verdict
-from tests.torture.evidence import WINDOW, Evidence
+from tools.torture.checker import TAKEOVER_SECONDS, Verdict
+from tools.torture.evidence import WINDOW, Evidence
 
 SHOWN = 10
 

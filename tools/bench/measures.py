@@ -15,9 +15,9 @@ from console.sends.engine.worker import prepare_process
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data
 
 # A send of 1,000 is over in a moment: the median of several counts as one.
 SMALL_SENDS = 7

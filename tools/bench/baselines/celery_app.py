@@ -1,4 +1,4 @@
-"""The tasks that the Celery worker runs: `python -m celery -A tests.bench.baselines.celery_app`.
+"""The tasks that the Celery worker runs: `python -m celery -A tools.bench.baselines.celery_app`.
 
 Configured in favour of its speed: no results, messages acknowledged early, many fetched ahead.
 """
@@ -19,7 +19,7 @@ from console.esp.client import Client  # noqa: E402
 from console.esp.outcomes import Outcome  # noqa: E402
 from console.esp.requests import EspRequest  # noqa: E402
 from console.sends.engine.worker import SWITCH_SECONDS  # noqa: E402
-from tests.bench.baselines import deliveries  # noqa: E402
+from tools.bench.baselines import deliveries  # noqa: E402
 
 REDIS_URL = "BENCH_REDIS_URL"
 ESP_URL = "BENCH_ESP_URL"

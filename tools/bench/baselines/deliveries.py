@@ -17,7 +17,7 @@ from console.audit.chain import text_digest
 from console.esp.messages import KVList
 from console.esp.outcomes import Outcome
 from console.esp.requests import EspRequest, build_message
-from tests.bench.world import RENDERED, SERVER, user_data
+from tools.bench.world import RENDERED, SERVER, user_data
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS bench_delivery (

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from tests.bench.progress import say
-from tests.bench.results import Row, table, write_json
-from tests.bench.world import World, prepared, world
+from tools.bench.progress import say
+from tools.bench.results import Row, table, write_json
+from tools.bench.world import World, prepared, world
 
 RESULTS = Path("bench-results") / "bench.json"
 # In this order; imported when Django is set up. Each takes the world and answers rows.
@@ -63,7 +63,7 @@ def _take(name: str, made: World) -> list[Row]:
     """One measure; where it fails the others are taken all the same."""
     say(f"{name} …")
     try:
-        rows: list[Row] = getattr(import_module(f"tests.bench.{MEASURES[name]}"), name)(made)
+        rows: list[Row] = getattr(import_module(f"tools.bench.{MEASURES[name]}"), name)(made)
     except Exception as error:
         traceback.print_exc()
         return [Row(name, name, is_failed=True, note=f"{type(error).__name__}: {error}")]
@@ -71,7 +71,7 @@ def _take(name: str, made: World) -> list[Row]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--rounds", type=_number(1, 1000), default=5, help="default: %(default)s")
     parser.add_argument(
         "--number",

@@ -13,9 +13,9 @@ import psycopg
 
 from console.security.generated_secrets import made_up_key
 from tests.java_stand_ins import OPTIONS, compiled
-from tests.torture.cluster import Cluster
-from tests.torture.evidence import WINDOW
-from tests.torture.processes import Simulator, Supervisor, Web, Worker, environment
+from tools.torture.cluster import Cluster
+from tools.torture.evidence import WINDOW
+from tools.torture.processes import Simulator, Supervisor, Web, Worker, environment
 
 NOTICE = "torture"
 TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly. #{{ field.key }}"

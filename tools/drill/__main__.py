@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tests.bench.world import SERVER, World, prepared, world
+from tools.bench.world import SERVER, World, prepared, world
 
 if TYPE_CHECKING:
     from console.sends.models import Send
@@ -95,7 +95,7 @@ def size_of(backup: Path) -> int:
 
 
 def send(ids: list[str]) -> "Send":
-    from tests.bench.measures import create_send
+    from tools.bench.measures import create_send
 
     return create_send(ids)[1]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from console.audit.chain import FIELDS, canonical_time
-from tests.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Line, SendRow
-from tests.torture.world import World
+from tools.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Line, SendRow
+from tools.torture.world import World
 
 SENDS = "SELECT id, idempotency_key, status FROM sends_send ORDER BY id"
 DELIVERIES = """

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.torture.evidence import Asked
-from tests.torture.world import NOTICE, World, chat_event
+from tools.torture.evidence import Asked
+from tools.torture.world import NOTICE, World, chat_event
 
 LARGEST = 500
 PATIENCE_SECONDS = 120.0

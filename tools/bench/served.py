@@ -19,11 +19,11 @@ from console.accounts.services import api_client_create, user_create
 from console.actors import system_actor
 from console.esp.client import Client
 from console.sends.models import OPEN_STATUSES, Send, SendStatus
-from tests.bench.measures import create_send, requests, require_delivered
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, percentile_95, row
-from tests.bench.world import NOTICE, World, process, worker
 from tests.signing_in import sign_in
+from tools.bench.measures import create_send, requests, require_delivered
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, percentile_95, row
+from tools.bench.world import NOTICE, World, process, worker
 
 DEADLINE_SECONDS = 600
 # A round of "single" is the median of so many.

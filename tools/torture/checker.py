@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from console.audit.chain import GENESIS, entry_hash
-from tests.torture.evidence import DeliveryRow, Evidence, Fault, Line
+from tools.torture.evidence import DeliveryRow, Evidence, Fault, Line
 
 ENDED = "deliveries."  # how the actions of their entries begin
 OVER = {"delivered", "failed", "unknown", "skipped", "cancelled"}

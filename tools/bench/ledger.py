@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from console.audit.chain import GENESIS, canonical, entry_hash
 from console.audit.verify import Report, export_line, follow
-from tests.bench.measures import engine_rate, in_rounds
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import World
+from tools.bench.measures import engine_rate, in_rounds
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import World
 
 ENTRIES = 200_000
 

@@ -8,9 +8,9 @@ from typing import Any
 from liquid import Environment
 
 from console.catalogue.templating.rendering import interaction_variables, renderer
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import USER_DATA, World
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import USER_DATA, World
 
 CHATS = 20_000
 # Variables, a default, filters, a condition and the time: what notices are made of.

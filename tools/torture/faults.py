@@ -12,10 +12,10 @@ from typing import Any
 
 import psycopg
 
-from tests.torture.evidence import Fault
-from tests.torture.processes import STOP_SECONDS, Simulator, Worker
-from tests.torture.senders import Senders
-from tests.torture.world import CLAIMED, World
+from tools.torture.evidence import Fault
+from tools.torture.processes import STOP_SECONDS, Simulator, Worker
+from tools.torture.senders import Senders
+from tools.torture.world import CLAIMED, World
 
 OUTAGE_SECONDS = 3.0
 AT_ONCE = 3

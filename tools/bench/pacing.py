@@ -9,10 +9,10 @@ from console.actors import system_actor
 from console.sends.models import Send, SendStatus
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from tests.bench.progress import say
-from tests.bench.results import Goal, Pair, Row, row
-from tests.bench.world import NOTICE, World, make_chats, register_chat_server, worker
 from tests.simulators import Simulator, running_simulator
+from tools.bench.progress import say
+from tools.bench.results import Goal, Pair, Row, row
+from tools.bench.world import NOTICE, World, make_chats, register_chat_server, worker
 
 SERVER = "paced"
 WORKERS = 3
