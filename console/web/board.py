@@ -28,7 +28,7 @@ from console.sends.promises import Promise
 from console.sends.selectors import send_of_key
 from console.sends.services import send_create, send_preview
 from console.sends.views.following import progress_context
-from console.sends.wording import send_words
+from console.sends.wording import approval_words, send_words
 from console.web import tables
 from console.web.answers import questions
 from console.web.forms import ComposeForm, read_filter
@@ -325,7 +325,7 @@ def _plan_context(
         ),
         "scheduled_at": scheduled_at,
         "time_zone": form.zone,
-        "approval_above": settings.APPROVAL_ABOVE,
+        "approval_words": approval_words(plan, settings.APPROVAL_ABOVE),
         "repeats": plan.counts.get(Reason.RECENTLY_SENT, 0),
         "allows_repeat": form.cleaned_data["allow_repeat"],
         "guard_minutes": settings.RESEND_GUARD_MINUTES,

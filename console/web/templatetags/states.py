@@ -9,9 +9,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from console.accounts.models import ApiClient, ClientState, User
+from console.catalogue.job_models import ImportJob, ImportStatus
 from console.catalogue.models import Visibility
 from console.interactions.models import InteractionPoll
-from console.sends.models import DeliveryStatus
+from console.sends.models import Delivery, DeliveryStatus
 from console.sends.operations import WorkerState
 from console.web.templatetags.console_ui import badge
 from console.webhooks.models import Attempt, MessageStatus
@@ -144,3 +145,60 @@ def note_tone(status: str) -> str:
 def button_tone(visibility: str) -> str:
     """The colour of a button that sends to those who see a text with this visibility."""
     return "primary" if visibility == Visibility.ALL else visibility
+
+
+@register.simple_tag
+def password_state(person: User) -> str:
+    """Whose the password is that somebody signs in with."""
+    if not person.has_usable_password():
+        return _("the directory's")
+    if person.must_change_password:
+        return _("given by an administrator, to be changed at the next sign-in")
+    return _("their own")
+
+
+@register.simple_tag
+def import_step(job: ImportJob) -> str:
+    """What an import that is under way does now."""
+    if not job.started_at:
+        return _("Waiting for a worker …")
+    if job.phase == "writing":
+        return _("Writing versions")
+    if job.phase == "recording":
+        return _("Writing the audit trail")
+    if job.status == ImportStatus.CHECKING:
+        return _("Checking the rows; nothing is changed")
+    return _("Comparing the rows once more")
+
+
+@register.simple_tag
+def import_result(job: ImportJob) -> str:
+    """What the figures of an import that is not under way are."""
+    if job.status == ImportStatus.IMPORTED:
+        return _("Imported")
+    if job.status == ImportStatus.CHECKED:
+        return _("This is what the import would do")
+    return _("Nothing was imported")
+
+
+@register.simple_tag
+def no_answer(delivery: Delivery) -> str:
+    """Why there is no raw answer to be shown."""
+    if delivery.erased_at:
+        return _("The raw answer, if there was one, is erased with the text.")
+    if delivery.status == DeliveryStatus.UNKNOWN:
+        return _("No answer came.")
+    if delivery.status in (DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED):
+        return _("Nothing was asked, so nothing was answered.")
+    return _("No answer yet.")
+
+
+@register.simple_tag
+def refusal(status: int) -> str:
+    """The heading of a page that says no."""
+    return {403: _("Not allowed"), 404: _("Not found")}.get(status, _("Not possible"))
+
+
+@register.filter
+def refusal_icon(status: int) -> str:
+    return {403: "supervisors", 404: "search"}.get(status, "warning")
