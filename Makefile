@@ -1,6 +1,6 @@
 # make demo     bring up the whole console with a database of its own (PORT=8000 SESSIONS=40)
 # make test     everything that CI runs, browser tests included; installs what it needs
-# make check    linters, types, layers, Django's checks
+# make check    linters, formats, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again;
 #               PSDK=1: a Chat Server is reached through Java
@@ -53,6 +53,7 @@ test: install-dev
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/djangofmt --check templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Containerfile
@@ -101,6 +102,7 @@ board: install-dev
 format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djangofmt templates
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -25,7 +25,7 @@ const value = (fields, name) => fields.find(([known]) => known === name)?.[1] ??
 function aboutOf(form) {
   const notice = form.querySelector("[name=notice]:checked")?.closest("label")?.querySelector(".picker__title");
   const count = document.querySelector("[data-selection-count]")?.textContent ?? "";
-  return { notice: notice?.firstChild?.textContent.trim() ?? "", count };
+  return { notice: notice?.firstElementChild?.textContent.trim() ?? "", count };
 }
 
 function said(name, copy) {

@@ -18,6 +18,7 @@ from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from tests.compact import PageClient
 from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import EXPECTED
@@ -29,7 +30,7 @@ def browse(db: None) -> Callable[[User | None], Client]:
     """A client signed in as somebody, or as nobody."""
 
     def browser_of(user: User | None = None) -> Client:
-        client = Client()
+        client = PageClient()
         return client if user is None else sign_in(client, user)
 
     return browser_of

@@ -349,7 +349,7 @@ def test_without_scripts_the_preview_is_a_page_that_keeps_the_selection(
 
     html = page.post(reverse("board-preview"), compose("chat-2")).content.decode()
 
-    assert "<!doctype html>" in html
+    assert "<!DOCTYPE html>" in html
     assert "Send to 1 customer<" in html
     assert html.count("checked") >= 2  # the chat and the notice
     assert 'value="chat-2" form="compose" checked' in html

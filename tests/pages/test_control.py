@@ -52,8 +52,8 @@ def test_stopping_asks_first_on_a_page_or_in_a_dialog(
     assert status_of(send) == SendStatus.RUNNING
     for html in (whole, fragment):
         assert "Stop this send?" in html
-    assert "<!doctype html>" in whole
-    assert "<!doctype html>" not in fragment
+    assert "<!DOCTYPE html>" in whole
+    assert "<!DOCTYPE html>" not in fragment
     # Behind the dialog stays the page, on which the answer is put.
     assert f'hx-target="#send-{send.pk}-progress"' in fragment
     assert "hx-target=" not in whole.split('id="main"')[1].split("</main>")[0]

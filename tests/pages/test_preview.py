@@ -104,7 +104,7 @@ def test_of_texts_that_differ_a_few_are_shown(
     assert "5 texts in all, each with the chat&#x27;s own data" in html or (
         "5 texts in all, each with the chat's own data" in html
     )
-    assert "Ann Martin</bdi> and 1 other" in html
+    assert "Ann Martin</bdi>and 1 other" in html
 
 
 def test_who_is_skipped_stands_under_the_reason(

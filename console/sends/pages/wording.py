@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from console.catalogue.models import Visibility
 from console.sends.models import SendStatus
+from console.sends.plan.nickname_sources import NicknameSource
+from console.sends.plan.values import SendPlan
 from console.text import language_tags
 
 WAITS = "waits"
@@ -40,6 +42,24 @@ def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool
     else:
         words = _("Send to %(audience)s")
     return words % {"audience": audience(visibility, count)}
+
+
+def approval_words(plan: SendPlan, above: int) -> str:
+    """Why a second person must approve; `above` is how many chats go without that."""
+    if plan.nickname_from == NicknameSource.SENDER:
+        words = _(
+            "You have chosen the nickname %(name)s: a second person must approve before anything"
+            " leaves."
+        )
+        return words % {"name": plan.nickname}
+    if plan.sent_before:
+        words = _(
+            "More than %(n)s chats, with the %(before)s to which you send this notice within an"
+            " hour: a second person must approve before anything leaves."
+        )
+        return words % {"n": f"{above:,}", "before": f"{plan.sent_before:,}"}
+    words = _("More than %(n)s chats: a second person must approve before anything leaves.")
+    return words % {"n": f"{above:,}"}
 
 
 def gap_words(rows: Iterable[tuple[str, str, int]], ready: int) -> list[str]:

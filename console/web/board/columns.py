@@ -47,6 +47,11 @@ class Head:
     direction: str
     query: str
 
+    @property
+    def drawing(self) -> str:
+        """The arrow of the column that the rows are sorted by."""
+        return {"ascending": "sort-up", "descending": "sort-down"}.get(self.direction, "")
+
 
 def known_sort(asked: str) -> str:
     """`asked` where it names a column, else the longest waiting first."""

@@ -114,6 +114,12 @@ class ComposeForm(forms.Form):
         """Whether it is to leave at a time of its own. Without scripts both are on the form."""
         return bool(self["when"].value() == "later")
 
+    @property
+    def says_more(self) -> bool:
+        """Whether something is in the fields that are folded away, or wrong with it."""
+        folded = [self[name] for name in ("nickname", "own_nickname", "why")]
+        return any(bound.value() or bound.errors for bound in folded)
+
     def renewed(self) -> "ComposeForm":
         """The same again as another send, with a key of its own."""
         data = cast(QueryDict, self.data).copy()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db.models import TextChoices
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
@@ -47,6 +48,21 @@ class Row:
     @property
     def waits_long(self) -> bool:
         return self.chat is not None and self.chat.waiting_seconds >= LONG_WAIT_SECONDS
+
+    @property
+    def css(self) -> str:
+        """The classes of a row that is not as usual, each with a blank before it."""
+        offline = self.chat is None or not self.chat.is_online or self.state
+        return (" board__row--offline" if offline else "") + (
+            " board__row--over" if self.state else ""
+        )
+
+    @property
+    def select_words(self) -> str:
+        """What its check box is called."""
+        name = (self.chat.customer_name or self.chat.pk) if self.chat else self.id
+        words = gettext("Select %(name)s") % {"name": name}
+        return f"{words} ({self.state.label})" if self.state else words
 
     @property
     def revision(self) -> str:

@@ -20,7 +20,7 @@ from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
 from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.pages.sends import progress_context
-from console.sends.pages.wording import send_words
+from console.sends.pages.wording import approval_words, send_words
 from console.sends.plan.nicknames import nickname_choices
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
@@ -322,7 +322,7 @@ def _plan_context(plan: SendPlan, form: ComposeForm) -> dict[str, Any]:
         "waits_for_restart": plan.scheduled_at is None and sending_stopped() is not None,
         "scheduled_at": plan.scheduled_at,
         "time_zone": form.zone,
-        "approval_above": settings.APPROVAL_ABOVE,
+        "approval_words": approval_words(plan, settings.APPROVAL_ABOVE),
         "repeats": plan.counts.get(Reason.RECENTLY_SENT, 0),
         "allows_repeat": form.cleaned_data["allow_repeat"],
         "guard_minutes": settings.RESEND_GUARD_MINUTES,

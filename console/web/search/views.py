@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor
@@ -33,9 +34,25 @@ def search(request: HttpRequest) -> HttpResponse:
     context["count"] = sum(len(g.hits) for g in context["groups"] if g.name != OFFERS)
     is_fragment = bool(getattr(request, "htmx", False))
     context["in_box"] = is_fragment
+    if is_fragment:
+        context["words"] = _answer_words(context)
     template = "search/_answer.html" if is_fragment else "search/search.html"
     status = 422 if context.get("is_too_long") else 200
     return render(request, template, context, status=status)
+
+
+def _answer_words(context: dict[str, Any]) -> str:
+    """What is said of an answer in the box, for those who don't see it."""
+    if context.get("is_too_long"):
+        words = _("Search for at most %(longest)s characters.") % {"longest": LONGEST}
+    elif count := context["count"]:
+        words = ngettext("%(counter)s found", "%(counter)s found", count) % {"counter": count}
+    else:
+        words = _("Nothing is called so, or nothing that you may see.")
+    if left_out := context.get("left_out"):
+        slow = _("Took too long, and is left out: %(kinds)s. Use longer words.")
+        words += " " + slow % {"kinds": ", ".join(left_out)}
+    return words
 
 
 def _typed(text: str) -> str:

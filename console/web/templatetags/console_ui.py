@@ -91,15 +91,22 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.simple_tag
+def badge(word: object, drawing: str, tone: str = "", title: str = "") -> SafeString:
+    """A state: icon and word, in the colour of `tone`, which is one of the statuses."""
+    return format_html(
+        '<span class="status{}"{}>{}<span>{}</span></span>',
+        f" status--{tone}" if tone else "",
+        format_html(' title="{}"', title) if title else "",
+        icon(drawing),
+        word,
+    )
+
+
+@register.simple_tag
 def status(value: str, pill: bool = False) -> SafeString:
     """The status of a delivery, send, notice, version or Chat Server: icon and word."""
-    return format_html(
-        '<span class="status status--{}{}">{}<span>{}</span></span>',
-        value,
-        " status--pill" if pill else "",
-        icon(STATUS_ICONS.get(value, "info")),
-        STATUS_WORDS.get(value, value),
-    )
+    tone = f"{value} status--pill" if pill else value
+    return badge(STATUS_WORDS.get(value, value), STATUS_ICONS.get(value, "info"), tone)
 
 
 @register.filter

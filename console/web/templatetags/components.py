@@ -1,0 +1,54 @@
+"""The larger pieces of pages: notes, figures, and buttons that ask first."""
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.web.templatetags.console_ui import icon
+
+register = template.Library()
+
+NOTE_ICONS = {"bad": "warning", "warn": "warning", "good": "delivered"}
+
+
+@register.simple_block_tag
+def note(
+    content: str,
+    tone: str = "",
+    drawing: str = "",
+    alert: bool | None = None,
+    focus: bool = False,
+    css: str = "",
+) -> SafeString:
+    """What the reader should know, in a box: {% note "warn" %}…{% endnote %}.
+
+    What is bad is said aloud by a screen reader unless `alert` says otherwise. With `css` the
+    content is not one paragraph but several, in a <div> of that class.
+    """
+    role = ' role="alert"' if (tone == "bad" if alert is None else alert) else ""
+    kind = "div" if css else "p"
+    return format_html(
+        '<div class="note{}"{}{}>{}<{}{}>{}</{}></div>',
+        f" note--{tone}" if tone else "",
+        SafeString(role),
+        SafeString(' tabindex="-1" autofocus') if focus else "",
+        icon(drawing or NOTE_ICONS.get(tone, "info")),
+        SafeString(kind),
+        format_html(' class="{}"', css) if css else "",
+        SafeString(content.strip()),
+        SafeString(kind),
+    )
+
+
+@register.simple_tag
+def figure(label: str, value: object) -> SafeString:
+    """A number and what it counts, in a list with the class `figures`."""
+    return format_html("<div><dt>{}</dt><dd>{}</dd></div>", label, value)
+
+
+@register.inclusion_tag("ui/ask.html")
+def ask(words: str, url: str, drawing: str, css: str = "") -> dict[str, Any]:
+    """A button that leads to a question, and with scripts opens it in a dialog."""
+    return {"words": words, "url": url, "drawing": drawing, "css": css}

@@ -1,0 +1,204 @@
+"""Which word, drawing and colour the state of something has, for templates."""
+
+from datetime import datetime
+from typing import Protocol
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from console.accounts.models import ApiClient, ClientState, User
+from console.catalogue.models import Visibility
+from console.catalogue.transfer.models import ImportJob, ImportStatus
+from console.interactions.models import InteractionPoll
+from console.sends.models import Delivery, DeliveryStatus
+from console.sends.observe.operations import WorkerState
+from console.web.templatetags.console_ui import badge
+from console.webhooks.models import Attempt, MessageStatus
+
+register = template.Library()
+
+CLIENT_LOOKS = {
+    ClientState.ACTIVE: ("delivered", "healthy"),
+    ClientState.AWAITING: ("pending", "unhealthy"),
+    ClientState.EXPIRED: ("pending", "unhealthy"),
+    ClientState.DEACTIVATED: ("cancelled", ""),
+}
+MESSAGE_LOOKS = {
+    MessageStatus.TAKEN: ("delivered", "delivered"),
+    MessageStatus.GIVEN_UP: ("failed", "failed"),
+    MessageStatus.WAITING: ("pending", "scheduled"),
+}
+# Of the rows of an import; those that change nothing have no badge.
+OUTCOME_LOOKS = {
+    "refused": ("failed", "failed"),
+    "created": ("plus", "delivered"),
+    "changed": ("edit", "sending-done"),
+}
+NOTE_TONES = {DeliveryStatus.FAILED: "bad", DeliveryStatus.UNKNOWN: "warn"}
+
+
+class ShownWebhook(Protocol):
+    """A webhook with what became of its newest messages."""
+
+    enabled: bool
+    last_problem: str | None
+    taken_at: datetime | None
+
+
+class ShownMessage(Protocol):
+    status: str
+    last_problem: str | None
+
+
+@register.simple_tag
+def person_state(person: User) -> SafeString:
+    if person.is_active:
+        return badge(_("Active"), "delivered", "healthy")
+    return badge(_("Deactivated"), "cancelled")
+
+
+@register.simple_tag
+def client_state(client: ApiClient) -> SafeString:
+    state = client.state
+    return badge(state.label, *CLIENT_LOOKS[state])
+
+
+@register.simple_tag
+def webhook_state(webhook: ShownWebhook) -> SafeString:
+    if not webhook.enabled:
+        return badge(_("Switched off"), "paused")
+    if webhook.last_problem:
+        return badge(_("Fails"), "failed", "unhealthy", title=webhook.last_problem)
+    if webhook.taken_at:
+        return badge(_("Works"), "delivered", "healthy")
+    return badge(_("Not tried yet"), "pending")
+
+
+@register.simple_tag
+def message_state(message: ShownMessage) -> SafeString:
+    status = MessageStatus(message.status)
+    if status == MessageStatus.WAITING and message.last_problem:
+        return badge(_("To be tried again"), "retry", "holding")
+    return badge(status.label, *MESSAGE_LOOKS[status])
+
+
+@register.simple_tag
+def attempt_state(attempt: Attempt) -> SafeString:
+    if attempt.is_taken:
+        return badge(_("Taken"), "delivered", "delivered")
+    if attempt.ended_at:
+        return badge(_("Not taken"), "failed", "failed")
+    if attempt.is_lost:
+        return badge(_("Unknown"), "unknown", "unknown")
+    return badge(_("Under way"), "sending", "sending")
+
+
+@register.simple_tag
+def worker_state(worker: WorkerState) -> SafeString:
+    if worker.is_lost:
+        return badge(_("Lost"), "offline", "failed")
+    if worker.is_stopping:
+        return badge(_("Stopping"), "paused", "paused")
+    return badge(_("Alive"), "online", "healthy")
+
+
+@register.simple_tag
+def sending_state(stopped: object, workers_alive: int) -> SafeString:
+    if stopped:
+        return badge(_("Stopped"), "stop", "failed")
+    if not workers_alive:
+        return badge(_("No worker"), "warning", "failed")
+    return badge(_("On"), "delivered", "healthy")
+
+
+@register.simple_tag
+def poll_state(poll: InteractionPoll, is_late: bool) -> SafeString:
+    if poll.failure:
+        return badge(_("Failed"), "warning", "failed")
+    if is_late:
+        return badge(_("Late"), "warning", "unknown")
+    if not poll.ended_at:
+        return badge(_("None yet"), "paused")
+    if poll.withheld:
+        return badge(_("In doubt"), "warning", "unknown")
+    return badge(_("Done"), "delivered", "healthy")
+
+
+@register.simple_tag
+def outcome(value: str, words: dict[str, str]) -> SafeString:
+    """What became of a row of an import."""
+    word = words.get(value, "")
+    if value in OUTCOME_LOOKS:
+        return badge(word, *OUTCOME_LOOKS[value])
+    return format_html('<span class="muted">{}</span>', word)
+
+
+@register.filter
+def note_tone(status: str) -> str:
+    """How loud a note about a delivery with this status is."""
+    return NOTE_TONES.get(DeliveryStatus(status), "")
+
+
+@register.filter
+def button_tone(visibility: str) -> str:
+    """The colour of a button that sends to those who see a text with this visibility."""
+    return "primary" if visibility == Visibility.ALL else visibility
+
+
+@register.simple_tag
+def password_state(person: User) -> str:
+    """Whose the password is that somebody signs in with."""
+    if not person.has_usable_password():
+        return _("the directory's")
+    if person.must_change_password:
+        return _("given by an administrator, to be changed at the next sign-in")
+    return _("their own")
+
+
+@register.simple_tag
+def import_step(job: ImportJob) -> str:
+    """What an import that is under way does now."""
+    if not job.started_at:
+        return _("Waiting for a worker …")
+    if job.phase == "writing":
+        return _("Writing versions")
+    if job.phase == "recording":
+        return _("Writing the audit trail")
+    if job.status == ImportStatus.CHECKING:
+        return _("Checking the rows; nothing is changed")
+    return _("Comparing the rows once more")
+
+
+@register.simple_tag
+def import_result(job: ImportJob) -> str:
+    """What the figures of an import that is not under way are."""
+    if job.status == ImportStatus.IMPORTED:
+        return _("Imported")
+    if job.status == ImportStatus.CHECKED:
+        return _("This is what the import would do")
+    return _("Nothing was imported")
+
+
+@register.simple_tag
+def no_answer(delivery: Delivery) -> str:
+    """Why there is no raw answer to be shown."""
+    if delivery.erased_at:
+        return _("The raw answer, if there was one, is erased with the text.")
+    if delivery.status == DeliveryStatus.UNKNOWN:
+        return _("No answer came.")
+    if delivery.status in (DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED):
+        return _("Nothing was asked, so nothing was answered.")
+    return _("No answer yet.")
+
+
+@register.simple_tag
+def refusal(status: int) -> str:
+    """The heading of a page that says no."""
+    return {403: _("Not allowed"), 404: _("Not found")}.get(status, _("Not possible"))
+
+
+@register.filter
+def refusal_icon(status: int) -> str:
+    return {403: "supervisors", 404: "search"}.get(status, "warning")
