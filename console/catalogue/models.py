@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from console.accounts.models import Role, Team
 from console.catalogue.content.search_words import WordsField
+from console.catalogue.kinds import KindTraits, traits
 from console.catalogue.kinds import NoticeKind as NoticeKind
 from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
 from console.catalogue.states import ChangeStatus as ChangeStatus
@@ -225,6 +226,10 @@ class CannedNotice(models.Model):
             ),
         ]
         indexes: ClassVar = [GinIndex(fields=["tags"], name="notice_by_tag")]
+
+    @property
+    def traits(self) -> KindTraits:
+        return traits(self.kind)
 
     def __str__(self) -> str:
         return self.key

@@ -7,6 +7,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from console.accounts.models import ApiClient, ClientState, User
 from console.catalogue.models import Visibility
@@ -202,3 +203,12 @@ def refusal(status: int) -> str:
 @register.filter
 def refusal_icon(status: int) -> str:
     return {403: "supervisors", 404: "search"}.get(status, "warning")
+
+
+@register.simple_tag
+def chats_and_skipped(chats: int, skipped: int) -> str:
+    """To how many chats something goes, and how many were skipped where any were."""
+    words = ngettext("%(n)s chat", "%(n)s chats", chats) % {"n": f"{chats:,}"}
+    if not skipped:
+        return words
+    return _("%(chats)s, %(n)s skipped") % {"chats": words, "n": f"{skipped:,}"}

@@ -6,6 +6,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from console.catalogue.kinds import traits
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery
 from console.web.templatetags.languages import written
@@ -63,7 +64,7 @@ def paragraph(
     return format_html(
         "<p{} {}>{}{}</p>",
         format_html(' class="{}"', css) if css else "",
-        SafeString('dir="ltr"') if kind == "push_url" else written(locale),
+        SafeString('dir="ltr"') if traits(kind).is_url else written(locale),
         said_by(nickname),
         text,
     )
