@@ -227,12 +227,12 @@ class CannedNotice(models.Model):
         ]
         indexes: ClassVar = [GinIndex(fields=["tags"], name="notice_by_tag")]
 
+    def __str__(self) -> str:
+        return self.key
+
     @property
     def traits(self) -> KindTraits:
         return traits(self.kind)
-
-    def __str__(self) -> str:
-        return self.key
 
 
 class NoticeWords(models.Model):
