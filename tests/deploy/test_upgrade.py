@@ -4,6 +4,7 @@ such folders: from the release before to this one."""
 import base64
 import json
 import os
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from console.embedded.server import PROGRAMS
 from console.site.version import console_version
-from tests.demos import data_folder, until
+from tests.demos import ROOT, data_folder, until
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.machine import Machine, lines_of
 from tests.serving import database_url
@@ -28,6 +29,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BEFORE = "0.1.9"
 NAME = "console_upgraded"
+# The proof of a send, made as an auditor by the release that runs this.
+PROVE = """
+from console.actors import Actor, Permission
+from console.sends.models import Send
+from console.sends.services import {0}
+auditor = Actor("user:0", "Ann", frozenset(Permission), sees_all_teams=True)
+with open("{2}", "w+b") as file:
+    {0}(auditor, Send.objects.get(pk={1}), file)
+"""
 
 
 @pytest.fixture
@@ -128,6 +138,9 @@ def test_from_the_first_release(machine: Machine, database: str, tmp_path: Path)
         programs.feed("chat-east", "before", "across", "after")
         before = programs.send("hold", "before")
         until(lambda: programs.outcomes(before) == ["delivered"])
+        old_proof = tmp_path / "of-0.1.0.zip"
+        machine.manage_first("shell", "-c", PROVE.format("send_prove", before, old_proof))
+        key = machine.manage_first("audit_key", "--public").strip()
         programs.call("setup", "PUT", "sending-stop/", {"reason": "Upgrade"})
         across = programs.send("hold", "across")
 
@@ -142,6 +155,15 @@ def test_from_the_first_release(machine: Machine, database: str, tmp_path: Path)
             said = [one["text"] for one in chat_server.transcript(chat) if one.get("text") == TEXT]
             assert said == [TEXT]
     machine.carry_out("notice-console audit_verify")
+    new_proof = tmp_path / "of-now.zip"
+    prove = PROVE.replace("console.sends.services", "console.sends.proof.issue")
+    machine.carry_out(
+        f"notice-console shell -v0 -c '{prove.format('send_prove', before, new_proof)}'"
+    )
+    for proof in (old_proof, new_proof):
+        verify = [sys.executable, ROOT / "console/audit/verify.py", proof, "--key", key]
+        done = subprocess.run(verify, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((machine.root / "var/backups/notice-console").iterdir())) == 1
 
 
