@@ -1,9 +1,12 @@
 """What an operation of the OpenAPI document is called, and what is said of it."""
 
+from typing import Any, Literal
+
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 
 from console.api.http.pagination import HistoryPage
+from console.api.serializers.common import ErrorOutput
 
 
 class OperationSchema(AutoSchema):
@@ -22,6 +25,17 @@ class OperationSchema(AutoSchema):
         """A page by cursor has no count, so it is another shape than a page by number."""
         by_cursor = issubclass(getattr(self.view, "pagination_class", object), HistoryPage)
         return f"Paginated{serializer_name}{'History' if by_cursor else 'List'}"
+
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
+        """Every call may be refused, in the one shape of errors: no view has to say so."""
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if direction == "response" and "4XX" not in bodies:
+            refused = self._get_response_for_code(ErrorOutput, "4XX", direction=direction)
+            success = {code: body for code, body in bodies.items() if code < "4"}
+            bodies = {**success, "4XX": refused, **bodies}
+        return bodies
 
     def get_description(self) -> str:  # type: ignore[override]
         said: str = get_doc(getattr(self.view, self.method.lower()))

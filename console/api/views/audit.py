@@ -22,7 +22,7 @@ class AuditEntries(ConsoleView):
     @extend_schema(
         summary="Read the audit trail",
         parameters=[OpenApiParameter(name, str) for name in FILTERS],
-        responses={200: common.AuditEntryOutput(many=True), "4XX": common.ErrorOutput},
+        responses={200: common.AuditEntryOutput(many=True)},
     )
     @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
@@ -43,7 +43,6 @@ class AuditCheckpoints(ConsoleView):
         summary="List the signed checkpoints of the audit trail",
         responses={
             200: common.AuditCheckpointOutput(many=True),
-            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_AUDIT)
@@ -60,7 +59,6 @@ class AuditExport(ConsoleView):
         "recorded in the trail.",
         responses={
             (200, "application/zip"): OpenApiTypes.BINARY,
-            "4XX": common.ErrorOutput,
             "5XX": common.ErrorOutput,
         },
     )

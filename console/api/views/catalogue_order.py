@@ -12,14 +12,13 @@ from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters
 from console.api.http.conditions import every, unchanged
 from console.api.serializers import catalogue_order as serializers
-from console.api.serializers.common import ErrorOutput
 from console.catalogue import selectors
 from console.catalogue.content import categories
 from console.catalogue.models import Category, VisibilityPreset
 from console.catalogue.review import presets
 
-PRESET = {200: serializers.PresetOutput, "4XX": ErrorOutput}
-CATEGORY = {200: serializers.CategoryOutput, "4XX": ErrorOutput}
+PRESET = {200: serializers.PresetOutput}
+CATEGORY = {200: serializers.CategoryOutput}
 
 
 class PresetView(ConsoleView):
@@ -32,7 +31,7 @@ class PresetView(ConsoleView):
 class Presets(PresetView):
     @extend_schema(
         summary="List visibility presets",
-        responses={200: serializers.PresetOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.PresetOutput(many=True)},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
@@ -42,7 +41,7 @@ class Presets(PresetView):
     @extend_schema(
         summary="Propose a visibility preset",
         request=serializers.PresetInput,
-        responses={201: serializers.PresetOutput, "4XX": ErrorOutput},
+        responses={201: serializers.PresetOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
@@ -130,7 +129,7 @@ class CategoryView(ConsoleView):
 class Categories(CategoryView):
     @extend_schema(
         summary="List categories",
-        responses={200: serializers.CategoryOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.CategoryOutput(many=True)},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
@@ -141,7 +140,7 @@ class Categories(CategoryView):
     @extend_schema(
         summary="Create a category",
         request=serializers.CategoryInput,
-        responses={201: serializers.CategoryOutput, "4XX": ErrorOutput},
+        responses={201: serializers.CategoryOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
@@ -173,7 +172,7 @@ class OneCategory(CategoryView):
     @extend_schema(
         summary="Delete an empty category",
         request=None,
-        responses={204: None, "4XX": ErrorOutput},
+        responses={204: None},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def delete(self, request: Request, category_id: int) -> Response:

@@ -13,7 +13,7 @@ from console.api.serializers import common
 from console.interactions import selectors, services
 from console.interactions.models import ChatServer
 
-ANSWERS = {200: common.ChatServerOutput, "4XX": common.ErrorOutput}
+ANSWERS = {200: common.ChatServerOutput}
 
 
 class ChatServerView(ConsoleView):
@@ -26,7 +26,7 @@ class ChatServerView(ConsoleView):
 class ChatServers(ChatServerView):
     @extend_schema(
         summary="List Chat Servers",
-        responses={200: common.ChatServerOutput(many=True), "4XX": common.ErrorOutput},
+        responses={200: common.ChatServerOutput(many=True)},
     )
     @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
@@ -36,7 +36,7 @@ class ChatServers(ChatServerView):
     @extend_schema(
         summary="Register a Chat Server",
         request=common.ChatServerInput,
-        responses={201: common.ChatServerOutput, "4XX": common.ErrorOutput},
+        responses={201: common.ChatServerOutput},
     )
     @needs(Permission.ADMINISTER)
     def post(self, request: Request) -> Response:

@@ -35,7 +35,7 @@ class Feed(ConsoleView):
     @extend_schema(
         summary="Feed interactions",
         request=common.FeedInput,
-        responses={202: common.FeedOutput, "4XX": common.ErrorOutput},
+        responses={202: common.FeedOutput},
     )
     @needs(Permission.FEED)
     def post(self, request: Request) -> Response:
@@ -52,7 +52,6 @@ class Interactions(ConsoleView):
         parameters=FILTERS,
         responses={
             200: common.InteractionOutput(many=True),
-            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_INTERACTIONS)
@@ -68,7 +67,7 @@ class Interactions(ConsoleView):
 class OneInteraction(ConsoleView):
     @extend_schema(
         summary="Read an interaction",
-        responses={200: common.InteractionOutput, "4XX": common.ErrorOutput},
+        responses={200: common.InteractionOutput},
     )
     @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request, interaction_id: str) -> Response:

@@ -9,15 +9,15 @@ from rest_framework.response import Response
 from console.actors import Permission
 from console.api.base import ConsoleView, needs
 from console.api.serializers import sends as serializers
-from console.api.serializers.common import ErrorOutput, RejectInput
+from console.api.serializers.common import RejectInput
 from console.sends import selectors
 from console.sends.control import approval, pausing, retry, stop_switch
 from console.sends.models import Send
 from console.sends.plan.schedule import moment
 
-SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
-RETRY = {201: serializers.SendOutput, "4XX": ErrorOutput}
-STOP = {200: serializers.StopOutput, "4XX": ErrorOutput}
+SEND = {200: serializers.SendOutput}
+RETRY = {201: serializers.SendOutput}
+STOP = {200: serializers.StopOutput}
 
 
 class SendAction(ConsoleView):
@@ -128,7 +128,7 @@ class AllSending(ConsoleView):
         stop = stop_switch.sending_stop(self.actor, reason=reason)
         return Response(serializers.StopOutput(stop).data)
 
-    @extend_schema(summary="Let sending go on", responses={204: None, "4XX": ErrorOutput})
+    @extend_schema(summary="Let sending go on", responses={204: None})
     @needs(Permission.ADMINISTER)
     def delete(self, request: Request) -> Response:
         """What waited has a whole time to live again."""

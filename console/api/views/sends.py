@@ -41,14 +41,14 @@ OLD_PREVIEW = {
     "Deprecation": "@1796083200",
     "Link": '</api/v1/sends/preview/>; rel="successor-version"',
 }
-SEND = {200: serializers.SendOutput, "4XX": ErrorOutput}
+SEND = {200: serializers.SendOutput}
 
 
 class Sends(ConsoleView):
     @extend_schema(
         summary="List sends",
         parameters=[OpenApiParameter("status", str, enum=SendStatus.values)],
-        responses={200: serializers.SendOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.SendOutput(many=True)},
     )
     @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
@@ -95,7 +95,7 @@ class Sends(ConsoleView):
                 "did not.",
             ),
         ],
-        responses={201: serializers.SentOutput, "4XX": ErrorOutput},
+        responses={201: serializers.SentOutput},
     )
     @needs(Permission.SEND)
     def post(self, request: Request) -> Response | StreamingHttpResponse:
@@ -118,7 +118,7 @@ class SendPreview(ConsoleView):
     @extend_schema(
         summary="See what a send would do",
         request=serializers.PreviewInput,
-        responses={200: serializers.PlanOutput, "4XX": ErrorOutput},
+        responses={200: serializers.PlanOutput},
     )
     @needs(Permission.SEND)
     def post(self, request: Request) -> Response:
@@ -164,7 +164,7 @@ class SendDeliveries(ConsoleView):
     @extend_schema(
         summary="List a send's deliveries",
         parameters=[OpenApiParameter("status", str, enum=DeliveryStatus.values)],
-        responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.DeliveryOutput(many=True)},
     )
     @needs(*selectors.READERS, Permission.ADMINISTER)
     def get(self, request: Request, send_id: int) -> Response:
@@ -183,7 +183,6 @@ class SendProof(ConsoleView):
         "the trail. For those who read the trail and the history.",
         responses={
             (200, "application/zip"): OpenApiTypes.BINARY,
-            "4XX": ErrorOutput,
             "5XX": ErrorOutput,
         },
     )
@@ -200,7 +199,7 @@ class Deliveries(ConsoleView):
     @extend_schema(
         summary="Search the history",
         parameters=FILTERS,
-        responses={200: serializers.DeliveryOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.DeliveryOutput(many=True)},
     )
     @needs(*selectors.READERS)
     def get(self, request: Request) -> Response:

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.serializers import common
 from console.api.serializers.transfer import ImportInput, ImportOutput
 from console.api.serializers.values import reference
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
@@ -36,7 +35,6 @@ class ExportNotices(ConsoleView):
             (200, "application/json"): reference("CatalogueDocument"),
             (200, "text/csv"): OpenApiTypes.STR,
             (200, CONTENT_TYPES["xlsx"]): OpenApiTypes.BINARY,
-            "4XX": common.ErrorOutput,
         },
     )
     @needs(Permission.VIEW_CATALOGUE)
@@ -60,7 +58,7 @@ class ImportNotices(ConsoleView):
         "approve; the same again changes nothing. Where a record is refused nothing is written "
         "(422), unless `skip_refused`.",
         request=ImportInput,
-        responses={200: ImportOutput, "4XX": common.ErrorOutput},
+        responses={200: ImportOutput},
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:

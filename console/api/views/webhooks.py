@@ -13,11 +13,10 @@ from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.http.conditions import every, unchanged
 from console.api.http.pagination import HistoryPage
 from console.api.serializers import webhooks as serializers
-from console.api.serializers.common import ErrorOutput
 from console.webhooks import selectors, services
 from console.webhooks.models import Message, MessageStatus, Webhook
 
-ONE = {200: serializers.WebhookOutput, "4XX": ErrorOutput}
+ONE = {200: serializers.WebhookOutput}
 
 
 class WebhookView(ConsoleView):
@@ -44,7 +43,7 @@ class WebhookView(ConsoleView):
 class Webhooks(WebhookView):
     @extend_schema(
         summary="List webhooks",
-        responses={200: serializers.WebhookOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.WebhookOutput(many=True)},
     )
     @needs(Permission.ADMINISTER)
     def get(self, request: Request) -> Response:
@@ -54,7 +53,7 @@ class Webhooks(WebhookView):
     @extend_schema(
         summary="Add a webhook",
         request=serializers.WebhookInput,
-        responses={201: serializers.NewWebhookOutput, "4XX": ErrorOutput},
+        responses={201: serializers.NewWebhookOutput},
     )
     @needs(Permission.ADMINISTER)
     def post(self, request: Request) -> Response:
@@ -81,7 +80,7 @@ class OneWebhook(WebhookView):
             services.webhook_update(self.actor, webhook, **given)
         return self.tagged("webhook", self.output(webhook_id))
 
-    @extend_schema(summary="Delete a webhook", responses={204: None, "4XX": ErrorOutput})
+    @extend_schema(summary="Delete a webhook", responses={204: None})
     @needs(Permission.ADMINISTER)
     def delete(self, request: Request, webhook_id: int) -> Response:
         """With the list of its messages; what waits for it is not sent."""
@@ -95,7 +94,7 @@ class RotateSecret(WebhookView):
     @extend_schema(
         summary="Give a webhook a new secret",
         request=serializers.RotateInput,
-        responses={200: serializers.NewWebhookOutput, "4XX": ErrorOutput},
+        responses={200: serializers.NewWebhookOutput},
     )
     @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int) -> Response:
@@ -113,7 +112,7 @@ class TestWebhook(WebhookView):
     @extend_schema(
         summary="Send a webhook a test event",
         request=None,
-        responses={201: serializers.OneMessageOutput, "4XX": ErrorOutput},
+        responses={201: serializers.OneMessageOutput},
     )
     @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int) -> Response:
@@ -128,7 +127,7 @@ class WebhookMessages(WebhookView):
     @extend_schema(
         summary="List what a webhook was told",
         parameters=[OpenApiParameter("status", str, enum=MessageStatus.values)],
-        responses={200: serializers.MessageOutput(many=True), "4XX": ErrorOutput},
+        responses={200: serializers.MessageOutput(many=True)},
     )
     @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int) -> Response:
@@ -142,7 +141,7 @@ class WebhookMessages(WebhookView):
 class OneWebhookMessage(WebhookView):
     @extend_schema(
         summary="Read a message and its attempts",
-        responses={200: serializers.OneMessageOutput, "4XX": ErrorOutput},
+        responses={200: serializers.OneMessageOutput},
     )
     @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int, message_id: int) -> Response:
@@ -154,7 +153,7 @@ class RedeliverMessage(WebhookView):
     @extend_schema(
         summary="Send a message again",
         request=None,
-        responses={200: serializers.OneMessageOutput, "4XX": ErrorOutput},
+        responses={200: serializers.OneMessageOutput},
     )
     @needs(Permission.ADMINISTER)
     def post(self, request: Request, webhook_id: int, message_id: int) -> Response:

@@ -7,7 +7,6 @@ from rest_framework.response import Response
 from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters
 from console.api.serializers import writing as serializers
-from console.api.serializers.common import ErrorOutput
 from console.catalogue import selectors
 from console.catalogue.content.snippets import loaded
 from console.catalogue.models import NoticeVersion, VersionStatus
@@ -22,7 +21,7 @@ from console.interactions.selectors import interaction_get
 class Variables(ConsoleView):
     @extend_schema(
         summary="List the variables that live chats carry",
-        responses={200: serializers.VariablesOutput, "4XX": ErrorOutput},
+        responses={200: serializers.VariablesOutput},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request) -> Response:
@@ -39,7 +38,7 @@ class VersionPreview(ConsoleView):
                 "interaction", str, description="A live chat that you see; else an example."
             )
         ],
-        responses={200: serializers.PreviewOutput, "4XX": ErrorOutput},
+        responses={200: serializers.PreviewOutput},
     )
     @needs(Permission.VIEW_CATALOGUE)
     def get(self, request: Request, key: str, number: int) -> Response:
