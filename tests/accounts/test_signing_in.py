@@ -127,7 +127,7 @@ def test_a_lock_ends_by_itself(supervisor: User, settings: Any) -> None:
 def test_an_administrator_releases_a_locked_account(
     supervisor: User, administrator: User, settings: Any
 ) -> None:
-    for _ in range(settings.LOCKOUT_FAILURES + 3):  # the brake counts as well
+    for _ in range(settings.LOCKOUT_FAILURES + 3):  # the throttle counts as well
         try_password("sue", "wrong")
     assert locked_until(supervisor) is not None
 

@@ -71,7 +71,7 @@ def known(settings: Any, db: None, chat_server: ChatServer, tmp_path: Path) -> s
     settings.CHECKPOINTS_TO = str(tmp_path)
     make_public_webhook()
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")
-    worker_metrics.tallies.setdefault("chat-east", worker_metrics.Tally())
+    worker_metrics.drain_counts.setdefault("chat-east", worker_metrics.DrainCounts())
     site = site_registry(WebhookMetrics(), LedgerMetrics())
     return names(site) | names(worker_registry())
 

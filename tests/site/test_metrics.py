@@ -229,8 +229,8 @@ def test_nothing_but_reading(client: Client) -> None:
 
 @pytest.fixture
 def _no_tallies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_metrics, "tallies", {})
-    monkeypatch.setattr("console.sends.observe.metrics.tallies", worker_metrics.tallies)
+    monkeypatch.setattr(worker_metrics, "drain_counts", {})
+    monkeypatch.setattr("console.sends.observe.metrics.drain_counts", worker_metrics.drain_counts)
 
 
 @contextmanager
@@ -264,7 +264,7 @@ def test_a_worker_shows_its_round_trips_and_drains() -> None:
     assert found["console_drains_running", "chat-east"] == 1
     assert found["console_drain_failures_total", "chat-east"] == 1
     record.stop()
-    assert worker_metrics.tallies["chat-east"].running == 0
+    assert worker_metrics.drain_counts["chat-east"].running == 0
 
 
 def test_a_workers_port_has_the_same_door(settings: Any) -> None:

@@ -55,7 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return sender_address(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Passwords have the brake and the lock-out; allauth's own limit is for second factors."""
+        """Passwords have the login throttle and the lock-out; allauth's limit is for factors."""
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Nothing was counted."""

@@ -1,4 +1,4 @@
-"""The brake on guessing passwords: a bounded number of attempts for each name and each address.
+"""The throttle of sign-ins: a bounded number of attempts for each name and each address.
 
 Counted before the password is hashed, so that refused attempts cost next to nothing, and for all
 web processes at once.

@@ -22,7 +22,7 @@ from console.catalogue.models import (
     NoticeVersion,
     VersionStatus,
 )
-from console.catalogue.pages.edit_conflict import Meeting, meeting
+from console.catalogue.pages.edit_conflict import EditConflict, edit_conflict
 from console.catalogue.pages.forms import (
     AskedFormSet,
     BodyFormSet,
@@ -77,11 +77,19 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
         if "submit" in request.POST:
             version_submit(actor, version)
     except ConsoleError as refusal:
-        met = meeting(actor, notice, refusal, read_bodies(bodies))
+        conflict = edit_conflict(actor, notice, refusal, read_bodies(bodies))
         if version is not None:  # saved, and not submitted: the author goes on from there
-            met = {"expected": revision(version)} | met
+            conflict = {"expected": revision(version)} | conflict
         return _page(
-            request, actor, notice, form, bodies, asked, error=refusal.message, status=422, **met
+            request,
+            actor,
+            notice,
+            form,
+            bodies,
+            asked,
+            error=refusal.message,
+            status=422,
+            **conflict,
         )
     if "submit" in request.POST:
         messages.success(request, _("Submitted. An approver who is not you decides on it."))
@@ -158,7 +166,7 @@ def _page(
     error: str = "",
     status: int = 200,
     expected: str = "",
-    theirs: Meeting | None = None,
+    theirs: EditConflict | None = None,
 ) -> HttpResponse:
     if traits(notice.kind).is_url:
         for row in bodies:

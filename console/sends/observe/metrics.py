@@ -16,7 +16,7 @@ from console.interactions.selectors import poll_state
 from console.sends.models import SendingStop
 from console.sends.observe import operations
 from console.sends.observe.operations import Queue
-from console.sends.observe.worker_metrics import BOUNDS, ENDED, Tally, tallies
+from console.sends.observe.worker_metrics import BOUNDS, ENDED, DrainCounts, drain_counts
 
 NO_SERVER = "(none)"
 SERVER = ["chat_server"]
@@ -176,7 +176,7 @@ class _Worker(Collector):
     """Reads what the event loop counts, from another thread: so all is copied first."""
 
     def collect(self) -> Iterator[Metric]:
-        known = list(tallies.items())
+        known = list(drain_counts.items())
         yield _round_trips(known)
         drains = CounterMetricFamily("console_drains", "Drains that were started.", labels=SERVER)
         steps = CounterMetricFamily(
@@ -195,29 +195,29 @@ class _Worker(Collector):
             'Deliveries recorded, by outcome; "postponed" were not written and wait again.',
             labels=["chat_server", "outcome"],
         )
-        for name, tally in known:
-            drains.add_metric([name], tally.drains)
-            steps.add_metric([name], tally.steps)
-            failures.add_metric([name], tally.failures)
-            claimed.add_metric([name], tally.claimed)
-            running.add_metric([name], tally.running)
-            open_.add_metric([name], tally.open)
-            for outcome, number in list(tally.outcomes.items()):
+        for name, counts in known:
+            drains.add_metric([name], counts.drains)
+            steps.add_metric([name], counts.steps)
+            failures.add_metric([name], counts.failures)
+            claimed.add_metric([name], counts.claimed)
+            running.add_metric([name], counts.running)
+            open_.add_metric([name], counts.open)
+            for outcome, number in list(counts.outcomes.items()):
                 recorded.add_metric([name, outcome], number)
         yield from (drains, steps, failures, claimed, running, open_, recorded)
 
 
-def _round_trips(known: list[tuple[str, Tally]]) -> Metric:
+def _round_trips(known: list[tuple[str, DrainCounts]]) -> Metric:
     family = HistogramMetricFamily(
         "console_round_trip_seconds",
         "Seconds from the writing of a request to its answer.",
         labels=SERVER,
     )
-    for name, tally in known:
+    for name, counts in known:
         total, buckets = 0, []
         bounds = [*map(str, BOUNDS), "+Inf"]
-        for bound, number in zip(bounds, list(tally.round_trips), strict=True):
+        for bound, number in zip(bounds, list(counts.round_trips), strict=True):
             total += number
             buckets.append((bound, total))
-        family.add_metric([name], buckets, sum_value=tally.round_trip_seconds)
+        family.add_metric([name], buckets, sum_value=counts.round_trip_seconds)
     return family

@@ -37,7 +37,7 @@ ENDED = tuple(
 
 
 @dataclass(slots=True)
-class Tally:
+class DrainCounts:
     """One Chat Server's part. `round_trips` are answers by bucket, `round_trip_seconds` their sum;
     `open` is what was claimed and has no recorded outcome yet; `outcomes` are recorded ones by
     status, "postponed" those of which nothing was written."""
@@ -54,7 +54,7 @@ class Tally:
 
 
 # By Chat Server, for as long as the process lives.
-tallies: dict[str, Tally] = {}
+drain_counts: dict[str, DrainCounts] = {}
 
 
 def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
@@ -73,15 +73,15 @@ def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
 
 def drain_failed(chat_server: str) -> None:
     """An error ended a drain, the console's own or the database's; the sweep starts another."""
-    tallies.setdefault(chat_server, Tally()).failures += 1
+    drain_counts.setdefault(chat_server, DrainCounts()).failures += 1
 
 
 class DrainRecord:
-    """What one drain did: for the tally of its Chat Server, and for the log."""
+    """What one drain did: for the counts of its Chat Server, and for the log."""
 
     def __init__(self, chat_server: str) -> None:
         self.chat_server = chat_server
-        self.tally = tallies.setdefault(chat_server, Tally())
+        self.counts = drain_counts.setdefault(chat_server, DrainCounts())
         # Of answers since the last step, in seconds; None where no answer came.
         self.round_trips: list[float | None] = []
         self.claimed = 0
@@ -90,8 +90,8 @@ class DrainRecord:
         self.send_ids: set[int] = set()
 
     def start(self) -> None:
-        self.tally.drains += 1
-        self.tally.running += 1
+        self.counts.drains += 1
+        self.counts.running += 1
 
     def step(
         self,
@@ -110,21 +110,21 @@ class DrainRecord:
         self.claimed += len(claimed)
         self.open += change
         self.send_ids |= {delivery.send_id for delivery in claimed}
-        tally = self.tally
-        tally.steps += 1
-        tally.claimed += len(claimed)
-        tally.open += change
+        counts = self.counts
+        counts.steps += 1
+        counts.claimed += len(claimed)
+        counts.open += change
         for name, number in outcomes.items():
             self.outcomes[name] += number
-            tally.outcomes[name] += number
+            counts.outcomes[name] += number
         if _standard_logger.isEnabledFor(logging.DEBUG):
             self._tell(claimed, endings, unsent)
 
     def stop(self) -> None:
         """The drain is over. What it still had open is another's now, or was not written."""
         self._count_round_trips()
-        self.tally.running -= 1
-        self.tally.open -= self.open
+        self.counts.running -= 1
+        self.counts.open -= self.open
         if self.claimed:
             logger.info(
                 "drain stopped",
@@ -136,13 +136,13 @@ class DrainRecord:
 
     def _count_round_trips(self) -> None:
         came, self.round_trips = self.round_trips, []
-        buckets = self.tally.round_trips
+        buckets = self.counts.round_trips
         seconds = 0.0
         for round_trip in came:
             if round_trip is not None:
                 buckets[bisect_left(BOUNDS, round_trip)] += 1
                 seconds += round_trip
-        self.tally.round_trip_seconds += seconds
+        self.counts.round_trip_seconds += seconds
 
     def _tell(
         self,

@@ -1,4 +1,4 @@
-"""Nobody guesses passwords at leisure, and nobody learns from the brake which names exist."""
+"""Nobody guesses passwords at leisure, and nobody learns from the throttle which names exist."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def statuses(times: int, name: str, **extra: Any) -> set[int]:
 
 @pytest.fixture(autouse=True)
 def _no_lockout(settings: Any) -> None:
-    """Which comes before this brake where attempts come one after another."""
+    """Which comes before this throttle where attempts come one after another."""
     settings.AXES_ENABLED = False
 
 
