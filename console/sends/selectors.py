@@ -1,12 +1,9 @@
 """Reads of sends and deliveries, filtered by what the actor may see."""
 
-import re
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import Any, Self
 
 from django.db import connection
 from django.db.models import (
@@ -23,14 +20,14 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
-from console.errors import InvalidInput, NotFound
+from console.errors import NotFound
 from console.interactions.models import ChatServer
+from console.sends.history_filter import DeliveryFilter as DeliveryFilter
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,
@@ -44,8 +41,6 @@ from console.sends.models import (
     SendStatus,
 )
 from console.sends.proof.ledger import ENDED
-from console.text.moments import on_clocks, read_iso
-from console.text.visible import is_blank
 
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
@@ -181,105 +176,6 @@ def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Deli
     actor.require(*READERS, Permission.ADMINISTER)
     found = Delivery.objects.filter(_readable(actor, "send__"), send=send).order_by("pk")
     return found.filter(status=status) if status else found
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
-    """The history's filter. `actor` is a name or reference, `notice` a key, `version` a number of
-    its versions; times are aware."""
-
-    actor: str = ""
-    notice: str = ""
-    version: str = ""
-    interaction: str = ""
-    chat_server: str = ""
-    status: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str = ""
-
-    @classmethod
-    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read it from query parameters (`from` is `since`). Raises InvalidInput."""
-        values: dict[str, Any] = {}
-        for given, value in raw.items():
-            name = "since" if given == "from" else given
-            if name not in cls.__dataclass_fields__:
-                raise InvalidInput("unknown_filter", f"There is no filter {given}.")
-            if value is None or is_blank(str(value)):
-                raise InvalidInput(
-                    "invalid_filter",
-                    f"{given} is empty: give a value, or leave it out.",
-                    {"field": given},
-                )
-            values[name] = (
-                _time(given, str(value)) if name in ("since", "until") else _text(given, value)
-            )
-        if values.get("status", DeliveryStatus.PENDING) not in DeliveryStatus.values:
-            raise InvalidInput(
-                "invalid_filter", f"status: choose {', '.join(DeliveryStatus.values)}."
-            )
-        if not re.fullmatch(r"[0-9]{0,9}", values.get("version", ""), re.ASCII):
-            raise InvalidInput("invalid_filter", "version: use a version's number.")
-        return cls(**values)
-
-    def to_mapping(self) -> dict[str, str]:
-        """What is set, in words."""
-        set_ones = {name: value for name, value in asdict(self).items() if value}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in set_ones.items()
-        }
-
-    def to_condition(self) -> Q:
-        condition = Q()
-        if self.actor:
-            condition &= Q(send__actor_ref=self.actor) | Q(send__actor_name__icontains=self.actor)
-        if self.notice:
-            condition &= Q(send__version__notice__key=self.notice)
-        if self.version:
-            condition &= Q(send__version__number=int(self.version))
-        if self.interaction:
-            condition &= Q(interaction_id=self.interaction)
-        if self.chat_server:
-            condition &= Q(chat_server_name=self.chat_server)
-        if self.status:
-            condition &= Q(status=self.status)
-        if self.since:
-            condition &= Q(created_at__gte=self.since)
-        if self.until:
-            condition &= Q(created_at__lt=self.until)
-        if self.q:
-            condition &= (
-                Q(interaction__id__icontains=self.q)
-                | Q(customer_name__icontains=self.q)
-                | Q(body__icontains=self.q)
-                | Q(send__version__notice__key__icontains=self.q)
-                | Q(send__version__notice__title__icontains=self.q)
-                | Q(send__actor_name__icontains=self.q)
-            )
-        return condition
-
-
-def _text(name: str, value: object) -> str:
-    text = str(value).strip()
-    if "\0" in text or len(text) > 255:
-        raise InvalidInput("invalid_filter", f"{name}: use a text of at most 255 characters.")
-    return text
-
-
-def _time(name: str, value: str) -> datetime:
-    """A time, in the console's zone where it names none; a date means its first moment."""
-    found = read_iso(value.strip())
-    # Of years near the first and last there is no time in every other zone.
-    if found is None or not 1970 <= found.year <= 9000:
-        raise InvalidInput(
-            "invalid_filter", f"{name}: use a time such as 2026-01-31T12:00:00Z.", {"field": name}
-        )
-    if not isinstance(found, datetime):
-        return timezone.make_aware(datetime(found.year, found.month, found.day))
-    zone = timezone.get_default_timezone()
-    return found if found.tzinfo else on_clocks(found, zone, field=name)
 
 
 def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:

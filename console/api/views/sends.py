@@ -16,7 +16,8 @@ from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
 from console.interactions.selectors import InteractionFilter
-from console.sends import selectors
+from console.sends import history_filter, selectors
+from console.sends.history_filter import Kind
 from console.sends.models import DeliveryStatus, SendStatus
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
@@ -25,16 +26,15 @@ from console.sends.plan.schedule import moment, zone_named
 
 # A date means its first moment; without an offset it is of the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+TYPES: dict[Kind, Any] = {Kind.TEXT: str, Kind.CHOICE: str, Kind.NUMBER: int, Kind.TIME: MOMENT}
 FILTERS = [
-    OpenApiParameter("actor", str, description="A name or reference."),
-    OpenApiParameter("notice", str, description="A notice's key."),
-    OpenApiParameter("interaction", str),
-    OpenApiParameter("version", int, description="The number of a version of `notice`."),
-    OpenApiParameter("chat_server", str),
-    OpenApiParameter("status", str, enum=DeliveryStatus.values),
-    OpenApiParameter("from", MOMENT),
-    OpenApiParameter("until", MOMENT),
-    OpenApiParameter("q", str),
+    OpenApiParameter(
+        declared.name or name,
+        TYPES[declared.kind],
+        enum=[code for code, _label in declared.choices if code] or None,
+        description=declared.description,
+    )
+    for name, declared in history_filter.FILTERS.items()
 ]
 # RFC 9745, and where the new way is. Since when, in seconds since 1970: 2026-12-01.
 OLD_PREVIEW = {

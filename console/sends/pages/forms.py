@@ -7,6 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from console.sends.history_filter import FILTERS, Filter, Kind
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.schedule import moment
 from console.sends.plan.time_zones import ClockField, ZoneSelect
@@ -30,34 +31,22 @@ class DeliveryFilterForm(FilterForm):
     )
 
 
-class HistoryForm(FilterForm):
-    """What to look for. The names are those of DeliveryFilter."""
+def _field(declared: Filter) -> forms.Field:
+    """The field of a form for a filter of the history."""
+    if declared.kind is Kind.CHOICE:
+        return forms.ChoiceField(label=declared.label, choices=declared.choices, required=False)
+    if declared.kind is Kind.NUMBER:
+        return forms.IntegerField(
+            label=declared.label, min_value=1, max_value=999_999_999, required=False
+        )
+    if declared.kind is Kind.TIME:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        return SinceField(label=declared.label, required=False, widget=widget)
+    return LineField(label=declared.label, max_length=declared.max_length, required=False)
 
-    q = LineField(
-        label=_("Customer, chat id, text, notice or sender"), max_length=255, required=False
-    )
-    status = forms.ChoiceField(
-        label=_("Outcome"),
-        choices=[("", _("All outcomes")), *DeliveryStatus.choices],
-        required=False,
-    )
-    notice = LineField(label=_("Notice (key)"), max_length=100, required=False)
-    version = forms.IntegerField(
-        label=_("Version"), min_value=1, max_value=999_999_999, required=False
-    )
-    actor = LineField(label=_("Sent by"), max_length=200, required=False)
-    interaction = LineField(label=_("Chat id"), max_length=64, required=False)
-    chat_server = LineField(label=_("Chat Server"), max_length=128, required=False)
-    since = SinceField(
-        label=_("From"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )
-    until = SinceField(
-        label=_("Until"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )
+
+class HistoryForm(FilterForm):
+    """What to look for: a field for each filter of the history."""
 
     def to_mapping(self) -> dict[str, Any]:
         """What is set, as DeliveryFilter reads it: times as ISO 8601 with their zone."""
@@ -66,6 +55,9 @@ class HistoryForm(FilterForm):
             if name in filled:
                 filled[name] = filled[name].isoformat()
         return filled
+
+
+HistoryForm.base_fields |= {name: _field(each) for name, each in FILTERS.items()}
 
 
 class ReasonForm(forms.Form):
