@@ -48,14 +48,7 @@ def notice_create(
     Raises InvalidInput, or Conflict for a key or a shortcut in use.
     """
     actor.require(Permission.EDIT_CATALOGUE)
-    if not KEY.fullmatch(key) or len(key) > 100:
-        raise InvalidInput(
-            "invalid_key",
-            "Use small letters, digits and hyphens for the key, at most 100, for example "
-            "delivery-delayed.",
-        )
-    if key in RESERVED_KEYS:
-        raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")
+    _check_key(key)
     if kind not in NoticeKind.values:
         raise InvalidInput(
             "unknown_kind", f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}."
@@ -90,6 +83,17 @@ def notice_create(
     except IntegrityError as error:
         raise _taken(notice, error) from error
     return notice
+
+
+def _check_key(key: str) -> None:
+    if not KEY.fullmatch(key) or len(key) > 100:
+        raise InvalidInput(
+            "invalid_key",
+            "Use small letters, digits and hyphens for the key, at most 100, for example "
+            "delivery-delayed.",
+        )
+    if key in RESERVED_KEYS:
+        raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")
 
 
 def notice_update(

@@ -102,11 +102,9 @@ def send_reschedule(
         now = database_now()
         require_near_future(scheduled_at, now)
         require_valid(locked.version, at=scheduled_at, now=now)
-        was_approved = bool(locked.approved_by_ref)
-        before = locked.release_at
+        was_approved, before = bool(locked.approved_by_ref), locked.release_at
         hold_quota(actor)
-        notice = locked.version.notice
-        before_it = sent_alone(actor, notice, scheduled_at, apart_from=[locked.pk])
+        before_it = sent_alone(actor, locked.version.notice, scheduled_at, apart_from=[locked.pk])
         _move(locked, scheduled_at, zone, sent_before=before_it)
         announce(locked)
         data: dict[str, object] = {
