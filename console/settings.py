@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
-from console.catalogue.transfer.settings import IMPORT_LIMIT as IMPORT_LIMIT
-from console.catalogue.transfer.settings import IMPORT_MEMORY as IMPORT_MEMORY
-from console.catalogue.transfer.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
+from console.catalogue.transfer.jobs.settings import IMPORT_LIMIT as IMPORT_LIMIT
+from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEMORY
+from console.catalogue.transfer.jobs.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
 from console.database.settings import database_settings, postgresql
 from console.interactions.poller.settings import read_poll_settings
 from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY

@@ -18,8 +18,8 @@ from console.catalogue.states import ChangeStatus as ChangeStatus
 from console.catalogue.states import NoticeStatus as NoticeStatus
 from console.catalogue.states import VersionStatus as VersionStatus
 from console.catalogue.states import Visibility as Visibility
-from console.catalogue.transfer.models import ImportJob as ImportJob
-from console.catalogue.transfer.models import ImportStatus as ImportStatus
+from console.catalogue.transfer.jobs.models import ImportJob as ImportJob
+from console.catalogue.transfer.jobs.models import ImportStatus as ImportStatus
 from console.text.language_tags import Match, best
 
 CATEGORY_DEPTH = 5

@@ -3,9 +3,9 @@
 from procrastinate.contrib.django import app
 
 from console.catalogue.content.versions import versions_publish
-from console.catalogue.transfer.importer import NO_MEMORY
-from console.catalogue.transfer.job_control import TASK, import_job_failed
-from console.catalogue.transfer.processes import run_apart
+from console.catalogue.transfer.jobs.control import TASK, import_job_failed
+from console.catalogue.transfer.jobs.importer import NO_MEMORY
+from console.catalogue.transfer.jobs.processes import run_apart
 
 SECONDS_TO_ROOM = 2
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from console.actors import Actor, Permission
-from console.catalogue.transfer.jobs import import_job_get
+from console.catalogue.transfer.jobs.selectors import import_job_get
 from console.database import notify
 from console.errors import ConsoleError
 from console.sends.selectors import READERS, send_get

@@ -35,7 +35,7 @@ from console.catalogue.review.presets import (
     preset_update,
 )
 from console.catalogue.transfer import catalogue_export_record, importing
-from console.catalogue.transfer.formats import CSV
+from console.catalogue.transfer.files.formats import CSV
 from console.interactions import services as interactions
 from console.interactions.poller.writing import PollCounts
 from console.sends.control import stop_switch

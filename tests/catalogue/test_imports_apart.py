@@ -14,14 +14,14 @@ import pytest
 
 from console.accounts.models import User
 from console.catalogue.models import ImportJob, NoticeVersion
-from console.catalogue.transfer import processes
-from console.catalogue.transfer.importer import NICENESS, NO_MEMORY
-from console.catalogue.transfer.job_control import (
+from console.catalogue.transfer.jobs import processes
+from console.catalogue.transfer.jobs.control import (
     import_job_confirm,
     import_job_failed,
     import_job_start,
 )
-from console.catalogue.transfer.processes import run_apart
+from console.catalogue.transfer.jobs.importer import NICENESS, NO_MEMORY
+from console.catalogue.transfer.jobs.processes import run_apart
 from console.sends.engine.worker import run_worker
 from tests.catalogue.hostile import row, sheet, workbook
 from tests.demos import until
@@ -75,7 +75,7 @@ def importers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):
-            if "console.catalogue.transfer.importer" in child.cmdline():
+            if "console.catalogue.transfer.jobs.importer" in child.cmdline():
                 found.append(child)
     return found
 

@@ -9,9 +9,9 @@ import pytest
 
 from console.accounts.models import User
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.transfer import tables
+from console.catalogue.transfer.files import tables
+from console.catalogue.transfer.files.tables import COLUMNS_LIMIT
 from console.catalogue.transfer.importing import catalogue_import
-from console.catalogue.transfer.tables import COLUMNS_LIMIT
 from console.errors import ConsoleError
 from tests.catalogue.hostile import HEADERS, entities, row, sheet, text, workbook
 from tests.growth import seconds

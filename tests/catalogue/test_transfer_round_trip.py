@@ -37,7 +37,7 @@ from console.catalogue.models import (
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.columns import COLUMNS
-from console.catalogue.transfer.formats import FORMATS
+from console.catalogue.transfer.files.formats import FORMATS
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import InvalidInput
 from tests.preset_proposals import approve_seen

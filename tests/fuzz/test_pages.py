@@ -23,7 +23,7 @@ from console.catalogue.content.notices import notice_create, notice_update
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
-from console.catalogue.transfer.job_control import import_job_start
+from console.catalogue.transfer.jobs.control import import_job_start
 from console.interactions.models import ChatServer
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create

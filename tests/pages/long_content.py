@@ -20,7 +20,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.review.presets import preset_create
-from console.catalogue.transfer.models import ImportJob
+from console.catalogue.transfer.jobs.models import ImportJob
 from console.demo.people import PASSWORD
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Send

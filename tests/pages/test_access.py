@@ -12,7 +12,7 @@ from console.accounts.models import ApiClient, Team, User
 from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
-from console.catalogue.transfer.job_control import import_job_start
+from console.catalogue.transfer.jobs.control import import_job_start
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.webhooks.services import webhook_test

@@ -9,7 +9,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.accounts.services import api_client_create
 from console.catalogue.models import NoticeVersion
-from console.catalogue.transfer.job_control import import_job_run, import_job_start
+from console.catalogue.transfer.jobs.control import import_job_run, import_job_start
 from console.sends.models import Send
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook

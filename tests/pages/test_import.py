@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.models import ImportJob, NoticeVersion
-from console.catalogue.transfer.job_control import CHECKED_MOST, RUNNING_MOST, import_job_run
+from console.catalogue.transfer.jobs.control import CHECKED_MOST, RUNNING_MOST, import_job_run
 
 NEW = "key,kind,title,body:en\nlate,message,Late,It is <b>late</b>.\n"
 BAD = "bad,message,,Text\n"
@@ -139,7 +139,7 @@ def test_an_import_says_how_far_it_is(
     client: Client, monkeypatch: pytest.MonkeyPatch, editor: User
 ) -> None:
     """By another connection, while nothing of the import itself is to be seen."""
-    monkeypatch.setattr("console.catalogue.transfer.job_control.SECONDS_A_SIGN", 0)
+    monkeypatch.setattr("console.catalogue.transfer.jobs.control.SECONDS_A_SIGN", 0)
     rows = io.StringIO()
     rows.write("key,kind,title,body:en\n")
     rows.writelines(f"key-{n},message,T,Text {n}\n" for n in range(1000))
@@ -149,10 +149,10 @@ def test_an_import_says_how_far_it_is(
     job.refresh_from_db()
     assert (job.status, job.counts["created"]) == ("checked", 1000)
 
-    from console.catalogue.transfer import job_control
+    from console.catalogue.transfer.jobs import control
 
     seen: list[tuple[str, int, int, int]] = []
-    sign = job_control._Signs.__call__
+    sign = control._Signs.__call__
 
     def watched(signs: Any, phase: str, done: int, total: int) -> None:
         sign(signs, phase, done, total)
@@ -167,7 +167,7 @@ def test_an_import_says_how_far_it_is(
             seen.append(cursor.fetchone())
         beside.close()
 
-    monkeypatch.setattr(job_control._Signs, "__call__", watched)
+    monkeypatch.setattr(control._Signs, "__call__", watched)
     client.post(reverse("import-confirm", args=[job.pk]))
     import_job_run(job.pk)
 

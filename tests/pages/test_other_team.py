@@ -11,7 +11,7 @@ from console.accounts.services import team_create
 from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
-from console.catalogue.transfer.job_control import import_job_start
+from console.catalogue.transfer.jobs.control import import_job_start
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from tests.pages.test_access import PAGES, _answer, _open_each

@@ -15,7 +15,7 @@ from console.api.base import ConsoleView, needs, query_filters, require_choice
 from console.api.serializers.transfer import ImportInput, ImportOutput
 from console.api.serializers.values import reference
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
-from console.catalogue.transfer.formats import CONTENT_TYPES, FORMATS, document_table
+from console.catalogue.transfer.files.formats import CONTENT_TYPES, FORMATS, document_table
 from console.catalogue.transfer.importing import catalogue_import_records
 from console.catalogue.transfer.reports import counts
 from console.errors import Unprocessable

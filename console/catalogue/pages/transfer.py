@@ -14,9 +14,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from console.actors import Permission
 from console.catalogue.models import ImportJob, ImportStatus
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
-from console.catalogue.transfer.formats import CONTENT_TYPES
-from console.catalogue.transfer.job_control import import_job_confirm, import_job_start
-from console.catalogue.transfer.jobs import import_job_get, import_jobs, refused_csv, report_rows
+from console.catalogue.transfer.files.formats import CONTENT_TYPES
+from console.catalogue.transfer.jobs.control import import_job_confirm, import_job_start
+from console.catalogue.transfer.jobs.selectors import (
+    import_job_get,
+    import_jobs,
+    refused_csv,
+    report_rows,
+)
 from console.errors import ConsoleError
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm

@@ -8,7 +8,7 @@ from console.actors import Actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.catalogue.transfer.exporting import catalogue_dataset
-from console.catalogue.transfer.formats import FORMATS, format_of
+from console.catalogue.transfer.files.formats import FORMATS, format_of
 
 
 def catalogue_export(actor: Actor, *, file_name: str) -> tuple[bytes, int]:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from tablib import Dataset
 
 from console.actors import Actor, Permission
-from console.catalogue.transfer.formats import read_file
+from console.catalogue.transfer.files.formats import read_file
 from console.catalogue.transfer.import_writing import write_plan
 from console.catalogue.transfer.planning import Progress, no_progress, plan_import
 from console.catalogue.transfer.plans import Plan

@@ -7,7 +7,7 @@ from tablib import Dataset
 from console.actors import Actor
 from console.catalogue.transfer.columns import CATEGORY, PRESET
 from console.catalogue.transfer.drafting import plan_drafted
-from console.catalogue.transfer.formats import format_of
+from console.catalogue.transfer.files.formats import format_of
 from console.catalogue.transfer.pins import refuse_without_snippets
 from console.catalogue.transfer.plans import Plan, known, plan_categories, plan_presets
 from console.catalogue.transfer.reading import Row, read_rows

@@ -33,8 +33,8 @@ from console.catalogue.transfer.columns import (
     PRESET,
     PROVENANCE,
 )
+from console.catalogue.transfer.files.tables import NotRead
 from console.catalogue.transfer.reports import RowReport
-from console.catalogue.transfer.tables import NotRead
 from console.errors import InvalidInput
 from console.text.inputs import ALL
 from console.text.moments import on_clocks, read_iso

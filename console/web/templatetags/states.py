@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from console.accounts.models import ApiClient, ClientState, User
 from console.catalogue.models import Visibility
-from console.catalogue.transfer.models import ImportJob, ImportStatus
+from console.catalogue.transfer.jobs.models import ImportJob, ImportStatus
 from console.interactions.models import InteractionPoll
 from console.sends.models import Delivery, DeliveryStatus
 from console.sends.observe.operations import WorkerState

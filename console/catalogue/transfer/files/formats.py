@@ -18,9 +18,9 @@ from tablib import Dataset
 
 from console.catalogue.content.version_content import BODY
 from console.catalogue.transfer.columns import COLUMNS
-from console.catalogue.transfer.escaping import with_formula, without_formula
-from console.catalogue.transfer.tables import bounded, require_size, table
-from console.catalogue.transfer.workbooks import XLSX
+from console.catalogue.transfer.files.escaping import with_formula, without_formula
+from console.catalogue.transfer.files.tables import bounded, require_size, table
+from console.catalogue.transfer.files.workbooks import XLSX
 from console.errors import InvalidInput
 
 # Without it Excel takes UTF-8 for something else.

@@ -17,7 +17,7 @@ from procrastinate.contrib.django import app
 from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.catalogue.models import ImportJob, ImportStatus
-from console.catalogue.transfer.formats import format_of
+from console.catalogue.transfer.files.formats import format_of
 from console.catalogue.transfer.importing import catalogue_import
 from console.catalogue.transfer.plans import Plan
 from console.catalogue.transfer.reports import counts

@@ -1,4 +1,4 @@
-"""The process in which an import runs: `python -m console.catalogue.transfer.importer JOB`.
+"""The process in which an import runs: `python -m console.catalogue.transfer.jobs.importer JOB`.
 
 It is a process of its own, so that the largest file takes nothing from the worker that sends: not
 its interpreter, which runs one thread at a time, not its memory, and of the machine's processors
@@ -27,7 +27,7 @@ def main(job_id: int) -> None:
     _bound_memory(settings.IMPORT_MEMORY)
 
     # Once Django is set up.
-    from console.catalogue.transfer.job_control import import_job_run
+    from console.catalogue.transfer.jobs.control import import_job_run
 
     try:
         import_job_run(job_id)

@@ -8,9 +8,9 @@ import openpyxl
 from import_export.formats import base_formats
 from tablib import Dataset
 
-from console.catalogue.transfer.escaping import without_formula, xml_escaped
-from console.catalogue.transfer.sheets import CELL_LIMIT, sheet_rows
-from console.catalogue.transfer.tables import bounded, table
+from console.catalogue.transfer.files.escaping import without_formula, xml_escaped
+from console.catalogue.transfer.files.sheets import CELL_LIMIT, sheet_rows
+from console.catalogue.transfer.files.tables import bounded, table
 from console.errors import Unprocessable
 
 SHEET = "catalogue"

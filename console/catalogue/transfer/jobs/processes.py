@@ -1,4 +1,4 @@
-"""Starts imports, each in a process of its own (console.catalogue.transfer.importer)."""
+"""Starts imports, each in a process of its own (console.catalogue.transfer.jobs.importer)."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def run_apart(job_id: int) -> int | None:
     try:
         # The kernel ends it with the thread that waits here.
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "console.catalogue.transfer.importer", str(job_id)],
+            [sys.executable, "-m", "console.catalogue.transfer.jobs.importer", str(job_id)],
             cwd=settings.BASE_DIR,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "console.settings"},
             stdin=subprocess.DEVNULL,

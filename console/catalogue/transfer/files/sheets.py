@@ -17,8 +17,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, VALUE_TAG, WorkSheetParser
 
-from console.catalogue.transfer.escaping import with_formula, xml_unescaped
-from console.catalogue.transfer.tables import COLUMNS_LIMIT, not_read, too_many_rows
+from console.catalogue.transfer.files.escaping import with_formula, xml_unescaped
+from console.catalogue.transfer.files.tables import COLUMNS_LIMIT, not_read, too_many_rows
 from console.errors import InvalidInput
 
 CELL_LIMIT = 32_767  # Excel's own

@@ -8,8 +8,8 @@ from typing import Any
 
 from console.actors import Actor, Permission
 from console.catalogue.models import ImportJob
-from console.catalogue.transfer.escaping import without_formula
-from console.catalogue.transfer.formats import BYTE_ORDER_MARK
+from console.catalogue.transfer.files.escaping import without_formula
+from console.catalogue.transfer.files.formats import BYTE_ORDER_MARK
 from console.errors import NotFound
 
 REFUSED_COLUMNS = ("row", "name", "column", "why")
