@@ -28,7 +28,7 @@ from tests.simulators import running_simulator
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BEFORE = "0.1.9"
-NAME = "console_upgraded"
+NAME = f"console_upgraded_{os.getpid()}"  # tests run side by side
 # The proof of a send, made as an auditor by the release that runs this.
 PROVE = """
 from console.actors import Actor, Permission
