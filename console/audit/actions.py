@@ -111,7 +111,7 @@ class Action(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`target` is the kind of what an action is done to; `data` has the names in its data."""
+    """`target` is the kind of what is acted on; `data` has each name that its data may have."""
 
     target: str
     data: frozenset[str] = frozenset()
@@ -157,7 +157,9 @@ EVENTS = {
     Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
     Action.TEXTS_ERASED: _event("send", "count first last kept_days"),
     Action.INTERACTION_ERASED: _event("interaction", "deliveries why"),
-    Action.HISTORY_EXPORTED: _event("history", "filter"),
+    Action.HISTORY_EXPORTED: _event(
+        "history", "q status notice version actor interaction chat_server since until"
+    ),
     Action.NOTICE_CREATED: _event("notice", "kind category team tags shortcut"),
     Action.NOTICE_CHANGED: _event("notice", "kind title category team tags shortcut"),
     Action.NOTICE_RETIRED: _event("notice"),
@@ -236,7 +238,9 @@ EVENTS = {
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),
-    Action.DATABASE_RESTORED: _event("database", "nothing_sent_since unknown lost checkpoints"),
+    Action.DATABASE_RESTORED: _event(
+        "database", "nothing_sent_since unknown ledger_of_backup lost_to_at_least"
+    ),
 }
 # An import adds these to each of its entries.
 OF_A_FILE = frozenset({"file", "sha256"})

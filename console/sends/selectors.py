@@ -27,7 +27,7 @@ from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import NotFound
 from console.interactions.models import ChatServer
-from console.sends.history_filter import DeliveryFilter as DeliveryFilter
+from console.sends.history_filter import DeliveryFilter
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,

@@ -44,10 +44,10 @@ from console.sends.control.erasure import interaction_erase
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
+from console.sends.history_filter import DeliveryFilter
 from console.sends.pages import history_export_record
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from console.sends.selectors import DeliveryFilter
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 from tests.preset_proposals import approve_seen, reject_seen
@@ -255,7 +255,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
     "sends.history_export": lambda w: partial(
-        history_export_record.history_export, w.root, filter=DeliveryFilter()
+        history_export_record.history_export, w.root, filter=DeliveryFilter(q="x", since=soon())
     ),
     "sends.interaction_erase": lambda w: partial(
         interaction_erase, w.root, interaction_id=w.ended_chat()

@@ -13,7 +13,7 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.errors import InvalidInput
-from console.sends.selectors import DeliveryFilter
+from console.sends.history_filter import DeliveryFilter
 from tests.conftest import ROOT
 from tests.signing_in import sign_in
 

@@ -15,12 +15,12 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from console.errors import PermissionRefused
+from console.sends.history_filter import DeliveryFilter
 from console.sends.pages import history_csv
 from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from console.sends.selectors import DeliveryFilter
 from tests.serving import serving
 from tests.signing_in import sign_in
 

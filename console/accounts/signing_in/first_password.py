@@ -1,4 +1,4 @@
-"""Whoever signed in with a password that somebody else knows chooses another before all else."""
+"""A person whose password was given by somebody else chooses their own before anything else."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ OPEN = {
 
 
 class FirstPasswordMiddleware(MiddlewareMixin):
-    """Leads them there from every page. The API refuses their sessions by itself, and programs come
-    with a token and have none."""
+    """Leads such a person from every page to the one on which they choose a password. The API
+    refuses their session by itself."""
 
     sync_capable = True
     async_capable = True

@@ -204,7 +204,7 @@ class Deliveries(ConsoleView):
     @needs(*selectors.READERS)
     def get(self, request: Request) -> Response:
         """Newest first. Own ones; all for those who read the history."""
-        filter = selectors.DeliveryFilter.from_mapping(
+        filter = history_filter.DeliveryFilter.from_mapping(
             query_filters(
                 request,
                 [parameter.name for parameter in FILTERS],

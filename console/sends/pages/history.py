@@ -13,16 +13,12 @@ from console.actors import Permission
 from console.audit.tables import older_page
 from console.catalogue.kinds import traits
 from console.errors import ConsoleError, InvalidInput
+from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
 from console.sends.pages.history_export_record import history_export
 from console.sends.pages.sends import tries
-from console.sends.selectors import (
-    DeliveryFilter,
-    deliveries_visible,
-    delivery_entries,
-    delivery_get,
-)
+from console.sends.selectors import deliveries_visible, delivery_entries, delivery_get
 from console.site.access import actor_of, require
 from console.site.downloads import download
 

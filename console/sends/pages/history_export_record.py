@@ -7,8 +7,9 @@ from django.db import transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.sends.history_filter import DeliveryFilter
 from console.sends.pages.history_csv import rows_as_csv
-from console.sends.selectors import DeliveryFilter, deliveries_visible
+from console.sends.selectors import deliveries_visible
 
 
 def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Writes a send that a person or a program asks for. Also previews it."""
+"""Writes a send that a person or a program asks for."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
