@@ -179,7 +179,7 @@ MIDDLEWARE = [
     "console.web.requests.middleware.ProblemMiddleware",
     "console.web.requests.middleware.ReadableRequestMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "console.web.requests.idle.SessionCookieMiddleware",
+    "console.web.requests.idle.OpenPageCookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

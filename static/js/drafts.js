@@ -2,7 +2,7 @@
 // away. It is never submitted by itself, and what somebody else saved is never written over.
 
 import { typedOf } from "./fields.js";
-import { isChanged, isSaved, keepNow, stateOf } from "./unsaved.js";
+import { isChanged, isSaved, isSentOff, keepNow, stateOf } from "./unsaved.js";
 
 const REST_MS = 20_000;
 const BETWEEN_MS = 30_000;
@@ -69,7 +69,8 @@ async function save(fields, typed) {
 async function saveNow() {
   clearTimeout(timer);
   timer = 0;
-  if (running || !form?.isConnected) return;
+  // The form itself is under way, or its text was discarded: saving beside that would contradict it.
+  if (running || !form?.isConnected || isSentOff()) return;
   if (unanswered) await (running = save(unanswered.fields, unanswered.typed));
   else if (isChanged(form)) await (running = save([...new FormData(form)], typedOf(form)));
   running = null;
@@ -81,7 +82,7 @@ function later() {
   timer = setTimeout(saveNow, rest);
 }
 
-// Before the form itself is sent: two that save at once would be at odds with each other.
+// Before the form itself is sent: two saves at the same time would conflict with each other.
 export async function settleDraft(sent) {
   if (sent !== form || !form) return;
   clearTimeout(timer);

@@ -268,6 +268,9 @@ function staysForWant(event) {
   return mustStay;
 }
 
+// Whether this page was sent off and waits for the next one.
+export const isSentOff = () => leaving;
+
 // For a page that is sent off. Where it is still here afterwards, it asks again.
 export function isLeaving() {
   leaving = true;

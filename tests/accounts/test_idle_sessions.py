@@ -123,3 +123,24 @@ def test_an_open_page_does_not_sign_out_who_signs_in_elsewhere(db: None) -> None
         client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
         answer = client.get(path, headers=headers)
         assert (settings.SESSION_COOKIE_NAME in answer.cookies) == goes, path
+
+
+def test_an_open_page_does_not_replace_the_token_of_a_sign_in_elsewhere(
+    db: None, supervisor: User
+) -> None:
+    """The sign-in form of another tab is checked by the cookie that came with it."""
+    client = Client(enforce_csrf_checks=True)
+    sign_in_page = client.get("/accounts/login/")
+    assert settings.CSRF_COOKIE_NAME in sign_in_page.cookies
+    for given in ({}, {settings.CSRF_COOKIE_NAME: "a" * 32}):
+        for headers in ({"HX-Request": "true"}, {"X-CSRFToken": "b" * 32}):
+            stranger = Client(enforce_csrf_checks=True)
+            stranger.cookies.load(given)
+            refused = stranger.post("/notices/any/preview/", headers=headers)
+            assert refused.status_code == 403
+            assert settings.CSRF_COOKIE_NAME not in refused.cookies
+
+    sign_in(client, supervisor)
+    assert settings.CSRF_COOKIE_NAME not in client.get("/here/").cookies
+    del client.cookies[settings.CSRF_COOKIE_NAME]
+    assert settings.CSRF_COOKIE_NAME in client.get("/here/").cookies, "its forms need one"

@@ -53,7 +53,7 @@ def sign_in_again(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#nav")).to_be_attached()
+    expect(page.get_by_role("button", name="Account of")).to_be_visible()
     wait_for_scripts(page)
 
 

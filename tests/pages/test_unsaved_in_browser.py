@@ -130,6 +130,35 @@ def test_a_draft_saves_itself(seated: Callable[..., Desk]) -> None:
     expect(page.get_by_label("Text", exact=True).first).to_have_value("Second words")
 
 
+# The form is submitted a second time once the console has said who is signed in.
+HIDDEN_WHEN_SENT = """() => {
+    let submits = 0;
+    const real = window.fetch;
+    window.fetch = (url, ...rest) => {
+        if (submits === 2) sessionStorage.setItem("asked-late", url);
+        return real(url, ...rest);
+    };
+    document.addEventListener("submit", () => {
+        submits += 1;
+        if (submits < 2) return;
+        Object.defineProperty(document, "hidden", { value: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    });
+}"""
+
+
+def test_a_draft_on_its_way_does_not_also_save_itself(seated: Callable[..., Desk]) -> None:
+    """The page is hidden when the answer comes. Two saves at once would be an edit conflict of
+    somebody with themselves."""
+    desk = seated()
+    desk.sign_in("eddy")
+    saves(write(desk, "A draft of one's own"))
+    page = write(desk, "On its way, and the page is hidden")
+    page.evaluate(HIDDEN_WHEN_SENT)
+    saves(page)
+    assert page.evaluate("sessionStorage.getItem('asked-late')") is None
+
+
 def test_signed_out_by_somebody_else_while_writing(seated: Callable[..., Desk]) -> None:
     """Nobody is torn away from what they write, and no connection was lost."""
     desk = seated()
