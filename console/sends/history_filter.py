@@ -20,8 +20,7 @@ LENGTH = 255
 
 
 class Kind(Enum):
-    """The type of a filter's value: a line, a whole number from 1, one of its choices, or a
-    time."""
+    """The type of a filter's value: a line, a whole number from 1, a choice, or a time."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -78,8 +77,7 @@ def _anywhere(text: str) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """The values to filter the history by. Times are aware. Without any value all deliveries
-    match."""
+    """The values to filter the history by; without any, all deliveries match. Times are aware."""
 
     q: str = _declared(_("Customer, chat id, text, notice or sender"), _anywhere)
     status: str = _declared(

@@ -59,8 +59,8 @@ def _readable(actor: Actor, path: str = "") -> Q:
 
 
 def _to_approve(actor: Actor, path: str = "") -> Q:
-    """Return the condition for others' sends that await approval, of notices of the actor's
-    teams."""
+    """Return the condition for others' sends that await approval and whose notices belong to no
+    team or to one of the actor's."""
     waiting = Q(**{f"{path}status": SendStatus.AWAITING_APPROVAL})
     waiting &= ~Q(**{f"{path}actor_ref__in": own_refs(actor)})
     if not actor.sees_all_teams:
@@ -98,14 +98,13 @@ def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
 
 
 def leaves_at(send: Send, now: datetime) -> datetime:
-    """Return when a send that awaits approval would leave: at its time, or now if it has none or
-    that has passed."""
+    """Return when a send that awaits approval would leave: at its time, but not before now."""
     return max(send.scheduled_at or now, now)
 
 
 def send_with_counts(actor: Actor, send: Send) -> Send:
-    """Return a send as it is now, for an actor who has just changed it. It may be out of their
-    sight by that, and is then not readable."""
+    """Return a send as it is now, for an actor who has just changed it. The change may have put it
+    out of their sight; then it is not readable."""
     return _with_readable(actor, _with_counts(Send.objects.filter(pk=send.pk))).get()
 
 
@@ -161,8 +160,7 @@ def send_is_running(send_id: int) -> bool:
 
 
 def send_counts(send: Send) -> dict[str, int]:
-    """Return the number of deliveries by status, with every status, and their `total`. The send
-    carries its counts."""
+    """Return a send's (with counts) deliveries by status, with every status, and the `total`."""
     return {name: getattr(send, name) for name in (*DeliveryStatus.values, "total")}
 
 
@@ -173,8 +171,7 @@ def not_retried(send: Send, status: str) -> QuerySet[Delivery]:
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
-    """Return a send's deliveries in the order of its targets; none if the actor may not read its
-    texts."""
+    """Return a send's deliveries in the order of its targets; none if its texts are hidden."""
     actor.require(*READERS, Permission.ADMINISTER)
     found = Delivery.objects.filter(_readable(actor, "send__"), send=send).order_by("pk")
     return found.filter(status=status) if status else found
@@ -200,8 +197,7 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
 
 
 def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
-    """Return the ledger's entry about the end of a delivery, if it has ended. Only for actors who
-    may read the ledger."""
+    """Return the ledger's entry about a delivery's end. Only for readers of the ledger."""
     entries = audit_entries(
         actor, target_kind="send", target_ref=str(delivery.send_id), actions=ENDED
     )
@@ -233,8 +229,7 @@ def work_of(server_name: str) -> tuple[bool, datetime | None]:
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:
-    """Return the Chat Servers with something due now, or left on the wire, perhaps by a lost
-    worker."""
+    """Return Chat Servers with something due, or on the wire, perhaps of a lost worker."""
     due = Outbox.objects.filter(
         chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
     )
@@ -260,8 +255,7 @@ def sends_seen(actor: Actor) -> QuerySet[Send]:
 
 
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
-    """Return those of these sends that the actor sees, newest first, without counts of
-    deliveries."""
+    """Return those of these sends that the actor sees, newest first, without counts."""
     found = sends_seen(actor).filter(pk__in=ids)
     return found.select_related("version__notice").order_by("-pk")
 

@@ -110,8 +110,7 @@ def _erase_answers(sends: set[int]) -> None:
 
 
 def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:
-    """Blank these deliveries, which must all have ended: PostgreSQL lets an ended one change no
-    more than this."""
+    """Blank these deliveries. All have ended: PostgreSQL would let an open one change further."""
     Delivery.objects.filter(pk__in=ids, erased_at=None).update(
         body="",
         body_salt="",

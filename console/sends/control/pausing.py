@@ -123,8 +123,7 @@ def announce(send: Send) -> None:
 def record_control(
     actor: Actor, send: Send, action: Action, data: dict[str, object] | None = None
 ) -> None:
-    """Record what somebody did with a send. If it is not their own, the entry names the sender
-    too."""
+    """Record what somebody did with a send; if it is not their own, with its sender."""
     audit.record(
         actor,
         action,

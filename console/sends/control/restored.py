@@ -56,8 +56,7 @@ def on_the_wire_end_after_restore(actor: Actor) -> Counter[int]:
 
 
 def stop_after_restore(actor: Actor, *, reason: str) -> None:
-    """Stop all sending if it is not stopped yet. Call it in a transaction; the caller records
-    it."""
+    """Make sure that all sending is stopped, in a transaction. The caller records it."""
     SendingStop.objects.get_or_create(
         pk=1,
         defaults={

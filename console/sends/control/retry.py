@@ -32,8 +32,8 @@ def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: 
     is what `retry_seen` returned when the person was asked; newer failures are then left out.
 
     For the sender, and for administrators who may send. Raises Conflict if nothing is left to
-    retry, there is more to retry than was `seen`, or no chat can be reached now; Unprocessable if
-    the notice is not valid any more; and TooManyRequests.
+    retry, more is left than `seen` says, or no chat can be reached now; Unprocessable if the notice
+    is not valid any more; and TooManyRequests.
     """
     return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {}, seen)
 

@@ -123,8 +123,7 @@ class _Shared(NamedTuple):
 
 
 class _Chat(NamedTuple):
-    """The state of a delivery's chat at the moment of sending, in the order of CLAIM's last
-    columns."""
+    """A delivery's chat at the moment of sending, in the order of CLAIM's last columns."""
 
     is_late: bool
     ended: bool
@@ -259,8 +258,7 @@ class _Sorter:
         return None
 
     def _not_allowed(self, send: _Shared, team_id: int | None) -> tuple[str, str] | None:
-        """Return the reason if the sender was deactivated, or lost the role, the notice or the
-        chat's team."""
+        """Return the reason if the sender is gone, or lost the role, the notice or the team."""
         ref = send.actor_ref
         if ref not in self.senders:
             self.senders[ref] = actor_by_ref(ref)
@@ -284,8 +282,7 @@ def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
 
 
 def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
-    """Return which of `names` are Chat Servers, and whether each is enabled. Nearly always `server`
-    is the only one."""
+    """Return which of `names` are Chat Servers, and whether each is enabled."""
     enabled = {server.name: server.enabled}
     others = [name for name in names if name != server.name]
     if others:

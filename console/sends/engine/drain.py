@@ -127,8 +127,8 @@ class Drain:
         return max(0, window - len(self.on_the_wire))
 
     def _is_worth_a_step(self, wait_seconds: float | None) -> bool:
-        """Return whether a step is worthwhile: for a part of the window, so that the rest is on the
-        wire meanwhile, or for the last delivery that is out."""
+        """Return whether a step is worthwhile: when a part of the window can be recorded or
+        claimed, so that the rest is on the wire meanwhile, or when nothing is on the wire."""
         part = max(1, self.server.window // PARTS)
         return (
             len(self.endings) + len(self.unsent) >= part
@@ -232,8 +232,8 @@ class Drain:
                 return
 
     def _give_up_words(self) -> bool:
-        """Record outcomes without their texts from now on: the outcome matters more. Return whether
-        there is anything to record so."""
+        """Record outcomes without their texts from now on, as the outcome matters more. Return
+        whether that leaves anything to try."""
         if self.is_wordless or not (self.endings or self.unsent):
             return False
         self.is_wordless = True
@@ -242,8 +242,7 @@ class Drain:
         return True
 
     def _supersede(self) -> None:
-        """Stop, since another worker has the lock and has recorded as unknown what is in flight
-        here."""
+        """Stop: another worker has the lock, and has recorded as unknown what is in flight."""
         self.is_superseded = True
         logger.warning(
             "another worker took over",
@@ -267,8 +266,7 @@ class Drain:
             self.failed = storable(f"The console failed to open a connection: {error}")
 
     async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
-        """Submit all deliveries. Without a channel, as after a change of address, they wait
-        again."""
+        """Submit all deliveries. They wait again if there is no channel, as after a new address."""
         for number, delivery in enumerate(claimed, start=1):
             if self.is_superseded:
                 return
@@ -281,8 +279,7 @@ class Drain:
                 await asyncio.sleep(0)  # lets them leave, and answers come in
 
     def _is_written(self, writing: asyncio.Task[None]) -> None:
-        """Take note of an error in writing: the drain would wait forever for what was not
-        written."""
+        """Note an error in writing: the drain would wait forever for what was not written."""
         self.writing.discard(writing)
         if not writing.cancelled() and writing.exception() is not None:
             self.broken = writing.exception()
@@ -324,8 +321,7 @@ class Drain:
                 self.settled.append(claim)
 
     async def _note_health(self) -> None:
-        """Record the Chat Server's health: after a fault it rests for a while, an answer makes it
-        healthy."""
+        """Record the Chat Server's health: it rests after a fault; an answer makes it healthy."""
         server = self.server
         if self.failed and not self.failure_noted:
             self.failure_noted = True
@@ -339,7 +335,7 @@ class Drain:
             await self._note(partial(chat_server_reached, server))
 
     async def _note(self, write: Callable[[], None]) -> None:
-        """Write the health. If that fails, outcomes must not be lost."""
+        """Write the health. If that fails, recover the database, so that no outcome is lost."""
         try:
             await self.database.call(write)
         except (DatabaseError, InterfaceError) as error:

@@ -81,8 +81,7 @@ def _user_data(delivery: ClaimedDelivery) -> KVList:
 
 
 def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
-    """Return the ending of a delivery whose request can't be built or is over a limit. Nothing is
-    sent."""
+    """Return the ending of a delivery that is not sent: its request is invalid or too large."""
     return Ending(delivery, DeliveryStatus.SKIPPED, Reason.INVALID_USER_DATA, why)
 
 

@@ -15,8 +15,8 @@ PROBES = 3
 
 
 def keepalive_settings(seconds: int) -> dict[str, int]:
-    """Return PostgreSQL's settings, in seconds (the last in milliseconds), that end a dead session
-    after `seconds`."""
+    """Return PostgreSQL's settings to end a dead session after `seconds`. All are in seconds,
+    except the last, in milliseconds."""
     interval = max(1, seconds // 5)
     return {
         "tcp_keepalives_idle": max(1, seconds - PROBES * interval),

@@ -36,7 +36,7 @@ def time_to_live() -> timedelta:
 
 
 def expires_at(due_at: datetime) -> datetime:
-    """Return when the time to live ends of a delivery that is due at `due_at`."""
+    """Return when the time to live of a delivery due at `due_at` ends."""
     return due_at + time_to_live()
 
 
@@ -47,7 +47,6 @@ def outbox_move(send: Send, due_at: datetime) -> None:
 
 
 def outbox_renew(now: datetime) -> None:
-    """Give the pending deliveries of running sends a whole time to live from `now`, if they have
-    less."""
+    """Give pending deliveries of running sends at least a whole time to live from `now`."""
     with connection.cursor() as cursor:
         cursor.execute(RENEW_RUNNING, {"expires": expires_at(now)})

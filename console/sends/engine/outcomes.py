@@ -1,5 +1,4 @@
-"""Writes how deliveries ended, in bulk, and only to rows that are still as their drain left
-them."""
+"""Writes how deliveries ended, in bulk, and only to rows that are as their drain left them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -137,8 +136,7 @@ _NOTHING: _Alike = ((None, "", "", "", "", "", None), [], [])
 
 
 def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
-    """Group endings that differ only in their ids. The endings of a step mostly make one or two
-    groups."""
+    """Group endings that differ only in their ids. A step's mostly make one or two groups."""
     groups: dict[tuple[Any, ...], tuple[list[int], list[int | None]]] = {}
     for ending in endings:
         delivery = ending.delivery
@@ -201,7 +199,7 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
 
 
 def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[ClaimedDelivery]:
-    """Lock and return the `rows` that nobody else has locked; with `wait`, all. For rare paths."""
+    """Lock and return the `rows` that nobody else has locked, or with `wait` all."""
     rows = rows.select_for_update(of=("self",), skip_locked=not wait).select_related("send")
     return [
         ClaimedDelivery(

@@ -60,8 +60,7 @@ def _defer(task: JobDeferrer, **arguments: Any) -> None:
 
 @contextmanager
 def _djangos_errors() -> Iterator[None]:
-    """Raise the database error that procrastinate wraps in an error of its own, which callers here
-    do not catch."""
+    """Raise the database's own error instead of procrastinate's, which callers do not catch."""
     with connection.wrap_database_errors:
         try:
             yield

@@ -72,7 +72,7 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
                     if not await dispatch.settled():
                         return
     finally:
-        # In the thread in which procrastinate defers periodic tasks.
+        # The connections of the thread in which procrastinate defers periodic tasks.
         await sync_to_async(connections.close_all)()
 
 
@@ -93,7 +93,8 @@ async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
 
 
 async def _keep_running_jobs(dispatch: Dispatch) -> None:
-    """Restart procrastinate's worker, which ends if one of its parts fails (a database restart).
+    """Restart procrastinate's worker, which ends if one of its parts fails, as in a database
+    restart.
 
     It signs off in the database at its end. If that fails while this is being cancelled, the error
     hides the cancellation.

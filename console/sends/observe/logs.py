@@ -20,8 +20,7 @@ SHOWN_RANGES = 20
 
 
 def compact(ids: Iterable[int]) -> str:
-    """Return ids in compact form, as "3,7-12". Very scattered ids are cut, with a count of the
-    rest."""
+    """Return ids in compact form, as "3,7-12". Long lists are cut, with a count of the rest."""
     ranges: list[list[int]] = []
     for number in sorted(set(ids)):
         if ranges and number == ranges[-1][1] + 1:
@@ -36,8 +35,8 @@ def compact(ids: Iterable[int]) -> str:
 
 
 def send_created(send: Send, counts: Mapping[str, int]) -> None:
-    """Log a new send. A send from a page waits for its undo seconds or its time; one by the API
-    starts at once."""
+    """Log a new send, as created or started. One from a page waits for its undo seconds or its
+    time; one by the API starts at once."""
     is_started = send.status == SendStatus.RUNNING
     _say("send started" if is_started else "send created", send=send.pk, **_words(counts))
 

@@ -67,8 +67,7 @@ def _is_stopped() -> float:
 
 
 def _deliveries(servers: list[str]) -> Metric:
-    """Count by Chat Server and outcome. Each starts at 0: a counter that begins with 1 shows no
-    rise."""
+    """Count by Chat Server and outcome, from 0: a counter that begins with 1 shows no rise."""
     totals = {(name or NO_SERVER, outcome): 0 for name in (*servers, "") for _s, outcome in ENDED}
     totals |= {
         (name or NO_SERVER, ended): total for name, ended, total in operations.outcome_totals()

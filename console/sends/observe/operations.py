@@ -125,8 +125,7 @@ def open_by_send() -> dict[int, int]:
 
 
 def outcome_totals() -> list[tuple[str, str, int]]:
-    """Return how many deliveries ever ended, by Chat Server ("" for unregistered ones) and
-    outcome."""
+    """Return how many deliveries ever ended, by Chat Server ("" if unregistered) and outcome."""
     rows = OutcomeTotal.objects.order_by("chat_server_name", "outcome")
     return list(rows.values_list("chat_server_name", "outcome", "total"))
 

@@ -27,9 +27,9 @@ class CannotShowMetrics(Exception):
 def refusal(meta: Mapping[str, Any]) -> tuple[int, str] | None:
     """Return why a request may not read metrics, as a status and a sentence; None if it may.
 
-    `meta` is WSGI's environment, or Django's. With CONSOLE_METRICS_TOKEN set, a request needs the
-    token. Without, it must come from this machine and not through a proxy, where every request
-    seems to.
+    `meta` is WSGI's environment, or Django's. If CONSOLE_METRICS_TOKEN is set, a request needs it.
+    Otherwise it must come from this machine, and not through a proxy, behind which all requests
+    look local.
     """
     if settings.METRICS_TOKEN:
         scheme, _space, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -72,8 +72,7 @@ def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
 
 
 def drain_failed(chat_server: str) -> None:
-    """Count a drain that ended with an error, the console's or the database's. The sweep starts
-    another."""
+    """Count a drain that an error ended, the console's or the database's. The sweep restarts it."""
     drain_counts.setdefault(chat_server, DrainCounts()).failures += 1
 
 
@@ -122,8 +121,7 @@ class DrainRecord:
             self._tell(claimed, endings, unsent)
 
     def stop(self) -> None:
-        """Count the end of the drain. Another drain has what it still had open, or it was not
-        written."""
+        """Count the drain's end. Another drain has what is still open, or it was not written."""
         self._count_round_trips()
         self.counts.running -= 1
         self.counts.open -= self.open

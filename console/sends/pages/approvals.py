@@ -27,8 +27,7 @@ SHOWN = 50
 @require_GET
 @require(Permission.APPROVE_SENDS)
 def approvals(request: HttpRequest) -> HttpResponse:
-    """Show the sends of others, the longest waiting first, and then one's own, for others to
-    decide."""
+    """Show others' sends, longest waiting first, and then one's own, for others to decide."""
     actor = actor_of(request)
     refs = own_refs(actor)
     others = list(sends_awaiting_approval(actor)[:SHOWN])

@@ -89,8 +89,7 @@ def _changed(
 
 
 def _too_late(send: Send) -> str:
-    """Return what to say if somebody wanted to undo a whole send and some of it had left
-    already."""
+    """Return what to say if some of a send had left before somebody undid it."""
     counts = send_counts(send)
     left = sum(counts[status] for status in LEFT)
     if not left:

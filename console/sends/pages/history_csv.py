@@ -56,8 +56,7 @@ def _lines(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def cell(value: object) -> str:
-    """Return a value as a cell: times in the console's zone with their offset, formulas
-    disarmed."""
+    """Return a value as a cell: times in the console's zone with offset, formulas disarmed."""
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -19,7 +19,7 @@ from console.sends.selectors import sending_stopped, sends_of
 from console.site.access import actor_of, require
 
 SENDS_SHOWN = 50
-# How many topics of sends one page may follow; three of its topics are in use.
+# The event stream limits a page's topics (console.live.events), and three are used already.
 SENDS_FOLLOWED = 10
 
 

@@ -91,8 +91,7 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
 
 
 def retryable(send: Send) -> dict[str, int]:
-    """Return how many deliveries of a send may be retried, by status. The send carries its
-    counts."""
+    """Return how many deliveries of a send (with counts) may be retried, by status."""
     ended = {status.value for status in RETRYABLE if getattr(send, status.value)}
     counts = {status: not_retried(send, status).count() for status in sorted(ended)}
     return {status: count for status, count in counts.items() if count}
@@ -137,6 +136,5 @@ def send_page(
 
 
 def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
-    """Return prefetches of the delivery that each one retries and of its retries, as far as the
-    actor sees them."""
+    """Return prefetches of deliveries' originals and retries, as far as the actor sees them."""
     return [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]

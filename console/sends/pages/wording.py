@@ -28,8 +28,7 @@ def audience(visibility: str, count: int) -> str:
 
 
 def shown_status(status: str, *, stopped: bool) -> str:
-    """Return the status for pages: `waits` if the send would be leaving and all sending is
-    stopped."""
+    """Return a send's status for pages: `waits` if only the stop of all sending holds it."""
     is_leaving = status in (SendStatus.HOLDING, SendStatus.RUNNING)
     return WAITS if stopped and is_leaving else status
 

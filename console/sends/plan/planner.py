@@ -80,8 +80,7 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
 
 
 def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
-    """Return the plan beside other sends: without the chats that the resend guard skips, and with
-    `sent_before`."""
+    """Return the plan beside other sends: with the resend guard applied and `sent_before` set."""
     release_at = plan.scheduled_at or now
     if not plan.allows_repeat:
         plan = guarded(plan, release_at=release_at, now=now)
@@ -89,8 +88,7 @@ def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
 
 
 def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:
-    """Plan to send the same texts again to those chats that can be reached now, at their present
-    Chat Servers."""
+    """Plan the same texts again for chats that can be reached now, where they are now."""
     servers = dict(ChatServer.objects.values_list("name", "enabled"))
     chats = interactions_visible(actor, live_only=False).in_bulk(
         [delivery.interaction_id for delivery in deliveries]
@@ -160,8 +158,7 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
 
 
 def require_valid(version: NoticeVersion, *, at: datetime, now: datetime) -> None:
-    """Raise Unprocessable if the notice is retired, or the version is not valid `at` the time when
-    it is to leave."""
+    """Raise Unprocessable if the notice is retired or the version is not valid `at` that time."""
     if version.notice.retired_at is not None:
         raise _retired(version.notice)
     if not is_valid_at(version.valid_from, version.valid_until, at):

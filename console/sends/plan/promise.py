@@ -1,7 +1,7 @@
 """The promise of a preview: how a send is made, and which chats it reaches at most.
 
 It travels with the page (or a program) to the send. The send may do less, since chats end while
-somebody reads a preview, and never more: another send than the one promised is refused.
+somebody reads a preview, but never more. A send that differs from the promise is refused.
 """
 
 import base64
@@ -54,8 +54,7 @@ class Promise:
 
     @classmethod
     def read(cls, written: str) -> Self:
-        """Read a promise. Raises Conflict if it can't be read, for example one of another version
-        of the console."""
+        """Read a promise. Raises Conflict if it can't be read, as after an upgrade."""
         try:
             packed = base64.urlsafe_b64decode(written)
             whole = json.loads(zlib.decompressobj().decompress(packed, READ_LIMIT))
@@ -113,8 +112,7 @@ class Promise:
         return target
 
     def require_kept(self, plan: SendPlan) -> None:
-        """Raise Conflict, naming the changes, if the plan is not the promised send or reaches
-        more."""
+        """Raise Conflict, naming the changes, if the plan differs from this or reaches more."""
         terms = _terms(plan)
         changed = [name for name in CHANGES if terms[name] != self.terms.get(name)]
         if "notice" in changed:

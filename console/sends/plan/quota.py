@@ -26,8 +26,7 @@ QUOTA_LOCK = 0x4E51
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many chats a person may still send to. `used` has (time, number of chats), oldest
-    first."""
+    """How many chats a person may still send to. `used` has (time, chats), oldest first."""
 
     limit: int
     used: list[tuple[datetime, int]]
@@ -85,8 +84,7 @@ def _not_called_off() -> Q:
 
 
 def hold_quota(actor: Actor) -> None:
-    """Lock this person's quota until the transaction ends: no other send of theirs is counted or
-    made."""
+    """Lock this person's quota until the transaction ends. Their other sends wait for it."""
     if _is_limited(actor) or settings.APPROVAL_ABOVE:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -118,8 +116,7 @@ def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests
 
 
 def require_quota(actor: Actor, wanted: int, now: datetime) -> None:
-    """Raise TooManyRequests if a send to `wanted` chats exceeds the actor's quota. Call it after
-    `hold_quota`."""
+    """Raise TooManyRequests if `wanted` chats exceed the quota. Call it after `hold_quota`."""
     refusal = exceeded(quota_of(actor, now), wanted, now)
     if refusal is not None:
         raise refusal

@@ -114,8 +114,7 @@ def _time(at: datetime | None) -> str | None:
 
 
 class ProofWriter:
-    """Writes the file in two steps. Between them, while no lock is held, a checkpoint may be
-    made."""
+    """Writes the file in two steps. A checkpoint may be made between them: no lock is held."""
 
     def __init__(self, send: Send, file: IO[bytes]) -> None:
         self.send = send
