@@ -138,8 +138,8 @@ class Interaction(models.Model):
 class InteractionPoll(models.Model):
     """The poller's last poll (docs/poller.md), and its totals.
 
-    One row. `withheld` chats were missing and were not ended all the same. `unconfirmed` live chats
-    are in no snapshot, and never were.
+    One row. `withheld` chats were missing but not ended. `unconfirmed` live chats are in no
+    snapshot, and never were.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)

@@ -56,8 +56,7 @@ class FeedEvent:
 
     @property
     def tells_facts(self) -> bool:
-        """Whether the event has data that decides about sending: online or not, Chat Server, user
-        data."""
+        """Whether it has data that decides about sending: online, Chat Server, user data."""
         told = (self.is_online, self.chat_server_name, self.user_data)
         return self.stopped or any(value is not None for value in told)
 
@@ -209,8 +208,7 @@ def _travels(item: object) -> bool:
 
 
 def _is_storable(text: str) -> bool:
-    """Return False for NUL and lone surrogates, which JSON allows and no database or KV list
-    holds."""
+    """Return False for NUL and lone surrogates: JSON has them, databases and KV lists do not."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

@@ -37,8 +37,7 @@ _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "rece
 
 
 def _if(newer: str, columns: Iterable[str]) -> str:
-    """Return assignments of an event's values, made only if the event is newer than what is
-    known."""
+    """Return assignments of an event's values, made only if it is newer than what is known."""
     return ",\n    ".join(
         f"{column} = CASE WHEN {newer} THEN COALESCE(%({column})s, known.{column}) "
         f"ELSE known.{column} END"

@@ -11,8 +11,7 @@ from console.text.form_fields import LineField
 
 
 class ChatServerForm(forms.Form):
-    """A Chat Server and its limits; defaults from the vendor's sizing (docs/domain.md section
-    9)."""
+    """A Chat Server and its limits; the defaults are the vendor's (docs/domain.md section 9)."""
 
     name = LineField(
         label=_("Chat Server (application name)"),

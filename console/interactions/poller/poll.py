@@ -1,7 +1,7 @@
 """One poll from beginning to end. Two never run at a time (docs/poller.md).
 
-No transaction is open while Interaction Server is waited for. The lock belongs to the database
-session: PostgreSQL frees it when that ends, however it ends.
+No transaction is open during calls to Interaction Server. The lock belongs to the database session:
+PostgreSQL frees it when that ends, however it ends.
 """
 
 import time
@@ -125,8 +125,7 @@ def _release(snapshot: Snapshot) -> None:
 
 
 def _is_cut_off(reader: Reader) -> bool:
-    """Return whether the snapshot has as many chats as Interaction Server ever returns. Then it may
-    have left some out."""
+    """Return whether the snapshot reached Interaction Server's limit, so chats may be left out."""
     most = settings.POLL.snapshot_limit
     return bool(most) and len(reader.ids) >= most
 

@@ -1,8 +1,8 @@
 """Writes of the poller: what snapshots of Interaction Server say, beside the feed.
 
 A snapshot counts as of the moment before it was requested, by PostgreSQL's clock, less a margin for
-clocks that differ and for feeds that write whole seconds. The feed's news of a later moment win
-over it, in whatever order the two come (console.interactions.feed.writing).
+clocks that differ and for feeds that write whole seconds. A later event of the feed wins over it,
+in whatever order the two come (console.interactions.feed.writing).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,8 +32,8 @@ TARGET = ("poll", "interactions", "live chats")
 # A snapshot may end at most this many chats at once, or half of those that could be in it. More
 # rather points to a wrong condition or server.
 ENDS_AT_ONCE = 20
-# An empty snapshot, as a backup that is not in use may give, ends chats only if there was no news
-# of any of them for this time, apart from empty snapshots.
+# An empty snapshot, as a backup that is not in use may give, ends chats only if there was no other
+# news of any of them for this time.
 EMPTY_FOR = timedelta(minutes=3)
 REJECTIONS_LOGGED = 5
 TOLD_AS_FACTS = ("is_online", "chat_server_name", "user_data")
@@ -41,8 +41,7 @@ TOLD_BESIDES = ("media_type", "tenant_id", "state", "queue", "agent", "locale")
 
 
 class Known(NamedTuple):
-    """The order of a live chat's last event when the poll began, and whether a snapshot ever had
-    it."""
+    """A live chat's last event when the poll began, and whether a snapshot ever had it."""
 
     last_event_at: datetime
     last_sequence: int
@@ -51,8 +50,7 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A poll under way: the moment as of which its snapshot counts, and the chats live before
-    it."""
+    """A poll under way: the time that its snapshot counts for, and the chats live before it."""
 
     at: datetime
     known: Mapping[str, Known]
@@ -125,8 +123,7 @@ class _Sorted:
 
 
 def poll_page(actor: Actor, poll: Poll, page: Sequence[Mapping[str, Any]]) -> PollCounts:
-    """Apply one page of the snapshot. An interaction that can't be stored is logged, and blocks
-    none of the others."""
+    """Apply a page of the snapshot. An interaction that can't be stored is logged and skipped."""
     actor.require(Permission.FEED)
     found = _sort(poll, page)
     events = [*found.new, *found.changed]
@@ -166,8 +163,7 @@ def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
 
 
 def _keep(interaction: dict[str, Any], row: Interaction) -> None:
-    """Keep what only the feed provides: the time when the chat was received, and the
-    `keep_keys`."""
+    """Keep what only the feed provides: the time of receipt, and the `keep_keys`."""
     interaction.pop("received_at", None)
     user_data = interaction.get("user_data")
     if user_data is not None:
@@ -180,8 +176,7 @@ def _is_after(poll: Poll, row: Interaction | None) -> bool:
 
 
 def _tells_news(poll: Poll, event: FeedEvent, row: Interaction) -> bool:
-    """Return whether the event differs from what is known, except where that is of a later
-    moment."""
+    """Return whether the event differs from what is known, except where that is newer."""
     names: tuple[str, ...] = ()
     if row.facts_at < poll.at:
         names += TOLD_AS_FACTS
@@ -289,8 +284,7 @@ def _is_too_many(poll: Poll, missing: Collection[str]) -> bool:
 
 
 def _is_sudden(poll: Poll, missing: Collection[str]) -> bool:
-    """Return whether the last snapshot was not empty, or there was recent news of a missing
-    chat."""
+    """Return whether the last snapshot was not empty, or a missing chat had recent news."""
     before = InteractionPoll.objects.filter(seen=0, is_whole=True).exclude(ended_at=None)
     told_at = [poll.known[name].last_event_at for name in missing]
     return bool(missing) and (not before.exists() or max(told_at) > poll.at - EMPTY_FOR)

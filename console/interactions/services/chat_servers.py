@@ -57,8 +57,7 @@ def _known_name(name: str) -> str:
 
 
 def default_burst(pace_per_second: object) -> int:
-    """Return three seconds' worth of messages, at least 150 and at most 100,000; 150 for what is no
-    number."""
+    """Return three seconds' worth of messages, from 150 to 100,000; 150 for what is no number."""
     try:
         return min(100_000, max(150, int(3 * float(str(pace_per_second)))))
     except (ValueError, OverflowError):
