@@ -79,8 +79,7 @@ class Client:
         return future
 
     async def close(self) -> None:
-        """Wait for requests in flight (up to their deadlines) and close. Nothing is sent after
-        that."""
+        """Wait for requests in flight (up to their deadlines) and close for good."""
         self._is_closed = True
         async with self._connecting:
             self._retire()

@@ -38,8 +38,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
-    """Return the outcome of an answer: 501 is accepted, 502 refused, with the fault's code and text
-    if it carries them."""
+    """Return an answer's outcome: 501 is accepted, 502 refused, with the fault's code and text."""
     if isinstance(answer, Event3rdServerResponse):
         return Outcome(
             OutcomeKind.ACCEPTED,
@@ -62,8 +61,7 @@ def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
 
 
 def not_sent(detail: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
-    """Return the outcome of a request of which nothing reached the network. It may be tried again
-    if it is `retryable`."""
+    """Return the outcome of a request that did not reach the network and may be `retryable`."""
     return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=detail, retryable=retryable)
 
 

@@ -40,8 +40,7 @@ class _Peer:
         return data
 
     def receive_eof(self) -> None:
-        """Note that the peer sends nothing more. Raises ProtocolError if it stopped inside a
-        frame."""
+        """Note that the peer sends nothing more. Raises ProtocolError inside a frame."""
         self._decoder.finish()
 
     def _answer_ping(self, ping: Ping) -> None:
@@ -90,8 +89,7 @@ class ClientProtocol(_Peer):
         self._given_up.add(reference_id)
 
     def receive_data(self, data: bytes) -> Iterator[Answer]:
-        """Return the answers that `data` completes. Iterating raises ProtocolError at a broken
-        frame."""
+        """Return the answers that `data` completes. The iterator may raise ProtocolError."""
         self._decoder.feed(data)
         return self._answers()
 
@@ -123,8 +121,7 @@ class ClientProtocol(_Peer):
         raise ProtocolError(f"An answer to reference id {reference_id}, which awaits none.")
 
     def _free_reference_id(self) -> int:
-        """Return the next free id: positive, signed 32 bits; after the last it starts again at
-        1."""
+        """Return the next free id: positive and within signed 32 bits, then from 1 again."""
         candidate = self._last_reference_id
         while True:
             candidate = candidate % INT_MAX + 1
@@ -140,8 +137,7 @@ class ServerProtocol(_Peer):
     """The server's side, for the simulator and for gateways."""
 
     def receive_data(self, data: bytes) -> Iterator[Request3rdServer]:
-        """Return the requests that `data` completes. Iterating raises ProtocolError at a broken
-        frame."""
+        """Return the requests that `data` completes. The iterator may raise ProtocolError."""
         self._decoder.feed(data)
         return self._requests()
 

@@ -18,8 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A parsed address. `tls_host` is the name that the certificate must carry; `options` are the
-    SDK's."""
+    """A parsed address. The certificate must carry `tls_host`; `options` are the SDK's."""
 
     host: str
     port: int

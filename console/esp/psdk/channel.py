@@ -1,9 +1,9 @@
-"""A `Channel` over one of the SDK's: many requests in flight, each on a thread that waits.
+"""A `Channel` over one channel of the SDK: many requests in flight, each on a waiting thread.
 
-Of the SDK's ways to send a request, only `request` is documented with its result and exceptions. So
-each request in flight has a thread that only waits in Java. The guarantees are those of
-`EspConnection`: one outcome a request, by its deadline at the latest, and NOT_SENT only if the SDK
-was never told to send it, or says that it did not.
+Only the SDK's `request` is documented with its result and exceptions. So each request in flight has
+a thread that only waits in Java. The guarantees are those of `EspConnection`: one outcome a
+request, by its deadline at the latest, and NOT_SENT only if the SDK was never told to send it, or
+says that it did not.
 """
 
 import asyncio
@@ -123,8 +123,7 @@ class PsdkChannel:
     # Threads that wait in Java
 
     def _start_thread(self) -> None:
-        """Start a thread. If the machine has none left, existing threads serve the request or its
-        deadline passes."""
+        """Start a thread. If the machine has none left, existing ones serve, perhaps too late."""
         name = f"psdk {self._peer} {self._threads + 1}"
         with suppress(RuntimeError):
             jvm.aside(self._serve, name)
@@ -163,8 +162,7 @@ class PsdkChannel:
         self._settle(call, outcome)
 
     def _fail(self, why: str) -> None:
-        """Accept no new requests, since the channel is of no use. Those given to Java still get an
-        outcome."""
+        """Mark the channel as useless. Requests that Java has are still waited for."""
         self._refusal = self._refusal or why
         self._failure = self._failure or why
 

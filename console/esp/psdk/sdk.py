@@ -79,8 +79,7 @@ class Sdk:
     integer: Any
 
     def to_java(self, kvlist: KVList) -> Any:
-        """Return the list as the SDK's collection, with order and duplicates. Only values may be
-        UTF."""
+        """Return the SDK's collection: order and duplicates stay, only values may be UTF."""
         made = self.collection()
         for pair in kvlist:
             key, value = pair.key, pair.value
@@ -97,8 +96,7 @@ class Sdk:
         return made
 
     def from_java(self, collection: Any) -> KVList:
-        """Return the SDK's collection as a list. Raises an error for a value that ESP does not
-        have."""
+        """Return the SDK's collection as a list. Raises an error for values that ESP lacks."""
         return KVList(self._pair(str(pair.getStringKey()), pair.getValue()) for pair in collection)
 
     def _pair(self, key: str, value: Any) -> Pair:

@@ -37,8 +37,7 @@ def use(settings: TlsSettings) -> None:
 
 
 def ssl_context(host: str) -> Any:
-    """Return an SSLContext that requires this name in the peer's certificate. Raises what Java
-    raises."""
+    """Return an SSLContext that requires this name in the certificate. Raises Java's errors."""
     context = jvm.java_class("javax.net.ssl.SSLContext").getInstance("TLS")
     managers = _array("javax.net.ssl.TrustManager", [_checking()(_trust_manager(), host)])
     context.init(_key_managers(), managers, None)

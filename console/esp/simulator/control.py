@@ -21,8 +21,7 @@ class ControlError(Exception):
 
 
 class _Command(Struct, tag_field="do", forbid_unknown_fields=True):
-    """A command. `carry_out` returns what the answer contains beside `ok`, or raises
-    ControlError."""
+    """A command. `carry_out` returns the answer's content beside `ok`, or raises ControlError."""
 
 
 class OpenSession(_Command, tag="open_session"):

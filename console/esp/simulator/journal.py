@@ -14,8 +14,7 @@ _TAIL_BLOCK = 64 * 1024
 
 
 class JournalLine(Struct, frozen=True):
-    """One line of the journal. `at` is in Unix seconds; `answer` is "response", "fault" or
-    "none"."""
+    """One line. `at` is in Unix seconds; `answer` is "response", "fault" or "none"."""
 
     seq: int
     at: float

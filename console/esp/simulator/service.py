@@ -45,8 +45,7 @@ class ChatService:
         self._sessions_must_exist = sessions_must_exist
 
     def carry_out(self, message: Request3rdServer, at: float) -> Refusal | None:
-        """Put the message or notice into its session's transcript; return a refusal, if any. `at`
-        is in Unix seconds."""
+        """Add the message or notice to its transcript, or refuse it. `at` is in Unix seconds."""
         request = message.request
         refusal = self._wrong_address(request)
         if refusal is not None:

@@ -45,8 +45,7 @@ class Session:
 
     @property
     def is_online(self) -> bool:
-        """Whether it is open and its user data does not say IsOnline '0' (docs/domain.md section
-        2)."""
+        """Whether it is open and not marked IsOnline '0' (docs/domain.md section 2)."""
         return self.is_open and not says_offline(self.user_data.get("IsOnline"))
 
     def add(
@@ -67,8 +66,7 @@ class Session:
         )
 
     def view(self, of: str) -> list[Entry]:
-        """Return what a "customer", an "agent" or a "supervisor" sees. Raises KeyError for
-        others."""
+        """Return what a "customer", "agent" or "supervisor" sees. Raises KeyError for others."""
         visible = VIEWS[of]
         return [entry for entry in self.transcript if entry.visibility in visible]
 

@@ -43,8 +43,8 @@ class Channel(Protocol):
         what went wrong. It comes by the request timeout at the latest."""
 
     def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
-        """As `submit`, but cheaper for many requests: passes the outcome to `settle`, which must
-        not raise, and which may be called before this returns."""
+        """As `submit`, for many requests: passes the outcome to `settle`, which must not raise, and
+        which may be called before this returns."""
 
     async def close(self) -> None:
         """Accept no new requests, wait for those in flight (up to their deadlines), and close."""

@@ -70,8 +70,7 @@ def check_address(url: str) -> None:
 
 
 def parse_address(url: str) -> str:
-    """Return the http(s) address before `/scxml/…`, without a final slash. Raises
-    InvalidAddress."""
+    """Return the http(s) address before `/scxml/…`, without a final /. Raises InvalidAddress."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

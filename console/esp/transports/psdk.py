@@ -106,8 +106,7 @@ def endpoint_of(sdk: Sdk, address: Address, *, client_name: str = CLIENT_NAME) -
 
 
 def _with_tls(sdk: Sdk, arguments: tuple[Any, ...]) -> Any:
-    """Make the endpoint. The documentation has a further argument after the SSLContext, which may
-    be null."""
+    """Make the endpoint. The documented further argument after the SSLContext may be null."""
     try:
         return sdk.endpoint(*arguments)
     except TypeError:
