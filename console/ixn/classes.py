@@ -1,7 +1,7 @@
 """Finds the SDK's classes by their names, and reads and writes properties of its objects.
 
 The project's domain page names requests and properties, but not their packages or methods. So a
-class is searched in the operator's jars, and a property is read and written by the convention of
+class is looked up in the operator's jars, and a property is read and written by the convention of
 Java beans: `snapshotId` by getSnapshotId and setSnapshotId (docs/poller.md).
 """
 

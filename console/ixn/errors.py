@@ -3,4 +3,4 @@
 
 class SnapshotFailed(Exception):
     """No snapshot, or an incomplete one. The text says what happened and what to do. What was read
-    before is valid; what was not read means nothing."""
+    before is valid; nothing follows from what was not read."""

@@ -100,8 +100,7 @@ def _first(wanted: Wanted) -> "Connection":
 
 
 def _require_java(java: Java) -> None:
-    """Allow Java if it is usable; otherwise raise SnapshotFailed with all that is missing, before
-    anything starts."""
+    """Allow Java. If it can't work, raise SnapshotFailed with all that is missing."""
     if not jvm.is_started():
         classes, wanted_for = sdk_classes.CLASSES, sdk_classes.WANTED_FOR
         problems = jvm.problems(java.settings(), classes=classes, wanted_for=wanted_for)
@@ -111,8 +110,7 @@ def _require_java(java: Java) -> None:
 
 
 class _Classes:
-    """The SDK's classes for Interaction Server. Raises SnapshotFailed or EspError for a missing
-    one."""
+    """The SDK's classes for Interaction Server. A missing one raises SnapshotFailed or EspError."""
 
     def __init__(self, classpath: Sequence[str]) -> None:
         entries = Jars(tuple(classpath)).entries
@@ -203,8 +201,7 @@ class Connection:
         self.ask(request, RELEASE)
 
     def ask(self, request: Any, name: str) -> Any:
-        """Send a request and return its answer. Raises SnapshotFailed without one, or for a
-        refusal."""
+        """Return the answer to a request. Raises SnapshotFailed for none, or for a refusal."""
         try:
             answer = self._protocol.request(request, self._milliseconds())
         except Exception as error:

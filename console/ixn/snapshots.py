@@ -98,6 +98,5 @@ class Reader:
             )
 
     def _has_enough(self, total: int | None) -> bool:
-        """Return False if many of the announced interactions never came: then the rest was cut
-        off."""
+        """Return False if many announced interactions never came: the rest was cut off."""
         return total is None or (total - len(self.ids)) * 100 <= total * GONE_OF_A_HUNDRED
