@@ -144,8 +144,7 @@ class Following:
         await self._hub.listening()
 
     async def next(self) -> str:
-        """Wait for a topic, and drop all but the last if several have come. Return END when the
-        server stops."""
+        """Wait for a topic. Of several that came, return the last; END when the server stops."""
         topic = await self._queue.get()
         while topic != END and not self._queue.empty():
             topic = self._queue.get_nowait()
