@@ -27,8 +27,8 @@ def database_now() -> datetime:
 
 
 def stamp(arrived_at: float) -> tuple[float, float]:
-    """Return, in milliseconds, the present time since 1970 and the least time that the request has
-    spent here. It came at `arrived_at` by `time.monotonic`. Pages count with both."""
+    """Return the present time, in milliseconds since 1970, and how many milliseconds the request
+    has been here at least. It came at `arrived_at` by `time.monotonic`. Pages count with both."""
     took = max(0.0, time.monotonic() - arrived_at)
     now = database_now()
     return round(1000 * now.timestamp(), 3), round(1000 * took, 3)

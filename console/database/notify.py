@@ -30,8 +30,7 @@ def send_topic(send_id: int) -> str:
 
 
 def publish(*topics: str) -> None:
-    """Notify the pages that follow one of `topics`. PostgreSQL merges duplicates in a
-    transaction."""
+    """Notify pages that follow one of `topics`. A transaction sends each topic once."""
     with connection.cursor() as cursor:
         for topic in topics:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])

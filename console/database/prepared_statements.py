@@ -35,8 +35,7 @@ def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def array(values: Iterable[int | UUID | None]) -> str:
-    """Return an array of numbers or ids in PostgreSQL's text form, ten times faster than
-    psycopg."""
+    """Return an array of numbers or ids for PostgreSQL, ten times faster than psycopg."""
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 

@@ -25,8 +25,7 @@ def postgresql(url: str) -> str:
 
 
 def database_settings(url: str, *, embedded: bool, pool_size: int) -> dict[str, Any]:
-    """Return the settings for the PostgreSQL at `url`, or the embedded one; a dummy without
-    either."""
+    """Return the settings of the PostgreSQL at `url`, the embedded one, or none."""
     if not url and not embedded:
         return {"ENGINE": "django.db.backends.dummy"}
     chosen: dict[str, Any] = {"ENGINE": "console.embedded", "NAME": "console"}
