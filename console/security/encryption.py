@@ -17,8 +17,7 @@ def encrypt(text: str, *, purpose: str) -> str:
 
 
 def decrypt(encrypted: str, *, purpose: str) -> str:
-    """Decrypt a text. Raises cryptography.fernet.InvalidToken if another secret key encrypted
-    it."""
+    """Decrypt. Raises cryptography.fernet.InvalidToken if another secret key encrypted it."""
     return _fernet(purpose).decrypt(encrypted.encode()).decode()
 
 

@@ -31,8 +31,8 @@ LONGEST = 300
 
 
 def skeleton(text: str) -> str:
-    """Return a skeleton, the same for all texts that look alike in their present case. Linear in
-    the text's length; only the first LONGEST characters count."""
+    """Return the skeleton that all texts share which look alike as written. Linear in the text's
+    length; only the first LONGEST characters count."""
     table = _prototypes()
     # Wide letters, ligatures and the like become plain letters.
     shown = unicodedata.normalize("NFKD", as_seen(text[:LONGEST])).translate(table)
@@ -46,8 +46,7 @@ def are_alike(one: str, other: str) -> bool:
 
 
 def skeletons(text: str) -> frozenset[str]:
-    """Return the skeletons of a text as written and in small letters. Texts are alike if they share
-    one of them."""
+    """Return a text's skeletons, as written and in small letters. Alike texts share one."""
     return frozenset((skeleton(text), skeleton(text.casefold())))
 
 
