@@ -23,8 +23,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
-    """Restrict a view to those who have one of `permissions`. Raises PermissionRefused for
-    others."""
+    """Restrict a view to holders of one of `permissions`. Raises PermissionRefused for others."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)

@@ -1,5 +1,5 @@
-"""What the console's commands share: an empty option is refused. It is an unset variable of a
-script, and without its restriction the command would do more than was meant."""
+"""What the console's commands share: an empty option is refused. A script's unset variable gives
+one, and without its restriction the command would do more than was meant."""
 
 import logging
 import sys
@@ -15,8 +15,7 @@ from console.text.visible import is_blank
 
 
 def path(text: str) -> Path:
-    """Return an argument that is a path. Refuses an empty one, which would be the present
-    folder."""
+    """Return a path argument. Refuses an empty one, which would be the current folder."""
     if is_blank(text):
         raise ArgumentTypeError("it is empty: name a file or a folder")
     return Path(text)

@@ -301,8 +301,7 @@ def _is_host(name: str) -> bool:
 
 
 def origins(raw: str) -> list[str]:
-    """Convert schemes and hosts, as browsers send them; `https://*.example.org` means all below
-    it."""
+    """Convert schemes and hosts as browsers send them; `https://*.example.org` is all below it."""
     found = words(raw)
     for each in found:
         scheme, _colon, rest = each.partition("://")

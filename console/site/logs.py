@@ -57,8 +57,7 @@ def _log_uncaught(
 
 
 def logging_settings(level: str, form: str) -> dict[str, Any]:
-    """Return Django's LOGGING: the console from `level` on, others' warnings; `form` is text or
-    json."""
+    """Return Django's LOGGING: console from `level` on, others' warnings; `form` text or json."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

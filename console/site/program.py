@@ -89,8 +89,7 @@ def _run(endings: Endings) -> None:
 
 
 def _refusal(sentence: str) -> str:
-    """Return why the program does not start, as a log line if it is a service that logs JSON. No
-    log is set up yet."""
+    """Return why the program does not start, in the form of a log line if its log is JSON."""
     if not _is_service() or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
         return sentence
     now = datetime.now(UTC).isoformat()
