@@ -56,8 +56,7 @@ def ensure_running(data_folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Delay signals until the end: an interruption would leave a half-made cluster, or a server
-    that nobody stops."""
+    """Delay signals: an interruption would leave a half-made cluster or an unstopped server."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals don't reach this thread
         return
