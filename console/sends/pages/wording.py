@@ -45,7 +45,8 @@ def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool
 
 
 def approval_words(plan: SendPlan, above: int) -> str:
-    """Return why a second person must approve. `above` is how many chats need no approval."""
+    """Return why a second person must approve. `above` is the largest number of chats that need
+    none."""
     if plan.nickname_from == NicknameSource.SENDER:
         words = _(
             "You have chosen the nickname %(name)s: a second person must approve before anything"

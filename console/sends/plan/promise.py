@@ -112,7 +112,8 @@ class Promise:
         return target
 
     def require_kept(self, plan: SendPlan) -> None:
-        """Raise Conflict, naming the changes, if the plan differs from this or reaches more."""
+        """Raise Conflict, naming the changes, if the plan differs from the promise or reaches
+        more."""
         terms = _terms(plan)
         changed = [name for name in CHANGES if terms[name] != self.terms.get(name)]
         if "notice" in changed:
