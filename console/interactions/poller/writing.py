@@ -113,7 +113,7 @@ def poll_begin(actor: Actor) -> Poll:
 
 @dataclass(slots=True)
 class _Sorted:
-    """The interactions of a page by what is to be done about them."""
+    """The interactions of a page, sorted by the action that they need."""
 
     new: list[dict[str, Any]] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
