@@ -27,6 +27,6 @@ def _fernet(purpose: str) -> MultiFernet:
 
 
 def _key_of(secret: str, purpose: str) -> bytes:
-    """Derive a key for one purpose, which can't decrypt what another purpose's has encrypted."""
+    """Derive a separate key for each purpose: none can decrypt what another encrypted."""
     digest = hashlib.sha256(f"{purpose}:{secret}".encode()).digest()
     return base64.urlsafe_b64encode(digest)
