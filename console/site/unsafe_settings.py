@@ -111,7 +111,7 @@ def _judge_trying_out(chosen: Mapping[str, Any]) -> None:
 
 
 def _judge_pairs(chosen: Mapping[str, Any]) -> None:
-    """Check settings that do nothing, or something else, without another."""
+    """Check settings that have no effect, or a different one, unless another is set too."""
     ors = chosen["TRANSPORT_OPTIONS"]["ors"]
     directory, username, certificate = chosen["DIRECTORY"], ors["username"], ors["certificate"]
     groups = directory.roles or directory.teams
