@@ -89,7 +89,7 @@ class VisibilityPreset(models.Model):
 
 
 class PresetChange(models.Model):
-    """The complete proposed content of a preset. It never changes; a later proposal supersedes it."""
+    """The complete proposed content of a preset. Never changed; a later proposal supersedes it."""
 
     preset = models.ForeignKey(VisibilityPreset, on_delete=models.CASCADE, related_name="changes")
     status = models.CharField(

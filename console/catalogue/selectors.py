@@ -222,7 +222,9 @@ def in_tree_order(found: Iterable[Category]) -> list[Category]:
 
 def categories_with_counts(actor: Actor) -> QuerySet[Category]:
     """Return the same tree, each category with its number of notices that the actor may see.
-    Notices of subcategories do not count."""
+
+    Notices of subcategories do not count.
+    """
     mine = Q(cannednotice__team__isnull=True) | Q(cannednotice__team__in=actor.team_ids)
     visible = Q(cannednotice__isnull=False) if actor.sees_all_teams else mine
     return categories(actor).annotate(notice_count=Count("cannednotice", filter=visible))

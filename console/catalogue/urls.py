@@ -1,5 +1,8 @@
-"""URLs of the catalogue's pages. Fixed paths such as `notices/new/` come before the keys; no notice
-can have such a key (RESERVED_KEYS)."""
+"""URLs of the catalogue's pages.
+
+Fixed paths such as `notices/new/` come before the keys; no notice can have such a key
+(RESERVED_KEYS).
+"""
 
 from django.urls import path
 

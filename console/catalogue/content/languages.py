@@ -19,8 +19,11 @@ def direction(locale: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """An outdated translation. It last changed in version `since`; the default language's text
-    changed later, in version `changed`."""
+    """An outdated translation.
+
+    It last changed in version `since`; the default language's text changed later, in version
+    `changed`.
+    """
 
     locale: str
     since: int

@@ -99,13 +99,13 @@ def _check_key(key: str) -> None:
 def notice_update(
     actor: Actor, notice: CannedNotice, *, expected: str | None = None, **changes: Any
 ) -> CannedNotice:
-    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`. Columns that
-    are not given stay unchanged.
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`.
 
-    `expected` is the digest of the notice_state that the editor saw. The key and kind never change.
-    Raises InvalidInput, and Conflict for a shortcut in use, if the notice no longer matches
-    `expected`, and for a new title or shortcut of a notice that people can send by these: these
-    come with a version, which somebody else approves. The system actor may change them directly.
+    Columns that are not given stay unchanged. `expected` is the digest of the notice_state that the
+    editor saw. The key and kind never change. Raises InvalidInput, and Conflict for a shortcut in
+    use, if the notice no longer matches `expected`, and for a new title or shortcut of a notice
+    that people can send by these: these come with a version, which somebody else approves. The
+    system actor may change them directly.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     values = {name: _normal(name, value) for name, value in changes.items()}
@@ -174,8 +174,10 @@ def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str
 
 
 def names_to_be(version: NoticeVersion) -> dict[str, str]:
-    """Return the notice's title and shortcut once the version is published. For a version that was
-    published, return the present ones."""
+    """Return the notice's title and shortcut once the version is published.
+
+    For a version that was published, return the present ones.
+    """
     notice = version.notice
     names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
     if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
@@ -248,8 +250,10 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
-    """Restore a retired notice with its versions. Raises Conflict if it is not retired, or if
-    another notice has its shortcut now."""
+    """Restore a retired notice with its versions.
+
+    Raises Conflict if it is not retired, or if another notice has its shortcut now.
+    """
     actor.require(Permission.REVIEW_CATALOGUE)
     try:
         with transaction.atomic():
@@ -297,7 +301,9 @@ def normal_tags(tags: Iterable[str]) -> list[str]:
 
 def normal_shortcut(shortcut: str) -> str:
     """Return a shortcut in stored form: lower case, without the leading slash. "" means none.
-    Raises InvalidInput, also for a slash alone."""
+
+    Raises InvalidInput, also for a slash alone.
+    """
     typed = shortcut.strip()
     word = typed.removeprefix("/").lower()
     if typed and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):

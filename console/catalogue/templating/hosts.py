@@ -36,10 +36,10 @@ class Host:
 
 
 def read_host(written: str) -> Host:
-    """Return the host that a browser opens. `written` is urllib's: lower case, IPv6 without
-    brackets.
+    """Return the host that a browser opens for `written`, urllib's lower-case hostname.
 
-    Raises Deceptive if a browser opens a different host, or if the host looks like another.
+    IPv6 has no brackets. Raises Deceptive if a browser opens a different host, or if the host looks
+    like another.
     """
     if ":" in written:
         return _ipv6(written)

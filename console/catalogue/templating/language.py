@@ -55,8 +55,10 @@ VARIABLES = {"data", "interaction", "sender", "now", "field"}
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A snippet in one language, with the snippets that it names. `locale` is its language, which
-    may differ from that of the text around it."""
+    """A snippet in one language, with the snippets that it names.
+
+    `locale` is its language, which may differ from that of the text around it.
+    """
 
     text: str
     snippets: Mapping[str, "Snippet"] = field(default_factory=dict)
@@ -64,8 +66,10 @@ class Snippet:
 
 
 class SnippetNode(Node):
-    """`{% snippet "greeting" %}`: inserts a snippet. It sees the variables of the interaction, but
-    none assigned around it."""
+    """`{% snippet "greeting" %}`: inserts a snippet.
+
+    It sees the variables of the interaction, but none assigned around it.
+    """
 
     def __init__(self, token: Token, name: str) -> None:
         super().__init__(token)

@@ -39,8 +39,7 @@ SELECT outer_names.key, pair.key, count(*)
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as a template writes it, and the percentage of live chats that have a value for
-    it."""
+    """A variable as a template writes it, and in how many percent of live chats it has a value."""
 
     path: str
     percent: int

@@ -41,8 +41,10 @@ def name_of(expression: Expression) -> str:
 
 
 def same(left: object, right: object) -> bool:
-    """Return whether two values are equal in Liquid's sense. A text also equals a number or a date
-    that it states unambiguously."""
+    """Return whether two values are equal in Liquid's sense.
+
+    A text also equals a number or a date that it states unambiguously.
+    """
     if isinstance(left, str) and isinstance(right, str):
         current.get().count(len(left) + len(right))
         return bare(left) == bare(right)

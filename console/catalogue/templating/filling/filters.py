@@ -191,8 +191,11 @@ def _written(value: object, what: str, form: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _in_form(value: date, zone: ZoneInfo | None, what: str, form: str, forms: Forms) -> str:
-    """Format a value. Moments are passed in UTC, because two moments of one zone compare as equal
-    when its clocks were put back."""
+    """Format a value.
+
+    Moments are passed in UTC, because two moments of one zone compare as equal when its clocks were
+    put back.
+    """
     if zone is not None and isinstance(value, datetime):
         value = value.astimezone(zone)
     if what == "date" and form not in ("short", "medium", "long", "full"):

@@ -97,7 +97,7 @@ def outlined(text: str, is_rtl: bool) -> str:
 
 
 def resolved(text: str) -> str:
-    """Return the whole text without marks: values get the line breaks and isolates that they need."""
+    """Return the whole text without marks. Values get the line breaks and isolates they need."""
     return "".join(_line(line) for line in re.split("(\r\n|\n|\r)", text))
 
 

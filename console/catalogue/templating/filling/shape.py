@@ -47,7 +47,10 @@ def require_readable(template: str) -> None:
 
 
 def _require_short(inside: str) -> None:
-    """Raise LiquidSyntaxError for too large a tag or output. `inside` is the text between its ends."""
+    """Raise LiquidSyntaxError for too large a tag or output.
+
+    `inside` is the text between its two ends.
+    """
     if len(inside) <= MOST_BRACKETS:  # true of most
         return
     bare = _QUOTED.sub('""', inside)

@@ -25,8 +25,10 @@ EPOCHS = {"epoch": 1, "epoch_ms": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a filter's left side and its arguments are read. `least` is the number of required
-    arguments; None means all."""
+    """How a filter's left side and its arguments are read.
+
+    `least` is the number of required arguments; None means all.
+    """
 
     left: Reader
     arguments: tuple[Reader, ...] = ()
@@ -79,8 +81,10 @@ def text(value: object) -> str:
 
 
 def cut_text(value: object) -> str:
-    """Return a text that a filter takes apart. Raises Unreadable for a date, since the position of
-    its parts depends on the language."""
+    """Return a text that a filter takes apart.
+
+    Raises Unreadable for a date, since the position of its parts depends on the language.
+    """
     if is_time(value):
         raise Unreadable(
             f"is {quoted(value)}, a date and no text; name the part of it with date, as in "

@@ -79,8 +79,10 @@ class Filling:
             raise ResourceLimitError("there is too much to do", token=None)
 
     def zone(self) -> ZoneInfo:
-        """Return the time zone of this chat: its own, or the site's. Raises Unreadable for an
-        unknown name, rather than print a wrong time."""
+        """Return the time zone of this chat: its own, or the site's.
+
+        Raises Unreadable for an unknown name, rather than print a wrong time.
+        """
         if self._zone is None:
             self._zone = self._found_zone()
         return self._zone

@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Now(Written):
-    """The literal `'now'` or `'today'` in a template. From a chat, the same words are plain text."""
+    """The literal `'now'` or `'today'` in a template. From a chat, these words are plain text."""
 
     __slots__ = ()
 
