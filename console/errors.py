@@ -1,11 +1,14 @@
 """The console's errors, with a message for a person and a code for a program.
 
-ConsoleError ├── InvalidInput 400 the input can't be used ├── PermissionRefused 403 this actor may
-not do that ├── NotFound 404 it does not exist, or this actor may not see it ├── Conflict 409 it
-contradicts the present state ├── PreconditionFailed 412 it has changed since the caller saw it ├──
-Unprocessable 422 well-formed, but the present state does not allow it ├── TooManyRequests 429 more
-than this actor may do in so short a time └── Unavailable 503 something that is needed is not
-available now
+ConsoleError
+ ├── InvalidInput      400  the input can't be used
+ ├── PermissionRefused 403  this actor may not do that
+ ├── NotFound          404  it does not exist, or this actor may not see it
+ ├── Conflict          409  it contradicts the present state
+ ├── PreconditionFailed 412 it has changed since the caller saw it
+ ├── Unprocessable     422  well-formed, but the present state does not allow it
+ ├── TooManyRequests   429  more than this actor may do in so short a time
+ └── Unavailable       503  something that is needed is not available now
 
 Pages show `message` in place (console.web), the API returns `code`, `message` and `details`
 (console.api.errors). An error's text must reveal nothing that its actor may not see.

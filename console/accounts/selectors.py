@@ -19,7 +19,7 @@ from console.actors import Actor, Permission, system_actor
 from console.database.clock import near_now
 from console.errors import NotFound
 
-# --- Tokens, and the actors behind references ----------------------------------------------------
+# --- Tokens, and the actors behind references -----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

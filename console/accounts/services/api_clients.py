@@ -1,4 +1,4 @@
-"""Writes of the programs that use the API."""
+"""Writes programs that use the API."""
 
 import hashlib
 import secrets

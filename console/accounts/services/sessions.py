@@ -1,4 +1,4 @@
-"""Writes the ends of people's sessions."""
+"""Ends people's sessions."""
 
 from collections.abc import Collection
 from secrets import token_hex

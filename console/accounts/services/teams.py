@@ -1,4 +1,4 @@
-"""Writes of teams."""
+"""Writes teams."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Writes of the people who sign in."""
+"""Writes people who sign in."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any

@@ -55,8 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return sender_address(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Do nothing: passwords have the login throttle and the lock-out. allauth's limit is for
-        factors."""
+        """Do nothing: the login throttle and lock-out limit passwords. allauth limits factors."""
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Do nothing: nothing was counted."""

@@ -61,8 +61,7 @@ def own_factor_fresh(request: HttpRequest, user: User) -> bool:
 
 
 class SecondFactorMiddleware(MiddlewareMixin):
-    """Restricts sessions without a required second factor to the pages for setting up or giving
-    one.
+    """Restricts a session without a required second factor to the pages that set up or take one.
 
     Programs are not affected: they have a token and no session.
     """

@@ -112,7 +112,7 @@ def renderer(
     """Return `render_body` for many interactions: their common work is done once.
 
     `snippets` are those that the template names, `fields` are the sender's answers (see
-    `fields.for_templates`), `locale` is the text's language, "" for that of each chat. All
+    `questions.for_templates`), `locale` is the text's language, "" for that of each chat. All
     interactions share the `budget`; once it is used up, the next one raises BudgetSpent.
     """
     is_url = traits(kind).is_url

@@ -113,7 +113,7 @@ def board_newcomers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SEND)
 def board_preview(request: HttpRequest) -> HttpResponse:
-    """What each chosen chat would get. Writes nothing."""
+    """Show what each chosen chat would get. Writes nothing."""
     actor = actor_of(request)
     form = ComposeForm(request.POST)
     context = _preview_context(actor, form)

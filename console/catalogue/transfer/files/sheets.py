@@ -52,7 +52,7 @@ def sheet_rows(content: bytes) -> Iterator[list[str]]:
         raise InvalidInput("unreadable_file", NOT_READABLE) from error
 
 
-# --- Checks before parsing -----------------------------------------------------------------------
+# --- Checks before parsing ----------------------------------------------------------------------
 
 
 class _Depth:
