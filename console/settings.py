@@ -92,7 +92,7 @@ POLL = read_poll_settings()
 # A test keeps this equal to the transports of console.esp, which only `sends` may import.
 CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls", "psdk", "psdk+tls", "ors+http", "ors+https")
 TRANSPORT_OPTIONS = read_transport_options()
-# Java, for addresses with psdk://: the operator's own jars, and the options of the JVM.
+# Java for psdk:// addresses: the operator's own jars, the JVM's options, and Java's location.
 PSDK_CLASSPATH = env.read("PSDK_CLASSPATH", env.paths, tuple[str, ...]())
 PSDK_JVM_OPTIONS = env.read("PSDK_JVM_OPTIONS", env.options, tuple[str, ...]())
 JAVA_HOME = env.read("JAVA_HOME", env.text, "")

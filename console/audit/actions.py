@@ -111,7 +111,7 @@ class Action(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`target` is the kind of the target; `data` has every name that the entry's data may have."""
+    """An action's kind of target, and every name that its data may have."""
 
     target: str
     data: frozenset[str] = frozenset()

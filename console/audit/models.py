@@ -81,8 +81,10 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditSeal(models.Model):
-    """A signed statement that entries `first` to `last`, of which the last has `hash`, were moved
-    to `file`. `before` is the hash that `first` follows."""
+    """A signed statement that entries `first` to `last` were moved to `file`.
+
+    `hash` is that of `last`; `before` is the hash that `first` follows.
+    """
 
     last = models.BigIntegerField(primary_key=True)
     first = models.BigIntegerField()

@@ -1,6 +1,7 @@
 """Detects a database that is older than the last signed checkpoint.
 
-Then it came from a backup, a lagging replica or a snapshot, and lacks some of what was done.
+Such a database came from a backup, a lagging replica or a snapshot, and lacks some of what was
+done.
 """
 
 import json

@@ -216,7 +216,7 @@ def categories(actor: Actor) -> QuerySet[Category]:
 
 
 def in_tree_order(found: Iterable[Category]) -> list[Category]:
-    """Sort each category right below its parent, which alphabetical order alone does not do."""
+    """Sort categories so that each is right below its parent, unlike in alphabetical order."""
     return sorted(found, key=lambda category: category.path.split(CATEGORY_SEPARATOR))
 
 

@@ -36,7 +36,7 @@ class Chat:
     agent: str = ""
 
     def event(self, kind: str = "upsert") -> dict[str, Any]:
-        """Return the event about it for the feed."""
+        """Return a feed event with the chat's present state."""
         return {
             "type": kind,
             "occurred_at": datetime.now(UTC).isoformat(),
@@ -189,8 +189,8 @@ def _step(traffic: Traffic) -> None:
     try:
         traffic.step()
     except (FeedFailed, SimulatorRefused, SimulatorSilent) as error:
-        # One failed step does no harm; lasting failures also end the processes that the demo
-        # watches.
+        # One failed step does no harm. The demo's main process notices a lasting failure of the
+        # others.
         print(time.strftime("%H:%M:%S"), error, file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -93,7 +93,7 @@ async def _deliver(client: httpx.AsyncClient, parcel: Parcel) -> None:
 
 
 def _trusted() -> ssl.SSLContext:
-    """Return the trusted certificates.
+    """Return a TLS context with the trusted certificates.
 
     Reading them takes a while, so it must not run on the event loop.
     """

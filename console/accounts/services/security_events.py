@@ -64,9 +64,9 @@ def second_factor_failed(user: User, address: str, reason: str = "") -> None:
 def security_key_counted(key: Authenticator, counter: int) -> bool:
     """Store a security key's signature counter.
 
-    Return False and store nothing if it did not increase. Then the key was cloned (Web
-    Authentication Level 2, section 6.1.1). A key that always reports 0 does not count. The caller
-    records the event: a key in use is part of the sign-in's entry.
+    Return False and store nothing if it did not increase. A counter that does not increase means a
+    cloned key (Web Authentication Level 2, section 6.1.1). A key that always reports 0 does not
+    count. The caller records the event: a key in use is part of the sign-in's entry.
     """
     with transaction.atomic():
         locked = Authenticator.objects.select_for_update().get(pk=key.pk)

@@ -1,4 +1,4 @@
-"""Makes people whose password somebody else set choose their own before anything else."""
+"""Requires people to replace a password that somebody else set, before anything else."""
 
 from typing import Any
 

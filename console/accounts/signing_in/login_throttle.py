@@ -46,7 +46,7 @@ class Attempt:
 def directory_refusal_counts(address: str) -> bool:
     """Count a failed answer of the directory, which anybody can forge. Return whether to record it.
 
-    It is False beyond the address's limit, so that strangers can't flood the ledger.
+    Beyond the address's limit it is not recorded, so that strangers can't flood the ledger.
     """
     return not _counted(f"directory at address {household(address)}", ADDRESS_LIMIT)
 

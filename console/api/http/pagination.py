@@ -92,7 +92,7 @@ class HistoryPage(_Sized, CursorPagination):
         return _page_of(schema, PAGES)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Raise NotFound for a cursor that a caller has made up."""
+        """Return the cursor. Raises NotFound for one that a caller has made up."""
         cursor = super().decode_cursor(request)
         position = None if cursor is None else cursor.position
         if position is not None and not POSITION.fullmatch(str(position)):

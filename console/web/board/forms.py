@@ -143,7 +143,7 @@ class ComposeForm(forms.Form):
 
     @property
     def leave_out(self) -> list[str]:
-        """Which chats that would get the default language to skip (LeaveOut)."""
+        """The LeaveOut choices: which chats without a text in their own language to skip."""
         return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
 
     @property

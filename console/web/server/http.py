@@ -57,11 +57,8 @@ class ConsoleServer(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, *, announce: Callable[[], None], leaves_nothing: bool
     ) -> None:
-        """Store the callbacks.
-
-        `leaves_nothing` says that the process may be cut off, since it has started nothing that
-        would stay behind.
-        """
+        """`leaves_nothing`: the process may be cut off, since nothing that it started would stay
+        behind."""
         super().__init__(config)
         self._announce = announce
         self._leaves_nothing = leaves_nothing

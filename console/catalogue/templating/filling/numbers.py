@@ -141,7 +141,7 @@ def modulo(left: Number, right: Number) -> Number:
 
 
 def rounded(number: Number, decimals: int = 0) -> Number:
-    """Round halves away from zero, as people do."""
+    """Round half away from zero, as people do."""
     made = at_decimals(number, decimals)
     return made if decimals else int(made)
 

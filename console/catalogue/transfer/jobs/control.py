@@ -89,7 +89,7 @@ def _make_room(actor: Actor) -> None:
 
 
 def import_job_failed(job_id: int, *, for_memory: bool) -> None:
-    """Mark a job as failed whose process ended early, possibly for lack of memory."""
+    """Mark a job as failed because its process ended early; `for_memory` if it lacked memory."""
     running = [ImportStatus.CHECKING, ImportStatus.WRITING]
     job = ImportJob.objects.defer("content").filter(pk=job_id, status__in=running).first()
     if job is not None:
