@@ -57,8 +57,7 @@ class ConsoleServer(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, *, announce: Callable[[], None], leaves_nothing: bool
     ) -> None:
-        """`leaves_nothing`: the process may be cut off, since nothing that it started would stay
-        behind."""
+        """`leaves_nothing`: the process may be cut off, since it has started nothing that stays."""
         super().__init__(config)
         self._announce = announce
         self._leaves_nothing = leaves_nothing
