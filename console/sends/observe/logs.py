@@ -36,7 +36,7 @@ def compact(ids: Iterable[int]) -> str:
 
 def send_created(send: Send, counts: Mapping[str, int]) -> None:
     """Log a new send, as created or started. One from a page waits for its undo seconds or its
-    time; one by the API starts at once."""
+    time; one by the API starts at once unless it is scheduled."""
     is_started = send.status == SendStatus.RUNNING
     _say("send started" if is_started else "send created", send=send.pk, **_words(counts))
 
