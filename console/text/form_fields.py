@@ -39,6 +39,7 @@ class MomentField(forms.DateTimeField):
     """Date and time as `datetime-local` has them, on the site's clocks. Other forms, such as
     03/04/2026, mean two days."""
 
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     default_error_messages = {"invalid": _("Write date and time as 2026-01-31T12:00.")}
 
     def to_python(self, value: Any) -> Any:

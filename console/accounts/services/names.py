@@ -40,13 +40,13 @@ def read_persons_name(name: str, field: str) -> str:
 def require_persons_names(user: User) -> None:
     if is_blank(user.username):
         words = "Give a user name."
-        raise InvalidInput("invalid_name", words, {"field": "username", "username": words})
+        raise InvalidInput("invalid_name", words, {"field": "username"})
     try:
         user.clean_fields(exclude=["password", "roles"])
     except ValidationError as error:
         messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_name", summary, messages) from error
+        raise InvalidInput("invalid_name", summary, {"fields": messages}) from error
 
 
 def require_own_looks(username: str, known: Iterable[str]) -> None:

@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 
 from console.accounts.models import Team, User
 from console.accounts.services.names import read_name
-from console.accounts.states import changes, require_unchanged, team_state
+from console.accounts.states import team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
+from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound
 from console.text.inputs import require_none_blank
 
@@ -72,7 +73,7 @@ def team_update(
     queue now.
 
     Each person who comes or goes has an entry in the trail of their own. With `expected`, the
-    digest of the state that was shown, Conflict where it is another by now.
+    revision of the state that was shown, Conflict where it is another by now.
     """
     actor.require(Permission.ADMINISTER)
     name = read_name(name, "the team")

@@ -14,10 +14,11 @@ from console.accounts.services.names import (
     require_persons_names,
 )
 from console.accounts.services.sessions import sessions_end
-from console.accounts.states import changes, require_unchanged, user_state
+from console.accounts.states import user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
 
 EDITABLE = ("first_name", "last_name", "email", "roles")
@@ -80,7 +81,7 @@ def user_update(
     **values: Any,
 ) -> User:
     """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
-    the digest of the state that was shown, Conflict where it is another by now.
+    the revision of the state that was shown, Conflict where it is another by now.
 
     Raises InvalidInput; PermissionRefused for one's own roles, which takes another administrator;
     and Conflict for the role of the last administrator.

@@ -30,6 +30,7 @@ from console.catalogue.review.presets import known_visibility
 from console.errors import InvalidInput, Unprocessable
 from console.security.lookalikes import require_plain
 from console.text.inputs import read_line
+from console.text.moments import moment_text
 from console.text.visible import is_blank
 
 BODY = "body:"  # how the columns of texts begin
@@ -200,11 +201,6 @@ def revision(version: NoticeVersion | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def moment_cell(moment: datetime | None) -> str:
-    """A time in UTC to the last digit, so that it comes back as the same."""
-    return "" if moment is None else moment.astimezone(UTC).isoformat()
-
-
 def json_cell(value: Any) -> str:
     """A list or object in one form, whatever order the database has it in; empty for none."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
@@ -216,7 +212,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, datetime):
-        return moment_cell(value)
+        return moment_text(value)
     return json_cell(value)
 
 

@@ -15,6 +15,7 @@ from console.actors import Actor, Permission
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
+from console.editing.confirmation import posted
 from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
@@ -28,7 +29,6 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
-from console.site.confirmation import posted
 from console.web.board import columns
 from console.web.board.answers import questions
 from console.web.board.forms import ComposeForm, read_filter
