@@ -50,19 +50,21 @@ class EditForm(forms.Form):
     def clean_expected(self) -> str | None:
         return said_token(self, "expected")
 
-    def show_conflict(self, saved: State) -> None:
-        """Show what is saved now beside what was typed, and say it at each field that differs.
-        Saving once more replaces it."""
+    def show_conflict(self, saved: State, *, passable: bool) -> None:
+        """Show what is saved now beside what was typed. Where that is `passable`, say it at each
+        field that differs, and let saving once more replace it."""
+        differences = self.differences(saved)
+        title = _("What is saved now, and what you typed")
+        self.conflict = EditConflict(str(title), list(differences.values()), passable=passable)
+        if not passable:
+            return
         if isinstance(self.data, QueryDict):
             data = self.data.copy()
             data["expected"] = revision(saved)
             self.data = data
-        differences = self.differences(saved)
         for name, one in differences.items():
             shown = one.saved or _("nothing")
             self.add_error(name, _("Kept now: %(value)s") % {"value": shown})
-        title = _("What is saved now, and what you typed")
-        self.conflict = EditConflict(str(title), list(differences.values()))
 
     def differences(self, saved: State) -> dict[str, Difference]:
         """By field, of those that differ."""

@@ -9,7 +9,15 @@ from console.errors import Conflict
 # What can be edited of something, as plain data: what JSON has.
 State = dict[str, Any]
 
-CHANGED = "changed_meanwhile"
+# The codes by which a service says that somebody else is at the same thing, and whether saving
+# again puts what was typed in its place.
+CONFLICTS = {
+    "changed_meanwhile": True,
+    "change_open": False,
+    "version_open": False,
+    "not_author": False,
+    "wrong_status": False,
+}
 
 
 def revision(state: State) -> str:

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from console.editing.forms import EditForm
 from console.editing.refusals import show_also, show_refusal
-from console.editing.revision import CHANGED, State
+from console.editing.revision import CONFLICTS, State
 from console.errors import ConsoleError
 
 T = TypeVar("T")
@@ -37,8 +37,9 @@ def save(
         return write(form.cleaned_data)
     except ConsoleError as refusal:
         show_refusal(form, refusal)
-        if refusal.code == CHANGED and saved_now is not None and isinstance(form, EditForm):
-            form.show_conflict(saved_now())
+        is_conflict = refusal.code in CONFLICTS
+        if is_conflict and saved_now is not None and isinstance(form, EditForm):
+            form.show_conflict(saved_now(), passable=CONFLICTS[refusal.code])
         return None
 
 

@@ -10,10 +10,8 @@ from console.catalogue.content.version_content import revision
 from console.catalogue.models import CannedNotice
 from console.catalogue.selectors import versions
 from console.editing.conflict import Difference, EditConflict
-from console.editing.revision import CHANGED
+from console.editing.revision import CONFLICTS
 from console.errors import ConsoleError
-
-CONFLICTS = {CHANGED, "version_open", "not_author", "wrong_status"}
 
 
 def edit_conflict(
@@ -28,7 +26,7 @@ def edit_conflict(
     conflict = EditConflict(
         title % {"n": newest.number, "name": newest.author_name},
         [Difference(one, newest.bodies.get(one, ""), typed.get(one, "")) for one in locales],
-        passable=refusal.code == CHANGED,
+        passable=CONFLICTS[refusal.code],
         status=newest.status,
     )
     # Whoever saves again after this has seen it.

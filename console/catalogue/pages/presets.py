@@ -93,7 +93,7 @@ def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
     if save(
         form,
         lambda values: preset_update(actor, preset, **values),
-        saved_now=lambda: preset_state(_to_change(actor, preset_get(actor, preset_id))),
+        saved_now=lambda: preset_state(_saved_now(preset_get(actor, preset_id))),
     ):
         return _proposed(request)
     return form_page(request, "catalogue/preset_form.html", form, known=form.initial)
@@ -103,6 +103,11 @@ def _to_change(actor: Actor, preset: VisibilityPreset) -> VisibilityPreset | Pre
     """One's own proposal, where one waits; else the preset."""
     waiting = preset_change(preset)
     return waiting if waiting is not None and waiting.author_ref == actor.ref else preset
+
+
+def _saved_now(preset: VisibilityPreset) -> VisibilityPreset | PresetChange:
+    """What waits for somebody's word, whoever proposed it; else the preset."""
+    return preset_change(preset) or preset
 
 
 def _proposed(request: HttpRequest) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,6 +16,7 @@ from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
 from console.editing.confirmation import posted
+from console.editing.paging import numbered_page
 from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
@@ -189,7 +190,7 @@ def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     chosen = read_filter(request.GET)
     sort = columns.known_sort(request.GET.get("sort", ""))
     chats = columns.sorted_chats(interactions_visible(actor, chosen), sort)
-    page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = numbered_page(request, chats, PAGE_SIZE)
     rows = rows_of(page.object_list)
     query = chosen.to_mapping()
     here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query
