@@ -17,7 +17,6 @@ from console.accounts.services.client_limits import (
     read_scopes,
     require_right,
 )
-from console.accounts.services.names import read_name
 from console.accounts.states import api_client_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
@@ -26,7 +25,7 @@ from console.database.clock import near_now
 from console.editing.revision import changes, require_unchanged
 from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, PermissionRefused
-from console.text.inputs import ALL
+from console.text.inputs import ALL, read_name
 from console.text.moments import moment_text
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens

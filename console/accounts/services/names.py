@@ -1,4 +1,4 @@
-"""What a name of a person, a team or a program must be."""
+"""What the names of a person must be."""
 
 from collections.abc import Iterable
 
@@ -7,29 +7,8 @@ from django.core.exceptions import ValidationError
 from console.accounts.models import User
 from console.errors import InvalidInput
 from console.security.lookalikes import require_plain
-from console.text.inputs import ALL, read_line
+from console.text.inputs import read_line
 from console.text.visible import is_blank
-
-NAME_LIMIT = 100
-
-
-def read_name(name: str, of_what: str) -> str:
-    """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
-    lines."""
-    name = read_line(name, what=f"The name of {of_what}", field="name")
-    if not name:
-        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
-    if name == ALL:
-        raise InvalidInput(
-            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
-        )
-    if len(name) > NAME_LIMIT:
-        raise InvalidInput(
-            "name_too_long",
-            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
-            {"field": "name"},
-        )
-    return name
 
 
 def read_persons_name(name: str, field: str) -> str:

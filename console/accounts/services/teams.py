@@ -7,7 +7,6 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from console.accounts.models import Team, User
-from console.accounts.services.names import read_name
 from console.accounts.states import team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
@@ -15,7 +14,7 @@ from console.audit.actions import Action
 from console.audit.services import Record
 from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound
-from console.text.inputs import require_none_blank
+from console.text.inputs import read_name, require_none_blank
 
 QUEUE_LIMIT = 255
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from console.accounts.services.names import read_name
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
@@ -15,6 +14,7 @@ from console.database.clock import database_now
 from console.editing.revision import changes, require_unchanged
 from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, NotFound
+from console.text.inputs import read_name
 from console.text.moments import moment_text
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
