@@ -98,7 +98,16 @@ def test_the_settings_know_the_transports() -> None:
 
 
 # What other apps may take of these two: what is about people, teams and clients, or the ledger.
-OF_ACCOUNTS = {"apps", "granting", "models", "own_work", "selectors", "services", "signing_in"}
+OF_ACCOUNTS = {
+    "apps",
+    "granting",
+    "models",
+    "own_work",
+    "roles",
+    "selectors",
+    "services",
+    "signing_in",
+}
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "metrics", "models"),
     *("rollback", "selectors", "services", "verify"),

@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.models import ApiClient, ClientState, Role, Scope, Team, User
+from console.accounts.models import ApiClient, ClientState, Scope, Team, User
+from console.accounts.roles import ROLE_HINTS, Role
 from console.accounts.states import api_client_state, team_state, user_state
 from console.editing.forms import EditForm
 from console.editing.revision import State
@@ -59,16 +60,7 @@ class UserFilterForm(FilterForm):
 class UserForm(EditForm):
     """A person, but for their password and user name."""
 
-    role_hints: ClassVar = {
-        Role.SUPERVISOR: _("Sees the chats of their teams, and sends published notices into them."),
-        Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
-        Role.APPROVER: _("Publishes what others wrote, and approves large sends of others."),
-        Role.AUDITOR: _("Reads the history and the audit trail of everybody. Changes nothing."),
-        Role.ADMINISTRATOR: _(
-            "Manages people, Chat Servers and API clients. Stops all sending. Writes notices as an "
-            "editor does."
-        ),
-    }
+    role_hints: ClassVar = ROLE_HINTS
 
     first_name = LineField(label=_("First name"), max_length=150, required=False)
     last_name = LineField(label=_("Last name"), max_length=150, required=False)

@@ -7,7 +7,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services.names import (
     read_persons_name,
     require_own_looks,

@@ -9,7 +9,8 @@ from django.forms import BaseFormSet, formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.models import Role, Team
+from console.accounts.models import Team
+from console.accounts.roles import Role
 from console.catalogue.content import notices
 from console.catalogue.content.audience import EVERYONE, audience, audience_choices, kept_choice
 from console.catalogue.content.categories import category_state

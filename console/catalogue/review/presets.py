@@ -6,8 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from console.accounts.models import Role
 from console.accounts.own_work import is_own
+from console.accounts.roles import Role
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from tablib import Dataset
 
-from console.accounts.models import Role
+from console.accounts.roles import Role
 from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.categories import NAME_LIMIT, is_name
 from console.catalogue.content.notices import KEY, RESERVED_KEYS, normal_shortcut, normal_tags
