@@ -68,6 +68,18 @@ def test_a_category(editor: User, browse: Callable[..., Client]) -> None:
     assert Category.objects.get(pk=late.pk).path == "Later"
 
 
+def test_a_category_is_the_same_when_what_is_above_is_renamed(
+    editor: User, browse: Callable[..., Client]
+) -> None:
+    orders = category_create(ROOT, name="Orders")
+    late = category_create(ROOT, name="Late", parent=orders)
+    writer, address = browse(editor), reverse("category-edit", args=[late.pk])
+    form = filled(writer, address) | {"name": "Later"}
+    category_update(ROOT, orders, name="Parcels")
+    assert writer.post(address, form).status_code == 302
+    assert Category.objects.get(pk=late.pk).path == "Parcels / Later"
+
+
 def test_a_preset_that_was_approved_meanwhile(editor: User, browse: Callable[..., Client]) -> None:
     staff = VisibilityPreset.objects.get(name="Staff only")
     writer, address = browse(editor), reverse("preset-edit", args=[staff.pk])

@@ -39,10 +39,11 @@ def category_create(
 
 
 def category_state(category: Category) -> State:
-    """What can be changed of a category, as plain data."""
+    """What can be changed of a category, as plain data. Its parent by the id, since the path is
+    another one when somebody renames what is above."""
     return {
         "name": category.name,
-        "parent": category.parent.path if category.parent else "",
+        "parent": category.parent_id,
         "team": category.team.name if category.team else "",
     }
 

@@ -166,7 +166,7 @@ class CategoryForm(EditForm):
         if category is None:
             super().__init__(data, initial={"parent": parent})
         else:
-            as_typed = {"parent": category.parent_id, "team": category.team_id}
+            as_typed = {"team": category.team_id}
             super().__init__(data, state=category_state(category), initial=as_typed)
         self.fields["parent"].queryset = places  # type: ignore[attr-defined]
 
@@ -174,9 +174,15 @@ class CategoryForm(EditForm):
         typed = self.cleaned_data
         return {
             "name": typed.get("name", ""),
-            "parent": typed["parent"].path if typed.get("parent") else "",
+            "parent": typed["parent"].pk if typed.get("parent") else None,
             "team": typed["team"].name if typed.get("team") else "",
         }
+
+    def in_words(self, name: str, value: Any) -> str:
+        if name != "parent":
+            return super().in_words(name, value)
+        places = self.fields["parent"].queryset  # type: ignore[attr-defined]
+        return "".join(places.filter(pk=value).values_list("path", flat=True))
 
 
 class NoticeForm(forms.Form):
