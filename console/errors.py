@@ -1,17 +1,17 @@
-"""What can go wrong in the console, in words for a person and a code for a program.
+"""The console's errors, with a message for a person and a code for a program.
 
 ConsoleError
- ├── InvalidInput      400  what was given can't be used as it is
+ ├── InvalidInput      400  the input can't be used
  ├── PermissionRefused 403  this actor may not do that
- ├── NotFound          404  there is no such thing, or none that this actor may see
- ├── Conflict          409  it contradicts what is there already
- ├── PreconditionFailed 412 it is not as the caller has seen it
- ├── Unprocessable     422  well-formed, but the state of things does not allow it
+ ├── NotFound          404  it does not exist, or this actor may not see it
+ ├── Conflict          409  it contradicts the present state
+ ├── PreconditionFailed 412 it has changed since the caller saw it
+ ├── Unprocessable     422  well-formed, but the present state does not allow it
  ├── TooManyRequests   429  more than this actor may do in so short a time
- └── Unavailable       503  something that is needed is not there now
+ └── Unavailable       503  something that is needed is not available now
 
-Pages show `message` in place (console.web), the API answers `code`, `message` and `details`
-(console.api.errors). Nothing of an error's text may tell what its actor may not see.
+Pages show `message` in place (console.web), the API returns `code`, `message` and `details`
+(console.api.errors). An error's text must reveal nothing that its actor may not see.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ class ConsoleError(Exception):
 
     @property
     def by_field(self) -> dict[str, str]:
-        """What is wrong with which field: of several where all were looked at."""
+        """The error by field; several if all fields were checked."""
         several: dict[str, str] | None = self.details.get("fields")
         field = self.details.get("field")
         return several or ({str(field): self.message} if field else {})
@@ -64,7 +64,7 @@ class Unprocessable(ConsoleError):
 
 
 class TooManyRequests(ConsoleError):
-    """`retry_after` is in how many seconds it can be done; None where waiting does not help."""
+    """`retry_after` is the number of seconds to wait; None if waiting does not help."""
 
     status = 429
 

@@ -1,4 +1,4 @@
-"""Who can give somebody the permission that they lack."""
+"""Who can grant somebody a permission that they lack."""
 
 from console.accounts.models import CONFIRMED_SCOPES, SCOPE_PERMISSIONS
 from console.accounts.roles import ROLE_PERMISSIONS, Role
@@ -6,7 +6,7 @@ from console.actors import Actor, Permission
 
 
 def how_granted(actor: Actor, permissions: tuple[Permission, ...]) -> str:
-    """The end of a sentence: by which role or scope one of `permissions` comes, and from whom."""
+    """Return the end of a sentence: who can grant one of `permissions`, by which role or scope."""
     wanted = set(permissions)
     roles = [str(Role(role).label) for role, given in ROLE_PERMISSIONS.items() if given & wanted]
     if not actor.ref.startswith("client:"):

@@ -1,4 +1,4 @@
-"""Asks before something dangerous is done: in a dialog, or without scripts on a page."""
+"""Asks for confirmation before something dangerous: in a dialog, or without scripts on a page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Step:
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
-    """For a form: what was posted, be it nothing."""
+    """Return the posted data for a form, even if empty; None for a GET."""
     return request.POST if request.method == "POST" else None
 
 
@@ -57,7 +57,7 @@ def ask(
 ) -> HttpResponse:
     in_dialog = bool(request.htmx)  # type: ignore[attr-defined]
     if in_dialog and status >= 400:
-        status = 422  # the one refusal that htmx shows
+        status = 422  # the only refusal that htmx shows
     template = "ui/_question.html" if in_dialog else "ui/question.html"
     context = {"question": question, "error": error, "in_dialog": in_dialog}
     return render(request, template, context, status=status)
@@ -66,8 +66,8 @@ def ask(
 def ask_then(
     request: HttpRequest, question: Question, do: Callable[[], str | HttpResponse]
 ) -> HttpResponse:
-    """GET asks. POST does it and leads to the address that `do` answers (or is its answer), or says
-    in place why not, with all that was typed."""
+    """Ask on GET. On POST call `do`, then redirect to the address that it returns (or return its
+    response). A refusal is shown in place, with all that was typed."""
     if request.method != "POST":
         return ask(request, question)
     if question.form is not None and not question.form.is_valid():

@@ -12,7 +12,7 @@ from console.text.visible import is_blank
 
 
 def read_persons_name(name: str, field: str) -> str:
-    """A first or last name as it is kept, which may be empty."""
+    """Return a first or last name in stored form; it may be empty."""
     return read_line(name, what="A person's name", field=field)
 
 
@@ -29,8 +29,7 @@ def require_persons_names(user: User) -> None:
 
 
 def require_own_looks(username: str, known: Iterable[str]) -> None:
-    """Raise InvalidInput for a user name that mixes scripts, or that people would take for one of
-    the `known` ones."""
+    """Raise InvalidInput for a user name that mixes scripts, or looks like a `known` one."""
     require_plain(
         username,
         what="The user name",

@@ -1,5 +1,8 @@
-"""What is in an XLSX file, read without trusting it: its XML has no document type, and of its first
-sheet there are the cells that are there, each with what became of it."""
+"""Reads an XLSX file without trusting it.
+
+Its XML must have no document type. Only the existing cells of the first sheet are read; cells
+without a readable value are reported.
+"""
 
 import io
 import zipfile
@@ -21,14 +24,14 @@ from console.catalogue.transfer.files.escaping import with_formula, xml_unescape
 from console.catalogue.transfer.files.tables import COLUMNS_LIMIT, not_read, too_many_rows
 from console.errors import InvalidInput
 
-CELL_LIMIT = 32_767  # Excel's own
-# A sheet of texts shrinks to a fifth; a bomb to a thousandth.
+CELL_LIMIT = 32_767  # Excel's limit
+# A sheet of texts shrinks to a fifth; a zip bomb to a thousandth.
 INFLATION_LIMIT = 10
 PARTS_LIMIT = 1000
 DEPTH_LIMIT = 100
 XML = (".xml", ".rels", ".vml")
 NOT_READABLE = "This is no XLSX file that can be read. Save it again as .xlsx, or use CSV or JSON."
-# openpyxl lets through whatever its parsers, zipfile and zlib raise.
+# Everything that openpyxl passes on from its parsers, zipfile and zlib.
 _ERRORS = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError),
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError),
@@ -37,8 +40,10 @@ _ERRORS = (
 
 
 def sheet_rows(content: bytes) -> Iterator[list[str]]:
-    """The rows of the first sheet, as texts. Raises InvalidInput for what is no XLSX, or would be
-    far larger than it looks."""
+    """Yield the rows of the first sheet as texts.
+
+    Raises InvalidInput for a file that is no XLSX, or that would be far larger when unpacked.
+    """
     try:
         _require_harmless(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -47,11 +52,11 @@ def sheet_rows(content: bytes) -> Iterator[list[str]]:
         raise InvalidInput("unreadable_file", NOT_READABLE) from error
 
 
-# --- Before anything is made of it --------------------------------------------------------------
+# --- Checks before parsing ----------------------------------------------------------------------
 
 
 class _Depth:
-    """How deep a parser is in elements. Raises ValueError where that is too deep."""
+    """The nesting depth of a parser. Raises ValueError beyond the limit."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -66,8 +71,10 @@ class _Depth:
 
 
 def _require_harmless(content: bytes) -> None:
-    """How large it would become, and no document type: without one an XML has no entities, in
-    whatever encoding and however far behind its beginning."""
+    """Raise an error for a file that is too large when unpacked, or whose XML has a document type.
+
+    Without a document type there are no entities, whatever the encoding and the position.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         most = INFLATION_LIMIT * settings.IMPORT_LIMIT
@@ -83,7 +90,7 @@ def _require_harmless(content: bytes) -> None:
 
 
 def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Raise ValueError (or what the parser raises) for anything else."""
+    """Raise ValueError (or the parser's own error) unless the part is plain XML."""
     # The library's handlers that refuse, and none of those that make something of it.
     parser, depth = XMLParser(forbid_dtd=True).parser, _Depth()
     parser.StartElementHandler, parser.EndElementHandler = depth.start, depth.end
@@ -97,7 +104,7 @@ def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
 
 
 class _Parser(WorkSheetParser):
-    """As openpyxl's, and says of a cell without a value whether a formula stands there."""
+    """openpyxl's parser, which also reports a formula whose value is missing."""
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
         cell: dict[str, Any] = super().parse_cell(element)
@@ -108,7 +115,7 @@ class _Parser(WorkSheetParser):
 
 
 def _rows(book: Any) -> Iterator[list[str]]:
-    """Up to the last one that has something; rows that are not there are empty."""
+    """Yield the rows up to the last one with content; missing rows are empty lists."""
     if not book.worksheets:
         return
     sheet = book.worksheets[0]
@@ -136,7 +143,7 @@ def _rows(book: Any) -> Iterator[list[str]]:
 
 
 def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
-    """Without what is empty at its end."""
+    """Return the texts of a row, without empty cells at its end."""
     row: list[str] = []
     for cell in cells:
         text = _text(cell, f"Row {number:,}, column {get_column_letter(cell['column'])}")
@@ -155,7 +162,7 @@ def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
 
 
 def _text(cell: dict[str, Any], where: str) -> str:
-    """What people's own spreadsheets hold besides texts, as a text."""
+    """Return a cell's value as text, whatever type the spreadsheet gave it."""
     value = cell["value"]
     if cell["data_type"] == "f":
         return not_read(
