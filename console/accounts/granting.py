@@ -1,6 +1,7 @@
 """Who can grant somebody a permission that they lack."""
 
-from console.accounts.models import CONFIRMED_SCOPES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Role
+from console.accounts.models import CONFIRMED_SCOPES, SCOPE_PERMISSIONS
+from console.accounts.roles import ROLE_PERMISSIONS, Role
 from console.actors import Actor, Permission
 
 

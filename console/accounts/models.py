@@ -10,16 +10,9 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from console.accounts.roles import ROLE_PERMISSIONS, Role
 from console.actors import Actor, Permission
 from console.database.clock import near_now
-
-
-class Role(models.TextChoices):
-    SUPERVISOR = "supervisor", _("Supervisor")
-    EDITOR = "editor", _("Editor")
-    APPROVER = "approver", _("Approver")
-    AUDITOR = "auditor", _("Auditor")
-    ADMINISTRATOR = "administrator", _("Administrator")
 
 
 class Scope(models.TextChoices):
@@ -31,38 +24,6 @@ class Scope(models.TextChoices):
     ADMIN = "admin", _("Administer")
     AUDIT = "audit", _("Read the audit trail")
 
-
-ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.SUPERVISOR: frozenset(
-        {
-            Permission.VIEW_INTERACTIONS,
-            Permission.SEND,
-            Permission.VIEW_CATALOGUE,
-            Permission.VIEW_CHAT_SERVERS,
-        }
-    ),
-    Role.EDITOR: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
-    Role.APPROVER: frozenset(
-        {Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE, Permission.APPROVE_SENDS}
-    ),
-    Role.AUDITOR: frozenset(
-        {
-            Permission.VIEW_CATALOGUE,
-            Permission.VIEW_HISTORY,
-            Permission.VIEW_AUDIT,
-            Permission.VIEW_CHAT_SERVERS,
-        }
-    ),
-    # An administrator writes the catalogue as an editor does; others approve it.
-    Role.ADMINISTRATOR: frozenset(
-        {
-            Permission.ADMINISTER,
-            Permission.VIEW_CHAT_SERVERS,
-            Permission.VIEW_CATALOGUE,
-            Permission.EDIT_CATALOGUE,
-        }
-    ),
-}
 
 SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Scope.FEED: frozenset({Permission.FEED}),

@@ -218,7 +218,7 @@ def session_seconds_left(key: str) -> float:
 
 def is_signed_in(key: str) -> bool:
     """Return whether this session key belongs to a person whose account is active."""
-    if not (key.isascii() and key.isalnum()):  # the form of Django's keys
+    if not (key.isascii() and key.isalnum()):  # as Django makes them
         return False
     person = SessionStore(key).get(PERSON)
     return person is not None and User.objects.filter(pk=person, is_active=True).exists()

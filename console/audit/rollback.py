@@ -48,7 +48,7 @@ def _if_signed(line: bytes) -> dict[str, Any] | None:
 
 def lost_checkpoint() -> dict[str, Any] | None:
     """Return the newest checkpoint outside if its entry is missing or different here, else None."""
-    newest = newest_kept_outside()  # read before the ledger, which only grows meanwhile
+    newest = newest_kept_outside()  # before the ledger, which only grows meanwhile
     return None if newest is None or _those_here([newest]) else newest
 
 

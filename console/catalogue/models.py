@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
 
-from console.accounts.models import Role, Team
+from console.accounts.models import Team
+from console.accounts.roles import Role
 from console.catalogue.content.search_words import WordsField
 from console.catalogue.kinds import KindTraits, traits
 from console.catalogue.kinds import NoticeKind as NoticeKind

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from console.accounts.models import Role
+from console.accounts.roles import Role
 
 # Public on purpose: the demo listens on this machine only and has its own database.
 PASSWORD = "candles-by-the-harbour"  # noqa: S105

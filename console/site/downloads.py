@@ -32,7 +32,7 @@ def download(
     request: HttpRequest, parts: Iterator[bytes], *, name: str, content_type: str
 ) -> StreamingHttpResponse:
     """Return a response that browsers save as the file `name`."""
-    # Under ASGI, Django would load a synchronous iterator into memory as a whole.
+    # Django would put all of them into memory for a server that speaks the other way.
     served = _one_by_one(parts) if isinstance(request, ASGIRequest) else parts
     response = StreamingHttpResponse(
         served,

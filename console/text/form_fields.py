@@ -44,6 +44,7 @@ class MomentField(forms.DateTimeField):
     Other forms, such as 03/04/2026, are ambiguous.
     """
 
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     default_error_messages = {"invalid": _("Write date and time as 2026-01-31T12:00.")}
 
     def to_python(self, value: Any) -> Any:

@@ -11,6 +11,7 @@ from console.text.visible import is_blank, is_one_line, normal_line
 
 # Explicitly means everything, in place of a list or a name, since an empty value is refused.
 ALL = "*"
+NAME_LIMIT = 100
 
 
 def read_line(text: str, *, what: str, field: str) -> str:
@@ -26,6 +27,25 @@ def read_line(text: str, *, what: str, field: str) -> str:
             {"field": field},
         )
     return normal_line(text)
+
+
+def read_name(name: str, of_what: str) -> str:
+    """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
+    lines."""
+    name = read_line(name, what=f"The name of {of_what}", field="name")
+    if not name:
+        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
+    if name == ALL:
+        raise InvalidInput(
+            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
+        )
+    if len(name) > NAME_LIMIT:
+        raise InvalidInput(
+            "name_too_long",
+            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
+            {"field": "name"},
+        )
+    return name
 
 
 def require_all(*reads: Callable[[], object]) -> None:

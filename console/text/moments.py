@@ -56,6 +56,11 @@ def in_utc(at: datetime, offset: str) -> datetime:
     return at.replace(tzinfo=timezone(ahead)).astimezone(UTC)
 
 
+def moment_text(moment: datetime | None) -> str:
+    """A moment in UTC to the last digit, so that it comes back as the same; empty for none."""
+    return "" if moment is None else moment.astimezone(UTC).isoformat()
+
+
 def on_clocks(at: datetime, zone: ZoneInfo, *, field: str) -> datetime:
     """Return the moment at which the clocks of a zone show this time.
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from console.accounts.states import State
+from console.editing.revision import State
 from console.webhooks.destinations import Refused, read_url
 from console.webhooks.models import Webhook
 

@@ -19,9 +19,10 @@ from console.accounts.services import (
     token_seen,
 )
 from console.accounts.signing_in.addresses import UNKNOWN
-from console.accounts.states import api_client_state, state_digest
+from console.accounts.states import api_client_state
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
+from console.editing.revision import revision
 from console.errors import Conflict, InvalidInput, PermissionRefused
 
 ROOT = system_actor("tests")
@@ -117,7 +118,7 @@ def test_an_expired_client_keeps_its_expiry_where_only_its_name_changes() -> Non
 
 def test_of_two_at_once_the_second_is_told() -> None:
     client, _token = api_client_create(ROOT, name="Workflow", scopes=["send"])
-    shown = state_digest(api_client_state(client))
+    shown = revision(api_client_state(client))
     api_client_update(ROOT, client, addresses=["10.0.0.0/8"])
     with pytest.raises(Conflict) as refused:
         api_client_update(ROOT, client, expected=shown, scopes=["admin"])

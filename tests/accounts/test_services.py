@@ -148,14 +148,14 @@ def test_a_username_that_is_none(username: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         user_create(ROOT, username=username, password=PASSWORD, roles=[])
     assert refused.value.code == "invalid_name"
-    assert "username" in refused.value.details
+    assert "username" in refused.value.by_field
     assert not User.objects.exists()
 
 
 def test_a_first_name_must_fit() -> None:
     with pytest.raises(InvalidInput) as refused:
         user_create(ROOT, username="sue", password=PASSWORD, roles=[], first_name="x" * 151)
-    assert "first_name" in refused.value.details
+    assert "first_name" in refused.value.by_field
 
 
 def test_a_username_is_there_once_in_any_case(supervisor: User) -> None:

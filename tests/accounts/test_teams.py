@@ -9,10 +9,11 @@ from django.db import connection, transaction
 
 from console.accounts.models import Team, User
 from console.accounts.services import team_create, team_delete, team_update
-from console.accounts.states import state_digest, team_state
+from console.accounts.states import team_state
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_create
+from console.editing.revision import revision
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.interactions.selectors import interactions_visible
 
@@ -122,7 +123,7 @@ def test_a_name_in_use(team: Team) -> None:
 
 
 def test_of_two_at_once_the_second_is_told(team: Team) -> None:
-    shown = state_digest(team_state(team))
+    shown = revision(team_state(team))
     team_update(ROOT, team, name="Sales", queues=["sales", "web"])
     with pytest.raises(Conflict) as refused:
         team_update(ROOT, team, name="Shop", queues=["sales"], expected=shown)

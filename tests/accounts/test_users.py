@@ -19,9 +19,10 @@ from console.accounts.services import (
     user_sign_out_everywhere,
     user_update,
 )
-from console.accounts.states import state_digest, user_state
+from console.accounts.states import user_state
 from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
+from console.editing.revision import revision
 from console.errors import Conflict, ConsoleError, InvalidInput, PermissionRefused
 from tests.conftest import PASSWORD
 from tests.signing_in import sign_in
@@ -105,7 +106,7 @@ def test_what_can_not_be(adam: Actor, supervisor: User, changes: dict[str, Any],
 def test_of_two_at_once_the_second_is_told(
     adam: Actor, second_administrator: User, supervisor: User
 ) -> None:
-    shown = state_digest(user_state(supervisor))
+    shown = revision(user_state(supervisor))
     user_update(second_administrator.to_actor(), supervisor, email="sue@example.org")
     with pytest.raises(Conflict) as refused:
         user_update(adam, supervisor, expected=shown, roles=["auditor"])
@@ -113,7 +114,7 @@ def test_of_two_at_once_the_second_is_told(
     supervisor.refresh_from_db()
     assert supervisor.roles == ["supervisor"]
 
-    user_update(adam, supervisor, expected=state_digest(user_state(supervisor)), roles=["auditor"])
+    user_update(adam, supervisor, expected=revision(user_state(supervisor)), roles=["auditor"])
     supervisor.refresh_from_db()
     assert (supervisor.roles, supervisor.email) == (["auditor"], "sue@example.org")
 

@@ -15,7 +15,6 @@ LONGER_AT_MOST = 8
 WIDER = {
     "_page",
     "user_create",
-    "_ask",
 }
 
 

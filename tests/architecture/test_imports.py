@@ -95,3 +95,36 @@ def test_interaction_servers_library_knows_of_esp_only_what_reaches_java() -> No
 
 def test_the_settings_know_the_transports() -> None:
     assert set(settings.CHAT_SERVER_SCHEMES) == set(transports.SCHEMES)
+
+
+# What other apps may take of these two: what is about people, teams and clients, or the ledger.
+OF_ACCOUNTS = {
+    "apps",
+    "granting",
+    "models",
+    "own_work",
+    "roles",
+    "selectors",
+    "services",
+    "signing_in",
+}
+OF_AUDIT = {
+    *("actions", "chain", "checkpoints", "downloads", "export", "metrics", "models"),
+    *("rollback", "selectors", "services", "verify"),
+}
+
+
+def test_no_app_takes_general_tools_out_of_accounts_or_audit() -> None:
+    """They are in console.editing, or below all apps."""
+    allowed = {"console.accounts": OF_ACCOUNTS, "console.audit": OF_AUDIT}
+    taken = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for app, rooms in allowed.items()
+        for path in sorted(CONSOLE.rglob("*.py"))
+        if not is_below(".".join(path.relative_to(ROOT).with_suffix("").parts), app)
+        and path.name not in ("settings.py", "urls.py")
+        and "migrations" not in path.parts
+        for module in imported(path)
+        if is_below(module, app) and module != app and module.split(".")[2] not in rooms
+    }
+    assert taken == set()

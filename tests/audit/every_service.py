@@ -36,6 +36,7 @@ from console.catalogue.review.presets import (
 )
 from console.catalogue.transfer import catalogue_export_record, importing
 from console.catalogue.transfer.files.formats import CSV
+from console.editing.rotation import OVERLAPS
 from console.interactions import services as interactions
 from console.interactions.poller.writing import PollCounts
 from console.sends.control import stop_switch
@@ -74,7 +75,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
         accounts.api_client_reactivate, w.root, w.client(is_active=False)
     ),
     "accounts.api_client_token_rotate": lambda w: partial(
-        accounts.api_client_token_rotate, w.root, w.client(), overlap=accounts.OVERLAPS[1]
+        accounts.api_client_token_rotate, w.root, w.client(), overlap=OVERLAPS[1]
     ),
     "accounts.api_client_update": lambda w: partial(
         accounts.api_client_update, w.root, w.client(), scopes=["read"]
@@ -295,7 +296,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "webhooks.webhook_delete": lambda w: partial(webhooks.webhook_delete, w.root, w.webhook()),
     "webhooks.webhook_secret_rotate": lambda w: partial(
-        webhooks.webhook_secret_rotate, w.root, w.webhook(), overlap=accounts.OVERLAPS[1]
+        webhooks.webhook_secret_rotate, w.root, w.webhook(), overlap=OVERLAPS[1]
     ),
     "webhooks.webhook_secrets_reencrypt": lambda w: (
         w.webhook() and partial(webhooks.webhook_secrets_reencrypt, w.root)

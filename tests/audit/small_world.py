@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from console.accounts import services as accounts
 from console.accounts.models import ApiClient, Team, User
-from console.accounts.states import api_client_state, state_digest
+from console.accounts.states import api_client_state
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
@@ -28,6 +28,7 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
+from console.editing.revision import revision
 from console.interactions import services as interactions
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.poller.writing import Poll
@@ -96,7 +97,7 @@ class World:
     def client_awaiting(self) -> tuple[ApiClient, str]:
         """A client of which something waits to be decided on, in the state that was seen."""
         client, _token = accounts.api_client_create(self.author, name="Flow", scopes=["send"])
-        return client, state_digest(api_client_state(client))
+        return client, revision(api_client_state(client))
 
     def team(self) -> Team:
         return accounts.team_create(self.root, name="Desk")

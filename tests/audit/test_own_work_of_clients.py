@@ -14,12 +14,13 @@ from django.urls import reverse
 from console.accounts.models import ApiClient, Role, Scope, User
 from console.accounts.own_work import is_own
 from console.accounts.services import api_client_create, api_client_update, user_update
-from console.accounts.states import api_client_state, state_digest
+from console.accounts.states import api_client_state
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.review.presets import preset_create
+from console.editing.revision import revision
 from console.errors import PermissionRefused
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
@@ -136,7 +137,7 @@ def client_scope(world: World, who: str, things: Any) -> Work:
         "",  # the API has no door to API clients
         "UPDATE accounts_apiclient SET scopes = '{read,send}', pending_scopes = '{}', "
         "confirmed_by_ref = %(who)s, confirmed_at = now() WHERE id = %(pk)s",
-        {"seen": state_digest(api_client_state(client))},
+        {"seen": revision(api_client_state(client))},
     )
 
 

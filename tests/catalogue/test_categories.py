@@ -97,7 +97,7 @@ def test_nothing_is_moved_into_itself(into: str) -> None:
 def test_a_path_of_which_a_part_was_not_filled_in(path: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         notice("snow", path.strip())
-    assert refused.value.details == {"field": "name"}
+    assert refused.value.details == {"field": "category"}
     assert paths() == []
     (row,) = read_rows(Dataset(["snow", path], headers=["key", "category"]), first=1, restore=False)
     assert [refusal.column for refusal in row.report.refusals] == ["category"]

@@ -1,6 +1,5 @@
 """What the pages of people, teams and API clients take. The services decide what of it is right."""
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,19 +8,15 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.models import ApiClient, ClientState, Role, Scope, Team, User
-from console.accounts.states import (
-    State,
-    api_client_state,
-    state_digest,
-    team_state,
-    user_state,
-)
+from console.accounts.models import ApiClient, ClientState, Scope, Team, User
+from console.accounts.roles import ROLE_HINTS, Role
+from console.accounts.states import api_client_state, team_state, user_state
+from console.editing.forms import EditForm
+from console.editing.revision import State
+from console.editing.rotation import OVERLAPS, RotationForm, overlap_field
 from console.text.form_fields import FilterForm, LineField, MomentField
 from console.text.inputs import ALL
 from console.text.visible import is_blank
-
-MOMENT = "%Y-%m-%dT%H:%M"
 
 
 class LinesField(forms.CharField):
@@ -42,57 +37,6 @@ class LinesField(forms.CharField):
         if text and is_blank(text):
             raise forms.ValidationError(_("Nobody sees what stands here: take it out."))
         return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def said_token(form: forms.Form, name: str) -> str | None:
-    """The value of a hidden field that says what the page was filled with, None without the field.
-    An empty one would mean that nothing has to be compared, so it is refused."""
-    if form.add_prefix(name) not in form.data:
-        return None
-    token: str = form.cleaned_data[name]
-    if not token:
-        raise forms.ValidationError(
-            _("This page has lost what it was filled with. Load it again, then save.")
-        )
-    return token
-
-
-class EditForm(forms.Form):
-    """Edits something that others may edit at the same time: `expected` is the digest of the state
-    that it was filled with."""
-
-    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def __init__(self, data: QueryDict | None = None, *, state: State | None = None) -> None:
-        initial = {} if state is None else {**state, "expected": state_digest(state)}
-        super().__init__(data, initial=initial)
-
-    def clean_expected(self) -> str | None:
-        """None where nothing was said of it: with a page it always comes, and then with a value."""
-        return said_token(self, "expected") if self.initial.get("expected") else None
-
-    def show_kept(self, kept: State) -> None:
-        """Say beside each field that differs what is kept now. Saving once more replaces it."""
-        if isinstance(self.data, QueryDict):
-            data = self.data.copy()
-            data["expected"] = state_digest(kept)
-            self.data = data
-        typed = self.typed_state()
-        for name, value in kept.items():
-            if name in self.fields and typed[name] != value:
-                shown = self._in_words(name, value) or _("nothing")
-                self.add_error(name, _("Kept now: %(value)s") % {"value": shown})
-
-    def _in_words(self, name: str, value: Any) -> str:
-        field = self.fields[name]
-        is_choice = isinstance(field, forms.MultipleChoiceField)
-        labels: dict[Any, Any] = dict(field.widget.choices) if is_choice else {}
-        values = value if isinstance(value, list) else [value]
-        return ", ".join(str(labels.get(each, each)) for each in values)
-
-    def typed_state(self) -> State:
-        """What was typed, in the form of a state."""
-        raise NotImplementedError
 
 
 # --- People ---------------------------------------------------------------------------------------
@@ -116,16 +60,7 @@ class UserFilterForm(FilterForm):
 class UserForm(EditForm):
     """A person, but for their password and user name."""
 
-    role_hints: ClassVar = {
-        Role.SUPERVISOR: _("Sees the chats of their teams, and sends published notices into them."),
-        Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
-        Role.APPROVER: _("Publishes what others wrote, and approves large sends of others."),
-        Role.AUDITOR: _("Reads the history and the audit trail of everybody. Changes nothing."),
-        Role.ADMINISTRATOR: _(
-            "Manages people, Chat Servers and API clients. Stops all sending. Writes notices as an "
-            "editor does."
-        ),
-    }
+    role_hints: ClassVar = ROLE_HINTS
 
     first_name = LineField(label=_("First name"), max_length=150, required=False)
     last_name = LineField(label=_("Last name"), max_length=150, required=False)
@@ -295,16 +230,13 @@ class ApiClientForm(EditForm):
     expires_at = MomentField(
         label=_("Access expires"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
     )
 
     def __init__(self, data: QueryDict | None = None, *, client: ApiClient | None = None) -> None:
-        super().__init__(data, state=None if client is None else api_client_state(client))
-        if client is not None:
-            self.initial["expires_at"] = client.expires_at
-            self.initial["addresses"] = client.addresses or [ALL]
-            if Scope.SEND in client.wanted_scopes:
-                self.initial["allowed_notices"] = client.wanted_notices or [ALL]
+        if client is None:
+            super().__init__(data)
+        else:
+            super().__init__(data, state=api_client_state(client), initial=_as_typed(client))
         self.fields["scopes"].help_text = _(
             "send, catalogue and approve hold once another administrator has confirmed them."
         )
@@ -325,9 +257,17 @@ class ApiClientForm(EditForm):
             )
         )
 
-    def _in_words(self, name: str, value: Any) -> str:
+    def in_words(self, name: str, value: Any) -> str:
         is_limit = name in ("allowed_notices", "addresses")
-        return super()._in_words(name, value) or (ALL if is_limit else "")
+        return super().in_words(name, value) or (ALL if is_limit else "")
+
+
+def _as_typed(client: ApiClient) -> dict[str, Any]:
+    """What stands in the form otherwise than in the state."""
+    given = {"expires_at": client.expires_at, "addresses": client.addresses or [ALL]}
+    if Scope.SEND in client.wanted_scopes:
+        given["allowed_notices"] = client.wanted_notices or [ALL]
+    return given
 
 
 def _limits(lines: list[str]) -> list[str]:
@@ -335,23 +275,14 @@ def _limits(lines: list[str]) -> list[str]:
     return [] if lines == [ALL] else lines
 
 
-class TokenForm(forms.Form):
+class TokenForm(RotationForm):
     """A new token, and how long the old one stays."""
 
-    overlap = forms.TypedChoiceField(
-        label=_("The old token"),
-        choices=[
-            (0, _("ends now")),
-            (3600, _("stays valid for an hour")),
-            (86_400, _("stays valid for a day")),
-        ],
-        initial=3600,
-        coerce=lambda value: timedelta(seconds=int(value)),
+    overlap = overlap_field(
+        _("The old token"),
+        (_("ends now"), _("stays valid for an hour"), _("stays valid for a day")),
+        initial=OVERLAPS[1],
     )
-    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def clean_expected(self) -> str | None:
-        return said_token(self, "expected")
 
 
 class SeenForm(forms.Form):

@@ -1,7 +1,9 @@
 """Pages of API clients: what their tokens may do, from where and until when."""
 
+from collections.abc import Callable
+
+from django import forms
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +18,6 @@ from console.accounts.pages.administration_forms import (
     SeenForm,
     TokenForm,
 )
-from console.accounts.pages.form_errors import saved, show_also
 from console.accounts.selectors import api_client_get, api_clients
 from console.accounts.services import (
     api_client_confirm,
@@ -29,11 +30,14 @@ from console.accounts.services import (
     token_seen,
 )
 from console.accounts.services.client_limits import require_right
-from console.accounts.states import api_client_state, state_digest
+from console.accounts.states import api_client_state
 from console.actors import Actor, Permission
 from console.database.clock import near_now
+from console.editing.confirmation import Step, asks, posted, take_step
+from console.editing.paging import filtered_list
+from console.editing.revision import revision
+from console.editing.saving import form_page, save
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask_then, asks, posted
 
 CLIENTS_A_PAGE = 50
 
@@ -42,13 +46,9 @@ CLIENTS_A_PAGE = 50
 @require(Permission.ADMINISTER)
 def api_client_list(request: HttpRequest) -> HttpResponse:
     form = ApiClientFilterForm(request.GET)
-    found = form.only(api_clients(actor_of(request), **form.chosen))
-    context = {
-        "page": Paginator(found, CLIENTS_A_PAGE).get_page(request.GET.get("page")),
-        "form": form,
-        "filtered": form.is_filled,
-    }
-    return render(request, "accounts/api_client_list.html", context, status=form.http_status)
+    return filtered_list(
+        request, "accounts/api_client_list.html", form, api_clients, CLIENTS_A_PAGE
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -56,16 +56,10 @@ def api_client_list(request: HttpRequest) -> HttpResponse:
 def api_client_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = ApiClientForm(posted(request))
-    if form.is_bound and form.is_valid():
-        values = {**form.cleaned_data}
-        values.pop("expected")
-        made = saved(form, lambda: api_client_create(actor, **values))
-        if made is not None:
-            return _token_page(request, *made)
-    elif form.is_bound:
-        show_also(form, lambda: require_right(form.cleaned_data))
-    status = 422 if form.errors else 200
-    return render(request, "accounts/api_client_new.html", {"form": form}, status=status)
+    made = save(form, lambda values: api_client_create(actor, **values), check=require_right)
+    if made is not None:
+        return _token_page(request, *made)
+    return form_page(request, "accounts/api_client_new.html", form)
 
 
 def _token_page(request: HttpRequest, client: ApiClient, token: str) -> HttpResponse:
@@ -80,27 +74,24 @@ def api_client_detail(request: HttpRequest, client_id: int) -> HttpResponse:
     actor = actor_of(request)
     client = api_client_get(actor, client_id)
     form = ApiClientForm(posted(request), client=client)
-    if form.is_bound and form.is_valid():
-        values = form.cleaned_data
-        if saved(
-            form,
-            lambda: api_client_update(actor, client, **values),
-            lambda: api_client_state(api_client_get(actor, client_id)),
-        ):
-            messages.success(request, _saved(api_client_get(actor, client_id)))
-            return redirect("api-client-detail", client.pk)
-    elif form.is_bound:
-        show_also(form, lambda: require_right(form.cleaned_data, client.expires_at))
+    if save(
+        form,
+        lambda values: api_client_update(actor, client, **values),
+        saved_now=lambda: api_client_state(api_client_get(actor, client_id)),
+        check=lambda values: require_right(values, client.expires_at),
+    ):
+        messages.success(request, _saved(api_client_get(actor, client_id)))
+        return redirect("api-client-detail", client.pk)
     until = client.previous_token_until
-    context = {
-        "client": client,
-        "form": form,
-        "is_owner": client.owner_ref == actor.person_ref,
-        "may_confirm": client.awaits and not _is_of(actor, client),
-        "old_token_until": until if until is not None and until > near_now() else None,
-    }
-    status = 422 if form.errors else 200
-    return render(request, "accounts/api_client_detail.html", context, status=status)
+    return form_page(
+        request,
+        "accounts/api_client_detail.html",
+        form,
+        client=client,
+        is_owner=client.owner_ref == actor.person_ref,
+        may_confirm=client.awaits and not _is_of(actor, client),
+        old_token_until=until if until is not None and until > near_now() else None,
+    )
 
 
 def _saved(client: ApiClient) -> str:
@@ -120,78 +111,63 @@ def _is_of(actor: Actor, client: ApiClient) -> bool:
 @require(Permission.ADMINISTER)
 def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
     """A new token. The answer shows it."""
-    actor = actor_of(request)
-    client = api_client_get(actor, client_id)
+    client = api_client_get(actor_of(request), client_id)
     form = TokenForm(posted(request), initial={"expected": token_seen(client)})
-
-    def rotate() -> HttpResponse:
-        return _token_page(request, *api_client_token_rotate(actor, client, **form.cleaned_data))
-
-    question = Question(
-        place=client.name,
-        title=_("Give %(name)s a new token?") % {"name": client.name},
-        texts=(
-            _(
-                "If the old one has leaked, end it now; else leave time to set the new one up. A "
-                "token from before the old one ends in any case."
-            ),
+    step = Step(
+        title=_("Give %(name)s a new token?"),
+        text=_(
+            "If the old one has leaked, end it now; else leave time to set the new one up. A "
+            "token from before the old one ends in any case."
         ),
         button=_("Make a new token"),
-        action=reverse("api-client-token", args=[client.pk]),
-        back=_page(client),
-        form=form,
         is_dangerous=False,
     )
-    return ask_then(request, question, rotate)
+
+    def rotate(actor: Actor) -> HttpResponse:
+        return _token_page(request, *api_client_token_rotate(actor, client, **form.cleaned_data))
+
+    return _take(request, client, step, rotate, form)
 
 
 @asks
 @require(Permission.ADMINISTER)
 def api_client_confirmation(request: HttpRequest, client_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    client = api_client_get(actor, client_id)
-    form = SeenForm(posted(request), initial={"seen": state_digest(api_client_state(client))})
-
-    def confirm() -> str:
-        api_client_confirm(actor, client, expected=form.cleaned_data["seen"])
-        messages.success(request, _("%(name)s is confirmed.") % {"name": client.name})
-        return _page(client)
-
-    question = Question(
-        place=client.name,
-        title=_("Confirm %(name)s?") % {"name": client.name},
-        texts=(_proposal(client),),
+    client = api_client_get(actor_of(request), client_id)
+    form = _seen(request, client)
+    step = Step(
+        title=_("Confirm %(name)s?"),
+        text=_proposal(client),
         button=_("Confirm"),
-        action=reverse("api-client-confirm", args=[client.pk]),
-        back=_page(client),
-        form=form,
+        done=_("%(name)s is confirmed."),
         is_dangerous=False,
     )
-    return ask_then(request, question, confirm)
+
+    def confirm(actor: Actor) -> None:
+        api_client_confirm(actor, client, expected=form.cleaned_data["seen"])
+
+    return _take(request, client, step, confirm, form)
 
 
 @asks
 @require(Permission.ADMINISTER)
 def api_client_declining(request: HttpRequest, client_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    client = api_client_get(actor, client_id)
-    form = SeenForm(posted(request), initial={"seen": state_digest(api_client_state(client))})
-
-    def decline() -> str:
-        api_client_decline(actor, client, expected=form.cleaned_data["seen"])
-        messages.success(request, _("What was proposed of %(name)s is off.") % {"name": client})
-        return _page(client)
-
-    question = Question(
-        place=client.name,
-        title=_("Decline what is proposed of %(name)s?") % {"name": client.name},
-        texts=(_proposal(client),),
+    client = api_client_get(actor_of(request), client_id)
+    form = _seen(request, client)
+    step = Step(
+        title=_("Decline what is proposed of %(name)s?"),
+        text=_proposal(client),
         button=_("Decline"),
-        action=reverse("api-client-decline", args=[client.pk]),
-        back=_page(client),
-        form=form,
+        done=_("What was proposed of %(name)s is off."),
     )
-    return ask_then(request, question, decline)
+
+    def decline(actor: Actor) -> None:
+        api_client_decline(actor, client, expected=form.cleaned_data["seen"])
+
+    return _take(request, client, step, decline, form)
+
+
+def _seen(request: HttpRequest, client: ApiClient) -> SeenForm:
+    return SeenForm(posted(request), initial={"seen": revision(api_client_state(client))})
 
 
 def _proposal(client: ApiClient) -> str:
@@ -208,52 +184,40 @@ def _proposal(client: ApiClient) -> str:
 @asks
 @require(Permission.ADMINISTER)
 def api_client_close(request: HttpRequest, client_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    client = api_client_get(actor, client_id)
-
-    def close() -> str:
-        api_client_deactivate(actor, client)
-        messages.success(request, _("%(name)s is deactivated.") % {"name": client.name})
-        return _page(client)
-
-    question = Question(
-        place=client.name,
-        title=_("Deactivate %(name)s?") % {"name": client.name},
-        texts=(
-            _(
-                "From now on its tokens are refused, and what waits of its sends does not leave. "
-                "You can activate it again."
-            ),
+    client = api_client_get(actor_of(request), client_id)
+    step = Step(
+        title=_("Deactivate %(name)s?"),
+        text=_(
+            "From now on its tokens are refused, and what waits of its sends does not leave. "
+            "You can activate it again."
         ),
         button=_("Deactivate"),
-        action=reverse("api-client-deactivate", args=[client.pk]),
-        back=_page(client),
+        done=_("%(name)s is deactivated."),
     )
-    return ask_then(request, question, close)
+    return _take(request, client, step, lambda actor: api_client_deactivate(actor, client))
 
 
 @asks
 @require(Permission.ADMINISTER)
 def api_client_open(request: HttpRequest, client_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    client = api_client_get(actor, client_id)
-
-    def reopen() -> str:
-        api_client_reactivate(actor, client)
-        messages.success(request, _("%(name)s is active again.") % {"name": client.name})
-        return _page(client)
-
-    question = Question(
-        place=client.name,
-        title=_("Activate %(name)s again?") % {"name": client.name},
-        texts=(_("Its token is taken again, with the scopes and limits that it had."),),
+    client = api_client_get(actor_of(request), client_id)
+    step = Step(
+        title=_("Activate %(name)s again?"),
+        text=_("Its token is taken again, with the scopes and limits that it had."),
         button=_("Activate"),
-        action=reverse("api-client-reactivate", args=[client.pk]),
-        back=_page(client),
+        done=_("%(name)s is active again."),
         is_dangerous=False,
     )
-    return ask_then(request, question, reopen)
+    return _take(request, client, step, lambda actor: api_client_reactivate(actor, client))
 
 
-def _page(client: ApiClient) -> str:
-    return reverse("api-client-detail", args=[client.pk])
+def _take(
+    request: HttpRequest,
+    client: ApiClient,
+    step: Step,
+    act: Callable[[Actor], object],
+    form: forms.Form | None = None,
+) -> HttpResponse:
+    page = reverse("api-client-detail", args=[client.pk])
+    actor = actor_of(request)
+    return take_step(request, step, lambda: act(actor), name=client.name, page=page, form=form)

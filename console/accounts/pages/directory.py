@@ -21,7 +21,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.accounts.selectors import directory_account, user_by_subject
 from console.accounts.services import directory as services
 from console.accounts.services import security_events

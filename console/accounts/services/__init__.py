@@ -1,7 +1,6 @@
 """Writes people, teams and API clients."""
 
 from console.accounts.services.api_clients import (
-    OVERLAPS,
     TOKEN_PREFIX,
     api_client_create,
     api_client_deactivate,
@@ -26,7 +25,6 @@ from console.accounts.services.users import (
 )
 
 __all__ = [
-    "OVERLAPS",
     "TOKEN_PREFIX",
     "api_client_confirm",
     "api_client_create",

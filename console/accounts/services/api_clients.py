@@ -17,24 +17,19 @@ from console.accounts.services.client_limits import (
     read_scopes,
     require_right,
 )
-from console.accounts.services.names import read_name
-from console.accounts.states import (
-    api_client_state,
-    changes,
-    moment_text,
-    require_unchanged,
-)
+from console.accounts.states import api_client_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database.clock import near_now
+from console.editing.revision import changes, require_unchanged
+from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, PermissionRefused
-from console.text.inputs import ALL
+from console.text.inputs import ALL, read_name
+from console.text.moments import moment_text
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
-# How long the old token may stay valid beside a new one.
-OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 GRANTS = (
     *("pending_scopes", "pending_notices", "proposed_by_ref", "proposed_by_name", "proposed_at"),
     *("confirmed_by_ref", "confirmed_by_name", "confirmed_at"),
@@ -99,11 +94,11 @@ def api_client_create(
 def api_client_update(
     actor: Actor, client: ApiClient, *, expected: str | None = None, **values: Any
 ) -> ApiClient:
-    """Change an API client, but not its token. `values` are any of EDITABLE.
+    """Change a client's `name`, `scopes`, `allowed_notices`, `expires_at` or `addresses`; its token
+    stays. What gives it more of what a second administrator has to confirm waits for that. With
+    `expected`, the revision of the state that was shown, Conflict where it is another.
 
-    An extension that needs a second administrator's confirmation waits for it. Raises what
-    `api_client_create` raises, and Conflict if the state no longer matches `expected`, the digest
-    of the state that was shown.
+    Raises what `api_client_create` raises.
     """
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))

@@ -6,11 +6,12 @@ from django.db import transaction
 
 from console.accounts.models import CONFIRMED_SCOPES, ApiClient, Scope
 from console.accounts.own_work import is_own
-from console.accounts.states import api_client_state, require_unchanged
+from console.accounts.states import api_client_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database.clock import near_now
+from console.editing.revision import require_unchanged
 from console.errors import Conflict, PermissionRefused
 
 DECIDED = (

@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from console.accounts.models import Scope
-from console.accounts.services.names import read_name
 from console.accounts.signing_in.addresses import network
 from console.database.clock import near_now
 from console.errors import InvalidInput
-from console.text.inputs import ALL, require_all, require_none_blank
+from console.text.inputs import ALL, read_name, require_all, require_none_blank
 
 LIST_LIMIT = 200
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")

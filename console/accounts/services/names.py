@@ -1,4 +1,4 @@
-"""Rules for the names of people, teams and programs."""
+"""What the names of a person must be."""
 
 from collections.abc import Iterable
 
@@ -7,28 +7,8 @@ from django.core.exceptions import ValidationError
 from console.accounts.models import User
 from console.errors import InvalidInput
 from console.security.lookalikes import require_plain
-from console.text.inputs import ALL, read_line
+from console.text.inputs import read_line
 from console.text.visible import is_blank
-
-NAME_LIMIT = 100
-
-
-def read_name(name: str, of_what: str) -> str:
-    """Return the name in stored form. Raises InvalidInput if it is empty, long or multi-line."""
-    name = read_line(name, what=f"The name of {of_what}", field="name")
-    if not name:
-        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
-    if name == ALL:
-        raise InvalidInput(
-            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
-        )
-    if len(name) > NAME_LIMIT:
-        raise InvalidInput(
-            "name_too_long",
-            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
-            {"field": "name"},
-        )
-    return name
 
 
 def read_persons_name(name: str, field: str) -> str:
@@ -39,13 +19,13 @@ def read_persons_name(name: str, field: str) -> str:
 def require_persons_names(user: User) -> None:
     if is_blank(user.username):
         words = "Give a user name."
-        raise InvalidInput("invalid_name", words, {"field": "username", "username": words})
+        raise InvalidInput("invalid_name", words, {"field": "username"})
     try:
         user.clean_fields(exclude=["password", "roles"])
     except ValidationError as error:
         messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_name", summary, messages) from error
+        raise InvalidInput("invalid_name", summary, {"fields": messages}) from error
 
 
 def require_own_looks(username: str, known: Iterable[str]) -> None:

@@ -7,14 +7,14 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from console.accounts.models import Team, User
-from console.accounts.services.names import read_name
-from console.accounts.states import changes, require_unchanged, team_state
+from console.accounts.states import team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
+from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound
-from console.text.inputs import require_none_blank
+from console.text.inputs import read_name, require_none_blank
 
 QUEUE_LIMIT = 255
 
@@ -69,11 +69,11 @@ def team_update(
     members: Collection[User] | None = None,
     expected: str | None = None,
 ) -> Team:
-    """Change a team's name, queues and members.
+    """Change a team's name, its queues and who is in it. Live chats go to the team that has their
+    queue now.
 
-    Live chats move to the team that now has their queue. Each member who is added or removed gets a
-    ledger entry. Raises Conflict if the state no longer matches `expected`, the digest of the state
-    that was shown.
+    Each person who comes or goes has an entry in the trail of their own. With `expected`, the
+    revision of the state that was shown, Conflict where it is another by now.
     """
     actor.require(Permission.ADMINISTER)
     name = read_name(name, "the team")

@@ -7,17 +7,19 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services.names import (
     read_persons_name,
     require_own_looks,
     require_persons_names,
 )
 from console.accounts.services.sessions import sessions_end
-from console.accounts.states import changes, require_unchanged, user_state
+from console.accounts.states import user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
 
 EDITABLE = ("first_name", "last_name", "email", "roles")
@@ -78,11 +80,11 @@ def user_update(
     expected: str | None = None,
     **values: Any,
 ) -> User:
-    """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`.
+    """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
+    the revision of the state that was shown, Conflict where it is another by now.
 
-    Raises InvalidInput; PermissionRefused for one's own roles, which another administrator has to
-    change; Conflict for removing the last administrator's role, and if the state no longer matches
-    `expected`, the digest of the state that was shown.
+    Raises InvalidInput; PermissionRefused for one's own roles, which takes another administrator;
+    and Conflict for the role of the last administrator.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():

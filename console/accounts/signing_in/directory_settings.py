@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from console.accounts.roles import Role
 from console.site import environment as env
-
-ROLES = ("supervisor", "editor", "approver", "auditor", "administrator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,9 @@ def read_directory_settings() -> DirectorySettings:
         secret=env.read("CONSOLE_OIDC_CLIENT_SECRET", env.text, ""),
         scopes=env.read("CONSOLE_OIDC_SCOPES", scopes, ("openid", "profile")),
         groups_claim=env.read("CONSOLE_OIDC_GROUPS_CLAIM", env.text, "groups"),
-        roles=env.read("CONSOLE_OIDC_ROLES", env.meanings(*ROLES), dict[str, tuple[str, ...]]()),
+        roles=env.read(
+            "CONSOLE_OIDC_ROLES", env.meanings(*Role.values), dict[str, tuple[str, ...]]()
+        ),
         teams=env.read("CONSOLE_OIDC_TEAMS", env.meanings(), dict[str, tuple[str, ...]]()),
         acr=tuple(env.read("CONSOLE_OIDC_ACR", env.words, list[str]())),
         ca=env.read("CONSOLE_OIDC_CA", env.certificates, ""),

@@ -11,11 +11,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import PRIVILEGED
 from console.accounts.selectors import second_factors
 
-# Roles that decide for others, or about them.
-PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}
 OPEN = {
     *("account_login", "account_logout", "account_reauthenticate", "account_change_password"),
     *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn"),

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.accounts.models import Role
+from console.accounts.roles import Role
 from console.api.serializers import fields
 from console.api.serializers.common import REASON, StrictInput
 from console.catalogue.models import Category, PresetChange, Visibility, VisibilityPreset

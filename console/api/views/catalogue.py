@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
-from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.http.conditions import unchanged
+from console.api.base import needs, query_filters, require_choice
 from console.api.serializers import common
+from console.api.things import Serializer, ThingView, action, edits, reads
 from console.catalogue import selectors, usage
 from console.catalogue.content import favourites, notices, versions
 from console.catalogue.content.version_content import VersionContent
@@ -25,21 +26,39 @@ DAYS = 30  # of the most used and the never used
 DAYS_LIMIT = 3650
 
 
-class NoticeView(ConsoleView):
+class NoticeView(ThingView):
     """What the views of notices share."""
 
-    def notice_output(self, key: str) -> Any:
-        return common.NoticeOutput(selectors.notice_get(self.actor, key)).data
+    kind = "notice"
 
-    def version(self, key: str, number: int) -> NoticeVersion:
+    def load(self, key: str) -> CannedNotice:
+        return selectors.notice_get(self.actor, key)
+
+    def show(self, notice: CannedNotice) -> Any:
+        return common.NoticeOutput(selectors.notice_get(self.actor, notice.key)).data
+
+    def held(self, notice: CannedNotice) -> QuerySet[CannedNotice]:
+        return CannedNotice.objects.filter(pk=notice.pk)
+
+
+class VersionView(ThingView):
+    """What the views of versions share."""
+
+    kind = "version"
+
+    def load(self, key: str, number: int) -> NoticeVersion:
         notice = selectors.notice_get(self.actor, key)
         return selectors.version_get(self.actor, notice, number)
 
-    def version_output(self, key: str, number: int) -> Any:
-        return common.VersionOutput(self.version(key, number)).data
+    def show(self, version: NoticeVersion) -> Any:
+        return common.VersionOutput(version).data
 
-    def with_preset(self, given: dict[str, Any]) -> dict[str, Any]:
-        """What is given for a version, with the preset in the place of its name."""
+    def held(self, version: NoticeVersion) -> QuerySet[CannedNotice]:
+        return CannedNotice.objects.filter(pk=version.notice_id)
+
+    def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
+        """With the preset in the place of its name."""
+        given = super().given(takes, partial=partial)
         if given.get("preset"):
             given["preset"] = selectors.preset_named(self.actor, given["preset"])
         else:
@@ -99,7 +118,7 @@ class Notices(NoticeView):
         self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
         given["team"] = team_by_name(given["team"]) if given.get("team") else None
         notice = notices.notice_create(self.actor, **given)
-        return self.tagged("notice", self.notice_output(notice.key), status=201)
+        return self.tagged("notice", self.show(notice), status=201)
 
 
 def _days(given: str) -> int:
@@ -111,62 +130,48 @@ def _days(given: str) -> int:
 
 
 class OneNotice(NoticeView):
-    @extend_schema(summary="Read a notice", responses=NOTICE)
-    @needs(Permission.VIEW_CATALOGUE)
-    def get(self, request: Request, key: str) -> Response:
-        return self.tagged("notice", self.notice_output(key))
+    get = reads("Read a notice", Permission.VIEW_CATALOGUE, responses=NOTICE)
 
-    @extend_schema(summary="Change a notice", request=common.NoticeChanges, responses=NOTICE)
-    @needs(Permission.EDIT_CATALOGUE)
-    def patch(self, request: Request, key: str) -> Response:
+    @edits(
+        "Change a notice", Permission.EDIT_CATALOGUE, takes=common.NoticeChanges, responses=NOTICE
+    )
+    def patch(self, notice: CannedNotice, **given: Any) -> None:
         """Its title, category, team, tags or shortcut; key and kind are for ever."""
-        notice = selectors.notice_get(self.actor, key)
-        given = self.read(common.NoticeChanges)
-        self.actor.require(Permission.EDIT_CATALOGUE)
+        notices.notice_update(self.actor, notice, **given)
+
+    def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
+        given = super().given(takes, partial=partial)
+        self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
         if "team" in given:
             given["team"] = team_by_name(given["team"]) if given["team"] else None
         # Null takes it away.
-        given |= {name: given[name] or "" for name in ("category", "shortcut") if name in given}
-        held = CannedNotice.objects.filter(pk=notice.pk)
-        with unchanged(request, "notice", held, lambda: self.notice_output(key)):
-            notices.notice_update(self.actor, notice, **given)
-        return self.tagged("notice", self.notice_output(key))
+        return given | {
+            name: given[name] or "" for name in ("category", "shortcut") if name in given
+        }
 
 
 class RetireNotice(NoticeView):
-    @extend_schema(summary="Retire a notice", request=None, responses=NOTICE)
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, key: str) -> Response:
-        notices.notice_retire(self.actor, selectors.notice_get(self.actor, key))
-        return Response(self.notice_output(key))
+    @action("Retire a notice", Permission.REVIEW_CATALOGUE, responses=NOTICE)
+    def post(self, notice: CannedNotice) -> CannedNotice:
+        return notices.notice_retire(self.actor, notice)
 
 
 class RestoreNotice(NoticeView):
-    @extend_schema(summary="Bring back a retired notice", request=None, responses=NOTICE)
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, key: str) -> Response:
-        notices.notice_restore(self.actor, selectors.notice_get(self.actor, key))
-        return Response(self.notice_output(key))
+    @action("Bring back a retired notice", Permission.REVIEW_CATALOGUE, responses=NOTICE)
+    def post(self, notice: CannedNotice) -> CannedNotice:
+        return notices.notice_restore(self.actor, notice)
 
 
 class FavouriteNotice(NoticeView):
     """Of whoever calls; twice is once."""
 
-    @extend_schema(summary="Make a notice a favourite", request=None, responses={204: None})
-    @needs(Permission.VIEW_CATALOGUE)
-    def put(self, request: Request, key: str) -> Response:
-        favourites.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=True)
-        return Response(status=204)
+    @action("Make a notice a favourite", Permission.VIEW_CATALOGUE, responses={204: None})
+    def put(self, notice: CannedNotice) -> None:
+        favourites.favourite_set(self.actor, notice, wanted=True)
 
-    @extend_schema(
-        summary="Take a notice from the favourites",
-        request=None,
-        responses={204: None},
-    )
-    @needs(Permission.VIEW_CATALOGUE)
-    def delete(self, request: Request, key: str) -> Response:
-        favourites.favourite_set(self.actor, selectors.notice_get(self.actor, key), wanted=False)
-        return Response(status=204)
+    @action("Take a notice from the favourites", Permission.VIEW_CATALOGUE, responses={204: None})
+    def delete(self, notice: CannedNotice) -> None:
+        favourites.favourite_set(self.actor, notice, wanted=False)
 
 
 class NoticeUsage(NoticeView):
@@ -187,7 +192,7 @@ class NoticeUsage(NoticeView):
         return Response(common.NoticeUseOutput({"versions": rows}).data)
 
 
-class Versions(NoticeView):
+class Versions(VersionView):
     @extend_schema(
         summary="List a notice's versions",
         responses={200: common.VersionOutput(many=True)},
@@ -208,57 +213,47 @@ class Versions(NoticeView):
     def post(self, request: Request, key: str) -> Response:
         """A draft, until it is submitted."""
         notice = selectors.notice_get(self.actor, key)
-        given = self.with_preset(self.read(common.VersionInput))
+        given = self.given(common.VersionInput)
         expected = given.pop("expected", None)
         content = VersionContent(**given)
         version = versions.version_create(self.actor, notice, content, expected=expected)
-        return self.tagged("version", common.VersionOutput(version).data, status=201)
+        return self.tagged("version", self.show(version), status=201)
 
 
-class OneVersion(NoticeView):
-    @extend_schema(summary="Read a version", responses=VERSION)
-    @needs(Permission.VIEW_CATALOGUE)
-    def get(self, request: Request, key: str, number: int) -> Response:
-        return self.tagged("version", self.version_output(key, number))
+class OneVersion(VersionView):
+    get = reads("Read a version", Permission.VIEW_CATALOGUE, responses=VERSION)
 
-    @extend_schema(
-        summary="Change a draft",
-        request=common.VersionInput(partial=True),
+    @edits(
+        "Change a draft",
+        Permission.EDIT_CATALOGUE,
+        takes=common.VersionInput,
+        partial=True,
         responses=VERSION,
     )
-    @needs(Permission.EDIT_CATALOGUE)
-    def patch(self, request: Request, key: str, number: int) -> Response:
+    def patch(self, version: NoticeVersion, *, expected: str | None = None, **changes: Any) -> None:
         """By its author, until it is submitted."""
-        version = self.version(key, number)
-        given = self.with_preset(self.read(common.VersionInput, partial=True))
-        held = CannedNotice.objects.filter(pk=version.notice_id)
-        with unchanged(request, "version", held, lambda: self.version_output(key, number)):
-            expected = given.pop("expected", None)
-            versions.version_update(self.actor, version, given, expected=expected)
-        return self.tagged("version", common.VersionOutput(version).data)
+        versions.version_update(self.actor, version, changes, expected=expected)
 
 
-class SubmitVersion(NoticeView):
-    @extend_schema(summary="Submit a version for review", request=None, responses=VERSION)
-    @needs(Permission.EDIT_CATALOGUE)
-    def post(self, request: Request, key: str, number: int) -> Response:
-        version = versions.version_submit(self.actor, self.version(key, number))
-        return Response(common.VersionOutput(version).data)
+class SubmitVersion(VersionView):
+    @action("Submit a version for review", Permission.EDIT_CATALOGUE, responses=VERSION)
+    def post(self, version: NoticeVersion) -> NoticeVersion:
+        return versions.version_submit(self.actor, version)
 
 
-class ApproveVersion(NoticeView):
-    @extend_schema(summary="Approve and publish a version", request=None, responses=VERSION)
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, key: str, number: int) -> Response:
+class ApproveVersion(VersionView):
+    @action("Approve and publish a version", Permission.REVIEW_CATALOGUE, responses=VERSION)
+    def post(self, version: NoticeVersion) -> NoticeVersion:
         """Others' versions alone: nobody approves their own."""
-        version = versions.version_approve(self.actor, self.version(key, number))
-        return Response(common.VersionOutput(version).data)
+        return versions.version_approve(self.actor, version)
 
 
-class RejectVersion(NoticeView):
-    @extend_schema(summary="Reject a version", request=common.RejectInput, responses=VERSION)
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, key: str, number: int) -> Response:
-        reason = self.read(common.RejectInput)["reason"]
-        version = versions.version_reject(self.actor, self.version(key, number), reason=reason)
-        return Response(common.VersionOutput(version).data)
+class RejectVersion(VersionView):
+    @action(
+        "Reject a version",
+        Permission.REVIEW_CATALOGUE,
+        takes=common.RejectInput,
+        responses=VERSION,
+    )
+    def post(self, version: NoticeVersion, *, reason: str) -> NoticeVersion:
+        return versions.version_reject(self.actor, version, reason=reason)

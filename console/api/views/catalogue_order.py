@@ -1,17 +1,18 @@
 """Categories and visibility presets."""
 
-from contextlib import AbstractContextManager
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.accounts.selectors import team_by_name
 from console.actors import Permission
-from console.api.base import ConsoleView, needs, query_filters
-from console.api.http.conditions import every, unchanged
+from console.api.base import needs, query_filters
+from console.api.http.conditions import every
 from console.api.serializers import catalogue_order as serializers
+from console.api.things import Serializer, ThingView, action, edits, reads
 from console.catalogue import selectors
 from console.catalogue.content import categories
 from console.catalogue.models import Category, VisibilityPreset
@@ -21,11 +22,19 @@ PRESET = {200: serializers.PresetOutput}
 CATEGORY = {200: serializers.CategoryOutput}
 
 
-class PresetView(ConsoleView):
+class PresetView(ThingView):
     """What the views of presets share."""
 
-    def preset_output(self, preset_id: int) -> Any:
-        return serializers.PresetOutput(selectors.preset_get(self.actor, preset_id)).data
+    kind = "preset"
+
+    def load(self, preset_id: int) -> VisibilityPreset:
+        return selectors.preset_get(self.actor, preset_id)
+
+    def show(self, preset: VisibilityPreset) -> Any:
+        return serializers.PresetOutput(selectors.preset_get(self.actor, preset.pk)).data
+
+    def held(self, preset: VisibilityPreset) -> QuerySet[VisibilityPreset]:
+        return VisibilityPreset.objects.filter(pk=preset.pk)
 
 
 class Presets(PresetView):
@@ -47,75 +56,64 @@ class Presets(PresetView):
     def post(self, request: Request) -> Response:
         """Nobody can use it before somebody else approves it."""
         preset = presets.preset_create(self.actor, **self.read(serializers.PresetInput))
-        return self.tagged("preset", self.preset_output(preset.pk), status=201)
+        return self.tagged("preset", self.show(preset), status=201)
 
 
 class OnePreset(PresetView):
-    @extend_schema(summary="Read a visibility preset", responses=PRESET)
-    @needs(Permission.VIEW_CATALOGUE)
-    def get(self, request: Request, preset_id: int) -> Response:
-        return self.tagged("preset", self.preset_output(preset_id))
+    get = reads("Read a visibility preset", Permission.VIEW_CATALOGUE, responses=PRESET)
 
-    @extend_schema(
-        summary="Propose a change of a visibility preset",
-        request=serializers.PresetInput(partial=True),
+    @edits(
+        "Propose a change of a visibility preset",
+        Permission.EDIT_CATALOGUE,
+        takes=serializers.PresetInput,
+        partial=True,
         responses=PRESET,
     )
-    @needs(Permission.EDIT_CATALOGUE)
-    def patch(self, request: Request, preset_id: int) -> Response:
+    def patch(self, preset: VisibilityPreset, **given: Any) -> None:
         """It stays as it is until somebody else approves; `proposed` is what waits."""
-        preset = selectors.preset_get(self.actor, preset_id)
-        given = self.read(serializers.PresetInput, partial=True)
-        held = VisibilityPreset.objects.filter(pk=preset_id)
-        with unchanged(request, "preset", held, lambda: self.preset_output(preset_id)):
-            presets.preset_update(self.actor, preset, **given)
-        return self.tagged("preset", self.preset_output(preset_id))
+        presets.preset_update(self.actor, preset, **given)
 
 
 class ApprovePreset(PresetView):
-    @extend_schema(
-        summary="Approve what is proposed for a visibility preset",
-        request=serializers.PresetApproval,
+    @action(
+        "Approve what is proposed for a visibility preset",
+        Permission.REVIEW_CATALOGUE,
+        takes=serializers.PresetApproval,
         responses=PRESET,
     )
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, preset_id: int) -> Response:
+    def post(self, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
         """Others' proposals alone."""
-        preset = selectors.preset_get(self.actor, preset_id)
-        presets.preset_approve(self.actor, preset, **self.read(serializers.PresetApproval))
-        return Response(self.preset_output(preset_id))
+        return presets.preset_approve(self.actor, preset, change=change)
 
 
 class RejectPreset(PresetView):
-    @extend_schema(
-        summary="Reject what is proposed for a visibility preset",
-        request=serializers.PresetRejection,
+    @action(
+        "Reject what is proposed for a visibility preset",
+        Permission.REVIEW_CATALOGUE,
+        takes=serializers.PresetRejection,
         responses=PRESET,
     )
-    @needs(Permission.REVIEW_CATALOGUE)
-    def post(self, request: Request, preset_id: int) -> Response:
-        preset = selectors.preset_get(self.actor, preset_id)
-        presets.preset_reject(self.actor, preset, **self.read(serializers.PresetRejection))
-        return Response(self.preset_output(preset_id))
+    def post(self, preset: VisibilityPreset, *, change: int, reason: str) -> VisibilityPreset:
+        return presets.preset_reject(self.actor, preset, change=change, reason=reason)
 
 
-class CategoryView(ConsoleView):
+class CategoryView(ThingView):
     """What the views of categories share."""
 
-    def category_output(self, category_id: int) -> Any:
-        return serializers.CategoryOutput(selectors.category_get(self.actor, category_id)).data
+    kind = "category"
 
-    def unchanged_category(
-        self, request: Request, category_id: int
-    ) -> AbstractContextManager[None]:
-        def shown() -> Any:
-            return self.category_output(category_id)
+    def load(self, category_id: int) -> Category:
+        return selectors.category_get(self.actor, category_id)
 
-        return unchanged(request, "category", every(Category), shown)
+    def show(self, category: Category) -> Any:
+        return serializers.CategoryOutput(selectors.category_get(self.actor, category.pk)).data
 
-    def read_category(self, serializer: type[Any]) -> dict[str, Any]:
-        """What is given, with parent and team in the places of their names."""
-        given = self.read(serializer)
+    def held(self, category: Category) -> QuerySet[Category]:
+        return every(Category)
+
+    def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
+        """With parent and team in the places of their names."""
+        given = super().given(takes, partial=partial)
         self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
         if given.get("parent"):
             given["parent"] = selectors.category_named(self.actor, given["parent"])
@@ -144,39 +142,24 @@ class Categories(CategoryView):
     )
     @needs(Permission.EDIT_CATALOGUE)
     def post(self, request: Request) -> Response:
-        given = self.read_category(serializers.CategoryInput)
+        given = self.given(serializers.CategoryInput)
         category = categories.category_create(self.actor, **given)
-        return self.tagged("category", self.category_output(category.pk), status=201)
+        return self.tagged("category", self.show(category), status=201)
 
 
 class OneCategory(CategoryView):
-    @extend_schema(summary="Read a category", responses=CATEGORY)
-    @needs(Permission.VIEW_CATALOGUE)
-    def get(self, request: Request, category_id: int) -> Response:
-        return self.tagged("category", self.category_output(category_id))
+    get = reads("Read a category", Permission.VIEW_CATALOGUE, responses=CATEGORY)
 
-    @extend_schema(
-        summary="Change or move a category",
-        request=serializers.CategoryChanges,
+    @edits(
+        "Change or move a category",
+        Permission.EDIT_CATALOGUE,
+        takes=serializers.CategoryChanges,
         responses=CATEGORY,
     )
-    @needs(Permission.EDIT_CATALOGUE)
-    def patch(self, request: Request, category_id: int) -> Response:
+    def patch(self, category: Category, **given: Any) -> None:
         """What is below it comes along."""
-        category = selectors.category_get(self.actor, category_id)
-        given = self.read_category(serializers.CategoryChanges)
-        with self.unchanged_category(request, category_id):
-            categories.category_update(self.actor, category, **given)
-        return self.tagged("category", self.category_output(category_id))
+        categories.category_update(self.actor, category, **given)
 
-    @extend_schema(
-        summary="Delete an empty category",
-        request=None,
-        responses={204: None},
-    )
-    @needs(Permission.EDIT_CATALOGUE)
-    def delete(self, request: Request, category_id: int) -> Response:
-        category = selectors.category_get(self.actor, category_id)
-        with self.unchanged_category(request, category_id):
-            categories.category_delete(self.actor, category)
-        return Response(status=204)
+    @edits("Delete an empty category", Permission.EDIT_CATALOGUE, takes=None, responses={204: None})
+    def delete(self, category: Category) -> None:
+        categories.category_delete(self.actor, category)

@@ -2,25 +2,34 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.actors import Permission
-from console.api.base import ConsoleView, needs, query_filters
-from console.api.http.conditions import unchanged
+from console.api.base import needs, query_filters
 from console.api.serializers import common
+from console.api.things import ThingView, edits, reads
 from console.interactions import selectors, services
 from console.interactions.models import ChatServer
 
 ANSWERS = {200: common.ChatServerOutput}
 
 
-class ChatServerView(ConsoleView):
+class ChatServerView(ThingView):
     """What the views of Chat Servers share."""
 
-    def server_output(self, name: str) -> Any:
-        return common.ChatServerOutput(selectors.chat_server_get(self.actor, name)).data
+    kind = "chat-server"
+
+    def load(self, name: str) -> ChatServer:
+        return selectors.chat_server_get(self.actor, name)
+
+    def show(self, server: ChatServer) -> Any:
+        return common.ChatServerOutput(selectors.chat_server_get(self.actor, server.name)).data
+
+    def held(self, server: ChatServer) -> QuerySet[ChatServer]:
+        return ChatServer.objects.filter(pk=server.pk)
 
 
 class ChatServers(ChatServerView):
@@ -42,23 +51,22 @@ class ChatServers(ChatServerView):
     def post(self, request: Request) -> Response:
         """`name` is the application name that interactions carry as ChatServerAppName."""
         server = services.chat_server_create(self.actor, **self.read(common.ChatServerInput))
-        return self.tagged("chat-server", self.server_output(server.name), status=201)
+        return self.tagged("chat-server", self.show(server), status=201)
 
 
 class OneChatServer(ChatServerView):
-    @extend_schema(summary="Read a Chat Server", responses=ANSWERS)
-    @needs(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
-    def get(self, request: Request, name: str) -> Response:
-        return self.tagged("chat-server", self.server_output(name))
-
-    @extend_schema(
-        summary="Change a Chat Server", request=common.ChatServerChanges, responses=ANSWERS
+    get = reads(
+        "Read a Chat Server",
+        Permission.VIEW_CHAT_SERVERS,
+        Permission.ADMINISTER,
+        responses=ANSWERS,
     )
-    @needs(Permission.ADMINISTER)
-    def patch(self, request: Request, name: str) -> Response:
-        server = selectors.chat_server_get(self.actor, name)
-        given = self.read(common.ChatServerChanges)
-        held = ChatServer.objects.filter(pk=server.pk)
-        with unchanged(request, "chat-server", held, lambda: self.server_output(name)):
-            services.chat_server_update(self.actor, server, **given)
-        return self.tagged("chat-server", self.server_output(name))
+
+    @edits(
+        "Change a Chat Server",
+        Permission.ADMINISTER,
+        takes=common.ChatServerChanges,
+        responses=ANSWERS,
+    )
+    def patch(self, server: ChatServer, **given: Any) -> None:
+        services.chat_server_update(self.actor, server, **given)

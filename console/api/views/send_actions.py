@@ -1,5 +1,6 @@
 """What is done with a send once it is decided on, and with all of them at once."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,6 +11,7 @@ from console.actors import Permission
 from console.api.base import ConsoleView, needs
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import RejectInput
+from console.api.things import ThingView, action
 from console.sends import selectors
 from console.sends.control import approval, pausing, retry, stop_switch
 from console.sends.models import Send
@@ -20,97 +22,83 @@ RETRY = {201: serializers.SendOutput}
 STOP = {200: serializers.StopOutput}
 
 
-class SendAction(ConsoleView):
+class SendAction(ThingView):
     """What the views of actions share."""
 
-    def send(self, send_id: int) -> Send:
+    def load(self, send_id: int) -> Send:
         return selectors.send_get(self.actor, send_id)
 
-    def answer(self, send: Send, status: int = 200) -> Response:
-        """The send as it is afterwards."""
-        output: Any = serializers.SendOutput(selectors.send_with_counts(self.actor, send)).data
-        return Response(output, status=status)
+    def show(self, send: Send) -> Any:
+        return serializers.SendOutput(selectors.send_with_counts(self.actor, send)).data
 
 
 class CancelSend(SendAction):
-    @extend_schema(summary="Stop a send", request=None, responses=SEND)
-    @needs(Permission.SEND, Permission.ADMINISTER)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Stop a send", Permission.SEND, Permission.ADMINISTER, responses=SEND)
+    def post(self, send: Send) -> Send:
         """What waits is cancelled; what is on the wire gets its true outcome. For the sender and
         for administrators."""
-        return self.answer(pausing.send_cancel(self.actor, self.send(send_id)))
+        return pausing.send_cancel(self.actor, send)
 
 
 class PauseSend(SendAction):
-    @extend_schema(summary="Pause a send", request=None, responses=SEND)
-    @needs(Permission.SEND, Permission.ADMINISTER)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Pause a send", Permission.SEND, Permission.ADMINISTER, responses=SEND)
+    def post(self, send: Send) -> Send:
         """Nothing more leaves; what is on the wire gets its true outcome."""
-        return self.answer(pausing.send_pause(self.actor, self.send(send_id)))
+        return pausing.send_pause(self.actor, send)
 
 
 class ResumeSend(SendAction):
-    @extend_schema(summary="Resume a paused send", request=None, responses=SEND)
-    @needs(Permission.SEND, Permission.ADMINISTER)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Resume a paused send", Permission.SEND, Permission.ADMINISTER, responses=SEND)
+    def post(self, send: Send) -> Send:
         """What waits has a whole time to live again."""
-        return self.answer(pausing.send_resume(self.actor, self.send(send_id)))
+        return pausing.send_resume(self.actor, send)
 
 
 class ApproveSend(SendAction):
-    @extend_schema(summary="Approve a send", request=None, responses=SEND)
-    @needs(Permission.APPROVE_SENDS)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Approve a send", Permission.APPROVE_SENDS, responses=SEND)
+    def post(self, send: Send) -> Send:
         """Others' sends alone. It leaves at its time; where that has come, at once."""
-        return self.answer(approval.send_approve(self.actor, self.send(send_id)))
+        return approval.send_approve(self.actor, send)
 
 
 class RejectSend(SendAction):
-    @extend_schema(summary="Reject a send", request=RejectInput, responses=SEND)
-    @needs(Permission.APPROVE_SENDS)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Reject a send", Permission.APPROVE_SENDS, takes=RejectInput, responses=SEND)
+    def post(self, send: Send, *, reason: str) -> Send:
         """Others' sends alone: nothing of it leaves."""
-        reason = self.read(RejectInput)["reason"]
-        return self.answer(approval.send_reject(self.actor, self.send(send_id), reason=reason))
+        return approval.send_reject(self.actor, send, reason=reason)
 
 
 class RescheduleSend(SendAction):
-    @extend_schema(
-        summary="Give a send another time", request=serializers.RescheduleInput, responses=SEND
+    @action(
+        "Give a send another time",
+        Permission.SEND,
+        takes=serializers.RescheduleInput,
+        responses=SEND,
     )
-    @needs(Permission.SEND)
-    def post(self, request: Request, send_id: int) -> Response:
+    def post(self, send: Send, *, scheduled_at: datetime, time_zone: str | None = None) -> Send:
         """One that is scheduled or awaits approval. What was approved awaits approval again."""
-        send = self.send(send_id)
-        given = self.read(serializers.RescheduleInput)
-        zone = given.get("time_zone")
-        at = moment(given["scheduled_at"], zone or "")
-        return self.answer(
-            approval.send_reschedule(self.actor, send, scheduled_at=at, time_zone=zone)
-        )
+        at = moment(scheduled_at, time_zone or "")
+        return approval.send_reschedule(self.actor, send, scheduled_at=at, time_zone=time_zone)
 
 
 class RetryFailed(SendAction):
-    @extend_schema(summary="Try again what failed", request=None, responses=RETRY)
-    @needs(Permission.SEND)
-    def post(self, request: Request, send_id: int) -> Response:
+    @action("Try again what failed", Permission.SEND, responses=RETRY)
+    def post(self, send: Send) -> Send:
         """201 with a new send to those chats. Each delivery is tried again once at most, so that
         repeating this is safe: 409 says that it was done."""
-        return self.answer(retry.send_retry_failed(self.actor, self.send(send_id)), 201)
+        return retry.send_retry_failed(self.actor, send)
 
 
 class RetryUnknown(SendAction):
-    @extend_schema(
-        summary="Try again what is unknown",
-        request=serializers.RetryUnknownInput,
+    @action(
+        "Try again what is unknown",
+        Permission.SEND,
+        takes=serializers.RetryUnknownInput,
         responses=RETRY,
     )
-    @needs(Permission.SEND)
-    def post(self, request: Request, send_id: int) -> Response:
+    def post(self, send: Send, **given: Any) -> Send:
         """201 with a new send to those chats, whose customers may then see it twice."""
-        send = self.send(send_id)
-        given = self.read(serializers.RetryUnknownInput)
-        return self.answer(retry.send_retry_unknown(self.actor, send, **given), 201)
+        return retry.send_retry_unknown(self.actor, send, **given)
 
 
 class AllSending(ConsoleView):

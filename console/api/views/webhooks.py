@@ -1,43 +1,48 @@
 """Webhooks: who is told of what, what they were told, and telling it again."""
 
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.actors import Permission
-from console.api.base import ConsoleView, needs, query_filters, require_choice
-from console.api.http.conditions import every, unchanged
+from console.actors import Actor, Permission
+from console.api.base import needs, query_filters, require_choice
+from console.api.http.conditions import every
 from console.api.http.pagination import HistoryPage
 from console.api.serializers import webhooks as serializers
+from console.api.things import ThingView, action, edits, reads
 from console.webhooks import selectors, services
 from console.webhooks.models import Message, MessageStatus, Webhook
 
 ONE = {200: serializers.WebhookOutput}
 
 
-class WebhookView(ConsoleView):
+class WebhookView(ThingView):
     """What the views of webhooks share."""
 
-    def webhook(self, webhook_id: int) -> Webhook:
+    kind = "webhook"
+
+    def load(self, webhook_id: int) -> Webhook:
         return selectors.webhook_get(self.actor, webhook_id)
 
-    def output(self, webhook_id: int) -> Any:
-        return serializers.WebhookOutput(self.webhook(webhook_id)).data
+    def show(self, webhook: Webhook) -> Any:
+        return serializers.WebhookOutput(self.load(webhook.pk)).data
 
-    def unchanged_webhook(self, request: Request, webhook_id: int) -> AbstractContextManager[None]:
-        return unchanged(request, "webhook", every(Webhook), lambda: self.output(webhook_id))
+    def held(self, webhook: Webhook) -> QuerySet[Webhook]:
+        return every(Webhook)
 
-    def with_secret(self, webhook_id: int, secret: str) -> Any:
-        context = {"secret": secret}
-        return serializers.NewWebhookOutput(self.webhook(webhook_id), context=context).data
 
-    def message_output(self, message: Message) -> Any:
-        found = selectors.message_get(self.actor, message.webhook, message.pk)
-        return serializers.OneMessageOutput(found).data
+def _with_secret(actor: Actor, webhook: Webhook, secret: str) -> Any:
+    found = selectors.webhook_get(actor, webhook.pk)
+    return serializers.NewWebhookOutput(found, context={"secret": secret}).data
+
+
+def _message_output(actor: Actor, message: Message) -> Any:
+    found = selectors.message_get(actor, message.webhook, message.pk)
+    return serializers.OneMessageOutput(found).data
 
 
 class Webhooks(WebhookView):
@@ -60,65 +65,55 @@ class Webhooks(WebhookView):
         """The answer has the secret, which can't be read again. The address must be `https` and
         public, as far as the settings allow no other; its name is looked up now."""
         webhook, secret = services.webhook_create(self.actor, **self.read(serializers.WebhookInput))
-        return self.tagged("webhook", self.with_secret(webhook.pk, secret), status=201)
+        return self.tagged("webhook", _with_secret(self.actor, webhook, secret), status=201)
 
 
 class OneWebhook(WebhookView):
-    @extend_schema(summary="Read a webhook", responses=ONE)
-    @needs(Permission.ADMINISTER)
-    def get(self, request: Request, webhook_id: int) -> Response:
-        return self.tagged("webhook", self.output(webhook_id))
+    get = reads("Read a webhook", Permission.ADMINISTER, responses=ONE)
 
-    @extend_schema(summary="Change a webhook", request=serializers.WebhookChanges, responses=ONE)
-    @needs(Permission.ADMINISTER)
-    def patch(self, request: Request, webhook_id: int) -> Response:
+    @edits(
+        "Change a webhook", Permission.ADMINISTER, takes=serializers.WebhookChanges, responses=ONE
+    )
+    def patch(self, webhook: Webhook, **given: Any) -> None:
         """With `enabled` false nothing is sent to it: what waits goes on waiting, and what happens
         meanwhile is not told to it."""
-        given = self.read(serializers.WebhookChanges)
-        webhook = self.webhook(webhook_id)
-        with self.unchanged_webhook(request, webhook_id):
-            services.webhook_update(self.actor, webhook, **given)
-        return self.tagged("webhook", self.output(webhook_id))
+        services.webhook_update(self.actor, webhook, **given)
 
-    @extend_schema(summary="Delete a webhook", responses={204: None})
-    @needs(Permission.ADMINISTER)
-    def delete(self, request: Request, webhook_id: int) -> Response:
+    @edits("Delete a webhook", Permission.ADMINISTER, takes=None, responses={204: None})
+    def delete(self, webhook: Webhook) -> None:
         """With the list of its messages; what waits for it is not sent."""
-        webhook = self.webhook(webhook_id)
-        with self.unchanged_webhook(request, webhook_id):
-            services.webhook_delete(self.actor, webhook)
-        return Response(status=204)
+        services.webhook_delete(self.actor, webhook)
 
 
 class RotateSecret(WebhookView):
-    @extend_schema(
-        summary="Give a webhook a new secret",
-        request=serializers.RotateInput,
+    @action(
+        "Give a webhook a new secret",
+        Permission.ADMINISTER,
+        takes=serializers.RotateInput,
         responses={200: serializers.NewWebhookOutput},
     )
-    @needs(Permission.ADMINISTER)
-    def post(self, request: Request, webhook_id: int) -> Response:
+    def post(self, webhook: Webhook, *, overlap_seconds: int) -> tuple[Webhook, str]:
         """The answer has the new secret, which can't be read again."""
-        seconds = self.read(serializers.RotateInput)["overlap_seconds"]
         # More than there is of time is no choice either.
-        overlap = timedelta(seconds=min(max(seconds, -1), 86_401))
-        webhook, secret = services.webhook_secret_rotate(
-            self.actor, self.webhook(webhook_id), overlap=overlap
-        )
-        return Response(self.with_secret(webhook.pk, secret))
+        overlap = timedelta(seconds=min(max(overlap_seconds, -1), 86_401))
+        return services.webhook_secret_rotate(self.actor, webhook, overlap=overlap)
+
+    def show(self, made: Any) -> Any:
+        return _with_secret(self.actor, *made)
 
 
 class TestWebhook(WebhookView):
-    @extend_schema(
-        summary="Send a webhook a test event",
-        request=None,
+    @action(
+        "Send a webhook a test event",
+        Permission.ADMINISTER,
         responses={201: serializers.OneMessageOutput},
     )
-    @needs(Permission.ADMINISTER)
-    def post(self, request: Request, webhook_id: int) -> Response:
+    def post(self, webhook: Webhook) -> Message:
         """A worker sends it within two seconds; reading the message tells what became of it."""
-        message = services.webhook_test(self.actor, self.webhook(webhook_id))
-        return Response(self.message_output(message), status=201)
+        return services.webhook_test(self.actor, webhook)
+
+    def show(self, message: Any) -> Any:
+        return _message_output(self.actor, message)
 
 
 class WebhookMessages(WebhookView):
@@ -134,30 +129,38 @@ class WebhookMessages(WebhookView):
         """Newest first. What has ended is kept for some days, by a setting."""
         filters = query_filters(request, ["status"], paging=HistoryPage.names)
         require_choice(filters, "status", MessageStatus.values)
-        rows = selectors.messages(self.actor, self.webhook(webhook_id), **filters)
+        rows = selectors.messages(self.actor, self.load(webhook_id), **filters)
         return self.page(request, rows, serializers.MessageOutput)
 
 
-class OneWebhookMessage(WebhookView):
+class MessageView(ThingView):
+    """What the views of messages share."""
+
+    def load(self, webhook_id: int, message_id: int) -> Message:
+        webhook = selectors.webhook_get(self.actor, webhook_id)
+        return selectors.message_get(self.actor, webhook, message_id)
+
+    def show(self, message: Message) -> Any:
+        return _message_output(self.actor, message)
+
+
+class OneWebhookMessage(MessageView):
     @extend_schema(
         summary="Read a message and its attempts",
         responses={200: serializers.OneMessageOutput},
     )
     @needs(Permission.ADMINISTER)
     def get(self, request: Request, webhook_id: int, message_id: int) -> Response:
-        message = selectors.message_get(self.actor, self.webhook(webhook_id), message_id)
-        return Response(self.message_output(message))
+        return Response(self.show(self.load(webhook_id, message_id)))
 
 
-class RedeliverMessage(WebhookView):
-    @extend_schema(
-        summary="Send a message again",
-        request=None,
+class RedeliverMessage(MessageView):
+    @action(
+        "Send a message again",
+        Permission.ADMINISTER,
         responses={200: serializers.OneMessageOutput},
     )
-    @needs(Permission.ADMINISTER)
-    def post(self, request: Request, webhook_id: int, message_id: int) -> Response:
+    def post(self, message: Message) -> Message:
         """Under the id that it has. 409 where it is on its way."""
-        message = selectors.message_get(self.actor, self.webhook(webhook_id), message_id)
         services.message_redeliver(self.actor, message)
-        return Response(self.message_output(message))
+        return message

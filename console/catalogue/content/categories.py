@@ -16,6 +16,7 @@ from console.catalogue.models import (
     CannedNotice,
     Category,
 )
+from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
 from console.text.naming import folded
@@ -37,12 +38,25 @@ def category_create(
         return _create(actor, name=name, parent=parent, team=team)
 
 
-def category_update(actor: Actor, category: Category, **changes: Any) -> Category:
-    """Change `name`, `parent` (None for the top) or `team`; subcategories move along.
+def category_state(category: Category) -> State:
+    """What can be changed of a category, as plain data. Its parent by the id, since the path is
+    another one when somebody renames what is above."""
+    return {
+        "name": category.name,
+        "parent": category.parent_id,
+        "team": category.team.name if category.team else "",
+    }
 
-    Raises Unprocessable if it would be below itself or anything would be too deep, Conflict if its
-    new place has that name already, and InvalidInput if it has notices that are not of its new
-    team.
+
+def category_update(
+    actor: Actor, category: Category, *, expected: str | None = None, **changes: Any
+) -> Category:
+    """Change `name`, `parent` (None for the top) or `team`; what is below comes along. `expected`
+    is the revision of the category_state that was changed.
+
+    Raises Unprocessable where it would be below itself or anything too deep, Conflict where its
+    new place has one of that name, or it is not what was expected any more, InvalidInput where
+    notices in it are not of its new team.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     _require_own(actor, category.team)
@@ -50,6 +64,7 @@ def category_update(actor: Actor, category: Category, **changes: Any) -> Categor
         _hold_the_tree()
         category.refresh_from_db()
         before = Category.objects.get(pk=category.pk)
+        require_unchanged(category_state(before), expected, "this category")
         category.name = _checked_name(changes.get("name", before.name))
         category.parent = changes.get("parent", before.parent)
         category.team = _team(actor, category.parent, changes.get("team", before.team))
@@ -99,7 +114,7 @@ def category_at(actor: Actor, path: str | None, team: Team | None) -> Category |
     """
     if not path:
         return None
-    names = [_checked_name(name) for name in path.split(CATEGORY_SEPARATOR)]
+    names = [_checked_name(name, "category") for name in path.split(CATEGORY_SEPARATOR)]
     found = Category.objects.filter(path=CATEGORY_SEPARATOR.join(names)).first()
     if found is None:
         _hold_the_tree()
@@ -147,6 +162,7 @@ def _save(category: Category) -> None:
         raise Conflict(
             "name_taken",
             f"There is a category named {category.name} {where} already. Choose another name.",
+            {"field": "name"},
         ) from error
 
 
@@ -160,20 +176,23 @@ def is_name(name: str) -> bool:
     return CATEGORY_SEPARATOR not in f" {name} "
 
 
-def _checked_name(name: str) -> str:
-    name = read_line(name, what="A category's name", field="name")
+def _checked_name(name: str, field: str = "name") -> str:
+    """A name of a category as it is kept; `field` has it, or a path with it."""
+    name = read_line(name, what="A category's name", field=field)
     if not name:
-        raise InvalidInput("name_missing", "Give the category a name.", {"field": "name"})
+        raise InvalidInput("name_missing", "Give the category a name.", {"field": field})
     if len(name) > NAME_LIMIT:
         raise InvalidInput(
-            "invalid_category", f"A category's name has at most {NAME_LIMIT} characters."
+            "invalid_category",
+            f"A category's name has at most {NAME_LIMIT} characters.",
+            {"field": field},
         )
     if not is_name(name):
         raise InvalidInput(
             "invalid_category",
             'A category\'s name has no " / " in it, nor at its ends: that stands between the names '
             "of a path, which all have to be there.",
-            {"field": "name"},
+            {"field": field},
         )
     return name
 

@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.models import Team
-from console.accounts.states import State, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
@@ -17,6 +16,7 @@ from console.catalogue.content.categories import category_at, require_fitting
 from console.catalogue.content.search_index import words_keep
 from console.catalogue.content.snippets import require_unused
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
 from console.text.naming import folded
@@ -51,7 +51,9 @@ def notice_create(
     _check_key(key)
     if kind not in NoticeKind.values:
         raise InvalidInput(
-            "unknown_kind", f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}."
+            "unknown_kind",
+            f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}.",
+            {"field": "kind"},
         )
     title = _read_title(title)
     _require_own_team(actor, team)
@@ -91,21 +93,26 @@ def _check_key(key: str) -> None:
             "invalid_key",
             "Use small letters, digits and hyphens for the key, at most 100, for example "
             "delivery-delayed.",
+            {"field": "key"},
         )
     if key in RESERVED_KEYS:
-        raise InvalidInput("invalid_key", f"No notice can be called {key}: choose another key.")
+        raise InvalidInput(
+            "invalid_key",
+            f"No notice can be called {key}: choose another key.",
+            {"field": "key"},
+        )
 
 
 def notice_update(
     actor: Actor, notice: CannedNotice, *, expected: str | None = None, **changes: Any
 ) -> CannedNotice:
-    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`.
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
+    given stays as it is by now. `expected` is the revision of the notice_state that was changed.
 
-    Columns that are not given stay unchanged. `expected` is the digest of the notice_state that the
-    editor saw. The key and kind never change. Raises InvalidInput, and Conflict for a shortcut in
-    use, if the notice no longer matches `expected`, and for a new title or shortcut of a notice
-    that people can send by these: these come with a version, which somebody else approves. The
-    system actor may change them directly.
+    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use, where the
+    notice is not what was expected any more, and for another title or shortcut of a notice that
+    people can send by these: that comes with a version, which somebody else approves. An operator's
+    word is enough.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     values = {name: _normal(name, value) for name, value in changes.items()}
@@ -321,7 +328,9 @@ def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
     if "shortcut_unique_in_use" in str(error):
         return _shortcut_taken(notice.shortcut)
     return Conflict(
-        "key_taken", f"There is a notice with the key {notice.key} already. Choose another key."
+        "key_taken",
+        f"There is a notice with the key {notice.key} already. Choose another key.",
+        {"field": "key"},
     )
 
 

@@ -30,6 +30,7 @@ from console.catalogue.review.presets import known_visibility
 from console.errors import InvalidInput, Unprocessable
 from console.security.lookalikes import require_plain
 from console.text.inputs import read_line
+from console.text.moments import moment_text
 from console.text.visible import is_blank
 
 BODY = "body:"  # prefix of the columns of texts
@@ -210,11 +211,6 @@ def revision(version: NoticeVersion | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def moment_cell(moment: datetime | None) -> str:
-    """Return a time in UTC with full precision, so that it can be read back unchanged."""
-    return "" if moment is None else moment.astimezone(UTC).isoformat()
-
-
 def json_cell(value: Any) -> str:
     """Return a list or object in canonical JSON; "" for an empty one."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
@@ -226,7 +222,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, datetime):
-        return moment_cell(value)
+        return moment_text(value)
     return json_cell(value)
 
 

@@ -1,26 +1,17 @@
-"""An edit conflict: two people edited one notice. The page shows both texts, and loses neither."""
+"""An edit conflict in the editor of a notice: the texts of both, by language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from console.actors import Actor
 from console.catalogue.content.version_content import revision
-from console.catalogue.models import CannedNotice, NoticeVersion
+from console.catalogue.models import CannedNotice
 from console.catalogue.selectors import versions
+from console.editing.conflict import Difference, EditConflict
+from console.editing.revision import CONFLICTS
 from console.errors import ConsoleError
-
-CONFLICTS = {"changed_meanwhile", "version_open", "not_author", "wrong_status"}
-
-
-@dataclass(frozen=True, slots=True)
-class EditConflict:
-    """What somebody else has saved meanwhile, and beside it what was typed, by locale. `passable`
-    says whether saving again puts what was typed in its place."""
-
-    version: NoticeVersion
-    texts: list[tuple[str, str, str]]
-    passable: bool
 
 
 def edit_conflict(
@@ -31,8 +22,13 @@ def edit_conflict(
     if newest is None:
         return {}
     locales = sorted({*newest.bodies, *typed})
-    texts = [(name, newest.bodies.get(name, ""), typed.get(name, "")) for name in locales]
-    passable = refusal.code == "changed_meanwhile"
-    shown = {"theirs": EditConflict(newest, texts, passable)}
+    title = _("Version %(n)s by %(name)s, and what you typed")
+    conflict = EditConflict(
+        title % {"n": newest.number, "name": newest.author_name},
+        [Difference(one, newest.bodies.get(one, ""), typed.get(one, "")) for one in locales],
+        passable=CONFLICTS[refusal.code],
+        status=newest.status,
+    )
     # Whoever saves again after this has seen it.
-    return shown | {"expected": revision(newest)} if passable else shown
+    seen = {"expected": revision(newest)} if conflict.passable else {}
+    return {"conflict": conflict, **seen}

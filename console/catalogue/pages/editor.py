@@ -22,7 +22,7 @@ from console.catalogue.models import (
     NoticeVersion,
     VersionStatus,
 )
-from console.catalogue.pages.edit_conflict import EditConflict, edit_conflict
+from console.catalogue.pages.edit_conflict import edit_conflict
 from console.catalogue.pages.forms import (
     AskedFormSet,
     BodyFormSet,
@@ -38,6 +38,7 @@ from console.catalogue.pages.preview import draft_of, expected, foreign, missing
 from console.catalogue.review.samples import EXAMPLE, chat_choices, chosen_chat
 from console.catalogue.selectors import snippet_keys, versions
 from console.catalogue.templating.variables import variables_carried
+from console.editing.conflict import EditConflict
 from console.errors import ConsoleError
 
 ASKED = "asked"
@@ -166,7 +167,7 @@ def _page(
     error: str = "",
     status: int = 200,
     expected: str = "",
-    theirs: EditConflict | None = None,
+    conflict: EditConflict | None = None,
 ) -> HttpResponse:
     if traits(notice.kind).is_url:
         for row in bodies:
@@ -174,7 +175,7 @@ def _page(
             row.fields["body"].label = row["body"].label = _("URL")
     context = {
         "expected": expected or request.POST.get("expected", ""),
-        "theirs": theirs,
+        "conflict": conflict,
         "saves_itself": own_draft(actor, notice) is not None,
         "notice": notice,
         "form": form,

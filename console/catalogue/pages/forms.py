@@ -9,11 +9,11 @@ from django.forms import BaseFormSet, formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.models import Role, Team
-from console.accounts.pages.administration_forms import EditForm
-from console.accounts.states import State
+from console.accounts.models import Team
+from console.accounts.roles import Role
 from console.catalogue.content import notices
 from console.catalogue.content.audience import EVERYONE, audience, audience_choices, kept_choice
+from console.catalogue.content.categories import category_state
 from console.catalogue.content.languages import direction
 from console.catalogue.content.questions import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.content.version_content import CONTENT
@@ -23,16 +23,15 @@ from console.catalogue.models import (
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
+    PresetChange,
     Visibility,
+    VisibilityPreset,
 )
+from console.catalogue.review.presets import preset_state
+from console.editing.forms import EditForm
+from console.editing.revision import State
 from console.text.form_fields import FilterForm, LineField, MomentField, TextField
 from console.text.language_tags import html_tag
-
-MOMENT = "%Y-%m-%dT%H:%M"
-
-
-def _moment() -> forms.DateTimeInput:
-    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
 
 
 class NoticeFilterForm(FilterForm):
@@ -112,12 +111,8 @@ class NoticeSettingsForm(EditForm):
     )
 
     def __init__(self, data: QueryDict | None = None, *, notice: CannedNotice) -> None:
-        super().__init__(data, state=notices.notice_state(notice))
-        self.initial = {
-            **self.initial,
-            "team": notice.team_id,
-            "tags": ", ".join(notice.tags),
-        }
+        as_typed = {"team": notice.team_id, "tags": ", ".join(notice.tags)}
+        super().__init__(data, state=notices.notice_state(notice), initial=as_typed)
         if notices.names_are_reviewed(notice):
             self.fields["title"].widget.attrs["readonly"] = True
             self.fields["title"].help_text = _(
@@ -138,7 +133,7 @@ class NoticeSettingsForm(EditForm):
         }
 
 
-class CategoryForm(forms.Form):
+class CategoryForm(EditForm):
     """A category's name, its place and whose it is."""
 
     name = LineField(
@@ -160,9 +155,34 @@ class CategoryForm(forms.Form):
         help_text=_("What is in a team's category is that team's too."),
     )
 
-    def __init__(self, *args: Any, places: QuerySet[Category], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        places: QuerySet[Category],
+        category: Category | None = None,
+        parent: str = "",
+    ) -> None:
+        if category is None:
+            super().__init__(data, initial={"parent": parent})
+        else:
+            as_typed = {"team": category.team_id}
+            super().__init__(data, state=category_state(category), initial=as_typed)
         self.fields["parent"].queryset = places  # type: ignore[attr-defined]
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            "name": typed.get("name", ""),
+            "parent": typed["parent"].pk if typed.get("parent") else None,
+            "team": typed["team"].name if typed.get("team") else "",
+        }
+
+    def in_words(self, name: str, value: Any) -> str:
+        if name != "parent":
+            return super().in_words(name, value)
+        places = self.fields["parent"].queryset  # type: ignore[attr-defined]
+        return "".join(places.filter(pk=value).values_list("path", flat=True))
 
 
 class NoticeForm(forms.Form):
@@ -290,8 +310,8 @@ class VersionForm(forms.Form):
         required=False,
         help_text=_("Only for messages. Chat Server passes it on as it is."),
     )
-    valid_from = MomentField(label=_("Valid from"), required=False, widget=_moment())
-    valid_until = MomentField(label=_("Valid until"), required=False, widget=_moment())
+    valid_from = MomentField(label=_("Valid from"), required=False)
+    valid_until = MomentField(label=_("Valid until"), required=False)
     change_note = TextField(
         label=_("What changed, and why"),
         required=False,
@@ -374,7 +394,7 @@ def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, A
 EVERYBODY = "everybody"
 
 
-class PresetForm(forms.Form):
+class PresetForm(EditForm):
     """A visibility preset."""
 
     name = LineField(
@@ -401,6 +421,18 @@ class PresetForm(forms.Form):
         help_text=_("Everybody who sends, or people with these roles."),
     )
 
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        proposed: VisibilityPreset | PresetChange | None = None,
+    ) -> None:
+        if proposed is None:
+            super().__init__(data)
+        else:
+            as_typed = {"roles": proposed.roles or [EVERYBODY]}
+            super().__init__(data, state=preset_state(proposed), initial=as_typed)
+
     def clean_roles(self) -> list[str] | None:
         """None is everybody."""
         roles: list[str] = self.cleaned_data["roles"]
@@ -409,3 +441,13 @@ class PresetForm(forms.Form):
         if len(roles) > 1:
             raise forms.ValidationError(_("Choose Everybody alone, or some roles."))
         return None
+
+    def typed_state(self) -> State:
+        typed = self.cleaned_data
+        return {
+            **{name: typed.get(name, "") for name in ("name", "visibility", "nickname")},
+            "roles": sorted(typed.get("roles") or []),
+        }
+
+    def in_words(self, name: str, value: Any) -> str:
+        return super().in_words(name, [EVERYBODY] if name == "roles" and not value else value)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -12,6 +11,7 @@ from console.catalogue import usage
 from console.catalogue.pages.forms import NoticeFilterForm
 from console.catalogue.review.remarks import failing_notices
 from console.catalogue.selectors import categories, in_tree_order, notices
+from console.editing.paging import numbered_page
 from console.site.access import actor_of, require
 
 NOTICES_A_PAGE = 50
@@ -25,7 +25,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
     chosen = form.chosen
     show, days = chosen.pop("show", ""), chosen.pop("days", "") or 30
     found = form.only(usage.shown(actor, notices(actor, **chosen), show, days=days))
-    page = Paginator(found, NOTICES_A_PAGE).get_page(request.GET.get("page"))
+    page = numbered_page(request, found, NOTICES_A_PAGE)
     page.object_list = list(page.object_list)
     context = {
         "page": page,

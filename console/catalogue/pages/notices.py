@@ -25,31 +25,25 @@ from console.catalogue.content.versions import version_approve, version_reject, 
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
 from console.catalogue.pages.editor import edit_page, posted_preview, save_version
 from console.catalogue.pages.forms import NoticeForm, NoticeSettingsForm
-from console.catalogue.pages.refusals import field_of
 from console.catalogue.review.remarks import version_checks
 from console.catalogue.review.side_by_side import review_of
 from console.catalogue.selectors import categories, notice_get, version_get, versions
 from console.catalogue.usage import ENDS_SOON, favourite_ids, version_uses
+from console.editing.confirmation import posted
+from console.editing.saving import form_page, save
 from console.errors import ConsoleError
 from console.site.access import actor_of, require
-from console.site.confirmation import posted
 
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_CATALOGUE)
 def notice_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = NoticeForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            notice = notice_create(actor, **form.cleaned_data)
-        except ConsoleError as refusal:
-            form.add_error(field_of(refusal, form.fields), refusal.message)
-        else:
-            return redirect("notice-edit", notice.key)
-    context = {"form": form, "categories": categories(actor)}
-    status = 422 if form.errors else 200
-    return render(request, "catalogue/notice_new.html", context, status=status)
+    form = NoticeForm(posted(request))
+    notice = save(form, lambda values: notice_create(actor, **values))
+    if notice is not None:
+        return redirect("notice-edit", notice.key)
+    return form_page(request, "catalogue/notice_new.html", form, categories=categories(actor))
 
 
 @require_GET
@@ -192,24 +186,22 @@ def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
     actor = actor_of(request)
     notice = notice_get(actor, key)
     form = NoticeSettingsForm(posted(request), notice=notice)
-    if form.is_bound and form.is_valid():
-        values = form.cleaned_data
-        try:
-            notice_update(actor, notice, **{**values, "tags": values["tags"].split(",")})
-        except ConsoleError as refusal:
-            form.add_error(field_of(refusal, form.fields), refusal.message)
-            if refusal.code == "changed_meanwhile":
-                form.show_kept(notice_state(notice_get(actor, key)))
-        else:
-            messages.success(request, _("Saved."))
-            return redirect("notice-detail", key)
-    context = {
-        "notice": notice_get(actor, key),
-        "form": form,
-        "categories": categories(actor),
-    }
-    status = 422 if form.errors else 200
-    return render(request, "catalogue/notice_settings.html", context, status=status)
+    if save(
+        form,
+        lambda values: notice_update(
+            actor, notice, **{**values, "tags": values["tags"].split(",")}
+        ),
+        saved_now=lambda: notice_state(notice_get(actor, key)),
+    ):
+        messages.success(request, _("Saved."))
+        return redirect("notice-detail", key)
+    return form_page(
+        request,
+        "catalogue/notice_settings.html",
+        form,
+        notice=notice_get(actor, key),
+        categories=categories(actor),
+    )
 
 
 @require_POST

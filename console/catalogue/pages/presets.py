@@ -1,7 +1,6 @@
 """Pages of visibility presets, and of the review of what is proposed for them."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,15 +10,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
-from console.catalogue.pages.forms import EVERYBODY, PresetForm
-from console.catalogue.pages.refusals import show_refusal
+from console.catalogue.models import PresetChange, VisibilityPreset
+from console.catalogue.pages.forms import PresetForm
 from console.catalogue.review.presets import (
     preset_approve,
     preset_create,
     preset_reject,
+    preset_state,
     preset_update,
 )
 from console.catalogue.selectors import preset_change, preset_get, presets
+from console.editing.confirmation import posted
+from console.editing.saving import form_page, save
 from console.errors import ConsoleError
 from console.site.access import actor_of, require
 
@@ -62,8 +64,8 @@ def reject_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
 
 def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str) -> HttpResponse:
     """A decision on the proposal that was looked at."""
-    posted = request.POST.get("change") or request.GET.get("change", "")
-    change = int(posted) if posted.isdecimal() and len(posted) < 19 else 0
+    shown = request.POST.get("change") or request.GET.get("change", "")
+    change = int(shown) if shown.isdecimal() and len(shown) < 19 else 0
     try:
         act(actor_of(request), change)
     except ConsoleError as refusal:
@@ -76,8 +78,10 @@ def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str
 @require(Permission.EDIT_CATALOGUE)
 def preset_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = PresetForm(request.POST or None)
-    return _save_preset(request, form, lambda values: preset_create(actor, **values))
+    form = PresetForm(posted(request))
+    if save(form, lambda values: preset_create(actor, **values)):
+        return _proposed(request)
+    return form_page(request, "catalogue/preset_form.html", form)
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,30 +89,27 @@ def preset_new(request: HttpRequest) -> HttpResponse:
 def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
     actor = actor_of(request)
     preset = preset_get(actor, preset_id)
+    form = PresetForm(posted(request), proposed=_to_change(actor, preset))
+    if save(
+        form,
+        lambda values: preset_update(actor, preset, **values),
+        saved_now=lambda: preset_state(_saved_now(preset_get(actor, preset_id))),
+    ):
+        return _proposed(request)
+    return form_page(request, "catalogue/preset_form.html", form, known=form.initial)
+
+
+def _to_change(actor: Actor, preset: VisibilityPreset) -> VisibilityPreset | PresetChange:
+    """One's own proposal, where one waits; else the preset."""
     waiting = preset_change(preset)
-    mine = waiting if waiting is not None and waiting.author_ref == actor.ref else preset
-    initial = {name: getattr(mine, name) for name in PresetForm.base_fields}
-    initial["roles"] = initial["roles"] or [EVERYBODY]
-    form = PresetForm(request.POST or None, initial=initial)
-    return _save_preset(
-        request, form, lambda values: preset_update(actor, preset, **values), initial
-    )
+    return waiting if waiting is not None and waiting.author_ref == actor.ref else preset
 
 
-def _save_preset(
-    request: HttpRequest,
-    form: PresetForm,
-    save: Callable[[dict[str, Any]], object],
-    known: dict[str, Any] | None = None,
-) -> HttpResponse:
-    if request.method == "POST" and form.is_valid():
-        try:
-            save(form.cleaned_data)
-        except ConsoleError as refusal:
-            show_refusal(form, refusal)
-        else:
-            messages.success(request, _("Proposed. An approver who is not you decides on it."))
-            return redirect("preset-list")
-    context = {"form": form, "known": known}
-    status = 422 if form.errors else 200
-    return render(request, "catalogue/preset_form.html", context, status=status)
+def _saved_now(preset: VisibilityPreset) -> VisibilityPreset | PresetChange:
+    """What waits for somebody's word, whoever proposed it; else the preset."""
+    return preset_change(preset) or preset
+
+
+def _proposed(request: HttpRequest) -> HttpResponse:
+    messages.success(request, _("Proposed. An approver who is not you decides on it."))
+    return redirect("preset-list")

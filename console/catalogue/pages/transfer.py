@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,6 +21,7 @@ from console.catalogue.transfer.jobs.selectors import (
     refused_csv,
     report_rows,
 )
+from console.editing.paging import numbered_page
 from console.errors import ConsoleError
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm
@@ -169,7 +169,7 @@ def _detail(
         "filters": filters,
         "outcome": outcome,
         "tabs": [(name, words, counts.get(name, 0)) for name, words in OUTCOMES.items()],
-        "page": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "page": numbered_page(request, rows, ROWS_A_PAGE),
         "writes": counts.get("created", 0) + counts.get("changed", 0),
         "is_checked": job.status == ImportStatus.CHECKED,
         "outcome_words": OUTCOMES,

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from console.accounts.models import Role
 from console.accounts.own_work import is_own
+from console.accounts.roles import Role
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
@@ -17,6 +17,7 @@ from console.catalogue.models import (
     Visibility,
     VisibilityPreset,
 )
+from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
 from console.text.inputs import read_line, require_all
@@ -61,24 +62,34 @@ def preset_content(preset: VisibilityPreset) -> dict[str, Any]:
     return content | {"roles": content["roles"] or None}
 
 
-def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
-    """Propose new content for a preset, which stays unchanged until somebody else approves it.
+def preset_state(proposed: VisibilityPreset | PresetChange) -> State:
+    """What a preset says, or would say, as plain data."""
+    return {name: getattr(proposed, name) for name in CONTENT} | {"roles": sorted(proposed.roles)}
 
-    It supersedes an earlier proposal of the actor. Raises Conflict for a name in use, and while
-    somebody else's proposal is open. Versions made with the preset keep the content they took from
+
+def preset_update(
+    actor: Actor, preset: VisibilityPreset, *, expected: str | None = None, **changes: Any
+) -> VisibilityPreset:
+    """Propose that a preset says something else. It stays as it is until somebody else approves;
+    another proposal of the actor's own is superseded. `expected` is the revision of the
+    preset_state that was changed: of the actor's own proposal, where one waits.
+
+    Raises Conflict while somebody else's waits, where it is not what was expected any more, or for
+    a name in use. Versions that were made with the preset keep what they have, whatever becomes of
     it.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     content = _checked(preset_content(preset) | changes)
     _require_unlike(content, preset)
     with transaction.atomic():
-        VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
+        held = VisibilityPreset.objects.select_for_update().get(pk=preset.pk)
         waiting = preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
         if waiting is not None and waiting.author_ref != actor.ref:
             raise Conflict(
                 "change_open",
                 f"A change by {waiting.author_name} waits for review. That one first.",
             )
+        require_unchanged(preset_state(waiting or held), expected, "this preset")
         preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
         _record(actor, Action.PRESET_CHANGED, _propose(actor, preset, content))
     return preset

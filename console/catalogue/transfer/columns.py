@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from console.catalogue.content import version_content as content
 from console.catalogue.content.version_content import BODY
+from console.catalogue.models import NoticeVersion
 
 PRESET, CATEGORY, NOTICE = "preset", "category", "notice"
 
@@ -29,14 +30,23 @@ COLUMNS = (
     "roles",
 )
 MOMENTS = frozenset({"retired_at", "created_at", "submitted_at", "reviewed_at", *content.MOMENTS})
+# These are read in ways of their own, which say what is too long.
+_READ_OTHERWISE = {"visibility", "new_shortcut"}
+
+
+def _longest_of_a_version() -> dict[str, int]:
+    columns = [NoticeVersion._meta.get_field(name) for name in content.TEXTS]
+    lengths = {column.name: getattr(column, "max_length", None) for column in columns}
+    return {name: it for name, it in lengths.items() if it and name not in _READ_OTHERWISE}
+
+
 # The longest text that the database stores in each column, in characters.
 LONGEST = {
-    **dict.fromkeys(("key", "message_type", "nickname", "preset"), 100),
-    **dict.fromkeys(("title", "new_title", "author_name", "reviewer_name"), 200),
+    **_longest_of_a_version(),
+    **dict.fromkeys(("key", "preset", "team"), 100),
+    **dict.fromkeys(("title", "author_name", "reviewer_name"), 200),
     **dict.fromkeys(("author", "reviewer"), 55),
-    "default_locale": 35,
     "category": 600,
-    "team": 100,
 }
 
 

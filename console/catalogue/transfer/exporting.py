@@ -13,7 +13,6 @@ from console.catalogue.content.version_content import (
     BODY,
     VersionContent,
     json_cell,
-    moment_cell,
 )
 from console.catalogue.models import (
     CannedNotice,
@@ -30,6 +29,7 @@ from console.catalogue.transfer.columns import (
     PRESET,
     body_columns,
 )
+from console.text.moments import moment_text
 
 Cells = dict[str, str]
 # Prefix of the name of a person from another installation, who may have no account here.
@@ -79,7 +79,7 @@ def notice_cells(notice: CannedNotice) -> Cells:
         "team": notice.team.name if notice.team else "",
         "tags": ", ".join(notice.tags),
         "shortcut": notice.shortcut,
-        "retired_at": moment_cell(notice.retired_at),
+        "retired_at": moment_text(notice.retired_at),
     }
 
 
@@ -90,12 +90,12 @@ def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
         "status": version.status,
         "author": exported_ref(version.author_ref, names),
         "author_name": version.author_name,
-        "created_at": moment_cell(version.created_at),
-        "submitted_at": moment_cell(version.submitted_at),
+        "created_at": moment_text(version.created_at),
+        "submitted_at": moment_text(version.submitted_at),
         "snippets": json_cell(version.snippets),
         "reviewer": exported_ref(version.reviewer_ref, names),
         "reviewer_name": version.reviewer_name,
-        "reviewed_at": moment_cell(version.reviewed_at),
+        "reviewed_at": moment_text(version.reviewed_at),
         "reject_reason": version.reject_reason,
     }
 

@@ -35,7 +35,7 @@ def plan_import(
 
     Raises InvalidInput for a file whose columns are not those of a catalogue.
     """
-    # Numbered as in a spreadsheet, where the header is row 1.
+    # As a spreadsheet numbers them, below the line of names.
     first = 1 if format_of(file_name) == "json" else 2
     rows = read_rows(dataset, first=first, restore=restore)
     groups = _by_key(row for row in rows if row.record not in (PRESET, CATEGORY))

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.utils import timezone
 from tablib import Dataset
 
-from console.accounts.models import Role
+from console.accounts.roles import Role
 from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.categories import NAME_LIMIT, is_name
 from console.catalogue.content.notices import KEY, RESERVED_KEYS, normal_shortcut, normal_tags
-from console.catalogue.content.version_content import BODY, json_cell, moment_cell
+from console.catalogue.content.version_content import BODY, json_cell
 from console.catalogue.content.version_content import MOMENTS as LIMITS
 from console.catalogue.models import (
     CATEGORY_DEPTH,
@@ -37,7 +37,7 @@ from console.catalogue.transfer.files.tables import NotRead
 from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
 from console.text.inputs import ALL
-from console.text.moments import on_clocks, read_iso
+from console.text.moments import moment_text, on_clocks, read_iso
 from console.text.visible import is_blank, is_one_line, normal_line
 
 # What spreadsheets write for a failed formula, also into a CSV.
@@ -216,7 +216,7 @@ def _moment(cell: str) -> tuple[datetime, str]:
         except InvalidInput as error:
             raise ValueError(error.message) from error
     try:
-        return moment, moment_cell(moment)
+        return moment, moment_text(moment)
     except OverflowError as error:
         raise ValueError(f"{cell[:40]!r} is out of the calendar.") from error
 

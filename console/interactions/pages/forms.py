@@ -4,13 +4,17 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from console.editing.forms import EditForm
+from console.editing.revision import State
 from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_state
 from console.text.form_fields import LineField
 
 
-class ChatServerForm(forms.Form):
+class ChatServerForm(EditForm):
     """A Chat Server and its limits; the defaults are the vendor's (docs/domain.md section 9)."""
 
     name = LineField(
@@ -47,10 +51,8 @@ class ChatServerForm(forms.Form):
         help_text=_("Nothing is sent through a Chat Server that is switched off."),
     )
 
-    def __init__(self, *args: Any, server: ChatServer | None = None, **kwargs: Any) -> None:
-        if server is not None:
-            kwargs["initial"] = {name: getattr(server, name) for name in self.base_fields}
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: QueryDict | None = None, *, server: ChatServer | None = None) -> None:
+        super().__init__(data, state=None if server is None else chat_server_state(server))
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # FloatField is a subclass
                 limits = {"low": field.min_value, "high": field.max_value}
@@ -62,3 +64,9 @@ class ChatServerForm(forms.Form):
         if server is not None:
             # Interactions find it by its name and deliveries store the name, so it never changes.
             del self.fields["name"]
+
+    def typed_state(self) -> State:
+        return {name: self.cleaned_data.get(name) for name in self.fields}
+
+    def in_words(self, name: str, value: Any) -> str:
+        return "" if value is None else super().in_words(name, value)

@@ -5,6 +5,7 @@ from console.interactions.poller.writing import poll_begin, poll_fail, poll_fini
 from console.interactions.services.chat_servers import (
     chat_server_create,
     chat_server_reached,
+    chat_server_state,
     chat_server_unreachable,
     chat_server_update,
     check_address,
@@ -28,6 +29,7 @@ __all__ = [
     "chat_server_create",
     "chat_server_reached",
     "chat_server_return_tokens",
+    "chat_server_state",
     "chat_server_take_tokens",
     "chat_server_unreachable",
     "chat_server_update",

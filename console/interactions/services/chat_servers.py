@@ -12,6 +12,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
+from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput
 from console.interactions import chat_server_addresses
 from console.interactions.models import ChatServer, Health, HealthChange
@@ -51,7 +52,7 @@ def _known_name(name: str) -> str:
             "invalid_name",
             "Write the application's name as ChatServerAppName has it: "
             "ASCII characters on one line, without a slash.",
-            {"name": "no application name"},
+            {"field": "name", "name": "no application name"},
         )
     return name
 
@@ -64,10 +65,23 @@ def default_burst(pace_per_second: object) -> int:
         return 150
 
 
-def chat_server_update(actor: Actor, server: ChatServer, **changes: Any) -> ChatServer:
-    """Change how a Chat Server is reached. A new address resets its health."""
+def chat_server_state(server: ChatServer) -> State:
+    """What can be changed of a Chat Server, as plain data."""
+    return {name: getattr(server, name) for name in sorted(CHAT_SERVER_FIELDS)}
+
+
+def chat_server_update(
+    actor: Actor, server: ChatServer, *, expected: str | None = None, **changes: Any
+) -> ChatServer:
+    """Change how a Chat Server is reached. A new address starts with a clean record of health.
+    With `expected`, the revision of the chat_server_state that was shown, Conflict where it is
+    another by now."""
     actor.require(Permission.ADMINISTER)
-    return _save_chat_server(actor, server, Action.CHAT_SERVER_CHANGED, changes)
+    with transaction.atomic():
+        if expected is not None:
+            held = ChatServer.objects.select_for_update(no_key=True).get(pk=server.pk)
+            require_unchanged(chat_server_state(held), expected, f"the Chat Server {server.name}")
+        return _save_chat_server(actor, server, Action.CHAT_SERVER_CHANGED, changes)
 
 
 def _save_chat_server(
@@ -96,7 +110,9 @@ def _save_chat_server(
             notify.publish(notify.CHAT_SERVERS)
     except IntegrityError as error:
         raise Conflict(
-            "name_taken", f"There is a Chat Server named {server.name} already; change that one."
+            "name_taken",
+            f"There is a Chat Server named {server.name} already; change that one.",
+            {"field": "name"},
         ) from error
     return server
 
@@ -115,7 +131,7 @@ def _check_chat_server(server: ChatServer) -> None:
             messages[name] = "Enter a number."
     if messages:
         summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_chat_server", summary, messages)
+        raise InvalidInput("invalid_chat_server", summary, {**messages, "fields": messages})
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:

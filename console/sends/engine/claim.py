@@ -227,7 +227,7 @@ class _Sorter:
     def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
         """Return what to do with a delivery: None to send it, an Ending to end it, or the name of
         another Chat Server to leave it to."""
-        # `attempts` includes the attempt that it is claimed for.
+        # `attempts` has the one that it is claimed for.
         if chat.is_late and (not self.is_progressing or delivery.attempts > TRIES_WHEN_LATE):
             return expired(delivery, self.health_detail)
         obstacle = self._obstacle(delivery, chat)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.database.clock import database_now
+from console.editing.confirmation import Question, ask, ask_then, asks, posted
 from console.errors import Conflict, NotFound
 from console.sends.control.approval import send_approve, send_reject
 from console.sends.control.approval_summary import briefs_of
@@ -19,7 +20,6 @@ from console.sends.pages.forms import ApproveForm, ReasonForm
 from console.sends.pages.wording import audience
 from console.sends.selectors import leaves_at, send_get, sends_awaiting_approval, sends_visible
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask, ask_then, asks, posted
 
 SHOWN = 50
 
@@ -73,7 +73,6 @@ def approve(request: HttpRequest, send_id: int) -> HttpResponse:
             title=_("Approve send %(id)s?") % {"id": send.pk},
             texts=(_when(send) % to, _("With your name beside it in the history.")),
             button=_("Approve for %(audience)s") % to,
-            action=reverse("send-approve", args=[send.pk]),
             back=reverse("send-approvals"),
             form=form,
             is_dangerous=False,
@@ -107,7 +106,6 @@ def reject(request: HttpRequest, send_id: int) -> HttpResponse:
                 % {"name": send.actor_name},
             ),
             button=_("Reject it"),
-            action=reverse("send-reject", args=[send.pk]),
             back=reverse("send-approvals"),
             form=form,
         ),
@@ -133,7 +131,6 @@ def _decided(request: HttpRequest, send_id: int) -> HttpResponse:
             title=_("Send %(id)s does not await your approval") % {"id": send_id},
             texts=(_("Somebody else has decided, its sender has stopped it, or it never did."),),
             button="",
-            action="",
             back=reverse("send-approvals"),
         ),
         status=404,

@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from console.actors import Actor, Permission
+from console.editing.confirmation import Question, ask, asks
 from console.errors import ConsoleError
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.models import DeliveryStatus, Send
 from console.sends.pages.sends import progress_context, send_page
 from console.sends.selectors import send_counts, send_get
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask, asks
 
 # What was on its way to a customer when somebody pressed Undo.
 LEFT = (
@@ -45,7 +45,6 @@ def send_stop(request: HttpRequest, send_id: int) -> HttpResponse:
                 ),
             ),
             button=_("Stop it"),
-            action=reverse("send-cancel", args=[send.pk]),
             back=reverse("send-detail", args=[send.pk]),
             answer_to=f"#send-{send.pk}-progress",
         ),

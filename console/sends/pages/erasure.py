@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from console.actors import Permission
+from console.editing.confirmation import Question, ask_then, asks, posted
 from console.sends.control.erasure import interaction_erase
 from console.sends.pages.forms import EraseForm
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask_then, asks, posted
 
 
 @asks
@@ -44,7 +44,6 @@ def erase(request: HttpRequest) -> HttpResponse:
             ),
             warning=_("This can't be taken back, and the texts can't be proved any more."),
             button=_("Erase for good"),
-            action=reverse("erase"),
             back=reverse("home"),
             form=form,
         ),

@@ -40,8 +40,7 @@ def _field(declared: Filter) -> forms.Field:
             label=declared.label, min_value=1, max_value=999_999_999, required=False
         )
     if declared.kind is Kind.TIME:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        return SinceField(label=declared.label, required=False, widget=widget)
+        return SinceField(label=declared.label, required=False)
     return LineField(label=declared.label, max_length=declared.max_length, required=False)
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Permission
-from console.audit.tables import older_page
 from console.catalogue.kinds import traits
+from console.editing.paging import older_page
 from console.errors import ConsoleError, InvalidInput
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery

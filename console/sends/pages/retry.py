@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from console.actors import Permission
+from console.editing.confirmation import Question, ask_then, asks, posted
 from console.sends.control.approval import send_reschedule
 from console.sends.control.retry import retry_seen, send_retry_failed, send_retry_unknown
 from console.sends.models import Send
@@ -14,7 +15,6 @@ from console.sends.pages.forms import MayShowTwiceForm, RescheduleForm, RetryFor
 from console.sends.pages.sends import retryable
 from console.sends.selectors import send_get
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask_then, asks, posted
 
 
 @asks
@@ -39,7 +39,6 @@ def send_another_time(request: HttpRequest, send_id: int) -> HttpResponse:
             if send.approved_by_ref
             else "",
             button=_("Reschedule"),
-            action=reverse("send-reschedule", args=[send.pk]),
             back=_page(send),
             form=form,
             is_dangerous=False,
@@ -76,7 +75,6 @@ def send_again_failed(request: HttpRequest, send_id: int) -> HttpResponse:
             title=_("Retry %(n)s failed?") % {"n": f"{count:,}"},
             texts=(certain if count else _nothing_left(),),
             button=_("Retry %(n)s failed") % {"n": f"{count:,}"} if count else "",
-            action=reverse("send-retry-failed", args=[send.pk]),
             back=_page(send),
             form=form,
             is_dangerous=False,
@@ -119,7 +117,6 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
             else (_nothing_left(),),
             warning=_twice(send) if count else "",
             button=_("Retry %(n)s unknown") % {"n": f"{count:,}"} if count else "",
-            action=reverse("send-retry-unknown", args=[send.pk]),
             back=_page(send),
             form=form if count else None,
         ),

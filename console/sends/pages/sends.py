@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,6 +11,7 @@ from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.database.clock import database_now
+from console.editing.paging import numbered_page
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.models import DeliveryStatus, Send, SendStatus
@@ -47,7 +47,7 @@ def send_list(request: HttpRequest) -> HttpResponse:
         sends = sends.filter(pk__in=send_ids_found(actor, chosen["q"]))
     if chosen.get("status"):
         sends = sends.filter(status=chosen["status"])
-    page = Paginator(sends, SENDS_A_PAGE).get_page(request.GET.get("page"))
+    page = numbered_page(request, sends, SENDS_A_PAGE)
     context = {"page": page, "form": form, "stopped": sending_stopped()}
     return render(request, "sends/send_list.html", context, status=form.http_status)
 
@@ -121,7 +121,7 @@ def send_page(
     if send_deliveries(actor, context["send"]).exists():
         deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
         deliveries = deliveries.prefetch_related(*tries(actor))
-        page = Paginator(deliveries, DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
+        page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
     context |= {
         "page": page,
         "filters": filters,

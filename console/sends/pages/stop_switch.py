@@ -8,12 +8,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
+from console.editing.confirmation import Question, ask_then, asks, posted
 from console.sends.control.stop_switch import sending_restart, sending_stop
 from console.sends.models import Outbox
 from console.sends.pages.forms import ReasonForm
 from console.sends.selectors import sending_stopped
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask_then, asks, posted
 
 
 @require_GET
@@ -51,7 +51,6 @@ def stop(request: HttpRequest) -> HttpResponse:
                 ),
             ),
             button=_("Stop all sending now"),
-            action=reverse("sending-stop"),
             back=reverse("sending-switch"),
             form=form,
         ),
@@ -82,7 +81,6 @@ def restart(request: HttpRequest) -> HttpResponse:
             title=_("Start sending again?"),
             texts=(words % {"n": f"{waiting:,}"} if waiting else _("Nothing waits."),),
             button=_("Start sending again"),
-            action=reverse("sending-restart"),
             back=reverse("sending-switch"),
             is_dangerous=False,
         ),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,6 +15,8 @@ from console.actors import Actor, Permission
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
+from console.editing.confirmation import posted
+from console.editing.paging import numbered_page
 from console.errors import Conflict, ConsoleError
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
@@ -28,7 +30,6 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
-from console.site.confirmation import posted
 from console.web.board import columns
 from console.web.board.answers import questions
 from console.web.board.forms import ComposeForm, read_filter
@@ -191,7 +192,7 @@ def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     chosen = read_filter(request.GET)
     sort = columns.known_sort(request.GET.get("sort", ""))
     chats = columns.sorted_chats(interactions_visible(actor, chosen), sort)
-    page = Paginator(chats, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = numbered_page(request, chats, PAGE_SIZE)
     rows = rows_of(page.object_list)
     query = chosen.to_mapping()
     here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query

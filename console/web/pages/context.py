@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from console.accounts.models import Role
+from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue

@@ -18,8 +18,8 @@ from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
 from console.audit.export import verify_part
 from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
-from console.audit.tables import older_page
 from console.audit.verify import Head, Report, Unreadable, sentences
+from console.editing.paging import older_page
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
 

@@ -1,10 +1,14 @@
-"""The larger pieces of pages: notes, figures, and buttons that ask first."""
+"""The larger pieces of pages: notes, figures, forms, and buttons that ask first."""
 
 from typing import Any
 
-from django import template
+from django import forms, template
+from django.template import Context
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from console.web.templatetags.console_ui import icon
 
@@ -52,3 +56,33 @@ def figure(label: str, value: object) -> SafeString:
 def ask(words: str, url: str, drawing: str, css: str = "") -> dict[str, Any]:
     """A button that leads to a question, and with scripts opens it in a dialog."""
     return {"words": words, "url": url, "drawing": drawing, "css": css}
+
+
+@register.simple_block_tag(takes_context=True)
+def edit(
+    context: Context, content: str, form: forms.Form, back: str, *args: object, button: str = ""
+) -> SafeString:
+    """A form that saves what several people may edit: {% edit form "team-list" %}…{% endedit %}
+    with its fields inside. `back` with `args` is the page that Cancel leads to."""
+    return render_to_string(
+        "editing/form.html",
+        {
+            "form": form,
+            "fields": SafeString(content),
+            "button": button or _("Save"),
+            "back": reverse(back, args=args),
+        },
+        request=context["request"],
+    )
+
+
+@register.inclusion_tag("editing/trail.html")
+def trail(to: str, words: str, url: str = "", name: str = "") -> dict[str, str]:
+    """What a page is below: the list of the view `to`, and perhaps one thing of it."""
+    return {"list_url": reverse(to), "list_name": words, "url": url, "name": name}
+
+
+@register.inclusion_tag("editing/delete.html")
+def delete_card(words: str, url: str) -> dict[str, str]:
+    """Below a form: when this can be deleted, and the button that asks."""
+    return {"words": words, "url": url}

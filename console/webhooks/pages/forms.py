@@ -1,14 +1,14 @@
 """What the pages of webhooks take. The services decide what of it is right."""
 
-from datetime import timedelta
 from typing import ClassVar
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.pages.administration_forms import EditForm, said_token
-from console.accounts.states import State
+from console.editing.forms import EditForm
+from console.editing.revision import State
+from console.editing.rotation import OVERLAPS, RotationForm, overlap_field
 from console.text.form_fields import FilterForm, LineField
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.states import webhook_state
@@ -69,23 +69,14 @@ class WebhookForm(EditForm):
         }
 
 
-class SecretForm(forms.Form):
+class SecretForm(RotationForm):
     """A new secret, and for how long the old one signs beside it."""
 
-    overlap = forms.TypedChoiceField(
-        label=_("The old secret"),
-        choices=[
-            (0, _("ends now")),
-            (3600, _("signs, too, for an hour")),
-            (86_400, _("signs, too, for a day")),
-        ],
-        initial=86_400,
-        coerce=lambda value: timedelta(seconds=int(value)),
+    overlap = overlap_field(
+        _("The old secret"),
+        (_("ends now"), _("signs, too, for an hour"), _("signs, too, for a day")),
+        initial=OVERLAPS[2],
     )
-    expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
-
-    def clean_expected(self) -> str | None:
-        return said_token(self, "expected")
 
 
 class MessageFilterForm(FilterForm):

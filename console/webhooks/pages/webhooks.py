@@ -1,8 +1,10 @@
 """Pages of webhooks: who is told of what."""
 
+from collections.abc import Callable
+
+from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from console.accounts.pages.form_errors import saved
-from console.actors import Permission
-from console.audit.tables import older_page
+from console.actors import Actor, Permission
+from console.editing.confirmation import Step, asks, posted, take_step
+from console.editing.paging import numbered_page, older_page
+from console.editing.saving import form_page, save
 from console.site.access import actor_of, require
-from console.site.confirmation import Question, ask_then, asks, posted
 from console.webhooks import selectors
 from console.webhooks.models import Webhook
 from console.webhooks.pages.forms import MessageFilterForm, SecretForm, WebhookForm
@@ -34,7 +36,7 @@ MESSAGES_A_PAGE = 25
 @require(Permission.ADMINISTER)
 def webhook_list(request: HttpRequest) -> HttpResponse:
     found = selectors.webhooks(actor_of(request))
-    page = Paginator(found, WEBHOOKS_A_PAGE).get_page(request.GET.get("page"))
+    page = numbered_page(request, found, WEBHOOKS_A_PAGE)
     return render(request, "webhooks/webhook_list.html", {"page": page})
 
 
@@ -43,14 +45,10 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 def webhook_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = WebhookForm(posted(request))
-    if form.is_bound and form.is_valid():
-        values = {**form.cleaned_data}
-        values.pop("expected")
-        made = saved(form, lambda: webhook_create(actor, **values))
-        if made is not None:
-            return _secret_page(request, *made)
-    status = 422 if form.errors else 200
-    return render(request, "webhooks/webhook_new.html", {"form": form}, status=status)
+    made = save(form, lambda values: webhook_create(actor, **values))
+    if made is not None:
+        return _secret_page(request, *made)
+    return form_page(request, "webhooks/webhook_new.html", form)
 
 
 def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
@@ -65,28 +63,27 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
     actor = actor_of(request)
     webhook = selectors.webhook_get(actor, webhook_id)
     form = WebhookForm(posted(request), webhook=webhook)
-    if form.is_bound and form.is_valid():
-        values = form.cleaned_data
-        if saved(
-            form,
-            lambda: webhook_update(actor, webhook, **values),
-            lambda: webhook_state(selectors.webhook_get(actor, webhook_id)),
-        ):
-            messages.success(request, _("Saved. It holds for what happens from now on."))
-            return redirect("webhook-detail", webhook.pk)
+    if save(
+        form,
+        lambda values: webhook_update(actor, webhook, **values),
+        saved_now=lambda: webhook_state(selectors.webhook_get(actor, webhook_id)),
+    ):
+        messages.success(request, _("Saved. It holds for what happens from now on."))
+        return redirect("webhook-detail", webhook.pk)
     filters = MessageFilterForm(request.GET)
     found = filters.only(selectors.messages(actor, webhook, **filters.chosen))
-    context = {
-        "webhook": webhook,
-        "form": form,
-        "old_until": webhook.old_secret_until(),
-        "page": older_page(found, request.GET, MESSAGES_A_PAGE),
-        "filters": filters,
-        "filtered": filters.is_filled,
-        "kept_days": settings.WEBHOOK_RETENTION_DAYS,
-    }
-    status = 422 if form.errors else filters.http_status
-    return render(request, "webhooks/webhook_detail.html", context, status=status)
+    return form_page(
+        request,
+        "webhooks/webhook_detail.html",
+        form,
+        status=filters.http_status,
+        webhook=webhook,
+        old_until=webhook.old_secret_until(),
+        page=older_page(found, request.GET, MESSAGES_A_PAGE),
+        filters=filters,
+        filtered=filters.is_filled,
+        kept_days=settings.WEBHOOK_RETENTION_DAYS,
+    )
 
 
 # --- What is asked first --------------------------------------------------------------------------
@@ -96,116 +93,100 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
 @require(Permission.ADMINISTER)
 def webhook_secret(request: HttpRequest, webhook_id: int) -> HttpResponse:
     """A new secret. The answer shows it."""
-    actor = actor_of(request)
-    webhook = selectors.webhook_get(actor, webhook_id)
+    webhook = selectors.webhook_get(actor_of(request), webhook_id)
     form = SecretForm(posted(request), initial={"expected": secret_seen(webhook)})
-
-    def rotate() -> HttpResponse:
-        return _secret_page(request, *webhook_secret_rotate(actor, webhook, **form.cleaned_data))
-
-    question = Question(
-        place=webhook.name,
-        title=_("Give %(name)s a new secret?") % {"name": webhook.name},
-        texts=(
-            _(
-                "For a while each message is signed by both, so that the receiver can change over "
-                "without losing one. If the old secret has leaked, end it now."
-            ),
+    step = Step(
+        title=_("Give %(name)s a new secret?"),
+        text=_(
+            "For a while each message is signed by both, so that the receiver can change over "
+            "without losing one. If the old secret has leaked, end it now."
         ),
         button=_("Make a new secret"),
-        action=reverse("webhook-secret", args=[webhook.pk]),
-        back=_page(webhook),
-        form=form,
         is_dangerous=False,
     )
-    return ask_then(request, question, rotate)
+
+    def rotate(actor: Actor) -> HttpResponse:
+        return _secret_page(request, *webhook_secret_rotate(actor, webhook, **form.cleaned_data))
+
+    return _take(request, webhook, step, rotate, form=form)
 
 
 @asks
 @require(Permission.ADMINISTER)
 def webhook_off(request: HttpRequest, webhook_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    webhook = selectors.webhook_get(actor, webhook_id)
-
-    def switch() -> str:
-        webhook_update(actor, webhook, enabled=False)
-        messages.success(request, _("%(name)s is switched off.") % {"name": webhook.name})
-        return _page(webhook)
-
-    question = Question(
-        place=webhook.name,
-        title=_("Switch %(name)s off?") % {"name": webhook.name},
-        texts=(
-            _(
-                "Nothing is sent to it until somebody switches it on again. What waits goes on "
-                "waiting; what happens meanwhile is not told to it."
-            ),
+    webhook = selectors.webhook_get(actor_of(request), webhook_id)
+    step = Step(
+        title=_("Switch %(name)s off?"),
+        text=_(
+            "Nothing is sent to it until somebody switches it on again. What waits goes on "
+            "waiting; what happens meanwhile is not told to it."
         ),
         button=_("Switch off"),
-        action=reverse("webhook-off", args=[webhook.pk]),
-        back=_page(webhook),
+        done=_("%(name)s is switched off."),
     )
-    return ask_then(request, question, switch)
+    return _take(request, webhook, step, _switch(webhook, enabled=False))
 
 
 @asks
 @require(Permission.ADMINISTER)
 def webhook_on(request: HttpRequest, webhook_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    webhook = selectors.webhook_get(actor, webhook_id)
-
-    def switch() -> str:
-        webhook_update(actor, webhook, enabled=True)
-        messages.success(request, _("%(name)s is switched on.") % {"name": webhook.name})
-        return _page(webhook)
-
-    question = Question(
-        place=webhook.name,
-        title=_("Switch %(name)s on?") % {"name": webhook.name},
-        texts=(_("What waits for it leaves now, and it is told of what happens from now on."),),
+    webhook = selectors.webhook_get(actor_of(request), webhook_id)
+    step = Step(
+        title=_("Switch %(name)s on?"),
+        text=_("What waits for it leaves now, and it is told of what happens from now on."),
         button=_("Switch on"),
-        action=reverse("webhook-on", args=[webhook.pk]),
-        back=_page(webhook),
+        done=_("%(name)s is switched on."),
         is_dangerous=False,
     )
-    return ask_then(request, question, switch)
+    return _take(request, webhook, step, _switch(webhook, enabled=True))
+
+
+def _switch(webhook: Webhook, *, enabled: bool) -> Callable[[Actor], object]:
+    return lambda actor: webhook_update(actor, webhook, enabled=enabled)
 
 
 @asks
 @require(Permission.ADMINISTER)
 def webhook_remove(request: HttpRequest, webhook_id: int) -> HttpResponse:
-    actor = actor_of(request)
-    webhook = selectors.webhook_get(actor, webhook_id)
-
-    def remove() -> str:
-        webhook_delete(actor, webhook)
-        messages.success(request, _("%(name)s is deleted.") % {"name": webhook.name})
-        return reverse("webhook-list")
-
+    webhook = selectors.webhook_get(actor_of(request), webhook_id)
     waiting: int = webhook.waiting  # type: ignore[attr-defined]
-    question = Question(
-        place=webhook.name,
-        title=_("Delete %(name)s?") % {"name": webhook.name},
-        texts=(
-            _(
-                "Its secret and the list of its messages go with it, for good. The audit trail "
-                "keeps that it was there. To stop it for a while, switch it off."
-            ),
+    warning = ngettext(
+        "%(n)d message still waits for it, and will not be sent.",
+        "%(n)d messages still wait for it, and will not be sent.",
+        waiting,
+    ) % {"n": waiting}
+    step = Step(
+        title=_("Delete %(name)s?"),
+        text=_(
+            "Its secret and the list of its messages go with it, for good. The audit trail "
+            "keeps that it was there. To stop it for a while, switch it off."
         ),
-        warning=ngettext(
-            "%(n)d message still waits for it, and will not be sent.",
-            "%(n)d messages still wait for it, and will not be sent.",
-            waiting,
-        )
-        % {"n": waiting}
-        if waiting
-        else "",
+        warning=warning if waiting else "",
         button=_("Delete"),
-        action=reverse("webhook-delete", args=[webhook.pk]),
-        back=_page(webhook),
+        done=_("%(name)s is deleted."),
     )
-    return ask_then(request, question, remove)
+    leads_to = reverse("webhook-list")
+    return _take(
+        request, webhook, step, lambda actor: webhook_delete(actor, webhook), leads_to=leads_to
+    )
 
 
-def _page(webhook: Webhook) -> str:
-    return reverse("webhook-detail", args=[webhook.pk])
+def _take(
+    request: HttpRequest,
+    webhook: Webhook,
+    step: Step,
+    act: Callable[[Actor], object],
+    *,
+    form: forms.Form | None = None,
+    leads_to: str = "",
+) -> HttpResponse:
+    actor = actor_of(request)
+    return take_step(
+        request,
+        step,
+        lambda: act(actor),
+        name=webhook.name,
+        page=reverse("webhook-detail", args=[webhook.pk]),
+        leads_to=leads_to,
+        form=form,
+    )

@@ -6,15 +6,16 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from console.accounts.services import OVERLAPS
-from console.accounts.services.names import read_name
-from console.accounts.states import changes, moment_text, require_unchanged
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
+from console.editing.revision import changes, require_unchanged
+from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, NotFound
+from console.text.inputs import read_name
+from console.text.moments import moment_text
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.services.gathering import mark_begin
@@ -59,11 +60,11 @@ def webhook_create(
 def webhook_update(
     actor: Actor, webhook: Webhook, *, expected: str | None = None, **values: Any
 ) -> Webhook:
-    """Change a webhook's `name`, `url`, `events` or `enabled`, not its secret.
+    """Change a webhook's `name`, `url`, `events` or `enabled`; its secret stays. While it is not
+    enabled nothing is sent, what waits goes on waiting, and what happens is not told to it.
 
-    While it is disabled nothing is sent: waiting messages stay, and new events create none. Raises
-    what `webhook_create` raises, and Conflict if the state no longer matches `expected`, the digest
-    of the state that was shown.
+    With `expected`, the revision of the state that was shown, Conflict where it is another. Raises
+    what `webhook_create` raises.
     """
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))

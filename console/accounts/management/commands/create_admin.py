@@ -9,7 +9,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.accounts.services import user_create
 from console.actors import system_actor
 from console.errors import ConsoleError

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from console.accounts.models import ApiClient
-from console.accounts.services import OVERLAPS, api_client_token_rotate
+from console.accounts.services import api_client_token_rotate
 from console.actors import system_actor
+from console.editing.rotation import OVERLAPS
 from console.errors import ConsoleError
 from console.site import commands
 

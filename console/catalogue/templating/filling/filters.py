@@ -312,7 +312,7 @@ def _piece(item: object, is_authors: bool, has_breaks: bool) -> object:
 
 def work_of(value: object) -> int:
     """Return the cost of reading a value."""
-    # Checked by type: an undefined value raises on any other access.
+    # By its type: an undefined one raises at anything that is asked of itself.
     kind = type(value)
     if kind is str or kind is Written:
         return 1 + len(value)  # type: ignore[arg-type]

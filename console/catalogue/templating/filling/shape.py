@@ -51,7 +51,7 @@ def _require_short(inside: str) -> None:
 
     `inside` is the text between its two ends.
     """
-    if len(inside) <= MOST_BRACKETS:  # true of most
+    if len(inside) <= MOST_BRACKETS:  # so most are
         return
     bare = _QUOTED.sub('""', inside)
     if len(bare) > PART_LENGTH:

@@ -91,7 +91,7 @@ def _require_harmless(content: bytes) -> None:
 
 def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     """Raise ValueError (or the parser's own error) unless the part is plain XML."""
-    # Only the library's handlers that refuse; none of those that build a tree.
+    # The library's handlers that refuse, and none of those that make something of it.
     parser, depth = XMLParser(forbid_dtd=True).parser, _Depth()
     parser.StartElementHandler, parser.EndElementHandler = depth.start, depth.end
     parser.CharacterDataHandler = parser.DefaultHandlerExpand = None

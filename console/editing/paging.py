@@ -1,10 +1,40 @@
-"""Pages of lists that only grow, without counting the rows."""
+"""Lists, page by page: numbered pages, and those of lists that only grow, without counting."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
-from django.http import QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+
+from console.actors import Actor
+from console.site.access import actor_of
+from console.text.form_fields import FilterForm
+
+
+def numbered_page(request: HttpRequest, found: Any, size: int) -> Page[Any]:
+    """The page of the address, or the nearest that there is."""
+    return Paginator(found, size).get_page(request.GET.get("page"))
+
+
+def filtered_list(
+    request: HttpRequest,
+    template: str,
+    form: FilterForm,
+    find: Callable[..., QuerySet[Any, Any]],
+    size: int,
+) -> HttpResponse:
+    """The page of a list: `size` of what `find` answers to the actor and the filters."""
+    actor: Actor = actor_of(request)
+    found = form.only(find(actor, **form.chosen))
+    context = {
+        "page": numbered_page(request, found, size),
+        "form": form,
+        "filtered": form.is_filled,
+    }
+    return render(request, template, context, status=form.http_status)
 
 
 @dataclass(frozen=True, slots=True)

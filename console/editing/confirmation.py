@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -15,21 +16,34 @@ asks = require_http_methods(["GET", "HEAD", "POST"])
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question. `action` receives the POST, `back` is where a no leads, `place` heads the page.
+    """What is asked, at the address that is posted to. `back` is where a no leads, `place` heads
+    the page.
 
-    `answer_to` selects the element that shows the answer if the page stays open behind the dialog.
-    Without a `button` there is nothing to confirm.
+    `answer_to` selects the element that takes the answer where the page stays open behind the
+    dialog. Without a `button` there is nothing to be done.
     """
 
     place: str
     title: str
     texts: tuple[str, ...]
     button: str
-    action: str
     back: str
     warning: str = ""
     form: forms.Form | None = None
     answer_to: str = ""
+    is_dangerous: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that is done with one thing after a yes, in words; %(name)s in `title` and `done`
+    is the name of the thing."""
+
+    title: str
+    text: str
+    button: str
+    done: str = ""
+    warning: str = ""
     is_dangerous: bool = True
 
 
@@ -63,3 +77,37 @@ def ask_then(
     except ConsoleError as refusal:
         return ask(request, question, error=refusal.message, status=refusal.status)
     return done if isinstance(done, HttpResponse) else redirect(done)
+
+
+def take_step(
+    request: HttpRequest,
+    step: Step,
+    act: Callable[[], object],
+    *,
+    name: str,
+    page: str,
+    leads_to: str = "",
+    form: forms.Form | None = None,
+) -> HttpResponse:
+    """Ask about the thing called `name`, whose page a no leads back to. After a yes `act`, say that
+    it is done and lead there too, or to `leads_to`; where `act` has an answer of its own, that."""
+    names = {"name": name}
+
+    def do() -> str | HttpResponse:
+        answer = act()
+        if isinstance(answer, HttpResponse):
+            return answer
+        messages.success(request, step.done % names)
+        return leads_to or page
+
+    question = Question(
+        place=name,
+        title=step.title % names,
+        texts=(step.text,),
+        button=step.button,
+        back=page,
+        warning=step.warning,
+        form=form,
+        is_dangerous=step.is_dangerous,
+    )
+    return ask_then(request, question, do)

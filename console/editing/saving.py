@@ -1,0 +1,51 @@
+"""Save what was typed into a form, or show the form with all that was typed and why not."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from console.editing.forms import EditForm
+from console.editing.refusals import show_also, show_refusal
+from console.editing.revision import CONFLICTS, State
+from console.errors import ConsoleError
+
+T = TypeVar("T")
+
+
+def save(
+    form: forms.Form,
+    write: Callable[[dict[str, Any]], T],
+    *,
+    saved_now: Callable[[], State] | None = None,
+    check: Callable[[dict[str, Any]], object] | None = None,
+) -> T | None:
+    """What `write` answers to the values of the form. None where nothing was posted, or where it
+    can't be written, which the form then says.
+
+    `saved_now` reads the state that is saved, for a form that somebody else was faster than.
+    `check` is the service's own, for a form in which something is wrong already.
+    """
+    if not form.is_valid():
+        if form.is_bound and check is not None:
+            values = form.cleaned_data
+            show_also(form, lambda: check(values))
+        return None
+    try:
+        return write(form.cleaned_data)
+    except ConsoleError as refusal:
+        show_refusal(form, refusal)
+        is_conflict = refusal.code in CONFLICTS
+        if is_conflict and saved_now is not None and isinstance(form, EditForm):
+            form.show_conflict(saved_now(), passable=CONFLICTS[refusal.code])
+        return None
+
+
+def form_page(
+    request: HttpRequest, template: str, form: forms.Form, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    """The page of a form: 422 where something is wrong with what was posted."""
+    status = 422 if form.errors else status
+    return render(request, template, {"form": form, **context}, status=status)
