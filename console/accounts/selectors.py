@@ -150,7 +150,7 @@ def team_by_name(name: str) -> Team:
     """Raises NotFound where there is none of that name."""
     team = Team.objects.filter(name=name).first()
     if team is None:
-        raise NotFound("team_not_found", f"There is no team named {name}.")
+        raise NotFound("team_not_found", "There is no team named {name}.", name=name)
     return team
 
 

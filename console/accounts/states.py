@@ -69,6 +69,7 @@ def require_unchanged(state: State, expected: str | None, what: str) -> None:
     if expected is not None and state_digest(state) != expected:
         raise Conflict(
             "changed_meanwhile",
-            f"Not saved: somebody else has changed {what} since you opened this page. What is kept "
+            "Not saved: somebody else has changed {what} since you opened this page. What is kept "
             "now stands beside each field that differs. Save again to replace it with yours.",
+            what=what,
         )

@@ -7,6 +7,7 @@ unfilled variable, a blank, an invisible character) has none, so it is refused.
 from collections.abc import Callable, Iterable
 
 from console.errors import ConsoleError, InvalidInput
+from console.text.sentences import term
 from console.text.visible import is_blank, is_one_line, normal_line
 
 # Instead of a list or a name, where nothing is left out: it is said, since empty says nothing.
@@ -22,8 +23,9 @@ def read_line(text: str, *, what: str, field: str) -> str:
     if not is_one_line(text.strip()):
         raise InvalidInput(
             "not_one_line",
-            f"{what} stands on one line: take the line breaks and control characters out.",
+            "{what} stands on one line: take the line breaks and control characters out.",
             {"field": field},
+            what=what,
         )
     return normal_line(text)
 
@@ -41,8 +43,8 @@ def require_all(*reads: Callable[[], object]) -> None:
         return
     first = refusals[0]
     if len(refusals) > 1:
-        fields = {name: text for each in refusals for name, text in each.by_field.items()}
-        message = " ".join(each.message for each in refusals)
+        fields = {name: text for each in refusals for name, text in each.said_by_field.items()}
+        message = term("{all:spaced}", all=[each.said for each in refusals])
         raise type(first)(first.code, message, {**first.details, "fields": fields}) from first
     raise first
 
@@ -51,7 +53,10 @@ def require_given(value: str | None, *, field: str) -> None:
     """Raise InvalidInput for a choice that is given and empty; None is one that was left out."""
     if value is not None and is_blank(value):
         raise InvalidInput(
-            "empty_value", f"{field} is empty: give a value, or leave it out.", {"field": field}
+            "empty_value",
+            "{field} is empty: give a value, or leave it out.",
+            {"field": field},
+            field=field,
         )
 
 
@@ -61,6 +66,7 @@ def require_none_blank(values: Iterable[str], *, field: str) -> None:
     if any(is_blank(value) for value in values):
         raise InvalidInput(
             "empty_value",
-            f"{field}: one of the values is empty. Fill it in, or leave it out.",
+            "{field}: one of the values is empty. Fill it in, or leave it out.",
             {"field": field},
+            field=field,
         )

@@ -8,6 +8,7 @@ from console.accounts.models import User
 from console.errors import InvalidInput
 from console.security.lookalikes import require_plain
 from console.text.inputs import ALL, read_line
+from console.text.sentences import by_name, term
 from console.text.visible import is_blank
 
 NAME_LIMIT = 100
@@ -16,37 +17,43 @@ NAME_LIMIT = 100
 def read_name(name: str, of_what: str) -> str:
     """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
     lines."""
-    name = read_line(name, what=f"The name of {of_what}", field="name")
+    name = read_line(name, what=term("The name of {of_what}", of_what=of_what), field="name")
     if not name:
-        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
+        raise InvalidInput(
+            "name_missing", "Give {of_what} a name.", {"field": "name"}, of_what=of_what
+        )
     if name == ALL:
         raise InvalidInput(
-            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
+            "name_reserved",
+            "A star stands for all: call {of_what} otherwise.",
+            {"field": "name"},
+            of_what=of_what,
         )
     if len(name) > NAME_LIMIT:
         raise InvalidInput(
             "name_too_long",
-            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
+            "The name of {of_what} may have at most {limit} characters.",
             {"field": "name"},
+            of_what=of_what,
+            limit=NAME_LIMIT,
         )
     return name
 
 
 def read_persons_name(name: str, field: str) -> str:
     """A first or last name as it is kept, which may be empty."""
-    return read_line(name, what="A person's name", field=field)
+    return read_line(name, what=term("A person's name"), field=field)
 
 
 def require_persons_names(user: User) -> None:
     if is_blank(user.username):
-        words = "Give a user name."
+        words = term("Give a user name.")
         raise InvalidInput("invalid_name", words, {"field": "username", "username": words})
     try:
         user.clean_fields(exclude=["password", "roles"])
     except ValidationError as error:
         messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
-        summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_name", summary, messages) from error
+        raise InvalidInput("invalid_name", by_name(messages), messages) from error
 
 
 def require_own_looks(username: str, known: Iterable[str]) -> None:
@@ -54,8 +61,8 @@ def require_own_looks(username: str, known: Iterable[str]) -> None:
     the `known` ones."""
     require_plain(
         username,
-        what="The user name",
+        what=term("The user name"),
         field="username",
         others=(name for name in known if name.casefold() != username.casefold()),
-        of_others="who is somebody else",
+        of_others=term("who is somebody else"),
     )

@@ -15,6 +15,7 @@ from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.interactions import chat_server_addresses
 from console.interactions.models import ChatServer, Health, HealthChange
+from console.text.sentences import by_name, sentence_of, term
 
 CHAT_SERVER_FIELDS = {
     "url",
@@ -75,7 +76,7 @@ def _save_chat_server(
 ) -> ChatServer:
     unknown = sorted(set(values) - CHAT_SERVER_FIELDS)
     if unknown:
-        raise InvalidInput("unknown_field", f"A Chat Server has no {', '.join(unknown)}.")
+        raise InvalidInput("unknown_field", "A Chat Server has no {unknown}.", unknown=unknown)
     if "url" in values:
         check_address(values["url"])
     is_moved = values.get("url", server.url) != server.url
@@ -96,7 +97,9 @@ def _save_chat_server(
             notify.publish(notify.CHAT_SERVERS)
     except IntegrityError as error:
         raise Conflict(
-            "name_taken", f"There is a Chat Server named {server.name} already; change that one."
+            "name_taken",
+            "There is a Chat Server named {name} already; change that one.",
+            name=server.name,
         ) from error
     return server
 
@@ -112,10 +115,9 @@ def _check_chat_server(server: ChatServer) -> None:
         value = getattr(server, name)
         # No comparison is true of NaN, so the range does not stop it.
         if isinstance(value, float) and not math.isfinite(value):
-            messages[name] = "Enter a number."
+            messages[name] = term("Enter a number.")
     if messages:
-        summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_chat_server", summary, messages)
+        raise InvalidInput("invalid_chat_server", by_name(messages), messages)
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
@@ -128,7 +130,7 @@ def check_address(url: str) -> None:
     try:
         chat_server_addresses.check(url)
     except ValueError as error:
-        raise InvalidInput("invalid_address", str(error), {"field": "url"}) from error
+        raise InvalidInput("invalid_address", sentence_of(error), {"field": "url"}) from error
 
 
 def chat_server_reached(server: ChatServer) -> None:
