@@ -24,6 +24,7 @@ from console.audit.chain import (
 from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.sentences import as_sentence
 from console.audit.verify import verify_export
 from console.database.clock import near_now
 from console.errors import Conflict, Unavailable
@@ -229,7 +230,7 @@ def _require_whole(path: Path, last: int) -> None:
     report = verify_export(path, trusted_keys(), kept_outside())
     if report.holds and (report.head.seq, report.vouched) == (last, last):
         return
-    found = [finding.sentence for finding in report.findings]
+    found = [as_sentence(finding.sentence) for finding in report.findings]
     raise Conflict(
         "archive_does_not_hold",
         term(

@@ -135,9 +135,23 @@ def team_belongings(team: Team) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+# What a team may have, as it is called in the middle of a sentence.
+_CALLED = {
+    str(called): called
+    for called in (
+        term("queues"),
+        term("people"),
+        term("interactions"),
+        term("categories"),
+        term("canned notices"),
+    )
+}
+
+
 def _listed(counts: dict[str, int]) -> Sentence:
     *parts, last = [
-        term("{name} ({count:,})", name=term(name), count=count) for name, count in counts.items()
+        term("{name} ({count:,})", name=_CALLED.get(name, name), count=count)
+        for name, count in counts.items()
     ]
     return term("{parts} and {last}", parts=parts, last=last) if parts else last
 

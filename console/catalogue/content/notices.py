@@ -163,7 +163,7 @@ def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
             "one. Give the new {other} in the notice's next version, and submit that.",
             {"field": others[0]},
             notice=notice.key,
-            other=term(others[0]),
+            other=term("title") if others[0] == "title" else term("shortcut"),
         )
 
 
