@@ -1,4 +1,4 @@
-"""Who does something: the first argument of every service and of every filtered read."""
+"""The actor: the first argument of every service and of every filtered read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, an API client or the system itself, with what it may do.
+    """A person, an API client or the system itself, with its permissions.
 
-    `ref` is stable and unique ("user:12", "client:3", "system:worker"). `name` stands beside it
-    wherever it is kept, so that history survives a deleted person. `owner_ref` is the person to
-    whom an API client belongs.
+    `ref` is stable and unique ("user:12", "client:3", "system:worker"). `name` is stored beside it
+    everywhere, so that history survives a deleted person. `owner_ref` is the person to whom an API
+    client belongs.
     """
 
     ref: str
@@ -41,13 +41,13 @@ class Actor:
     roles: frozenset[str] = field(default_factory=frozenset)
     team_ids: frozenset[int] = field(default_factory=frozenset)
     sees_all_teams: bool = False
-    # Keys of the notices that it may send; None is any.
+    # Keys of the notices that it may send; None allows any.
     allowed_notices: frozenset[str] | None = None
     owner_ref: str = ""
 
     @property
     def person_ref(self) -> str:
-        """Who counts as the one that acts: own-work rules compare persons
+        """The person who counts as acting, since own-work rules compare persons
         (console.accounts.own_work)."""
         return self.owner_ref or self.ref
 
@@ -60,7 +60,7 @@ class Actor:
         return permission in self.permissions
 
     def sees_team(self, team_id: int | None) -> bool:
-        """Whether the actor sees the chats of this team; None is that of nobody's queues."""
+        """Return whether the actor sees the chats of this team. None means queues without one."""
         return team_id is None or self.sees_all_teams or team_id in self.team_ids
 
     def may_send_notice(self, key: str) -> bool:
@@ -101,13 +101,16 @@ _how_granted: HowGranted = _in_general
 
 
 def say_how_granted(how: HowGranted) -> None:
-    """Who can give what is missing is known where roles and scopes are (console.accounts)."""
+    """Register the function that explains who can grant a permission.
+
+    Only console.accounts knows the roles and scopes.
+    """
     global _how_granted
     _how_granted = how
 
 
 def system_actor(part: str) -> Actor:
-    """The console itself, acting without a person: `part` says which part of it."""
+    """Return the console itself as an actor without a person. `part` names the part of it."""
     return Actor(
         ref=f"system:{part}",
         name=f"Notice Console ({part})",

@@ -1,16 +1,16 @@
-"""The web server's entry: pages, API and the event stream in one ASGI application."""
+"""The web server's entry point: pages, API and the event stream in one ASGI application."""
 
 import os
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-# Under ASGI every request has a thread of its own: only a pool lets them share connections.
+# Under ASGI each request has a thread of its own, so only a pool lets them share connections.
 os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
 
 _django = get_asgi_application()
 
-# Once Django is set up.
+# Possible only after Django's setup.
 from console.web.requests.bodies import BodyLimit  # noqa: E402
 
 application = BodyLimit(_django)

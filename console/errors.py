@@ -48,7 +48,7 @@ class ConsoleError(Exception):
 
     @property
     def by_field(self) -> dict[str, str]:
-        """What is wrong with which field: of several where all were looked at."""
+        """The error by field; several if all fields were checked."""
         return {name: worded(text) for name, text in self.said_by_field.items()}
 
     @property
@@ -84,7 +84,7 @@ class Unprocessable(ConsoleError):
 
 
 class TooManyRequests(ConsoleError):
-    """`retry_after` is in how many seconds it can be done; None where waiting does not help."""
+    """`retry_after` is the number of seconds to wait; None if waiting does not help."""
 
     status = 429
 

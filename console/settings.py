@@ -1,4 +1,4 @@
-"""The site's settings: from environment variables alone, each described in docs/settings.md."""
+"""The site's settings, only from environment variables. docs/settings.md describes each."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,23 +21,25 @@ from console.site.logs import configure_structlog, logging_settings
 from console.site.unsafe_settings import refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-# Templates and static files lie beside the package in a checkout, and in it in an installed wheel.
+# Templates and static files are beside the package in a checkout, and inside it in an installed
+# wheel.
 FILES_DIR = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "console"
 
-# --- Where things are ---------------------------------------------------------------------------
+# --- Locations ----------------------------------------------------------------------------------
 
 CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
 DATABASE_URL = env.read("DATABASE_URL", postgresql, "")
-# A PostgreSQL of the console's own, for trying it out: only where it is asked for.
+# The console's own PostgreSQL, for trying it out; only if it is requested.
 EMBEDDED = env.read("CONSOLE_EMBEDDED", env.boolean, False)
 DATABASE_POOL_SIZE = env.read(
     "CONSOLE_DATABASE_POOL_SIZE", env.number(least=0, most=500, unit="connections"), 0
 )
-# Of the workers' sessions: after this time without a sign of a machine its locks are free.
+# For the workers' sessions: after this time without a response from a machine, its locks are
+# released.
 DATABASE_KEEPALIVE_SECONDS = env.read(
     "CONSOLE_DATABASE_KEEPALIVE_SECONDS", env.number(least=0, most=3600, unit="seconds"), 10
 )
-# Where PostgreSQL's programs are that make and read backups; without it on PATH.
+# The folder of PostgreSQL's programs for backups; if it is not set, PATH is searched.
 PG_BIN = env.read("CONSOLE_PG_BIN", env.existing_folder, None)
 
 # --- The console's own limits ------------------------------------------------------------------
@@ -58,7 +60,7 @@ DELIVERY_TTL_SECONDS = env.read(
     "CONSOLE_DELIVERY_TTL_SECONDS", env.number(least=1, most=86_400, unit="seconds"), 120
 )
 FREE_NICKNAMES = env.read("CONSOLE_FREE_NICKNAMES", env.boolean, False)
-# Of these three 0 means: no such limit.
+# For these three, 0 means no limit.
 APPROVAL_ABOVE = env.read(
     "CONSOLE_APPROVAL_ABOVE", env.number(least=0, most=100_000, unit="chats"), 500
 )
@@ -69,8 +71,8 @@ RESEND_GUARD_MINUTES = env.read(
     "CONSOLE_RESEND_GUARD_MINUTES", env.number(least=0, most=10_080, unit="minutes"), 10
 )
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
-TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: for ever
-# The ledger's: its signing key, the public keys that signed before, and where checkpoints go.
+TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
+# The ledger: its signing key, the public keys that signed before, and where checkpoints go.
 AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
     kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""
 )
@@ -84,24 +86,24 @@ FEED_EVENT_LIMIT = env.read(
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")
-# Interaction Server, polled for live chats beside the feed.
+# Polling Interaction Server for live chats, in addition to the feed.
 POLL = read_poll_settings()
-# Kept equal to the transports that console.esp has by a test: only `sends` may import that.
+# A test keeps this equal to the transports of console.esp, which only `sends` may import.
 CHAT_SERVER_SCHEMES = ("esp+json", "esp+json+tls", "psdk", "psdk+tls", "ors+http", "ors+https")
 TRANSPORT_OPTIONS = read_transport_options()
-# Java, for addresses with psdk://: the operator's own jars, and what is loaded to run them.
+# Java for psdk:// addresses: the operator's own jars, the JVM's options, and Java's location.
 PSDK_CLASSPATH = env.read("PSDK_CLASSPATH", env.paths, tuple[str, ...]())
 PSDK_JVM_OPTIONS = env.read("PSDK_JVM_OPTIONS", env.options, tuple[str, ...]())
 JAVA_HOME = env.read("JAVA_HOME", env.text, "")
-# Of psdk+tls:// addresses: who is trusted, and by what the console shows who it is.
+# For psdk+tls:// addresses: the trusted authorities, and the console's own certificate.
 PSDK_TRUST_STORE = env.read("PSDK_TRUST_STORE", env.file, "")
 PSDK_TRUST_STORE_PASSWORD = env.read("PSDK_TRUST_STORE_PASSWORD", env.text, "")
 PSDK_KEY_STORE = env.read("PSDK_KEY_STORE", env.file, "")
 PSDK_KEY_STORE_PASSWORD = env.read("PSDK_KEY_STORE_PASSWORD", env.text, "")
 
-# --- Webhooks: what may be called, and for how long it is waited and remembered -----------------
+# --- Webhooks: allowed destinations, timeouts and retention -------------------------------------
 
-# Ranges of addresses that are not public and may be reached all the same.
+# Ranges of private addresses that webhooks may call all the same.
 WEBHOOK_PRIVATE_ADDRESSES = env.read(
     "CONSOLE_WEBHOOK_PRIVATE_ADDRESSES", env.networks, list[env.Network]()
 )
@@ -112,7 +114,7 @@ WEBHOOK_TIMEOUT_SECONDS = env.read(
 )
 WEBHOOK_RETENTION_DAYS = env.read("CONSOLE_WEBHOOK_RETENTION_DAYS", env.days(least=1), 7)
 
-# Where the demo's simulators are controlled: "name=port,name=port". Empty: this is no demo.
+# Control ports of the demo's simulators: "name=port,name=port". Empty if this is no demo.
 DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str]())
 
 # --- Django ------------------------------------------------------------------------------------
@@ -120,14 +122,14 @@ DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str](
 SECRET_KEY = env.read("CONSOLE_SECRET_KEY", env.secret_key, "") or (
     kept(CONSOLE_DATA / "secret_key", made_up_secret_key()) if EMBEDDED else ""
 )
-# Keys that signed before: what they signed is still good, and is signed anew.
+# Old keys: their signatures stay valid, and new ones use the present key.
 SECRET_KEY_FALLBACKS = env.read("CONSOLE_OLD_SECRET_KEYS", env.words, list[str]())
 DEBUG = env.read("CONSOLE_DEBUG", env.boolean, False)
-# Without HTTPS cookies would travel in the clear: only the embedded set-up starts without it.
+# Without HTTPS cookies would be sent unencrypted, so only the embedded set-up starts without it.
 HTTPS = env.read("CONSOLE_HTTPS", env.boolean, not EMBEDDED)
-# Who has other machines reach a console without HTTPS says so.
+# Explicit consent to let other machines use a console without HTTPS.
 PLAIN_HTTP = env.read("CONSOLE_PLAIN_HTTP", env.boolean, False)
-# Only a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself may be believed.
+# Trust only a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself.
 TRUST_PROXY = env.read("CONSOLE_TRUST_PROXY", env.boolean, False)
 ALLOWED_HOSTS = env.read(
     "CONSOLE_ALLOWED_HOSTS", env.hosts, ["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else []
@@ -171,7 +173,7 @@ MIDDLEWARE = [
     "console.web.requests.middleware.ArrivalMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    # Outside of all that can fail, so that failures carry its header too.
+    # Outside of everything that can fail, so that error responses have its header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.web.requests.middleware.PoliciesMiddleware",
     "console.web.requests.middleware.NotStoredMiddleware",
@@ -220,8 +222,8 @@ DATABASES = {
     "default": database_settings(DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# What django-allauth notes for a while is of all processes: which one-time codes were used, and how
-# often one was wrong. What this process found out stays with it.
+# All processes share what django-allauth stores for a while: used one-time codes, and counts of
+# wrong ones. The cache "process" is local.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -249,7 +251,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = CONSOLE_DATA / "static"
 STATICFILES_DIRS = [FILES_DIR / "static"]
-# The demo and a developer need no collectstatic: files are found where they lie.
+# The demo and developers need no collectstatic: files are served from their folders.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
@@ -263,7 +265,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "account_login"
 
-# Who works only after a second factor. "nobody" is for trying the console out.
+# Who needs a second factor. "nobody" is for trying the console out.
 SECOND_FACTOR = env.read(
     "CONSOLE_SECOND_FACTOR", env.one_of("privileged", "everyone", "nobody"), "privileged"
 )
@@ -280,7 +282,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE
 ACCOUNT_PRESERVE_USERNAME_CASING = True
-# For the codes of second factors, for each person. Passwords have a throttle of their own
+# For the codes of second factors, for each person. Passwords have their own throttle
 # (console.accounts.signing_in.login_throttle) and the lock-out below.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 MFA_ADAPTER = "console.accounts.signing_in.adapters.SecondFactorAdapter"
@@ -290,27 +292,27 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "console.accounts.pages.own_account_forms.ConfirmKeyForm",
 }
 MFA_RECOVERY_CODES_SHOW_ONCE = True
-MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute more: clocks differ
-USERSESSIONS_TRACK_ACTIVITY = False  # which would write with each request
+MFA_TOTP_TOLERANCE = 1  # a code is valid for half a minute more, since clocks differ
+USERSESSIONS_TRACK_ACTIVITY = False  # it would write with each request
 
 AXES_FAILURE_LIMIT = LOCKOUT_FAILURES
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
-# By the name alone: whoever has many addresses gets no more tries.
+# By the name alone: more addresses give no more tries.
 AXES_LOCKOUT_PARAMETERS = ["username"]
 AXES_USERNAME_CALLABLE = "console.accounts.signing_in.lockout.tried_name"
 AXES_CLIENT_IP_CALLABLE = "console.accounts.signing_in.addresses.sender_address"
 AXES_LOCKOUT_CALLABLE = "console.accounts.signing_in.lockout.refuse"
 AXES_RESET_ON_SUCCESS = True
-# Who is locked out can't be kept so by going on trying.
+# Further tries do not extend a lock-out.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_SENSITIVE_PARAMETERS = ["login", "username", "password", "code", "credential"]
 AXES_DISABLE_ACCESS_LOG = True  # the ledger has it
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-# Its warning that a name's tries must be counted by address too: they are counted over all.
+# It warns that a name's tries must be counted by address too; they are counted over all addresses.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
-# The organisation's own directory, by OpenID Connect (console.accounts.signing_in.oidc).
+# The organisation's directory, through OpenID Connect (console.accounts.signing_in.oidc).
 DIRECTORY = read_directory_settings()
 
 # --- Security ----------------------------------------------------------------------------------
@@ -327,7 +329,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# Browsers give security keys to https:// and to localhost alone.
+# Browsers allow security keys only on https:// and localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 if HTTPS:
     SESSION_COOKIE_SECURE = True
@@ -360,7 +362,7 @@ REST_FRAMEWORK = rest_framework_settings()
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 
-# Without a token metrics are for this machine alone (console.sends.observe.scraping).
+# Without a token, only this machine can read metrics (console.sends.observe.scraping).
 METRICS_TOKEN = env.read("CONSOLE_METRICS_TOKEN", env.token, "")
 WORKER_METRICS_PORT: int | None = env.read("CONSOLE_WORKER_METRICS_PORT", env.port, None)
 
@@ -369,5 +371,5 @@ LOG_FORMAT = env.read("CONSOLE_LOG_FORMAT", env.one_of("text", "json"), "text")
 configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)
 
-# All that is wrong with what is above, said at once.
+# Report everything that is wrong with the settings at once.
 refuse_unsafe(globals())

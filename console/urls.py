@@ -1,4 +1,4 @@
-"""All addresses of the console."""
+"""All URLs of the console."""
 
 from django.conf import settings
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""The entry for a WSGI server: pages and API without the event stream (docs/deploy.md)."""
+"""The entry point for a WSGI server: pages and API without the event stream (docs/deploy.md)."""
 
 import os
 
@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 _django = get_wsgi_application()
 
-# Once Django is set up.
+# Possible only after Django's setup.
 from console.web.requests.bodies import WholeBody  # noqa: E402
 
 application = WholeBody(_django)

@@ -1,4 +1,4 @@
-"""Who can give somebody the permission that they lack."""
+"""Who can grant somebody a permission that they lack."""
 
 from console.accounts.models import CONFIRMED_SCOPES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Role
 from console.actors import Actor, Permission
@@ -7,7 +7,7 @@ from console.text.wording import term_of
 
 
 def how_granted(actor: Actor, permissions: tuple[Permission, ...]) -> Sentence:
-    """The end of a sentence: by which role or scope one of `permissions` comes, and from whom."""
+    """Return the end of a sentence: who can grant one of `permissions`, by which role or scope."""
     wanted = set(permissions)
     roles = [
         term_of(Role(role).label) for role, given in ROLE_PERMISSIONS.items() if given & wanted

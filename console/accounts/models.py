@@ -53,7 +53,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
             Permission.VIEW_CHAT_SERVERS,
         }
     ),
-    # Writes the catalogue as an editor does; what an administrator wrote, others approve.
+    # An administrator writes the catalogue as an editor does; others approve it.
     Role.ADMINISTRATOR: frozenset(
         {
             Permission.ADMINISTER,
@@ -80,11 +80,11 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Scope.CATALOGUE: frozenset({Permission.VIEW_CATALOGUE, Permission.EDIT_CATALOGUE}),
     Scope.APPROVE: frozenset({Permission.VIEW_CATALOGUE, Permission.REVIEW_CATALOGUE}),
     Scope.ADMIN: frozenset({Permission.ADMINISTER, Permission.VIEW_CHAT_SERVERS}),
-    # For the auditor's programs: the trail, its checkpoints and its export.
+    # For an auditor's programs: the ledger, its checkpoints and its export.
     Scope.AUDIT: frozenset({Permission.VIEW_AUDIT}),
 }
 
-# What a second administrator has to confirm. The database knows these too (own_work).
+# Scopes that a second administrator has to confirm. The database has this list too (own_work).
 CONFIRMED_SCOPES = frozenset({Scope.SEND, Scope.CATALOGUE, Scope.APPROVE, Scope.AUDIT})
 
 
@@ -102,7 +102,7 @@ class ClientState(models.TextChoices):
 class Team(models.Model):
     """A group of people and the queues whose chats they see.
 
-    A chat in a queue that no team has is seen by every supervisor.
+    Every supervisor sees a chat in a queue that no team has.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -116,15 +116,15 @@ class Team(models.Model):
 
 
 class User(AbstractUser):
-    """A person who signs in. What they may do follows from `roles` alone.
+    """A person who signs in. Their permissions follow from `roles` alone.
 
-    A session is good for as long as `session_stamp` is what it was at its start: giving the person
-    another stamp ends all of their sessions, wherever they are kept.
+    A session is valid as long as `session_stamp` is the same as at its start: a new stamp ends all
+    sessions of the person, wherever they are stored.
     """
 
     roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list)
     teams = models.ManyToManyField(Team, related_name="members", blank=True)
-    # Somebody else knows the password: it opens nothing but the way to choose another.
+    # Somebody else knows the password, so it only allows choosing another.
     must_change_password = models.BooleanField(default=False, editable=False)
     session_stamp = models.CharField(max_length=32, blank=True, default="", editable=False)
 
@@ -142,26 +142,29 @@ class User(AbstractUser):
 
     @property
     def ref(self) -> str:
-        """How the person is named as an actor."""
+        """The person's reference as an actor."""
         return f"user:{self.pk}"
 
     @property
     def role_labels(self) -> list[str]:
-        """In the order of the roles themselves."""
+        """The labels of the person's roles, in the order of Role."""
         return [str(role.label) for role in Role if role in self.roles]
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What Django compares with a session's at each request, with fallback secrets too."""
+        """Return the hash that Django compares with the session's at each request.
+
+        Django also passes the old secrets.
+        """
         value = f"{self.password}:{self.session_stamp}"
         key_salt = "console.accounts.models.User.session"
         return salted_hmac(key_salt, value, secret=secret, algorithm="sha256").hexdigest()
 
     def to_actor(self) -> Actor:
-        """This person as the actor of a service."""
+        """Return this person as the actor of a service."""
         permissions = _union(ROLE_PERMISSIONS, self.roles) if self.is_active else frozenset()
         return Actor(
             ref=self.ref,
-            # Wherever a name is kept beside its reference there is room for this much.
+            # Columns that store an actor's name have room for this much.
             name=str(self)[:200],
             permissions=permissions,
             roles=frozenset(self.roles),
@@ -171,14 +174,14 @@ class User(AbstractUser):
 
 
 class ApiClient(models.Model):
-    """A program that uses the API with a token, of which only a hash is kept.
+    """A program that uses the API with a token. Only a hash of the token is stored.
 
-    `allowed_notices` are keys of notices and `addresses` networks in CIDR; of both an empty list
-    means any. The token before the newest one is good until `previous_token_until`.
+    `allowed_notices` are notice keys and `addresses` networks in CIDR; an empty list allows any.
+    The previous token is valid until `previous_token_until`.
 
-    What the client does counts as its `owner`'s own work, who has its token; without an owner, as
-    its own. `pending_scopes` and `pending_notices` were proposed by one administrator and hold once
-    another confirms them; while it has no `scopes` at all its token is refused.
+    The client's work counts as that of its `owner`, who has its token; without an owner, as its
+    own. One administrator proposes `pending_scopes` and `pending_notices`, and they take effect
+    once another confirms them. A client without `scopes` has its token refused.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -205,7 +208,7 @@ class ApiClient(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
-    # When its refusal last became an entry of the audit trail.
+    # When a refusal of its token was last recorded in the ledger.
     refused_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -242,7 +245,7 @@ class ApiClient(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the program is named as an actor."""
+        """The program's reference as an actor."""
         return f"client:{self.pk}"
 
     @property
@@ -251,12 +254,12 @@ class ApiClient(models.Model):
 
     @property
     def awaits(self) -> bool:
-        """Whether something of it takes a second administrator's word."""
+        """Whether a part of it waits for a second administrator's confirmation."""
         return bool(self.pending_scopes) or self.pending_notices is not None
 
     @property
     def wanted_scopes(self) -> list[str]:
-        """Those that it has, and those that are proposed."""
+        """The scopes that it has, and those that are proposed."""
         return sorted({*self.scopes, *self.pending_scopes})
 
     @property
@@ -265,11 +268,11 @@ class ApiClient(models.Model):
 
     @property
     def is_authenticated(self) -> bool:
-        """What REST framework's permission asks of a request's user."""
+        """For REST framework's permission class, which requires it of a request's user."""
         return True
 
     def to_actor(self) -> Actor:
-        """This program as the actor of a service. It belongs to no team and serves all."""
+        """Return this program as the actor of a service. It belongs to no team and serves all."""
         return Actor(
             ref=self.ref,
             name=self.name,
@@ -281,7 +284,7 @@ class ApiClient(models.Model):
 
 
 class RateCount(models.Model):
-    """How often somebody did something until `ends_at` (console.accounts.services.counters)."""
+    """A counter of one kind of event until `ends_at` (console.accounts.services.counters)."""
 
     key = models.CharField(max_length=64, primary_key=True)
     number = models.BigIntegerField()
@@ -292,8 +295,11 @@ class RateCount(models.Model):
 
 
 class SharedValue(models.Model):
-    """What django-allauth notes for a while in Django's cache, such as a code that was used: as
-    rows, so that all processes know of it. The columns are those of Django's DatabaseCache."""
+    """A value that django-allauth puts into Django's cache for a while, such as a used code.
+
+    It is stored as a row, so that all processes share it. The columns are those of Django's
+    DatabaseCache.
+    """
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()

@@ -1,6 +1,6 @@
-"""Whose work something is. Nobody decides on their own, nor on that of an API client of theirs.
+"""Whose work something is. Nobody decides on their own work, nor on that of their API clients.
 
-The database says the same of versions, presets, sends and API clients (console_person).
+The database enforces the same for versions, presets, sends and API clients (console_person).
 """
 
 from console.accounts.models import ApiClient
@@ -8,8 +8,7 @@ from console.actors import Actor
 
 
 def own_refs(actor: Actor) -> list[str]:
-    """Under which references the work of the person who acts is kept: their own, and those of all
-    API clients that belong to them."""
+    """Return the references of the acting person's work: their own and their API clients'."""
     person = actor.person_ref
     kind, _colon, key = person.partition(":")
     if kind != "user" or not (key.isascii() and key.isdecimal()):
@@ -19,5 +18,5 @@ def own_refs(actor: Actor) -> list[str]:
 
 
 def is_own(actor: Actor, ref: str) -> bool:
-    """Whether the work that is kept under `ref` is that of the person who acts."""
+    """Return whether the work recorded under `ref` is that of the acting person."""
     return ref == actor.ref or ref in own_refs(actor)

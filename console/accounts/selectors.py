@@ -19,13 +19,16 @@ from console.actors import Actor, Permission, system_actor
 from console.database.clock import near_now
 from console.errors import NotFound
 
-# --- Who calls, and who is behind what is kept ----------------------------------------------------
+# --- Tokens, and the actors behind references -----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whose token it is, if anybody's, and why it is not taken: a code for programs and a sentence
-    that says what to do. Without a refusal there is a client."""
+    """The result of checking a token: its client, if any, and why it is refused.
+
+    The reason is a code for programs and a sentence with advice. Without a reason there is a
+    client.
+    """
 
     client: ApiClient | None
     code: str = ""
@@ -33,7 +36,10 @@ class Admission:
 
 
 def api_client_admitted(token: str, *, address: str, now: datetime | None = None) -> Admission:
-    """Whether `token` is taken from `address`. The look-up is by hash, so timing tells nothing."""
+    """Check whether `token` is accepted from `address`.
+
+    It is looked up by hash, so timing reveals nothing.
+    """
     now = now or near_now()
     digest = token_digest(token)
     owned = Q(token_hash=digest) | Q(previous_token_hash=digest)
@@ -80,8 +86,11 @@ def _refusal(client: ApiClient, digest: str, address: str, now: datetime) -> tup
 
 
 def actor_by_ref(ref: str) -> Actor | None:
-    """Who is behind an Actor's `ref`, with the permissions of now; None where there is none left,
-    the account was switched off, or a program's access has expired."""
+    """Return the actor behind an Actor's `ref` with their present permissions, or None.
+
+    None means that the account does not exist or is deactivated, or that a program's access has
+    expired.
+    """
     kind, _colon, key = ref.partition(":")
     if kind == "system":
         return system_actor(key)
@@ -101,7 +110,7 @@ def actor_by_ref(ref: str) -> Actor | None:
 def users(
     actor: Actor, *, q: str = "", role: str = "", team: Team | None = None, state: str = ""
 ) -> QuerySet[User]:
-    """People by user name, with their teams. `state` is active, deactivated or any."""
+    """Return people by user name, with their teams. `state` is active, deactivated or "" (any)."""
     actor.require(Permission.ADMINISTER)
     found = User.objects.prefetch_related(Prefetch("teams", Team.objects.order_by("name")))
     for word in q.split():
@@ -121,7 +130,7 @@ def users(
 
 
 def user_get(actor: Actor, user_id: int) -> User:
-    """Raises NotFound where there is none."""
+    """Return a person. Raises NotFound."""
     user = users(actor).filter(pk=user_id).first()
     if user is None:
         raise NotFound("user_not_found", "There is no such person.")
@@ -129,7 +138,7 @@ def user_get(actor: Actor, user_id: int) -> User:
 
 
 def teams(actor: Actor, *, q: str = "") -> QuerySet[Team]:
-    """Teams by name, each with `member_count`."""
+    """Return teams by name, each with `member_count`."""
     actor.require(Permission.ADMINISTER)
     found = Team.objects.annotate(member_count=Count("members"))
     for word in q.split():
@@ -139,7 +148,7 @@ def teams(actor: Actor, *, q: str = "") -> QuerySet[Team]:
 
 
 def team_get(actor: Actor, team_id: int) -> Team:
-    """Raises NotFound where there is none."""
+    """Return a team. Raises NotFound."""
     team = teams(actor).filter(pk=team_id).first()
     if team is None:
         raise NotFound("team_not_found", "There is no such team.")
@@ -147,7 +156,7 @@ def team_get(actor: Actor, team_id: int) -> Team:
 
 
 def team_by_name(name: str) -> Team:
-    """Raises NotFound where there is none of that name."""
+    """Return a team by its name. Raises NotFound."""
     team = Team.objects.filter(name=name).first()
     if team is None:
         raise NotFound("team_not_found", "There is no team named {name}.", name=name)
@@ -155,7 +164,7 @@ def team_by_name(name: str) -> Team:
 
 
 def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiClient]:
-    """API clients by name. `state` is a ClientState, or any."""
+    """Return API clients by name. `state` is a ClientState, or "" for any."""
     actor.require(Permission.ADMINISTER)
     found = ApiClient.objects.select_related("owner")
     for word in q.split():
@@ -167,14 +176,14 @@ def api_clients(actor: Actor, *, q: str = "", state: str = "") -> QuerySet[ApiCl
         found = found.filter(over)
     elif state == ClientState.ACTIVE:
         found = found.filter(Q(is_active=True) & ~over).exclude(scopes=[])
-    elif state == ClientState.AWAITING:  # with those that work, and are to have more
+    elif state == ClientState.AWAITING:  # includes clients that work and have a proposal for more
         awaits = ~Q(pending_scopes=[]) | Q(pending_notices__isnull=False)
         found = found.filter(awaits, ~over, is_active=True)
     return found.order_by("name")
 
 
 def api_client_get(actor: Actor, client_id: int) -> ApiClient:
-    """Raises NotFound where there is none."""
+    """Return an API client. Raises NotFound."""
     client = api_clients(actor).filter(pk=client_id).first()
     if client is None:
         raise NotFound("api_client_not_found", "There is no such API client.")
@@ -182,32 +191,33 @@ def api_client_get(actor: Actor, client_id: int) -> ApiClient:
 
 
 def directory_account(user: User) -> SocialAccount | None:
-    """The account of the directory that signs this person in, if any."""
+    """Return the directory account that signs this person in, or None."""
     return SocialAccount.objects.filter(user=user, provider=PROVIDER).first()
 
 
 def user_by_subject(subject: str) -> User | None:
-    """Whom the directory means by its permanent id, if it has signed them in or they have linked
-    it."""
+    """Return the person of a permanent id in the directory: signed in by it, or linked to it."""
     found = SocialAccount.objects.filter(provider=PROVIDER, uid=subject).select_related("user")
     account = found.first()
     return None if account is None else account.user
 
 
 def second_factors(user: User) -> "QuerySet[Any]":
-    """What a person can sign in with besides the password: apps and keys. Recovery codes are for
-    the day on which these are lost."""
+    """Return a person's second factors: apps and keys.
+
+    Recovery codes are not among them: they are for a person who has lost these.
+    """
     return Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
 
 
 def session_seconds_left(key: str) -> float:
-    """For how long a session is good if nobody uses it; 0 where it has ended."""
+    """Return the seconds until an unused session ends; 0 if it has ended."""
     ends_at = Session.objects.filter(session_key=key).values_list("expire_date", flat=True).first()
     return 0 if ends_at is None else max(0, (ends_at - timezone.now()).total_seconds())
 
 
 def is_signed_in(key: str) -> bool:
-    """Whether a session of this key is that of somebody whose account is open."""
+    """Return whether this session key belongs to a person whose account is active."""
     if not (key.isascii() and key.isalnum()):  # as Django makes them
         return False
     person = SessionStore(key).get(PERSON)

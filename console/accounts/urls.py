@@ -1,4 +1,4 @@
-"""Pages of signing in and out, of one's own account, and of people, teams and API clients."""
+"""URLs of signing in and out, of one's own account, and of people, teams and API clients."""
 
 from django.urls import path
 
@@ -87,7 +87,7 @@ urlpatterns = [
         api_clients.api_client_open,
         name="api-client-reactivate",
     ),
-    # 404 where no directory is set up.
+    # 404 if no directory is set up.
     path("accounts/directory/login/", directory.directory_login, name="directory-login"),
     path(
         "accounts/directory/login/callback/",
@@ -100,7 +100,7 @@ urlpatterns = [
     ),
     path("account/directory/link/", directory.directory_link, name="account-directory-link"),
     path("account/directory/undo/", directory.directory_unlink, name="account-directory-undo"),
-    # What leads to it says what else to do, where there is none.
+    # If there is no directory, the page that leads here explains the alternatives.
     path("accounts/confirm/directory/", directory.directory_confirm, name="directory-confirm"),
     path(
         "accounts/confirm/directory/begin/",

@@ -1,4 +1,4 @@
-"""What all views of the API share."""
+"""The base of all views of the API."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -18,14 +18,16 @@ from console.errors import InvalidInput
 from console.text.sentences import term
 from console.text.visible import is_blank
 
-LONGEST = 255  # of a filter, in characters
+LONGEST = 255  # longest filter, in characters
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def needs(*permissions: Permission) -> Callable[[Handler], Handler]:
-    """Only for callers who have one of `permissions`. They are asked for before anything of the
-    request is read, so that nobody learns from a refusal of their input what there is."""
+    """Require one of `permissions` for a handler.
+
+    They are checked before the request is read, so that no refusal of an input reveals what exists.
+    """
 
     def mark(handler: Handler) -> Handler:
         handler.needs = permissions  # type: ignore[attr-defined]
@@ -35,7 +37,7 @@ def needs(*permissions: Permission) -> Callable[[Handler], Handler]:
 
 
 class ConsoleView(APIView):
-    """Knows the actor, reads input by a serializer, answers lists in pages."""
+    """A view that knows the actor, reads input with a serializer, and returns lists in pages."""
 
     pagination_class: type[Page | HistoryPage] = Page
 
@@ -47,7 +49,7 @@ class ConsoleView(APIView):
             require_readable(request)
 
     def get_throttles(self) -> list[Any]:
-        """The same ones for the whole request, so that the answer can say how they stand."""
+        """Return the same throttles for the whole request, so that the response can report them."""
         if not hasattr(self, "_throttles"):
             self._throttles: list[Any] = super().get_throttles()
         return self._throttles
@@ -61,7 +63,7 @@ class ConsoleView(APIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
     def tagged(self, kind: str, shown: Any, status: int = 200) -> Response:
-        """A thing that can be edited, with its ETag."""
+        """Return something editable, with its ETag."""
         return Response(shown, status=status, headers=etag(kind, shown))
 
     @property
@@ -71,8 +73,10 @@ class ConsoleView(APIView):
     def read(
         self, serializer: type[BaseSerializer[Any]], *, partial: bool = False
     ) -> dict[str, Any]:
-        """The checked body, or with `partial` some of it. Raises REST framework's ValidationError,
-        which names the field."""
+        """Return the validated body; with `partial`, fields may be missing.
+
+        Raises REST framework's ValidationError, which names the field.
+        """
         checked = serializer(data=self.request.data, partial=partial)
         checked.is_valid(raise_exception=True)
         return cast(dict[str, Any], checked.validated_data)
@@ -80,7 +84,7 @@ class ConsoleView(APIView):
     def page(
         self, request: Request, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]
     ) -> Response:
-        """A page of `rows`. Filters were read before, or there are none."""
+        """Return a page of `rows`. Filters, if any, were read before."""
         paginator = self.pagination_class()
         page = paginator.paginate_queryset(rows, request, view=self)
         return paginator.get_paginated_response(serializer(page, many=True).data)
@@ -89,10 +93,10 @@ class ConsoleView(APIView):
 def query_filters(
     request: Request, names: Iterable[str], *, paging: Collection[str] = Page.names
 ) -> dict[str, str]:
-    """The query parameters, less those of the `paging`.
+    """Return the query parameters without those of the `paging`.
 
-    Raises InvalidInput for one that is not among `names`, is empty or stands there twice: a
-    misspelt filter, or one that a script forgot to fill in, must not pass as none.
+    Raises InvalidInput for a parameter that is not in `names`, is empty or appears twice: a
+    misspelt filter, or one that a script forgot to fill in, must not count as none.
     """
     filters = {}
     for name, values in request.query_params.lists():
@@ -128,7 +132,7 @@ def _short(name: str, value: str) -> str:
 
 
 def require_choice(filters: Mapping[str, str], name: str, choices: Sequence[str]) -> None:
-    """Raise InvalidInput where the filter `name` is set to something else."""
+    """Raise InvalidInput if the filter `name` has another value than `choices`."""
     if name in filters and filters[name] not in choices:
         raise InvalidInput(
             "invalid_filter",

@@ -36,8 +36,11 @@ MISSING_TOKEN = "Send the header Authorization: Bearer <token>, or sign in to th
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's exception handler. What it does not know becomes a 500 by Django's own
-    handlers, which answer in the same shape (console.web.pages.errors)."""
+    """REST framework's exception handler.
+
+    Unknown exceptions become a 500 by Django's own handlers, which use the same form
+    (console.web.pages.errors).
+    """
     if isinstance(error, ConsoleError):
         set_rollback()
         answer = Response(body(error.code, error.said, error.details), status=error.status)
@@ -71,9 +74,9 @@ def _answer_api_exception(error: exceptions.APIException) -> Response:
         message = MISSING_TOKEN
     code = CODES.get(type(error), "error")
     if isinstance(error, exceptions.AuthenticationFailed):
-        code = str(error.get_codes())  # which says why
+        code = str(error.get_codes())  # the reason
     response = Response(body(code, message), status=error.status_code)
-    wait = getattr(error, "wait", None)  # seconds; of Throttled
+    wait = getattr(error, "wait", None)  # seconds; only Throttled has it
     if wait is not None:
         response["Retry-After"] = str(int(wait) + 1)
     if error_header := getattr(error, "auth_header", None):
@@ -82,7 +85,7 @@ def _answer_api_exception(error: exceptions.APIException) -> Response:
 
 
 def _summary(detail: Any) -> str:
-    """The first complaint, with the field that it is about."""
+    """Return the first error message, with the field that it is about."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             text = _summary(inner)
@@ -93,7 +96,7 @@ def _summary(detail: Any) -> str:
 
 
 def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
-    """What is asked for below /api/ and does not exist; most often a slash is missing."""
+    """Return the 404 for unknown addresses below /api/. Most often a slash is missing."""
     message, details = "There is nothing at this address; see /api/v1/docs/.", None
     with_slash = f"{request.path}/"
     if not request.path.endswith("/") and resolve(with_slash).url_name:

@@ -1,4 +1,4 @@
-"""Addresses of the API, version 1."""
+"""URLs of the API, version 1."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path, re_path

@@ -1,7 +1,7 @@
-"""What the ledger can say: each action with its label, the kind of its target and its data.
+"""The actions of the ledger: each with its label, the kind of its target and its data.
 
-Readers compare actions and never take their names apart. A test holds what is recorded against
-this table.
+Readers compare actions, and never parse their names. A test checks recorded entries against this
+table.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Action(models.TextChoices):
-    """What was done, by the name that stands in the entries."""
+    """An action, by its name in the entries."""
 
     # Sends
     SEND_CREATED = "send.created", _("Send made")
@@ -111,7 +111,7 @@ class Action(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`target` is the kind of what is acted on; `data` has each name that its data may have."""
+    """An action's kind of target, and every name that its data may have."""
 
     target: str
     data: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
-"""How an entry is written down and hashed. Pure: no database, no Django.
+"""The canonical form and the hash of an entry. Pure: no database, no Django.
 
-The form is fixed for ever, since old entries must verify: UTF-8 JSON, keys sorted, no white space,
-nothing escaped that need not be, times in UTC with microseconds, and no fractions in the data.
+The form never changes, since old entries must verify: UTF-8 JSON, sorted keys, no white space, no
+unnecessary escapes, times in UTC with microseconds, and no fractions in the data.
 """
 
 import hashlib
@@ -28,8 +28,10 @@ FIELDS = (
 
 
 class ChainedEntry(Struct, frozen=True, gc=False):
-    """What is hashed: exactly FIELDS, here in the order of the canonical form. `at` is as
-    `canonical_time` gives it, `data` as `canonical_data` does."""
+    """The hashed entry: exactly FIELDS, here in the order of the canonical form.
+
+    `at` is the result of `canonical_time`, `data` that of `canonical_data`.
+    """
 
     action: str
     actor_name: str
@@ -43,12 +45,12 @@ class ChainedEntry(Struct, frozen=True, gc=False):
     target_ref: str
 
     def digest(self) -> str:
-        """SHA-256 over the canonical entry, in hexadecimal."""
+        """Return the SHA-256 of the canonical entry, in hexadecimal."""
         return hashlib.sha256(_sorted_json(self)).hexdigest()
 
 
 def canonical(entry: Mapping[str, Any]) -> bytes:
-    """The bytes that are hashed."""
+    """Return the bytes that are hashed."""
     return _sorted_json(_chained(entry))
 
 
@@ -58,17 +60,17 @@ def _chained(entry: Mapping[str, Any]) -> ChainedEntry:
 
 
 def canonical_data(data: Mapping[str, Any]) -> bytes:
-    """An entry's data alone, in the same form.
+    """Return an entry's data alone in canonical form.
 
-    Raises TypeError for a fraction or a key that is no text: a database gives them back otherwise
-    than it got them, and the entry would not verify.
+    Raises TypeError for a fraction or a key that is not text: a database returns them in another
+    form, so the entry would not verify.
     """
     _require_exact(data)
     return _sorted_json(data)
 
 
 # The same bytes as json.dumps(…, sort_keys=True, separators=(",", ":"), ensure_ascii=False), which
-# a test holds to, in a fifth of its time.
+# a test checks, in a fifth of the time.
 _sorted_json = msgspec.json.Encoder(order="sorted").encode
 _EXACT = frozenset({str, int, bool, type(None)})
 
@@ -92,14 +94,14 @@ def canonical_time(at: datetime) -> str:
 
 
 def entry_hash(entry: Mapping[str, Any]) -> str:
-    """SHA-256 over the canonical entry, in hexadecimal."""
+    """Return the SHA-256 of the canonical entry, in hexadecimal."""
     return _chained(entry).digest()
 
 
 def text_digest(text: str, salt: str) -> str:
-    """How personal text stands in the ledger: its salted SHA-256, in hexadecimal.
+    """Return the salted SHA-256 in hexadecimal by which personal text appears in the ledger.
 
-    The salt is kept beside the text, outside the ledger: once both are erased the digest tells
-    nothing, and the chain is whole.
+    The salt is stored with the text, outside of the ledger. Once both are erased, the digest
+    reveals nothing, and the chain is still complete.
     """
     return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()

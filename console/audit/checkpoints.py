@@ -1,4 +1,4 @@
-"""Signs statements about the ledger, and keeps checkpoints outside of the database."""
+"""Signs statements about the ledger, and stores checkpoints outside of the database."""
 
 import base64
 import errno
@@ -23,7 +23,7 @@ logger = structlog.get_logger("console.audit")
 
 FILE = "checkpoints.jsonl"
 POST_SECONDS = 10
-# More than a line has.
+# Longer than any line.
 TAIL_BYTES = 8192
 
 
@@ -39,12 +39,12 @@ class Unsigned(Unavailable):
 
 
 def new_key() -> str:
-    """A private key, in base64."""
+    """Return a new private key in base64."""
     return base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
 
 
 def public_key(private: str) -> str:
-    """The public key of a private one, both in base64."""
+    """Return the public key of a private key, both in base64."""
     return base64.b64encode(_private(private).public_key().public_bytes_raw()).decode()
 
 
@@ -53,7 +53,7 @@ def _private(text: str) -> Ed25519PrivateKey:
 
 
 def signed(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """`said` with the key's name and the signature. Raises Unsigned."""
+    """Return `said` with the key's id and the signature. Raises Unsigned."""
     if not settings.AUDIT_KEY:
         raise Unsigned
     private = _private(settings.AUDIT_KEY)
@@ -63,20 +63,20 @@ def signed(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_public_key() -> str:
-    """That of the key that signs, in base64; empty where nothing is signed."""
+    """Return the public key of the signing key in base64, or "" if there is none."""
     return public_key(settings.AUDIT_KEY) if settings.AUDIT_KEY else ""
 
 
 def trusted_keys() -> Keys:
-    """This console's own keys: the one that signs, and those that did before.
+    """Return this console's public keys: the present one and the earlier ones.
 
-    Raises console.audit.verify.Unreadable where one of CONSOLE_AUDIT_OLD_KEYS is none.
+    Raises console.audit.verify.Unreadable if one of CONSOLE_AUDIT_OLD_KEYS is invalid.
     """
     return Keys(filter(None, [own_public_key(), *settings.AUDIT_OLD_KEYS]))
 
 
 def put_outside(checkpoint: Mapping[str, Any]) -> None:
-    """Keep a checkpoint outside of the database. Raises OSError where that fails."""
+    """Store a checkpoint outside of the database. Raises OSError."""
     place = settings.CHECKPOINTS_TO
     text = json.dumps(checkpoint, sort_keys=True) + "\n"
     if place.startswith("https://"):
@@ -91,11 +91,11 @@ def put_outside(checkpoint: Mapping[str, Any]) -> None:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Append a line, all of it or nothing: with a part of one nobody could read the file."""
+    """Append a whole line or nothing: a partial line would make the file unreadable."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         end = _finished(descriptor)
-        # A full disk takes a part, and says so by the number alone.
+        # A full disk accepts a part, and reports it only by the number.
         if os.write(descriptor, line) < len(line):
             os.ftruncate(descriptor, end)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -105,8 +105,11 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def _finished(descriptor: int) -> int:
-    """Where the file ends, once its last line is finished: what a machine wrote as it died goes,
-    since it was never counted as kept."""
+    """Return the end of the file, after dropping or completing its last line.
+
+    A partial line was written as the machine crashed. It is dropped, since the checkpoint was never
+    recorded as stored.
+    """
     size = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, TAIL_BYTES, max(0, size - TAIL_BYTES))
     last = tail[tail.rfind(b"\n") + 1 :]
@@ -122,7 +125,7 @@ def _finished(descriptor: int) -> int:
 
 
 def _post(address: str, body: bytes) -> None:
-    request = urllib.request.Request(  # noqa: S310 - https, by the setting's check
+    request = urllib.request.Request(  # noqa: S310 - https, which the setting's check requires
         address, body, {"Content-Type": "application/json"}, method="POST"
     )
     trusted = ssl.create_default_context(cafile=settings.CHECKPOINTS_CA or None)
@@ -137,14 +140,14 @@ def _post(address: str, body: bytes) -> None:
 
 
 class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
-    """Elsewhere a POST would arrive as a GET, without the checkpoint, and pass for kept."""
+    """A redirected POST would arrive as a GET, without the checkpoint, and seem to succeed."""
 
     def redirect_request(self, *_arguments: Any, **_named: Any) -> None:
         return None
 
 
 def kept_outside() -> list[dict[str, Any]]:
-    """The checkpoints in the folder outside; none where they go to an address, or none are kept.
+    """Return the checkpoints in the outside folder; none if there is no folder or file.
 
     Raises console.audit.verify.Unreadable.
     """

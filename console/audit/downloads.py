@@ -1,4 +1,4 @@
-"""The ledger as a file to be kept."""
+"""The ledger as a download."""
 
 from tempfile import TemporaryFile
 
@@ -10,7 +10,7 @@ from console.site.downloads import FileParts, download
 
 
 def ledger_download(request: HttpRequest, actor: Actor) -> StreamingHttpResponse:
-    """An export as an answer. Raises PermissionRefused, and Unsigned where there is no key."""
+    """Return an export as a response. Raises PermissionRefused, and Unsigned if there is no key."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
         _first, last = audit_export(actor, file)

@@ -1,4 +1,4 @@
-"""Reads the whole ledger for those who verify it: from the database, and into an export."""
+"""Reads the whole ledger for verification, from the database and into an export."""
 
 import hashlib
 import json
@@ -35,8 +35,10 @@ ENTRIES_A_FETCH = 2000
 def ledger_lines(
     after: int = 0, *, most: int | None = None, upto: int | None = None
 ) -> Iterator[bytes]:
-    """Each entry after `after` as it stands in the database now, as a line of an export; at most
-    `most`, and none after `upto`. In a transaction."""
+    """Yield each entry after `after`, as the database has it now, as a line of an export.
+
+    It yields at most `most` lines, and none after `upto`. Call it in a transaction.
+    """
     entries = AuditEntry.objects.filter(seq__gt=after)
     if upto is not None:
         entries = entries.filter(seq__lte=upto)
@@ -45,7 +47,7 @@ def ledger_lines(
 
 
 def as_hashed(entry: AuditEntry) -> dict[str, Any]:
-    """An entry's fields as `chain` takes them."""
+    """Return an entry's fields in the form that `chain` takes."""
     return {
         "seq": entry.seq,
         "at": canonical_time(entry.at),
@@ -61,10 +63,9 @@ def as_hashed(entry: AuditEntry) -> dict[str, Any]:
 
 
 def verify_database(elsewhere: Sequence[Mapping[str, Any]] = ()) -> Report:
-    """Follow the chain in the database, beside the checkpoints that are kept in it, outside, and
-    `elsewhere`.
+    """Verify the chain in the database against the checkpoints in it, outside, and in `elsewhere`.
 
-    Raises console.audit.verify.Unreadable where the checkpoints outside can't be read.
+    Raises console.audit.verify.Unreadable if the checkpoints outside can't be read.
     """
     report = Report()
     verify_part(report, elsewhere=elsewhere)
@@ -77,8 +78,10 @@ def verify_part(
     most: int | None = None,
     elsewhere: Sequence[Mapping[str, Any]] = (),
 ) -> bool:
-    """Go on with a report of the database for at most `most` entries; answers whether that was the
-    end, or something was found."""
+    """Continue a report of the database by at most `most` entries.
+
+    Returns whether it is complete: it reached the end, or found something.
+    """
     with transaction.atomic():
         kept = [checkpoint.said for checkpoint in AuditCheckpoint.objects.order_by("seq")]
         report.checkpoints = 0
@@ -98,7 +101,7 @@ def verify_part(
 
 
 def _begin(report: Report, keys: Keys, marks: Mapping[int, str]) -> None:
-    """Begin after what is in archives, of which nothing may be here any more."""
+    """Start after the archived entries, and report any that is still in the database."""
     begin_after(seals_said(), keys, marks, report)
     stray = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq").first()
     if report.holds and stray is not None:
@@ -111,27 +114,27 @@ def _begin(report: Report, keys: Keys, marks: Mapping[int, str]) -> None:
 
 
 def seals_said() -> list[dict[str, Any]]:
-    """What the seals say, the oldest first."""
+    """Return the signed contents of the seals, the oldest first."""
     return [seal.said for seal in AuditSeal.objects.order_by("last")]
 
 
 def sealed_to() -> Head:
-    """The last entry that is in an archive, and its hash."""
+    """Return the last archived entry's number and hash."""
     seal = AuditSeal.objects.order_by("last").last()
     return Head(seal.last, seal.hash) if seal else Head()
 
 
 def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple[int, int]:
-    """Write the ledger, after what is in archives already, as a zip file: all of it, or for an
-    archive the entries up to `archive_to`. Answers the numbers of its first and last entry.
+    """Write the ledger after the archived entries to a zip file. Return its first and last number.
 
-    Raises console.audit.checkpoints.Unsigned where there is no key for the manifest.
+    It writes all entries, or for an archive those up to `archive_to`. Raises
+    console.audit.checkpoints.Unsigned if there is no key for the manifest.
     """
-    signed("manifest", {})  # before anything is written
+    signed("manifest", {})  # fail before anything is written
     with transaction.atomic(), zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         begin = sealed_to()
         entries = AuditEntry.objects.order_by("-seq")
-        # Those before it are all there: an entry is seen after the one that it follows.
+        # All entries before it are visible too, since an entry is committed after its predecessor.
         newest = (entries if archive_to is None else entries.filter(seq=archive_to)).first()
         end = Head(newest.seq, newest.hash) if newest else begin
         write_part(archive, ENTRIES, ledger_lines(begin.seq, upto=end.seq))
@@ -153,11 +156,11 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
     return begin.seq + 1, end.seq
 
 
-# --- Parts of such files -----------------------------------------------------------------------
+# --- Parts of these files ----------------------------------------------------------------------
 
 
 def write_part(archive: zipfile.ZipFile, name: str, lines: Iterable[bytes]) -> str:
-    """Write one file of a zip file; answers its SHA-256."""
+    """Write one file into a zip file, and return its SHA-256."""
     digest = hashlib.sha256()
     with archive.open(name, "w", force_zip64=True) as part:
         for line in lines:
@@ -167,7 +170,7 @@ def write_part(archive: zipfile.ZipFile, name: str, lines: Iterable[bytes]) -> s
 
 
 def write_manifest(archive: zipfile.ZipFile, kind: str, said: Mapping[str, Any]) -> None:
-    """Sign what a zip file has in it. Raises console.audit.checkpoints.Unsigned."""
+    """Write a zip file's signed manifest. Raises console.audit.checkpoints.Unsigned."""
     made_at = canonical_time(timezone.now())
     manifest = signed(kind, {"format": FORMAT, **said, "made_at": made_at})
     archive.writestr(MANIFEST, json.dumps(manifest, sort_keys=True, indent=1) + "\n")

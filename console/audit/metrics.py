@@ -1,4 +1,4 @@
-"""Metrics of the ledger, shown with those of sending. docs/operations.md says what each means."""
+"""Metrics of the ledger, exposed with those of sending. docs/operations.md describes them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from console.database.clock import near_now
 
 
 class LedgerMetrics(Collector):
-    """How long entries have waited for a checkpoint: each question is for one row by its key."""
+    """How long entries have waited for a checkpoint. Each query reads one row by its key."""
 
     def collect(self) -> Iterator[Metric]:
         now = near_now()

@@ -1,4 +1,4 @@
-"""The ledger: what happened, in an order that can't be changed without anyone seeing it."""
+"""The ledger: what happened, in an order that nobody can change unnoticed."""
 
 from typing import Any, ClassVar
 
@@ -8,9 +8,9 @@ from console.audit.actions import Action
 
 
 class AuditEntry(models.Model):
-    """One entry of the chain: `hash` covers the whole entry and the hash of the one before.
+    """One entry of the chain: `hash` covers the whole entry, including the previous entry's hash.
 
-    Actor and target stand as text beside their ids, so that an entry outlives what it speaks of.
+    Actor and target are stored as text beside their ids, so that an entry outlives them.
     """
 
     seq = models.BigIntegerField(primary_key=True)
@@ -30,7 +30,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
         indexes: ClassVar = [
             models.Index(fields=["target_kind", "target_ref", "seq"], name="audit_target"),
-            # Nearly all entries are the worker's, and nobody looks for those by their actor.
+            # Nearly all entries are the worker's, and nobody looks these up by actor.
             models.Index(
                 fields=["actor_ref", "seq"],
                 name="audit_actor",
@@ -43,14 +43,17 @@ class AuditEntry(models.Model):
 
     @property
     def action_label(self) -> str:
-        """What was done in words; its name where another version of the console wrote it."""
+        """The action's label, or its name if another version of the console wrote it."""
         known = self.action in Action.values
         return str(Action(self.action).label) if known else self.action
 
 
 class AuditCheckpoint(models.Model):
-    """A signed statement that entry `seq` had this hash: who rewrites the chain up to there can't
-    sign another one. `outside_at` says since when it is kept outside of the database, too."""
+    """A signed statement that entry `seq` had this hash.
+
+    Whoever rewrites the chain up to there can't sign another one. `outside_at` is when it was
+    stored outside of the database.
+    """
 
     seq = models.BigIntegerField(primary_key=True)
     hash = models.CharField(max_length=64)
@@ -67,7 +70,7 @@ class AuditCheckpoint(models.Model):
 
     @property
     def said(self) -> dict[str, Any]:
-        """As it was signed, with its signature."""
+        """The signed content, with its signature."""
         return {
             "seq": self.seq,
             "hash": self.hash,
@@ -78,8 +81,10 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditSeal(models.Model):
-    """A signed statement that entries `first` to `last`, which end with `hash`, are in `file` and
-    no longer here. `before` is the hash that `first` follows."""
+    """A signed statement that entries `first` to `last` were moved to `file`.
+
+    `hash` is that of `last`; `before` is the hash that `first` follows.
+    """
 
     last = models.BigIntegerField(primary_key=True)
     first = models.BigIntegerField()
@@ -99,6 +104,6 @@ class AuditSeal(models.Model):
 
     @property
     def said(self) -> dict[str, Any]:
-        """As it was signed, with its signature."""
+        """The signed content, with its signature."""
         names = ("first", "before", "last", "hash", "file", "sha256", "at", "key_id", "signature")
         return {name: getattr(self, name) for name in names}

@@ -1,5 +1,8 @@
-"""Whether this database is older than what was signed: then it came from a backup, from a replica
-that lagged behind, or from a snapshot, and knows less than what was done."""
+"""Detects a database that is older than the last signed checkpoint.
+
+Such a database came from a backup, a lagging replica or a snapshot, and lacks some of what was
+done.
+"""
 
 import json
 import os
@@ -18,8 +21,10 @@ AT_ONCE = 5000
 
 
 def newest_kept_outside() -> dict[str, Any] | None:
-    """The last checkpoint in the folder outside of the database that is really signed; None where
-    none is there, or checkpoints go to an address."""
+    """Return the last correctly signed checkpoint in the outside folder.
+
+    Returns None if there is none, or if checkpoints go to an address.
+    """
     path = Path(settings.CHECKPOINTS_TO) / FILE
     if settings.CHECKPOINTS_TO.startswith("https://") or not settings.CHECKPOINTS_TO:
         return None
@@ -42,15 +47,17 @@ def _if_signed(line: bytes) -> dict[str, Any] | None:
 
 
 def lost_checkpoint() -> dict[str, Any] | None:
-    """The newest checkpoint outside whose entry is not in this database, or is another here."""
+    """Return the newest checkpoint outside if its entry is missing or different here, else None."""
     newest = newest_kept_outside()  # before the ledger, which only grows meanwhile
     return None if newest is None or _those_here([newest]) else newest
 
 
 def set_aside(now: datetime) -> Path | None:
-    """Begin the file of checkpoints outside anew with those whose entries are here; answers under
-    which name the whole old one is kept: it is the evidence of what was lost. None where all are
-    here. Raises OSError, console.audit.verify.Unreadable."""
+    """Start a new outside file that has only the checkpoints whose entries are here.
+
+    Returns the path of the complete old file, the evidence of what was lost; None if all entries
+    are here. Raises OSError, console.audit.verify.Unreadable.
+    """
     kept = kept_outside()
     here = _those_here(kept)
     if len(here) == len(kept):
@@ -65,8 +72,10 @@ def set_aside(now: datetime) -> Path | None:
 
 
 def put_back(copy: Path) -> bool:
-    """Have the folder outside begin with a copy of its file that a backup has, where it has none
-    any more; answers whether that was so. Raises OSError."""
+    """Copy a backup's checkpoints into the outside folder if it has no file. Return whether it did.
+
+    Raises OSError.
+    """
     path = Path(settings.CHECKPOINTS_TO) / FILE
     is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
     if not is_folder or path.exists() or not copy.exists():
@@ -77,7 +86,7 @@ def put_back(copy: Path) -> bool:
 
 
 def _those_here(checkpoints: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those whose entry is in this ledger as it was signed, or in an archive of it."""
+    """Return the checkpoints whose entry is unchanged in this ledger, or archived."""
     seal = AuditSeal.objects.order_by("last").last()
     archived_to = seal.last if seal else 0
     hashes: dict[int, str] = {}

@@ -17,8 +17,11 @@ def audit_entries(
     action: str = "",
     actions: Collection[Action] = (),
 ) -> QuerySet[AuditEntry]:
-    """The trail, newest first. Only for those who may read it. `action` is one, or how several
-    begin, such as "send."; `actions` are any of these, none for all."""
+    """Return the ledger's entries, newest first, for those who may read them.
+
+    `action` is a whole action or a prefix such as "send."; `actions` restricts to any of several,
+    if given.
+    """
     actor.require(Permission.VIEW_AUDIT)
     entries = AuditEntry.objects.all()
     if target_kind:
@@ -33,12 +36,12 @@ def audit_entries(
 
 
 def audit_checkpoints(actor: Actor) -> QuerySet[AuditCheckpoint]:
-    """The signed checkpoints, newest first. Only for those who may read the trail."""
+    """Return the signed checkpoints, newest first, for those who may read the ledger."""
     actor.require(Permission.VIEW_AUDIT)
     return AuditCheckpoint.objects.all()
 
 
 def audit_seals(actor: Actor) -> QuerySet[AuditSeal]:
-    """Which entries are in which archive, newest first. Only for those who may read the trail."""
+    """Return the seals, newest first, for those who may read the ledger."""
     actor.require(Permission.VIEW_AUDIT)
     return AuditSeal.objects.order_by("-last")

@@ -1,4 +1,4 @@
-"""Writes of the ledger. Called by every service, inside the transaction of what it records."""
+"""Writes the ledger. Every service calls it, in the transaction that it records."""
 
 import hashlib
 from collections.abc import Iterable
@@ -31,12 +31,12 @@ from console.errors import Conflict, Unavailable
 from console.site.fsync import to_disk
 from console.text.sentences import term
 
-# Any fixed numbers do: they name the locks under which the chain is extended and checkpoints made.
+# Arbitrary fixed numbers of the locks for extending the chain and for making checkpoints.
 CHAIN_LOCK = 0x4C45444745520001
 CHECKPOINT_LOCK = 0x4C45444745520002
 
 CONSOLE = system_actor("audit")
-# PostgreSQL refuses to let go of what is younger (migration 0005_seals).
+# PostgreSQL refuses to delete younger entries (migration 0005_seals).
 KEPT_DAYS = 28
 
 logger = structlog.get_logger("console.audit")
@@ -45,7 +45,7 @@ Target = tuple[str, object, str]
 
 
 class Record(Struct, frozen=True, gc=False):
-    """What an entry says. `target` is (kind, id, name)."""
+    """The content of an entry. `target` is (kind, id, name)."""
 
     action: Action
     target: Target
@@ -55,7 +55,10 @@ class Record(Struct, frozen=True, gc=False):
 def record(
     actor: Actor, action: Action, *, target: Target, data: dict[str, Any] | None = None
 ) -> None:
-    """Append one entry. Must be called in a transaction: the act and its entry stand or fall."""
+    """Append one entry.
+
+    Must be called in a transaction, so that the act and its entry commit together.
+    """
     record_many(actor, [Record(action, target, data or {})])
 
 
@@ -66,7 +69,7 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
-    # All at hand before the lock is taken: what is made lazily may need the connection itself.
+    # Evaluated before the lock is taken, since a lazy iterable may need the connection itself.
     records = list(records)
     at = canonical_time(near_now())
     rows: list[tuple[Any, ...]] = []
@@ -84,7 +87,7 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
             cursor.execute(f"{INSERT} {values}", [value for row in part for value in row])
 
 
-# Two statements: the second must see what was there when the lock came.
+# Two statements: the second must see all that was committed before the lock was granted.
 LOCK_AND_NEWEST = f"""
 SELECT pg_advisory_xact_lock({CHAIN_LOCK});
 SELECT seq, hash FROM audit_auditentry ORDER BY seq DESC LIMIT 1
@@ -95,7 +98,7 @@ ROWS_AN_INSERT = 500
 
 
 def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tuple[Any, ...]:
-    """An entry as INSERT takes it: FIELDS and, last, its hash."""
+    """Return an entry's parameters for INSERT: FIELDS and, last, its hash."""
     kind, ref, name = item.target
     action, ref, name = str(item.action), str(ref), name[:255]
     data = canonical_data(item.data)
@@ -110,10 +113,10 @@ def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tup
 
 
 def checkpoint_make() -> AuditCheckpoint | None:
-    """Sign the newest entry, and keep outside what is not there yet; None where nothing is new.
+    """Sign the newest entry, and store all pending checkpoints outside.
 
-    Where the outside can't be reached the checkpoint stays in the database, and the next call
-    tries again. Raises Unsigned where there is no key.
+    Return None if nothing is new. If the outside can't be reached, the checkpoint stays in the
+    database and the next call retries. Raises Unsigned if there is no key.
     """
     made = _checkpoint_newest()
     if settings.CHECKPOINTS_TO:
@@ -139,17 +142,16 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
         if last is not None and last.key_id != key_id:
             target = ("key", key_id, f"key {key_id}")
             record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
-            newest = AuditEntry.objects.latest("seq")  # that one: it has the chain's lock
+            newest = AuditEntry.objects.latest("seq")  # that entry; this holds the chain's lock
         at = canonical_time(near_now())
         said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
         return AuditCheckpoint.objects.create(**said)
 
 
 def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
-    """Write the ledger, less what is in archives, into `file`, and that it was exported into the
-    ledger; answers the numbers of the first and the last entry in it.
+    """Write the ledger without archived entries to `file`. Return its first and last number.
 
-    Raises PermissionRefused, Unsigned.
+    The export itself is recorded in the ledger. Raises PermissionRefused, Unsigned.
     """
     actor.require(Permission.VIEW_AUDIT)
     first, last = export_to(file)
@@ -162,11 +164,11 @@ def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
 
 
 def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
-    """Take the entries from before `before` out of the database, up to the last one there that a
-    checkpoint vouches for: into a file in `folder`, which is verified before they go, and sealed.
+    """Move entries older than `before` from the database into a sealed file in `folder`.
 
-    Raises Conflict where there are none, they are younger than four weeks, or the file does not
-    hold; Unavailable where PostgreSQL does not answer whether they have gone; Unsigned;
+    It moves them up to the last one that a checkpoint covers, and verifies the file before it
+    deletes them. Raises Conflict if there are none, they are younger than four weeks, or the file
+    does not verify; Unavailable if PostgreSQL does not answer whether they were deleted; Unsigned;
     FileExistsError and other OSErrors.
     """
     actor.require(Permission.ADMINISTER)
@@ -194,7 +196,7 @@ def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
 
 
 def _unanswered(path: Path, first: int, last: int, error: Error) -> Unavailable:
-    """PostgreSQL was told to commit, and nobody knows whether it has: the file stays."""
+    """Return the error for a commit without an answer. Its result is unknown, so the file stays."""
     return Unavailable(
         "archive_unanswered",
         "It is not known whether entries {first} to {last} have left the database: {error}. Keep "
@@ -226,7 +228,7 @@ def _last_checkpoint(before: datetime) -> AuditCheckpoint:
 
 
 def _require_whole(path: Path, last: int) -> None:
-    """What does not hold is not dropped: it is all the evidence that there is."""
+    """Raise Conflict unless the file verifies: otherwise the entries stay, as the only evidence."""
     report = verify_export(path, trusted_keys(), kept_outside())
     if report.holds and (report.head.seq, report.vouched) == (last, last):
         return
@@ -243,7 +245,7 @@ def _require_whole(path: Path, last: int) -> None:
 
 
 def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
-    """Seal a file and drop what is in it, in the transaction of the caller."""
+    """Seal a file and delete its entries, in the caller's transaction."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Lists that only grow, page by page without counting them."""
+"""Pages of lists that only grow, without counting the rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 @dataclass(frozen=True, slots=True)
 class OlderPage:
-    """A part of a list, and the query strings of its neighbours ("" where there is none)."""
+    """A part of a list, and the query strings of its neighbours ("" for none)."""
 
     rows: list[Any]
     older: str
@@ -19,10 +19,9 @@ class OlderPage:
 def older_page(
     found: QuerySet[Any, Any], query: QueryDict, size: int, key: str = "pk"
 ) -> OlderPage:
-    """The `size` rows before the `before` of the query, the newest first.
+    """Return `size` rows older than the query's `before`, the newest first.
 
-    A cursor rather than a page number: what arrives meanwhile moves nothing, and the ten
-    thousandth page costs what the first does.
+    A cursor, unlike a page number, is not shifted by new rows, and every page costs the same.
     """
     before = query.get("before", "")
     if before.isdecimal() and len(before) < 19:

@@ -1,4 +1,4 @@
-"""What workers do for the ledger from time to time."""
+"""Periodic jobs of the ledger."""
 
 from django.conf import settings
 from procrastinate.contrib.django import app
@@ -9,6 +9,6 @@ from console.audit.services import checkpoint_make
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="console.audit.tasks.checkpoint", queueing_lock="checkpoint")
 def checkpoint(timestamp: int) -> None:
-    """Every five minutes: sign the newest entry, where there is a key to sign with."""
+    """Sign the newest entry every five minutes, if there is a key."""
     if settings.AUDIT_KEY:
         checkpoint_make()

@@ -1,19 +1,19 @@
-"""Verifies an export of the ledger, or the proof of a send, without any database:
+"""Verifies an export of the ledger, or the proof of a send, without a database:
 
     python -m console.audit.verify EXPORT [EXPORT …] --key PUBLIC_KEY [--checkpoints FILE]
 
-This file stands alone: Python's standard library, and `cryptography` for the signatures. EXPORT is
-the folder or the zip file that the console wrote; PUBLIC_KEY is the console's, in base64, from
-somebody you trust; FILE are checkpoints that were kept outside of the console. Several exports, the
-oldest first, are one ledger: what was archived, and what came after. Exit status: 0 all that was
-looked at holds, 1 it does not, 2 it could not be looked at.
+This file stands alone: it needs Python's standard library, and `cryptography` for the signatures.
+EXPORT is the folder or the zip file that the console wrote. PUBLIC_KEY is the console's, in base64,
+from somebody you trust. FILE has checkpoints that were stored outside of the console. Several
+exports, the oldest first, form one ledger: the archives, and what came after. Exit status: 0 if
+everything verifies, 1 if something does not, 2 if it can't be read.
 
-An export has these files. `entries.jsonl` has one line an entry, `{"entry":{…},"hash":"…"}`: the
-entry in its canonical form, byte for byte what was hashed. `manifest.json` says where the entries
-begin and end, and is signed. `checkpoints.jsonl` has the signed checkpoints. Where the oldest
-entries were archived, `seals.jsonl` says in which files, signed. The proof of a send has beside
-these `send.json`, what was asked for by whom, and `deliveries.jsonl`, what became of it in each
-chat, with the exact texts.
+An export has these files. `entries.jsonl` has a line for each entry, `{"entry":{…},"hash":"…"}`:
+the entry in its canonical form, exactly the bytes that were hashed. `manifest.json` states where
+the entries begin and end, and is signed. `checkpoints.jsonl` has the signed checkpoints. If the
+oldest entries were archived, `seals.jsonl` names their files, signed. The proof of a send also has
+`send.json`, the request and its author, and `deliveries.jsonl`, the outcome in each chat with the
+exact text.
 """
 
 import argparse
@@ -38,14 +38,14 @@ FORMAT = 1
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 
-# A line, and what stands in its entry between the data and the target.
+# The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
 _TAIL_SIZE = len(_BEFORE_HASH) + 64 + len(_TAIL)
 _PREVIOUS = b',"prev_hash":"'
 
 
 class Unreadable(Exception):
-    """What was given can't be looked at. The text says why, and what to give instead."""
+    """The input can't be read. The text states why, and what to give instead."""
 
 
 class Said(str):
@@ -67,12 +67,12 @@ def phrase(template: str, /, **params: Any) -> Said:
 
 
 def key_id(public: bytes) -> str:
-    """A key's name: the first 16 hexadecimal digits of its SHA-256."""
+    """Return a key's id: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(public).hexdigest()[:16]
 
 
 def signed_bytes(kind: str, said: Mapping[str, Any]) -> bytes:
-    """What is signed: the sort of statement, and all of it but the signature, canonically."""
+    """Return the signed bytes: the kind of statement, and its content without the signature."""
     rest = {name: value for name, value in said.items() if name != "signature"}
     return f"notice-console {kind}\n".encode() + _canonical(rest)
 
@@ -82,7 +82,7 @@ def _canonical(said: Mapping[str, Any]) -> bytes:
 
 
 class Keys:
-    """The public keys that are trusted, by their names."""
+    """The trusted public keys, by their ids."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._keys: dict[str, Ed25519PublicKey] = {}
@@ -100,7 +100,7 @@ class Keys:
                 ) from error
 
     def complaint(self, kind: str, said: Mapping[str, Any]) -> str:
-        """What is wrong with a signature; empty if nothing is."""
+        """Return what is wrong with a signature; "" if it is valid."""
         key = self._keys.get(str(said.get("key_id")))
         if key is None:
             return phrase(
@@ -122,7 +122,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not hold; `seq` is the entry at which it shows."""
+    """Something that does not verify. `seq` is the entry where it was found."""
 
     seq: int | None
     sentence: Said
@@ -135,7 +135,7 @@ def broken(seq: int | None, template: str, /, **params: Any) -> Finding:
 
 @dataclass
 class Head:
-    """How far the chain was followed: the last entry's number and hash."""
+    """The last entry of the chain so far: its number and hash."""
 
     seq: int = 0
     hash: str = GENESIS
@@ -143,9 +143,11 @@ class Head:
 
 @dataclass
 class Report:
-    """What was looked at: `followed` entries up to `head`; `vouched` is the last one for which a
-    checkpoint that holds vouches. `sealed` are the files with older entries, which were not looked
-    at; `proved` is what is said of a send."""
+    """The result of a verification: `followed` entries up to `head`.
+
+    `vouched` is the last entry that a valid checkpoint covers. `sealed` are the files with older
+    entries, which were not read. `proved` are the sentences about a send.
+    """
 
     followed: int = 0
     head: Head = field(default_factory=Head)
@@ -167,13 +169,16 @@ class Report:
 
 
 def export_line(entry: bytes, digest: str) -> bytes:
-    """An entry's line in an export; `entry` is its canonical form."""
+    """Return an entry's line in an export. `entry` is its canonical form."""
     return b"".join((_HEAD, entry, _BEFORE_HASH, digest.encode(), _TAIL))
 
 
 def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> None:
-    """Follow the chain from `report.head` on, until it ends or breaks. `marks` are the hashes that
-    checkpoints vouch for, by number. Needs the same memory for any number of lines."""
+    """Follow the chain from `report.head` until it ends or breaks.
+
+    `marks` are the hashes in checkpoints, by entry. It takes the same memory for any number of
+    lines.
+    """
     head = report.head
     seq, previous = head.seq, head.hash.encode()
     begun_at = seq
@@ -183,7 +188,7 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
         digest = sha256(entry).hexdigest().encode()
-        # The last one: the same words in an entry's data stand before it.
+        # The last occurrence: an entry's data, which comes before it, may contain the same text.
         at = entry.rfind(_PREVIOUS)
         expected = b'%b"seq":%d,' % (previous + b'",', seq)
         if (
@@ -213,7 +218,7 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
 
 
 def _diagnosis(line: bytes, seq: int, previous: str) -> Finding:
-    """What is wrong with the line that should be entry `seq`."""
+    """Return what is wrong with the line that should be entry `seq`."""
     try:
         told = json.loads(line)
         entry = told["entry"]
@@ -265,8 +270,7 @@ def _missing(seq: int, found: int) -> Finding:
 def checked_marks(
     checkpoints: Iterable[Mapping[str, Any]], keys: Keys, report: Report
 ) -> dict[int, str]:
-    """The hashes that signed checkpoints vouch for, by entry; what is wrong with one goes into the
-    report."""
+    """Return the hashes of valid checkpoints, by entry. Problems go into the report."""
     marks: dict[int, str] = {}
     for said in checkpoints:
         name = phrase(
@@ -285,7 +289,7 @@ def checked_marks(
 
 
 def beyond(report: Report, marks: Mapping[int, str]) -> None:
-    """Checkpoints for entries that are not there any more. Call it when the chain was followed."""
+    """Report checkpoints of entries that are gone. Call it after following the chain."""
     last = max(marks, default=0)
     if last > report.head.seq and report.holds:
         report.fault(
@@ -304,8 +308,10 @@ def beyond(report: Report, marks: Mapping[int, str]) -> None:
 def begin_after(
     seals: Iterable[Mapping[str, Any]], keys: Keys, marks: Mapping[int, str], report: Report
 ) -> None:
-    """Let a report begin where the newest seal says that the entries in archives end. Each seal has
-    to follow the one before, and to say what the checkpoints say."""
+    """Start a report after the archived entries, where the newest seal ends.
+
+    Each seal has to follow the previous one, and to agree with the checkpoints.
+    """
     for said in seals:
         name = phrase(
             "The seal of entries {first} to {last} ({at})",
@@ -343,7 +349,7 @@ def begin_after(
 
 
 class _Export:
-    """The files of an export, a folder or a zip file, and what its manifest says."""
+    """An export's files, in a folder or a zip file, and its manifest."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -408,16 +414,17 @@ class _Export:
 
 
 def verify_export(path: Path, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
-    """Look at one whole export, or at the proof of a send. Raises Unreadable where that can't be
-    done."""
+    """Verify one whole export, or the proof of a send. Raises Unreadable."""
     return verify_exports([path], keys, outside)
 
 
 def verify_exports(
     paths: Sequence[Path], keys: Keys, outside: Sequence[Mapping[str, Any]] = ()
 ) -> Report:
-    """Look at exports as one ledger, the oldest first: each has to begin where the one before it
-    ends. Raises Unreadable where that can't be done."""
+    """Verify exports as one ledger, the oldest first; each has to begin where the last one ends.
+
+    Raises Unreadable.
+    """
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
         if len(exports) > 1:
@@ -494,7 +501,7 @@ def _json(text: bytes, name: str) -> dict[str, Any]:
 
 
 def checkpoints_of(path: Path) -> list[dict[str, Any]]:
-    """A file of checkpoints, one a line. Raises Unreadable."""
+    """Read a file of checkpoints, one a line. Raises Unreadable."""
     try:
         with path.open("rb") as file:
             return [_json(line, str(path)) for line in file if line.strip()]
@@ -506,7 +513,8 @@ def checkpoints_of(path: Path) -> list[dict[str, Any]]:
 
 # --- The proof of a send -----------------------------------------------------------------------
 
-# What an entry says of deliveries that ended together, and of each; in the file it has these names.
+# What an entry records once for deliveries that ended together, and what for each of them. The
+# proof's files use the same names.
 _SHARED = ("chat_server", "method", "visibility")
 _EACH = {"interaction": None, "attempts": 0, "reason": "", "reference_id": None, "fault_code": ""}
 _OPEN = ("pending", "sending")
@@ -514,8 +522,11 @@ _ASKED = ("visibility", "nickname", "why")
 
 
 def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
-    """Look at the proof of a send: the chain up to a signed checkpoint, and whether the request,
-    the texts and the outcomes are those of which the entries tell."""
+    """Verify the proof of a send.
+
+    It checks the chain up to a signed checkpoint, and that the entries confirm the request, the
+    texts and the outcomes.
+    """
     manifest, report = proof.manifest, Report()
     if not proof.holds_manifest(keys, report):
         return report
@@ -528,7 +539,8 @@ def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]
             _request_holds(send, told, report)
             _deliveries_hold(send, proof.lines(DELIVERIES), told, report)
     except (KeyError, TypeError, AttributeError, Unreadable):
-        # Not in the form in which the console wrote it, so that one of these is a finding, too.
+        # The files are not in the console's form. If one of them was changed, that is a finding,
+        # too.
         _files_hold(proof, report)
         if report.holds:
             raise
@@ -556,7 +568,7 @@ def _files_hold(proof: _Export, report: Report) -> None:
 def _chain_holds(
     proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]], report: Report
 ) -> list[dict[str, Any]]:
-    """Follow the entries in the file up to a checkpoint; answers those that tell of the send."""
+    """Follow the entries in the file up to a checkpoint, and return those about the send."""
     send, last = proof.manifest["send"], proof.manifest["of_send_to"]
     marks = checked_marks([*proof.lines(CHECKPOINTS), *outside], keys, report)
     told: list[dict[str, Any]] = []
@@ -574,7 +586,7 @@ def _chain_holds(
 
 
 def _telling_of(send: int, lines: Iterable[bytes], told: list[dict[str, Any]]) -> Iterator[bytes]:
-    """The lines as they are; the entries of this send are put into `told` on the way."""
+    """Yield the lines unchanged, and append the entries of this send to `told`."""
     end = b'"target_ref":"%d"}' % send
     for line in lines:
         if line[-_TAIL_SIZE - len(end) : -_TAIL_SIZE] == end:
@@ -583,14 +595,14 @@ def _telling_of(send: int, lines: Iterable[bytes], told: list[dict[str, Any]]) -
                 if entry["target_kind"] == "send":
                     told.append(entry)
             except (ValueError, KeyError, TypeError):
-                pass  # the chain's to find
+                pass  # following the chain finds it
         yield line
 
 
 def _request_holds(
     send: Mapping[str, Any], told: Sequence[Mapping[str, Any]], report: Report
 ) -> None:
-    """Whether the request is the one that the first entry tells of."""
+    """Check the request against the send's first entry."""
     created = next((entry for entry in told if entry["action"] == "send.created"), None)
     if created is None:
         report.fault(None, "No entry in the file tells who asked for send {id}.", id=send["id"])
@@ -676,7 +688,7 @@ def _deliveries_hold(
     told: Sequence[Mapping[str, Any]],
     report: Report,
 ) -> None:
-    """Whether each delivery ended as an entry tells, and has the text of that digest."""
+    """Check each delivery's outcome and text digest against the entries."""
     ended = {
         item["id"]: (entry, item)
         for entry in told
@@ -736,7 +748,7 @@ def _outcome_holds(
         **{name: item.get(name, default) for name, default in _EACH.items()},
     }
     if there["status"] in ("skipped", "failed") and there["attempts"] == here["attempts"] + 1:
-        # Older consoles counted the attempt that they were about to make, and did not.
+        # Older consoles counted an attempt that they were about to make, and then did not make.
         there["attempts"] -= 1
     wrong = [name for name, value in there.items() if here.get(name) != value]
     for name in wrong:
@@ -806,11 +818,11 @@ def _targets_digest(chats: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([chats]).encode()).hexdigest()
 
 
-# --- In words ----------------------------------------------------------------------------------
+# --- Sentences ---------------------------------------------------------------------------------
 
 
 def sentences(report: Report) -> Iterator[str]:
-    """What was proved, and what was not."""
+    """Yield what was proved, and what was not."""
     for finding in report.findings:
         yield finding.sentence
     yield from report.proved

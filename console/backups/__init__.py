@@ -1,1 +1,1 @@
-"""Backups of the database, and coming back from one without sending anything twice."""
+"""Backups of the database, and restoring one without sending anything twice."""

@@ -1,4 +1,4 @@
-"""What a backup says of itself: which ledger it has, what was open in it, its files' digests."""
+"""The manifest of a backup: its ledger's head, its open deliveries, and its files' digests."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ MIGRATIONS = "SELECT app || '.' || name FROM django_migrations ORDER BY 1"
 
 
 def facts_with(cursor: Any) -> dict[str, Any]:
-    """What the database has in it, by `cursor`, in whose snapshot the dump is made."""
+    """Return facts about the database in the snapshot of `cursor`, from which the dump is made."""
     cursor.execute(FACTS)
     seq, digest, sends, deliveries, open_deliveries = cursor.fetchone()
     cursor.execute(MIGRATIONS)
@@ -45,12 +45,15 @@ def facts_with(cursor: Any) -> dict[str, Any]:
 
 
 def secret_key_mark(secret_key: str) -> str:
-    """By which a secret key is known again, and can't be guessed: it is long and random."""
+    """Return a digest that identifies a secret key.
+
+    The key can't be guessed from it, since it is long and random.
+    """
     return salted_hmac("console.backups", "mark", secret=secret_key, algorithm="sha256").hexdigest()
 
 
 def write_manifest(folder: Path, facts: Mapping[str, Any], *, made_at: str) -> dict[str, Any]:
-    """Write and answer the manifest of the files in `folder`; signed, where there is a key."""
+    """Write and return the manifest of the files in `folder`, signed if there is a key."""
     said = {
         "format": FORMAT,
         "made_at": made_at,
@@ -67,10 +70,10 @@ def write_manifest(folder: Path, facts: Mapping[str, Any], *, made_at: str) -> d
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a backup whose files are as they were written.
+    """Return the manifest of a backup whose files are unchanged.
 
-    Raises InvalidInput where there is none, or one of the files is not what it was; Conflict where
-    this version can't read it.
+    Raises InvalidInput if there is none or a file has changed, and Conflict if this version can't
+    read it.
     """
     try:
         said = json.loads((folder / MANIFEST).read_text("utf-8"))
@@ -132,7 +135,7 @@ def _require_known_migrations(said: Mapping[str, Any]) -> None:
 
 
 def digest_of(path: Path) -> dict[str, Any]:
-    """A file's size and SHA-256."""
+    """Return a file's size and SHA-256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"bytes": path.stat().st_size, "sha256": digest}

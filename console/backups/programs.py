@@ -1,6 +1,6 @@
-"""PostgreSQL's own client programs: where they are, and how they are told the database.
+"""PostgreSQL's own client programs: where they are, and how they get the database's address.
 
-By the environment alone: what stands on a command line can be read by everybody on the machine.
+They get it only through the environment, since everybody on the machine can read a command line.
 """
 
 import os
@@ -18,16 +18,16 @@ from console.text.sentences import Sentence, term
 
 
 class ProgramFailed(Unavailable):
-    """One of PostgreSQL's programs is missing, does not fit, or did not do its work."""
+    """A PostgreSQL program is missing, has the wrong version, or failed."""
 
     def __init__(self, message: Sentence) -> None:
         super().__init__("postgresql_program", message)
 
 
 def program(name: str) -> str:
-    """`pg_dump`, `pg_restore` or `psql`, of the server's own major version.
+    """Return the path of `pg_dump`, `pg_restore` or `psql` of the server's own major version.
 
-    Another version's dump may not be readable, or may set what the server does not know. Raises
+    The server may be unable to read another version's dump, or to know its settings. Raises
     ProgramFailed.
     """
     found = shutil.which(name, path=str(_folder()) if _folder() else None)
@@ -56,7 +56,7 @@ def program(name: str) -> str:
 
 
 def database_environment() -> dict[str, str]:
-    """This process's environment, with the database's address as PostgreSQL's programs read it."""
+    """Return this process's environment with the database's address for PostgreSQL's programs."""
     parameters = connection.get_connection_params()
     variables = {
         option.keyword.decode(): option.envvar.decode()
@@ -73,7 +73,7 @@ def database_environment() -> dict[str, str]:
 
 
 def failure(name: str, stderr: bytes) -> ProgramFailed:
-    """What a program said before it gave up."""
+    """Return the error of a program, with its last messages."""
     said = stderr.decode(errors="replace").strip().splitlines()
     return ProgramFailed(
         term(
@@ -92,7 +92,7 @@ def _folder() -> Path | None:
 
 
 def server_major() -> int:
-    """Which PostgreSQL the database is."""
+    """Return the major version of the database's PostgreSQL."""
     connection.ensure_connection()
     return int(connection.connection.info.server_version // 10_000)
 

@@ -1,4 +1,4 @@
-"""Settles a database that came from the past, and says what became of it and what is to be done."""
+"""Settles a database that was restored to an older state, and reports the result and what to do."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from console.backups.services import Settled, database_settle
 from console.errors import Conflict
 from console.sends.models import Send
 
-# Of the sends with unknown deliveries; the history has all of them.
+# Of sends with unknown deliveries; the history shows all of them.
 SENDS_NAMED = 20
 
 
@@ -26,10 +26,10 @@ def settle_and_tell(
     checkpoints: Path | None = None,
     nothing_sent_since: bool = False,
 ) -> None:
-    """Call `database_settle`, verify the ledger beside all checkpoints (`checkpoints` is a file of
-    more of them), and `tell` about it line by line.
+    """Call `database_settle`, verify the ledger against all checkpoints, and `tell` each line.
 
-    Raises Conflict where the ledger does not hold, and what `database_settle` raises.
+    `checkpoints` is a file of further checkpoints. Raises Conflict if the ledger does not verify,
+    and what `database_settle` raises.
     """
     settled = database_settle(actor, backup=backup, nothing_sent_since=nothing_sent_since)
     for line in _became(settled):

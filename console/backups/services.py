@@ -1,6 +1,6 @@
-"""Makes backups, fills an empty database from one, and sees to it that nothing goes out twice then.
+"""Makes backups, fills an empty database from one, and prevents that anything is sent twice then.
 
-A backup is a folder: the dump, the checkpoints that were kept outside, and a manifest.
+A backup is a folder: the dump, the outside checkpoints, and a manifest.
 """
 
 import os
@@ -36,13 +36,14 @@ from console.webhooks.services import webhooks_stop_after_restore
 
 PREFIX = "console-"
 PARTIAL = ".partial"
-# Nobody is to come back by a session of then. The tables stay, empty.
+# Old sessions must not become valid again. These tables are dumped empty.
 LEFT_OUT = ("django_session", "usersessions_usersession")
 STOP_REASON = (
     "The database was restored from a backup. What was open in it may have gone out since: see "
     "docs/backup.md before sending starts again."
 )
-# In the transaction that brings the tables: a worker that waits for them finds all sending stopped.
+# Part of the transaction that creates the tables, so a worker that waits for them finds all sending
+# stopped.
 STOP = """
 INSERT INTO public.sends_sendingstop (id, reason, actor_ref, actor_name, stopped_at)
 VALUES (1, '{reason}', '{ref}', '{name}', now()) ON CONFLICT (id) DO NOTHING;
@@ -50,16 +51,16 @@ VALUES (1, '{reason}', '{ref}', '{name}', now()) ON CONFLICT (id) DO NOTHING;
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
-# --- Making one ----------------------------------------------------------------------------------
+# --- Making a backup -----------------------------------------------------------------------------
 
 
 def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
-    """Write a new backup into `folder`, and take away all but the `keep` newest; answers where it
-    is. The ledger says first that it is made.
+    """Write a new backup into `folder`, delete all but the `keep` newest, and return its path.
 
-    What is running goes on: all of it is as it was at one moment. Raises
-    console.backups.programs.ProgramFailed, OSError, and Conflict where root would leave there what
-    the owner of the folder could not take away; or, once it was made, where such things are there.
+    The ledger records it first. The console keeps running, and the backup shows one moment. Raises
+    console.backups.programs.ProgramFailed, OSError, and Conflict if root would write into another
+    user's folder, where that user could not delete the backup; also, after the backup was made, if
+    such backups are there.
     """
     actor.require(Permission.ADMINISTER)
     _refuse_root_in_anothers(folder)
@@ -92,7 +93,7 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
 
 @contextmanager
 def _snapshot() -> Iterator[tuple[str, dict[str, Any]]]:
-    """A moment of the database, by its name in PostgreSQL, and what is in it then."""
+    """Yield the name of a PostgreSQL snapshot, and the facts about the database in it."""
     other = connection.copy()
     try:
         with other.cursor() as cursor:
@@ -108,7 +109,7 @@ def _dump(pg_dump: str, path: Path, snapshot: str) -> None:
     command = [pg_dump, "--format=custom", "--no-owner", "--no-privileges"]
     command += [f"--exclude-table-data=public.{table}" for table in LEFT_OUT]
     command += [f"--snapshot={snapshot}", f"--file={path}"]
-    done = subprocess.run(  # noqa: S603 - a program of PostgreSQL's
+    done = subprocess.run(  # noqa: S603 - a program of PostgreSQL
         command, env=database_environment(), capture_output=True, check=False, umask=0o077
     )
     if done.returncode:
@@ -154,20 +155,21 @@ def _drop_old(folder: Path, keep: int | None) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether this process may look into it and take it away. Nobody may be asked whether it is
-    whole: a folder that can't be read looks like one that is not."""
+    """Return whether this process may read and delete the backup.
+
+    This must be checked first, since a folder that can't be read looks like an incomplete backup.
+    """
     return os.geteuid() == 0 or path.stat().st_uid == os.geteuid()
 
 
-# --- Coming back from one ------------------------------------------------------------------------
+# --- Restoring a backup --------------------------------------------------------------------------
 
 
 def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
-    """Fill the database, which is empty, from a backup whose manifest is `said`: all of it and
-    that all sending is stopped, or nothing.
+    """Fill an empty database from a backup and stop all sending, or do nothing.
 
-    Raises Conflict where the database is not empty, or what came is not what the manifest says;
-    console.backups.programs.ProgramFailed.
+    `said` is the backup's manifest. Raises Conflict if the database is not empty, or if its content
+    differs from the manifest; console.backups.programs.ProgramFailed.
     """
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
@@ -195,7 +197,7 @@ def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
 
 
 def _restore(dump: Path) -> None:
-    """By way of us, so that what comes is committed only after the dump's real end."""
+    """Pipe pg_restore into psql through this process, so that psql commits only a complete dump."""
     read = [program("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-"]
     write = [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
     write += ["--single-transaction", "--output=/dev/null", "--file=-"]
@@ -203,7 +205,7 @@ def _restore(dump: Path) -> None:
     with (
         tempfile.TemporaryFile() as read_errors,
         tempfile.TemporaryFile() as write_errors,
-        subprocess.Popen(  # noqa: S603 - a program of PostgreSQL's
+        subprocess.Popen(  # noqa: S603 - a program of PostgreSQL
             [*read, str(dump)], env=environment, stdout=subprocess.PIPE, stderr=read_errors
         ) as reading,
         subprocess.Popen(  # noqa: S603 - the same
@@ -217,17 +219,19 @@ def _restore(dump: Path) -> None:
 
 
 def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) -> bool:
-    """Hand on all that one says to the other, and the stop of all sending behind it; answers
-    whether it was all."""
+    """Copy one program's output to the other, followed by the stop of all sending.
+
+    Return whether the output was complete.
+    """
     source, target = cast(IO[bytes], reading.stdout), cast(IO[bytes], writing.stdin)
     try:
         shutil.copyfileobj(source, target, 1 << 20)
         if reading.wait():
-            writing.kill()  # which takes everything back
+            writing.kill()  # which rolls everything back
             return False
         target.write(_stop_sql().encode())
         target.close()
-    except BrokenPipeError:  # the other one gave up, and says why
+    except BrokenPipeError:  # psql gave up, and reports why
         reading.kill()
     return True
 
@@ -246,9 +250,12 @@ def _stop_sql() -> str:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a restored database: how many deliveries of which send are `unknown` now, how
-    many webhooks were switched off, the newest checkpoint of what is `lost`, and the file in which
-    those checkpoints are kept."""
+    """The result of settling a restored database.
+
+    `unknown` has the number of unknown deliveries by send, `webhooks` the number that were switched
+    off. `lost` is the newest checkpoint of what was lost, and `aside` the file with those
+    checkpoints.
+    """
 
     unknown: Counter[int]
     webhooks: int
@@ -259,14 +266,15 @@ class Settled:
 def database_settle(
     actor: Actor, *, backup: Mapping[str, Any] | None = None, nothing_sent_since: bool = False
 ) -> Settled:
-    """Have a database that came from the past (by a backup, whose manifest is `backup`, or in
-    another way) go on without sending anything twice. All sending is stopped, all sessions end,
-    all that was open is unknown, since it may have gone out since, and webhooks are off. With
-    `nothing_sent_since`, for which the caller vouches, what waited goes on waiting, and webhooks
-    stay as they are.
+    """Make a database of an older state safe to use, so that nothing is sent twice.
 
-    Raises Conflict where that is contradicted by a checkpoint which was signed since. OSError where
-    the checkpoints of what is lost can't be set aside; the database is settled then all the same.
+    It came from a backup, whose manifest is `backup`, or in another way. All sending is stopped,
+    all sessions end, open deliveries become unknown, since they may have been sent since, and
+    webhooks are off. With `nothing_sent_since`, for which the caller vouches, pending deliveries
+    and webhooks stay as they are.
+
+    Raises Conflict if a later signed checkpoint contradicts `nothing_sent_since`. Raises OSError if
+    the checkpoints of what was lost can't be set aside; the database is settled all the same.
     """
     actor.require(Permission.ADMINISTER)
     lost_since = rollback.lost_checkpoint()

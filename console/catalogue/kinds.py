@@ -1,7 +1,7 @@
-"""The kinds of notices: one table of all that differs between them.
+"""The kinds of notices: one table of everything that differs between them.
 
-What a kind is called and drawn as, how it travels (docs/domain.md section 3), and what its versions
-may have. `console/sends/engine/gateway.py` has the builder of each method's request.
+A kind has a label, an icon, a way to travel (docs/domain.md section 3) and a set of fields that its
+versions may have. `console/sends/engine/gateway.py` has the builder of each method's request.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,18 @@ class NoticeKind(models.TextChoices):
     MESSAGE = "message", _("Message")
     PUSH_URL = "push_url", _("Push URL")
     CUSTOM = "custom", _("Custom notice")
-    # A named piece of other notices' texts, under review like these. Never sent by itself.
+    # A named part of other notices' texts, reviewed like them. Never sent by itself.
     SNIPPET = "snippet", _("Snippet")
 
 
 @dataclass(frozen=True, slots=True)
 class KindTraits:
-    """`method` is the ESP request's ("" for what is not sent by itself), `notice_type` the wire's
-    word of a Notice, `icon` the drawing's name in the sprite. The text of a URL kind is a URL."""
+    """What differs between kinds.
+
+    `method` is the ESP request's ("" for a kind that is not sent by itself), `notice_type` the
+    NoticeType on the wire, `icon` the name of the drawing in the sprite. The text of a URL kind is
+    a URL.
+    """
 
     icon: str
     method: str = ""

@@ -27,11 +27,11 @@ CATEGORY_SEPARATOR = " / "
 
 
 class Category(models.Model):
-    """A place in the tree of notices, everybody's or one team's.
+    """A place in the tree of notices. It belongs to everybody or to one team.
 
-    `path` is the names from the top, `Parent / Child`, and `depth` how many these are: kept by the
-    services, so that the tree is read without climbing it. A team's category has only categories
-    of that team below it.
+    `path` is the names from the top, `Parent / Child`, and `depth` is their number. The services
+    maintain both, so the tree can be read without climbing it. Below a team's category there are
+    only categories of that team.
     """
 
     name = models.CharField(max_length=100)
@@ -62,10 +62,10 @@ class Category(models.Model):
 
 
 class VisibilityPreset(models.Model):
-    """A named visibility and nickname. With `roles` only these may choose it for a send.
+    """A named visibility and nickname. If `roles` is not empty, only these roles may choose it.
 
-    What it says was proposed by one person and approved by another (PresetChange): the database
-    refuses any other change. Until its first approval nobody can use it.
+    One person proposes its content and another approves it (PresetChange): the database refuses any
+    other change. Nobody can use it before its first approval.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -89,8 +89,7 @@ class VisibilityPreset(models.Model):
 
 
 class PresetChange(models.Model):
-    """What a preset is to say from now on, all of it. Never changed itself: whoever thinks again
-    proposes another, which supersedes it."""
+    """The complete proposed content of a preset. Never changed; a later proposal supersedes it."""
 
     preset = models.ForeignKey(VisibilityPreset, on_delete=models.CASCADE, related_name="changes")
     status = models.CharField(
@@ -134,8 +133,11 @@ class PresetChange(models.Model):
 
 
 def in_effect(now: datetime) -> Q:
-    """Versions that are published, or whose time has come though no worker has noticed yet. Of two
-    of one notice the scheduled one counts: it is on its way to take the other's place."""
+    """Return the condition for versions that are published, or scheduled and due.
+
+    A due version counts even before a worker publishes it. If a notice has both, the scheduled one
+    counts, since it is about to replace the other.
+    """
     return Q(status=VersionStatus.PUBLISHED) | _is_due(now)
 
 
@@ -145,19 +147,22 @@ def _is_due(now: datetime) -> Q:
 
 class NoticeVersionQuerySet(QuerySet["NoticeVersion"]):
     def due(self, now: datetime) -> "NoticeVersionQuerySet":
-        """Scheduled versions whose time has come."""
+        """Return the scheduled versions whose time has come."""
         return self.filter(_is_due(now))
 
     def in_effect(self, now: datetime) -> "NoticeVersionQuerySet":
-        """At most one of each notice: the words that hold at this moment."""
+        """Return the versions in effect at this moment, at most one of each notice."""
         later = NoticeVersion.objects.due(now).filter(notice=OuterRef("notice"))
         return self.filter(in_effect(now), ~Q(status=VersionStatus.PUBLISHED) | ~Exists(later))
 
 
 class CannedNoticeQuerySet(QuerySet["CannedNotice"]):
     def in_status(self, status: str) -> "CannedNoticeQuerySet":
-        """Those of this status. Not asked notice by notice: few are in most states, and PostgreSQL
-        finds these by the indexes of their versions."""
+        """Return the notices in this status.
+
+        This does not evaluate the status of each notice: few notices are in most statuses, and
+        PostgreSQL finds these through the indexes of their versions.
+        """
         if status == NoticeStatus.RETIRED:
             return self.filter(retired_at__isnull=False)
         now = timezone.now()
@@ -170,11 +175,14 @@ class CannedNoticeQuerySet(QuerySet["CannedNotice"]):
         return found
 
     def with_status(self) -> "CannedNoticeQuerySet":
-        """Adds `status`, which follows from the versions and from `retired_at`, and of the words
-        that hold now `published_number` and `published_until`, both None where there are none."""
+        """Add `status`, which follows from the versions and from `retired_at`.
+
+        Also add `published_number` and `published_until` of the version in effect; both are None if
+        there is none.
+        """
         now = timezone.now()
         its_own = NoticeVersion.objects.filter(notice=OuterRef("pk"))
-        # Of the two that may be in effect the scheduled one first.
+        # Of the two that may be in effect, the scheduled one comes first.
         current = its_own.filter(in_effect(now)).order_by("-status")
         return self.annotate(
             status=Case(
@@ -190,7 +198,7 @@ class CannedNoticeQuerySet(QuerySet["CannedNotice"]):
         )
 
 
-# A notice has the first of these that one of its versions gives it.
+# A notice has the first of these statuses whose condition one of its versions meets.
 _STATUS_ORDER = [
     (NoticeStatus.PUBLISHED, in_effect),
     (NoticeStatus.SCHEDULED, lambda _now: Q(status=VersionStatus.SCHEDULED)),
@@ -199,7 +207,7 @@ _STATUS_ORDER = [
 
 
 class CannedNotice(models.Model):
-    """A notice by its stable `key`, which workflows use. Its words are in its versions."""
+    """A notice by its stable `key`, which workflows use. Its texts are in its versions."""
 
     key = models.SlugField(max_length=100, unique=True)
     kind = models.CharField(max_length=10, choices=NoticeKind.choices)
@@ -236,8 +244,11 @@ class CannedNotice(models.Model):
 
 
 class NoticeWords(models.Model):
-    """What full-text search finds a notice by: `names` are its key, title, shortcut and tags,
-    `words` these and all texts of its newest version and of those in use. Kept by the services."""
+    """The search index of a notice, maintained by the services.
+
+    `names` covers its key, title, shortcut and tags; `words` covers these and all texts of its
+    newest version and of the versions in use.
+    """
 
     notice = models.OneToOneField(
         CannedNotice, primary_key=True, on_delete=models.CASCADE, related_name="words"
@@ -257,7 +268,7 @@ class NoticeWords(models.Model):
 
 
 class Favourite(models.Model):
-    """A notice that somebody wants at hand."""
+    """A notice that a person has marked as a favourite."""
 
     person_ref = models.CharField(max_length=64)
     notice = models.ForeignKey(CannedNotice, on_delete=models.CASCADE, related_name="favourites")
@@ -272,14 +283,15 @@ class Favourite(models.Model):
 
 
 class NoticeVersion(models.Model):
-    """The words of a notice, numbered from 1. Never changed after submission.
+    """The content of a notice, numbered from 1. Never changed after submission.
 
-    `bodies` maps a locale to the text (a push URL's: the URL), a Liquid template. `fields` are what
-    the sender is asked for (console.catalogue.content.questions). `snippets` maps the key of each
-    snippet in the texts to the number of its version: that version was reviewed, and is sent
-    whatever is published later. A draft has none: submission sets them. `new_title` and
-    `new_shortcut` are what the notice is called once the version is published, "" where that stays.
-    Author and reviewer stand as references and names, so that they outlive the account.
+    `bodies` maps a locale to the text, a Liquid template; a push URL's text is the URL. `fields`
+    are the questions to the sender (console.catalogue.content.questions). `snippets` maps the key
+    of each snippet in the texts to the number of its version: that version was reviewed, and it is
+    sent even if another is published later. Submission sets `snippets`; a draft has none.
+    `new_title` and `new_shortcut` become the notice's once the version is published; "" changes
+    nothing. Author and reviewer are stored as references and names, so that they outlive the
+    account.
     """
 
     notice = models.ForeignKey(CannedNotice, on_delete=models.PROTECT, related_name="versions")
@@ -375,11 +387,11 @@ class NoticeVersion(models.Model):
         return f"{self.notice.key} v{self.number}"
 
     def match_for(self, locale: str) -> Match:
-        """Which of the texts a customer with this `locale` gets, and whether it is in their own
+        """Return the text for a customer with this `locale`, and whether it is in their own
         language (console.text.language_tags)."""
         return best(locale, tuple(self.bodies), self.default_locale)
 
     def body_for(self, locale: str) -> tuple[str, str]:
-        """(locale, template) for a customer's `locale`."""
+        """Return (locale, template) for a customer's `locale`."""
         chosen = self.match_for(locale).locale
         return chosen, self.bodies[chosen]

@@ -34,7 +34,7 @@ TEXTS: "ArrayField[list[str], list[str]]" = ArrayField(TextField())
 
 
 def _in_own_teams(actor: Actor, path: str = "team") -> Q:
-    """Global notices, and those of the actor's teams."""
+    """Return the condition for global notices and those of the actor's teams."""
     if actor.sees_all_teams:
         return Q()
     return Q(**{f"{path}__isnull": True}) | Q(**{f"{path}__in": actor.team_ids})
@@ -49,8 +49,10 @@ def notices(
     category: str = "",
     tag: str = "",
 ) -> CannedNoticeQuerySet:
-    """The notices that the actor may see, with their `status`, by key; what is searched for, `q`,
-    by how well it fits. A category includes all below it."""
+    """Return the notices that the actor may see, with their `status`, by key.
+
+    With a search text `q`, the best match comes first. A category includes everything below it.
+    """
     actor.require(Permission.VIEW_CATALOGUE)
     found = (
         CannedNotice.objects.with_status()
@@ -78,11 +80,11 @@ def _at_or_below(path: str) -> QuerySet[Category]:
 
 
 def _matching(found: CannedNoticeQuerySet, q: str) -> CannedNoticeQuerySet:
-    """Those of `found` that have all the words of `q`, the best first: whose shortcut or key it is
-    (with a slash before it or not), then whose title, then whose names begin with it.
+    """Return those of `found` that have all the words of `q`, the best match first.
 
-    A word that is everywhere must not make a search slow: of more than SEARCHED matches no more
-    are ranked, those first that have the words in their names.
+    A shortcut or key that equals `q` (with or without a slash before it) ranks first, then an equal
+    title, then a name that begins with `q`. A frequent word must not make a search slow: no more
+    than SEARCHED matches are ranked, and matches in the names come before matches in the texts.
     """
     asked = as_query(q)
     exact = q.strip().lower().removeprefix("/")
@@ -95,15 +97,17 @@ def _matching(found: CannedNoticeQuerySet, q: str) -> CannedNoticeQuerySet:
         default=4,
     )
     ids = _called(found, exact) | _matches(found, "words", asked)
-    # Of equals those in use first.
+    # Among equals, notices in use come first.
     is_retired = Case(When(retired_at=None, then=0), default=1)
     fits = rank("words__words", asked).desc()
     return found.filter(pk__in=ids).order_by(order, is_retired, fits, "key")
 
 
 def _called(found: CannedNoticeQuerySet, name: str) -> set[int]:
-    """The notice with this key, and the one in use with this shortcut: however many notices have
-    the same words, these are found."""
+    """Return the notice with this key and the one in use with this shortcut.
+
+    Both are found even if very many notices match the same words.
+    """
     if not name:
         return set()
     keys = found.filter(key=name).order_by().values_list("pk", flat=True)
@@ -112,7 +116,7 @@ def _called(found: CannedNoticeQuerySet, name: str) -> set[int]:
 
 
 def _matches(found: QuerySet[Any], words: str, asked: str) -> set[int]:
-    """The primary keys of `found` whose NoticeWords, at `words`, have what is asked for."""
+    """Return the primary keys of `found` whose NoticeWords, at `words`, match the query `asked`."""
     ids: set[int] = set()
     for column in ("names", "words"):
         if asked:
@@ -122,7 +126,7 @@ def _matches(found: QuerySet[Any], words: str, asked: str) -> set[int]:
 
 
 def notice_get(actor: Actor, key: str) -> CannedNotice:
-    """Raises NotFound where there is none that the actor may see."""
+    """Return the notice. Raises NotFound if the actor may see none with this key."""
     notice = notices(actor).filter(key=key).first()
     if notice is None:
         raise NotFound("notice_not_found", "There is no notice with the key {key}.", key=key)
@@ -130,7 +134,7 @@ def notice_get(actor: Actor, key: str) -> CannedNotice:
 
 
 def versions(actor: Actor, notice: CannedNotice) -> NoticeVersionQuerySet:
-    """All versions of a notice, the newest first."""
+    """Return all versions of a notice, the newest first."""
     actor.require(Permission.VIEW_CATALOGUE)
     found = NoticeVersion.objects.filter(notice=notice)
     return found.select_related("notice", "preset").order_by("-number")
@@ -149,8 +153,10 @@ def version_get(actor: Actor, notice: CannedNotice, number: int) -> NoticeVersio
 
 
 def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
-    """What the actor can send now: published, valid at this moment and not retired; by key. With
-    `q` those that have its words, or begin with it as their shortcut."""
+    """Return what the actor can send now: published, valid at this moment, not retired; by key.
+
+    With `q`, only those that match its words, or whose shortcut begins with it.
+    """
     actor.require(Permission.SEND)
     now = timezone.now()
     found = (
@@ -171,7 +177,10 @@ def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
 
 
 def presets(actor: Actor) -> QuerySet[VisibilityPreset]:
-    """All presets, for those who write the catalogue; in a list `waiting` what is proposed."""
+    """Return all presets, for readers of the catalogue.
+
+    Each has its open proposals as a list `waiting`.
+    """
     actor.require(Permission.VIEW_CATALOGUE)
     waiting = PresetChange.objects.filter(status=ChangeStatus.IN_REVIEW)
     return VisibilityPreset.objects.prefetch_related(
@@ -180,8 +189,10 @@ def presets(actor: Actor) -> QuerySet[VisibilityPreset]:
 
 
 def usable_presets(actor: Actor) -> QuerySet[VisibilityPreset]:
-    """Those that the actor may choose for a send: approved, and without roles or with one of the
-    actor's."""
+    """Return the presets that the actor may choose for a send.
+
+    These are approved, and have no roles or one of the actor's.
+    """
     actor.require(Permission.SEND)
     return VisibilityPreset.objects.filter(
         Q(roles=[]) | Q(roles__overlap=list(actor.roles)), is_approved=True
@@ -205,19 +216,22 @@ def preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
 
 
 def categories(actor: Actor) -> QuerySet[Category]:
-    """The tree from its top, everybody's categories and those of the actor's teams."""
+    """Return the category tree from its top: global categories and those of the actor's teams."""
     actor.require(Permission.VIEW_CATALOGUE)
     found = Category.objects.select_related("team").filter(_in_own_teams(actor))
     return found.order_by("path")
 
 
 def in_tree_order(found: Iterable[Category]) -> list[Category]:
-    """Each right below the one that it is in, which the order of letters alone does not give."""
+    """Sort categories so that each is right below its parent, unlike in alphabetical order."""
     return sorted(found, key=lambda category: category.path.split(CATEGORY_SEPARATOR))
 
 
 def categories_with_counts(actor: Actor) -> QuerySet[Category]:
-    """The same, each with the number of notices right in it that the actor may see."""
+    """Return the same tree, each category with its number of notices that the actor may see.
+
+    Notices of subcategories do not count.
+    """
     mine = Q(cannednotice__team__isnull=True) | Q(cannednotice__team__in=actor.team_ids)
     visible = Q(cannednotice__isnull=False) if actor.sees_all_teams else mine
     return categories(actor).annotate(notice_count=Count("cannednotice", filter=visible))
@@ -233,7 +247,7 @@ def category_get(actor: Actor, category_id: int) -> Category:
 
 
 def category_named(actor: Actor, path: str) -> Category:
-    """A category by its path. Raises NotFound."""
+    """Return a category by its path. Raises NotFound."""
     category = categories(actor).filter(path=path.strip()).first()
     if category is None:
         raise NotFound("category_not_found", "There is no category {path}.", path=path)
@@ -241,24 +255,24 @@ def category_named(actor: Actor, path: str) -> Category:
 
 
 def preset_changes(actor: Actor) -> QuerySet[PresetChange]:
-    """Proposals that wait for somebody's word, the longest waiting first."""
+    """Return the open proposals, the longest waiting first."""
     actor.require(Permission.VIEW_CATALOGUE)
     return PresetChange.objects.filter(status=ChangeStatus.IN_REVIEW).order_by("pk")
 
 
 def preset_change(preset: VisibilityPreset) -> PresetChange | None:
-    """What waits for somebody's word on this preset."""
+    """Return the open proposal for this preset, or None."""
     return preset.changes.filter(status=ChangeStatus.IN_REVIEW).first()
 
 
 def preset_review_queue(actor: Actor) -> QuerySet[PresetChange]:
-    """Those that the actor may decide on."""
+    """Return the proposals that the actor may decide on."""
     actor.require(Permission.REVIEW_CATALOGUE)
     return preset_changes(actor).exclude(author_ref__in=own_refs(actor))
 
 
 def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
-    """Versions that wait for a reviewer who is not their author."""
+    """Return the versions in review that the actor may decide on, which excludes their own."""
     actor.require(Permission.REVIEW_CATALOGUE)
     return (
         NoticeVersion.objects.filter(status=VersionStatus.IN_REVIEW)
@@ -270,7 +284,7 @@ def review_queue(actor: Actor) -> QuerySet[NoticeVersion]:
 
 
 def snippet_keys(actor: Actor, notice: CannedNotice) -> list[str]:
-    """The snippets that a text of `notice` can name now, by key."""
+    """Return the keys of the snippets that a text of `notice` can use now."""
     actor.require(Permission.VIEW_CATALOGUE)
     usable = CannedNotice.objects.filter(
         _in_own_teams(actor),
@@ -283,7 +297,7 @@ def snippet_keys(actor: Actor, notice: CannedNotice) -> list[str]:
 
 
 def preset_named(actor: Actor, name_or_id: str) -> VisibilityPreset:
-    """A preset by its name, or by its id. Raises NotFound."""
+    """Return a preset by its name or its id. Raises NotFound."""
     found = presets(actor).filter(name=name_or_id).first()
     if found is None and re.fullmatch(r"[1-9][0-9]{0,8}", name_or_id, re.ASCII):
         found = presets(actor).filter(pk=int(name_or_id)).first()

@@ -1,23 +1,24 @@
-"""The words for what a notice, a version or a proposal is, and for who sees a text."""
+"""The states of a notice, a version and a proposal, and the visibilities of a text."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Visibility(models.TextChoices):
-    """Who sees a text in the session: the wire's own words (docs/domain.md section 3)."""
+    """Who sees a text in the session, in the terms of the wire (docs/domain.md section 3)."""
 
     ALL = "ALL", _("Everyone")
     INT = "INT", _("Staff only")
     VIP = "VIP", _("Supervisors only")
 
 
-# From the widest audience to the narrowest: a sender may narrow a notice's, never widen it.
+# From the widest audience to the narrowest: a sender may narrow a notice's visibility, never widen
+# it.
 VISIBILITY_ORDER = [Visibility.ALL, Visibility.INT, Visibility.VIP]
 
 
 def is_narrower(one: str, other: str) -> bool:
-    """Whether fewer people see what has the visibility `one`."""
+    """Return whether visibility `one` reaches fewer people than `other`."""
     order = [str(visibility) for visibility in VISIBILITY_ORDER]
     return order.index(one) > order.index(other)
 

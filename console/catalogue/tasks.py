@@ -1,4 +1,4 @@
-"""What workers do for the catalogue."""
+"""Background jobs of the catalogue."""
 
 from procrastinate.contrib.django import app
 
@@ -13,14 +13,16 @@ SECONDS_TO_ROOM = 2
 @app.periodic(cron="* * * * *")
 @app.task(name="console.catalogue.tasks.publish", queueing_lock="publish")
 def publish(timestamp: int) -> None:
-    """Every minute: scheduled versions whose time has come take their place."""
+    """Publish the scheduled versions that are due, every minute."""
     versions_publish()
 
 
 @app.task(name=TASK)
 def run_import(job_id: int) -> None:
-    """Check or import a file that a person has uploaded, in a process of its own. It is one
-    transaction: a worker that dies leaves nothing of it."""
+    """Check or import an uploaded file in a process of its own.
+
+    The import is one transaction: if the worker dies, nothing of it is written.
+    """
     status = run_apart(job_id)
     if status is None:
         again = app.configure_task(TASK, schedule_in={"seconds": SECONDS_TO_ROOM})

@@ -1,5 +1,8 @@
-"""Pages of the catalogue. `notices/new/` and its like come before the keys: no notice is called so
-(RESERVED_KEYS)."""
+"""URLs of the catalogue's pages.
+
+Fixed paths such as `notices/new/` come before the keys; no notice can have such a key
+(RESERVED_KEYS).
+"""
 
 from django.urls import path
 

@@ -1,8 +1,8 @@
-"""How much notices are used, and by whom: read from the sends of their versions.
+"""How often notices are used, and by whom, read from the sends of their versions.
 
-The sends stand on a floor above, and know the catalogue; here they are what a version has by the
-name `sends`, and its `use`. Each of these is one query over the sends of a window, by an index, or
-over what is counted.
+`sends` is a layer above the catalogue, so this module reaches it only through the reverse relations
+`sends` and `use` of a version. Each function makes one query: over the sends of a window, by an
+index, or over the counters.
 """
 
 from collections.abc import Callable, Iterable
@@ -62,8 +62,10 @@ def _uses(versions: QuerySet[NoticeVersion], by: str) -> Any:
 
 
 def version_uses(actor: Actor, notice: CannedNotice) -> dict[int, Use]:
-    """By the number of a notice's version, of all time: counted as it happens, since a workflow may
-    send one notice some million times."""
+    """Return the uses of each version of a notice, of all time, by version number.
+
+    They are counted as sends happen, since a workflow may send one notice millions of times.
+    """
     actor.require(Permission.VIEW_CATALOGUE)
     rows = NoticeVersion.objects.filter(notice=notice).order_by()
     counted = rows.values_list("number", "use__sends", "use__delivered")
@@ -71,7 +73,7 @@ def version_uses(actor: Actor, notice: CannedNotice) -> dict[int, Use]:
 
 
 def notice_uses(actor: Actor, notice_ids: Iterable[int], *, days: int) -> dict[int, Use]:
-    """By the id of the notice, in the last days."""
+    """Return the uses of each notice in the last `days`, by its id."""
     actor.require(Permission.VIEW_CATALOGUE)
     used = NoticeVersion.objects.filter(
         notice__in=list(notice_ids), sends__created_at__gte=_since(days)
@@ -81,7 +83,7 @@ def notice_uses(actor: Actor, notice_ids: Iterable[int], *, days: int) -> dict[i
 
 
 def most_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
-    """Those of `found` that were sent in the last days, the most often sent first."""
+    """Return those of `found` that were sent in the last `days`, the most often sent first."""
     used = NoticeVersion.objects.filter(
         notice__in=found.order_by().values("pk"), sends__created_at__gte=_since(days)
     )
@@ -90,14 +92,13 @@ def most_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet
 
 
 def never_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
-    """Those of `found` that could be sent, and were not in the last days."""
+    """Return those of `found` that are published and were not sent in the last `days`."""
     sent = NoticeVersion.objects.filter(notice=OuterRef("pk"), sends__created_at__gte=_since(days))
     return found.in_status(NoticeStatus.PUBLISHED).filter(~Exists(sent))
 
 
 def ending_soon(found: CannedNoticeQuerySet) -> CannedNoticeQuerySet:
-    """Those of `found` whose words hold no longer than two weeks from now, the first to end
-    first."""
+    """Return those of `found` that end within two weeks, the first to end first."""
     now = timezone.now()
     ending = NoticeVersion.objects.filter(
         status=VersionStatus.PUBLISHED, valid_until__gt=now, valid_until__lte=now + ENDS_SOON
@@ -111,7 +112,7 @@ def ending_soon(found: CannedNoticeQuerySet) -> CannedNoticeQuerySet:
 def shown(
     actor: Actor, found: CannedNoticeQuerySet, which: str, *, days: int
 ) -> CannedNoticeQuerySet:
-    """Those of `found` that one of the lists SHOWN has, in its order; all where it is ""."""
+    """Return those of `found` in the list `which` (one of SHOWN), in its order; all for ""."""
     lists: dict[str, Callable[[], CannedNoticeQuerySet]] = {
         "favourites": lambda: in_this_order(found, favourite_ids(actor)),
         "recent": lambda: in_this_order(found, recent_ids(actor)),
@@ -123,20 +124,20 @@ def shown(
 
 
 def favourite_ids(actor: Actor) -> list[int]:
-    """The notices that the actor wants at hand."""
+    """Return the ids of the actor's favourites."""
     mine = Favourite.objects.filter(person_ref=actor.ref)
     return list(mine.order_by("notice__title").values_list("notice", flat=True)[:MOST])
 
 
 def recent_ids(actor: Actor) -> list[int]:
-    """The notices that the actor sent last, the newest first."""
+    """Return the ids of the notices that the actor sent last, the newest first."""
     sent = NoticeVersion.objects.filter(sends__actor_ref=actor.ref).order_by("-sends__id")
     ids = sent.values_list("notice", flat=True)[:RECENT_SENDS]
     return list(dict.fromkeys(ids))[:RECENT_NOTICES]
 
 
 def in_this_order(found: CannedNoticeQuerySet, ids: list[int]) -> CannedNoticeQuerySet:
-    """Those of `found` that `ids` names, in its order."""
+    """Return those of `found` that `ids` names, in the order of `ids`."""
     place = Func(
         Value(ids, output_field=ArrayField(BigIntegerField())),
         F("pk"),

@@ -1,4 +1,4 @@
-"""Hears PostgreSQL's NOTIFY on a connection of its own, and takes another when that is lost."""
+"""Listens to PostgreSQL's NOTIFY on a connection of its own, and reconnects after a loss."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ LOST = None
 
 
 async def listen(channel: str) -> AsyncIterator[str | None]:
-    """Payloads for ever. LISTENING comes when from now on nothing is missed, LOST when the
-    connection is gone, until LISTENING comes again."""
+    """Yield payloads for ever. LISTENING means that nothing is missed from now on; LOST means that
+    the connection is gone until LISTENING comes again."""
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(
@@ -36,6 +36,6 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
 
 def _connection_params() -> dict[str, Any]:
     params = connections["default"].get_connection_params()
-    # Django's own; everything else is the address, with all that it says of TLS.
+    # Django's own parameters; all others are the address, with its TLS settings.
     others = {"cursor_factory", "context", "prepare_threshold"}
     return {name: value for name, value in params.items() if name not in others}

@@ -1,7 +1,7 @@
 """Tells open pages that something changed, by PostgreSQL's NOTIFY.
 
-A topic is a word ("board", "send-12"), never data: a page that hears it loads anew what its
-person may see. Inside a transaction nobody hears anything before the commit.
+A topic is a word ("board", "send-12"), never data: a page that receives it loads anew what its
+person may see. PostgreSQL delivers topics only when the transaction commits.
 """
 
 from django.db import connection
@@ -17,7 +17,7 @@ WEBHOOKS = "webhooks"
 
 
 def sessions_topic(person: int) -> str:
-    """Sessions of this person have ended."""
+    """Return the topic for the end of this person's sessions."""
     return f"sessions-{person}"
 
 
@@ -30,7 +30,7 @@ def send_topic(send_id: int) -> str:
 
 
 def publish(*topics: str) -> None:
-    """Wake the pages that follow one of `topics`; PostgreSQL folds doubles in a transaction."""
+    """Notify pages that follow one of `topics`. A transaction sends each topic once."""
     with connection.cursor() as cursor:
         for topic in topics:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])

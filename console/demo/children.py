@@ -1,4 +1,4 @@
-"""The processes that the demo consists of: started, watched and ended by the one that you see."""
+"""The processes of the demo: the visible one starts, watches and ends them."""
 
 import asyncio
 import os
@@ -12,18 +12,18 @@ from django.conf import settings
 from console.site.processes import end_with_parent as end_with_parent
 
 STOP_SECONDS = 15.0
-# What the demo takes from the shell.
+# The shell's settings that the demo uses.
 USED = {"CONSOLE_DATA", "CONSOLE_EMBEDDED"}
 SHOWN_LINES = 15
 
 
 class ChildFailed(Exception):
-    """A process ended that should not have; the text is for the person at the terminal."""
+    """A process ended unexpectedly; the text is for the person at the terminal."""
 
 
 @dataclass(eq=False, slots=True)
 class Child:
-    """A running process. `name` is for people; what it writes goes to the file `log`."""
+    """A running process. `name` is for people; its output goes to the file `log`."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -34,7 +34,7 @@ class Child:
     async def start(
         cls, name: str, command: Sequence[str], *, environment: Mapping[str, str], logs: Path
     ) -> "Child":
-        """Start `command`, whose log begins anew."""
+        """Start `command` with an empty log."""
         log = logs / f"{name.replace(' ', '-')}.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -44,15 +44,19 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
-                # Ctrl-C goes to a whole group: these are asked one by one instead, in order.
+                # Ctrl-C goes to a whole group. A session of its own lets the parent end each child
+                # in order.
                 start_new_session=True,
                 preexec_fn=end_with_parent if sys.platform == "linux" else None,
             )
         return cls(name, process, log)
 
     async def says(self, beginning: str, *, last: bool = True) -> str:
-        """The next line of its output that begins so; the last one that is waited for, or not.
-        Raises ChildFailed if it ends before."""
+        """Wait for the next line of output with this beginning.
+
+        Raises ChildFailed if the process ends first. `last` says that no further line is waited
+        for.
+        """
         output = self.process.stdout
         assert output is not None  # noqa: S101 - it was started with a pipe
         while line := (await output.readline()).decode():
@@ -64,14 +68,14 @@ class Child:
         raise self.failure()
 
     async def _copy(self, output: asyncio.StreamReader) -> None:
-        # Unread, the pipe would fill and the process stand still.
+        # An unread pipe would fill up and block the process.
         with self.log.open("ab") as log:
             while line := await output.readline():
                 log.write(line)
                 log.flush()
 
     def failure(self) -> ChildFailed:
-        """What to tell about its unexpected end."""
+        """Return the error for its unexpected end."""
         lines = self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
         shown = "".join(f"\n  | {line}" for line in lines) or "\n  (it wrote nothing)"
         return ChildFailed(
@@ -80,7 +84,7 @@ class Child:
         )
 
     async def stop(self) -> None:
-        """Ask it to end; after STOP_SECONDS end it."""
+        """Ask it to end; after STOP_SECONDS kill it."""
         if self.process.returncode is None:
             self.process.terminate()
         try:
@@ -94,7 +98,7 @@ class Child:
 
 
 class Family:
-    """All children, in the order of their start. Ends them, last first, on leaving."""
+    """All children in the order of their start. On exit it ends them, the last first."""
 
     def __init__(self, *, environment: Mapping[str, str], logs: Path) -> None:
         self._environment = dict(environment)
@@ -110,8 +114,10 @@ class Family:
             await child.stop()
 
     async def start(self, name: str, *arguments: str, **environment: str) -> Child:
-        """Start this Python with `arguments`; keywords are added to the environment for all
-        that is started from now on."""
+        """Start this Python with `arguments`.
+
+        Keywords are added to the environment of this child and all later ones.
+        """
         self._environment |= environment
         child = await Child.start(
             name,
@@ -123,11 +129,11 @@ class Family:
         return child
 
     def let_go(self, child: Child) -> None:
-        """One that has done its work and ended, as it should."""
+        """Forget a child that has done its work and ended."""
         self._children.remove(child)
 
     async def first_end(self) -> Child:
-        """Wait until one ends by itself."""
+        """Wait until a child ends by itself."""
         waits = {asyncio.create_task(child.process.wait()): child for child in self._children}
         try:
             done, _others = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -138,12 +144,12 @@ class Family:
 
 
 def clean_environment(data_folder: Path) -> dict[str, str]:
-    """What children get: settings of a production site in this shell must not reach the demo."""
+    """Return the children's environment, without a production site's settings in this shell."""
     kept = {name: value for name, value in os.environ.items() if not _is_setting(name)}
     ours = {
         "CONSOLE_DATA": str(data_folder),
         "CONSOLE_EMBEDDED": "1",
-        # Its passwords are printed: a second factor would guard nothing.
+        # Its passwords are printed, so a second factor would protect nothing.
         "CONSOLE_SECOND_FACTOR": "nobody",
         "PYTHONUNBUFFERED": "1",
     }
@@ -151,7 +157,7 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
 
 
 def settings_left_out() -> list[str]:
-    """Names of what this shell has set and the demo does not use."""
+    """Return the names of settings in this shell that the demo does not use."""
     return sorted(name for name in os.environ if _is_setting(name) and name not in USED)
 
 

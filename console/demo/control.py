@@ -1,4 +1,4 @@
-"""The simulators' control port: one JSON object a line there, one back. Standard library only."""
+"""Client of the simulators' control port: a line of JSON each way. Standard library only."""
 
 import json
 import socket
@@ -8,15 +8,15 @@ TIMEOUT_SECONDS = 3.0
 
 
 class SimulatorSilent(Exception):
-    """The simulator does not answer, or not with what it should."""
+    """The simulator does not respond, or its response is not valid."""
 
 
 class SimulatorRefused(Exception):
-    """The simulator answered that it can't do that; the text says why."""
+    """The simulator can't do that; the text states why."""
 
 
 def ask(port: int, do: str, **arguments: Any) -> dict[str, Any]:
-    """Have the simulator with that control port do something; answers what it tells.
+    """Send a command to the simulator with that control port, and return its response.
 
     Raises SimulatorSilent or SimulatorRefused.
     """

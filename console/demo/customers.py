@@ -1,4 +1,4 @@
-"""The demo's customers, agents and what they say. Standard library only."""
+"""The demo's customers, agents and their messages. Standard library only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class Customer:
 
     @property
     def user_data(self) -> dict[str, str]:
-        """What the site's workflow would attach."""
+        """The data that the site's workflow would attach."""
         known = {
             "FirstName": self.first_name,
             "LastName": self.last_name,
@@ -129,7 +129,7 @@ class Customer:
 
 
 def a_customer(random: Random) -> Customer:
-    """Anybody. One in ten gave no name, one in three has no order."""
+    """Return a random customer. One in ten has no name, one in three no order."""
     first, last, locale = random.choice(NAMES)
     is_named = random.random() > 0.1
     return Customer(
@@ -143,5 +143,5 @@ def a_customer(random: Random) -> Customer:
 
 
 def an_interaction_id(random: Random) -> str:
-    """16 letters and digits, as the vendor's ids look."""
+    """Return 16 letters and digits, like the vendor's ids."""
     return "0001" + "".join(random.choices(ascii_uppercase + digits, k=12))

@@ -1,4 +1,4 @@
-"""A client of the console's API, as a site's workflow would have one. Standard library only."""
+"""A client of the console's API, such as a site's workflow would have. Standard library only."""
 
 import json
 import urllib.error
@@ -12,25 +12,27 @@ BATCH = 500
 
 
 class FeedFailed(Exception):
-    """The console did not take over what it was told; the text says why."""
+    """The console did not accept the events; the text states why."""
 
 
 class FeedRejected(FeedFailed):
-    """It will not do so the next time either."""
+    """The console would refuse the same events again."""
 
 
 class Feed:
-    """Tells the console at `address` of chats, with the token of an API client."""
+    """Sends chats to the console at `address`, with the token of an API client."""
 
     def __init__(self, address: str, token: str) -> None:
         self._base = urljoin(address, "/api/v1/")
         self._token = token
-        # The console is on this machine: no proxy of the environment has a say.
+        # The console is on this machine, so the environment's proxies do not apply.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def tell(self, events: Iterable[dict[str, Any]]) -> None:
-        """Feed events; the same ones again do no harm. Raises FeedFailed, or FeedRejected where
-        the console found one wrong."""
+        """Send events; repeating them does no harm.
+
+        Raises FeedFailed, or FeedRejected for an invalid event.
+        """
         waiting = list(events)
         for start in range(0, len(waiting), BATCH):
             answer = self._call("interactions/events/", {"events": waiting[start : start + BATCH]})
@@ -38,7 +40,7 @@ class Feed:
                 raise FeedRejected(f"The feed rejects events: {answer['rejected'][:3]}")
 
     def live_chats(self, chat_servers: Iterable[str]) -> list[str]:
-        """Ids of all chats that the console holds for live on these Chat Servers."""
+        """Return the ids of all chats on these Chat Servers that the console considers live."""
         found: list[str] = []
         for server in chat_servers:
             url: str | None = "interactions/?" + urlencode({"chat_server": server})

@@ -13,7 +13,7 @@ EVERYONE = "Everyone"
 
 
 class Stage(StrEnum):
-    """How far a notice has come."""
+    """The stage of a notice."""
 
     DRAFT = "draft"
     IN_REVIEW = "in review"

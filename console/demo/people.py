@@ -1,10 +1,10 @@
-"""Who works in the demo: teams with their queues, and one person a role."""
+"""The people of the demo: teams with their queues, and one person for each role."""
 
 from dataclasses import dataclass
 
 from console.accounts.models import Role
 
-# Known to everybody on purpose: the demo listens on this machine only and has its own database.
+# Public on purpose: the demo listens on this machine only and has its own database.
 PASSWORD = "candles-by-the-harbour"  # noqa: S105
 
 TEAMS = {"Sales": ["sales", "returns"], "Support": ["support", "billing"]}
@@ -12,7 +12,7 @@ TEAMS = {"Sales": ["sales", "returns"], "Support": ["support", "billing"]}
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A demo login. `shows` says what it is good for."""
+    """A demo login. `shows` describes what it can do."""
 
     username: str
     first_name: str
@@ -36,7 +36,7 @@ PEOPLE = (
 
 
 def logins() -> list[str]:
-    """The table of logins, line by line."""
+    """Return the table of logins, line by line."""
     head = f"  {'name':8} {'role':14} {'who':16} what for"
     rows = [
         f"  {person.username:8} {person.role.value:14} "

@@ -1,4 +1,4 @@
-"""Puts the demo's data into an empty database, by the services that people use."""
+"""Puts the demo's data into an empty database, through the services that people use."""
 
 from collections.abc import Mapping
 
@@ -19,11 +19,11 @@ from console.interactions.services import chat_server_create, chat_server_update
 
 DEMO = system_actor("demo")
 FEED_CLIENT = "Demo feed"
-MIGRATED = "migrated"  # what the command says when other parts of the demo can start
+MIGRATED = "migrated"  # tells other parts of the demo that they can start
 
 
 def seed() -> None:
-    """Create people and catalogue, all or nothing; does nothing where they are already."""
+    """Create people and catalogue in one transaction, unless they exist already."""
     with transaction.atomic():
         if User.objects.filter(username=AUTHOR.username).exists():
             return
@@ -85,7 +85,7 @@ def _create_notice(
 
 
 def register_chat_servers(addresses: Mapping[str, str]) -> None:
-    """Have the Chat Servers at these addresses, which differ from one start to the next."""
+    """Register the Chat Servers, or update their addresses, which change with each start."""
     for name, url in addresses.items():
         server = ChatServer.objects.filter(name=name).first()
         if server is None:
@@ -95,7 +95,7 @@ def register_chat_servers(addresses: Mapping[str, str]) -> None:
 
 
 def feed_token(kept: str) -> str:
-    """A token for the feed: the kept one if it still works, else a new client's."""
+    """Return a token for the feed: the `kept` one if it still works, else a new client's."""
     if kept and not api_client_admitted(kept, address="127.0.0.1").code:
         return kept
     earlier = ApiClient.objects.filter(name__startswith=FEED_CLIENT).count()

@@ -1,4 +1,4 @@
-"""Brings up the whole demo, and takes it down again in order."""
+"""Starts the whole demo, and stops it in order."""
 
 import asyncio
 import fcntl
@@ -24,12 +24,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoRefused(Exception):
-    """The demo can't start; the text says why and what to do."""
+    """The demo can't start; the text states why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What to bring up: the port of its pages, how many chats, and where its data lies."""
+    """What to start: the port of its pages, how many chats, and the folder of its data."""
 
     port: int
     sessions: int
@@ -37,7 +37,7 @@ class Show:
     say: Callable[[str], None]
 
     async def run(self) -> None:
-        """Until a signal. Raises DemoRefused, or ChildFailed for a process that ends by itself."""
+        """Run until a signal. Raises DemoRefused, or ChildFailed if a process ends by itself."""
         stop = asyncio.Event()
         stop_on(SIGNALS, stop)
         playing = asyncio.create_task(self._play())
@@ -59,12 +59,11 @@ class Show:
                 raise (await family.first_end()).failure()
 
     async def _bring_up(self, family: Family) -> str:
-        """Start all, each part as soon as what it needs is there; answers the address of the
-        pages."""
+        """Start all parts, each as soon as it can, and return the address of the pages."""
         self.say("Starting PostgreSQL and the Chat Server simulators …")
         ports, _ = await asyncio.gather(
             self._start_simulators(family),
-            # Held by this process to the end, so that children come and go over a running server.
+            # This process keeps the server running, so that children can start and stop.
             asyncio.to_thread(ensure_running, self.data_folder),
         )
         self.say("Preparing the database and the demo's data …")
@@ -90,7 +89,7 @@ class Show:
         return address
 
     async def _start_simulators(self, family: Family) -> dict[str, tuple[int, int]]:
-        """Port and control port of each."""
+        """Return the port and the control port of each simulator."""
         simulators = {
             name: await family.start(
                 f"simulator {name}",
@@ -107,7 +106,7 @@ class Show:
         return ports
 
     async def _prepare(self, family: Family, ports: dict[str, int]) -> Child:
-        """Begin to migrate and fill the database; the other parts can start on it by now."""
+        """Start to migrate and fill the database, and return once other parts can start."""
         addresses = (f"{name}=esp+json://127.0.0.1:{port}" for name, port in ports.items())
         preparing = await family.start(
             "preparation",
@@ -118,7 +117,7 @@ class Show:
         return preparing
 
     async def _prepared(self, family: Family, preparing: Child) -> str:
-        """Wait for all of the data; answers the feed's token."""
+        """Wait until the data is complete, and return the feed's token."""
         token = await preparing.says("ncon_")
         await preparing.process.wait()
         family.let_go(preparing)
@@ -127,7 +126,7 @@ class Show:
     def _welcome(self, address: str) -> None:
         lines = (
             "",
-            # By its name: browsers give security keys to none that is a number.
+            # By host name, since browsers accept security keys for no numeric address.
             f"Notice Console is ready: {address.replace('127.0.0.1', 'localhost')}",
             "",
             *logins(),
@@ -139,7 +138,7 @@ class Show:
 
 @contextmanager
 def only_demo_of(data_folder: Path) -> Iterator[None]:
-    """Two demos with the same data would end each other's chats."""
+    """Lock the data folder, since two demos with the same data would end each other's chats."""
     data_folder.mkdir(parents=True, exist_ok=True)
     with (data_folder / "demo.lock").open("w") as lock:
         try:

@@ -27,7 +27,7 @@ LONGEST_WAIT = timedelta(minutes=25)
 
 @dataclass(slots=True)
 class Chat:
-    """A live chat: who, since when, on which Chat Server, and by whom it is answered."""
+    """A live chat: its customer, its start, its Chat Server and its agent."""
 
     interaction_id: str
     customer: Customer
@@ -36,7 +36,7 @@ class Chat:
     agent: str = ""
 
     def event(self, kind: str = "upsert") -> dict[str, Any]:
-        """What the feed is told about it now."""
+        """Return a feed event with the chat's present state."""
         return {
             "type": kind,
             "occurred_at": datetime.now(UTC).isoformat(),
@@ -63,7 +63,7 @@ class Chat:
 
 
 class Traffic:
-    """About `wanted` chats at a time, on the simulators with these control ports."""
+    """Keeps about `wanted` chats open, on the simulators with these control ports."""
 
     def __init__(
         self, feed: Feed, control_ports: dict[str, int], *, wanted: int, random: Random
@@ -76,19 +76,19 @@ class Traffic:
         self.chats: list[Chat] = []
 
     def begin(self) -> None:
-        """End on the console what an earlier run left, and open the first chats."""
+        """End the chats that an earlier run left on the console, and open the first ones."""
         left = self._feed.live_chats(list(self._ports))
         now = datetime.now(UTC)
         self._tell(
             {"type": "stopped", "occurred_at": now.isoformat(), "interaction": {"id": chat}}
             for chat in left
         )
-        # Most have waited a little, few have waited long.
+        # Most have waited for a short time, few for long.
         shares = (self._random.random() ** 3 for _ in range(self._wanted))
         self._tell(self._open(now - LONGEST_WAIT * share).event() for share in shares)
 
     def step(self) -> None:
-        """A moment passes: one goes and one comes, an agent takes a chat, some say something."""
+        """Simulate a moment: a chat ends, one begins, an agent takes one, and some people write."""
         told = []
         if len(self.chats) >= self._wanted:
             told.append(self._close(self._random.choice(self.chats)).event("stopped"))
@@ -100,7 +100,7 @@ class Traffic:
             self._talk(chat)
 
     def _tell(self, events: Iterable[dict[str, Any]]) -> None:
-        # What the console could not be told, it is told the next time: no chat stays for ever.
+        # Events that failed are sent again the next time, so that no chat stays forever.
         self._untold += events
         try:
             self._feed.tell(self._untold)
@@ -174,13 +174,13 @@ def main() -> None:
         Feed(options.api, os.environ["CONSOLE_DEMO_TOKEN"]),
         {name: int(port) for name, port in ports.items()},
         wanted=options.sessions,
-        random=Random(),  # noqa: S311 - it only makes a show
+        random=Random(),  # noqa: S311 - only for show
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     traffic.begin()
-    print("ready", flush=True)  # noqa: T201 - what the demo waits for
+    print("ready", flush=True)  # noqa: T201 - the demo waits for it
     while not stop.wait(STEP_SECONDS):
         _step(traffic)
 
@@ -189,7 +189,8 @@ def _step(traffic: Traffic) -> None:
     try:
         traffic.step()
     except (FeedFailed, SimulatorRefused, SimulatorSilent) as error:
-        # One missed step does no harm; what lasts is seen by those who wait for the others.
+        # One failed step does no harm. The demo's main process notices a lasting failure of the
+        # others.
         print(time.strftime("%H:%M:%S"), error, file=sys.stderr, flush=True)  # noqa: T201
 
 

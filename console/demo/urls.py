@@ -1,4 +1,4 @@
-"""Addresses of the demo's own pages."""
+"""URLs of the demo's own pages."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The customer's side of a chat: what the simulator shows a customer, as a page."""
+"""The customer's side of a chat: a page with what the simulator shows a customer."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,14 +21,14 @@ from console.site.access import actor_of, require
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def chat(request: HttpRequest, interaction_id: str) -> HttpResponse:
-    """The whole page, a shop with its chat window."""
+    """The whole page: a shop with its chat window."""
     return render(request, "demo/chat.html", _context(request, interaction_id))
 
 
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def chat_transcript(request: HttpRequest, interaction_id: str) -> HttpResponse:
-    """What was said so far, which the page asks for again and again."""
+    """The transcript so far, which the page polls."""
     return render(request, "demo/_transcript.html", _context(request, interaction_id))
 
 
@@ -45,9 +45,9 @@ def _context(request: HttpRequest, interaction_id: str) -> dict[str, Any]:
 
 
 def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, Any]]]:
-    """Whether the session is open, and its transcript.
+    """Return whether the session is open, and its transcript.
 
-    Raises NotFound where the Chat Server is no simulator, Unavailable where it is silent.
+    Raises NotFound if the Chat Server is no simulator, Unavailable if it does not respond.
     """
     port = settings.DEMO_SIMULATORS.get(interaction.chat_server_name)
     if port is None:
@@ -60,7 +60,7 @@ def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, An
     try:
         answer = ask(int(port), "transcript", interaction_id=interaction.id, view="customer")
     except SimulatorRefused:
-        return False, []  # a chat of an earlier run: simulators forget them when they end
+        return False, []  # a chat of an earlier run: simulators forget chats when they end
     except SimulatorSilent as error:
         raise Unavailable(
             "simulator_silent",
@@ -72,7 +72,7 @@ def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, An
 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:
-    # The simulator takes nothing but http and https as a push URL.
+    # The simulator accepts only http and https as a push URL.
     is_link = entry["kind"] == "push_url"
     return {
         **entry,

@@ -9,7 +9,7 @@ from console.embedded.server import ensure_running
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Same as Django's own but for where the server is: that is known once it runs."""
+    """Django's own, except for the server's address, which is known only when it runs."""
 
     def get_connection_params(self) -> dict[str, Any]:
         server = ensure_running(settings.CONSOLE_DATA)

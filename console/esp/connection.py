@@ -1,10 +1,10 @@
 """One connection that speaks the open framing: the channel of `esp+json` addresses.
 
-What it promises: every request that was submitted gets exactly one outcome, by its deadline at
-the latest, and NOT_SENT only if none of its bytes were handed to the network.
+Guarantees that every submitted request gets exactly one outcome, by its deadline at the latest, and
+NOT_SENT only if none of its bytes were handed to the network.
 
-A request costs two dictionary entries: no task, and one timer for them all. As the
-timeout is the same for all, the oldest entry is always the next one due.
+A request costs two dictionary entries: no task, and one timer for them all. As the timeout is the
+same for all, the oldest entry is always the next one due.
 """
 
 import asyncio
@@ -58,19 +58,19 @@ class EspConnection(asyncio.Protocol):
         self._closed = asyncio.Event()
         self._heard_at = self._loop.time()
         self._pong_due = _NEVER
-        self._pong_came: asyncio.Future[str] | None = None  # or why none comes any more
+        self._pong_came: asyncio.Future[str] | None = None  # why none comes; empty if it came
         self._timer: asyncio.TimerHandle | None = None
 
     # The channel
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their outcome."""
+        """The number of requests that wait for their outcome."""
         return len(self._calls)
 
     @property
     def is_open(self) -> bool:
-        """Whether new requests are taken."""
+        """Whether new requests are accepted."""
         return not self._refusal
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
@@ -99,7 +99,7 @@ class EspConnection(asyncio.Protocol):
 
     @property
     def security(self) -> str:
-        """What TLS was agreed on, in words; empty without TLS."""
+        """Return a description of the TLS session; empty without TLS."""
         tls = self._transport and self._transport.get_extra_info("ssl_object")
         if not tls:
             return ""
@@ -113,7 +113,7 @@ class EspConnection(asyncio.Protocol):
         )
 
     async def round_trip(self) -> float:
-        """Seconds of a Ping and its Pong, which change nothing. Raises NotConnected."""
+        """Return the seconds of a Ping and its Pong, which change nothing. Raises NotConnected."""
         began = self._loop.time()
         if self._refusal or self._transport is None:
             raise NotConnected(self._refusal)
@@ -126,7 +126,7 @@ class EspConnection(asyncio.Protocol):
         return self._loop.time() - began
 
     async def close(self) -> None:
-        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
         self._stop_taking(term("The connection to {peer} was closed.", peer=self._peer))
         await self._closed.wait()
 
@@ -198,7 +198,7 @@ class EspConnection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flush_is_due = False
         if self._transport is None or self._write_paused:
-            return  # what waits here is still NOT_SENT
+            return  # what is still unwritten counts as NOT_SENT
         data = self._protocol.data_to_send() + b"".join(self._unwritten.values())
         self._unwritten.clear()
         if data:
@@ -227,12 +227,12 @@ class EspConnection(asyncio.Protocol):
     def _close_if_done(self) -> None:
         if self._refusal and not self._calls and self._transport is not None:
             if self._transport.get_write_buffer_size():
-                self._transport.abort()  # nobody waits for what the peer does not read
+                self._transport.abort()  # the peer does not read the rest, so waiting is useless
             else:
                 self._transport.close()
 
     def _fail(self, why: str) -> None:
-        """The connection is of no use any more: every request in flight ends now."""
+        """End every request in flight and the connection, which is of no use any more."""
         self._refusal = self._refusal or why
         self._end_round_trip(self._refusal)
         for reference_id in list(self._calls):

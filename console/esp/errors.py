@@ -17,7 +17,7 @@ class ProtocolError(EspError):
 
 
 class InvalidRequest(EspError, ValueError):
-    """A request that may not be built; `code` is a word for programs, the text is for people."""
+    """A request that may not be built. `code` is for programs, the text is for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -32,4 +32,4 @@ class InvalidAddress(EspError, ValueError):
 
 
 class NotConnected(EspError):
-    """No connection could be had, so not a byte of a request was written."""
+    """No connection could be made, so not a byte of a request was written."""

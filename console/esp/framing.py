@@ -13,10 +13,10 @@ _LENGTH = struct.Struct(">I")
 
 
 def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """One whole frame.
+    """Return one whole frame.
 
-    Raises InvalidRequest for a message over the limits: the peer would close the connection
-    over it, and every other request in flight would be lost with it.
+    Raises InvalidRequest for a message over the limits: the peer would close the connection because
+    of it, and every other request in flight would be lost with it.
     """
     if complaint := limits.complaint(lists_of(message)):
         raise InvalidRequest(
@@ -36,7 +36,7 @@ def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
 
 
 class Decoder:
-    """Turns the bytes of a stream into messages, however they are cut into pieces."""
+    """Decodes the bytes of a stream into messages, however they are cut into pieces."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -44,11 +44,11 @@ class Decoder:
         self._broken: ProtocolError | None = None
 
     def feed(self, data: bytes) -> None:
-        """Add what came in."""
+        """Add received bytes."""
         self._buffer += data
 
     def messages(self) -> Iterator[Message]:
-        """Every whole message so far. Raises ProtocolError, and from then on nothing else."""
+        """Yield every whole message so far. Raises ProtocolError, from then on at each call."""
         start = 0
         try:
             while (end := self._end_of_frame(start)) is not None:
@@ -62,7 +62,7 @@ class Decoder:
             del self._buffer[:start]
 
     def finish(self) -> None:
-        """The stream has ended. Raises ProtocolError if that was inside a frame."""
+        """Note the end of the stream. Raises ProtocolError if that was inside a frame."""
         if self._buffer and self._broken is None:
             raise ProtocolError(term("The stream ended in the middle of a frame."))
 

@@ -1,4 +1,4 @@
-"""Looks at Java and at class files without starting anything (the standard library alone).
+"""Inspects Java and class files without starting anything (the standard library alone).
 
 So a page, a check at the start or a build can say what is missing where no JVM may run.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-LEAST_JAVA = 9  # what JPype's own classes are made for
+LEAST_JAVA = 9  # the version that JPype's own classes are compiled for
 _LIBRARIES = (
     "lib/server/libjvm.so",
     "lib/server/libjvm.dylib",
@@ -27,7 +27,7 @@ _GET_JAVA = (
 
 @dataclass(frozen=True, slots=True)
 class Jvm:
-    """The library to load, and the version of Java (None where it can't be told)."""
+    """The library to load, and the version of Java (None if unknown)."""
 
     library: str = ""
     version: int | None = None
@@ -35,7 +35,7 @@ class Jvm:
 
 
 def find_jvm(java_home: str) -> Jvm:
-    """By the folder that is set, or by the `java` on PATH."""
+    """Find the JVM in `java_home`, or by the `java` on PATH."""
     if java_home:
         home, where = Path(java_home), f"JAVA_HOME={java_home}"
     else:
@@ -75,7 +75,7 @@ class Jars:
     def complaints(
         self, classes: tuple[str, ...], *, java: int | None, wanted_for: str
     ) -> list[str]:
-        """What is wrong with it where these classes are wanted, each with what to do."""
+        """Return what keeps these classes from being used, each problem with its remedy."""
         found = [
             f"PSDK_CLASSPATH names {path}, which is not there or can't be read. Correct it."
             for path in self._named
@@ -108,12 +108,12 @@ class Jars:
                 yield from sorted(path.glob("*.jar"))
 
     def _made_for(self, name: str) -> int | None:
-        """The version of Java that a class needs; None where there is no such class."""
+        """Return the version of Java that a class needs; None if there is no such class."""
         inside = name.replace(".", "/") + ".class"
         for entry, names in self._contents.items():
             head = _in_folder(entry, inside) if names is None else _in_jar(entry, names, inside)
             if head is not None:
-                # Bytes 6 and 7 are the version of the class file, 45 being that of Java 1.
+                # Bytes 6 and 7 are the version of the class file; 45 is that of Java 1.
                 return int.from_bytes(head[6:8], "big") - 44
         return None
 

@@ -1,12 +1,12 @@
 """One Java virtual machine in the process, for classes that the operator supplies. No Django.
 
-A process that may start one says so first by `allow`: a web process never does, so that nothing
-which it imports can. JPype is imported no earlier than that.
+A process that may start one calls `allow` first. A web process never does, so nothing that it
+imports can start one. JPype is imported no earlier than that.
 
-What was learnt about JPype, and is taken care of here: a process has one JVM, once; a JVM takes
-over SIGINT and SIGTERM unless told otherwise; a thread that has called Java stays known to it until
-it is detached; a JVM that is asked to end with the process waits for threads of any library; and a
-thread that comes back from Java while Python ends aborts the process.
+This module takes care of these properties of JPype: a process has one JVM, once; a JVM takes over
+SIGINT and SIGTERM unless told otherwise; a thread that has called Java stays attached until it is
+detached; a JVM that ends with the process waits for threads of any library; and a thread that
+returns from Java while Python ends aborts the process.
 """
 
 import asyncio
@@ -27,19 +27,20 @@ from console.text.sentences import term
 
 T = TypeVar("T")
 
-# Signals are the process's own: its worker finishes what is on the wire when it is asked to end.
+# The process handles signals itself: its worker finishes what is on the wire before it ends.
 OWN_OPTIONS = ("-Xrs",)
 GOODBYE_SECONDS = 2.0
 
 
 class JavaUnavailable(EspError):
-    """There is no JVM in this process, or a class that is needed; the text says what to do."""
+    """This process has no JVM, or a class is missing. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class JvmSettings:
-    """The operator's own: `classpath` has jars, folders of jars and folders of classes; without
-    `java_home` the `java` on PATH is taken; `options` are the JVM's own, such as -Xmx256m."""
+    """The operator's settings. `classpath` has jars, folders of jars and folders of classes.
+    Without `java_home` the `java` on PATH is used. `options` are the JVM's own, such as
+    -Xmx256m."""
 
     classpath: tuple[str, ...] = ()
     java_home: str = ""
@@ -48,25 +49,26 @@ class JvmSettings:
 
 _lock = threading.Lock()
 _allowed: JvmSettings | None = None
-_jpype: Any = None  # once the JVM has started
+_jpype: Any = None  # set when the JVM has started
 _threads: "WeakSet[threading.Thread]" = WeakSet()
 
 
 def allow(settings: JvmSettings) -> None:
-    """This process may start a JVM, by these settings. Nothing is started yet."""
+    """Allow this process to start a JVM with these settings. Starts nothing yet."""
     global _allowed
     _allowed = settings
 
 
 def is_started() -> bool:
-    """Whether this process has its JVM."""
+    """Return whether this process has a running JVM."""
     return _jpype is not None
 
 
 def problems(settings: JvmSettings, *, classes: tuple[str, ...], wanted_for: str) -> list[str]:
-    """What would keep Java classes from being used, each with what to do. Starts nothing.
+    """Return what would keep Java classes from being used, each problem with its remedy.
 
-    `wanted_for` says of what the classes are, as in "the Platform SDK for Java".
+    Starts nothing. `wanted_for` names where the classes come from, as in "the Platform SDK for
+    Java".
     """
     found = []
     if find_spec("jpype") is None:
@@ -88,7 +90,7 @@ def problems(settings: JvmSettings, *, classes: tuple[str, ...], wanted_for: str
 
 
 def start() -> None:
-    """Start the JVM, if there is none yet. Takes a second or so. Raises JavaUnavailable."""
+    """Start the JVM if it is not running. Takes about a second. Raises JavaUnavailable."""
     global _jpype
     with _lock:
         if _jpype is None:
@@ -96,7 +98,7 @@ def start() -> None:
 
 
 def java_class(name: str) -> Any:
-    """A class by its whole name. Raises JavaUnavailable; only after `start`."""
+    """Return a class by its full name, after `start`. Raises JavaUnavailable."""
     try:
         return _jpype.JClass(name)
     except Exception as error:
@@ -111,32 +113,33 @@ def java_class(name: str) -> Any:
 
 
 def null_of(name: str) -> Any:
-    """A null of this class, where null alone leaves open which method is meant."""
+    """Return a null of this class, for calls in which a plain null is ambiguous."""
     return _jpype.JObject(None, java_class(name))
 
 
 def implementing(interface: str) -> Callable[[type[T]], type[T]]:
-    """A class decorator: its objects can be handed to Java as this interface."""
+    """Return a class decorator that makes a class implement this Java interface."""
     decorator: Callable[[type[T]], type[T]] = _jpype.JImplements(interface)
     return decorator
 
 
 def overriding(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator for the methods that `implementing` asks for."""
+    """Mark a method as an implementation of the interface's."""
     decorated: Callable[..., Any] = _jpype.JOverride(method)
     return decorated
 
 
 def detach_thread() -> None:
-    """The current thread calls Java no more. Without this Java would know it for ever."""
+    """Detach the current thread, which calls Java no more. Otherwise it would stay attached."""
     if _jpype is not None and _jpype.java.lang.Thread.isAttached():
         _jpype.java.lang.Thread.detach()
 
 
 async def in_thread(function: Callable[[], T], name: str) -> T:
-    """Run what may block in Java on a thread of its own, so that the event loop goes on.
+    """Run a function that may block in Java on a thread of its own, so that the event loop goes on.
 
-    Where nobody waits any more its result is dropped: it must not leave anything behind then.
+    If the caller stops waiting, the result is dropped, so the function must not leave anything
+    behind.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -154,7 +157,7 @@ async def in_thread(function: Callable[[], T], name: str) -> T:
 
 
 def aside(function: Callable[[], object], name: str) -> None:
-    """Run what calls Java on a thread of its own, for which nobody waits."""
+    """Run a function that calls Java on a thread of its own, without waiting for it."""
 
     def run() -> None:
         try:
@@ -162,14 +165,14 @@ def aside(function: Callable[[], object], name: str) -> None:
         finally:
             detach_thread()
 
-    # A daemon: Java may well not return, and the process must be able to end.
+    # A daemon: Java may never return, and the process must be able to end.
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     _threads.add(thread)
 
 
 def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:
-    """Have the loop call it, from any thread; a loop that is over needs nothing any more."""
+    """Schedule a callback on the loop, from any thread. A closed loop needs it no more."""
     try:
         loop.call_soon_threadsafe(callback, *arguments)
     except RuntimeError:
@@ -199,7 +202,7 @@ def _started(settings: JvmSettings | None) -> Any:
             term("JPype is not installed. Install it: pip install jpype1")
         ) from error
     config: Any = importlib.import_module("jpype.config")
-    # At the end of the process nobody waits for threads that a library in the JVM has left.
+    # When the process ends, do not wait for threads that a library in the JVM has left.
     config.destroy_jvm = False
     atexit.register(_part_with_java)
     try:
@@ -224,11 +227,11 @@ def _started(settings: JvmSettings | None) -> Any:
 
 
 def _part_with_java() -> None:
-    """Before Python ends: a thread that came back from Java into what is left of it would abort the
-    process. Those that do not come back in time are not waited for."""
+    """Wait briefly for threads in Java before Python ends: a thread that returned from Java into an
+    ending Python would abort the process."""
     deadline = time.monotonic() + GOODBYE_SECONDS
     for thread in list(_threads):
         thread.join(max(0.0, deadline - time.monotonic()))
     if _jpype is not None:
-        with suppress(Exception):  # JPype's own, and not documented: where it is not, so be it
+        with suppress(Exception):  # JPype's own and undocumented, so it may be missing
             _jpype.JClass("org.jpype.ref.JPypeReferenceQueue").getInstance().stop()

@@ -15,7 +15,7 @@ class Limits:
     pairs: int = 10_000
 
     def complaint(self, lists: tuple[KVList | None, ...]) -> str:
-        """Say what is wrong with the size of one message's lists; empty if nothing is."""
+        """Return what is wrong with the size of one message's lists; empty if nothing is."""
         total = 0
         for kvlist in lists:
             if kvlist is not None:
@@ -41,7 +41,7 @@ _KVLIST = ValueType.KVLIST
 
 
 def _measure(kvlist: KVList) -> tuple[int, int]:
-    """Count the pairs, nested ones included, and the levels."""
+    """Return the number of pairs, nested ones included, and the number of levels."""
     pairs, deepest = len(kvlist), 0
     for nested in [pair.value for pair in kvlist if pair.type is _KVLIST]:
         inner, depth = _measure(nested)  # type: ignore[arg-type]  # the pair checked it

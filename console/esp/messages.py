@@ -1,10 +1,10 @@
 """ESP messages and the KV lists they carry (docs/domain.md section 4). No I/O, no byte layout.
 
-`Pair` and the messages are msgspec's frozen structs: to the reader frozen, slotted dataclasses,
-but several times cheaper to build, which counts at 30 pairs a request.
+`Pair` and the messages are msgspec's frozen structs: like frozen, slotted dataclasses, but several
+times cheaper to build, which matters at 30 pairs a request.
 
-A `Pair` is checked whenever it is built, by a caller or by the decoder, so that a list which
-exists can be sent.
+A `Pair` is checked whenever it is built, by a caller or by the decoder. So any list that exists can
+be sent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ Value: TypeAlias = "str | int | bytes | KVList"
 
 
 class ValueType(StrEnum):
-    """How a value travels. STR is ASCII; text beyond it goes as UTF."""
+    """The type of a value on the wire. STR is ASCII; any other text is sent as UTF."""
 
     STR = "str"
     UTF = "utf"
@@ -74,7 +74,7 @@ class Pair(Struct, frozen=True, gc=False):
 
 
 class KVList(tuple[Pair, ...]):
-    """An immutable KV list: order and duplicate keys are kept."""
+    """An immutable KV list, with its order and duplicate keys."""
 
     __slots__ = ()
 
@@ -97,14 +97,14 @@ class KVList(tuple[Pair, ...]):
         return tuple.__new__(cls, _pairs(items, depth=1))
 
     def get(self, key: str, default: "Value | None" = None) -> "Value | None":
-        """The first value under the key."""
+        """Return the first value under the key."""
         for pair in self:
             if pair.key == key:
                 return pair.value
         return default
 
     def get_all(self, key: str) -> "list[Value]":
-        """Every value under the key, in order."""
+        """Return every value under the key, in order."""
         return [pair.value for pair in self if pair.key == key]
 
     def __repr__(self) -> str:
@@ -120,7 +120,7 @@ class MessageId(IntEnum):
 
 
 class Request3rdServer(Struct, frozen=True):
-    """What a client asks. `reference_id` pairs the answer with it."""
+    """A client's request. `reference_id` pairs the answer with it."""
 
     reference_id: int
     request: KVList
@@ -128,7 +128,7 @@ class Request3rdServer(Struct, frozen=True):
 
 
 class Event3rdServerResponse(Struct, frozen=True):
-    """Taken by the server."""
+    """The answer that accepts a request."""
 
     reference_id: int
     request: KVList
@@ -136,7 +136,7 @@ class Event3rdServerResponse(Struct, frozen=True):
 
 
 class Event3rdServerFault(Struct, frozen=True):
-    """Refused by the server."""
+    """The answer that refuses a request."""
 
     reference_id: int
     request: KVList | None = None
@@ -159,7 +159,7 @@ Message: TypeAlias = Request3rdServer | Answer | Ping | Pong
 
 
 def _fits(kind: ValueType, value: object) -> bool:
-    """For every type but STR, which the caller has looked at."""
+    """Check every type but STR, which the caller has checked."""
     if kind is ValueType.UTF:
         return type(value) is str and _is_encodable(value)
     if kind is ValueType.INT:
@@ -170,7 +170,7 @@ def _fits(kind: ValueType, value: object) -> bool:
 
 
 def _is_encodable(text: str) -> bool:
-    """A lone surrogate is a str for Python, and nothing for any wire."""
+    """Return False for a lone surrogate, which Python's str allows and no wire does."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -189,7 +189,7 @@ def _pairs(items: Mapping[str, object] | Iterable[tuple[str, object]], depth: in
 
 
 def _kvlist(pairs: list[Pair]) -> KVList:
-    """Of what certainly are pairs: without looking at each once more."""
+    """Make a KV list of pairs without checking each again."""
     return tuple.__new__(KVList, pairs)
 
 

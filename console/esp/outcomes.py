@@ -1,4 +1,4 @@
-"""What became of one request. The one rule: never claim more than is known."""
+"""The outcome of one request. The one rule: never claim more than is known."""
 
 from enum import StrEnum
 from typing import Any
@@ -24,9 +24,9 @@ class OutcomeKind(StrEnum):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """`retryable` is False where the request itself can't be sent, however often it is tried.
-    `detail` is a sentence for people; `answer` the raw KV list as JSON data (bytes as base64);
-    `round_trip` is in seconds."""
+    """`retryable` is False if the request itself can never be sent. `detail` is a sentence for
+    people; `answer` is the raw KV list as JSON data (bytes as base64); `round_trip` is in
+    seconds."""
 
     kind: OutcomeKind
     reference_id: int | None
@@ -39,7 +39,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
-    """501 is accepted, 502 refused, with the fault's code and text if it carries them."""
+    """Return an answer's outcome: 501 is accepted, 502 refused, with the fault's code and text."""
     if isinstance(answer, Event3rdServerResponse):
         return Outcome(
             OutcomeKind.ACCEPTED,
@@ -62,12 +62,12 @@ def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
 
 
 def not_sent(detail: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
-    """Nothing of the request reached the network; it may be tried again, if it is `retryable`."""
+    """Return the outcome of a request that did not reach the network and may be `retryable`."""
     return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=detail, retryable=retryable)
 
 
 def unknown(detail: str, reference_id: int | None = None) -> Outcome:
-    """The request was handed to the network and no answer came back."""
+    """Return the outcome of a request that was handed to the network without an answer."""
     return Outcome(OutcomeKind.UNKNOWN, reference_id, detail=detail)
 
 
@@ -83,7 +83,7 @@ def nobody_knows(why: str, reference_id: int | None = None) -> Outcome:
 
 
 def plain(kvlist: KVList) -> list[dict[str, Any]]:
-    """A KV list as JSON data: `[{"key", "type", "value"}, …]`, bytes as base64."""
+    """Return a KV list as JSON data: `[{"key", "type", "value"}, …]`, bytes as base64."""
     return _decoder.decode(_encoder.encode(kvlist))
 
 

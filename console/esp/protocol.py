@@ -1,7 +1,7 @@
 """Both sides of an ESP connection as state machines without I/O.
 
-The caller brings the bytes that came in and carries away those that must go out. Answers are
-yielded one by one, so that whole answers in front of a broken frame are not lost with it.
+The caller passes in received bytes and writes the bytes that must go out. Answers are yielded one
+by one, so that whole answers before a broken frame are not lost with it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ MAX_UNSENT_PONGS = 10_000
 
 
 class _Peer:
-    """What both sides share: framing, and Ping answered with Pong."""
+    """What both sides share: framing, and answering Ping with Pong."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -35,13 +35,13 @@ class _Peer:
         self._pongs: list[bytes] = []
 
     def data_to_send(self) -> bytes:
-        """Bytes that must go out now (Pongs); what is returned once is not returned again."""
+        """Return bytes that must go out now (Pongs), each only once."""
         data = b"".join(self._pongs)
         self._pongs.clear()
         return data
 
     def receive_eof(self) -> None:
-        """The peer sends nothing more. Raises ProtocolError if it stopped inside a frame."""
+        """Note that the peer sends nothing more. Raises ProtocolError inside a frame."""
         self._decoder.finish()
 
     def _answer_ping(self, ping: Ping) -> None:
@@ -51,7 +51,7 @@ class _Peer:
 
 
 class ClientProtocol(_Peer):
-    """The asking side: numbers requests and pairs answers with them."""
+    """The client's side: numbers requests and pairs answers with them."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, *, last_reference_id: int = 0) -> None:
         super().__init__(limits)
@@ -62,13 +62,13 @@ class ClientProtocol(_Peer):
 
     @property
     def awaits_pong(self) -> bool:
-        """A Ping is out and its Pong has not come."""
+        """Whether a Ping was sent and its Pong has not come."""
         return bool(self._pings)
 
     def send_request(self, request: EspRequest) -> tuple[int, bytes]:
-        """The request's reference id and frame.
+        """Return the request's reference id and frame.
 
-        Raises InvalidRequest if it is over the limits; nothing has changed then.
+        Raises InvalidRequest if it is over the limits; then nothing has changed.
         """
         reference_id = self._free_reference_id()
         frame = encode(
@@ -79,18 +79,18 @@ class ClientProtocol(_Peer):
         return reference_id, frame
 
     def send_ping(self) -> bytes:
-        """The frame of a keep-alive."""
+        """Return the frame of a keep-alive."""
         self._last_reference_id = self._free_reference_id()
         self._pings.add(self._last_reference_id)
         return encode(Ping(self._last_reference_id))
 
     def give_up(self, reference_id: int) -> None:
-        """Nobody waits for this answer any more; should it come, it is dropped."""
+        """Stop waiting for an answer; if it comes, it is dropped."""
         self._pending.remove(reference_id)
         self._given_up.add(reference_id)
 
     def receive_data(self, data: bytes) -> Iterator[Answer]:
-        """The answers that `data` completes. Raises ProtocolError when it comes to it."""
+        """Return the answers that `data` completes. The iterator may raise ProtocolError."""
         self._decoder.feed(data)
         return self._answers()
 
@@ -129,7 +129,7 @@ class ClientProtocol(_Peer):
         )
 
     def _free_reference_id(self) -> int:
-        """Positive, 32 bits with a sign; starts again at 1, and steps over those in use."""
+        """Return the next free id: positive and within signed 32 bits, then from 1 again."""
         candidate = self._last_reference_id
         while True:
             candidate = candidate % INT_MAX + 1
@@ -142,21 +142,21 @@ class ClientProtocol(_Peer):
 
 
 class ServerProtocol(_Peer):
-    """The answering side, for the simulator and for gateways."""
+    """The server's side, for the simulator and for gateways."""
 
     def receive_data(self, data: bytes) -> Iterator[Request3rdServer]:
-        """The requests that `data` completes. Raises ProtocolError when it comes to it."""
+        """Return the requests that `data` completes. The iterator may raise ProtocolError."""
         self._decoder.feed(data)
         return self._requests()
 
     def send_response(
         self, reference_id: int, request: KVList, user_data: KVList | None = None
     ) -> bytes:
-        """The frame that says: taken."""
+        """Return the frame that accepts a request."""
         return encode(Event3rdServerResponse(reference_id, request, user_data), self._limits)
 
     def send_fault(self, reference_id: int, request: KVList | None = None) -> bytes:
-        """The frame that says: refused."""
+        """Return the frame that refuses a request."""
         return encode(Event3rdServerFault(reference_id, request), self._limits)
 
     def _requests(self) -> Iterator[Request3rdServer]:

@@ -1,7 +1,7 @@
-"""The two requests a Chat Server takes: Message and Notice (docs/domain.md section 3).
+"""The two requests that a Chat Server accepts: Message and Notice (docs/domain.md section 3).
 
-Nothing is added here that the documentation does not name. How long a text may be is the
-caller's affair: no limit of Chat Server's is documented.
+Adds nothing that the documentation does not name. The length of a text is up to the caller: no
+limit of Chat Server's is documented.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ from console.text.sentences import term
 APP_TYPE = "ChatServer"
 SERVICE = "Chat"
 
-_HOST_BREAKERS = frozenset('@%\\<>^|`{}"')  # what a browser and a parser may read differently
+_HOST_BREAKERS = frozenset('@%\\<>^|`{}"')  # browsers and parsers may read these differently
 
 
 class Method(StrEnum):
@@ -43,7 +43,7 @@ class NoticeType(StrEnum):
 
 
 class EspRequest(Struct, frozen=True, gc=False):
-    """What to ask a Chat Server. The reference id comes later, from the connection."""
+    """A request to a Chat Server. The connection adds the reference id."""
 
     method: Method
     request: KVList
@@ -61,7 +61,7 @@ def build_message(
     tenant_id: int | None = None,
     media_type: str = "",
 ) -> EspRequest:
-    """A text message into the session that `user_data` (all of the interaction's) belongs to.
+    """Build a text message into the session of `user_data` (all of the interaction's).
 
     Raises InvalidRequest: empty_text, empty_app_name, unknown_visibility, invalid_value.
     """
@@ -84,10 +84,10 @@ def build_notice(
     tenant_id: int | None = None,
     media_type: str = "",
 ) -> EspRequest:
-    """A notification into the session; for USER_PUSHED_URL the text is the URL.
+    """Build a notification into the session; for USER_PUSHED_URL the text is the URL.
 
-    Raises InvalidRequest: unknown_notice_type, invalid_url, empty_app_name,
-    unknown_visibility, invalid_value.
+    Raises InvalidRequest: unknown_notice_type, invalid_url, empty_app_name, unknown_visibility,
+    invalid_value.
     """
     kind = _member(NoticeType, notice_type, "unknown_notice_type", "notice type")
     if kind is NoticeType.USER_PUSHED_URL:
@@ -120,7 +120,7 @@ def _url_complaint(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname
-        _ = parts.port  # reading it is what checks it
+        _ = parts.port  # reading it checks it
     except ValueError:
         return term("The URL's host or port cannot be read.")
     if parts.scheme not in ("http", "https"):

@@ -1,8 +1,8 @@
 """One message as a JSON object and back: the body of a frame (docs/domain.md section 5).
 
-The structs below are the format; msgspec checks names, types and ranges while it parses.
-Fields the format does not know are ignored, so that a newer peer can add some; a field given
-twice is refused, because two readers could take different ones.
+The structs below are the format; msgspec checks names, types and ranges while it parses. Unknown
+fields are ignored, so that a newer peer can add some. A field given twice is refused, because two
+readers could use different ones.
 """
 
 import json
@@ -29,7 +29,7 @@ from console.esp.messages import (
 from console.text.sentences import term
 
 Int32: TypeAlias = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
-Lists = TypeVar("Lists")  # KVList on the way out, parsed pairs on the way in
+Lists = TypeVar("Lists")  # KVList when encoding, parsed pairs when decoding
 
 
 class StrPair(Struct, tag_field="type", tag="str", gc=False):
@@ -121,7 +121,7 @@ _decoder: msgspec.json.Decoder[_Parsed] = msgspec.json.Decoder(_Parsed)
 
 
 def encode_body(message: Message) -> bytes:
-    """The canonical JSON of a message: no blanks, fields in the documented order."""
+    """Return the canonical JSON of a message: no blanks, fields in the documented order."""
     return _encoder.encode(_to_wire(message))
 
 
@@ -131,7 +131,7 @@ def decode_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
         message = _from_wire(_decoder.decode(body))
         if complaint := limits.complaint(lists_of(message)):
             raise ProtocolError(term("Message over the limit: {complaint}", complaint=complaint))
-        if encode_body(message) != body:  # canonical JSON has no room for a field given twice
+        if encode_body(message) != body:  # canonical JSON can't repeat a field
             json.loads(body.decode(), object_pairs_hook=_refuse_repeated_fields)
     except (msgspec.DecodeError, ValueError) as error:
         raise ProtocolError(term("Malformed message: {error}", error=str(error)[:200])) from error
@@ -141,7 +141,7 @@ def decode_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
 
 
 def lists_of(message: Message) -> tuple[KVList | None, ...]:
-    """The KV lists of a message, for counting."""
+    """Return the KV lists of a message, for counting."""
     if isinstance(message, Request3rdServer | Event3rdServerResponse):
         return message.request, message.user_data
     if isinstance(message, Event3rdServerFault):

@@ -5,7 +5,7 @@ class InteractionsConfig(AppConfig):
     name = "console.interactions"
 
     def ready(self) -> None:
-        # Only once all apps are loaded there are models to import.
+        # Models can be imported only once all apps are loaded.
         from console.accounts.services.teams import follow_queues
         from console.interactions.services import interactions_regroup
 

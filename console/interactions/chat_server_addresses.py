@@ -1,5 +1,5 @@
-"""What an address of a Chat Server is, the transports know, and only `sends` may ask them: when the
-site starts it hands their check over to here."""
+"""The check of a Chat Server's address. Only transports know what is valid, and only `sends` may
+import them. So `sends` registers their check here when the site starts."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ _check: Callable[[str], None] = _nobody_knows
 
 
 def judged_by(check: Callable[[str], None]) -> None:
-    """From now on by this, which raises ValueError with a sentence that says what to change."""
+    """Register the check. It raises ValueError with a sentence that says what to change."""
     global _check
     _check = check
 
 
 def check(url: str) -> None:
-    """Raises ValueError, saying what to change."""
+    """Raise ValueError for an invalid address, saying what to change."""
     _check(url)

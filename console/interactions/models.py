@@ -14,7 +14,7 @@ from console.text.sentence_field import SentenceField
 
 
 class Health(models.TextChoices):
-    """What the last attempts to reach a Chat Server say."""
+    """What the last attempts to reach a Chat Server showed."""
 
     UNTRIED = "untried", _("Not tried yet")
     HEALTHY = "healthy", _("Healthy")
@@ -25,9 +25,9 @@ class ChatServer(models.Model):
     """A Chat Server application and how to reach it.
 
     `name` is the application name that interactions carry as ChatServerAppName. The pace is in
-    messages a second, `burst` the most that any one second may see, the window in requests in
-    flight, timeouts in seconds (docs/domain.md section 9 has the vendor's sizing, from which the
-    defaults come).
+    messages a second, `burst` is the maximum in any one second, the window is in requests in
+    flight, timeouts are in seconds. The defaults come from the vendor's sizing (docs/domain.md
+    section 9).
     """
 
     name = models.CharField(max_length=128, unique=True)
@@ -53,9 +53,9 @@ class ChatServer(models.Model):
     health_detail = SentenceField(blank=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
-    # When it last took something: while it does, what waits for its turn does not grow too old.
+    # When it last took something. While it makes progress, pending deliveries do not expire.
     progressed_at = models.DateTimeField(null=True, blank=True)
-    # The token bucket that paces it (chat_server_take_tokens): one for all workers.
+    # The token bucket of its pace (chat_server_take_tokens), shared by all workers.
     bucket_tokens = models.FloatField(default=1)
     bucket_at = models.DateTimeField(default=timezone.now)
 
@@ -73,8 +73,8 @@ class ChatServer(models.Model):
 
 
 class HealthChange(models.Model):
-    """That a Chat Server became healthy or unhealthy, written with that, until it was told to
-    whoever wants to hear of it (health_changes_take): an outbox, in the order of its ids."""
+    """A Chat Server became healthy or unhealthy. An outbox in the order of its ids: a row is
+    written with the change and deleted when it has been reported (health_changes_take)."""
 
     chat_server_name = models.CharField(max_length=128)
     health = models.CharField(max_length=10, choices=Health.choices)
@@ -85,10 +85,10 @@ class HealthChange(models.Model):
 
 
 class Interaction(models.Model):
-    """A chat as the feed tells of it. `user_data` is the interaction's whole user data.
+    """A chat as the feed describes it. `user_data` is the interaction's whole user data.
 
     (`last_event_at`, `last_sequence`) orders events: an older one never overwrites a newer one.
-    `chat_server_name` is what ChatServerAppName last said, known to the console or not.
+    `chat_server_name` is the last ChatServerAppName, whether or not that Chat Server is registered.
     """
 
     id = models.CharField(max_length=64, primary_key=True)
@@ -105,11 +105,11 @@ class Interaction(models.Model):
     user_data = models.JSONField(default=dict)
     last_event_at = models.DateTimeField()
     last_sequence = models.BigIntegerField(default=-1)
-    # The same for what decides about sending: is_online, chat_server_name and user_data.
+    # The same order for what decides about sending: is_online, chat_server_name and user_data.
     facts_at = models.DateTimeField(default=timezone.now)
     facts_sequence = models.BigIntegerField(default=-1)
     ended_at = models.DateTimeField(null=True, blank=True)
-    # The newest snapshot of the poller that had it; None: none ever had.
+    # The newest snapshot of the poller that contained it; None if none did.
     snapshot_at = models.DateTimeField(null=True, blank=True, editable=False)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
 
@@ -131,21 +131,21 @@ class Interaction(models.Model):
 
     @property
     def waiting_seconds(self) -> int:
-        """Seconds since the chat was received, until its end where it has ended."""
+        """Seconds since the chat was received, or until its end if it has ended."""
         until = self.ended_at or near_now()
         return max(0, int((until - self.received_at).total_seconds()))
 
 
 class InteractionPoll(models.Model):
-    """What the poller (docs/poller.md) did last, and how much of everything it ever did.
+    """The poller's last poll (docs/poller.md), and its totals.
 
-    One row. `withheld` chats were missing and nevertheless not ended, `unconfirmed` live chats are
-    in no snapshot and have been in none.
+    One row. `withheld` chats were missing but not ended. `unconfirmed` live chats are in no
+    snapshot, and never were.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     started_at = models.DateTimeField(null=True)
-    # Of the last one that came to its end.
+    # Of the last poll that finished.
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=500, blank=True)
     seen = models.PositiveIntegerField(default=0)
@@ -156,7 +156,7 @@ class InteractionPoll(models.Model):
     withheld = models.PositiveIntegerField(default=0)
     unconfirmed = models.PositiveIntegerField(default=0)
     is_whole = models.BooleanField(default=True)
-    # Since the last one that came to its end.
+    # Since the last poll that finished.
     failed_at = models.DateTimeField(null=True)
     failure = models.TextField(blank=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)

@@ -27,8 +27,8 @@ class InteractionFilter:
     """Which chats: the same for the board, the API and a send to "all that match".
 
     `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received. `all`
-    says every chat, in so many words, and stands alone. One that says nothing is for lists: it
-    narrows nothing. A send refuses it (`require_said`).
+    explicitly means every chat, and stands alone. An empty filter narrows nothing and is for lists;
+    a send refuses it (`require_said`).
     """
 
     queue: str = ""
@@ -43,8 +43,8 @@ class InteractionFilter:
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read a filter from query parameters or JSON. Raises InvalidInput for what is none, also
-        for a value that is given and empty: that is a variable which nobody has filled in."""
+        """Read a filter from query parameters or JSON. Raises InvalidInput for an unknown filter or
+        value, and for an empty value, which is a variable that nobody has filled in."""
         unknown = sorted(set(raw) - set(cls.__dataclass_fields__))
         if unknown:
             raise InvalidInput(
@@ -73,14 +73,14 @@ class InteractionFilter:
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
-        """What is set, as JSON can hold it."""
+        """Return what is set, in types that JSON has."""
         given = {name: value for name, value in asdict(self).items() if value not in ("", None)}
         if not self.all:
             del given["all"]
         return given
 
     def require_said(self) -> None:
-        """Raise InvalidInput where it says nothing: who means every chat has to say so."""
+        """Raise InvalidInput if the filter is empty: every chat must be chosen explicitly."""
         if not self.to_mapping():
             raise InvalidInput(
                 "filter_empty",
@@ -117,7 +117,7 @@ class InteractionFilter:
 
 
 def _live_spellings(locale: str) -> list[str]:
-    """The ways in which live chats write this very tag: iw is he, pt_BR is pt-br."""
+    """Return all spellings of this tag among live chats: iw is he, pt_BR is pt-br."""
     known = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
     written = known.values_list("locale", flat=True).distinct()
     return [locale, *(one for one in written if one != locale and is_same(one, locale))]
@@ -167,7 +167,7 @@ def _text(name: str, value: object) -> str:
 
 
 def in_own_teams(actor: Actor) -> Q:
-    """Chats of the actor's teams, and those in a queue that no team has."""
+    """Return the condition for chats of the actor's teams, and those in a queue without a team."""
     if actor.sees_all_teams:
         return Q()
     return Q(team=None) | Q(team__in=actor.team_ids)
@@ -176,7 +176,7 @@ def in_own_teams(actor: Actor) -> Q:
 def interactions_visible(
     actor: Actor, filter: InteractionFilter | None = None, *, live_only: bool = True
 ) -> QuerySet[Interaction]:
-    """The chats that the actor may see, longest waiting first; live ones unless told otherwise."""
+    """Return the chats that the actor may see, longest waiting first; only live ones by default."""
     actor.require(Permission.VIEW_INTERACTIONS)
     found = Interaction.objects.select_related("team").filter(in_own_teams(actor))
     if live_only:
@@ -187,7 +187,7 @@ def interactions_visible(
 
 
 def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
-    """Raises NotFound where there is none that the actor may see."""
+    """Return a chat that the actor may see. Raises NotFound."""
     found = interactions_visible(actor, live_only=False).filter(pk=interaction_id).first()
     if found is None:
         raise NotFound(
@@ -197,8 +197,8 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
 
 
 def filter_choices(actor: Actor) -> dict[str, list[str]]:
-    """What the actor's live chats have to choose from, for the filters of the board; of the ways to
-    write a language one."""
+    """Return the distinct values of the actor's live chats for the board's filters; of several
+    spellings of a language, one."""
     live = interactions_visible(actor).order_by()
     columns = {
         "queue": "queue",
@@ -216,7 +216,7 @@ def filter_choices(actor: Actor) -> dict[str, list[str]]:
 
 
 def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
-    """All Chat Servers by name, with `live_count`, the number of their live chats."""
+    """Return all Chat Servers by name, with `live_count`, the number of their live chats."""
     actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     live = (
         Interaction.objects.filter(ended_at=None, chat_server_name=OuterRef("name"))
@@ -238,7 +238,7 @@ def chat_server_get(actor: Actor, name: str) -> ChatServer:
 
 
 def unregistered_chat_servers(actor: Actor) -> list[str]:
-    """Names that live chats carry and no registered Chat Server has."""
+    """Return names that live chats carry and no registered Chat Server has."""
     actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     known = ChatServer.objects.values("name")
     return list(
@@ -253,13 +253,14 @@ def unregistered_chat_servers(actor: Actor) -> list[str]:
 
 
 def poll_state() -> InteractionPoll | None:
-    """What the poller did last; None where it never ran."""
+    """Return the poller's state; None if it never ran."""
     return InteractionPoll.objects.first()
 
 
 def poll_is_late(poll: InteractionPoll | None) -> bool:
-    """Whether workers should poll, and no poll has ended for several times the interval. Where none
-    ever did, since one began or this process did: each restart of a worker begins a new one."""
+    """Return whether workers should poll, and no poll has finished for several intervals. If none
+    ever has, the time counts from the first attempt or this process's start, whichever is earlier:
+    each restart of a worker begins a new attempt."""
     interval = settings.POLL.interval
     if not interval:
         return False
@@ -271,7 +272,7 @@ def poll_is_late(poll: InteractionPoll | None) -> bool:
 
 
 def poll_is_due() -> bool:
-    """Whether the interval has gone by since the last poll began or failed. By PostgreSQL's
+    """Return whether the interval has passed since the last poll began or failed, by PostgreSQL's
     clock, since workers' clocks differ."""
     since = Now() - timedelta(seconds=settings.POLL.interval)
     tried_at = Greatest("started_at", "failed_at")

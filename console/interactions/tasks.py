@@ -1,4 +1,4 @@
-"""What workers do for live chats from time to time."""
+"""Periodic tasks of workers for live chats."""
 
 import structlog
 from django.conf import settings
@@ -15,8 +15,8 @@ logger = structlog.get_logger("console.interactions")
 
 @app.task(name="console.interactions.tasks.poll", queueing_lock="poll")
 def poll(timestamp: int) -> None:
-    """Every five seconds, where the site has set an interval: poll if the last one is that long
-    ago. One that still runs, on whatever machine, goes first."""
+    """Poll if the site's interval has passed since the last poll; checked every five seconds. Does
+    nothing while another poll runs, on whatever machine."""
     if not poll_is_due():
         return
     try:
@@ -24,7 +24,7 @@ def poll(timestamp: int) -> None:
     except Conflict:
         logger.debug("another poller is at work")
     except ConsoleError:
-        # Noted and told to the log by the poller itself: the next one is tried when it is due.
+        # The poller itself has recorded and logged it. The next one runs when it is due.
         return
 
 

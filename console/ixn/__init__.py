@@ -1,1 +1,1 @@
-"""Interaction Server, asked which chats there are (docs/poller.md). No Django in here."""
+"""A client of Interaction Server that lists live chats (docs/poller.md). No Django in here."""

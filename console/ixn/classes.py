@@ -1,8 +1,8 @@
-"""Finds the SDK's classes by their own names, and reads its objects by the names of properties.
+"""Finds the SDK's classes by their names, and reads and writes properties of its objects.
 
-The project's domain page names requests and properties, and neither their packages nor their
-methods. So a class is looked for in the operator's jars, and a property is read and written by the
-convention of Java beans: `snapshotId` by getSnapshotId and setSnapshotId (docs/poller.md).
+The project's domain page names requests and properties, but not their packages or methods. So a
+class is looked up in the operator's jars, and a property is read and written by the convention of
+Java beans: `snapshotId` by getSnapshotId and setSnapshotId (docs/poller.md).
 """
 
 import zipfile
@@ -17,7 +17,7 @@ ROOT = "com.genesyslab.platform.openmedia.protocol"
 
 
 def class_named(simple_name: str, classpath: Sequence[str]) -> Any:
-    """The one class with this name below the package of the SDK's open-media protocols."""
+    """Return the one class with this name below the package of the SDK's open-media protocols."""
     inside = f"{ROOT.replace('.', '/')}/"
     found = sorted(
         {
@@ -36,7 +36,7 @@ def class_named(simple_name: str, classpath: Sequence[str]) -> Any:
 
 
 def _names(classpath: Sequence[str]) -> Iterator[str]:
-    """All files in jars and folders of the class path, as a jar has them."""
+    """Yield all files in jars and folders of the class path, named as in a jar."""
     for entry in map(Path, classpath):
         if entry.is_dir():
             yield from (path.relative_to(entry).as_posix() for path in entry.rglob("*.class"))
@@ -50,7 +50,7 @@ def has_property(message: Any, name: str) -> bool:
 
 
 def get_property(message: Any, name: str) -> Any:
-    """Raises SnapshotFailed where there is no such property, naming those that are there."""
+    """Read a property. Raises SnapshotFailed if there is none, naming those that exist."""
     if not has_property(message, name):
         raise SnapshotFailed(
             f"The SDK's {_simple_name(message)} has no {_getter(name)}; it has "
@@ -61,7 +61,7 @@ def get_property(message: Any, name: str) -> Any:
 
 
 def set_property(message: Any, name: str, value: int | str | bool) -> None:
-    """Write a property as whatever type it has. Raises SnapshotFailed where that can't be."""
+    """Write a property, converted to its type. Raises SnapshotFailed if that is not possible."""
     setter = getattr(message, _setter(name), None)
     for candidate in _as_java(message, name, value):
         try:
@@ -81,7 +81,7 @@ def can_set(message: Any, name: str) -> bool:
 
 
 def getters(message: Any) -> list[str]:
-    """The names of what can be read."""
+    """Return the names of an object's getters."""
     return sorted(
         {
             str(method.getName())
@@ -94,7 +94,7 @@ def getters(message: Any) -> list[str]:
 
 
 def number_of(constant: Any) -> int | None:
-    """The number that a constant of an enumeration stands for: as it says itself, or its place."""
+    """Return the number of an enumeration's constant: from its own method, or else its position."""
     says = [
         str(method.getName())
         for method in constant.getClass().getMethods()
@@ -121,7 +121,7 @@ def _as_java(message: Any, name: str, value: int | str | bool) -> Iterator[Any]:
 
 
 def _constants(message: Any, name: str, number: int) -> Iterator[Any]:
-    """Constants with this number, where the property is of an enumeration."""
+    """Yield constants with this number, if the property is of an enumeration."""
     for method in message.getClass().getMethods():
         if str(method.getName()) == _setter(name) and len(method.getParameterTypes()) == 1:
             kind = method.getParameterTypes()[0]

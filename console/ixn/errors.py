@@ -1,6 +1,6 @@
-"""What can go wrong with a snapshot, in words for whoever operates the poller."""
+"""Errors of snapshots, with messages for those who operate the poller."""
 
 
 class SnapshotFailed(Exception):
-    """No snapshot, or not all of it. The text says what happened and what to do; whatever was read
-    before is as good as it was, and what was not read tells nothing."""
+    """No snapshot, or an incomplete one. The text says what happened and what to do. What was read
+    before is valid; nothing follows from what was not read."""

@@ -1,6 +1,6 @@
 """Snapshots of Interaction Server over the vendor's Platform SDK for Java (docs/poller.md).
 
-Its jars are the operator's own; Java runs in this process, where it may (console/esp/jvm.py).
+The operator supplies its jars. Java runs in this process (console/esp/jvm.py), if allowed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ class Java:
         return jvm.JvmSettings(self.classpath, self.home, self.options)
 
     def allow(self) -> None:
-        """This process may start Java, by these settings."""
+        """Allow this process to start Java with these settings."""
         jvm.allow(self.settings())
         tls.use(
             tls.TlsSettings(
@@ -59,7 +59,7 @@ class Java:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Where to ask, for what, and as whom. `addresses` are those of one Interaction Server, tried
+    """What to request, where, and as whom. `addresses` are those of one Interaction Server, tried
     in order; each request may take `timeout_seconds`."""
 
     addresses: tuple[str, ...]
@@ -72,7 +72,7 @@ class Wanted:
 
 @contextmanager
 def opened(wanted: Wanted) -> Iterator["Connection"]:
-    """A registered connection to the first address that takes one. Raises SnapshotFailed."""
+    """Open a registered connection to the first address that accepts one. Raises SnapshotFailed."""
     try:
         connection = _first(wanted)
         try:
@@ -100,7 +100,7 @@ def _first(wanted: Wanted) -> "Connection":
 
 
 def _require_java(java: Java) -> None:
-    """Allow it where it is of use; otherwise say all that is missing, before anything starts."""
+    """Allow Java. If it can't work, raise SnapshotFailed with all that is missing."""
     if not jvm.is_started():
         classes, wanted_for = sdk_classes.CLASSES, sdk_classes.WANTED_FOR
         problems = jvm.problems(java.settings(), classes=classes, wanted_for=wanted_for)
@@ -110,8 +110,7 @@ def _require_java(java: Java) -> None:
 
 
 class _Classes:
-    """The SDK's, for Interaction Server. Raises SnapshotFailed or EspError for one that is not
-    there."""
+    """The SDK's classes for Interaction Server. A missing one raises SnapshotFailed or EspError."""
 
     def __init__(self, classpath: Sequence[str]) -> None:
         entries = Jars(tuple(classpath)).entries
@@ -144,7 +143,7 @@ def _open(classes: _Classes, wanted: Wanted, url: str) -> "Connection":
 
 
 class Connection:
-    """One to an Interaction Server, as a `Source`."""
+    """A connection to an Interaction Server, as a `Source`."""
 
     def __init__(self, classes: _Classes, wanted: Wanted, address: Address, protocol: Any) -> None:
         self._classes = classes
@@ -157,7 +156,7 @@ class Connection:
         return str(self._address)
 
     def open(self) -> None:
-        """Connect and register. A channel that takes the type of its client registers itself."""
+        """Connect and register. A channel with a property for the client type registers itself."""
         registers_itself = can_set(self._protocol, "clientType")
         if registers_itself:
             self._present(self._protocol)
@@ -180,7 +179,7 @@ class Connection:
         set_property(request, "condition", self._wanted.condition)
         set_property(request, "checkInteractionsState", ALL_STATES)
         if can_set(request, "lock"):
-            # Locked chats would reach no agent.
+            # Agents would not get locked chats.
             set_property(request, "lock", False)
         answer = self.ask(request, TAKE)
         announced = "numberOfInteractions"
@@ -202,7 +201,7 @@ class Connection:
         self.ask(request, RELEASE)
 
     def ask(self, request: Any, name: str) -> Any:
-        """The answer. Raises SnapshotFailed where there is none, or where it is a refusal."""
+        """Return the answer to a request. Raises SnapshotFailed for none, or for a refusal."""
         try:
             answer = self._protocol.request(request, self._milliseconds())
         except Exception as error:
@@ -239,7 +238,7 @@ class TakenSnapshot:
 
 
 def _said(error: BaseException) -> str:
-    """What Java says, with what led to it."""
+    """Return Java's message for an error, with its causes."""
     said: list[str] = []
     cause: Any = error
     while cause is not None and len(said) < 3:

@@ -1,4 +1,4 @@
-"""What the SDK's objects say, as plain values: no Java leaves this package."""
+"""Reads the SDK's objects as plain values: no Java leaves this package."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from console.ixn.classes import getters, number_of
 from console.ixn.errors import SnapshotFailed
 from console.ixn.snapshots import Properties
 
-# Of InteractionProperties, what a chat is known by (docs/poller.md).
+# The properties of InteractionProperties that the poller reads (docs/poller.md).
 NAMES = (
     *("Id", "Mediatype", "TenantId", "State", "Queue", "AgentId", "ReceivedAt"),
     *("IsOnline", "UserData"),
@@ -29,8 +29,8 @@ class Reading:
         self._map = jvm.java_class("java.util.Map")
 
     def interactions(self, answer: Any) -> list[Properties]:
-        """Those of a page. How the answer calls them is not documented here: they are what its one
-        property of interactions has, be it objects, KV lists, or KV lists by their ids."""
+        """Return the interactions of a page. Their property's name is not documented. So this takes
+        the answer's one property of interactions: objects, KV lists, or KV lists by their ids."""
         named = [name for name in getters(answer) if name.lower().endswith("interactions")]
         values = [(name, getattr(answer, name)()) for name in named]
         lists = [(name, value) for name, value in values if not self._is_plain(value)]
@@ -55,7 +55,7 @@ class Reading:
             yield self._properties(item)
 
     def _properties(self, interaction: Any) -> dict[str, Any]:
-        """By their names, with or without "Interaction" before them."""
+        """Return the properties by their names, with or without the prefix "Interaction"."""
         if isinstance(interaction, self._sdk.collection):
             pairs = [(str(pair.getStringKey()), pair.getValue()) for pair in interaction]
             found = {_plain_name(key): value for key, value in reversed(pairs)}
@@ -85,7 +85,7 @@ class Reading:
         return str(value) if number is None else number
 
     def _user_data(self, collection: Any) -> dict[str, Any]:
-        """As JSON has it: of a key that is there twice the first, and no bytes."""
+        """Return user data as JSON has it: the first value of a repeated key, and no bytes."""
         read: dict[str, Any] = {}
         for pair in collection:
             value = pair.getValue()

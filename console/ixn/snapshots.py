@@ -1,7 +1,7 @@
-"""Reads a snapshot page by page. Pure: what a snapshot is made of, an adapter knows.
+"""Reads a snapshot page by page. Pure: an adapter knows what a snapshot consists of.
 
 A snapshot is a list of interactions that Interaction Server makes on request and keeps until it is
-released (docs/poller.md says what the vendor documents of it, and what it leaves open).
+released (docs/poller.md says what the vendor documents, and what not).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,25 +12,25 @@ from console.ixn.errors import SnapshotFailed
 # InteractionProperties by their names: "Id", "Mediatype", "UserData" and so on.
 Properties = Mapping[str, Any]
 
-# A snapshot that has more is none of chats.
+# A larger snapshot can't be one of chats.
 MOST = 1_000_000
-# How many of those that were announced may be gone when their page is read: chats end meanwhile.
+# Percentage of the announced interactions that may be missing: chats end during the reading.
 GONE_OF_A_HUNDRED = 5
 
 
 class Snapshot(Protocol):
-    """`total` is how many interactions Interaction Server says there are in it, None where it says
-    nothing of that. Each call raises SnapshotFailed."""
+    """A snapshot. `total` is how many interactions Interaction Server announces, None if it does
+    not say. Each call raises SnapshotFailed."""
 
     @property
     def total(self) -> int | None: ...
 
     def page(self, start: int, number: int) -> Sequence[Properties]:
-        """At most `number` interactions from the place `start` on."""
+        """Return at most `number` interactions from the position `start` on."""
         ...
 
     def release(self) -> None:
-        """Let Interaction Server forget it."""
+        """Release the snapshot in Interaction Server."""
         ...
 
 
@@ -48,12 +48,12 @@ class Source(Protocol):
 class Reader:
     """The pages of a snapshot, each interaction once.
 
-    `ids` is what was read so far. `is_whole` is True once the end was reached and nothing speaks
-    against it: only then what is not in `ids` was not in the snapshot.
+    `ids` are the interactions read so far. `is_whole` is True when the end was reached and nothing
+    contradicts it. Only then an interaction missing from `ids` was not in the snapshot.
 
-    Whether `startFrom` counts from 0 or from 1 is not documented, nor whether a page has what ended
-    since the snapshot was taken. From 0 on, and further by as many as came, no place is left out
-    either way; what comes twice is passed over.
+    It is not documented whether `startFrom` counts from 0 or from 1, nor whether a page includes
+    chats that have ended since. Reading from 0 and advancing by the number received leaves out no
+    position in either case; repeated interactions are skipped.
     """
 
     def __init__(self, snapshot: Snapshot, *, page_size: int) -> None:
@@ -75,7 +75,7 @@ class Reader:
             if new:
                 yield new
             elif names == nothing_new or start > MOST:
-                return  # a server that gives the same page for ever
+                return  # the server returns the same page for ever
             nothing_new = names
             start += len(page)
         self.is_whole = True
@@ -98,5 +98,5 @@ class Reader:
             )
 
     def _has_enough(self, total: int | None) -> bool:
-        """Where many of those that were announced never came, the rest was cut off."""
+        """Return False if many announced interactions never came: the rest was cut off."""
         return total is None or (total - len(self.ids)) * 100 <= total * GONE_OF_A_HUNDRED

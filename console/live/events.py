@@ -1,8 +1,8 @@
 """The event stream: tells open pages which topics changed (console.database.notify).
 
-One connection to PostgreSQL listens for the whole process and hands each topic to the streams that
-follow it. An event carries the topic's name and nothing else: the page loads anew what its person
-may see. Topics are for those who may see what they tell of, and a stream ends with its session.
+One connection to PostgreSQL listens for the whole process and passes each topic to the streams that
+follow it. An event carries only the topic's name: the page loads anew what its person may see. A
+person may follow only topics about what they may see. A stream ends with its session.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from console.live.topics import refused_topics
 from console.site.access import actor_of
 
 TOPIC_LIMIT = 20
-# As often as this something is said, so that a page can tell a quiet server from one that hangs.
+# How often a stream sends something, so that a page can tell a quiet server from one that hangs.
 KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
-# As often as this it is seen whether the session is still good, whoever ended it.
+# How often the session is checked, since it may end elsewhere.
 SESSION_SECONDS = 60.0
-RETRY_SECONDS = 30  # of whoever has too many
-RECONNECT_MS = 3000  # as browsers do it, said to all others too
-# Ids are this process's own. Nothing is kept to be told again: who comes back is told EVERYTHING.
+RETRY_SECONDS = 30  # for a person with too many streams
+RECONNECT_MS = 3000  # the default of browsers, made explicit for other clients
+# Ids are unique to this process. Events are not stored: a page that reconnects gets EVERYTHING.
 _BOOT, _numbers = secrets.token_hex(4), count(1)
-# Told to every stream when the connection to PostgreSQL was lost: anything may have changed.
+# Sent to every stream after the connection to PostgreSQL was lost: anything may have changed.
 EVERYTHING = "*"
-# Told to every stream when the server stops; no topic is empty.
+# Sent to every stream when the server stops. No topic is empty.
 END = ""
-# By name, since the browser tells the page nothing of comments; how often it comes is its data.
+# A named event, since browsers hide comments from the page. The data is its interval.
 ALIVE = f"event: alive\ndata: {KEEP_ALIVE_SECONDS:g}\n\n".encode()
 
 
@@ -53,12 +53,12 @@ class Hub:
         self._ended = False
 
     def has_room_for(self, person: int) -> bool:
-        """Whether one more stream of theirs is not too many."""
+        """Return whether the person may have one more stream."""
         return self._people[person] < settings.STREAM_LIMIT
 
     @contextmanager
     def stream_of(self, person: int) -> Iterator[None]:
-        """Count a stream of theirs while the context lasts."""
+        """Count a stream of the person's while the context lasts."""
         self._people[person] += 1
         try:
             yield
@@ -69,10 +69,10 @@ class Hub:
 
     @contextmanager
     def stream(self, topics: frozenset[str]) -> Any:
-        """A queue of the topics that change while the context lasts."""
+        """Yield a queue of the topics that change while the context lasts."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
         self._streams[queue] = topics
-        if self._ended:  # asked for while the server stops: over as soon as it has begun
+        if self._ended:  # a stream that begins while the server stops ends at once
             queue.put_nowait(END)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
@@ -82,14 +82,14 @@ class Hub:
             del self._streams[queue]
             if not self._streams:
                 self._listener.cancel()
-                # It takes a moment to end, and who comes meanwhile must not count on it.
+                # It takes a moment to end, and a new stream must not rely on it.
                 self._listener = None
                 self._listening.clear()
 
     async def listening(self) -> None:
-        """Until PostgreSQL tells of changes: what a page loads after this does not stay stale.
+        """Wait until changes are heard: what a page loads after this does not stay stale.
 
-        Not for ever: a stream that was there when the database came back is told EVERYTHING.
+        Gives up after a while: when the database comes back, existing streams get EVERYTHING.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(LISTENING_SECONDS):
@@ -133,19 +133,18 @@ def _hub() -> Hub:
 
 
 class Following:
-    """What one who follows topics hears of them."""
+    """A follower of topics."""
 
     def __init__(self, hub: Hub, queue: asyncio.Queue[str]) -> None:
         self._hub = hub
         self._queue = queue
 
     async def begun(self) -> None:
-        """Until PostgreSQL tells of changes, see `Hub.listening`."""
+        """Wait until changes are heard, see `Hub.listening`."""
         await self._hub.listening()
 
     async def next(self) -> str:
-        """Wait for a topic, and take all that were heard since the last time for one; END where
-        the server stops."""
+        """Wait for a topic. Of several that came, return the last; END when the server stops."""
         topic = await self._queue.get()
         while topic != END and not self._queue.empty():
             topic = self._queue.get_nowait()
@@ -154,14 +153,14 @@ class Following:
 
 @contextmanager
 def following(*topics: str) -> Iterator[Following]:
-    """Hear of topics while the context lasts, in a coroutine of the web server."""
+    """Follow topics while the context lasts, in a coroutine of the web server."""
     hub = _hub()
     with hub.stream(frozenset(topics)) as queue:
         yield Following(hub, queue)
 
 
 def end_streams() -> None:
-    """End the streams of the running event loop: its server stops, and they would hold it up."""
+    """End the streams of the running event loop: they would keep its server from stopping."""
     _hub().end()
 
 
@@ -187,13 +186,13 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         _stream(person, topics, key, comes_back), content_type="text/event-stream"
     )
     response["Cache-Control"] = "no-store"
-    # A proxy that buffers would hold the events back (nginx reads this).
+    # Keeps a proxy from buffering the events (nginx reads this).
     response["X-Accel-Buffering"] = "no"
     return response
 
 
 def _refused(request: HttpRequest, topics: frozenset[str]) -> list[str]:
-    """Those that this person may not follow: all while a password of theirs has to be chosen."""
+    """Return the topics that this person may not follow: all while they must choose a password."""
     if getattr(request.user, "must_change_password", False):
         return sorted(topics)
     return refused_topics(actor_of(request), topics)
@@ -204,8 +203,8 @@ def _event(topic: str) -> bytes:
 
 
 def _seconds_left(key: str, person: int, topics: frozenset[str]) -> float:
-    """For how long a stream may go on without another look; 0 where its session has ended, or
-    something of what it follows is not for its person any more."""
+    """Return how long a stream may go on before the next check; 0 if its session has ended, or its
+    person may no longer follow one of its topics."""
     try:
         left = session_seconds_left(key)
         actor = actor_by_ref(f"user:{person}") if left > 0 else None
@@ -220,7 +219,7 @@ async def _stream(
     person: int, topics: frozenset[str], key: str, comes_back: bool
 ) -> AsyncIterator[bytes]:
     hub = _hub()
-    if not hub.has_room_for(person):  # others of theirs began meanwhile
+    if not hub.has_room_for(person):  # other streams of theirs began meanwhile
         return
     over = sessions_topic(person)
     clock = asyncio.get_running_loop().time

@@ -1,4 +1,4 @@
-"""Who may follow what: a topic tells that something happened, and that is for who may see it."""
+"""Who may follow which topic: those who may see what it is about."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from console.database import notify
 from console.errors import ConsoleError
 from console.sends.selectors import READERS, send_get
 
-# Any of these permissions will do, as on the pages that follow the topic.
+# Any of these permissions is enough, as on the pages that follow the topic.
 PERMISSIONS = {
     notify.BOARD: {Permission.VIEW_INTERACTIONS},
     notify.CHAT_SERVERS: {Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER},
@@ -18,7 +18,7 @@ PERMISSIONS = {
         Permission.VIEW_CHAT_SERVERS,
         Permission.ADMINISTER,
     },
-    # The band that says that sending is stopped stands on every page.
+    # Every page has the banner that says that sending is stopped.
     notify.SENDING: set(Permission),
     notify.WEBHOOKS: {Permission.ADMINISTER},
 }
@@ -27,7 +27,7 @@ ONE_IMPORT = {Permission.EDIT_CATALOGUE}
 
 
 def refused_topics(actor: Actor, topics: Iterable[str]) -> list[str]:
-    """Those of `topics` that are not for the actor, among them those that there are not."""
+    """Return those of `topics` that the actor may not follow, unknown ones included."""
     return sorted(topic for topic in topics if not _may_follow(actor, topic))
 
 

@@ -1,4 +1,4 @@
-"""What a page may load, run and send, for console.settings."""
+"""The content security policy, for console.settings: what a page may load, run and send."""
 
 from csp.constants import NONE, SELF
 

@@ -1,6 +1,7 @@
-"""Encrypts what has to be kept and read again, such as what signs for others.
+"""Encrypts stored values that must be readable again, such as signing keys of webhooks.
 
-The key comes from the secret key. Those of before still decrypt, so that a new one loses nothing.
+The key is derived from the secret key. Former secret keys still decrypt, so that changing it loses
+nothing.
 """
 
 import base64
@@ -11,12 +12,12 @@ from django.conf import settings
 
 
 def encrypt(text: str, *, purpose: str) -> str:
-    """`text` as only `decrypt` for the same purpose reads it."""
+    """Encrypt `text` so that only `decrypt` with the same purpose reads it."""
     return _fernet(purpose).encrypt(text.encode()).decode()
 
 
 def decrypt(encrypted: str, *, purpose: str) -> str:
-    """Raises cryptography.fernet.InvalidToken where it was encrypted by another secret key."""
+    """Decrypt. Raises cryptography.fernet.InvalidToken if another secret key encrypted it."""
     return _fernet(purpose).decrypt(encrypted.encode()).decode()
 
 
@@ -26,6 +27,6 @@ def _fernet(purpose: str) -> MultiFernet:
 
 
 def _key_of(secret: str, purpose: str) -> bytes:
-    """Another one for each purpose: what is encrypted for one is of no use for the next."""
+    """Derive a separate key for each purpose: none can decrypt what another encrypted."""
     digest = hashlib.sha256(f"{purpose}:{secret}".encode()).digest()
     return base64.urlsafe_b64encode(digest)

@@ -1,4 +1,4 @@
-"""Secrets that are made up for a set-up of one machine, and are the same ever after."""
+"""Secrets that are generated for a set-up on one machine, and then stay the same."""
 
 import base64
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def kept(path: Path, made_up: str) -> str:
-    """What is in `path`; where nothing is there, `made_up`, which is there from now on."""
+    """Return the content of `path`. If there is no such file, write `made_up` into it first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -19,10 +19,10 @@ def kept(path: Path, made_up: str) -> str:
 
 
 def made_up_key() -> str:
-    """32 random bytes in base64, which sign."""
+    """Return 32 random bytes in base64, as a signing key."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def made_up_secret_key() -> str:
-    """Long and random, which signs sessions."""
+    """Return a long random text, as the key that signs sessions."""
     return secrets.token_urlsafe(50)

@@ -1,4 +1,4 @@
-"""Addresses of servers: whether what is said to them can be read or changed on the way."""
+"""Addresses of servers: whether anybody on the network could read or change the traffic."""
 
 import re
 from ipaddress import ip_address
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host's name or number is this very machine, so that nobody is on the way."""
+    """Return whether a host's name or number is this machine, so that no network is involved."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -14,9 +14,9 @@ def is_this_machine(host: str) -> bool:
 
 
 def is_protected(address: str) -> bool:
-    """Whether this is an address with https://, or with http:// to this very machine. The host is
-    compared as a host: `http://localhost.example.org` and `http://localhost@example.org` are
-    others' machines."""
+    """Return whether this is an address with https://, or with http:// to this machine. Compares
+    the parsed host: `http://localhost.example.org` and `http://localhost@example.org` are other
+    machines."""
     if re.search(r"[^\x21-\x7e]|\\", address):
         return False
     try:

@@ -1,7 +1,8 @@
-"""What looks like something else: skeletons of texts, after UTS #39 (Unicode security mechanisms).
+"""Detects look-alikes by skeletons of texts, after UTS #39 (Unicode security mechanisms).
 
 The data are Unicode's own (confusables.txt, Scripts.txt), from the library confusable-homoglyphs.
-Texts of the same skeleton can be taken for one another. A skeleton is for comparing, never shown.
+Texts with the same skeleton can be mistaken for one another. A skeleton is only compared, never
+shown.
 """
 
 import re
@@ -15,7 +16,7 @@ from confusable_homoglyphs.confusables import confusables_data
 from console.errors import InvalidInput
 from console.text.visible import DIRECTIONS, as_seen
 
-# Characters of no script of their own.
+# Values for characters without a script of their own.
 NO_SCRIPT = frozenset({"COMMON", "INHERITED", "Unknown"})
 # Scripts that are written together (UTS #39, highly restrictive).
 TOGETHER = (
@@ -23,49 +24,48 @@ TOGETHER = (
     frozenset({"HAN", "BOPOMOFO", "LATIN"}),
     frozenset({"HAN", "HANGUL", "LATIN"}),
 )
-# Latin letters of no language's everyday spelling: phonetic extensions, and Latin Extended-C to -E.
+# Latin letters outside of everyday spelling: phonetic extensions, and Latin Extended-C to -E.
 PHONETIC = re.compile("[\u0250-\u02af\u1d00-\u1dbf\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]")
-# Skeletons of longer texts are not made: nothing that is compared here is longer.
+# Longest text that is compared, in characters; nothing that is compared here is longer.
 LONGEST = 300
 
 
 def skeleton(text: str) -> str:
-    """The same for all texts that look alike as they are written. Linear in the text's length, of
-    which the first LONGEST characters count."""
+    """Return the skeleton that all texts share which look alike as written. Linear in the text's
+    length; only the first LONGEST characters count."""
     table = _prototypes()
-    # Wide letters, ligatures and the like are the plain ones in another dress.
+    # Wide letters, ligatures and the like become plain letters.
     shown = unicodedata.normalize("NFKD", as_seen(text[:LONGEST])).translate(table)
     # A prototype may be a capital, such as the O that 0 looks like.
     return shown.casefold().translate(table).casefold()
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Whether two texts look alike as they are written (I and l), or in small letters (I and i)."""
+    """Return whether two texts look alike as written (I and l), or in small letters (I and i)."""
     return not skeletons(one).isdisjoint(skeletons(other))
 
 
 def skeletons(text: str) -> frozenset[str]:
-    """The skeletons of a text as it is written, and in small letters. Alike are those that have
-    one of them in common."""
+    """Return a text's skeletons, as written and in small letters. Alike texts share one."""
     return frozenset((skeleton(text), skeleton(text.casefold())))
 
 
 def is_like_ascii(text: str) -> bool:
-    """Whether all of it can be taken for plain ASCII though it is in another script, or in letters
-    that are phonetic signs (a whole-script confusable). Not so words as languages write them, such
-    as `straße` and `œuvre`."""
+    """Return whether the whole text can be mistaken for ASCII although it is in another script or
+    in phonetic letters (a whole-script confusable). False for words of a language's normal
+    spelling, such as `straße` and `œuvre`."""
     if text.isascii() or not skeleton(text).isascii():
         return False
     return "LATIN" not in scripts_of(text) or PHONETIC.search(text) is not None
 
 
 def scripts_of(text: str) -> frozenset[str]:
-    """The scripts of its letters, by Unicode's names in capitals."""
+    """Return the scripts of its letters, by Unicode's names in capitals."""
     return frozenset(map(_script, text)) - NO_SCRIPT
 
 
 def mixed_scripts(text: str) -> list[str]:
-    """The scripts of a text that are not written together in any language; [] where all are."""
+    """Return the scripts of a text that no language writes together; [] if all are."""
     found = scripts_of(text)
     if len(found) < 2 or any(found <= together for together in TOGETHER):
         return []
@@ -75,8 +75,8 @@ def mixed_scripts(text: str) -> list[str]:
 def require_plain(
     text: str, *, what: str, field: str, others: Iterable[str] = (), of_others: str = ""
 ) -> None:
-    """Raise InvalidInput for a name in which a word mixes scripts or is turned around, or one that
-    looks like another of `others` and is not it. `what` begins the sentence ("The nickname")."""
+    """Raise InvalidInput for a name in which a word mixes scripts or changes direction, or which
+    looks like one of `others` without being it. `what` begins the sentence ("The nickname")."""
     if DIRECTIONS.search(text):
         raise InvalidInput(
             "look_alike",
@@ -115,12 +115,12 @@ def _script(char: str) -> str:
 
 @cache
 def _prototypes() -> Mapping[int, str]:
-    """Of each character that looks like others the one text that stands for all of them.
+    """Map each character that looks like others to the one text that stands for all of them.
 
-    The library has Unicode's pairs in both directions, as stars around the prototype; sets of what
-    is joined are the classes. Prototype of a class is its longest ASCII text (`rn` for m, which is
-    made of prototypes itself), of these a small letter before a capital before a digit; without
-    ASCII it is the first by number.
+    The library has Unicode's pairs in both directions, as stars around the prototype. Joined pairs
+    form the classes. The prototype of a class is its longest ASCII text (`rn` for m, which consists
+    of prototypes itself); among equals a small letter comes before a capital before a digit.
+    Without ASCII it is the first by code point.
     """
     classes: dict[str, str] = {}
 
@@ -140,12 +140,12 @@ def _prototypes() -> Mapping[int, str]:
 
 
 def _plain(text: str) -> str:
-    """Without the marks of direction that Unicode's data have around letters from the right."""
+    """Remove the direction marks that Unicode's data have around right-to-left letters."""
     return unicodedata.normalize("NFD", text.replace("\u200e", ""))
 
 
 def _rank(text: str) -> tuple[bool, int, bool, bool, str]:
-    """The prototype of a class has the least."""
+    """Return a sort key: the prototype of a class has the least."""
     is_ascii = text.isascii()
     length = -len(text) if is_ascii else len(text)
     return not is_ascii, length, not text.isalpha(), not text.islower(), text

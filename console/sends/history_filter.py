@@ -1,5 +1,5 @@
-"""The filters of the history, each declared once: page, API, export and the OpenAPI document go by
-the fields of DeliveryFilter."""
+"""The filters of the history. Each is declared once, as a field of DeliveryFilter, for the page,
+the API, the export and the OpenAPI document."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -20,7 +20,7 @@ LENGTH = 255
 
 
 class Kind(Enum):
-    """What a filter's value is: a line, a whole number from 1, one of its choices, or a time."""
+    """The type of a filter's value: a line, a whole number from 1, a choice, or a time."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -30,8 +30,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`condition` makes a query's condition of a value. `name` is the address's where that differs
-    from the field's, `description` the API's; `choices` begin with the label for all."""
+    """`condition` turns a value into a query condition. `name` is the query parameter if it differs
+    from the field's name. `description` is for the API. `choices` begin with the label for all."""
 
     label: Any  # lazily translated
     condition: Callable[[Any], Q]
@@ -42,7 +42,7 @@ class Filter:
     choices: Sequence[tuple[str, Any]] = ()
 
     def read(self, name: str, value: str) -> Any:
-        """Raises InvalidInput for what is none."""
+        """Parse a query parameter's value. Raises InvalidInput."""
         if self.kind is Kind.TIME:
             return _time(name, value)
         text = value.strip()
@@ -80,7 +80,7 @@ def _anywhere(text: str) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """What is looked for in the history. Times are aware; nothing set is all."""
+    """The values to filter the history by; without any, all deliveries match. Times are aware."""
 
     q: str = _declared(_("Customer, chat id, text, notice or sender"), _anywhere)
     status: str = _declared(
@@ -124,7 +124,7 @@ class DeliveryFilter:
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read it from query parameters (`from` is `since`). Raises InvalidInput."""
+        """Read the filter from query parameters (`from` is `since`). Raises InvalidInput."""
         known = {declared.name or name: name for name, declared in FILTERS.items()}
         known |= {name: name for name in FILTERS}
         values: dict[str, Any] = {}
@@ -143,7 +143,7 @@ class DeliveryFilter:
         return cls(**values)
 
     def to_mapping(self) -> dict[str, str]:
-        """What is set, in words."""
+        """Return the values that are set, as strings."""
         set_ones = {name: value for name, value in asdict(self).items() if value}
         return {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -162,9 +162,9 @@ FILTERS: dict[str, Filter] = {each.name: each.metadata["filter"] for each in fie
 
 
 def _time(name: str, value: str) -> datetime:
-    """A time, in the console's zone where it names none; a date means its first moment."""
+    """Parse a time, in the console's zone if it names none; a date means its first moment."""
     found = read_iso(value.strip())
-    # Of years near the first and last there is no time in every other zone.
+    # Times at either end of the calendar do not exist in every other zone.
     if found is None or not 1970 <= found.year <= 9000:
         raise InvalidInput(
             "invalid_filter",

@@ -39,7 +39,7 @@ class DeliveryStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-# Of sends that are not over.
+# The statuses of sends that are not over.
 LIVE_STATUSES = (
     SendStatus.SCHEDULED,
     SendStatus.AWAITING_APPROVAL,
@@ -53,15 +53,14 @@ OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 class Send(models.Model):
     """Somebody's decision to put one notice version into chosen chats.
 
-    The version is pinned: what is published later changes nothing here. `target` is what was
-    asked for: {"interactions": [ids]} or {"filter": {…}}; it resolved to `target_count` chats, of
-    which `ready_count` were ready to be sent to. `time_zone` is the one that `scheduled_at` was
-    chosen in. `fields` are the sender's answers to what the notice asks for, as {"values", "salt"}.
-    `nickname_from` says who chose the nickname.
-    A cancelled send has in `ended_by_name` and `end_note` by whom and why. `retry_of` is
-    the send whose failed or unknown deliveries this one tries again. `texts_erased_at` says since
-    when none of its texts are kept any more. `is_replayed` says of an object in memory that an
-    earlier request had made it already.
+    The version is pinned: a later publication changes nothing here. `target` is the requested
+    target: {"interactions": [ids]} or {"filter": {…}}. It resolved to `target_count` chats, of
+    which `ready_count` were ready. `time_zone` is the zone in which `scheduled_at` was chosen.
+    `fields` are the sender's answers to the notice's questions, as {"values", "salt"}.
+    `nickname_from` says who chose the nickname. `ended_by_name` and `end_note` say who cancelled
+    the send, and why. `retry_of` is the send whose failed or unknown deliveries this one retries.
+    `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
+    marks an object in memory that an earlier request had already made.
     """
 
     is_replayed = False
@@ -138,28 +137,30 @@ class Send(models.Model):
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What its sender filled in, by the fields' names."""
+        """The sender's answers, by the questions' names."""
         return dict(self.fields.get("values", {}))
 
 
 class Delivery(models.Model):
-    """One send to one interaction: what was to be said, and what is known of its fate.
+    """One send to one interaction: its text, and what is known of its outcome.
 
-    `retry_of` is the delivery that it tries again, as no other does; one that is skipped or
-    cancelled tries nothing. `locale` is the text's and `chat_locale` what the chat said of itself,
-    "" for nothing, None where nobody wrote it down. `claim` names the batch that took it to the
-    wire, and `body_salt` is what makes the text's digest in the ledger erasable
-    (console.audit.chain). What was erased, on request or when it had been kept for long enough, has
-    neither text nor salt nor name any more, nor what was said in free words of its end; `erased_at`
-    says since when. No index has a column that changes on the way to the wire and back: so
-    PostgreSQL keeps the new versions of a row on its own page (HOT), and recording an outcome
-    touches no index. Which deliveries are open is in Outbox.
+    `retry_of` is the delivery that it retries; no two retry the same one, and a skipped or
+    cancelled delivery retries none. `locale` is the text's; `chat_locale` is the chat's own, "" if
+    the chat named none, None if it was not recorded. `claim` is the batch that took it to the wire.
+    `body_salt` makes the text's digest in the ledger erasable (console.audit.chain).
+
+    Erasure, on request or after the retention time, removes text, salt, name and all free text
+    about the outcome; `erased_at` says when.
+
+    No index has a column that changes on the way to the wire and back. So PostgreSQL puts new
+    versions of a row on the same page (HOT), and recording an outcome touches no index. Outbox has
+    the open deliveries.
     """
 
     send = models.ForeignKey(
         Send, on_delete=models.PROTECT, related_name="deliveries", db_index=False
     )
-    # Interactions are erased after a while, and their deliveries are not.
+    # Interactions are erased after a while, their deliveries are not.
     interaction = models.ForeignKey(
         Interaction,
         on_delete=models.DO_NOTHING,
@@ -230,18 +231,18 @@ class Delivery(models.Model):
 
     @property
     def own_language(self) -> bool | None:
-        """Whether the text is in the chat's own language; None where there is no text, or nobody
-        wrote down what the chat said."""
+        """Whether the text is in the chat's own language; None if there is no text, or the chat's
+        language was not recorded."""
         if not self.locale or self.chat_locale is None:
             return None
         return is_own(self.chat_locale, self.locale)
 
 
 class Outbox(models.Model):
-    """The deliveries that are not over, `pending` or `sending`, and when each may be sent.
+    """The open deliveries, `pending` or `sending`, and when each may be sent.
 
-    A row comes with the delivery and goes in the transaction that ends it. `expires_at` ends the
-    delivery's time to live, unless its Chat Server is making progress (docs/delivery.md).
+    A row is written with the delivery and deleted in the transaction that ends it. `expires_at`
+    ends the delivery's time to live, unless its Chat Server is making progress (docs/delivery.md).
     """
 
     delivery = models.OneToOneField(
@@ -271,8 +272,8 @@ class Outbox(models.Model):
 
 
 class SendOutcome(models.Model):
-    """How many deliveries of a send have ended so: written with their entry in the ledger, so that
-    whoever follows a broadcast of 100,000 does not have them counted each time."""
+    """How many deliveries of a send have ended with a status. Written with their entry in the
+    ledger, so that following a broadcast of 100,000 does not count them each time."""
 
     send = models.ForeignKey(
         Send, on_delete=models.CASCADE, db_index=False, related_name="outcomes"
@@ -292,7 +293,7 @@ class SendOutcome(models.Model):
 class Claim(models.Model):
     """A batch that was taken to the wire: its deliveries carry this id.
 
-    Goes when all of them have ended. What a lost worker left behind is found by it.
+    The row is deleted when all of them have ended. A lost worker's deliveries are found by it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -305,7 +306,7 @@ class Claim(models.Model):
 
 
 class SendingStop(models.Model):
-    """The stop-everything switch: while its one row is there, nothing is taken to the wire."""
+    """The stop-everything switch: while its one row exists, nothing is taken to the wire."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     reason = models.TextField()
@@ -323,11 +324,11 @@ class SendingStop(models.Model):
 
 
 class OutcomeTotal(models.Model):
-    """How many deliveries to a Chat Server ever ended so. Only grows.
+    """How many deliveries to a Chat Server ever ended with an outcome. Only grows.
 
-    Counted from the ledger (console.sends.observe.outcome_counts): a monitor asks every few
-    seconds, too often to count the history each time. Chat Servers that were not registered
-    when it was counted stand together under "", since the feed chooses their names.
+    Counted from the ledger (console.sends.observe.outcome_counts): a monitor reads it every few
+    seconds, too often to count the history each time. Chat Servers that were not registered at the
+    time of counting are summed under "", since the feed chooses their names.
     """
 
     chat_server_name = models.CharField(max_length=128, blank=True)
@@ -346,7 +347,7 @@ class OutcomeTotal(models.Model):
 
 
 class OutcomeMark(models.Model):
-    """Up to which entry of the ledger the outcomes are counted: one row."""
+    """The ledger entry up to which the outcomes are counted: one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     counted_to = models.BigIntegerField(default=0)
@@ -361,10 +362,10 @@ class OutcomeMark(models.Model):
 
 
 class Worker(models.Model):
-    """A worker process, which says every few seconds that it lives; `seen_at` is PostgreSQL's time.
+    """A worker process with its heartbeat every few seconds; `seen_at` is PostgreSQL's time.
 
-    `chat_servers` are those that it drains at the moment. The row goes when the process ends in
-    order; of one that was lost it stays for a while, to be seen.
+    `chat_servers` are those that it drains at the moment. The row is deleted when the process ends
+    in order. The row of a lost worker stays for a while, so that people see it.
     """
 
     id = models.UUIDField(primary_key=True)

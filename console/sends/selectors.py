@@ -46,20 +46,21 @@ READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
 
 def _readable(actor: Actor, path: str = "") -> Q:
-    """The sends whose texts the actor may read, on the way `path` to them: one's own; for
-    approvers what awaits them and what they approved; for those who read the history, all."""
+    """Return the condition for sends whose texts the actor may read, reached by `path`: one's own;
+    for approvers, sends that await them or that they approved; for readers of the history, all."""
     if actor.may(Permission.VIEW_HISTORY):
         return Q()
     readable = Q(**{f"{path}actor_ref": actor.ref})
     if actor.may(Permission.APPROVE_SENDS):
-        # What an API client of theirs sent is not theirs to approve, and they see that it waits.
+        # They can't approve what their own API clients send, but see that it waits.
         readable |= Q(**{f"{path}actor_ref__in": own_refs(actor)})
         readable |= Q(**{f"{path}approved_by_ref": actor.ref}) | _to_approve(actor, path)
     return readable
 
 
 def _to_approve(actor: Actor, path: str = "") -> Q:
-    """Others' sends that await approval, of notices that the actor's teams share."""
+    """Return the condition for others' sends that await approval and whose notices belong to no
+    team or to one of the actor's."""
     waiting = Q(**{f"{path}status": SendStatus.AWAITING_APPROVAL})
     waiting &= ~Q(**{f"{path}actor_ref__in": own_refs(actor)})
     if not actor.sees_all_teams:
@@ -69,14 +70,14 @@ def _to_approve(actor: Actor, path: str = "") -> Q:
 
 
 def _seen(actor: Actor) -> Q:
-    """The sends that the actor sees. Administrators, who may stop any, see of every send whose it
-    is and how far; the texts, with their customers, are not theirs to read."""
+    """Return the condition for sends that the actor sees. Administrators see whose each send is and
+    its progress, since they may stop any; they may not read the texts and their customers."""
     actor.require(*READERS, Permission.ADMINISTER)
     return Q() if actor.may(Permission.ADMINISTER) else _readable(actor)
 
 
 def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
-    """The send that this actor made with this key; None while there is none."""
+    """Return the send that this actor made with this key, if any."""
     actor.require(Permission.SEND)
     if not idempotency_key or not idempotency_key.isprintable():
         return None
@@ -85,26 +86,25 @@ def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
 
 
 def sends_visible(actor: Actor) -> QuerySet[Send]:
-    """Sends, newest first, with the number of their deliveries by status, and whether the actor may
-    read what their sender wrote (`is_readable`)."""
+    """Return sends, newest first, with the number of their deliveries by status and whether the
+    actor may read what their sender wrote (`is_readable`)."""
     return _with_readable(actor, _with_counts(Send.objects.filter(_seen(actor)))).order_by("-pk")
 
 
 def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
-    """What the actor may approve, the longest waiting first, with the same numbers."""
+    """Return sends that the actor may approve, the longest waiting first, with their counts."""
     actor.require(Permission.APPROVE_SENDS)
     return _with_counts(Send.objects.filter(_to_approve(actor))).order_by("pk")
 
 
 def leaves_at(send: Send, now: datetime) -> datetime:
-    """When a send that awaits approval leaves once it is approved: at its time, and at once where
-    it has none or that has passed."""
+    """Return when a send that awaits approval would leave: at its time, but not before now."""
     return max(send.scheduled_at or now, now)
 
 
 def send_with_counts(actor: Actor, send: Send) -> Send:
-    """A send as it is now, for whoever has just done something with it: after that it may be out
-    of their sight, and is not readable then."""
+    """Return a send as it is now, for an actor who has just changed it. The change may have put it
+    out of their sight; then it is not readable."""
     return _with_readable(actor, _with_counts(Send.objects.filter(pk=send.pk))).get()
 
 
@@ -116,7 +116,7 @@ def _with_readable(actor: Actor, sends: QuerySet[Send]) -> QuerySet[Send]:
     )
 
 
-# Claims are few and name all that is on the wire.
+# Claims are few and name all deliveries on the wire.
 SENDING = RawSQL(
     """
     (SELECT count(*) FROM sends_claim c
@@ -130,7 +130,7 @@ SENDING = RawSQL(
 
 
 def _with_counts(sends: QuerySet[Send]) -> QuerySet[Send]:
-    """With `total`, `open` and a number for each status; what is over is not read for it."""
+    """Add `total`, `open` and a count for each status. Ended deliveries are not read for that."""
     over = [status for status in DeliveryStatus.values if status not in OPEN_STATUSES]
     return (
         sends.select_related("version__notice")
@@ -147,7 +147,7 @@ def _ended(status: str) -> Coalesce:
 
 
 def send_get(actor: Actor, send_id: int) -> Send:
-    """Raises NotFound where there is none that the actor may see."""
+    """Return a send that the actor may see. Raises NotFound."""
     send = sends_visible(actor).filter(pk=send_id).first()
     if send is None:
         raise NotFound("send_not_found", "There is no send {send}.", send=send_id)
@@ -155,33 +155,32 @@ def send_get(actor: Actor, send_id: int) -> Send:
 
 
 def send_is_running(send_id: int) -> bool:
-    """Whether anything of it may still change by itself, and soon."""
+    """Return whether the send may still change by itself soon."""
     return Send.objects.filter(pk=send_id, status=SendStatus.RUNNING).exists()
 
 
 def send_counts(send: Send) -> dict[str, int]:
-    """Deliveries by status, every status named, and their `total`, of a send with counts."""
+    """Return a send's (with counts) deliveries by status, with every status, and the `total`."""
     return {name: getattr(send, name) for name in (*DeliveryStatus.values, "total")}
 
 
 def not_retried(send: Send, status: str) -> QuerySet[Delivery]:
-    """A send's deliveries in this status that nobody has tried again yet."""
+    """Return a send's deliveries in this status that have not been retried."""
     tried_again = Exists(Delivery.objects.filter(retry_of=OuterRef("pk")))
     return Delivery.objects.filter(~tried_again, send=send, status=status).order_by("pk")
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
-    """A send's deliveries in the order of its targets; none where its texts are not the actor's
-    to read."""
+    """Return a send's deliveries in the order of its targets; none if its texts are hidden."""
     actor.require(*READERS, Permission.ADMINISTER)
     found = Delivery.objects.filter(_readable(actor, "send__"), send=send).order_by("pk")
     return found.filter(status=status) if status else found
 
 
 def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:
-    """The history, newest first."""
+    """Return the history, newest first."""
     actor.require(*READERS)
-    # Not joined: to read the newest page, PostgreSQL may then only go down the primary key.
+    # No join: to read the newest page, PostgreSQL may then simply follow the primary key.
     found = Delivery.objects.prefetch_related("send__version__notice").filter(
         _readable(actor, "send__")
     )
@@ -200,8 +199,7 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
 
 
 def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
-    """The ledger's entry of how a delivery ended, once it has. Only for those who may read the
-    trail."""
+    """Return the ledger's entry about a delivery's end. Only for readers of the ledger."""
     entries = audit_entries(
         actor, target_kind="send", target_ref=str(delivery.send_id), actions=ENDED
     )
@@ -219,13 +217,13 @@ WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
 
 
 def next_due_at(server_name: str) -> datetime | None:
-    """When the first of a Chat Server's waiting deliveries is due that may leave at all: of running
-    sends, and not while all sending is stopped. Call it when nothing is on the wire."""
+    """Return when a Chat Server's first pending delivery is due that may leave: of running sends,
+    and not while all sending is stopped. Call it when nothing is on the wire."""
     return work_of(server_name)[1]
 
 
 def work_of(server_name: str) -> tuple[bool, datetime | None]:
-    """Whether anything is claimed at a Chat Server, and `next_due_at`."""
+    """Return whether anything is claimed at a Chat Server, and `next_due_at`."""
     with connection.cursor() as cursor:
         cursor.execute(NEXT_DUE, {"name": server_name})
         due_at, has_claims = cursor.fetchone()
@@ -233,7 +231,7 @@ def work_of(server_name: str) -> tuple[bool, datetime | None]:
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:
-    """Chat Servers with something due now, or left on the wire, perhaps by a lost worker."""
+    """Return Chat Servers with something due, or on the wire, perhaps of a lost worker."""
     due = Outbox.objects.filter(
         chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
     )
@@ -243,27 +241,27 @@ def servers_with_open_deliveries(now: datetime) -> list[str]:
 
 
 def servers_of_sends(send_ids: Collection[int]) -> list[str]:
-    """Chat Servers for which these sends have something waiting."""
+    """Return the Chat Servers for which these sends have pending deliveries."""
     rows = Outbox.objects.filter(send__in=send_ids).order_by("chat_server_name")
     return list(rows.values_list("chat_server_name", flat=True).distinct())
 
 
 def sends_running(actor: Actor) -> QuerySet[Send]:
-    """The actor's own sends that are not over."""
+    """Return the actor's own sends that are not over."""
     return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
 
 
 def sends_seen(actor: Actor) -> QuerySet[Send]:
-    """All sends that the actor sees, without counting deliveries."""
+    """Return all sends that the actor sees, without counts of deliveries."""
     return Send.objects.filter(_seen(actor))
 
 
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
-    """Those of these sends that the actor sees, newest first, without counting deliveries."""
+    """Return those of these sends that the actor sees, newest first, without counts."""
     found = sends_seen(actor).filter(pk__in=ids)
     return found.select_related("version__notice").order_by("-pk")
 
 
 def sending_stopped() -> SendingStop | None:
-    """Who stopped all sending, when and why; None while nobody has."""
+    """Return who stopped all sending, when and why; None if it is not stopped."""
     return SendingStop.objects.first()

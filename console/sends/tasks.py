@@ -19,33 +19,33 @@ from console.sends.observe.outcome_counts import outcomes_count
 
 @app.task(name=queue.DRAIN, pass_context=True)
 async def drain(context: JobContext, server: str) -> None:
-    """A Chat Server has work. The drain runs beside the jobs and takes none of their places."""
+    """Wake a Chat Server's drain. It runs beside the jobs and takes none of their places."""
     dispatch: Dispatch = context.additional_context["dispatch"]
     dispatch.wake(server)
 
 
 @app.task(name=queue.WAKE)
 def wake(server: str) -> None:
-    """The time has come to look at a Chat Server again."""
+    """Make workers look at a Chat Server again."""
     queue.enqueue_drains([server])
 
 
 @app.task(name=queue.RELEASE)
 def release(send_id: int) -> None:
-    """A send's undo seconds or schedule are over."""
+    """Start a send whose undo seconds or schedule are over."""
     record.sends_release()
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(name="console.sends.tasks.sweep", queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
-    """Every five seconds: whatever has work and, for whatever reason, no job."""
+    """Every five seconds, handle whatever has work and no job, for whatever reason."""
     sweep_now()
 
 
 def sweep_now() -> None:
-    """Start what is due, move what its chat has left behind, end what is late or done, and have
-    every Chat Server with work looked at. Then what is for monitors alone."""
+    """Start what is due, move what its chat has left behind, end what is late or done, and wake the
+    drain of every Chat Server with work. Then do what only monitors need."""
     record.sends_release()
     record.deliveries_abandon()
     record.deliveries_follow()
@@ -60,25 +60,25 @@ def sweep_now() -> None:
 @app.periodic(cron="* * * * * */10")
 @app.task(name="console.sends.tasks.clear", queueing_lock="clear", pass_context=True)
 async def clear(context: JobContext, timestamp: int) -> None:
-    """Every ten seconds: drop the jobs that lost workers left half done."""
+    """Every ten seconds, delete the jobs that lost workers left half done."""
     await jobs_clear(context.app.job_manager)
 
 
 @app.periodic(cron="17 3 * * *")
 @app.task(name="console.sends.tasks.forget", queueing_lock="forget")
 async def forget(timestamp: int) -> None:
-    """Every night: erase interactions that ended longer ago than the site keeps them."""
+    """Every night, erase interactions that ended longer ago than the retention time."""
     await sync_to_async(interactions_forget)()
 
 
 @app.periodic(cron="47 3 * * *")
 @app.task(name="console.sends.tasks.erase", queueing_lock="erase")
 async def erase(timestamp: int) -> None:
-    """Every night: erase the texts that the site has kept for long enough, part by part."""
+    """Every night, erase the texts whose retention time is over, part by part."""
     while await sync_to_async(texts_expire)():
         pass
 
 
 def worker_context(dispatch: Dispatch) -> dict[str, Any]:
-    """What procrastinate hands to `drain`."""
+    """Return what procrastinate passes to `drain`."""
     return {"dispatch": dispatch}

@@ -6,8 +6,8 @@ from console.catalogue.models import NoticeVersion
 
 
 class VersionUse(models.Model):
-    """How often a version was ever sent, and how many of its deliveries arrived: written with their
-    entries in the ledger, so that the page of a notice need not go through all its sends."""
+    """How often a version was ever sent, and how many of its deliveries arrived. Written with their
+    entries in the ledger, so that the page of a notice need not read all its sends."""
 
     version = models.OneToOneField(
         NoticeVersion, primary_key=True, on_delete=models.CASCADE, related_name="use"

@@ -1,4 +1,4 @@
-"""Who may open a page. Everything needs a sign-in (Django's LoginRequiredMiddleware)."""
+"""Who may open a page. Every page needs a sign-in (Django's LoginRequiredMiddleware)."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person as an actor; read once a request."""
+    """Return the signed-in person as an actor; read once per request."""
     actor: Actor | None = getattr(request, "console_actor", None)
     if actor is None:
         user = request.user
@@ -23,7 +23,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def require(*permissions: Permission) -> Callable[[View[P]], View[P]]:
-    """Only for those who have one of `permissions`; PermissionRefused for all others."""
+    """Restrict a view to holders of one of `permissions`. Raises PermissionRefused for others."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)

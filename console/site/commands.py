@@ -1,5 +1,5 @@
-"""What the console's commands share: an option that is given and empty is refused. It is a variable
-of a script that nobody has set, and what it narrows would be more than was meant."""
+"""What the console's commands share: an empty option is refused. A script's unset variable gives
+one, and without its restriction the command would do more than was meant."""
 
 import logging
 import sys
@@ -15,14 +15,14 @@ from console.text.visible import is_blank
 
 
 def path(text: str) -> Path:
-    """The type of an argument that is a path: an empty one would be the folder of now."""
+    """Return a path argument. Refuses an empty one, which would be the current folder."""
     if is_blank(text):
         raise ArgumentTypeError("it is empty: name a file or a folder")
     return Path(text)
 
 
 class Command(BaseCommand):
-    """Refuses texts that are empty, whichever argument or option they are given for."""
+    """Refuses empty texts in any argument or option."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         for name, value in options.items():
@@ -33,8 +33,8 @@ class Command(BaseCommand):
 
 
 class Service(Command):
-    """One that runs until it is stopped. Where its log is for machines, whatever it says is in that
-    form: also why it does not start."""
+    """A command that runs until it is stopped. If its log is in JSON, all its output is, including
+    the reason why it does not start."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         if settings.LOG_FORMAT != "json":

@@ -1,4 +1,4 @@
-"""Asks before something dangerous is done: in a dialog, or without scripts on a page."""
+"""Asks for confirmation before something dangerous: in a dialog, or without scripts on a page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ asks = require_http_methods(["GET", "HEAD", "POST"])
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `action` is posted to, `back` is where a no leads, `place` heads the page.
+    """A question. `action` receives the POST, `back` is where a no leads, `place` heads the page.
 
-    `answer_to` selects the element that takes the answer where the page stays open behind the
-    dialog. Without a `button` there is nothing to be done.
+    `answer_to` selects the element that shows the answer if the page stays open behind the dialog.
+    Without a `button` there is nothing to confirm.
     """
 
     place: str
@@ -34,7 +34,7 @@ class Question:
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
-    """For a form: what was posted, be it nothing."""
+    """Return the posted data for a form, even if empty; None for a GET."""
     return request.POST if request.method == "POST" else None
 
 
@@ -43,7 +43,7 @@ def ask(
 ) -> HttpResponse:
     in_dialog = bool(request.htmx)  # type: ignore[attr-defined]
     if in_dialog and status >= 400:
-        status = 422  # the one refusal that htmx shows
+        status = 422  # the only refusal that htmx shows
     template = "ui/_question.html" if in_dialog else "ui/question.html"
     context = {"question": question, "error": error, "in_dialog": in_dialog}
     return render(request, template, context, status=status)
@@ -52,8 +52,8 @@ def ask(
 def ask_then(
     request: HttpRequest, question: Question, do: Callable[[], str | HttpResponse]
 ) -> HttpResponse:
-    """GET asks. POST does it and leads to the address that `do` answers (or is its answer), or says
-    in place why not, with all that was typed."""
+    """Ask on GET. On POST call `do`, then redirect to the address that it returns (or return its
+    response). A refusal is shown in place, with all that was typed."""
     if request.method != "POST":
         return ask(request, question)
     if question.form is not None and not question.form.is_valid():

@@ -1,4 +1,4 @@
-"""Files and long lists as answers, a part at a time, whichever way the server speaks."""
+"""Files and long lists as responses, a part at a time, for both kinds of server (WSGI, ASGI)."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import IO
@@ -11,7 +11,7 @@ PART_BYTES = 64 * 1024
 
 
 class FileParts(Iterator[bytes]):
-    """A file from its beginning; it is closed with the answer."""
+    """A file, read from its beginning. It is closed with the response."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -31,7 +31,7 @@ class FileParts(Iterator[bytes]):
 def download(
     request: HttpRequest, parts: Iterator[bytes], *, name: str, content_type: str
 ) -> StreamingHttpResponse:
-    """An answer that browsers keep as the file `name`."""
+    """Return a response that browsers save as the file `name`."""
     # Django would put all of them into memory for a server that speaks the other way.
     served = _one_by_one(parts) if isinstance(request, ASGIRequest) else parts
     response = StreamingHttpResponse(
@@ -45,7 +45,7 @@ def download(
 
 
 async def _one_by_one(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each part when the one before is on its way."""
+    """Yield each part when the one before is on its way."""
     following = sync_to_async(lambda: next(parts, b""))
     try:
         while part := await following():

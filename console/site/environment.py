@@ -1,6 +1,6 @@
 """Reads settings from environment variables, and says what to do about wrong ones.
 
-A wrong one does not end the reading: all that is wrong is found first, and then said at once
+A wrong one does not end the reading: all errors are collected first, and then reported together
 (`stop_if_wrong`, which console.settings calls last).
 """
 
@@ -23,11 +23,11 @@ Network = IPv4Network | IPv6Network
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-# What a variable with such a name has is told to no log, however wrong it is.
+# The values of variables with such names are never logged, however wrong they are.
 SECRET = re.compile(r"(KEYS?|PASSWORD|SECRET|TOKEN)$|^DATABASE_URL$")
-# What an example has where a site's own value belongs.
+# What an example has instead of a site's own value.
 PLACEHOLDER = re.compile(r"change[-_ ]?me|^(…|\.{3}|<.*>)$", re.IGNORECASE)
-# Django warns of a shorter or more uniform secret key (security.W009).
+# Django warns about a shorter or more uniform secret key (security.W009).
 KEY_LENGTH, KEY_VARIETY = 50, 5
 TOKEN_LENGTH = 32
 HOST = re.compile(
@@ -35,14 +35,14 @@ HOST = re.compile(
     re.IGNORECASE,
 )
 
-# All settings that were asked for, and what is wrong with each that is: its name and a sentence.
+# All settings that were read, and the errors: a sentence by name.
 known: set[str] = set()
 _wrong: dict[str, str] = {}
 _required = True
 
 
 def read(name: str, convert: Callable[[str], T], default: T) -> T:
-    """The variable ``name`` by ``convert``, or ``default`` where it is unset, empty or wrong.
+    """Read the variable ``name`` by ``convert``; ``default`` if it is unset, empty or wrong.
 
     ``convert`` raises ValueError with a sentence that says what is expected.
     """
@@ -62,12 +62,12 @@ def read(name: str, convert: Callable[[str], T], default: T) -> T:
 
 
 def refuse(name: str, sentence: str) -> None:
-    """Note what is wrong with ``name``; what was noted first is nearest to the cause."""
+    """Record an error in ``name``. Only the first counts, as the nearest to the cause."""
     _wrong.setdefault(name, sentence)
 
 
 def stop_if_wrong() -> None:
-    """Raises ImproperlyConfigured with all that was noted since the last time."""
+    """Raise ImproperlyConfigured with all errors recorded since the last call."""
     sentences = list(_wrong.values())
     _wrong.clear()
     if not (_required and sentences):
@@ -81,7 +81,7 @@ def stop_if_wrong() -> None:
 
 
 def require_nothing() -> None:
-    """Of a command that only prints or copies what the code has, before the settings are read."""
+    """Ignore errors, for a command that needs no settings. Call it before the settings are read."""
     global _required
     _required = False
 
@@ -104,13 +104,13 @@ def boolean(raw: str) -> bool:
 
 def words(raw: str) -> list[str]:
     found = [word.strip() for word in raw.split(",") if word.strip()]
-    if not found:  # a list of nothing may mean anything, so nobody may write one by mistake
+    if not found:  # an empty list is ambiguous, so nobody may write one by mistake
         raise ValueError("name at least one, or leave it unset")
     return found
 
 
 def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:
-    """A converter for whole numbers from ``least`` to ``most``."""
+    """Return a converter for whole numbers from ``least`` to ``most``."""
 
     def convert(raw: str) -> int:
         complaint = f"set it to a whole number of {unit} from {least:,} to {most:,}"
@@ -126,7 +126,7 @@ def number(*, least: int, most: int, unit: str) -> Callable[[str], int]:
 
 
 def days(*, least: int) -> Callable[[str], int]:
-    """For how many days something is kept."""
+    """Return a converter for a retention time in days."""
     return number(least=least, most=3650, unit="days")
 
 
@@ -137,14 +137,14 @@ def port(raw: str) -> int | None:
 
 
 def rate(raw: str) -> str:
-    """So many calls in a unit of time, as REST framework takes it."""
+    """Convert a number of calls in a unit of time, as REST framework takes it."""
     if not re.fullmatch(r"[1-9][0-9]{0,6}/(s|sec|m|min|h|hour|d|day)", raw):
         raise ValueError("set it to a number of calls and a unit, such as 6000/min")
     return raw
 
 
 def secret_key(raw: str) -> str:
-    """What signs sessions: nobody may find it by trying."""
+    """Convert the key that signs sessions. It must be too long to guess."""
     if len(raw) < KEY_LENGTH or len(set(raw)) < KEY_VARIETY or raw.startswith("django-insecure-"):
         raise ValueError(
             f"set it to a random text of at least {KEY_LENGTH} characters, for example the output "
@@ -154,7 +154,7 @@ def secret_key(raw: str) -> str:
 
 
 def token(raw: str) -> str:
-    """What programs show to be let in."""
+    """Convert a bearer token of programs."""
     if not re.fullmatch(r"[!-~]+", raw) or len(raw) < TOKEN_LENGTH:
         raise ValueError(
             f"set it to a random text of at least {TOKEN_LENGTH} ASCII characters without blanks"
@@ -163,14 +163,14 @@ def token(raw: str) -> str:
 
 
 def key(raw: str) -> str:
-    """32 bytes in base64, which sign."""
+    """Convert a signing key: 32 bytes in base64."""
     if not _is_key(raw):
         raise ValueError("set it to what manage.py audit_key prints: 32 bytes in base64")
     return raw
 
 
 def public_keys(raw: str) -> list[str]:
-    """Each 32 bytes in base64, which verify."""
+    """Convert public keys, which verify: each 32 bytes in base64."""
     found = words(raw)
     if not all(map(_is_key, found)):
         raise ValueError(
@@ -188,7 +188,7 @@ def _is_key(text: str) -> bool:
 
 
 def place(raw: str) -> str:
-    """A folder, or an address that takes a POST."""
+    """Convert a folder, or an address that accepts a POST."""
     if raw.startswith("https://"):
         return raw
     if "://" in raw or not Path(raw).is_absolute():
@@ -197,14 +197,14 @@ def place(raw: str) -> str:
 
 
 def file(raw: str) -> str:
-    """A file that can be read."""
+    """Convert the path of a readable file."""
     if not (Path(raw).is_absolute() and os.access(raw, os.R_OK) and Path(raw).is_file()):
         raise ValueError("set it to the whole path of a file that this process can read")
     return raw
 
 
 def certificates(raw: str) -> str:
-    """A file of certificates that are trusted."""
+    """Convert the path of a file of trusted certificates."""
     try:
         ssl.create_default_context(cafile=raw)
     except OSError as error:
@@ -220,7 +220,7 @@ def existing_folder(raw: str) -> Path | None:
 
 
 def readable_file(raw: str) -> Path | None:
-    """A file that can be read now: a wrong one must show at the start."""
+    """Convert the path of a file that is readable now, so that a wrong one shows at the start."""
     path = Path(raw).expanduser().resolve()
     try:
         path.open("rb").close()
@@ -230,7 +230,7 @@ def readable_file(raw: str) -> Path | None:
 
 
 def networks(raw: str) -> list[Network]:
-    """Ranges of addresses."""
+    """Convert ranges of IP addresses."""
     try:
         return [ip_network(word) for word in words(raw)]
     except ValueError as error:
@@ -238,7 +238,7 @@ def networks(raw: str) -> list[Network]:
 
 
 def paths(raw: str) -> tuple[str, ...]:
-    """Files and folders, separated as in PATH."""
+    """Convert files and folders, separated as in PATH."""
     found = tuple(part.strip() for part in raw.split(os.pathsep) if part.strip())
     if not all(Path(part).is_absolute() for part in found):
         raise ValueError(f"set it to whole paths with {os.pathsep!r} between them")
@@ -246,7 +246,7 @@ def paths(raw: str) -> tuple[str, ...]:
 
 
 def options(raw: str) -> tuple[str, ...]:
-    """Options of a program, each beginning with a dash and separated by blanks."""
+    """Convert options of a program, each beginning with a dash and separated by blanks."""
     found = tuple(shlex.split(raw))
     if not all(part.startswith("-") for part in found):
         raise ValueError("set it to options that begin with a dash, such as -Xmx256m")
@@ -254,7 +254,7 @@ def options(raw: str) -> tuple[str, ...]:
 
 
 def servers(*schemes: str) -> Callable[[str], list[str]]:
-    """Addresses of one of these schemes, a host and a port."""
+    """Return a converter for addresses with one of these schemes, a host and a port."""
 
     def convert(raw: str) -> list[str]:
         found = words(raw)
@@ -278,7 +278,7 @@ def pairs(raw: str) -> dict[str, str]:
 
 
 def hosts(raw: str) -> list[str]:
-    """Names of hosts as they are looked up; `.example.org` is all below it."""
+    """Convert host names; `.example.org` means all hosts below it."""
     found = words(raw)
     if not all(map(_is_host, found)):
         raise ValueError(
@@ -289,19 +289,19 @@ def hosts(raw: str) -> list[str]:
 
 
 def international_hosts(raw: str) -> list[str]:
-    """The same, also in other letters."""
+    """Convert host names as `hosts` does, also in non-ASCII letters."""
     found = words(raw)
     hosts(",".join(re.sub("[^\x00-\x7f]", "x", name) for name in found))
     return found
 
 
 def _is_host(name: str) -> bool:
-    is_anybodys = name.startswith(".") and "." not in name.strip(".")  # all below .org
+    is_anybodys = name.startswith(".") and "." not in name.strip(".")  # all hosts below .org
     return bool(HOST.fullmatch(name)) and not is_anybodys
 
 
 def origins(raw: str) -> list[str]:
-    """Schemes and hosts, as browsers send them; `https://*.example.org` is all below it."""
+    """Convert schemes and hosts as browsers send them; `https://*.example.org` is all below it."""
     found = words(raw)
     for each in found:
         scheme, _colon, rest = each.partition("://")
@@ -314,7 +314,7 @@ def origins(raw: str) -> list[str]:
 
 
 def origin(raw: str) -> str:
-    """An https:// address without anything behind that could be meant as a query."""
+    """Convert an https:// address without a query or a fragment."""
     if not is_protected(raw) or re.search("[?#]", raw):
         raise ValueError(
             "set it to an address that starts with https:// (http:// for this machine alone)"
@@ -323,7 +323,8 @@ def origin(raw: str) -> str:
 
 
 def meanings(*known: str) -> Callable[[str], dict[str, tuple[str, ...]]]:
-    """`name=group; name=group`: what each group means, of the `known` names; of any without."""
+    """Return a converter of `name=group; name=group`, which says what each group means. Names must
+    be `known`, if any are given."""
 
     def convert(raw: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}

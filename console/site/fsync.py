@@ -1,11 +1,11 @@
-"""Sees to it that what was written is still there when the power fails."""
+"""Makes sure that written data survives a power failure."""
 
 import os
 from pathlib import Path
 
 
 def to_disk(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk. Raises OSError."""
+    """Write a file, or the names in a folder, to disk (fsync). Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

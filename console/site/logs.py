@@ -13,7 +13,7 @@ FIRST = ["timestamp", "level", "logger", "event"]
 
 
 def configure_structlog() -> None:
-    """Hand what structlog collects to Python's logging, which `logging_settings` sets up."""
+    """Pass structlog's events to Python's logging, which `logging_settings` sets up."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -30,14 +30,14 @@ def configure_structlog() -> None:
 
 
 def catch_plain_lines() -> None:
-    """Log warnings too, and exceptions that nobody catches: they would be plain lines between."""
+    """Log warnings and uncaught exceptions, which would otherwise be plain lines in the log."""
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda of: _log_uncaught(of.exc_type, of.exc_value, of.exc_traceback)
 
 
 class LoggedLines(io.TextIOBase):
-    """In place of an output: each line that is written there is an event of the log."""
+    """Replaces an output stream: each line written to it becomes an event of the log."""
 
     def __init__(self, level: int) -> None:
         self._level = level
@@ -57,7 +57,7 @@ def _log_uncaught(
 
 
 def logging_settings(level: str, form: str) -> dict[str, Any]:
-    """Django's LOGGING: the console from `level` on, others' warnings; `form` is text or json."""
+    """Return Django's LOGGING: console from `level` on, others' warnings; `form` text or json."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -68,9 +68,9 @@ def logging_settings(level: str, form: str) -> dict[str, Any]:
             "console": {"level": level},
             "procrastinate": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
-            # Anybody can send one: it is answered with 400, and no failure of the console's.
+            # Anybody can cause one: it is answered with 400, and is no failure of the console.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # What it counts stands in the trail, without what was typed.
+            # What it counts is in the ledger, without what was typed.
             "axes": {"level": "ERROR"},
         },
     }

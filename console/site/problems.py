@@ -24,13 +24,13 @@ def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
 
 
 def too_large() -> Sentence:
-    """What to say about a body over the limit."""
+    """Return the message about a body over the limit."""
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return term("The request is larger than {limit:,} bytes. Send it in several parts.", limit=most)
 
 
 def wants_problems(request: HttpRequest) -> bool:
-    """Whether the Accept header names problem details, and not by `q=0`."""
+    """Return whether the Accept header names problem details, and not with `q=0`."""
     for part in request.headers.get("Accept", "").lower().split(","):
         media_type, *parameters = (word.strip() for word in part.split(";"))
         if media_type == PROBLEM:
@@ -39,13 +39,13 @@ def wants_problems(request: HttpRequest) -> bool:
 
 
 def as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """An error as problem details, for those who ask for them."""
+    """Convert an error to problem details, for callers that ask for them."""
     is_error = response.status_code >= 400 and response.headers.get("Content-Type") == JSON
     if not is_error or response.streaming or not wants_problems(request):
         return response
     said: dict[str, Any] = json.loads(response.content)
     problem = {
-        "type": "about:blank",  # `code` says more closely what it is
+        "type": "about:blank",  # `code` is more specific
         "title": HTTPStatus(response.status_code).phrase,
         "status": response.status_code,
         "detail": said["message"],

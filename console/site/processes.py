@@ -1,4 +1,4 @@
-"""Processes that one of ours starts for itself."""
+"""Processes that the console starts for itself."""
 
 import ctypes
 import signal
@@ -9,7 +9,6 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def end_with_parent() -> None:
-    """Called in a new process: the kernel (Linux only) asks it to end should the thread that
-    started it end."""
+    """Have the kernel (Linux only) end this new process if the thread that started it ends."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

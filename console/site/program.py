@@ -21,15 +21,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     finally:
-        # It is ending. Somebody who is impatient would only interrupt what tidies up.
+        # It is ending. Another signal would only interrupt the clean-up.
         for number in ENDS:
             signal.signal(number, signal.SIG_IGN)
 
 
 class Endings:
-    """Ctrl-C, and SIGTERM with the same effect for what has no handler of its own: the embedded
-    PostgreSQL stops. While modules are loaded they are noted and no more, since Python drops an
-    exception that is raised in a callback of its imports."""
+    """Handles Ctrl-C and SIGTERM. SIGTERM has the same effect as Ctrl-C for commands without a
+    handler of their own: the embedded PostgreSQL stops. While modules are being imported, signals
+    are only recorded, since Python drops an exception raised in a callback of its imports."""
 
     def __init__(self) -> None:
         self._came: list[int] = []
@@ -37,7 +37,7 @@ class Endings:
             signal.signal(number, lambda came, _frame: self._came.append(came))
 
     def loaded(self) -> None:
-        """From now on they end what is done; at once if one came already."""
+        """Let signals end the program from now on; at once if one has come already."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, _end)
         if self._came:
@@ -45,7 +45,7 @@ class Endings:
 
 
 def _end(number: int, _frame: Any) -> None:
-    # A service that is asked to end, and does, has not failed.
+    # A service that ends when told to has not failed.
     sys.exit(0 if _is_service() else 128 + number)
 
 
@@ -54,7 +54,7 @@ def _is_service() -> bool:
 
 
 def _run(endings: Endings) -> None:
-    # Here, so that an interrupt while they are loaded leaves no trace either.
+    # Imported here, so that an interrupt during the imports leaves no traceback either.
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import ManagementUtility
     from django.db import OperationalError
@@ -62,7 +62,7 @@ def _run(endings: Endings) -> None:
     from console.site import environment
     from console.site.version import console_version
 
-    if sys.argv[1:] in (["--version"], ["version"]):  # Django would tell its own
+    if sys.argv[1:] in (["--version"], ["version"]):  # Django would print its own
         print(f"Notice Console {console_version()}")  # noqa: T201
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -89,7 +89,7 @@ def _run(endings: Endings) -> None:
 
 
 def _refusal(sentence: str) -> str:
-    """Why it does not start, before there is a log: for a service in the form of its log."""
+    """Return why the program does not start, in the form of a log line if its log is JSON."""
     if not _is_service() or os.environ.get("CONSOLE_LOG_FORMAT", "").strip() != "json":
         return sentence
     now = datetime.now(UTC).isoformat()
@@ -100,5 +100,5 @@ def _refusal(sentence: str) -> str:
 def needs_no_settings(arguments: Sequence[str]) -> bool:
     if not arguments or HELP.intersection(arguments[:2]):
         return True
-    # With --public it prints of the key that is set.
+    # With --public it prints the public key of the configured key.
     return arguments[0].lstrip("-") in WITHOUT_SETTINGS or list(arguments) == ["audit_key"]

@@ -1,4 +1,4 @@
-"""How a process that runs an event loop hears that it is to stop."""
+"""How a process with an event loop learns that it should stop."""
 
 import asyncio
 import signal
@@ -7,10 +7,10 @@ from contextlib import suppress
 
 
 def stop_on(numbers: Sequence[signal.Signals], stop: asyncio.Event) -> None:
-    """Have each of these signals set `stop`, from now until the process ends.
+    """Let each of these signals set `stop`, from now until the process ends.
 
-    The event loop's own handlers go with the loop: whoever presses Ctrl-C once more just then would
-    interrupt what tidies up behind it.
+    The event loop's own handlers end with the loop: another Ctrl-C just then would interrupt the
+    clean-up after it.
     """
     loop = asyncio.get_running_loop()
 

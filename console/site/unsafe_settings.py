@@ -1,4 +1,4 @@
-"""What the console does not start with: settings that are missing, unsafe, or unknown to it."""
+"""Settings with which the console does not start: missing, unsafe or unknown ones."""
 
 import difflib
 import os
@@ -10,13 +10,13 @@ from console.site import environment as env
 
 # Read where they are needed, and not by console.settings.
 ALSO_KNOWN = {"CONSOLE_ADMIN_PASSWORD", "CONSOLE_DEMO_TOKEN"}
-# How alike a name and a setting are, from 0 to 1, for the one to be meant by the other: of a name
-# that begins with CONSOLE_ little is enough, of any other nearly all.
+# How similar (0 to 1) a name must be to a setting's to be taken for a misspelling of it: less is
+# needed if it begins with CONSOLE_.
 SIMILAR, NEARLY_THE_SAME = 0.6, 0.9
 
 
 def refuse_unsafe(chosen: Mapping[str, Any]) -> None:
-    """Judges the settings that were read. Raises ImproperlyConfigured with all that is wrong."""
+    """Check the settings that were read. Raises ImproperlyConfigured with all errors."""
     _judge_database(chosen)
     if not chosen["EMBEDDED"]:
         _judge_site(chosen)
@@ -29,7 +29,7 @@ def refuse_unsafe(chosen: Mapping[str, Any]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what has this name or address."""
+    """Return whether only this machine can reach this name or address."""
     name = host.strip("[]").lower()
     try:
         return ip_address(name).is_loopback
@@ -57,7 +57,7 @@ def _judge_database(chosen: Mapping[str, Any]) -> None:
 
 
 def _judge_site(chosen: Mapping[str, Any]) -> None:
-    """What is made up beside the embedded database, and nowhere else."""
+    """Check the settings that are generated only for the embedded database."""
     if not chosen["SECRET_KEY"]:
         env.refuse(
             "CONSOLE_SECRET_KEY",
@@ -95,7 +95,7 @@ def _judge_https(chosen: Mapping[str, Any]) -> None:
 
 
 def _judge_trying_out(chosen: Mapping[str, Any]) -> None:
-    """What is for the embedded database on one machine alone."""
+    """Check the settings that are allowed only with the embedded database on one machine."""
     if chosen["DEBUG"]:
         env.refuse(
             "CONSOLE_DEBUG",
@@ -111,7 +111,7 @@ def _judge_trying_out(chosen: Mapping[str, Any]) -> None:
 
 
 def _judge_pairs(chosen: Mapping[str, Any]) -> None:
-    """Settings that do nothing, or something else, without another."""
+    """Check settings that have no effect, or a different one, unless another is set too."""
     ors = chosen["TRANSPORT_OPTIONS"]["ors"]
     directory, username, certificate = chosen["DIRECTORY"], ors["username"], ors["certificate"]
     groups = directory.roles or directory.teams
@@ -135,7 +135,7 @@ def _judge_pairs(chosen: Mapping[str, Any]) -> None:
 
 
 def _judge_names(environment: Mapping[str, str]) -> None:
-    """No name is read past that was meant for a setting."""
+    """Refuse unknown names that were probably meant as settings."""
     settings = env.known | ALSO_KNOWN
     for name in sorted(environment.keys() - settings):
         if name.upper().startswith("CONSOLE_"):
@@ -147,7 +147,7 @@ def _judge_names(environment: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str, settings: Iterable[str]) -> str:
-    """The setting whose name is most like this one; empty where none is."""
+    """Return the setting with the most similar name; empty if there is none."""
     rests = {setting.removeprefix("CONSOLE_"): setting for setting in settings}
     rest = name.upper().removeprefix("CONSOLE_")
     found = difflib.get_close_matches(rest, rests, n=1, cutoff=SIMILAR)

@@ -10,7 +10,7 @@ PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 @cache
 def console_version() -> str:
-    """The version in the project's own file. An installed wheel has its metadata instead."""
+    """Return the version from the project's own file, or from an installed wheel's metadata."""
     if PROJECT.is_file():
         return str(tomllib.loads(PROJECT.read_text("utf-8"))["project"]["version"])
     return metadata.version("notice-console")

@@ -1,5 +1,8 @@
-"""What people type, as forms take it: of what nobody would see anything, it is empty, and a line is
-a line. The services hold both too (console.text.inputs)."""
+"""Form fields for text, moments and filters.
+
+Invisible input counts as empty, and a line has no line breaks. The services check both too
+(console.text.inputs).
+"""
 
 from typing import Any, ClassVar, TypeVar
 
@@ -23,7 +26,7 @@ class TextField(forms.CharField):
 
 
 class LineField(TextField):
-    """Text for a place of one line."""
+    """Text of one line."""
 
     default_error_messages = {
         "not_one_line": _("It stands on one line: take line breaks and control characters out."),
@@ -36,8 +39,10 @@ class LineField(TextField):
 
 
 class MomentField(forms.DateTimeField):
-    """Date and time as `datetime-local` has them, on the site's clocks. Other forms, such as
-    03/04/2026, mean two days."""
+    """Date and time in the form of `datetime-local`, on the site's clocks.
+
+    Other forms, such as 03/04/2026, are ambiguous.
+    """
 
     default_error_messages = {"invalid": _("Write date and time as 2026-01-31T12:00.")}
 
@@ -51,16 +56,16 @@ class MomentField(forms.DateTimeField):
 
 
 class SinceField(MomentField):
-    """The same for filters, where a date alone is its first moment."""
+    """The same for filters: a date alone means its first moment."""
 
     def is_read(self, text: str) -> bool:
         return read_iso(text) is not None
 
 
 class FilterForm(forms.Form):
-    """Filters in an address. One that can't be read finds nothing, rather than all."""
+    """Filters in an address. An invalid filter finds nothing, rather than everything."""
 
-    # By Django's names for what is wrong; each goes on after the field's label and a colon.
+    # Messages by Django's error codes; each follows the field's label and a colon.
     words: ClassVar = {
         "max_length": _("write at most %(limit_value)d characters."),
         "min_value": _("the smallest number is %(limit_value)d."),
@@ -80,7 +85,7 @@ class FilterForm(forms.Form):
                 field.error_messages["invalid"] = _("write a whole number.")
 
     def full_clean(self) -> None:
-        """A choice that there is not stands in its list, so that no other seems to be chosen."""
+        """Add an unknown choice to its list, so that no other one seems to be chosen."""
         super().full_clean()
         for name in self.errors:
             field, given = self.fields[name], self[name].data
@@ -90,7 +95,7 @@ class FilterForm(forms.Form):
 
     @property
     def error(self) -> str:
-        """What is wrong, by the fields' labels; empty if nothing is."""
+        """The error messages with the fields' labels; "" if there are none."""
         return " ".join(
             f"{self.fields[name].label}: {problem}"
             for name, problems in self.errors.items()
@@ -107,9 +112,9 @@ class FilterForm(forms.Form):
 
     @property
     def http_status(self) -> int:
-        """Of the answer that shows what it found."""
+        """The status of the response with the results."""
         return 200 if self.is_valid() else 422
 
     def only(self, found: QuerySet[M, M]) -> QuerySet[M, M]:
-        """What was found with `chosen`, and nothing where something could not be read."""
+        """Return what was found with `chosen`, or nothing if a filter is invalid."""
         return found if self.is_valid() else found.none()

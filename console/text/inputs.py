@@ -1,6 +1,6 @@
-"""What people and programs give for a place of one line, and for a choice that may be left out.
+"""Input for one line, and for optional values.
 
-A choice that is left out has a meaning that its place documents. One that is given and empty (an
+An omitted value has a meaning that its place documents. A value that is given but empty (an
 unfilled variable, a blank, an invisible character) has none, so it is refused.
 """
 
@@ -10,15 +10,15 @@ from console.errors import ConsoleError, InvalidInput
 from console.text.sentences import term
 from console.text.visible import is_blank, is_one_line, normal_line
 
-# Instead of a list or a name, where nothing is left out: it is said, since empty says nothing.
+# Explicitly means everything, in place of a list or a name, since an empty value is refused.
 ALL = "*"
 
 
 def read_line(text: str, *, what: str, field: str) -> str:
-    """The text as it is kept: NFC, no blanks around it, "" where people would see nothing of it.
+    """Return the text in stored form: NFC, trimmed, "" if nothing in it is visible.
 
     Raises InvalidInput for line breaks and other control characters inside. `what` begins the
-    sentence that says so ("A title").
+    sentence of the error ("A title").
     """
     if not is_one_line(text.strip()):
         raise InvalidInput(
@@ -31,8 +31,11 @@ def read_line(text: str, *, what: str, field: str) -> str:
 
 
 def require_all(*reads: Callable[[], object]) -> None:
-    """Try all of these, each of which raises for a field of its own, and raise what is wrong with
-    all of them at once: by the code of the first, with a sentence for each in `fields`."""
+    """Call all of these, and raise one error for everything that they raise.
+
+    Each raises for a field of its own. The error has the code of the first, and a sentence for each
+    in `fields`.
+    """
     refusals = []
     for read in reads:
         try:
@@ -50,7 +53,7 @@ def require_all(*reads: Callable[[], object]) -> None:
 
 
 def require_given(value: str | None, *, field: str) -> None:
-    """Raise InvalidInput for a choice that is given and empty; None is one that was left out."""
+    """Raise InvalidInput for a value that is given but empty; None means that it is omitted."""
     if value is not None and is_blank(value):
         raise InvalidInput(
             "empty_value",
@@ -61,8 +64,11 @@ def require_given(value: str | None, *, field: str) -> None:
 
 
 def require_none_blank(values: Iterable[str], *, field: str) -> None:
-    """Raise InvalidInput where one of several values is empty: without it the list would say
-    something else than what was meant, and an empty list perhaps everything."""
+    """Raise InvalidInput if one of several values is empty.
+
+    Without it the list would mean something else than intended, and an empty list perhaps
+    everything.
+    """
     if any(is_blank(value) for value in values):
         raise InvalidInput(
             "empty_value",

@@ -1,9 +1,9 @@
-"""Which language a tag means, and which of several texts a customer reads as their own.
+"""Which language a tag means, and which of several texts is in a customer's own language.
 
-Tags are read by BCP 47 (RFC 5646) with the registry's and Unicode's replacements (CLDR): iw is he,
-zh-TW is written in Hant. A text is somebody's own where language and script are the same; which
-region it is from only says which of several is nearest, by CLDR's parent locales. A language that
-is merely related is never their own, nor is another script of the same one.
+Tags are read by BCP 47 (RFC 5646) with the replacements of the registry and of Unicode (CLDR): iw
+is he, zh-TW is written in Hant. A text is in somebody's own language if language and script are the
+same. Its region only decides which of several texts is nearest, by CLDR's parent locales. A related
+language is never their own, nor is another script of the same language.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,16 @@ from django.utils.translation import get_language
 from langcodes.data_dicts import LANGUAGE_REPLACEMENTS, VALIDITY
 from langcodes.tag_parser import LanguageTagError, parse_tag
 
-# Longer ones are none. Tags have no limit, and people's have at most 35 characters.
+# Longer texts are not tags. Tags have no limit, but real ones have at most 35 characters.
 LONGEST = 100
 REMEMBERED = 4096
-# Codes that name no language: several, one without a code, none, one that nobody knows.
+# Codes that name no language: uncoded, multiple, undetermined, none.
 NO_LANGUAGE = frozenset(("mis", "mul", "und", "zxx"))
-# Norwegian is Bokmål unless it says otherwise, as CLDR had it; Nynorsk (nn) is written otherwise.
+# Norwegian means Bokmål by default, as in CLDR; Nynorsk (nn) is another written language.
 NORWEGIAN = {"no": "nb"}
-# Before an extended language subtag: what it names then stands for itself (RFC 5646, 2.2.2).
+# Languages whose extended subtag replaces them (RFC 5646, 2.2.2).
 MACROLANGUAGES = frozenset(("ar", "kok", "lv", "ms", "sgn", "sw", "uz", "zh"))
-# What the names of POSIX locales say of the script, as in sr_RS.UTF-8@latin.
+# Scripts in the names of POSIX locales, as in sr_RS.UTF-8@latin.
 POSIX_SCRIPTS = {
     "arabic": "Arab",
     "cyrillic": "Cyrl",
@@ -44,8 +44,11 @@ RIGHT_TO_LEFT = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag in its canonical form. `script` is the likely one where the tag has none, "" where
-    nobody knows; `rest` are variants, extensions and what is for private use."""
+    """A tag in its canonical form.
+
+    If the tag has no `script`, it is the likely one, or "" if that is unknown. `rest` are variants,
+    extensions and private-use subtags.
+    """
 
     language: str
     script: str
@@ -54,7 +57,7 @@ class Tag:
 
     @property
     def spoken(self) -> str:
-        """The language and its script, where that is not the usual one: zh-Hant, but es."""
+        """The language, with its script if that is not the usual one: zh-Hant, but es."""
         usual = _likely(self.language)[0]
         return self.language if self.script in ("", usual) else f"{self.language}-{self.script}"
 
@@ -65,19 +68,19 @@ class Tag:
 
 
 class Match(NamedTuple):
-    """The text that somebody gets, by its tag, and whether that is their own language."""
+    """The tag of the text that somebody gets, and whether it is in their own language."""
 
     locale: str
     is_own: bool
 
 
 def written(tag: str) -> str:
-    """One form for all ways to write the same letters: pt_BR and pt-br are the same."""
+    """Return one spelling for all ways to write the same subtags: pt_BR and pt-br are the same."""
     return tag.strip().replace("_", "-").lower()
 
 
 def read(tag: str) -> Tag | None:
-    """None for what is no tag, or names no language that has been registered."""
+    """Return the canonical tag; None if it is invalid, or if its language is not registered."""
     return _read(tag) if len(tag) <= LONGEST else None
 
 
@@ -102,12 +105,15 @@ def _read(tag: str) -> Tag | None:
 
 
 def _is_registered(language: str) -> bool:
-    """CLDR has languages that are younger than the registry that langcodes has."""
+    """Return whether the language is registered.
+
+    CLDR has some that are newer than langcodes' registry.
+    """
     return bool(VALIDITY.match(language)) or language in get_global("likely_subtags")
 
 
 def _language(code: str, extended: str) -> tuple[str, str, str]:
-    """The language that a code stands for today, and what script and region that says: sh is sr
+    """Return the present language of a code, with the script and region that it implies: sh is sr
     in Latn, prs is fa of AF."""
     if extended and code in MACROLANGUAGES:
         code = LANGUAGE_REPLACEMENTS.get(f"{code}-{extended}", extended)
@@ -120,13 +126,13 @@ def _language(code: str, extended: str) -> tuple[str, str, str]:
 
 
 def _region(code: str) -> str:
-    """Today's code: uk is GB. One that has become several stays."""
+    """Return the present code: uk is GB. A region that was split keeps its code."""
     today = get_global("territory_aliases").get(code, ())
     return str(today[0]) if len(today) == 1 else code
 
 
 def _likely(language: str, region: str = "") -> tuple[str, str]:
-    """The script and the region that a language most probably has."""
+    """Return the most likely script and region of a language."""
     known = get_global("likely_subtags")
     full = known.get(f"{language}_{region}") or known.get(language) or ""
     _language, script, place = (*full.split("_"), "", "", "")[:3]
@@ -134,18 +140,18 @@ def _likely(language: str, region: str = "") -> tuple[str, str]:
 
 
 def is_known(tag: str) -> bool:
-    """Whether it names a language at all."""
+    """Return whether the tag names a language."""
     return read(tag) is not None
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two tags mean exactly the same, their regions and variants too."""
+    """Return whether two tags mean exactly the same, including region and variants."""
     first = read(one)
     return written(one) == written(other) or (first is not None and first == read(other))
 
 
 def is_own(reader: str, text: str) -> bool:
-    """Whether somebody reads a text in their own language: the same one, in the same script."""
+    """Return whether a text is in somebody's own language: the same one, in the same script."""
     wanted, found = read(reader), read(text)
     if wanted is None or found is None:
         return bool(reader) and not _names_none(reader) and written(reader) == written(text)
@@ -157,8 +163,10 @@ def _names_none(tag: str) -> bool:
 
 
 def best(reader: str, texts: tuple[str, ...], default: str) -> Match:
-    """Which of these texts somebody gets: what is tagged just so, else their own language as near
-    as there is, else the default one, which is not their own."""
+    """Return the text that somebody gets, and whether it is in their own language.
+
+    It is the one with exactly this tag, else the nearest in their own language, else the default.
+    """
     return _best(reader, texts, default) if len(reader) <= LONGEST else Match(default, False)
 
 
@@ -175,9 +183,11 @@ def _best(reader: str, texts: tuple[str, ...], default: str) -> Match:
 
 
 def _distance(wanted: Tag, reader: str, text: str, default: str) -> tuple[object, ...]:
-    """How far a text in the reader's own language is from what they want: first what the tag
-    inherits from (es-MX, es-419, es), then what is nearest beside it (es-AR, rather than es-ES).
-    Of two ways to write one tag the reader's own."""
+    """Return a sort key: how far a text in the reader's own language is from their tag.
+
+    The order is: what the tag inherits from (es-MX, es-419, es), then the nearest related one
+    (es-AR before es-ES). Of two spellings of one tag the reader's own comes first.
+    """
     found = read(text)
     ours, theirs = list(_line(wanted)), list(_line(found)) if found else []
     up = next(index for index, tag in enumerate(ours) if tag in theirs)
@@ -189,7 +199,7 @@ def _distance(wanted: Tag, reader: str, text: str, default: str) -> tuple[object
 
 
 def _line(tag: Tag) -> Iterator[Tag]:
-    """The tag and what it inherits from, up to the language in its script alone."""
+    """Yield the tag and what it inherits from, up to the language in its script alone."""
     yield tag
     while tag.rest or tag.region:
         tag = replace(tag, rest=tag.rest[:-1]) if tag.rest else replace(tag, region=_parent(tag))
@@ -197,7 +207,7 @@ def _line(tag: Tag) -> Iterator[Tag]:
 
 
 def _parent(tag: Tag) -> str:
-    """The region that this one's language comes from: 419 for es-MX, PT for pt-AO, "" for none."""
+    """Return the region that this one inherits from: 419 for es-MX, PT for pt-AO, "" for none."""
     parents = get_global("parent_exceptions")
     named = parents.get(f"{tag.language}_{tag.script}_{tag.region}")
     if named is None and _likely(tag.language, tag.region)[0] == tag.script:
@@ -208,14 +218,16 @@ def _parent(tag: Tag) -> str:
 
 
 def spelled_as(tag: str, texts: Iterable[str]) -> str:
-    """How one of these writes the same language, else the tag as it is."""
+    """Return the spelling of the same language in `texts`, else the tag unchanged."""
     known = list(texts)
     return tag if tag in known else next((text for text in known if is_same(tag, text)), tag)
 
 
 def twice(tags: Iterable[str], *, as_written: bool = False) -> tuple[str, str] | None:
-    """Two of these that mean the same, where there are such; `as_written`, that are the same but
-    for capitals and hyphens."""
+    """Return two of these that mean the same, or None.
+
+    With `as_written` only case and hyphens may differ.
+    """
     seen: dict[object, str] = {}
     for tag in tags:
         key = (not as_written and read(tag)) or written(tag)
@@ -226,7 +238,7 @@ def twice(tags: Iterable[str], *, as_written: bool = False) -> tuple[str, str] |
 
 
 def each_once(tags: Iterable[str]) -> list[str]:
-    """Without those that mean the same as one before them."""
+    """Return the tags without those that mean the same as an earlier one."""
     found: dict[object, str] = {}
     for tag in tags:
         found.setdefault(read(tag) or written(tag), tag)
@@ -239,13 +251,15 @@ def is_right_to_left(tag: str) -> bool:
 
 
 def html_tag(tag: str) -> str:
-    """As HTML's `lang` takes it: pt-BR for pt_BR, and "", which means unknown, for what is none."""
+    """Return the tag for HTML's `lang`: pt-BR for pt_BR; "" (unknown) if it is invalid."""
     return str(read(tag) or "")
 
 
 def name(tag: str, *, with_region: bool = False) -> str:
-    """What a language is called in that of the page's reader: es is Spanish. The tag where it has
-    no name."""
+    """Return the language's name in the language of the page: es is Spanish.
+
+    An unknown tag is returned unchanged.
+    """
     return name_for(tag, str(get_language() or "en"), with_region=with_region)
 
 

@@ -1,4 +1,4 @@
-"""Days and times as they are written: read where they have one meaning, or not at all."""
+"""Reads days and times, if they have only one meaning."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -14,8 +14,8 @@ ISO = re.compile(
 
 
 def read_iso(text: str) -> date | None:
-    """A day, a time without a zone, or a moment in UTC, as ISO 8601 writes them with hyphens and
-    colons; None for anything else."""
+    """Parse a day, a time without a zone, or a moment (returned in UTC) in ISO 8601 with hyphens
+    and colons; None for anything else."""
     found = ISO.fullmatch(text)
     if not found:
         return None
@@ -34,7 +34,7 @@ def read_iso(text: str) -> date | None:
 
 
 def is_time(text: object) -> bool:
-    """Whether it says a time: a day alone is none, and nobody knows which one is meant."""
+    """Return whether the text is a time. A day alone is none, since its time is unknown."""
     return isinstance(text, str) and isinstance(read_iso(text), datetime)
 
 
@@ -44,12 +44,12 @@ def is_day(text: str) -> bool:
 
 
 def in_utc(at: datetime, offset: str) -> datetime:
-    """The moment at which a clock that is so far before UTC shows this. Raises ValueError."""
+    """Return the moment of a local time with this offset from UTC. Raises ValueError."""
     if offset in ("Z", "z"):
         return at.replace(tzinfo=UTC)
     digits = offset[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
-    # No clock on Earth was ever farther from UTC than that.
+    # No clock on Earth was ever farther from UTC.
     if minutes > 59 or hours > 15:
         raise ValueError(offset)
     ahead = timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
@@ -57,8 +57,10 @@ def in_utc(at: datetime, offset: str) -> datetime:
 
 
 def on_clocks(at: datetime, zone: ZoneInfo, *, field: str) -> datetime:
-    """The moment at which the clocks of a zone show this time. Raises InvalidInput for one that
-    they never show, or show twice, on the days when they are changed."""
+    """Return the moment at which the clocks of a zone show this time.
+
+    Raises InvalidInput for a time that a change of the clocks skips or repeats.
+    """
     first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first

@@ -1,8 +1,8 @@
-"""Names that people read as one are one: whatever their case and blanks, composed or not (NFC,
-NFD), with or without characters that nobody sees.
+"""Names that read the same to people count as one.
 
-The database says the same: its function `console_folded` is made of what stands here, and unique
-columns `name_key` have its answers. What a name looks like stays as it was written.
+Case, blanks, composition (NFC, NFD) and invisible characters make no difference. The database
+agrees: its function `console_folded` is generated from this module, and unique columns `name_key`
+store its results. A name is displayed as it was written.
 """
 
 import re
@@ -14,8 +14,8 @@ from console.text.visible import UNSEEN
 BLANKS = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _blanks = re.compile(f"[{BLANKS}]+")
 _unseen = re.compile(f"[{UNSEEN}]+")
-# Simple case folding: each character stands for one other. PostgreSQL's own depends on the locale
-# of the database, and may know ASCII alone.
+# Simple case folding: each character maps to one other. PostgreSQL's own depends on the database's
+# locale, and may know only ASCII.
 FOLDS = {
     code: chr(code).casefold()
     for code in range(sys.maxunicode + 1)
@@ -24,7 +24,7 @@ FOLDS = {
 
 
 def folded(name: str) -> str:
-    """The same for all names that people read as one. For comparing, never shown."""
+    """Return the same text for all names that read the same. For comparison, never for display."""
     seen = _blanks.sub(" ", _unseen.sub("", name)).strip(" ")
     plain = unicodedata.normalize("NFC", seen).translate(FOLDS)
     return unicodedata.normalize("NFC", plain)

@@ -1,7 +1,7 @@
-"""Carries messages to their webhooks: by HTTP, to addresses that were checked, and nowhere else.
+"""Delivers messages to their webhooks by HTTP, only to addresses that were checked.
 
-One courier for the whole site at a time, in one job of one worker. It waits for slow receivers
-without keeping a place from the jobs that send notices, and several attempts are under way at once.
+The whole site has one courier at a time, in one job of one worker. Several attempts run at once, so
+a slow receiver does not take the place of jobs that send notices.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from console.webhooks.destinations import Refused, read_url, resolve
 from console.webhooks.models import MessageStatus
 from console.webhooks.services import Outcome, Parcel
 
-# After so long it is looked whether there is more, while receivers keep it waiting.
+# How often to look for more due messages while receivers are slow.
 LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 1_000
@@ -31,8 +31,11 @@ logger = structlog.get_logger("console.webhooks")
 
 
 async def carry(stopping: asyncio.Event) -> None:
-    """Carry all that is due, if no other worker is at it. Once `stopping` is set nothing more is
-    taken along, and what is on its way is waited for: as long as a receiver may take."""
+    """Deliver all due messages, unless another worker is doing it.
+
+    Once `stopping` is set, it takes no more messages, and waits for those in progress, at most as
+    long as a receiver may take.
+    """
     until = await sync_to_async(services.carrying_begin)()
     if until is None:
         return
@@ -46,7 +49,7 @@ async def carry(stopping: asyncio.Event) -> None:
 async def _carry_all(
     client: httpx.AsyncClient, until: datetime, stopping: asyncio.Event
 ) -> datetime | None:
-    """Answers until when it still is the courier; None where another took over."""
+    """Return until when this worker is the courier; None if another has taken over."""
     under_way: dict[asyncio.Task[None], int] = {}
     while True:
         busy = Counter(under_way.values())
@@ -69,7 +72,7 @@ async def _carry_all(
 
 
 async def _deliver(client: httpx.AsyncClient, parcel: Parcel) -> None:
-    """One attempt, and what is known of it afterwards."""
+    """Make one attempt, and record its outcome."""
     began = time.monotonic()
     outcome = await attempt(client, parcel)
     milliseconds = int(1000 * (time.monotonic() - began))
@@ -86,13 +89,18 @@ async def _deliver(client: httpx.AsyncClient, parcel: Parcel) -> None:
 
 
 def _trusted() -> ssl.SSLContext:
-    """Whose certificates are believed. Reading them takes a while: not on the event loop."""
+    """Return a TLS context with the trusted certificates.
+
+    Reading them takes a while, so it must not run on the event loop.
+    """
     return ssl.create_default_context(cafile=settings.WEBHOOK_CA or None)
 
 
 def client_trusting(trusted: ssl.SSLContext) -> httpx.AsyncClient:
-    """Without proxies of the environment, which would connect wherever they like; and each attempt
-    has a connection of its own, since one that was checked for a name is no good for another."""
+    """Return a client without the environment's proxies, which could connect anywhere.
+
+    Each attempt has a connection of its own, since an address is checked for one name only.
+    """
     return httpx.AsyncClient(
         verify=trusted,
         trust_env=False,
@@ -103,7 +111,7 @@ def client_trusting(trusted: ssl.SSLContext) -> httpx.AsyncClient:
 
 
 async def attempt(client: httpx.AsyncClient, parcel: Parcel) -> Outcome:
-    """Send a parcel once. Whatever goes wrong is an outcome, in words for an administrator."""
+    """Send a message once. Every failure becomes an outcome with a text for an administrator."""
     if not parcel.secrets:
         return Outcome(problem=problems.UNSIGNED())
     try:
@@ -123,8 +131,10 @@ async def attempt(client: httpx.AsyncClient, parcel: Parcel) -> Outcome:
 
 
 def _request(client: httpx.AsyncClient, parcel: Parcel, address: str) -> httpx.Request:
-    """To the address that was checked; the name goes into Host, and into TLS, where it must be that
-    of the certificate."""
+    """Build a request to the checked address.
+
+    Host and TLS get the name, which the certificate must match.
+    """
     destination = read_url(parcel.url)
     return client.build_request(
         "POST",
@@ -149,7 +159,7 @@ def _request(client: httpx.AsyncClient, parcel: Parcel, address: str) -> httpx.R
 
 
 async def _post(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:
-    """Of the answer the first part is read, however much there is."""
+    """Send the request, and read only the beginning of the answer."""
     response = await client.send(request, stream=True)
     try:
         read = b""

@@ -1,7 +1,7 @@
 """Where webhooks may lead: checked when an address is saved, and again before each connection.
 
-Between the two a name may come to mean another machine (DNS rebinding). So whoever sends connects
-to an address that `resolve` has just answered, and never asks for the name again.
+In between, a name may change to another machine's address (DNS rebinding). So a sender connects to
+the address that `resolve` has just returned, and never looks the name up again.
 """
 
 import re
@@ -21,13 +21,13 @@ from console.text.sentences import Sentence
 LOOKUP_SECONDS = 3.0
 LENGTH = 2000
 PORTS = {"https": 443, "http": 80}
-# A host with or without a port, and nothing before an @.
+# A host with or without a port, and no user before an @.
 AUTHORITY = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-# A browser or a library may read these otherwise than the next one does.
+# Browsers and libraries disagree on how to read these.
 NOT_IN_URLS = frozenset(' #\\"<>^`{|}')
 Address = IPv4Address | IPv6Address
 # IANA's registries of special-purpose addresses (RFC 6890), and multicast. Python's own tables are
-# older, other ones with each version of it.
+# older, and differ between its versions.
 SPECIAL = tuple(
     map(
         ip_network,
@@ -35,18 +35,18 @@ SPECIAL = tuple(
             *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
             *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
             *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-            # Within GLOBAL_UNICAST: Teredo, ORCHID and the like, documentation, 6to4.
+            # Within GLOBAL_UNICAST: Teredo, ORCHID and similar ranges, documentation, 6to4.
             *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
         ),
     )
 )
-# What of IPv6 is outside leads to no public machine, or to one of IPv4 by a translator.
+# IPv6 addresses outside of it lead to no public machine, or through a translator to an IPv4 one.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An address that can be called. `host` without brackets; `target` is path and query."""
+    """A web server's address. `host` has no brackets; `target` is path and query."""
 
     scheme: str
     host: str
@@ -55,7 +55,7 @@ class Destination:
 
     @property
     def authority(self) -> str:
-        """As the header Host has it."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -65,7 +65,7 @@ class Destination:
 
 
 class Refused(Exception):
-    """A destination that may not be called, or has no address: in words for an administrator."""
+    """A destination without an allowed address. The message is for an administrator."""
 
     def __init__(self, code: str, template: str, /, **params: Any) -> None:
         self.said = Sentence(code, template, **params)
@@ -73,7 +73,7 @@ class Refused(Exception):
 
 
 def read_url(url: str) -> Destination:
-    """Raises Refused for what is no address of a web server, or one without https."""
+    """Parse a webhook's URL. Raises Refused if it is no web server's, or has no https."""
     try:
         parts = urlsplit(url)
         port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
@@ -105,8 +105,11 @@ def read_url(url: str) -> Destination:
 
 
 def resolve(destination: Destination) -> str:
-    """The address to connect to. Raises Refused where there is none, and where any of those that
-    the name stands for may not be reached: who mixes them means no good."""
+    """Return the address to connect to.
+
+    Raises Refused if there is none, or if any of the name's addresses is not allowed: a mixture is
+    suspicious.
+    """
     found = _look_up(destination.host, destination.port)
     for address in found:
         if not is_allowed(address):
@@ -123,7 +126,7 @@ def resolve(destination: Destination) -> str:
 
 
 def check(url: str) -> None:
-    """For an address that is saved. Raises InvalidInput."""
+    """Check an address that is to be saved. Raises InvalidInput."""
     try:
         resolve(read_url(url))
     except Refused as refusal:
@@ -131,7 +134,7 @@ def check(url: str) -> None:
 
 
 def is_allowed(text: str) -> bool:
-    """Whether a connection may be made to this address: to a public one, or one of the setting."""
+    """Return whether a connection to this address is allowed: it is public, or in the setting."""
     address = _meant(ip_address(text))
     return _is_public(address) or any(
         address in network for network in settings.WEBHOOK_PRIVATE_ADDRESSES
@@ -139,7 +142,7 @@ def is_allowed(text: str) -> bool:
 
 
 def _meant(address: Address) -> Address:
-    """`::ffff:127.0.0.1` is 127.0.0.1, to the system that connects."""
+    """Return a mapped address as IPv4: the system connects `::ffff:127.0.0.1` to 127.0.0.1."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
@@ -151,8 +154,10 @@ def _is_public(address: Address) -> bool:
 
 
 def _look_up(host: str, port: int) -> list[str]:
-    """All addresses of a host, in the system's order. What the system takes for an address, such
-    as 2130706433 and 0x7f.1, comes back as that. Raises Refused."""
+    """Return all addresses of a host, in the system's order. Raises Refused.
+
+    Other notations of an address, such as 2130706433 and 0x7f.1, come back as that address.
+    """
     try:
         return _addresses(host, port, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
@@ -173,7 +178,7 @@ def _look_name_up(host: str, port: int) -> list[str]:
         except (OSError, UnicodeError) as error:
             answer.set_exception(error)
 
-    # Nothing ends a look-up that hangs, so nobody waits for its thread.
+    # A look-up that hangs can't be stopped, so nothing waits for its thread.
     Thread(target=ask, name="webhook-lookup", daemon=True).start()
     try:
         return answer.result(timeout=LOOKUP_SECONDS)

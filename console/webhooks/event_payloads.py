@@ -1,8 +1,8 @@
-"""What is worth telling, out of the ledger: ids, counts, statuses and names of Chat Servers alone.
+"""Turns ledger entries into events: only ids, counts, statuses and names of Chat Servers.
 
-The ledger is the outbox: an entry is written in the transaction of what it records, and the lock of
-the chain makes entries visible in the order of their numbers. So reading on from the last one that
-was told misses nothing, and sending itself pays nothing for it.
+The ledger is the outbox: an entry is committed with what it records, and the chain's lock makes
+entries visible in the order of their numbers. So reading on from the last entry misses nothing, and
+costs sending nothing.
 """
 
 import json
@@ -31,13 +31,13 @@ HEALTH = {
     Health.HEALTHY: EventType.CHAT_SERVER_HEALTHY,
     Health.UNHEALTHY: EventType.CHAT_SERVER_UNHEALTHY,
 }
-# Of so many deliveries that failed together the ids are told; of more, how many there are.
+# An event lists the ids of at most this many deliveries; beyond that, only their number.
 DELIVERIES_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened, and what is said of it."""
+    """An event and its data."""
 
     type: str
     at: datetime
@@ -45,7 +45,7 @@ class Fact:
 
     @property
     def body(self) -> str:
-        """The message as it is sent, by the Standard Webhooks scheme."""
+        """The message's body, in the Standard Webhooks form."""
         said = {"type": self.type, "timestamp": timestamp(self.at), "data": self.data}
         return json.dumps(said, separators=(",", ":"))
 
@@ -55,8 +55,11 @@ def timestamp(moment: datetime) -> str:
 
 
 def ledger_facts(entries: Iterable[AuditEntry]) -> Iterator[Fact]:
-    """What these entries tell, in their order. Deliveries of one send that ended alike make one
-    fact, however many entries they stand in: 10,000 that fail at once are no 10,000 calls."""
+    """Yield the events of these entries, in order.
+
+    Deliveries of one send with the same outcome give one event, however many entries have them:
+    10,000 failures at once do not cause 10,000 calls.
+    """
     together: dict[tuple[str, str], list[AuditEntry]] = {}
     for entry in entries:
         if entry.action in DELIVERIES:

@@ -1,4 +1,4 @@
-"""Metrics of webhooks, shown with those of sending. docs/operations.md says what each means."""
+"""Metrics of webhooks, exposed with those of sending. docs/operations.md describes them."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ WEBHOOK = ["webhook"]
 
 
 class WebhookMetrics(Collector):
-    """What the database knows; nothing where there is no webhook."""
+    """Metrics from the database; none if there is no webhook."""
 
     def collect(self) -> Iterator[Metric]:
         webhooks = list(Webhook.objects.values_list("name", "enabled"))

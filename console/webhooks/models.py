@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what happens, what is told, and each attempt to tell it."""
+"""Webhooks: the receivers, the messages to them, and each attempt to deliver one."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -14,7 +14,7 @@ from console.text.sentence_field import SentenceField
 
 
 class EventType(models.TextChoices):
-    """What can be told of. The values stand in messages: they never change their meaning."""
+    """The types of events. Their values appear in messages and never change their meaning."""
 
     SEND_FINISHED = "send.finished", _("A send has finished")
     SEND_CANCELLED = "send.cancelled", _("A send was stopped or rejected")
@@ -24,19 +24,19 @@ class EventType(models.TextChoices):
     CHAT_SERVER_HEALTHY = "chat_server.healthy", _("A Chat Server answers again")
 
 
-# After this a courier that says nothing is gone, and what it carries is due again.
+# After this, a silent courier counts as dead, and its messages are due again.
 LONGEST_ATTEMPT = timedelta(seconds=60)
-# What the button of the page sends: nobody subscribes to it.
+# The type of the page's test message. Nobody subscribes to it.
 TEST = "webhook.test"
 TYPE_WORDS = {**dict(EventType.choices), TEST: _("A test")}
 MESSAGE_TYPES = tuple(TYPE_WORDS)
 
 
 class Webhook(models.Model):
-    """An address that is told of what happens, and the secret by which it knows who tells it.
+    """A receiver of events, and the secret by which it verifies their sender.
 
-    The secrets are encrypted (console.webhooks.signing). After a rotation the previous one signs
-    too, until `previous_secret_until`.
+    The secrets are encrypted (console.webhooks.signing). After a rotation the previous one also
+    signs, until `previous_secret_until`.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -55,7 +55,7 @@ class Webhook(models.Model):
         return self.name
 
     def old_secret_until(self, now: datetime | None = None) -> datetime | None:
-        """Until when two secrets sign; None where one does."""
+        """Return until when two secrets sign, or None if only one does."""
         until = self.previous_secret_until
         return until if until is not None and until > (now or near_now()) else None
 
@@ -67,15 +67,15 @@ class MessageStatus(models.TextChoices):
 
 
 class Message(models.Model):
-    """One event for one webhook: the very bytes that are sent, however often.
+    """One event for one webhook: the exact bytes that every attempt sends.
 
-    `tries` are those since it was last put on its way, by what happened or by a person. Whoever
-    carries it moves `next_at` ahead first, so that nobody else carries it meanwhile and it is due
-    again should its carrier die.
+    `tries` counts since the message was last queued, by its event or by a person. A courier first
+    moves `next_at` into the future, so that nobody else takes the message, and so that it is due
+    again if the courier dies.
     """
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="messages")
-    # What the header webhook-id says of it.
+    # The value of the header webhook-id.
     key = models.CharField(max_length=40, unique=True)
     type = models.CharField(max_length=40)
     body = models.TextField()
@@ -111,15 +111,18 @@ class Message(models.Model):
 
 
 class Attempt(models.Model):
-    """One attempt to tell: written before a byte leaves, completed when it is over. One that was
-    never completed is that of a worker which stopped meanwhile: nobody knows what became of it."""
+    """One attempt to deliver a message.
+
+    It is written before a byte is sent, and completed afterwards. If it was never completed, its
+    worker stopped meanwhile, and its outcome is not known.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     milliseconds = models.PositiveIntegerField(null=True, blank=True)
     status_code = models.PositiveIntegerField(null=True, blank=True)
-    # Why there is no answer, or why the answer is none that counts.
+    # Why there is no answer, or why the answer does not count.
     problem = SentenceField(blank=True)
     answer = models.TextField(blank=True)
 
@@ -131,7 +134,7 @@ class Attempt(models.Model):
 
     @property
     def is_lost(self) -> bool:
-        """Whether its worker is gone: no attempt takes so long."""
+        """Whether its worker is gone, since no attempt takes this long."""
         return self.ended_at is None and near_now() - self.started_at > LONGEST_ATTEMPT
 
     @property
@@ -140,8 +143,8 @@ class Attempt(models.Model):
 
 
 class Mark(models.Model):
-    """The one row that says up to which entry of the ledger all has been put on its way, and until
-    when some worker carries what is due."""
+    """The single row with the last ledger entry that was turned into messages, and the moment until
+    which a worker is the courier."""
 
     told_to = models.BigIntegerField()
     carried_until = models.DateTimeField(null=True, blank=True)

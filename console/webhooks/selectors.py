@@ -1,4 +1,4 @@
-"""Reads of webhooks, for administrators alone."""
+"""Reads of webhooks, only for administrators."""
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
@@ -8,8 +8,10 @@ from console.webhooks.models import Attempt, Message, MessageStatus, Webhook
 
 
 def webhooks(actor: Actor) -> QuerySet[Webhook]:
-    """By name, each with how many messages wait (`waiting`) and were given up (`given_up`), when
-    the last one was taken (`taken_at`), and what was wrong with the last attempt (`last_problem`).
+    """Return webhooks by name.
+
+    Each has the number of messages that wait (`waiting`) and were given up (`given_up`), when the
+    last one was taken (`taken_at`), and the problem of the last attempt (`last_problem`).
     """
     actor.require(Permission.ADMINISTER)
     by_webhook = Attempt.objects.filter(message__webhook=OuterRef("pk"), ended_at__isnull=False)
@@ -23,14 +25,14 @@ def webhooks(actor: Actor) -> QuerySet[Webhook]:
 
 
 def webhooks_found(actor: Actor, q: str) -> QuerySet[Webhook]:
-    """By name, those with `q` in their name or address; their messages are not counted."""
+    """Return webhooks by name that have `q` in their name or address, without counting messages."""
     actor.require(Permission.ADMINISTER)
     named = Q(name__icontains=q) | Q(url__icontains=q)
     return Webhook.objects.filter(named).order_by("name")
 
 
 def webhook_get(actor: Actor, webhook_id: int) -> Webhook:
-    """Raises NotFound where there is none."""
+    """Return a webhook. Raises NotFound."""
     found = webhooks(actor).filter(pk=webhook_id).first()
     if found is None:
         raise NotFound("webhook_not_found", "There is no such webhook.")
@@ -38,15 +40,18 @@ def webhook_get(actor: Actor, webhook_id: int) -> Webhook:
 
 
 def messages(actor: Actor, webhook: Webhook, *, status: str = "") -> QuerySet[Message]:
-    """What was put on its way to a webhook, newest first, each with the number of its attempts
-    (`attempt_count`) and what the last one said (`last_status`, `last_problem`)."""
+    """Return the messages to a webhook, newest first.
+
+    Each has its number of attempts (`attempt_count`) and the last one's result (`last_status`,
+    `last_problem`).
+    """
     actor.require(Permission.ADMINISTER)
     found = _messages().filter(webhook=webhook)
     return found.filter(status=status) if status else found
 
 
 def message_get(actor: Actor, webhook: Webhook, message_id: int) -> Message:
-    """Raises NotFound where there is none of this webhook."""
+    """Return a message of this webhook. Raises NotFound."""
     actor.require(Permission.ADMINISTER)
     found = _messages().filter(webhook=webhook, pk=message_id).first()
     if found is None:
@@ -57,7 +62,7 @@ def message_get(actor: Actor, webhook: Webhook, message_id: int) -> Message:
 
 
 def attempts(actor: Actor, message: Message) -> QuerySet[Attempt]:
-    """Newest first."""
+    """Return the attempts of a message, newest first."""
     actor.require(Permission.ADMINISTER)
     return message.attempts.order_by("-pk")
 

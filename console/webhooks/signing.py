@@ -1,4 +1,4 @@
-"""Secrets and signatures by the Standard Webhooks scheme (docs/webhooks.md)."""
+"""Secrets and signatures of the Standard Webhooks scheme (docs/webhooks.md)."""
 
 import base64
 import hashlib
@@ -15,22 +15,22 @@ PURPOSE = "webhook secret"
 
 
 def new_secret() -> str:
-    """As its receiver gets it, once."""
+    """Return a new secret in the form that its receiver gets once."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def sealed(secret: str) -> str:
-    """A secret as the database has it."""
+    """Return a secret encrypted for the database."""
     return encryption.encrypt(secret, purpose=PURPOSE)
 
 
 def unsealed(kept: str) -> str:
-    """Raises cryptography.fernet.InvalidToken."""
+    """Return the decrypted secret. Raises cryptography.fernet.InvalidToken."""
     return encryption.decrypt(kept, purpose=PURPOSE)
 
 
 def signature(secret: str, *, webhook_id: str, timestamp: int, body: bytes) -> str:
-    """HMAC-SHA256 over the id, the timestamp and the body, with points between them."""
+    """Return the HMAC-SHA256 of the id, the timestamp and the body, joined by points."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     digest = hmac.new(key, signed, hashlib.sha256).digest()
@@ -40,7 +40,7 @@ def signature(secret: str, *, webhook_id: str, timestamp: int, body: bytes) -> s
 def signed_headers(
     secrets_in_use: Iterable[str], *, webhook_id: str, at: datetime, body: bytes
 ) -> dict[str, str]:
-    """The three headers; with several secrets, as during a rotation, a signature by each."""
+    """Return the three headers, with one signature for each secret (two during a rotation)."""
     timestamp = int(at.timestamp())
     signatures = [
         signature(secret, webhook_id=webhook_id, timestamp=timestamp, body=body)

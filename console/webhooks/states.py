@@ -1,4 +1,4 @@
-"""What of a webhook can be edited, as plain data: for the ledger, and for editors who meet."""
+"""The editable state of a webhook as plain data, for the ledger and for edit conflicts."""
 
 import hashlib
 
@@ -17,18 +17,20 @@ def webhook_state(webhook: Webhook) -> State:
 
 
 def recorded_state(webhook: Webhook) -> State:
-    """The state as the ledger may have it."""
+    """Return the state as the ledger may record it."""
     return {**webhook_state(webhook), "url": recorded_url(webhook.url)}
 
 
 def secret_seen(webhook: Webhook) -> str:
-    """Tells one secret of a webhook from the next, and nothing about either."""
+    """Return a digest that differs for each secret of a webhook, and reveals nothing about it."""
     return hashlib.sha256(webhook.secret.encode()).hexdigest()
 
 
 def recorded_url(url: str) -> str:
-    """Where an address leads, without its path: some services have a secret in that. The digest
-    tells one path from another."""
+    """Return a URL's origin and a digest of the whole URL.
+
+    The path is left out, since some services have a secret in it; the digest distinguishes paths.
+    """
     digest = hashlib.sha256(url.encode()).hexdigest()[:12]
     try:
         return f"{read_url(url).origin}/… (sha256 {digest})"

@@ -1,4 +1,4 @@
-"""What workers do for webhooks. It costs the jobs that send notices one place in one worker."""
+"""Background jobs of webhooks. They take one job slot in one worker."""
 
 from asgiref.sync import sync_to_async
 from procrastinate import JobContext
@@ -12,7 +12,7 @@ from console.webhooks.services import facts_gather, messages_forget
 @app.periodic(cron="* * * * * */2")
 @app.task(name="console.webhooks.tasks.tell", queueing_lock="webhooks", pass_context=True)
 async def tell(context: JobContext, timestamp: int) -> None:
-    """Every two seconds: put on its way what has happened, and carry what is due."""
+    """Turn new events into messages, and deliver what is due, every two seconds."""
     await sync_to_async(facts_gather)()
     dispatch: Dispatch = context.additional_context["dispatch"]
     await carry(dispatch.stopping)
@@ -21,6 +21,6 @@ async def tell(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="27 3 * * *")
 @app.task(name="console.webhooks.tasks.forget", queueing_lock="webhooks-forget")
 async def forget(timestamp: int) -> None:
-    """Every night: forget messages that ended longer ago than the site keeps them."""
+    """Delete messages that ended before the retention period, every night."""
     while await sync_to_async(messages_forget)():
         pass

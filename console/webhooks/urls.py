@@ -1,4 +1,4 @@
-"""Pages of webhooks."""
+"""URLs of the webhooks' pages."""
 
 from django.urls import path
 

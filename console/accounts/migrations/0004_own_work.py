@@ -1,8 +1,8 @@
 from django.db import migrations
 
-# Whoever took a client's newest token has it: its work is theirs from now on. Where the trail does
-# not say who that was, or says an operator, a client goes on without an owner, as itself. None gets
-# a scope by this: what was decided by `catalogue` takes `approve`, which nobody has yet.
+# The person who took a client's newest token becomes its owner. If the ledger does not name one, or
+# names an operator, the client has no owner and acts as itself. No client gets a scope by this:
+# decisions that needed `catalogue` now need `approve`, which no client has yet.
 OWNERS = r"""
 UPDATE accounts_apiclient client SET owner_id = person.id
 FROM (
@@ -15,7 +15,7 @@ WHERE took.target_ref = client.id::text;
 SET CONSTRAINTS ALL IMMEDIATE;
 """
 
-# Who counts as the one behind a reference: of a client that belongs to somebody, that person.
+# Returns the person behind a reference: for a client, its owner if it has one.
 PERSONS = r"""
 CREATE FUNCTION console_person(ref text) RETURNS text LANGUAGE sql STABLE
 SET search_path FROM CURRENT AS $$
@@ -42,8 +42,8 @@ DROP FUNCTION console_refuse_own_work();
 DROP FUNCTION console_person(text);
 """
 
-# Whose a client is stays so; and what it may send or write has been confirmed by somebody else than
-# its owner and whoever proposed it. An operator of the machine needs nobody.
+# A client's owner never changes. What it may send or write has been confirmed by somebody other than
+# its owner and the proposer. An operator of the machine needs no confirmation.
 CLIENTS = """
 CREATE TRIGGER api_client_owner_stays BEFORE UPDATE OF id, owner_id ON accounts_apiclient
     FOR EACH ROW WHEN ((OLD.id, OLD.owner_id) IS DISTINCT FROM (NEW.id, NEW.owner_id))

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(db_index=True)),
             ],
         ),
-        # Counted with every request, and of no use after a crash: nothing waits for the disk.
+        # Updated with every request, and useless after a crash: so unlogged, to avoid disk waits.
         migrations.RunSQL(
             'ALTER TABLE accounts_ratecount SET UNLOGGED',
             'ALTER TABLE accounts_ratecount SET LOGGED',

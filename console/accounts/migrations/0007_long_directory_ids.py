@@ -2,8 +2,11 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """A directory's permanent id may have 255 characters; django-allauth has room for 191, and its
-    setting for that (SOCIALACCOUNT_UID_MAX_LENGTH) changes its migrations alone, not its model."""
+    """Allow 255 characters for a directory's permanent id.
+
+    django-allauth's model allows 191, and its setting (SOCIALACCOUNT_UID_MAX_LENGTH) changes only
+    its migrations, not the model.
+    """
 
     dependencies = [
         ("accounts", "0006_shared_counts"),

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 
-# As in 0004, with one scope more that needs a second administrator.
+# As in 0004, with one more scope that needs a second administrator.
 UNCONFIRMED = """
 CREATE OR REPLACE FUNCTION accounts_refuse_unconfirmed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

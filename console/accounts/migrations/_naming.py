@@ -1,12 +1,14 @@
-"""What migrations give PostgreSQL of console.text.naming. A restore fills tables with no search path: so
-functions that call others bring theirs."""
+"""The functions of console.text.naming in PostgreSQL, for migrations.
+
+A restore fills tables without a search path, so functions that call others set their own.
+"""
 
 from console.text.naming import BLANKS, FOLDS
 from console.text.visible import UNSEEN
 
 
 def folding_sql() -> str:
-    """The functions of PostgreSQL that do as `folded`, for a migration."""
+    """Return the SQL of functions that give the same results as `folded`."""
     upper = "".join(map(chr, FOLDS))
     lower = "".join(FOLDS.values())
     unseen = "".join(f"\\U{ord(char):08x}" if char != "-" else "-" for char in UNSEEN)
@@ -43,8 +45,10 @@ END $fold$;
 
 
 def name_key_sql(table: str, *, within: str = "") -> str:
-    """Gives a table its unique `name_key`, `within` the same parent where there is one. Of names
-    that clash already the later ones get a key of their own: they stay, and no more come."""
+    """Return the SQL that gives a table a unique `name_key`, `within` the same parent, if any.
+
+    Of names that clash already, the later ones get different keys: they stay, and no more can come.
+    """
     same = f"coalesce({within}, 0), " if within else ""
     return f"""
 ALTER TABLE {table} ADD COLUMN name_key text;

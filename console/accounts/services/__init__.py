@@ -1,4 +1,4 @@
-"""Writes of people, teams and API clients."""
+"""Writes people, teams and API clients."""
 
 from console.accounts.services.api_clients import (
     OVERLAPS,

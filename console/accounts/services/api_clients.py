@@ -1,4 +1,4 @@
-"""Writes of the programs that use the API."""
+"""Writes programs that use the API."""
 
 import hashlib
 import secrets
@@ -45,7 +45,10 @@ EDITABLE = ("name", "scopes", "allowed_notices", "expires_at", "addresses")
 
 
 def token_digest(token: str) -> str:
-    """SHA-256 of a token, in hexadecimal. Tokens are random: they need no slow hash."""
+    """Return the SHA-256 of a token in hexadecimal.
+
+    Tokens are random, so they need no slow hash.
+    """
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -59,16 +62,16 @@ def api_client_create(
     addresses: Iterable[str] = (ALL,),
     owner: User | None = None,
 ) -> tuple[ApiClient, str]:
-    """Create a program's access and answer it with its token, which can't be read again.
+    """Create an API client, and return it with its token, which can't be read again.
 
-    It belongs to the person who makes it, since they have its token; an operator says to whom, or
-    to nobody. With a scope of CONFIRMED_SCOPES its token works once another administrator has
-    confirmed that, unless an operator makes it.
+    It belongs to the person who creates it, since they have its token; an operator names an owner,
+    or none. With a scope of CONFIRMED_SCOPES its token works only after another administrator's
+    confirmation, unless an operator creates it.
 
-    `allowed_notices` are keys of notices, `addresses` ranges of addresses, and (ALL,) is any.
+    `allowed_notices` are notice keys, `addresses` are address ranges, and (ALL,) allows any.
 
-    Raises InvalidInput for no name, no or an unknown scope, and limits that can't be; Conflict for
-    a name in use.
+    Raises InvalidInput for a missing name, a missing or unknown scope, and invalid limits; Conflict
+    for a name in use.
     """
     actor.require(Permission.ADMINISTER)
     given = {
@@ -97,11 +100,11 @@ def api_client_create(
 def api_client_update(
     actor: Actor, client: ApiClient, *, expected: str | None = None, **values: Any
 ) -> ApiClient:
-    """Change a client's `name`, `scopes`, `allowed_notices`, `expires_at` or `addresses`; its token
-    stays. What gives it more of what a second administrator has to confirm waits for that. With
-    `expected`, the digest of the state that was shown, Conflict where it is another.
+    """Change an API client, but not its token. `values` are any of EDITABLE.
 
-    Raises what `api_client_create` raises.
+    An extension that needs a second administrator's confirmation waits for it. Raises what
+    `api_client_create` raises, and Conflict if the state no longer matches `expected`, the digest
+    of the state that was shown.
     """
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))
@@ -125,14 +128,14 @@ def api_client_update(
 def api_client_token_rotate(
     actor: Actor, client: ApiClient, *, overlap: timedelta, expected: str | None = None
 ) -> tuple[ApiClient, str]:
-    """Give a client a new token, which can't be read again. The one that it has stays valid for
-    `overlap`, one of OVERLAPS; one before that ends now.
+    """Give a client a new token, which can't be read again.
 
-    For its owner alone, and operators: whoever has the token acts as the owner. Raises
-    PermissionRefused for others, also where it has no owner.
+    The present one stays valid for `overlap`, one of OVERLAPS; an earlier one ends now. Only its
+    owner and operators may do this, since whoever has the token acts as the owner. Raises
+    PermissionRefused for others, and for all if it has no owner.
 
-    With `expected`, what `token_seen` answered for the page that asks, Conflict where somebody else
-    gave it another one meanwhile.
+    `expected` is the page's result of `token_seen`. Raises Conflict if the client has got another
+    token since.
     """
     actor.require(Permission.ADMINISTER)
     _require_token_taker(actor, client)
@@ -162,17 +165,17 @@ def api_client_token_rotate(
 
 
 def token_seen(client: ApiClient) -> str:
-    """Tells one token of a client from the next, and nothing about either."""
+    """Return a digest that differs for each token of a client, and reveals nothing about it."""
     return token_digest(client.token_hash)
 
 
 def api_client_deactivate(actor: Actor, client: ApiClient) -> ApiClient:
-    """Refuse all of a client's tokens from now on; what waits of its sends is skipped."""
+    """Refuse all of a client's tokens from now on. Its pending deliveries are skipped."""
     return _switch(actor, client, is_active=False)
 
 
 def api_client_reactivate(actor: Actor, client: ApiClient) -> ApiClient:
-    """Take a client's tokens again, as far as they have not expired."""
+    """Accept a client's tokens again, if they have not expired."""
     return _switch(actor, client, is_active=True)
 
 
@@ -194,7 +197,7 @@ def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
 
 
 def api_client_seen(client: ApiClient) -> None:
-    """Note that a client used its token, at most once a minute."""
+    """Record that a client used its token, at most once a minute."""
     now = near_now()
     if client.last_used_at is None or now - client.last_used_at > LAST_USED_PRECISION:
         ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)
@@ -213,7 +216,7 @@ def _target(client: ApiClient) -> tuple[str, object, str]:
 
 
 def _owner(actor: Actor, owner: User | None) -> User | None:
-    """Whose a new client is."""
+    """Return the owner of a new client."""
     if actor.is_system:
         return owner
     person = actor.person_ref.removeprefix("user:")
@@ -240,14 +243,14 @@ def _require_token_taker(actor: Actor, client: ApiClient) -> None:
 
 
 def _given(client: ApiClient) -> dict[str, Any]:
-    """What a client has or is proposed to have, in the form in which it is given."""
+    """Return a client's present or proposed values, in the form of the services' arguments."""
     known = {name: getattr(client, name) for name in EDITABLE}
     known |= {"scopes": client.wanted_scopes, "allowed_notices": client.wanted_notices}
     return known | {name: known[name] or [ALL] for name in ("allowed_notices", "addresses")}
 
 
 def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:
-    """Take over what was given, once all of it is right."""
+    """Set the given values, once all of them are valid."""
     given = {**given, **{name: list(given[name]) for name in LISTS}}
     require_right(given, client.expires_at)
     name = read_name(given["name"], term("the API client"))

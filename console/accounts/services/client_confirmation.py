@@ -1,4 +1,4 @@
-"""What an API client may do takes two administrators, where it can send or change texts."""
+"""Two administrators decide what an API client may do, if it can send or change texts."""
 
 from collections.abc import Collection
 
@@ -20,14 +20,14 @@ DECIDED = (
 
 
 def grant(actor: Actor, client: ApiClient, *, scopes: list[str], notices: list[str]) -> None:
-    """Give `client` what one administrator can give, and propose the rest. It is not saved here."""
+    """Give `client` what one administrator can give, and propose the rest. Saves nothing."""
     if actor.is_system:
         _give(client, scopes, notices)
         _propose(actor, client, [], None)
         _confirm(actor, client)
         return
     added = sorted((set(scopes) & CONFIRMED_SCOPES) - set(client.scopes))
-    # Nothing of a new client works before all of it is confirmed.
+    # A new client can do nothing before all of it is confirmed.
     at_once = [] if added and not client.scopes else [s for s in scopes if s not in added]
     pending = scopes if added and not at_once else added
     sends_before_and_after = Scope.SEND in client.scopes and Scope.SEND in at_once
@@ -40,11 +40,11 @@ def grant(actor: Actor, client: ApiClient, *, scopes: list[str], notices: list[s
 
 
 def api_client_confirm(actor: Actor, client: ApiClient, *, expected: str) -> ApiClient:
-    """Let what one administrator proposed of a client hold. `expected` is the digest of the state
-    that the second one has seen.
+    """Confirm what another administrator proposed for a client.
 
-    Raises PermissionRefused (own_work) for its owner and for who proposed it; Conflict where
-    nothing waits, or the client has become another.
+    `expected` is the digest of the state that the actor has seen. Raises PermissionRefused
+    (own_work) for its owner and for the proposer, and Conflict if nothing is proposed or the client
+    has changed.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -71,7 +71,7 @@ def api_client_confirm(actor: Actor, client: ApiClient, *, expected: str) -> Api
 
 
 def api_client_decline(actor: Actor, client: ApiClient, *, expected: str) -> ApiClient:
-    """Leave a client without what was proposed; who proposed it may take it back so, too."""
+    """Discard what was proposed for a client; the proposer may withdraw it in the same way."""
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         locked = _lock_awaiting(client, expected)
@@ -93,7 +93,7 @@ def _lock_awaiting(client: ApiClient, expected: str) -> ApiClient:
 
 
 def _is_wider(notices: Collection[str], before: Collection[str]) -> bool:
-    """An empty list is any."""
+    """Return whether `notices` allows more than `before`. An empty list allows any."""
     return bool(before) and (not notices or not set(notices) <= set(before))
 
 
@@ -102,7 +102,7 @@ def _give(client: ApiClient, scopes: list[str], notices: list[str]) -> None:
 
 
 def _propose(actor: Actor, client: ApiClient, scopes: list[str], notices: list[str] | None) -> None:
-    """Whoever changes a proposal is the one that it is of."""
+    """Set the proposal. Whoever changes it becomes its proposer."""
     if (scopes, notices) == (client.pending_scopes, client.pending_notices):
         return
     client.pending_scopes, client.pending_notices = scopes, notices

@@ -1,4 +1,4 @@
-"""What an API client may be given: scopes, notices, addresses and a time."""
+"""The limits of an API client: scopes, notices, addresses and an expiry."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +19,7 @@ NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
 
 def require_right(given: Mapping[str, Any], expires_before: datetime | None = None) -> None:
-    """Raise InvalidInput for all that is wrong with the values of a client, as far as they are
-    given, at once."""
+    """Raise one InvalidInput for everything that is wrong with the given values of a client."""
     reads: dict[str, Callable[[Any], object]] = {
         "name": lambda name: read_name(name, term("the API client")),
         "scopes": read_scopes,
@@ -28,7 +27,7 @@ def require_right(given: Mapping[str, Any], expires_before: datetime | None = No
         "expires_at": lambda at: read_expiry(at, expires_before),
         "addresses": read_addresses,
     }
-    # Which notices there can be depends on the scopes.
+    # The valid notices depend on the scopes.
     known = [name for name in reads if name != "allowed_notices" or given.get("scopes")]
     require_all(*(partial(reads[name], given[name]) for name in known if name in given))
 
@@ -122,7 +121,10 @@ def _require_few(wanted: list[str], field: str) -> None:
 
 
 def read_expiry(expires_at: datetime | None, before: datetime | None) -> datetime | None:
-    """To the minute, as pages show it. One that has passed may stay, and not be chosen."""
+    """Return the expiry to the minute, as pages show it.
+
+    Raises InvalidInput if it is new and in the past.
+    """
     if expires_at is None:
         return None
     expires_at = expires_at.replace(second=0, microsecond=0)

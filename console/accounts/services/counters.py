@@ -1,8 +1,8 @@
-"""How often somebody did something within a time, counted for all processes at once.
+"""Counters of events within a period, shared by all processes.
 
-One statement counts and judges, by PostgreSQL's clock, so that no number of requests at the same
-time gets past a limit. The counts are of no use after a crash, and the table (unlogged) is empty
-then; what has to outlive it, such as locked names and used codes, is kept elsewhere.
+One statement counts and checks, by PostgreSQL's clock, so that concurrent requests can't exceed a
+limit. The table is unlogged, and so empty after a crash. Data that must survive one, such as locked
+names and used codes, is stored elsewhere.
 """
 
 import math
@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from django.db import connection
 
-# Some that are over go with each: nothing else has to tidy up.
+# Each statement deletes some expired counters, so no other cleanup is needed.
 COUNT = """
     WITH over AS (
         DELETE FROM accounts_ratecount WHERE key IN (
@@ -30,8 +30,7 @@ COUNT = """
 
 
 def counted(what: str, *, seconds: int) -> tuple[int, int]:
-    """Count one more of `what`: how many there are with it, and in how many seconds they are
-    forgotten."""
+    """Count one more of `what`. Return the new number, and the seconds until it expires."""
     with connection.cursor() as cursor:
         cursor.execute(COUNT, {"key": _key(what), "seconds": seconds})
         number, left = cursor.fetchone()
@@ -39,13 +38,13 @@ def counted(what: str, *, seconds: int) -> tuple[int, int]:
 
 
 def seconds_to_wait(what: str, *, limit: int, seconds: int) -> int:
-    """Count one more of `what`; 0 lets it pass, else in how many seconds the next may."""
+    """Count one more of `what`. Return 0 if it may pass, else the seconds until the next may."""
     number, left = counted(what, seconds=seconds)
     return 0 if number <= limit else left
 
 
 def take_back(what: str) -> None:
-    """Count one less: it turned out to be none."""
+    """Undo one count."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE accounts_ratecount SET number = greatest(number - 1, 0) WHERE key = %s",
@@ -54,11 +53,11 @@ def take_back(what: str) -> None:
 
 
 def forget(what: str) -> None:
-    """Begin to count anew."""
+    """Reset the counter."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_ratecount WHERE key = %s", [_key(what)])
 
 
 def _key(what: str) -> str:
-    # Hashed: it is of any length and may hold anything.
+    # Hashed, since it may have any length and content.
     return sha256(what.encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Writes of people whom the organisation's directory signs in."""
+"""Writes people whom the organisation's directory signs in."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,7 +16,7 @@ from console.errors import Conflict
 from console.text.visible import is_blank, one_line
 
 DIRECTORY = system_actor("directory")
-PROVIDER = "directory"  # what accounts of the directory are kept under
+PROVIDER = "directory"  # the provider of directory accounts
 
 
 def user_from_directory(
@@ -29,10 +29,10 @@ def user_from_directory(
     last_name: str = "",
 ) -> User:
     """Create a person at the first sign-in by the directory, bound to its permanent id `subject`.
-    The account has no password. `teams` are names; one that no team has is left out.
 
-    Raises InvalidInput for a name that can't be one; Conflict for one in use: an account of the
-    same name here may be somebody else's, so the two are never joined by their names.
+    The account has no password. `teams` are names; unknown ones are ignored. Raises InvalidInput
+    for an invalid name, and Conflict for one in use: a local account of the same name may be
+    somebody else's, so accounts are never matched by name.
     """
     first, last = one_line(first_name), one_line(last_name)
     user = User(
@@ -42,7 +42,7 @@ def user_from_directory(
         roles=list(roles),
     )
     require_persons_names(user)
-    if not username.isascii():  # two of the directory's own plain names may be alike
+    if not username.isascii():  # two plain names in the directory may look alike
         require_own_looks(username, User.objects.values_list("username", flat=True))
     user.set_unusable_password()
     try:
@@ -74,8 +74,10 @@ def user_from_directory(
 def user_follow_groups(
     user: User, *, roles: Collection[str], teams: Collection[str], ruled_teams: Collection[str]
 ) -> User:
-    """Give a person the roles that the directory's groups mean now, and of the teams that groups
-    rule (`ruled_teams`, names) those that they mean. In the other teams nothing changes."""
+    """Give a person the roles and teams that their directory groups now mean.
+
+    Only teams in `ruled_teams` (names), which groups decide, change.
+    """
     with transaction.atomic():
         locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         _follow(locked, roles, teams, ruled_teams)
@@ -83,8 +85,7 @@ def user_follow_groups(
 
 
 def user_access_lost(user: User, *, ruled_teams: Collection[str]) -> User:
-    """Of a person whom no group gives a role any more: take the roles away, and end all sessions,
-    which were begun with them."""
+    """Remove all roles of a person whose groups give none any more, and end all their sessions."""
     with transaction.atomic():
         locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         _follow(locked, (), (), ruled_teams)
@@ -95,10 +96,10 @@ def user_access_lost(user: User, *, ruled_teams: Collection[str]) -> User:
 
 
 def directory_link(actor: Actor, user: User, *, subject: str, name: str) -> None:
-    """Let the account `subject` of the directory sign `user` in: one's own account alone, and one
-    account of the directory for each. `name` is what the directory calls that person.
+    """Link the directory's account `subject` to `user`, so that it signs them in.
 
-    Raises Conflict.
+    People link only their own account, and at most one. `name` is the person's name in the
+    directory. Raises Conflict.
     """
     _require_own(actor, user)
     try:
@@ -123,10 +124,10 @@ def directory_link(actor: Actor, user: User, *, subject: str, name: str) -> None
 
 
 def directory_unlink(actor: Actor, user: User, *, session_key: str | None) -> None:
-    """Undo that: the directory signs this person in no more. All sessions but `session_key` end,
-    for the directory may have begun them.
+    """Remove the link, so that the directory no longer signs this person in.
 
-    Raises Conflict where nothing is linked, or there would be no way in any more.
+    All sessions but `session_key` end, since the directory may have started them. Raises Conflict
+    if nothing is linked, or if the person could no longer sign in.
     """
     _require_own(actor, user)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What a name of a person, a team or a program must be."""
+"""Rules for the names of people, teams and programs."""
 
 from collections.abc import Iterable
 
@@ -15,8 +15,7 @@ NAME_LIMIT = 100
 
 
 def read_name(name: str, of_what: str) -> str:
-    """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
-    lines."""
+    """Return the name in stored form. Raises InvalidInput if it is empty, long or multi-line."""
     name = read_line(name, what=term("The name of {of_what}", of_what=of_what), field="name")
     if not name:
         raise InvalidInput(
@@ -41,7 +40,7 @@ def read_name(name: str, of_what: str) -> str:
 
 
 def read_persons_name(name: str, field: str) -> str:
-    """A first or last name as it is kept, which may be empty."""
+    """Return a first or last name in stored form; it may be empty."""
     return read_line(name, what=term("A person's name"), field=field)
 
 
@@ -57,8 +56,7 @@ def require_persons_names(user: User) -> None:
 
 
 def require_own_looks(username: str, known: Iterable[str]) -> None:
-    """Raise InvalidInput for a user name that mixes scripts, or that people would take for one of
-    the `known` ones."""
+    """Raise InvalidInput for a user name that mixes scripts, or looks like a `known` one."""
     require_plain(
         username,
         what=term("The user name"),

@@ -1,4 +1,4 @@
-"""Notes that a token was refused: an event of security, told often enough and not endlessly."""
+"""Records refused tokens: often enough for a security event, but not without limit."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from console.audit.actions import Action
 from console.database.clock import near_now
 
 ENTRY_EVERY = timedelta(minutes=1)
-# Of each web process: a line for each client or caller, and not more than so many of all.
+# Limits of each web process: one line a minute for each client or caller, and this many in all.
 LINE_EVERY_SECONDS = 60
 LINES_A_MINUTE = 60
 
@@ -22,8 +22,10 @@ logger = structlog.get_logger("console.accounts")
 
 
 def token_refused(client: ApiClient | None, *, reason: str, address: str) -> None:
-    """Log it and, of a client that is known, write an entry of the audit trail, once a minute at
-    most: whoever hammers at the door must not fill the ledger."""
+    """Log a refused token, and record it in the ledger for a known client.
+
+    Both happen at most once a minute, so that repeated calls can't flood the ledger.
+    """
     if client is not None:
         _record(client, reason, address)
     whose = household(address) if client is None else client.ref
@@ -55,5 +57,5 @@ def _may_log(reason: str, whose: str) -> bool:
     caches["process"].add("token-refused-lines", 0, LINE_EVERY_SECONDS)
     try:
         return caches["process"].incr("token-refused-lines") <= LINES_A_MINUTE
-    except ValueError:  # its minute ended just now
+    except ValueError:  # its minute has just ended
         return True

@@ -1,6 +1,6 @@
-"""Security events in the trail, and what administrators do about accounts that can't be entered.
+"""Security events in the ledger, and how administrators help people who can't sign in.
 
-What a person does to get in or out is recorded in the transaction of the request that does it.
+Events of signing in and out are recorded in the transaction of the request that causes them.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,17 @@ from console.audit.actions import Action
 from console.errors import Conflict
 
 DOOR = system_actor("sign-in")
-# Of an authenticator's data: what the app shares with us, what recovery codes are made of.
+# Secret parts of an authenticator's data: the app's shared secret, and the seed of recovery codes.
 ENCRYPTED = ("secret", "seed")
-COUNTER = "counter"  # of a security key's: what it said last
+COUNTER = "counter"  # the last signature counter of a security key
 
 
 def signed_in(user: User, address: str, methods: Sequence[str], subject: str = "") -> None:
-    """A person is in. `methods`: what proved who it is, such as "password" and "mfa"; `subject`:
-    the directory's id of whoever it has signed in."""
+    """Record a sign-in.
+
+    `methods` are the proofs, such as "password" and "mfa"; `subject` is the directory's id of a
+    person whom it signed in.
+    """
     data = {"address": address, "methods": list(methods), **({"sub": subject} if subject else {})}
     _of_oneself(user, Action.USER_SIGNED_IN, data)
 
@@ -38,8 +41,11 @@ def signed_out(user: User, address: str) -> None:
 
 
 def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
-    """A wrong password, or a name that nobody has: what was typed as such is not kept, for it may
-    be a password. `locked` says that this attempt locked the account."""
+    """Record a wrong password or an unknown name.
+
+    `locked` says that this attempt locked the account. An unknown name is not stored, since it may
+    be a password.
+    """
     user = User.objects.filter(username__iexact=name).first()
     target = ("user", user.pk, user.username) if user else ("user", "", "a name that nobody has")
     action = Action.USER_LOCKED if locked else Action.USER_SIGN_IN_FAILED
@@ -48,7 +54,7 @@ def sign_in_failed(name: str, address: str, *, locked: bool) -> None:
 
 
 def second_factor_failed(user: User, address: str, reason: str = "") -> None:
-    """A wrong code or key. `reason`: what is known beyond that, such as "counter"."""
+    """Record a wrong code or key. `reason` gives details, such as "counter"."""
     with transaction.atomic():
         target = ("user", user.pk, user.username)
         data = {"address": address, **({"reason": reason} if reason else {})}
@@ -56,11 +62,11 @@ def second_factor_failed(user: User, address: str, reason: str = "") -> None:
 
 
 def security_key_counted(key: Authenticator, counter: int) -> bool:
-    """Keep how often a security key says that it was used; False, and nothing kept, where that is
-    not more than before: then there are two of it (Web Authentication Level 2, section 6.1.1). A
-    key that always says 0 does not count.
+    """Store a security key's signature counter.
 
-    Recorded by who calls it: a key in use is the sign-in's own entry.
+    Return False and store nothing if it did not increase. A counter that does not increase means a
+    cloned key (Web Authentication Level 2, section 6.1.1). A key that always reports 0 does not
+    count. The caller records the event: a key in use is part of the sign-in's entry.
     """
     with transaction.atomic():
         locked = Authenticator.objects.select_for_update().get(pk=key.pk)
@@ -75,8 +81,11 @@ def security_key_counted(key: Authenticator, counter: int) -> bool:
 def directory_refused(
     user: User | None, address: str, *, reason: str, detail: str = "", subject: str = ""
 ) -> None:
-    """The directory signed nobody in, confirmed nobody, linked nobody. `user`: whose account it is,
-    where that is known; `subject`: the directory's id of the person, where it is certain."""
+    """Record that the directory refused a sign-in, confirmation or link.
+
+    `user` is the owner of the account, if known; `subject` is the directory's id of the person, if
+    certain.
+    """
     target = ("user", user.pk, user.username) if user else ("user", "", "somebody at the directory")
     data = {"address": address, "reason": reason}
     data |= {name: text for name, text in (("detail", detail), ("sub", subject)) if text}
@@ -85,17 +94,20 @@ def directory_refused(
 
 
 def directory_confirmed(user: User, address: str, subject: str) -> None:
-    """A person who is in has proved again, at the directory, who it is."""
+    """Record that a signed-in person has confirmed their identity at the directory."""
     _of_oneself(user, Action.USER_DIRECTORY_CONFIRMED, {"address": address, "sub": subject})
 
 
 def second_factor_changed(user: User, action: Action, kind: str) -> None:
-    """USER_SECOND_FACTOR_ADDED or _REMOVED; `kind`: "totp", "webauthn" or "recovery_codes"."""
+    """Record USER_SECOND_FACTOR_ADDED or _REMOVED.
+
+    `kind` is "totp", "webauthn" or "recovery_codes".
+    """
     _of_oneself(user, action, {"kind": kind})
 
 
 def password_changed(user: User) -> None:
-    """It is the person's own from now on."""
+    """Record a new password, which only its person knows from now on."""
     with transaction.atomic():
         if user.must_change_password:
             user.must_change_password = False
@@ -112,7 +124,7 @@ def own_sessions_end(user: User, sessions: Sequence[UserSession]) -> None:
 
 
 def user_release(actor: Actor, user: User) -> None:
-    """Let a locked account be tried again at once. Raises Conflict where it is not locked."""
+    """Unlock a locked account at once. Raises Conflict if it is not locked."""
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         if not axes_reset(username=login_throttle.plain_name(user.username)):
@@ -122,10 +134,10 @@ def user_release(actor: Actor, user: User) -> None:
 
 
 def user_second_factor_reset(actor: Actor, user: User) -> None:
-    """Take away all second factors of a person who has lost them, and end the person's sessions;
-    the next sign-in sets up a new one. Not one's own: who holds a session must not be enough.
+    """Remove all second factors of a person who has lost them, and end the person's sessions.
 
-    Raises Conflict where it is the actor's own account, or has no second factor.
+    The next sign-in sets up a new one. A stolen session must not suffice, so nobody can do it for
+    themselves. Raises Conflict for the actor's own account, and for one without a second factor.
     """
     actor.require(Permission.ADMINISTER)
     if actor.person_ref == user.ref:
@@ -141,8 +153,10 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
 
 
 def second_factors_rotate(actor: Actor) -> int:
-    """Encrypt anew, by the secret key of now, what second factors keep; answers how many. After
-    that nothing needs the secret keys of before."""
+    """Encrypt the secrets of all second factors with the present secret key, and return how many.
+
+    After that no old secret key is needed.
+    """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         rotated = 0

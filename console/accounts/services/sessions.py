@@ -1,4 +1,4 @@
-"""Ends sessions of people."""
+"""Ends people's sessions."""
 
 from collections.abc import Collection
 from secrets import token_hex
@@ -13,11 +13,13 @@ from console.database.notify import publish, sessions_topic
 
 
 def session_used(session: SessionBase) -> None:
-    """Put off the end of a session whose person does something. Its data are left alone: another
-    request may be changing them."""
+    """Extend the session of a person who is active.
+
+    Its data is left alone, since another request may be changing it.
+    """
     if not is_due(session.session_key):
         return
-    if SIGNED_IN_AT not in session:  # from before there was such a thing
+    if SIGNED_IN_AT not in session:  # the session is older than this feature
         session.modified = True
         return
     until = unused_until({SIGNED_IN_AT: session[SIGNED_IN_AT]})
@@ -27,8 +29,10 @@ def session_used(session: SessionBase) -> None:
 
 
 def sessions_end(user: User, *fields: str) -> None:
-    """End all sessions of a person, and save `fields` with it. By the stamp none of them is good
-    any more, wherever it is kept; the rest is tidying up. Recorded by who calls it."""
+    """End all sessions of a person, saving `fields` in the same statement. The caller records it.
+
+    The new stamp alone invalidates every session, wherever it is stored; the rest is cleanup.
+    """
     user.session_stamp = token_hex(16)
     user.save(update_fields=["session_stamp", *fields])
     keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
@@ -36,14 +40,16 @@ def sessions_end(user: User, *fields: str) -> None:
 
 
 def sessions_forget(user: User, keys: Collection[str]) -> None:
-    """Take away those of a person's sessions that have these keys, and end the event streams of
-    all: those whose session is good come back by themselves."""
+    """Delete those of a person's sessions that have these keys, and end all their event streams.
+
+    Streams of valid sessions reconnect by themselves.
+    """
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(user=user, session_key__in=keys).delete()
     publish(sessions_topic(user.pk))
 
 
 def sessions_forget_all() -> None:
-    """Nobody is signed in any more. Recorded by who calls it."""
+    """Sign everybody out. The caller records it."""
     Session.objects.all().delete()
     UserSession.objects.all().delete()

@@ -1,4 +1,4 @@
-"""Writes of teams."""
+"""Writes teams."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
@@ -19,14 +19,15 @@ from console.text.sentences import Sentence, term
 
 QUEUE_LIMIT = 255
 
-# Those who keep by team what is in its queues, and are told when queues change hands.
+# Called when queues change hands, for apps that store rows of queues by team.
 _followers: list[Callable[[Collection[str]], object]] = []
 
 
 def follow_queues(follower: Callable[[Collection[str]], object]) -> None:
-    """Have `follower` called with the queues that change hands, in the transaction of the change.
+    """Register `follower` to be called with the queues that change hands, in the same transaction.
 
-    For apps above this one, which it does not know: they say so when they are ready.
+    It lets apps of a higher layer react, which this app does not know; they register when they are
+    ready.
     """
     _followers.append(follower)
 
@@ -40,8 +41,8 @@ def team_create(
 ) -> Team:
     """Create a team whose `members` see the chats of `queues`.
 
-    Raises InvalidInput for no name or too long a one, Conflict for one in use, or for a queue that
-    another team has.
+    Raises InvalidInput for an empty or too long name, and Conflict for a name in use or for a queue
+    that another team has.
     """
     actor.require(Permission.ADMINISTER)
     name = read_name(name, term("the team"))
@@ -69,11 +70,11 @@ def team_update(
     members: Collection[User] | None = None,
     expected: str | None = None,
 ) -> Team:
-    """Change a team's name, its queues and who is in it. Live chats go to the team that has their
-    queue now.
+    """Change a team's name, queues and members.
 
-    Each person who comes or goes has an entry in the trail of their own. With `expected`, the
-    digest of the state that was shown, Conflict where it is another by now.
+    Live chats move to the team that now has their queue. Each member who is added or removed gets a
+    ledger entry. Raises Conflict if the state no longer matches `expected`, the digest of the state
+    that was shown.
     """
     actor.require(Permission.ADMINISTER)
     name = read_name(name, term("the team"))
@@ -100,9 +101,9 @@ def team_update(
 
 
 def team_delete(actor: Actor, team: Team) -> None:
-    """Delete a team that nobody is in and that has nothing.
+    """Delete a team without members and belongings.
 
-    Raises Conflict, which says what it still has and what to do with that.
+    Raises Conflict, which states what the team still has and what to do with it.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -125,7 +126,7 @@ def team_delete(actor: Actor, team: Team) -> None:
 
 
 def team_belongings(team: Team) -> dict[str, int]:
-    """How many of what a team still has, whichever app keeps it."""
+    """Return the number of a team's belongings by kind, from every app."""
     counts = {"queues": len(team.queues), "people": team.members.count()}
     for relation in Team._meta.related_objects:
         if relation.one_to_many:
@@ -177,7 +178,7 @@ def _read_queues(queues: Iterable[str]) -> list[str]:
 
 
 def _read(team: Team, teams: QuerySet[Team] | None = None) -> Team:
-    """The team as it is now, unless somebody has deleted it meanwhile."""
+    """Return the team as it is now. Raises NotFound if it was deleted meanwhile."""
     found = (Team.objects.all() if teams is None else teams).filter(pk=team.pk).first()
     if found is None:
         raise NotFound("team_not_found", "The team {team} has been deleted meanwhile.", team=team)
@@ -185,8 +186,10 @@ def _read(team: Team, teams: QuerySet[Team] | None = None) -> Team:
 
 
 def _lock_all() -> None:
-    """Nobody else writes a team until the transaction ends, so no queue comes to belong to two; and
-    nobody who keeps things by team is half-way through with the queues as they were."""
+    """Lock all teams until the end of the transaction.
+
+    So no queue gets two teams, and no other transaction is still storing rows by the old queues.
+    """
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE accounts_team IN EXCLUSIVE MODE")
 
@@ -209,7 +212,7 @@ def _require_free(queues: Sequence[str], team: Team | None) -> None:
 
 
 def _set_members(team: Team, members: Collection[User] | None, name_before: str) -> list[Record]:
-    """The entries of those who came and went."""
+    """Set the members, and return the ledger entries of those who were added or removed."""
     if members is None:
         return []
     before, after = set(team.members.all()), set(members)

@@ -1,4 +1,4 @@
-"""Writes of the people who sign in."""
+"""Writes people who sign in."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -36,11 +36,10 @@ def user_create(
     teams: Sequence[Team] = (),
     must_change_password: bool = False,
 ) -> User:
-    """Create a person who signs in by `password`, which whoever lets it be typed in has validated.
-    With `must_change_password` they choose another before anything else.
+    """Create a person who signs in with `password`, which the caller has validated.
 
-    Raises InvalidInput for an unknown role, a name that can't be one and a user name that looks
-    like another; Conflict for one in use.
+    With `must_change_password` they have to choose another first. Raises InvalidInput for an
+    unknown role, an invalid name, and a user name that looks like another; Conflict for one in use.
     """
     actor.require(Permission.ADMINISTER)
     names = _read({"first_name": first_name, "last_name": last_name, "email": email})
@@ -81,11 +80,11 @@ def user_update(
     expected: str | None = None,
     **values: Any,
 ) -> User:
-    """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
-    the digest of the state that was shown, Conflict where it is another by now.
+    """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`.
 
-    Raises InvalidInput; PermissionRefused for one's own roles, which takes another administrator;
-    and Conflict for the role of the last administrator.
+    Raises InvalidInput; PermissionRefused for one's own roles, which another administrator has to
+    change; Conflict for removing the last administrator's role, and if the state no longer matches
+    `expected`, the digest of the state that was shown.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -106,10 +105,10 @@ def user_update(
 
 
 def user_deactivate(actor: Actor, user: User) -> User:
-    """Close a person's account: no sign-in, no session, no right to send, from now on.
+    """Deactivate a person: no sign-in, no session and no permission to send from now on.
 
-    Raises PermissionRefused for one's own, Conflict for the last administrator's, or where it is
-    closed already.
+    Raises PermissionRefused for oneself, Conflict for the last administrator and for a deactivated
+    person.
     """
     actor.require(Permission.ADMINISTER)
     _require_other(actor, user)
@@ -125,7 +124,7 @@ def user_deactivate(actor: Actor, user: User) -> User:
 
 
 def user_reactivate(actor: Actor, user: User) -> User:
-    """Open a closed account again, with its roles, teams and password as they were."""
+    """Reactivate a person, with the same roles, teams and password as before."""
     actor.require(Permission.ADMINISTER)
     _require_other(actor, user)
     with transaction.atomic():
@@ -140,11 +139,10 @@ def user_reactivate(actor: Actor, user: User) -> User:
 
 
 def user_password_set(actor: Actor, user: User, *, password: str) -> User:
-    """Give somebody else a password for one sign-in, after which they choose another. All of their
-    sessions end.
+    """Set another person's password for one sign-in, after which they choose their own.
 
-    Raises InvalidInput, with a reason, for a password that is too weak; Conflict for somebody whom
-    the directory signs in.
+    All their sessions end. Raises InvalidInput, with a reason, for a weak password, and Conflict
+    for a person whom the directory signs in.
     """
     actor.require(Permission.ADMINISTER)
     _require_other(actor, user)
@@ -165,7 +163,7 @@ def user_password_set(actor: Actor, user: User, *, password: str) -> User:
 
 
 def user_sign_out_everywhere(actor: Actor, user: User) -> User:
-    """End all sessions of a person: for administrators, and for everybody their own."""
+    """End all sessions of a person: administrators for anybody, others for themselves."""
     if actor.person_ref != user.ref:
         actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -201,8 +199,10 @@ def _read(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lock(user: User) -> User:
-    """The person as they are now, until the transaction ends; and all administrators with them, so
-    that of two who take the role from each other the second sees what the first did."""
+    """Lock the person and all administrators for the transaction, and reload the person.
+
+    So if two administrators remove each other's role, the second sees the first change.
+    """
     administrators = User.objects.filter(roles__contains=[Role.ADMINISTRATOR], is_active=True)
     everybody = administrators | User.objects.filter(pk=user.pk)
     list(everybody.order_by("pk").select_for_update(no_key=True))

@@ -1,4 +1,4 @@
-"""What this console does differently from django-allauth, which signs people in."""
+"""Adapts django-allauth, which signs people in, to this console."""
 
 import time
 from typing import Any
@@ -27,7 +27,7 @@ from console.accounts.signing_in.second_factor import second_factor_required
 from console.database.notify import publish, sessions_topic
 from console.security import encryption
 
-SECOND_FACTOR = "second factor"  # what is encrypted for it
+SECOND_FACTOR = "second factor"  # the purpose of its encryption
 REFUSED = _(
     "Not signed in: this name and password don't belong together. "
     "Check both; capital letters count in the password."
@@ -55,13 +55,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return sender_address(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Passwords have the login throttle and the lock-out; allauth's limit is for factors."""
+        """Do nothing: the login throttle and lock-out limit passwords. allauth limits factors."""
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """Nothing was counted."""
+        """Do nothing: nothing was counted."""
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Recorded; less what came while the account was locked, which was tried by nobody."""
+        """Record the failure, unless the account was locked, since then nothing was tried."""
         failures = getattr(request, "axes_failures_since_start", None)
         if failures is not None:
             locked = bool(getattr(request, "axes_locked_out", False))
@@ -88,16 +88,18 @@ class AccountAdapter(DefaultAccountAdapter):
         return render(request, "accounts/closed.html", status=403)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Before something grave, unless the person has proved who it is within the last minutes,
-        be it by signing in."""
+        """Return whether the person must confirm a critical action: not within minutes of a sign-in
+        or an earlier confirmation."""
         request = context.request
         records = get_authentication_records(request, request.user)
         newest = max((float(record["at"]) for record in records), default=0.0)
         return time.time() - newest > app_settings.REAUTHENTICATION_TIMEOUT
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Whom the directory signs in confirms there. Whoever has no other way is led there, too:
-        that page says what to do instead."""
+        """Add the directory for people whom it signs in, and for those without any other way.
+
+        For the latter its page explains what to do instead.
+        """
         ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if user.is_authenticated and (not ways or can_confirm_there(user)):
             name = settings.DIRECTORY.name
@@ -108,27 +110,27 @@ class AccountAdapter(DefaultAccountAdapter):
         return ways
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """Our pages say what happened themselves, in their own words."""
+        """Do nothing: our pages have messages of their own."""
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """The console sends no mail: what happened stands in the trail."""
+        """Do nothing: the console sends no mail. The ledger has the event."""
 
 
 def methods_of(request: HttpRequest) -> list[str]:
-    """By what this session was signed in: "password", "mfa", "socialaccount"."""
+    """Return the methods of this session's sign-in: "password", "mfa", "socialaccount"."""
     records = request.session.get("account_authentication_methods", [])
     return sorted({str(record["method"]) for record in records})
 
 
 def subject_of(request: HttpRequest) -> str:
-    """The directory's id of whom it signed in; "" where it did not."""
+    """Return the directory's id of a person whom it signed in, else ""."""
     records = request.session.get("account_authentication_methods", [])
     there = [record for record in records if record["method"] == "socialaccount"]
     return str(there[-1].get("uid", "")) if there else ""
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Second factors. What an authenticator app shares with us is kept encrypted."""
+    """Second factors. The secret that an authenticator app shares with us is stored encrypted."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,

@@ -1,4 +1,4 @@
-"""Where a request comes from, and the networks that an address may be in."""
+"""The address of a request's sender, and networks that an address may be in."""
 
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -6,14 +6,14 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from django.conf import settings
 from django.http import HttpRequest
 
-UNKNOWN = "0.0.0.0"  # noqa: S104 - nothing listens there: the server did not say who calls
+UNKNOWN = "0.0.0.0"  # noqa: S104 - nothing listens there: the server did not report the sender
 
 
 def sender_address(request: HttpRequest) -> str:
-    """The IP address of who calls, as text; UNKNOWN where the server did not say.
+    """Return the sender's IP address as text, or UNKNOWN if the server did not report it.
 
-    A header is believed only where a proxy sets it (TRUST_PROXY), and of that only what the proxy
-    itself has added at the end.
+    A header counts only if a proxy sets it (TRUST_PROXY), and then only its last part, which the
+    proxy itself has appended.
     """
     address = str(request.META.get("REMOTE_ADDR", ""))
     if settings.TRUST_PROXY:
@@ -29,14 +29,14 @@ def sender_address(request: HttpRequest) -> str:
 
 
 def household(address: str) -> str:
-    """What one caller can't easily get away from: the address, or of IPv6 the network that one
-    household or machine has to itself."""
+    """Return what a caller can't easily change: the IPv4 address, or the /64 network of an IPv6
+    address, which one household or machine has to itself."""
     known = ip_address(address)
     return str(ip_network((int(known), 64), strict=False)) if known.version == 6 else address
 
 
 def is_within(address: str, networks: Iterable[str]) -> bool:
-    """Whether the address is in one of the networks; of an unknown one nobody can say so."""
+    """Return whether the address is in one of the networks; False for UNKNOWN."""
     if address == UNKNOWN:
         return False
     known = ip_address(address)
@@ -44,6 +44,8 @@ def is_within(address: str, networks: Iterable[str]) -> bool:
 
 
 def network(text: str) -> str:
-    """A network in CIDR as it is kept: `10.1.2.3` becomes `10.1.2.3/32`. Raises ValueError for what
-    is none, and where bits are set that its prefix leaves out."""
+    """Return a network in canonical CIDR: `10.1.2.3` becomes `10.1.2.3/32`.
+
+    Raises ValueError for anything else, and for bits set outside of the prefix.
+    """
     return str(ip_network(text.strip()))

@@ -1,6 +1,6 @@
-"""The way to the organisation's directory and back: what a browser's session keeps meanwhile.
+"""Leaving for the organisation's directory and returning from it, with the state in the session.
 
-The exchange itself is in console.accounts.signing_in.oidc, and what follows of it in the services.
+The exchange itself is in console.accounts.signing_in.oidc, its consequences are in the services.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,13 +18,16 @@ from console.accounts.signing_in.oidc import Begun, DirectoryRefusal, Identity, 
 from console.database.clock import near_now
 
 SIGN_IN, CONFIRM, LINK = "sign in", "confirm", "link"
-SIGNED_IN = "directory_sign_out"  # of a session: where the directory ends its own
+SIGNED_IN = "directory_sign_out"  # key in a session: where the directory ends its own session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What for somebody goes to the directory, who is signed in here then (None: nobody), and where
-    they go afterwards. `began` is in seconds since 1970, `begun` what the answer has to fit to."""
+    """A visit to the directory: its purpose, the person signed in here at its start (None for
+    nobody), and the page that follows.
+
+    `began` is in seconds since 1970; `begun` is what the answer must match.
+    """
 
     purpose: str
     user: int | None
@@ -34,19 +37,22 @@ class Errand:
 
 
 def directories() -> list[dict[str, str]]:
-    """The directories that the sign-in page offers: one where CONSOLE_OIDC_URL is set."""
+    """Return the directories on the sign-in page: one if CONSOLE_OIDC_URL is set, else none."""
     if not settings.DIRECTORY.url:
         return []
     return [{"name": settings.DIRECTORY.name, "address": reverse("directory-login")}]
 
 
 def can_confirm_there(user: User) -> bool:
-    """Whether this person can prove at the directory who they are."""
+    """Return whether this person can confirm their identity at the directory."""
     return bool(settings.DIRECTORY.url) and directory_account(user) is not None
 
 
 def leave(request: HttpRequest, purpose: str, leads_to: str = "") -> str:
-    """The address at the directory. Who is to confirm is asked there again."""
+    """Start a visit, and return the directory's address.
+
+    For a confirmation it asks the person again.
+    """
     state = token_urlsafe(24)
     address, begun = begin(state=state, comes_back_to=_callback(request), again=purpose == CONFIRM)
     errand = Errand(
@@ -61,17 +67,19 @@ def leave(request: HttpRequest, purpose: str, leads_to: str = "") -> str:
 
 
 def come_back(request: HttpRequest) -> Errand:
-    """On which errand this browser comes back. Raises DirectoryRefusal for one that was not sent
-    from here, or is back already."""
+    """Return the visit from which this browser comes back.
+
+    Raises DirectoryRefusal if it did not start here, or has ended already.
+    """
     state = request.GET.get("state", "")
     kept = statekit.unstash_state(request, provider_id=PROVIDER, state_id=state)
-    if kept is None or "begun" not in kept:  # one that an older release has sent
+    if kept is None or "begun" not in kept:  # an older release started it
         raise DirectoryRefusal("unknown_state")
     return Errand(**{**kept, "begun": Begun(**kept["begun"])})
 
 
 def identify(request: HttpRequest, errand: Errand) -> Identity:
-    """Whom the directory has sent back. Raises DirectoryRefusal."""
+    """Return whom the directory has identified. Raises DirectoryRefusal."""
     return finish(request.GET.dict(), errand.begun, comes_back_to=_callback(request))
 
 

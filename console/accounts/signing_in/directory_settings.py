@@ -12,9 +12,9 @@ ROLES = ("supervisor", "editor", "approver", "auditor", "administrator")
 class DirectorySettings:
     """The directory that signs people in (docs/signing-in.md). Without a `url` there is none.
 
-    `roles` and `teams` say of each group what it means here. `acr`: what the directory calls a
-    sign-in with two factors. `ca`: a file of the authorities that are trusted, in place of the
-    machine's own.
+    `roles` and `teams` map each group to its roles and teams here. `acr` are the directory's names
+    of a sign-in with two factors. `ca` is a file of trusted authorities that replaces the machine's
+    own.
     """
 
     url: str = ""
@@ -31,15 +31,15 @@ class DirectorySettings:
 
     @property
     def ruled_teams(self) -> frozenset[str]:
-        """The teams in which a person is by groups alone."""
+        """The teams whose members are decided by groups alone."""
         return frozenset(name for names in self.teams.values() for name in names)
 
     def roles_of(self, groups: tuple[str, ...]) -> list[str]:
-        """The roles that membership in `groups` gives, in order and each once."""
+        """Return the roles that membership in `groups` gives, sorted and each once."""
         return sorted({role for group in groups for role in self.roles.get(group, ())})
 
     def teams_of(self, groups: tuple[str, ...]) -> list[str]:
-        """The names of the teams that membership in `groups` gives."""
+        """Return the names of the teams that membership in `groups` gives."""
         return sorted({team for group in groups for team in self.teams.get(group, ())})
 
 
@@ -51,7 +51,10 @@ def scopes(raw: str) -> tuple[str, ...]:
 
 
 def read_directory_settings() -> DirectorySettings:
-    """From the environment. console.site.unsafe_settings says which of them need others."""
+    """Read the settings from the environment.
+
+    console.site.unsafe_settings checks which of them need others.
+    """
     return DirectorySettings(
         url=env.read("CONSOLE_OIDC_URL", env.origin, ""),
         name=env.read("CONSOLE_OIDC_NAME", env.text, "the directory"),

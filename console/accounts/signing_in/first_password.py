@@ -1,4 +1,4 @@
-"""A person whose password was given by somebody else chooses their own before anything else."""
+"""Requires people to replace a password that somebody else set, before anything else."""
 
 from typing import Any
 
@@ -12,16 +12,19 @@ from console.accounts.models import User
 PASSWORD_PAGE = "account_change_password"  # noqa: S105 - the name of a page
 OPEN = {
     *(PASSWORD_PAGE, "account_login", "account_logout", "alive", "ready", "metrics"),
-    # Asked by every page's script: refused, it takes the session for ended, and loads for ever.
+    # Every page's script requests these. A refusal would look like the end of the session, and the
+    # page would reload forever.
     *("here", "clock"),
-    # Refuses by itself, in the way that its pages understand.
+    # Refuses by itself, in a form that its pages understand.
     "events",
 }
 
 
 class FirstPasswordMiddleware(MiddlewareMixin):
-    """Leads such a person from every page to the one on which they choose a password. The API
-    refuses their session by itself."""
+    """Redirects such a person from every page to the one on which they choose a password.
+
+    The API refuses their session by itself.
+    """
 
     sync_capable = True
     async_capable = True

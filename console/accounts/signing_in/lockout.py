@@ -1,5 +1,8 @@
-"""Accounts that were tried with wrong passwords too often: django-axes counts, for each name,
-whether anybody has it or not, and refuses for a while or until an administrator lets go."""
+"""Accounts locked after too many wrong passwords.
+
+django-axes counts failures for each name, whether anybody has it or not, and refuses sign-ins for a
+while or until an administrator unlocks the name.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,7 +20,7 @@ from console.accounts.signing_in.login_throttle import plain_name
 
 
 def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """By which name axes counts an attempt."""
+    """Return the name under which axes counts an attempt."""
     named = (credentials or {}).get("username") or request.POST.get("login", "")
     return plain_name(str(named))[:255]
 
@@ -25,7 +28,7 @@ def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> s
 def refuse(
     request: HttpRequest, response: HttpResponse | None, credentials: Mapping[str, Any] | None
 ) -> HttpResponse:
-    """The page of a locked account. It is the same for names that nobody has."""
+    """Return the page of a locked account. It is the same for unknown names."""
     minutes = settings.LOCKOUT_MINUTES
     refused = render(request, "accounts/locked.html", {"minutes": minutes}, status=429)
     refused.headers["Retry-After"] = str(minutes * 60)
@@ -33,7 +36,7 @@ def refuse(
 
 
 def locked_until(user: User) -> Any:
-    """When this account can be tried again (datetime); None where it is not locked."""
+    """Return when this account is unlocked (datetime), or None if it is not locked."""
     since = timezone.now() - timedelta(minutes=settings.LOCKOUT_MINUTES)
     tried = AccessAttempt.objects.filter(
         username=plain_name(user.username), attempt_time__gte=since

@@ -1,7 +1,7 @@
-"""The throttle of sign-ins: a bounded number of attempts for each name and each address.
+"""The throttle of sign-ins: it limits attempts for each name and each address.
 
-Counted before the password is hashed, so that refused attempts cost next to nothing, and for all
-web processes at once.
+It counts for all web processes together, and before the password is hashed, so that refused
+attempts cost next to nothing.
 """
 
 import unicodedata
@@ -17,37 +17,42 @@ ADDRESS_LIMIT = 30
 
 
 def plain_name(name: str) -> str:
-    """A name as all counting takes it: as the sign-in form reads it, and in any case, since names
-    are unique in any case."""
+    """Return a name as counters use it: normalized like the sign-in form's, and in lower case,
+    since names are unique in any case."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 class Attempt:
-    """One attempt to sign in. It counts as failed until `succeeded` says otherwise, so that no
-    number of attempts at the same time gets past the limits."""
+    """One attempt to sign in.
+
+    It counts as failed until `succeeded` is called, so that concurrent attempts can't exceed the
+    limits.
+    """
 
     def __init__(self, request: HttpRequest) -> None:
         self._name = _named(request.POST.get("login", ""))
         self._address = f"sign-in of address {household(sender_address(request))}"
 
     def seconds_to_wait(self) -> int:
-        """Count the attempt; 0 lets it go on. Seconds until the next may."""
+        """Count the attempt. Return 0 if it may proceed, else the seconds until the next may."""
         return _counted(self._address, ADDRESS_LIMIT) or _counted(self._name, NAME_LIMIT)
 
     def succeeded(self) -> None:
-        """Forget the name's failures, and of the address's counts only this attempt."""
+        """Reset the name's count, and subtract this attempt from the address's."""
         counters.forget(self._name)
         counters.take_back(self._address)
 
 
 def directory_refusal_counts(address: str) -> bool:
-    """Count one more answer of the directory's that signed nobody in, which anybody can make up;
-    False from the address's limit on, so that strangers don't fill the trail."""
+    """Count a failed answer of the directory, which anybody can forge. Return whether to record it.
+
+    Beyond the address's limit it is not recorded, so that strangers can't flood the ledger.
+    """
     return not _counted(f"directory at address {household(address)}", ADDRESS_LIMIT)
 
 
 def forget(name: str) -> None:
-    """Let this name be tried again."""
+    """Reset the count of this name."""
     counters.forget(_named(name))
 
 

@@ -1,4 +1,4 @@
-"""Who needs a second factor, and the door behind which those without one stay."""
+"""Who needs a second factor, and the middleware that restricts sessions without one."""
 
 import time
 from typing import Any
@@ -14,39 +14,43 @@ from django.utils.deprecation import MiddlewareMixin
 from console.accounts.models import Role, User
 from console.accounts.selectors import second_factors
 
-# Whoever decides for others, or over others.
+# Roles that decide for others, or about them.
 PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}
 OPEN = {
     *("account_login", "account_logout", "account_reauthenticate", "account_change_password"),
     *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn"),
     *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "alive", "ready", "metrics"),
-    # Asked by every page's script: refused, it takes the session for ended, and loads for ever.
+    # Every page's script requests these. A refusal would look like the end of the session, and the
+    # page would reload forever.
     *("here", "clock"),
     *("directory-login", "directory-callback", "directory-confirm", "directory-confirm-begin"),
 }
 
 
 def second_factor_required(user: User) -> bool:
-    """Whether this person may work only after a second factor (CONSOLE_SECOND_FACTOR)."""
+    """Return whether this person may work only with a second factor (CONSOLE_SECOND_FACTOR)."""
     if settings.SECOND_FACTOR == "everyone":
         return True
     return settings.SECOND_FACTOR == "privileged" and bool(PRIVILEGED & set(user.roles))
 
 
 def second_factor_given(request: HttpRequest) -> bool:
-    """Whether this very session was signed in, or confirmed since, by a second factor."""
+    """Return whether a second factor signed in this very session, or confirmed it since."""
     records = get_authentication_records(request, request.user)
     return any(record["method"] == "mfa" for record in records)
 
 
 def second_factor_lacking(request: HttpRequest, user: User) -> bool:
-    """Whether this session opens nothing until a second factor is given."""
+    """Return whether this session is restricted until a second factor is given."""
     return second_factor_required(user) and not second_factor_given(request)
 
 
 def own_factor_fresh(request: HttpRequest, user: User) -> bool:
-    """Whether this person has given, within the last minutes, what proves them here: the second
-    factor where there is one, else the password. What the directory said does not count."""
+    """Return whether this person has proved their identity here within the last minutes.
+
+    The proof is the second factor, if there is one, else the password. The directory does not
+    count.
+    """
     wanted = "mfa" if second_factors(user) else "password"
     given = [
         float(record["at"])
@@ -57,9 +61,9 @@ def own_factor_fresh(request: HttpRequest, user: User) -> bool:
 
 
 class SecondFactorMiddleware(MiddlewareMixin):
-    """Lets a person who needs a second factor and gave none only to where one is set up or given.
+    """Restricts a session without a required second factor to the pages that set up or take one.
 
-    Programs come with a token and have no session: this is not about them.
+    Programs are not affected: they have a token and no session.
     """
 
     sync_capable = True

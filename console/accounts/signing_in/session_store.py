@@ -1,7 +1,7 @@
-"""Sessions in the database that end when nobody uses them (SESSION_ENGINE).
+"""Sessions in the database that end when unused (SESSION_ENGINE).
 
-The row's own `expire_date` says until when a session is good, so nothing that reads sessions has to
-know of this. The cookie lives for SESSION_COOKIE_AGE, and no session lives longer.
+The row's own `expire_date` is the end of a session, so code that reads sessions needs no change.
+The cookie lives for SESSION_COOKIE_AGE, and no session lives longer.
 """
 
 import time
@@ -16,13 +16,13 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.cache import caches
 from django.utils import timezone
 
-PERSON = SESSION_KEY  # a session has this when somebody is signed in
+PERSON = SESSION_KEY  # a session has this key if somebody is signed in
 SIGNED_IN_AT = "signed_in_at"
 NOTED_EVERY_SECONDS = 60
 
 
 class SessionStore(db.SessionStore):
-    """Django's, but for when the session of a signed-in person ends."""
+    """Django's store, with its own end for sessions of signed-in people."""
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         if PERSON in data:
@@ -35,12 +35,12 @@ class SessionStore(db.SessionStore):
 
 
 def is_due(key: str | None) -> bool:
-    """Whether it is time to note again that this session is used: not with each request."""
+    """Return whether it is time to extend this session again, since not every request does."""
     return caches["process"].add(f"session-{key}", True, NOTED_EVERY_SECONDS)
 
 
 def unused_until(session: Mapping[str, Any]) -> datetime:
-    """When a session ends that is used now and not again."""
+    """Return when a session ends that is used now and not again."""
     idle = timedelta(minutes=settings.SESSION_IDLE_MINUTES)
     signed_in = datetime.fromtimestamp(
         float(session[SIGNED_IN_AT]), tz=timezone.get_default_timezone()

@@ -1,11 +1,11 @@
-"""How pages of accounts word things."""
+"""Texts of the pages of accounts."""
 
 from django import template
 from django.utils.translation import gettext as _
 
 register = template.Library()
 
-# The first that is found: many browsers also carry the names of others.
+# The first match counts: many browsers also include other names.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -28,7 +28,7 @@ SYSTEMS = (
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A user agent in words, such as "Firefox on Windows"; as it is where it is none we know."""
+    """Return a user agent as text, such as "Firefox on Windows"; unchanged if it is unknown."""
     name = next((words for mark, words in BROWSERS if mark in user_agent), "")
     system = next((words for mark, words in SYSTEMS if mark in user_agent), "")
     if name and system:

@@ -1,4 +1,4 @@
-"""Who calls: a program by its token, or a person by the session of the pages."""
+"""Authenticates the caller: a program by its token, or a person by the session of the pages."""
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -13,8 +13,7 @@ from console.accounts.signing_in.addresses import sender_address
 
 
 class BearerToken(BaseAuthentication):
-    """`Authorization: Bearer <token>`, the token of an API client, from an address that it may call
-    from."""
+    """`Authorization: Bearer <token>`: the token of an API client, from an allowed address."""
 
     def authenticate(self, request: Request) -> tuple[ApiClient, str] | None:
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
@@ -34,7 +33,7 @@ class BearerToken(BaseAuthentication):
 
 
 class PageSession(SessionAuthentication):
-    """The session cookie of a signed-in person, with a CSRF token on everything that writes."""
+    """The session cookie of a signed-in person, with a CSRF token for every write."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         found = super().authenticate(request)
@@ -45,7 +44,7 @@ class PageSession(SessionAuthentication):
         return found
 
     def enforce_csrf(self, request: Request) -> None:
-        """By the header alone: looked for in a form, the token would have the body read first."""
+        """Check only the header: looking for the token in a form would read the body first."""
         super().enforce_csrf(request._request)  # type: ignore[arg-type]
 
 

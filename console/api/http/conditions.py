@@ -1,7 +1,7 @@
-"""ETag and If-Match (RFC 9110): who edits something writes over nothing that they have not seen.
+"""ETag and If-Match (RFC 9110): nobody overwrites what they have not seen.
 
-The tag is of what can be edited, and not of what changes by itself beside it, such as the health
-of a Chat Server: so it stays the same while nobody edits.
+The tag covers what can be edited, and not what changes by itself, such as the health of a Chat
+Server. So it stays the same as long as nobody edits.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from console.errors import InvalidInput, PreconditionFailed
 
-# Of each kind of thing; `mark` is a version's own.
+# The editable fields by kind of thing. `mark` is a version's own revision.
 EDITED = {
     "notice": ("key", "title", "category", "team", "tags", "shortcut"),
     "version": ("notice", "number", "mark"),
@@ -35,7 +35,7 @@ LONGEST = 1000
 
 
 def etag(kind: str, shown: Mapping[str, Any]) -> dict[str, str]:
-    """The header of an answer that shows a thing of this kind."""
+    """Return the ETag header for a thing of this kind."""
     content = [shown[name] for name in EDITED[kind]]
     text = json.dumps(content, sort_keys=True, default=str)
     return {"ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'}
@@ -45,10 +45,10 @@ def etag(kind: str, shown: Mapping[str, Any]) -> dict[str, str]:
 def unchanged(
     request: Request, kind: str, rows: QuerySet[Any], show: Callable[[], Mapping[str, Any]]
 ) -> Iterator[None]:
-    """Do it only where the thing is as the caller says in If-Match that they have seen it.
+    """Run the block only if the thing matches the caller's If-Match header.
 
-    `rows` are held meanwhile, so that nobody edits between the look and the edit: in the order in
-    which the services hold them. Without the header nothing is held. Raises PreconditionFailed.
+    `rows` are locked, in the order in which the services lock them, so that nobody edits between
+    check and edit. Without the header nothing is locked. Raises PreconditionFailed.
     """
     tags = wanted_tags(request.headers.get("If-Match"))
     if tags is None:
@@ -68,7 +68,7 @@ def unchanged(
 
 
 def wanted_tags(header: str | None) -> set[str] | None:
-    """The strong tags of an If-Match header; None where there is none. Raises InvalidInput."""
+    """Return the strong tags of an If-Match header, or None without one. Raises InvalidInput."""
     if header is None:
         return None
     if header.strip() == "*":
@@ -82,5 +82,5 @@ def wanted_tags(header: str | None) -> set[str] | None:
 
 
 def every(model: type[Model]) -> QuerySet[Any]:
-    """All rows, of a small table whose services hold all of it."""
+    """Return all rows, for a small table that its services lock as a whole."""
     return model._default_manager.all()

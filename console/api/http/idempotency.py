@@ -1,17 +1,19 @@
-"""Idempotency-Key, as the IETF's draft has it: a structured field (RFC 8941), so in quotes. Without
-them it is the same key."""
+"""Idempotency-Key, by the IETF's draft: a structured field (RFC 8941), so in quotes.
+
+The same key without quotes is accepted too.
+"""
 
 import re
 
 from console.errors import InvalidInput
 
-# Of a string in a structured field; only these two may stand behind a backslash.
+# A string in a structured field; only these two characters may follow a backslash.
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*+)"')
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 def read_key(header: str | None) -> str | None:
-    """The key that a header says; None for no header. Raises InvalidInput."""
+    """Return the key in a header, or None without one. Raises InvalidInput."""
     if header is None:
         return None
     given = header.strip(" \t")

@@ -1,4 +1,4 @@
-"""Which form an answer has, and which forms of a request are read."""
+"""Negotiates the form of responses and of request bodies."""
 
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -9,7 +9,7 @@ from console.site.problems import JSON, wants_problems
 
 
 class Negotiation(DefaultContentNegotiation):
-    """Who asks for problem details alone means the errors: all else is JSON."""
+    """Treats a request for problem details alone as one for JSON: only errors have that form."""
 
     def get_accept_list(self, request: Request) -> list[str]:
         accepted: list[str] = super().get_accept_list(request)
@@ -21,8 +21,10 @@ class UnsupportedEncoding(ConsoleError):
 
 
 def require_readable(request: Request) -> None:
-    """Raise what is answered with 415 for a body in a form that nobody here reads, whether or not
-    the call takes one: what is passed over in silence looks as if it had been taken."""
+    """Raise the error for 415 if the body is in an unknown form, even if the call takes no body.
+
+    A body that is ignored would seem to have been accepted.
+    """
     if request.method == "GET":
         return
     encoding = request.headers.get("Content-Encoding", "").strip().lower()

@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Pages of lists."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from console.errors import InvalidInput
 
-# A primary key: more digits are none, and thousands of them Python refuses to read.
+# A primary key. Longer numbers are none, and Python refuses to parse thousands of digits.
 POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -29,7 +29,7 @@ SAID = {
 
 
 class _Sized:
-    """`page_size` from 1 to MOST; what is no such number is refused, not passed over."""
+    """`page_size` from 1 to MOST. Any other value is refused, not ignored."""
 
     page_size: int | None = FEW
     max_page_size: int | None = MOST
@@ -49,7 +49,7 @@ class _Sized:
         return int(given)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Of the OpenAPI document, with the limits that REST framework leaves out."""
+        """Return the parameters for OpenAPI, with the limits that REST framework omits."""
         described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
         for parameter in described:
             parameter["description"] = SAID[parameter["name"]]
@@ -61,7 +61,7 @@ class _Sized:
 
 
 def _page_of(rows: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
-    """REST framework's own description is in the words of OpenAPI 3.0."""
+    """Return the schema of a page, since REST framework's own is in OpenAPI 3.0."""
     properties = {**beside, "results": rows}
     return {
         "type": "object",
@@ -73,7 +73,7 @@ def _page_of(rows: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
 
 
 class Page(_Sized, PageNumberPagination):
-    """`?page=2&page_size=50`; answers count, next, previous, results."""
+    """`?page=2&page_size=50`; the response has count, next, previous, results."""
 
     names = frozenset({"page", "page_size"})
     last_page_strings = ()
@@ -84,7 +84,7 @@ class Page(_Sized, PageNumberPagination):
 
 
 class HistoryPage(_Sized, CursorPagination):
-    """By cursor, newest first: new rows never shift what was already read."""
+    """Pages by cursor, newest first: new rows never shift those that were already read."""
 
     names = frozenset({"cursor", "page_size"})
     ordering = "-pk"
@@ -93,7 +93,7 @@ class HistoryPage(_Sized, CursorPagination):
         return _page_of(schema, PAGES)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Cursors come from here, but nothing keeps a caller from making one up."""
+        """Return the cursor. Raises NotFound for one that a caller has made up."""
         cursor = super().decode_cursor(request)
         position = None if cursor is None else cursor.position
         if position is not None and not POSITION.fullmatch(str(position)):

@@ -17,7 +17,7 @@ class BodyTooLarge(ConsoleError):
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON up to a fixed size, and never a NUL or half a character, which no database can hold."""
+    """Reads JSON up to a fixed size, without NULs and lone surrogates, which can't be stored."""
 
     def parse(
         self,
@@ -41,7 +41,7 @@ class BoundedJSONParser(JSONParser):
 
 
 class FeedParser(BoundedJSONParser):
-    """For the feed, which refuses such a text together with its event, and takes the others."""
+    """Reads the feed, which refuses an event with such a text by itself and accepts the others."""
 
     def check(self, parsed: Any) -> None:
         if isinstance(parsed, dict):
@@ -50,7 +50,7 @@ class FeedParser(BoundedJSONParser):
 
 
 def _require_storable(value: Any) -> None:
-    """Raise ParseError for a text that can't be stored, wherever it stands."""
+    """Raise ParseError for a text at any depth that can't be stored."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def rest_framework_settings() -> dict[str, Any]:
-    """How the API reads, answers, lets in and slows down."""
+    """Return the settings of authentication, parsing, rendering, paging and throttling."""
     return {
         "DEFAULT_AUTHENTICATION_CLASSES": [
             "console.api.http.authentication.BearerToken",

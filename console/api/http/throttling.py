@@ -1,4 +1,4 @@
-"""Rate limits, a person or program each for itself."""
+"""Rate limits, counted for each person or program."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -32,8 +32,8 @@ class ActorThrottle(BaseThrottle):
         return self._left
 
     def headers(self) -> dict[str, str]:
-        """How many calls are left, as the IETF's draft of the RateLimit fields has it, and in how
-        many seconds all are free again."""
+        """Return the remaining calls, by the IETF's draft of the RateLimit fields, and the seconds
+        until all are available again."""
         if not self._number:
             return {}
         limit, seconds = limit_of(settings.API_RATE)

@@ -1,9 +1,9 @@
-"""`Prefer: wait=N` (RFC 7240): an answer that waits until it is known what became of a send.
+"""`Prefer: wait=N` (RFC 7240): a response that waits for the outcome of a send.
 
 A waiting request holds no database connection and no transaction. It is a coroutine, with the idle
 thread that Django's ASGI handler keeps for each request. The NOTIFY that wakes the pages wakes it,
-through the process's one listener (console.live.events). So waiting needs the ASGI server;
-under WSGI the preference is not applied, as the RFC allows.
+through the process's one listener (console.live.events). So waiting needs the ASGI server; under
+WSGI the preference is not applied, as the RFC allows.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from console.live.events import END, following
 from console.sends import selectors
 
 WAIT_MOST = 10  # seconds
-# At once in a process; who comes then is answered without waiting.
+# The most that wait in a process; further requests are answered without waiting.
 WAITERS_MOST = 1000
-DELIVERIES_MOST = 100  # in an answer; `sends/{id}/deliveries/` has all
+DELIVERIES_MOST = 100  # in a response; `sends/{id}/deliveries/` has all
 
-HEADER_MOST = 256  # characters; reading a longer one would hold up the whole process
-# Nothing is given back once it is taken (`++`, `*+`).
+HEADER_MOST = 256  # characters; reading a longer one would block the whole process
+# Possessive quantifiers (`++`, `*+`) do not backtrack.
 _NAME, _VALUE = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"|[^\s",;]*+'
 _PREFERENCE = re.compile(rf"\s*+({_NAME})\s*+(?:=\s*+({_VALUE})\s*+)?(?:;[^,]*+)?(?:,|$)")
 
@@ -38,9 +38,9 @@ _waiters: set[object] = set()
 
 
 def preferred_wait(header: str) -> int:
-    """Seconds that a `Prefer` header asks to wait for, at most WAIT_MOST; 0 if it does not.
+    """Return the seconds that a `Prefer` header asks to wait, at most WAIT_MOST; 0 without one.
 
-    What cannot be read is passed over: a preference is never a reason to refuse.
+    An unreadable header is ignored: a preference is never a reason to refuse.
     """
     if len(header) > HEADER_MOST:
         return 0
@@ -53,7 +53,7 @@ def preferred_wait(header: str) -> int:
 
 
 def applied_wait(request: HttpRequest) -> int:
-    """Seconds for which this request can be let wait; 0 if it is answered at once."""
+    """Return the seconds that this request may wait; 0 if it is answered at once."""
     if not isinstance(request, ASGIRequest) or len(_waiters) >= WAITERS_MOST:
         return 0
     return preferred_wait(request.headers.get("Prefer", ""))
@@ -62,12 +62,12 @@ def applied_wait(request: HttpRequest) -> int:
 def answer_when_known(
     actor: Actor, send_id: int, seconds: int, headers: dict[str, str]
 ) -> StreamingHttpResponse:
-    """201 with the send, as soon as it is over or it is certain that it will not be in time."""
+    """Return 201 with the send, as soon as it is over or certain not to be over in time."""
     return StreamingHttpResponse(
         _parts(actor, send_id, seconds),
         status=201,
         content_type="application/json",
-        # A proxy that buffers would only hold it back for longer (nginx reads this).
+        # A buffering proxy would delay it further (nginx reads this header).
         headers={
             **headers,
             "Preference-Applied": f"wait={seconds}",
@@ -87,7 +87,10 @@ async def _parts(actor: Actor, send_id: int, seconds: int) -> AsyncIterator[byte
 
 
 async def _until_over(send_id: int, seconds: int) -> None:
-    """Listen first, then look, so that nothing is missed between."""
+    """Wait until the send is over.
+
+    It listens before it checks, so that nothing is missed in between.
+    """
     try:
         async with asyncio.timeout(seconds):
             with following(send_topic(send_id)) as heard:
@@ -96,11 +99,14 @@ async def _until_over(send_id: int, seconds: int) -> None:
                     if await heard.next() == END:
                         return
     except (TimeoutError, DatabaseError, InterfaceError):
-        return  # what is known then is the answer
+        return  # respond with what is known then
 
 
 def _is_under_way(send_id: int) -> bool:
-    """Of one that waits for its time, for an approver or for being resumed no outcome is near."""
+    """Return whether an outcome is near.
+
+    It is not for a send that waits for its time, an approver or a resume.
+    """
     try:
         return selectors.send_is_running(send_id)
     finally:
@@ -108,7 +114,7 @@ def _is_under_way(send_id: int) -> bool:
 
 
 def _body(actor: Actor, send_id: int) -> bytes:
-    """The send as it is now, with its first deliveries."""
+    """Return the send as it is now, with its first deliveries."""
     try:
         send: Any = selectors.send_get(actor, send_id)
         send.first_deliveries = selectors.send_deliveries(actor, send)[:DELIVERIES_MOST]

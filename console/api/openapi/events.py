@@ -1,6 +1,6 @@
-"""What the OpenAPI document says of webhooks: each event, as it is posted to the receiver.
+"""The webhooks in the OpenAPI document: each event as it is posted to the receiver.
 
-console.webhooks.event_payloads makes them; a test holds what it makes against this.
+console.webhooks.event_payloads builds the events; a test checks them against this.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ HEADERS = {
 
 
 def _data() -> dict[str, Schema]:
-    """What stands in `data`, by the kind of event."""
+    """Return the schemas of `data`, by kind of event."""
     delivery = an_object({"id": INTEGER, "interaction": STRING}, says="One of those deliveries.")
     told: Schema = {"type": "array", "items": reference("ToldDelivery")}
     return {
@@ -67,7 +67,7 @@ def _statuses(kinds: dict[str, tuple[Any, str]]) -> list[str]:
 
 
 def _kinds() -> dict[str, str]:
-    """Which data each event has."""
+    """Return the name of the data's schema for each event."""
     return {
         **dict.fromkeys((str(kind) for kind, _status in SENDS.values()), "SendTold"),
         **dict.fromkeys((str(kind) for kind, _status in DELIVERIES.values()), "DeliveriesTold"),
@@ -77,7 +77,7 @@ def _kinds() -> dict[str, str]:
 
 
 def _name(kind: str) -> str:
-    """send.finished: SendFinishedEvent."""
+    """Return SendFinishedEvent for send.finished."""
     return "".join(part.capitalize() for part in kind.replace("_", ".").split(".")) + "Event"
 
 
@@ -97,7 +97,7 @@ def event_components() -> dict[str, Schema]:
 
 
 def event_webhooks() -> dict[str, Any]:
-    """The part `webhooks` of the document."""
+    """Return the part `webhooks` of the document."""
     return {kind: {"post": _post(kind)} for kind in _kinds()}
 
 

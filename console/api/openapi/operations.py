@@ -1,4 +1,4 @@
-"""What an operation of the OpenAPI document is called, and what is said of it."""
+"""Names and descriptions of operations in the OpenAPI document."""
 
 from typing import Any, Literal
 
@@ -10,9 +10,11 @@ from console.api.serializers.common import ErrorOutput
 
 
 class OperationSchema(AutoSchema):
-    """Names come from the address alone, which is part of the API's promise, so that they stay
-    (tests/api/operations.txt). What is said of a call is its own: never what its class says to
-    developers."""
+    """Names operations after their address alone, which the API promises to keep
+    (tests/api/operations.txt).
+
+    A description is that of the call, never its class's docstring, which is for developers.
+    """
 
     def get_operation_id(self) -> str:
         name: str = super().get_operation_id()
@@ -22,14 +24,14 @@ class OperationSchema(AutoSchema):
         return name.replace("_partial_update", "_update")
 
     def get_paginated_name(self, serializer_name: str) -> str:
-        """A page by cursor has no count, so it is another shape than a page by number."""
+        """Return a name of its own for a page by cursor, which has no count."""
         by_cursor = issubclass(getattr(self.view, "pagination_class", object), HistoryPage)
         return f"Paginated{serializer_name}{'History' if by_cursor else 'List'}"
 
     def _get_response_bodies(
         self, direction: Literal["request", "response"] = "response"
     ) -> dict[str, Any]:
-        """Every call may be refused, in the one shape of errors: no view has to say so."""
+        """Add the error response to every call, so that no view has to."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if direction == "response" and "4XX" not in bodies:
             refused = self._get_response_for_code(ErrorOutput, "4XX", direction=direction)

@@ -1,4 +1,4 @@
-"""GET /api/v1/docs/: the API as a page, drawn from its own OpenAPI document."""
+"""GET /api/v1/docs/: the API as a page, rendered from its own OpenAPI document."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from drf_spectacular.generators import SchemaGenerator
 
 
 def docs(request: HttpRequest) -> HttpResponse:
-    """Server-rendered, since the usual viewers need what the content policy forbids."""
+    """Render on the server, since the usual viewers need what the content policy forbids."""
     schema = SchemaGenerator().get_schema(request=None, public=True)
     return render(request, "api/docs.html", {"info": schema["info"], "groups": _groups(schema)})
 
 
 def _groups(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Operations by the first word of their path."""
+    """Return the operations by the first part of their path."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in schema["paths"].items():
         name = path.removeprefix("/api/v1/").split("/")[0]

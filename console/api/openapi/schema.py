@@ -1,7 +1,7 @@
-"""What drf-spectacular can't know of the API: its error answers, and that its shapes are exact.
+"""Completes drf-spectacular's document with error responses and exact schemas.
 
-Views say "4XX" for "the house's errors"; here it becomes each status that a call of its kind can
-answer with. The fuzzer holds the API against this document (tools/fuzz).
+Views declare "4XX" for errors in the common form; here it becomes each status that such a call can
+return. The fuzzer checks the API against this document (tools/fuzz).
 """
 
 import json
@@ -54,7 +54,7 @@ DONE = {
     "202": "Taken, but for what is rejected.",
     "204": "Done. The answer has no body.",
 }
-# Fields that an answer does not always have.
+# Fields that may be absent from a response.
 SOMETIMES = {"SentOutput": {"deliveries"}}
 TAGS = {
     "audit": "The ledger of everything that was done, with its signatures.",
@@ -69,7 +69,7 @@ TAGS = {
     "variables": "What texts can say of a chat.",
     "webhooks": "Who is told of what happens.",
 }
-# What a parameter is, where the call itself does not say it.
+# Descriptions of parameters that the call itself does not describe.
 PARAMETERS = {
     "action": "What was done, such as send.created.",
     "agent": "The agent who handles the chat.",
@@ -106,15 +106,15 @@ IF_MATCH = {
     "description": "The ETag of what you have seen: where it is another by now nothing is changed.",
     "schema": {"type": "string", "pattern": '^"[!#-~]*"$', "maxLength": 100},
 }
-# As Django's converters read a part of an address.
+# The parts of an address that Django's converters accept.
 SLUG = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
 ID = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
-# In the address as a string; a line break never reaches a view.
+# A string in the address; a line break never reaches a view.
 ANY = {"type": "string", "minLength": 1}
 
 
 def complete(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
-    """drf-spectacular's hook after its own work."""
+    """drf-spectacular's postprocessing hook."""
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         if schema.get("type") == "object" and not name.startswith("Paginated"):
@@ -126,7 +126,7 @@ def complete(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
                 _complete_edited(method, operation)
             _complete_operation(path, method, operation)
     for component in schemas.values():
-        # What a choice is called in the pages is of no use to a program.
+        # The labels of choices in the pages are of no use to a program.
         if "enum" in component:
             component.pop("description", None)
     _name_enums(result)
@@ -137,10 +137,12 @@ def complete(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
 
 
 def _name_enums(result: dict[str, Any]) -> None:
-    """One name for each enumeration: where its values stand without it, they refer to it. What
-    may be empty has the empty text among its values, not in an enumeration of its own."""
+    """Give each enumeration one name, and refer to it wherever its values appear.
+
+    An enumeration that may be empty has "" among its values, instead of a second enumeration.
+    """
     schemas: dict[str, Any] = result["components"]["schemas"]
-    blank = reference("Blank")  # drf-spectacular's, with the empty text alone
+    blank = reference("Blank")  # drf-spectacular's enumeration of the empty text alone
     for node in _nodes(result):
         choices = node.get("oneOf", [])
         if blank in choices:
@@ -160,7 +162,7 @@ def _name_enums(result: dict[str, Any]) -> None:
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:
-    """All objects in it; those that are changed meanwhile are looked at as they are then."""
+    """Yield all objects in a node; those that are changed meanwhile are traversed as changed."""
     if isinstance(node, dict):
         yield node
         for inner in list(node.values()):
@@ -197,7 +199,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
 
 
 def _complete_edited(method: str, operation: dict[str, Any]) -> None:
-    """Of a thing that can be edited (console.api.http.conditions)."""
+    """Add the headers of an editable thing (console.api.http.conditions)."""
     if method in ("patch", "delete"):
         operation.setdefault("parameters", []).append(IF_MATCH)
     if method in ("get", "patch"):
@@ -223,8 +225,7 @@ def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_object(name: str, schema: dict[str, Any]) -> None:
-    """Answers have all their fields, always, but those that are named; neither they nor bodies have
-    any other."""
+    """Make an object exact: it has no other fields, and a response has all, except SOMETIMES."""
     properties = schema.get("properties")
     if properties is None:
         return
@@ -234,21 +235,21 @@ def _complete_object(name: str, schema: dict[str, Any]) -> None:
         if name.endswith("Request"):
             _say_default(field)
     if name.endswith("Request"):
-        schema.pop("description", None)  # of the class that all of them come from
+        schema.pop("description", None)  # from their common base class
     else:
         schema["required"] = sorted(set(properties) - SOMETIMES.get(name, set()))
 
 
 def _complete_field(field: dict[str, Any]) -> None:
-    """In the words of OpenAPI 3.1, and each thing in one way."""
+    """Rewrite a field in OpenAPI 3.1, in one form for each meaning."""
     field.pop("readOnly", None)  # bodies have components of their own
     match field.get("allOf"):
-        case [only]:  # 3.1 lets words stand beside a reference
+        case [only]:  # 3.1 allows a description beside a reference
             del field["allOf"]
             field |= only
     match field.get("oneOf"):
         case [{"type": "string"} as text, {"type": "string", "maxLength": 0}]:
-            # The pattern says whether it may be empty.
+            # The pattern decides whether it may be empty.
             del field["oneOf"]
             field |= text
         case [{"$ref": _}, {"type": "null"}]:
@@ -258,8 +259,10 @@ def _complete_field(field: dict[str, Any]) -> None:
 
 
 def _say_default(field: dict[str, Any]) -> None:
-    """In words: generators take a field with a default for one that is always there, and their
-    users would have to give it."""
+    """Move a default into the description.
+
+    Generators treat a field with a default as always present, so their users would have to pass it.
+    """
     if "default" in field:
         value = json.dumps(field.pop("default"))
         field["description"] = f"{field.get('description', '')} Left out: {value}.".strip()

@@ -1,6 +1,6 @@
 """drf-spectacular's settings, for console.settings."""
 
-# Each enumeration has one name, whatever answers and bodies it stands in.
+# Each enumeration has one name in all responses and bodies.
 ENUMS = {
     "DeliveryReason": "console.sends.reasons.Reason",
     "DeliveryStatus": "console.sends.models.DeliveryStatus",

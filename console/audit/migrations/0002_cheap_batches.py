@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             model_name='auditentry',
             index=models.Index(condition=models.Q(('actor_ref', 'system:worker'), _negated=True), fields=['actor_ref', 'seq'], name='audit_actor'),
         ),
-        # Compressing costs a broadcast more than the room is worth: it is all digests and ids.
+        # Compression would cost a broadcast more than it saves: the data is digests and ids.
         migrations.RunSQL(
             "ALTER TABLE audit_auditentry ALTER COLUMN data SET STORAGE EXTERNAL",
             "ALTER TABLE audit_auditentry ALTER COLUMN data SET STORAGE EXTENDED",

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# Who owns the tables can switch these off: then the chain and its checkpoints tell of it.
+# The tables' owner can switch these off; then the chain and its checkpoints reveal changes.
 REFUSE = """
 CREATE FUNCTION console_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,8 +1,8 @@
 from django.db import migrations, models
 
-# The one door through which entries leave: a seal that says in which file they are. It stands only
-# where it follows the seal before, ends with an entry that a checkpoint vouches for, and all of it
-# is older than a month; and once it stands, it stays. Everything else is refused as before.
+# Entries can be deleted only with a seal that names their file. A seal is accepted only if it follows
+# the previous one, ends with an entry that a checkpoint covers, and all its entries are older than a
+# month. It can't be changed or deleted. Everything else is refused as before.
 REFUSE = """
 CREATE FUNCTION audit_require_standing_seal() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

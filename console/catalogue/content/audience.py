@@ -1,8 +1,8 @@
-"""Who sees a version, as its editor chooses it: everyone, a preset, or what the version has now.
+"""The audience of a version, as its editor chooses it: everyone, a preset, or the present one.
 
-A version may have what no preset says: given by API or import, or by a preset that says something
-else by now. That is a choice of its own on the page, and the chosen one: so nobody shows customers
-what was for the staff by opening a page and saving it.
+A version may have an audience that no preset has: from the API, from an import, or from a preset
+that has changed since. The page offers that as a choice of its own and selects it, so that nobody
+shows a staff text to customers by opening a page and saving it.
 """
 
 import re
@@ -12,20 +12,20 @@ from django.utils.translation import gettext as _
 
 from console.catalogue.models import NoticeVersion, Visibility, VisibilityPreset
 
-# A preset as it is now; or a visibility as a version has it, with the preset that it came from.
+# A preset as it is now, or a version's own visibility with the preset that it came from.
 EVERYONE = f"{Visibility.ALL}:"
 CHOICE = re.compile(r"(?:(ALL|INT|VIP):)?([0-9]{0,9})")
 
 
 def kept_choice(version: NoticeVersion) -> str:
-    """What the version has, whatever its preset says by now."""
+    """Return the version's own audience as a choice, regardless of its preset's present content."""
     if version.preset_id is None and version.visibility == Visibility.ALL:
         return ""
     return f"{version.visibility}:{version.preset_id or ''}"
 
 
 def audience_choices(kept: str) -> list[tuple[str, str]]:
-    """The choices of a page that began with `kept`."""
+    """Return the choices of a page that was opened with the choice `kept`."""
     visibility, preset_id = _read(kept)
     found: dict[str, str] = {EVERYONE: _("Everyone (ALL)")}
     presets = list(VisibilityPreset.objects.all())
@@ -39,7 +39,7 @@ def audience_choices(kept: str) -> list[tuple[str, str]]:
 
 
 def audience(choice: str) -> dict[str, Any]:
-    """What `version_create` takes of a choice that was offered."""
+    """Return the `version_create` arguments for a choice that was offered."""
     visibility, preset_id = _read(choice)
     if preset_id is None:
         return {"preset": None, "visibility": visibility or Visibility.ALL}
@@ -52,7 +52,7 @@ def preset_of(choice: str) -> VisibilityPreset | None:
 
 
 def _read(choice: str) -> tuple[str | None, int | None]:
-    """A choice's visibility and preset; of one that is none, nothing."""
+    """Return a choice's visibility and preset, or (None, None) if it is not valid."""
     found = CHOICE.fullmatch(choice)
     if found is None:
         return None, None

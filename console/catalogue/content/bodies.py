@@ -1,4 +1,4 @@
-"""Checks the texts of a version, whatever else the version says."""
+"""Checks the texts of a version on their own."""
 
 import re
 from collections.abc import Mapping

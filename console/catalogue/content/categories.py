@@ -27,10 +27,10 @@ NAME_LIMIT = 100
 def category_create(
     actor: Actor, *, name: str, parent: Category | None = None, team: Team | None = None
 ) -> Category:
-    """Create a category below `parent`, or at the top. Below a team's it is that team's too.
+    """Create a category below `parent`, or at the top. A parent's team becomes its team.
 
-    Raises InvalidInput, Conflict for a name that its parent has already, Unprocessable where it
-    would be too deep.
+    Raises InvalidInput, Conflict for a name that the parent has already, and Unprocessable for a
+    place that is too deep.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     with transaction.atomic():
@@ -39,10 +39,11 @@ def category_create(
 
 
 def category_update(actor: Actor, category: Category, **changes: Any) -> Category:
-    """Change `name`, `parent` (None for the top) or `team`; what is below comes along.
+    """Change `name`, `parent` (None for the top) or `team`; subcategories move along.
 
-    Raises Unprocessable where it would be below itself or anything too deep, Conflict where its
-    new place has one of that name, InvalidInput where notices in it are not of its new team.
+    Raises Unprocessable if it would be below itself or anything would be too deep, Conflict if its
+    new place has that name already, and InvalidInput if it has notices that are not of its new
+    team.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     _require_own(actor, category.team)
@@ -71,7 +72,7 @@ def category_update(actor: Actor, category: Category, **changes: Any) -> Categor
 
 
 def category_delete(actor: Actor, category: Category) -> None:
-    """Delete an empty category. Raises Unprocessable, which says what is in it."""
+    """Delete an empty category. Raises Unprocessable, naming what is in it."""
     actor.require(Permission.EDIT_CATALOGUE)
     _require_own(actor, category.team)
     with transaction.atomic():
@@ -94,10 +95,10 @@ def category_delete(actor: Actor, category: Category) -> None:
 
 
 def category_at(actor: Actor, path: str | None, team: Team | None) -> Category | None:
-    """The category with this path, made where it is not there yet; None for no path.
+    """Return the category with this path, creating it if necessary; None for no path.
 
-    Must be called in a transaction. Raises InvalidInput for one that a notice of this team can't
-    be in.
+    Must be called in a transaction. Raises InvalidInput for a category that a notice of this team
+    can't be in.
     """
     if not path:
         return None
@@ -113,7 +114,7 @@ def category_at(actor: Actor, path: str | None, team: Team | None) -> Category |
 
 
 def require_fitting(category: Category | None, team: Team | None) -> None:
-    """Raise InvalidInput where a notice of `team` (None: everybody's) can't be in `category`."""
+    """Raise InvalidInput if a notice of `team` (None: everybody's) can't be in `category`."""
     if category is not None and category.team is not None and category.team != team:
         raise InvalidInput(
             "category_of_team",
@@ -126,7 +127,7 @@ def require_fitting(category: Category | None, team: Team | None) -> None:
 
 
 def _reads_as(categories: QuerySet[Category], name: str) -> Category | None:
-    """The one of this name, or else one that people read as it."""
+    """Return the category with exactly this name, or else one whose name reads the same."""
     alike = [each for each in categories.order_by("pk") if folded(each.name) == folded(name)]
     return next((each for each in alike if each.name == name), alike[0] if alike else None)
 
@@ -158,12 +159,12 @@ def _save(category: Category) -> None:
 
 
 def _hold_the_tree() -> None:
-    """Nobody else moves anything meanwhile: what is checked here stays true until the commit."""
+    """Lock the tree, so that the checks stay true until the commit."""
     list(Category.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
 def is_name(name: str) -> bool:
-    """Whether it is no path, nor the rest of one of which a part was not filled in ("/", "A /")."""
+    """Return whether this is one name: not a path, nor a path with an empty part ("/", "A /")."""
     return CATEGORY_SEPARATOR not in f" {name} "
 
 
@@ -188,7 +189,7 @@ def _checked_name(name: str) -> str:
 
 
 def _team(actor: Actor, parent: Category | None, team: Team | None) -> Team | None:
-    """Whose a category is: its parent's team, where that has one."""
+    """Return the team of a category: its parent's, if that has one."""
     if parent is not None and parent.team is not None:
         _require_own(actor, parent.team)
         return parent.team

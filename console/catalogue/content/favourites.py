@@ -1,11 +1,11 @@
-"""Writes favourites: the notices that a person wants at hand."""
+"""Writes favourites: the notices that a person has marked."""
 
 from console.actors import Actor, Permission
 from console.catalogue.models import CannedNotice, Favourite
 
 
 def favourite_set(actor: Actor, notice: CannedNotice, *, wanted: bool) -> None:
-    """Make a notice one of the actor's favourites, or none any more; twice is once."""
+    """Add a notice to the actor's favourites or remove it. Idempotent."""
     actor.require(Permission.VIEW_CATALOGUE)
     if wanted:
         Favourite.objects.bulk_create(

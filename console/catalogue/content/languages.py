@@ -1,4 +1,4 @@
-"""Languages of a notice: how each is written, and which translations are behind or missing."""
+"""Languages of a notice: their direction, and which translations are outdated or missing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,17 @@ PASSED = (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED)
 
 
 def direction(locale: str) -> str:
-    """How a locale is written: rtl or ltr, by its script."""
+    """Return the writing direction of a locale's script: rtl or ltr."""
     return "rtl" if language_tags.is_right_to_left(locale) else "ltr"
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A translation that was last changed in version `since`, the default language's text later, in
-    version `changed`."""
+    """An outdated translation.
+
+    It last changed in version `since`; the default language's text changed later, in version
+    `changed`.
+    """
 
     locale: str
     since: int
@@ -28,10 +31,10 @@ class Stale:
 
 
 def stale_locales(version: NoticeVersion, all_versions: Iterable[NoticeVersion]) -> list[Stale]:
-    """The translations of `version` that say what the default language's text said before.
+    """Return the translations of `version` that are older than the default language's text.
 
-    Follows from the versions: those that were published before, and this one. `all_versions` are
-    the notice's, in any order.
+    This follows from the versions published before, and this one. `all_versions` are the notice's,
+    in any order.
     """
     before = sorted(
         (one for one in all_versions if one.number < version.number and one.status in PASSED),
@@ -47,7 +50,7 @@ def stale_locales(version: NoticeVersion, all_versions: Iterable[NoticeVersion])
 
 
 def _last_changed(version: NoticeVersion, before: Sequence[NoticeVersion], locale: str) -> int:
-    """The number of the version in which this language's text became what it is."""
+    """Return the number of the version in which this language's text got its present content."""
     number = version.number
     for older in before:
         spelled = language_tags.spelled_as(locale, older.bodies)
@@ -59,22 +62,22 @@ def _last_changed(version: NoticeVersion, before: Sequence[NoticeVersion], local
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A language of live chats that have to make do with the default one. `percent` of all."""
+    """A language of live chats that get the default language instead; `percent` is of all chats."""
 
     locale: str
     percent: int
 
 
 def live_locales() -> dict[str, int]:
-    """How many live chats have which language, over all teams; no chat is told of."""
+    """Return the number of live chats by locale, over all teams. It discloses no single chat."""
     rows = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
     return dict(rows.values_list("locale").annotate(n=Count("pk")))
 
 
 def missing_locales(version: NoticeVersion, live: dict[str, int]) -> list[Missing]:
-    """The languages of live chats that get the default one instead, the most frequent first.
+    """Return the languages of live chats that get the default one instead, the most frequent first.
 
-    Another region of a language is not missing: en-GB reads en. Another script is.
+    Another region of a language is not missing: en-GB gets en. Another script is.
     """
     whole = sum(live.values())
     numbers: dict[str, int] = {}

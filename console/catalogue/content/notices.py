@@ -1,4 +1,4 @@
-"""Writes notices by their keys, without the texts: created, changed, retired, restored."""
+"""Writes notices without their texts: creates, changes, retires and restores them."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ from console.text.visible import is_blank
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 SHORTCUT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-# Pages of the catalogue stand at these names, where a notice's own would.
+# Pages of the catalogue have these names in the place of a key.
 RESERVED_KEYS = frozenset({"new", "import", "export"})
 TITLE_LIMIT = 200
 SHORTCUT_LIMIT = 40
@@ -44,7 +44,7 @@ def notice_create(
     tags: Iterable[str] = (),
     shortcut: str = "",
 ) -> CannedNotice:
-    """Create a notice without words yet. `category` is a path, made where it is not there yet.
+    """Create a notice without a version. `category` is a path, created if necessary.
 
     Raises InvalidInput, or Conflict for a key or a shortcut in use.
     """
@@ -105,13 +105,13 @@ def _check_key(key: str) -> None:
 def notice_update(
     actor: Actor, notice: CannedNotice, *, expected: str | None = None, **changes: Any
 ) -> CannedNotice:
-    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`; what is not
-    given stays as it is by now. `expected` is the digest of the notice_state that was changed.
+    """Change `title`, `category` (a path, "" for none), `team`, `tags` or `shortcut`.
 
-    The key and kind are for ever. Raises InvalidInput, or Conflict for a shortcut in use, where the
-    notice is not what was expected any more, and for another title or shortcut of a notice that
-    people can send by these: that comes with a version, which somebody else approves. An operator's
-    word is enough.
+    Columns that are not given stay unchanged. `expected` is the digest of the notice_state that the
+    editor saw. The key and kind never change. Raises InvalidInput, and Conflict for a shortcut in
+    use, if the notice no longer matches `expected`, and for a new title or shortcut of a notice
+    that people can send by these: these come with a version, which somebody else approves. The
+    system actor may change them directly.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     values = {name: _normal(name, value) for name, value in changes.items()}
@@ -145,15 +145,18 @@ def notice_update(
 
 
 def names_are_reviewed(notice: CannedNotice) -> bool:
-    """Whether people send the notice by its title and shortcut, or will: from then on another one
-    is approved with a version."""
+    """Return whether the notice has a published or scheduled version, so that people send it by its
+    title and shortcut. From then on a new title or shortcut is approved with a version."""
     return notice.versions.filter(
         status__in=[VersionStatus.PUBLISHED, VersionStatus.SCHEDULED]
     ).exists()
 
 
 def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
-    """A shortcut may be taken away: then the notice is found by fewer names, and by no other."""
+    """Raise Conflict if `values` has a new title or shortcut that needs a review.
+
+    Removing a shortcut is allowed: the notice then has fewer names, and no new one.
+    """
     before = {name: getattr(notice, name) for name in ("title", "shortcut")}
     others = [name for name, now in before.items() if values.get(name) and values[name] != now]
     if others and names_are_reviewed(notice):
@@ -168,7 +171,7 @@ def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
 
 
 def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str, str]:
-    """What a version says that its notice is to be called, as it is kept: "" for what it is called
+    """Return a version's new title and shortcut in stored form; "" for one that the notice has
     already. Raises InvalidInput."""
     title = "" if is_blank(title) else _read_title(title)
     shortcut = normal_shortcut(shortcut)
@@ -179,8 +182,10 @@ def read_new_names(notice: CannedNotice, title: str, shortcut: str) -> tuple[str
 
 
 def names_to_be(version: NoticeVersion) -> dict[str, str]:
-    """What the notice is called once the version is published; of one that was, what it is called
-    by now."""
+    """Return the notice's title and shortcut once the version is published.
+
+    For a version that was published, return the present ones.
+    """
     notice = version.notice
     names = {"new_title": notice.title, "new_shortcut": notice.shortcut}
     if version.status in (VersionStatus.PUBLISHED, VersionStatus.SUPERSEDED):
@@ -190,8 +195,10 @@ def names_to_be(version: NoticeVersion) -> dict[str, str]:
 
 
 def notice_rename(notice: CannedNotice, *, title: str, shortcut: str) -> None:
-    """Call it so from now on; "" stays. Part of a version's publication, which records it. Raises
-    Conflict for a shortcut in use, also one that another has got in this very moment."""
+    """Rename the notice; "" changes nothing. A part of a version's publication, which records it.
+
+    Raises Conflict for a shortcut in use, also if another notice takes it at this very moment.
+    """
     names = {name: it for name, it in (("title", title), ("shortcut", shortcut)) if it}
     if not names:
         return
@@ -205,14 +212,14 @@ def notice_rename(notice: CannedNotice, *, title: str, shortcut: str) -> None:
 
 
 def require_shortcut_free(notice: CannedNotice, shortcut: str) -> None:
-    """Raise Conflict where another notice that is in use has it."""
+    """Raise Conflict if another notice in use has this shortcut."""
     others = CannedNotice.objects.filter(shortcut=shortcut, retired_at=None).exclude(pk=notice.pk)
     if shortcut and others.exists():
         raise _shortcut_taken(shortcut)
 
 
 def _normal(name: str, value: Any) -> Any:
-    """A change as it is kept."""
+    """Return a changed value in stored form."""
     if name == "title":
         return _read_title(value)
     normal = {"tags": normal_tags, "shortcut": normal_shortcut}.get(name)
@@ -220,7 +227,7 @@ def _normal(name: str, value: Any) -> Any:
 
 
 def notice_state(notice: CannedNotice) -> State:
-    """What can be changed of a notice, as plain data."""
+    """Return the editable columns of a notice as plain data."""
     return {
         "title": notice.title,
         "category": notice.category.path if notice.category else "",
@@ -235,8 +242,10 @@ def _said(value: Any) -> Any:
 
 
 def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
-    """Take a notice out of use, until somebody restores it. What was sent stays provable. Raises
-    Conflict where it is so already, and for a snippet that still stands in texts."""
+    """Take a notice out of use until somebody restores it. Its sends remain provable.
+
+    Raises Conflict if it is retired already, and for a snippet that texts still use.
+    """
     actor.require(Permission.REVIEW_CATALOGUE)
     with transaction.atomic():
         now = timezone.now()
@@ -251,8 +260,10 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
-    """Bring a retired notice back, with the words that it had. Raises Conflict where it is not
-    retired, or another notice has its shortcut by now."""
+    """Restore a retired notice with its versions.
+
+    Raises Conflict if it is not retired, or if another notice has its shortcut now.
+    """
     actor.require(Permission.REVIEW_CATALOGUE)
     try:
         with transaction.atomic():
@@ -269,8 +280,11 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
 
 
 def normal_tags(tags: Iterable[str]) -> list[str]:
-    """Tags in small letters, without commas, of those that read as one the first; what nobody sees
-    is none. Raises InvalidInput for too many, for commas alone, and for control characters."""
+    """Return tags in lower case and without commas.
+
+    Of tags that read the same, the first stays; blank ones are dropped. Raises InvalidInput for too
+    many, for commas alone, and for control characters.
+    """
     kept: dict[str, str] = {}
     for tag in tags:
         words = (
@@ -300,8 +314,10 @@ def normal_tags(tags: Iterable[str]) -> list[str]:
 
 
 def normal_shortcut(shortcut: str) -> str:
-    """A shortcut as it is kept: small letters, without the slash that is typed before it. "" is
-    none; a slash alone is one that nobody has filled in."""
+    """Return a shortcut in stored form: lower case, without the leading slash. "" means none.
+
+    Raises InvalidInput, also for a slash alone.
+    """
     typed = shortcut.strip()
     word = typed.removeprefix("/").lower()
     if typed and (len(word) > SHORTCUT_LIMIT or not SHORTCUT.fullmatch(word)):
@@ -316,7 +332,7 @@ def normal_shortcut(shortcut: str) -> str:
 
 
 def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
-    """Which of a notice's names another notice has."""
+    """Return the Conflict that names which of the notice's names is taken."""
     if "shortcut_unique_in_use" in str(error):
         return _shortcut_taken(notice.shortcut)
     return Conflict(
@@ -355,7 +371,7 @@ def _read_title(title: str) -> str:
 
 
 def _require_own_team(actor: Actor, team: Team | None) -> None:
-    """Whoever gave a notice to another team could not see it any more."""
+    """Raise PermissionRefused for a team of others: the actor could no longer see the notice."""
     if team is not None and not actor.sees_all_teams and team.pk not in actor.team_ids:
         raise PermissionRefused(
             "not_own_team",
@@ -367,7 +383,7 @@ def _require_own_team(actor: Actor, team: Team | None) -> None:
 
 
 def require_not_retired(notice: CannedNotice) -> None:
-    """Raise Unprocessable for a notice that is out of use."""
+    """Raise Unprocessable for a retired notice."""
     if notice.retired_at is not None:
         raise Unprocessable(
             "notice_retired",

@@ -1,6 +1,7 @@
-"""Fill-in fields: what a notice asks of its sender, such as a new date, and the answers to it.
+"""Fill-in fields: the questions of a notice to its sender, such as a new date, and the answers.
 
-A version declares them; a text says `{{ field.name }}`. The same answers go to all chats of a send.
+A version declares the fields; a text uses `{{ field.name }}`. All chats of a send get the same
+answers.
 """
 
 import re
@@ -35,7 +36,7 @@ class FieldType(models.TextChoices):
 
 
 def declared(raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The fields as a version keeps them, all parts written out. Raises InvalidInput."""
+    """Return the fields in stored form, with all defaults filled in. Raises InvalidInput."""
     if len(raw) > FIELD_LIMIT:
         _refuse(
             "",
@@ -164,7 +165,7 @@ def _choices(name: str, kind: str, given: object) -> list[str]:
 
 
 def _line(given: object) -> str:
-    """A text as it is kept; "" for what is none, is not on one line or shows nothing."""
+    """Return a text in stored form; "" if it is not text, has several lines or shows nothing."""
     if not isinstance(given, str) or not is_one_line(given.strip()):
         return ""
     return normal_line(given)
@@ -193,9 +194,9 @@ def _refuse(name: str, words: Sentence) -> NoReturn:
 
 
 def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -> dict[str, Any]:
-    """The answers as they are kept. Raises Unprocessable, which names the field at fault.
+    """Return the answers in stored form. Raises Unprocessable, which names the field at fault.
 
-    An empty answer is none: the text's `default` stands there, or the chat is skipped.
+    An empty answer counts as none: the text's `default` is used, or the chat is skipped.
     """
     known = {field["name"] for field in fields}
     for name in given:
@@ -228,7 +229,7 @@ def _text(field: Mapping[str, Any], answer: object) -> str:
 
 
 def _number(field: Mapping[str, Any], answer: object) -> int | float:
-    """As templates read numbers, and with no digit lost."""
+    """Return the number as templates read it. Raises Unprocessable if a digit would be lost."""
     number = number_or_none(answer)
     if number is None:
         raise _wrong(field, term("a number, such as 12 or 12.5"))
@@ -264,8 +265,11 @@ READERS: dict[str, Callable[[Mapping[str, Any], object], str | int | float]] = {
 def for_templates(
     fields: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The answers as templates have them: a date is a date there, and goes out as the text's
-    language writes it. What is kept stays as it was given."""
+    """Return the answers as templates get them.
+
+    A date becomes a `date`, which is printed in the text's language. The stored answers stay as
+    given.
+    """
     dates = {field["name"] for field in fields if field["type"] == FieldType.DATE}
     return {
         name: date.fromisoformat(answer) if name in dates else answer
@@ -284,7 +288,7 @@ def _wrong(field: Mapping[str, Any], wanted: Sentence) -> Unprocessable:
 
 
 def samples(fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Made-up answers, for previews before anybody sends."""
+    """Return made-up answers for previews."""
     made: dict[str, Any] = {FieldType.NUMBER: 12, FieldType.DATE: "2027-03-31"}
     return {
         field["name"]: made.get(field["type"])

@@ -10,12 +10,12 @@ IN_USE = (VersionStatus.PUBLISHED, VersionStatus.SCHEDULED)
 
 
 def words_keep(notice: CannedNotice) -> None:
-    """Note anew by what words a notice is found."""
+    """Update the search index of a notice."""
     words_keep_many([notice])
 
 
 def words_keep_many(notices: Sequence[CannedNotice]) -> None:
-    """The same of many, a thousand at a time."""
+    """Update the search index of many notices, a thousand at a time."""
     for start in range(0, len(notices), NOTICES_AT_ONCE):
         part = notices[start : start + NOTICES_AT_ONCE]
         versions: dict[int, list[tuple[str, dict[str, str]]]] = {}
@@ -33,7 +33,7 @@ def words_keep_many(notices: Sequence[CannedNotice]) -> None:
 
 
 def _words(notice: CannedNotice, versions: list[tuple[str, dict[str, str]]]) -> NoticeWords:
-    """By a notice's names and its texts: those of the newest version and of those in use."""
+    """Return a notice's index row: its names, and the texts of its newest and used versions."""
     names = [
         ("A", notice.key),
         ("A", notice.shortcut),

@@ -1,8 +1,8 @@
-"""Words as full-text search knows them: the same cut for what is searched and what is typed.
+"""Words of full-text search. Indexed texts and queries are split in the same way.
 
-PostgreSQL gets finished words and only looks them up: so no dictionary of one language, no setting
-of the database and no extension decides what is found. Accents and case make no difference.
-Languages that are written without blanks between words are cut into pairs of letters.
+PostgreSQL gets finished words and only looks them up, so the results do not depend on a dictionary
+of one language, a setting of the database or an extension. Accents and case make no difference.
+Languages written without blanks between words are split into pairs of letters.
 """
 
 import re
@@ -27,7 +27,7 @@ MOST_ASKED = 12
 
 
 class WordsField(models.TextField):  # type: ignore[type-arg]
-    """A column of PostgreSQL's type tsvector, written as its text and searched by `matches`."""
+    """A column of PostgreSQL's type tsvector, written as text and searched with `matches`."""
 
     def db_type(self, connection: Any) -> str:
         return "tsvector"
@@ -44,7 +44,7 @@ class Matches(Lookup):
 
 
 def rank(field: str, asked: str) -> Func:
-    """How well a WordsField fits what is asked for."""
+    """Return an expression that ranks a WordsField against the query `asked`."""
     return Func(
         F(field),
         Value(asked),
@@ -55,7 +55,7 @@ def rank(field: str, asked: str) -> Func:
 
 
 def words_in(text: str) -> Iterator[str]:
-    """The words of a text, without case and accents."""
+    """Yield the words of a text, without case and accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Mn")
     for run in WORD.findall(plain):
@@ -67,15 +67,18 @@ def words_in(text: str) -> Iterator[str]:
 
 
 def as_vector(texts: Iterable[tuple[str, str]]) -> str:
-    """A WordsField's value of (weight, text): A counts most, D least. What comes first is found
-    for certain: of more than LARGEST new words are left out."""
+    """Return the WordsField value for pairs of (weight, text). Weight A counts most, D least.
+
+    Earlier texts take precedence: beyond LARGEST bytes, new words are left out.
+    """
     places: dict[str, list[str]] = {}
     position = size = 0
     for weight, text in texts:
         for word in words_in(text):
             position = min(position + 1, LAST_POSITION)
             known = places.get(word, [])
-            # A place takes two bytes; a word's first also itself, its length and what aligns it.
+            # A position takes two bytes. A word's first one also takes the word, its length and
+            # padding.
             more = 2 if known else len(word.encode()) + 6
             if len(known) < MOST_POSITIONS and size + more <= LARGEST:
                 known.append(f"{position}{weight}")
@@ -85,7 +88,9 @@ def as_vector(texts: Iterable[tuple[str, str]]) -> str:
 
 
 def as_query(text: str) -> str:
-    """What `matches` takes: all of these words, or the beginnings of them; "" where there are
-    none. A pair of letters that ends a run is asked for by its first letter alone."""
+    """Return a query for `matches` that requires all words or their beginnings; "" for none.
+
+    The last letter of a run without blanks is searched alone, not as a pair.
+    """
     words = dict.fromkeys(words_in(text))
     return " & ".join(f"'{word}':*" for word in list(words)[:MOST_ASKED])

@@ -1,9 +1,9 @@
-"""Snippets: named pieces of the catalogue that stand in the texts of notices, by their keys.
+"""Snippets: named parts of notices' texts, referred to by key.
 
-A snippet is a notice of its own kind, so it has versions, languages and a review like all others.
-Which version of each snippet a text has is settled when the text is submitted: what is reviewed is
-what goes out, and a newer snippet needs a new version of the notice. So no text ever changes under
-an approver's name, and no circle can be closed.
+A snippet is a kind of notice, so it has versions, languages and a review like all others. The
+version of each snippet in a text is fixed when the text is submitted: what is reviewed is what is
+sent, and a newer snippet needs a new version of the notice. So no text changes after its approval,
+and no circular reference can arise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ Loaded = Mapping[tuple[str, int], NoticeVersion]
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """A snippet of which a text has other words than those that are published now."""
+    """A snippet in a text whose version differs from the one published now."""
 
     key: str
     number: int
@@ -36,7 +36,7 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A snippet that stands in the text of `locale` in another language, `chosen`."""
+    """A snippet that appears in the text of `locale` in another language, `chosen`."""
 
     locale: str
     key: str
@@ -44,7 +44,7 @@ class Foreign:
 
 
 def named(version: NoticeVersion) -> set[str]:
-    """The keys of the snippets that a version's texts name themselves."""
+    """Return the keys of the snippets that a version's texts name directly."""
     return {key for body in version.bodies.values() for key in _keys(version.notice.kind, body)}
 
 
@@ -53,7 +53,7 @@ def _keys(kind: str, body: str) -> frozenset[str] | set[str]:
 
 
 def loaded(pinned: Iterable[Mapping[str, int]]) -> Loaded:
-    """The snippets of these and those in them: a query for each level, however many there are."""
+    """Load these snippets and the ones inside them, with one query for each level."""
     found: dict[tuple[str, int], NoticeVersion] = {}
     wanted = {pin for pins in pinned for pin in pins.items()}
     while wanted:
@@ -68,7 +68,7 @@ def loaded(pinned: Iterable[Mapping[str, int]]) -> Loaded:
 
 
 def words(pins: Mapping[str, int], locale: str, among: Loaded) -> dict[str, Snippet]:
-    """The snippets in one language, each with the fallback that a notice has."""
+    """Return the snippets in one language, each with the same fallback as a notice."""
     texts = {}
     for key, number in pins.items():
         version = among.get((key, number))
@@ -79,19 +79,19 @@ def words(pins: Mapping[str, int], locale: str, among: Loaded) -> dict[str, Snip
 
 
 def current(keys: Iterable[str]) -> dict[str, int]:
-    """Those of these snippets that are in use now, with their published versions."""
+    """Return the published version number of each of these snippets that is in use."""
     return _numbers(_in_use().filter(notice__key__in=list(keys)))
 
 
 def usable(keys: Iterable[str], notice: CannedNotice) -> dict[str, int]:
-    """The same of those that can stand in a text of `notice` from now on."""
+    """Return the same for those that a text of `notice` can use from now on."""
     now = timezone.now()
     found = _in_use().filter(fitting(notice, "notice__team"), notice__key__in=list(keys))
     return _numbers(found.filter(Q(valid_until=None) | Q(valid_until__gt=now)))
 
 
 def fitting(notice: CannedNotice, path: str = "team") -> Q:
-    """A team's snippets stand in that team's texts alone, nobody's in all."""
+    """Return the condition for snippets that fit: global ones, and those of the notice's team."""
     return Q(**{f"{path}__isnull": True}) | Q(**{path: notice.team_id})
 
 
@@ -106,14 +106,14 @@ def _numbers(found: QuerySet[NoticeVersion]) -> dict[str, int]:
 
 
 def settle(version: NoticeVersion) -> dict[str, int]:
-    """Which version of each snippet `version` is to have from now on, in a transaction.
+    """Return the version number of each snippet that `version` uses from its submission on.
 
-    Raises Unprocessable for a snippet that is not there, is not published, is retired or over, is
-    another team's or for fewer people than the text; for a circle, and for snippets in snippets
-    over SNIPPET_DEPTH deep.
+    Call it in a transaction. Raises Unprocessable for a snippet that does not exist, is not
+    published, is retired, has ended, is another team's or is for fewer people than the text; for a
+    circle, and for snippets nested more than SNIPPET_DEPTH deep.
     """
     keys = named(version)
-    # Nobody retires one of them meanwhile.
+    # The lock keeps others from retiring one of them meanwhile.
     held = CannedNotice.objects.select_for_update(no_key=True).filter(key__in=keys)
     notices = {notice.key: notice for notice in held.order_by("pk")}
     pins = usable(keys, version.notice)
@@ -153,7 +153,7 @@ def _unusable(key: str, notice: CannedNotice | None, text: CannedNotice) -> Unpr
 def require_no_circle(
     own: str, pins: Mapping[str, int], among: Loaded, above: tuple[str, ...] = ()
 ) -> None:
-    """Raise Unprocessable where a snippet stands in itself, or too deep in others."""
+    """Raise Unprocessable if a snippet contains itself, or is nested too deep."""
     for key, number in pins.items():
         path = " → ".join([own, *above, key])
         if key == own or key in above:
@@ -176,8 +176,10 @@ def require_no_circle(
 
 
 def require_as_wide(version: NoticeVersion, pins: Mapping[str, int], among: Loaded) -> None:
-    """Raise Unprocessable where a snippet, or one in it, is for fewer people than `version`: a
-    snippet has no visibility of its own, but some had one before that was refused."""
+    """Raise Unprocessable if a snippet, at any depth, is for fewer people than `version`.
+
+    A snippet has no visibility of its own, but some had one before that was refused.
+    """
     for key, number in sorted(all_pins(pins, among)):
         piece = among.get((key, number))
         if piece is not None and is_narrower(piece.visibility, version.visibility):
@@ -193,7 +195,7 @@ def require_as_wide(version: NoticeVersion, pins: Mapping[str, int], among: Load
 
 
 def require_unused(notice: CannedNotice) -> None:
-    """Raise Conflict while texts that go out, or wait for review, have this snippet."""
+    """Raise Conflict while texts that are in use or in review contain this snippet."""
     if notice.kind != NoticeKind.SNIPPET:
         return
     users = NoticeVersion.objects.filter(
@@ -219,8 +221,7 @@ def require_unused(notice: CannedNotice) -> None:
 
 
 def outdated(versions: Iterable[NoticeVersion]) -> dict[int, list[Outdated]]:
-    """For each of these versions its snippets of which something newer is published by now, also
-    inside of other snippets."""
+    """Return the outdated snippets of each of these versions, at any depth, by version id."""
     rows = [version for version in versions if version.snippets]
     among = loaded(version.snippets for version in rows)
     keys = {key for key, _number in among}
@@ -244,7 +245,7 @@ def outdated(versions: Iterable[NoticeVersion]) -> dict[int, list[Outdated]]:
 
 
 def foreign(version: NoticeVersion, among: Loaded) -> list[Foreign]:
-    """The snippets that lack a language of this version's texts."""
+    """Return the snippets that lack a language of this version's texts."""
     found = []
     for locale, body in version.bodies.items():
         for key, number in sorted(version.snippets.items()):
@@ -258,7 +259,7 @@ def foreign(version: NoticeVersion, among: Loaded) -> list[Foreign]:
 
 
 def all_pins(pins: Mapping[str, int], among: Loaded) -> set[tuple[str, int]]:
-    """The snippets of a version, and those in them."""
+    """Return the snippets of a version and those inside them."""
     found = set(pins.items())
     for pin in pins.items():
         if pin in among:

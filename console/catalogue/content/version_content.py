@@ -1,6 +1,6 @@
 """The content of a notice version: the one list of what an author writes.
 
-Services, the revision, the ledger, files, imports and comparison all go by the fields of
+Services, the revision, the ledger, files, imports and the comparison all follow the fields of
 `VersionContent`. A new field is added here, to the model with its migration, to the form and the
 template of the editor, and to the API's serializer.
 """
@@ -33,10 +33,10 @@ from console.text.inputs import read_line
 from console.text.sentences import term
 from console.text.visible import is_blank
 
-BODY = "body:"  # how the columns of texts begin
-NOTHING = "none"  # the revision of no version
-# The first fields of a revision in their order. Further ones follow, so that revisions which
-# editors hold stay good when a field is added.
+BODY = "body:"  # prefix of the columns of texts
+NOTHING = "none"  # the revision if there is no version
+# The first fields of a revision, in order. Further ones follow, so that revisions which editors
+# hold stay valid when a field is added.
 REVISION_FIRST = ("default_locale", "bodies", "fields", "new_title", "new_shortcut")
 LABELS = {
     "visibility": _("Who sees it"),
@@ -46,19 +46,19 @@ LABELS = {
     "valid_from": _("Valid from"),
     "valid_until": _("Valid until"),
 }
-# What the ledger says of each version, and what it says where there is any.
+# What the ledger records of each version, and what it records only if it is not empty.
 IN_LEDGER = ("visibility", "default_locale", "bodies", "change_note")
 IN_LEDGER_IF_ANY = ("fields", "new_title", "new_shortcut")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionContent:
-    """What a version says, whoever wrote it and whatever became of it.
+    """What an author writes in a version.
 
-    `bodies` maps a locale to its text. `fields` are what the sender is asked for
-    (console.catalogue.content.questions). `visibility` and `nickname` come before the preset's;
-    `visibility` None is the preset's, and without one ALL. The notice takes `new_title` and
-    `new_shortcut` once the version is published.
+    `bodies` maps a locale to its text. `fields` are the questions to the sender
+    (console.catalogue.content.questions). `visibility` and `nickname` override the preset's. If
+    `visibility` is None, the preset's applies, or ALL without a preset. The notice takes
+    `new_title` and `new_shortcut` once the version is published.
     """
 
     default_locale: str
@@ -80,8 +80,10 @@ class VersionContent:
 
     @classmethod
     def read(cls, cells: Mapping[str, str], values: Mapping[str, Any]) -> Self:
-        """Out of a row of a file: its texts, and the moments and fields that were read from it. The
-        preset is found by its name elsewhere."""
+        """Read the content from a row of a file: its texts, and the moments and fields in `values`.
+
+        The caller finds the preset by its name.
+        """
         given: dict[str, Any] = {name: cells[name] for name in TEXTS}
         given |= {name: values[name] for name in (*MOMENTS, "fields") if values.get(name)}
         bodies = {
@@ -92,17 +94,22 @@ class VersionContent:
         return cls(bodies=bodies, **given)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """The same with some of its fields. Another preset brings its own visibility, unless one is
-        given beside it."""
+        """Return a copy with some fields changed.
+
+        A new preset brings its own visibility, unless one is given beside it.
+        """
         if changes.get("preset") is not None:
             changes = {"visibility": None, **changes}
         return replace(self, **changes)
 
     def normal_form(self, notice: CannedNotice, *, is_restored: bool = False) -> Self:
-        """As a version of `notice` has it: the preset's visibility and nickname filled in, lines
-        trimmed. Raises InvalidInput for what can't be sent as it stands, and Unprocessable for a
-        preset that nobody approved. A version restored from an export may have one language under
-        two of its tags, as versions once could."""
+        """Return the content in the form that a version of `notice` stores: preset's visibility and
+        nickname filled in, lines trimmed.
+
+        Raises InvalidInput for content that can't be sent, and Unprocessable for a preset that is
+        not approved. A version restored from an export may have one language under two of its tags,
+        as versions once could.
+        """
         check_bodies(notice.kind, self.default_locale, self.bodies, is_restored=is_restored)
         questions = declared(self.fields)
         check_fields(notice.kind, self.bodies, questions)
@@ -136,7 +143,7 @@ class VersionContent:
         )
 
     def _seen_by(self) -> str:
-        if self.visibility is not None:  # an empty one is none, and never everyone
+        if self.visibility is not None:  # an empty one is invalid, and never means everyone
             return self.visibility
         return self.preset.visibility if self.preset else Visibility.ALL
 
@@ -162,18 +169,18 @@ class VersionContent:
             )
 
     def set_on(self, version: NoticeVersion) -> None:
-        """Give the version this content, as it stands."""
+        """Set this content on the version, unchecked."""
         for name in CONTENT:
             setattr(version, name, getattr(self, name))
         version.bodies, version.fields = dict(self.bodies), list(map(dict, self.fields))
 
     def cells(self) -> dict[str, str]:
-        """Its columns in a file. An empty cell says that there is nothing."""
+        """Return its cells in a file. An empty cell means an empty value."""
         texts = {f"{BODY}{locale}": body for locale, body in self.bodies.items()}
         return {name: _cell(getattr(self, name)) for name in COLUMNS} | texts
 
     def database_columns(self) -> dict[str, Any]:
-        """Its columns in the database with their values."""
+        """Return its database columns with their values."""
         preset = self.preset
         values = {name: getattr(self, name) for name in CONTENT if name != "preset"}
         return {**values, "preset_id": preset.pk if preset else None}
@@ -183,7 +190,7 @@ class VersionContent:
         return said | {name: it for name in IN_LEDGER_IF_ANY if (it := getattr(self, name))}
 
     def shown(self) -> dict[str, str]:
-        """What a comparison shows beside the texts: each fact in words, by its label."""
+        """Return the labelled facts that a comparison shows beside the texts."""
         return {str(label): _shown(name, getattr(self, name)) for name, label in LABELS.items()}
 
 
@@ -194,8 +201,11 @@ MOMENTS = tuple(field.name for field in fields(VersionContent) if field.type == 
 
 
 def revision(version: NoticeVersion | None) -> str:
-    """The same for the same version with the same content, else another: an editor names the
-    revision that they have seen, so that nobody writes over what they have not."""
+    """Return a digest of the version's number and content.
+
+    An editor sends back the revision that they have seen, so that nobody overwrites what they have
+    not seen.
+    """
     if version is None:
         return NOTHING
     names = (*REVISION_FIRST, *(name for name in CONTENT if name not in REVISION_FIRST))
@@ -205,12 +215,12 @@ def revision(version: NoticeVersion | None) -> str:
 
 
 def moment_cell(moment: datetime | None) -> str:
-    """A time in UTC to the last digit, so that it comes back as the same."""
+    """Return a time in UTC with full precision, so that it can be read back unchanged."""
     return "" if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def json_cell(value: Any) -> str:
-    """A list or object in one form, whatever order the database has it in; empty for none."""
+    """Return a list or object in canonical JSON; "" for an empty one."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
 
 

@@ -1,4 +1,4 @@
-"""Writes versions of a notice: drafts, submissions, and decisions by somebody else."""
+"""Writes versions of a notice: drafts, submissions and reviewers' decisions."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -42,11 +42,11 @@ logger = structlog.get_logger("console.catalogue")
 def version_create(
     actor: Actor, notice: CannedNotice, content: VersionContent, *, expected: str | None = None
 ) -> NoticeVersion:
-    """Start the next version of a notice, as a draft of the actor's.
+    """Start the next version of a notice as the actor's draft.
 
-    `expected` is the revision of the newest version that the author knows. Raises what
-    `VersionContent.normal_form` raises, and Conflict while another version is open or where the
-    newest is not that one any more.
+    `expected` is the revision of the newest version that the author has seen. Raises what
+    `VersionContent.normal_form` raises, and Conflict while another version is open or if the newest
+    version no longer matches `expected`.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     require_not_retired(notice)
@@ -71,10 +71,12 @@ def version_update(
     *,
     expected: str | None = None,
 ) -> NoticeVersion:
-    """Change a draft, which only its author may. `changes` are fields of VersionContent; `expected`
-    is the revision of the draft as the author knows it. Raises Conflict where it has become
-    another, unless that has this very content already: whoever saves again, since the answer was
-    lost, is not at odds with themselves. Where nothing changes, nothing is written."""
+    """Change a draft; only its author may. `changes` are fields of VersionContent.
+
+    `expected` is the draft's revision that the author has seen. Raises Conflict if the draft
+    differs from it, unless the draft has the new content already: saving again after a lost answer
+    is no conflict. Nothing is written if nothing changes.
+    """
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
@@ -92,9 +94,10 @@ def version_update(
 
 
 def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
-    """Hand a draft over to the reviewers; from now on neither it can be changed, nor which version
-    of each snippet it has. Raises InvalidInput for one that has ended, and what `snippets.settle`
-    raises."""
+    """Submit a draft for review. From now on its content and its snippets' versions are fixed.
+
+    Raises InvalidInput for a version that has ended, and what `snippets.settle` raises.
+    """
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
@@ -123,11 +126,11 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
 
 
 def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
-    """Publish a submitted version, in place of the one published before; one that is valid from a
-    later time on waits for that, in place of another that waits.
+    """Publish a submitted version in place of the published one.
 
-    Raises PermissionRefused (own_work) for the author, whatever else the actor may do, and
-    InvalidInput for a version that has ended since it was submitted.
+    A version whose `valid_from` is in the future is scheduled instead, in place of another
+    scheduled one. Raises PermissionRefused (own_work) for the author, whatever else the actor may
+    do, and InvalidInput for a version that has ended since it was submitted.
     """
     _require_reviewer(actor, version)
     with transaction.atomic():
@@ -157,13 +160,15 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
 
 
 def has_ended(version: NoticeVersion) -> bool:
-    """Whether nobody could send this version any more, were it published now."""
+    """Return whether the version's validity is over, so that nobody could send it."""
     return version.valid_until is not None and version.valid_until <= near_now()
 
 
 def versions_publish(now: datetime | None = None) -> int:
-    """Publish the scheduled versions whose time has come, and say how many these were. A worker's,
-    every minute: what is sent meanwhile is by the clock the same."""
+    """Publish the scheduled versions that are due, and return how many. Workers do it every minute.
+
+    Sends do not depend on it: they choose the version by the clock.
+    """
     now = now or timezone.now()
     due = NoticeVersion.objects.due(now).filter(notice__retired_at=None)
     published = 0
@@ -175,7 +180,7 @@ def versions_publish(now: datetime | None = None) -> int:
 
 
 def _hold(notice: CannedNotice) -> None:
-    """Nobody else publishes a version of this notice meanwhile."""
+    """Lock the notice, so that nobody else publishes a version of it meanwhile."""
     CannedNotice.objects.select_for_update(no_key=True).get(pk=notice.pk)
 
 
@@ -189,7 +194,8 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
     try:
         _rename(version)
     except Conflict:
-        # Another notice has got the shortcut since: the words hold, by the shortcut of before.
+        # Another notice has taken the shortcut since: publish the version and keep the old
+        # shortcut.
         logger.warning(
             "shortcut taken", notice=notice.key, version=version.number, kept=notice.shortcut
         )
@@ -200,7 +206,7 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
 
 
 def _rename(version: NoticeVersion, *, with_shortcut: bool = True) -> None:
-    """The notice is called from now on as was approved. Raises Conflict for a shortcut in use."""
+    """Give the notice its approved names. Raises Conflict for a shortcut in use."""
     notice_rename(
         version.notice,
         title=version.new_title,
@@ -215,7 +221,7 @@ def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
 
 
 def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
-    """Send a submitted version back with a reason; its author starts a new version from it."""
+    """Reject a submitted version with a reason. Its author can start a new version from it."""
     _require_reviewer(actor, version)
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
@@ -259,8 +265,11 @@ def _require_reviewer(actor: Actor, version: NoticeVersion) -> None:
 
 
 def _lock(version: NoticeVersion, status: str, verb: str) -> None:
-    """Lock the version, read it as it is by now, and check that it still has `status`: whoever else
-    is at it, what is decided and recorded are the words that are there."""
+    """Lock the version, reload it and check that it still has `status`.
+
+    So what is decided and recorded is the stored content, even if others change it at the same
+    time.
+    """
     version.refresh_from_db(from_queryset=NoticeVersion.objects.select_for_update())
     if version.status != status:
         raise Conflict(
@@ -274,7 +283,7 @@ def _lock(version: NoticeVersion, status: str, verb: str) -> None:
 
 
 def _require_expected(current: NoticeVersion | None, expected: str | None) -> None:
-    """Raise Conflict unless `current` is still what its author last saw of it."""
+    """Raise Conflict unless `current` has the revision `expected`."""
     if expected is None or expected == revision(current):
         return
     number = current.number if current else 0
@@ -304,7 +313,7 @@ def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None
 
 
 def version_record(action: Action, version: NoticeVersion) -> Record:
-    """What the ledger says of a version, whichever way it was written."""
+    """Return the ledger entry for a version, the same for every way of writing it."""
     data = {
         **VersionContent.of(version).ledger_data(),
         "reject_reason": version.reject_reason,

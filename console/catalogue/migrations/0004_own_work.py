@@ -1,8 +1,7 @@
 from django.db import migrations
 
-# Who wrote a version is for ever, it begins as a draft that nobody has decided on, and its status
-# only goes on: so that the check "nobody reviews their own version" can't be got round by first
-# changing what it compares.
+# A version's author never changes, it starts as an undecided draft, and its status only advances. So
+# nobody can get around the check "nobody reviews their own version" by changing what it compares.
 REFUSE = """
 CREATE FUNCTION catalogue_refuse_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -4,15 +4,15 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
-# Between the names of a path stands " / ", which no name has in itself from now on.
+# " / " separates the names of a path, so no name may contain it from now on.
 PATHS = """
 UPDATE catalogue_category SET name = replace(name, ' / ', '/') WHERE name LIKE '% / %';
 UPDATE catalogue_category SET path = name;
 UPDATE catalogue_visibilitypreset SET is_approved = true;
 """
 
-# A version that was approved for a later time waits for it, and then takes the place of the one
-# before, by its reviewer's decision: nothing about that changes on the way.
+# A version approved for a later time waits for it, and then replaces the previous one by its
+# reviewer's decision, which can't change meanwhile.
 DROP_STEPS = "DROP TRIGGER version_status_goes_on ON catalogue_noticeversion;"
 STEPS = """
 CREATE TRIGGER version_status_goes_on
@@ -34,7 +34,7 @@ WITH_SCHEDULE = STEPS % {
 }
 WITHOUT_SCHEDULE = STEPS % {"scheduled": ""}
 
-# A preset says what somebody proposed and somebody else approved, and nothing else.
+# A preset's content is always what one person proposed and another approved.
 PRESETS = """
 CREATE FUNCTION catalogue_refuse_unreviewed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -85,7 +85,7 @@ DROP FUNCTION catalogue_refuse_change();
 
 
 def note_words(apps, schema_editor):
-    """What is there already can be searched for, too."""
+    """Index the existing notices for search."""
     notices = apps.get_model("catalogue", "CannedNotice").objects
     words = apps.get_model("catalogue", "NoticeWords").objects
     for notice in notices.prefetch_related("versions").iterator(chunk_size=500):

@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
-# What the sender is asked for, and which words a snippet had at the review, are content as well:
-# with the version submitted neither changes any more.
+# The questions to the sender, and the versions of snippets at the review, are content as well:
+# neither can change once the version is submitted.
 KEPT = """
 DROP TRIGGER submitted_version_kept ON catalogue_noticeversion;
 CREATE TRIGGER submitted_version_kept BEFORE UPDATE ON catalogue_noticeversion

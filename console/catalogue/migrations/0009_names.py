@@ -3,7 +3,7 @@ from django.db import migrations
 from console.accounts.migrations._naming import name_key_sql, no_name_key_sql
 
 PRESETS, CATEGORIES = "catalogue_visibilitypreset", "catalogue_category"
-# Of the tags of a notice that read as one the first stays; and it is found by how it reads.
+# Of a notice's tags that read the same, the first stays. Searches use the folded form.
 TAGS = """
 UPDATE catalogue_cannednotice SET tags = ARRAY(
     SELECT (array_agg(tag ORDER BY place))[1]

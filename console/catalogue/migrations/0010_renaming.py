@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
-# What a notice is to be called is content of a version as well: once it is submitted, neither
-# changes.
+# A notice's new title and shortcut are content of a version as well: neither can change once it is
+# submitted.
 KEPT = """
 DROP TRIGGER submitted_version_kept ON catalogue_noticeversion;
 CREATE TRIGGER submitted_version_kept BEFORE UPDATE ON catalogue_noticeversion

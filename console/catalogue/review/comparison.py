@@ -1,4 +1,4 @@
-"""Two versions of a notice beside each other."""
+"""Two versions of a notice side by side."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from console.site.access import actor_of, require
 @require_GET
 @require(Permission.VIEW_CATALOGUE)
 def notice_compare(request: HttpRequest, key: str) -> HttpResponse:
-    """`?from=1&to=3`; without them the newest version and the one before it."""
+    """`?from=1&to=3`. The default is the newest version and the one before it."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     known = list(versions(actor, notice))
@@ -36,8 +36,8 @@ def notice_compare(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
-    """The texts of both by locale, the new default first, and what else differs: what the notice
-    is called, and how it is sent."""
+    """Return both versions' texts by locale, the new default first, and the other differences: the
+    notice's names and how it is sent."""
     locales = sorted(
         {*old.bodies, *new.bodies}, key=lambda name: (name != new.default_locale, name)
     )
@@ -54,7 +54,7 @@ def comparison(old: NoticeVersion, new: NoticeVersion) -> dict[str, Any]:
 
 
 def _names(new: NoticeVersion) -> list[Any]:
-    """What the notice is called by now, where that is another name, and what by this version."""
+    """Return the notice's current and proposed names, where `new` would change them."""
     called = new.notice
     titles = (_("New title"), called.title, new.new_title)
     shortcuts = (_("New shortcut"), called.shortcut, new.new_shortcut)

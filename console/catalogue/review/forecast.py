@@ -1,4 +1,4 @@
-"""In how many of the current chats a text would fail, before anybody sends it."""
+"""Forecasts: in how many of the current chats a text would fail, before anybody sends it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +23,11 @@ KEPT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would become of a text in `tried` live chats. `why` is said of most that fail: the
-    variable without a value, else the code of a reason of console.sends."""
+    """What a text would do in `tried` live chats.
+
+    `why` is the most frequent reason to fail: the variable without a value, else a reason code of
+    console.sends.
+    """
 
     tried: int = 0
     failing: int = 0
@@ -40,7 +43,7 @@ class Forecast:
 
 
 def tried_chats() -> list[Interaction]:
-    """The chats that came last, over all teams: nothing of them is shown, only counted."""
+    """Return the newest chats of all teams. They are only counted; nothing of them is shown."""
     live = Interaction.objects.filter(ended_at=None, is_online=True)
     return list(live.order_by("-received_at")[:TRIED_CHATS])
 
@@ -51,8 +54,10 @@ def forecast(
     among: snippets.Loaded,
     work: int = FORECAST_WORK,
 ) -> Forecast:
-    """What `version` would do in these chats, with made-up answers to its fields; in fewer of them
-    where filling it in would take more than this `work`."""
+    """Return what `version` would do in these chats, with made-up answers to its fields.
+
+    It tries fewer chats if filling in the text would take more than `work`.
+    """
     if not chats or not traits(version.notice.kind).is_sent:
         return Forecast()
     renderers: dict[str, Any] = {}
@@ -83,8 +88,10 @@ def forecast(
 
 
 def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
-    """For each submitted version, by its id; at most a minute old. The number of queries does not
-    grow with the versions."""
+    """Return the forecast of each submitted version by its id, at most a minute old.
+
+    The number of queries does not grow with the number of versions.
+    """
     rows = {version.pk: version for version in versions if version.status != VersionStatus.DRAFT}
     kept: Mapping[str, Forecast] = caches["process"].get_many([_name(pk) for pk in rows])
     found = {pk: kept[_name(pk)] for pk in rows if _name(pk) in kept}

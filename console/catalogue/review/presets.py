@@ -35,11 +35,10 @@ def preset_create(
     nickname: str = "",
     roles: Sequence[str] | None = None,
 ) -> VisibilityPreset:
-    """Propose a new visibility preset; nobody can use it before somebody else approves it. Without
-    `roles` everybody may use it then.
+    """Propose a new visibility preset, which nobody can use before somebody else approves it.
 
-    Raises InvalidInput, also for a name or nickname that looks like another preset's; Conflict for
-    a name in use.
+    Without `roles`, everybody may use it then. Raises InvalidInput, also for a name or nickname
+    that looks like another preset's, and Conflict for a name in use.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     content = _checked(
@@ -58,17 +57,17 @@ def preset_create(
 
 
 def preset_content(preset: VisibilityPreset) -> dict[str, Any]:
-    """What a preset says, as `preset_create` takes it."""
+    """Return the content of a preset as `preset_create` takes it."""
     content = {name: getattr(preset, name) for name in CONTENT}
     return content | {"roles": content["roles"] or None}
 
 
 def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> VisibilityPreset:
-    """Propose that a preset says something else. It stays as it is until somebody else approves;
-    another proposal of the actor's own is superseded.
+    """Propose new content for a preset, which stays unchanged until somebody else approves it.
 
-    Raises Conflict while somebody else's waits, or for a name in use. Versions that were made with
-    the preset keep what they have, whatever becomes of it.
+    It supersedes an earlier proposal of the actor. Raises Conflict for a name in use, and while
+    somebody else's proposal is open. Versions made with the preset keep the content they took from
+    it.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     content = _checked(preset_content(preset) | changes)
@@ -88,10 +87,10 @@ def preset_update(actor: Actor, preset: VisibilityPreset, **changes: Any) -> Vis
 
 
 def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
-    """Let what was proposed hold from now on. `change` is the proposal that the reviewer has seen.
+    """Approve a proposal, so that it takes effect now. `change` is the one that the reviewer saw.
 
-    Raises PermissionRefused (own_work) for its author, Conflict where none waits or another one,
-    InvalidInput where another preset has got such a name since.
+    Raises PermissionRefused (own_work) for its author, Conflict if no proposal or a different one
+    is open, and InvalidInput if another preset has taken a similar name since.
     """
     actor.require(Permission.REVIEW_CATALOGUE)
     try:
@@ -111,8 +110,7 @@ def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> Vi
 def preset_reject(
     actor: Actor, preset: VisibilityPreset, *, reason: str, change: int
 ) -> VisibilityPreset:
-    """Let a preset stay as it is, and say why. `change` is the proposal that the reviewer has
-    seen."""
+    """Reject a proposal with a reason; the preset stays unchanged. `change` is as for approval."""
     actor.require(Permission.REVIEW_CATALOGUE)
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
@@ -143,8 +141,10 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_unlike(content: dict[str, Any], preset: VisibilityPreset | None) -> None:
-    """Raise Conflict for another preset's name, and InvalidInput for a new name or nickname that
-    people would take for another's: for both at once. What a preset has already stays its own."""
+    """Raise Conflict for another preset's name, and InvalidInput for a look-alike name or nickname.
+
+    Both are reported at once. The preset's present name and nickname are always accepted.
+    """
     others = VisibilityPreset.objects.all()
     if preset is not None:
         others = others.exclude(pk=preset.pk)
@@ -229,7 +229,7 @@ def _name_taken(name: str) -> Conflict:
 
 
 def known_visibility(visibility: str) -> str:
-    """`visibility` where it is one, or InvalidInput."""
+    """Return `visibility` if it is known. Raises InvalidInput."""
     if visibility not in Visibility.values:
         raise InvalidInput(
             "unknown_visibility",

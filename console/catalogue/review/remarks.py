@@ -1,4 +1,4 @@
-"""What an editor or an approver should know of a version besides its words."""
+"""Remarks on a version for editors and approvers, besides its texts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,11 @@ OPEN = (VersionStatus.IN_REVIEW, VersionStatus.DRAFT)
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """`stale` and `missing` are languages; `outdated` and `foreign` are snippets. `has_ended` says
-    that the version can't be published any more."""
+    """The result of checking a version.
+
+    `stale` and `missing` are languages; `outdated` and `foreign` are snippets. `has_ended` means
+    that the version can no longer be published.
+    """
 
     has_ended: bool
     forecast: Forecast
@@ -45,7 +48,7 @@ class Checks:
 
 
 def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
-    """Of one notice's versions those that matter now, by their ids."""
+    """Return the checks of one notice's open, scheduled and published versions, by version id."""
     checked = [version for version in versions if version.status in CHECKED]
     expected, late, live = forecasts(checked), outdated(checked), live_locales()
     among = loaded(version.snippets for version in checked)
@@ -63,7 +66,7 @@ def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
 
 
 def failing_notices(notices: Iterable[CannedNotice]) -> dict[int, Forecast]:
-    """Of these notices those whose published version would fail too often, by their ids."""
+    """Return the forecasts of the notices that would fail too often, by notice id."""
     versions = (
         NoticeVersion.objects.in_effect(timezone.now())
         .filter(notice__in=[notice.pk for notice in notices])

@@ -1,4 +1,4 @@
-"""The chats against which the editor shows a text: live ones, or an ever-present example."""
+"""The chats with which the editor previews a text: live ones, or a fixed example."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ CHOICES = 50
 
 @dataclass(frozen=True, slots=True)
 class ExampleChat:
-    """Made up: nothing is ever sent to it."""
+    """A made-up chat. Nothing is ever sent to it."""
 
     id: str = "EXAMPLE"
     customer_name: str = "Zoë Martin"
@@ -38,14 +38,14 @@ EXAMPLE = ExampleChat()
 
 
 def chat_choices(actor: Actor) -> list[Interaction]:
-    """Live chats to choose from; none for somebody who may not see chats."""
+    """Return live chats to choose from; none if the actor may not see chats."""
     if not actor.may(Permission.VIEW_INTERACTIONS):
         return []
     return list(interactions_visible(actor)[:CHOICES])
 
 
 def chosen_chat(actor: Actor, interaction_id: str) -> Interaction | ExampleChat:
-    """The chosen chat while the actor sees it, else the example."""
+    """Return the chosen chat if the actor may see it, else the example."""
     if not interaction_id or not actor.may(Permission.VIEW_INTERACTIONS):
         return EXAMPLE
     chat = interactions_visible(actor).filter(pk=interaction_id).first()

@@ -1,4 +1,4 @@
-"""A version beside the one that it would replace, filled in as customers would see both."""
+"""A version beside the one that it would replace, both filled in as customers would see them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,11 @@ Chat = Interaction | ExampleChat
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one chat would get of a version. `is_own` says whether that is in its own language,
-    `made_up` names the variables for which the example had no value: a chat without is skipped."""
+    """What one chat would get from a version.
+
+    `is_own` says whether that is in the chat's own language. `made_up` names the variables for
+    which the example had no value: a real chat without them is skipped.
+    """
 
     preview: Preview
     is_own: bool
@@ -34,7 +37,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """One chat's text before and after. `is_made_up` where nobody has this chat."""
+    """One chat's text before and after. `is_made_up` marks the example chat."""
 
     chat: Chat
     is_made_up: bool
@@ -58,8 +61,7 @@ class ShownLanguage:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All languages, the new default first. `made_up` are the answers to the sender's fields in
-    these texts, which nobody gave."""
+    """All languages, the new default first. `made_up` has the made-up answers to the fields."""
 
     languages: list[ShownLanguage]
     made_up: dict[str, Any]
@@ -67,9 +69,10 @@ class Review:
 
 
 def review_of(actor: Actor, old: NoticeVersion | None, new: NoticeVersion) -> Review:
-    """For each language a live chat that speaks it, where the actor may see one, and the example.
+    """Return the comparison, for each language in a live chat of that language, if the actor may
+    see one, and in the example.
 
-    The snippets are those that each version was submitted with; a draft's are those of now.
+    Each version uses the snippets with which it was submitted; a draft uses the current ones.
     """
     pair = [with_current_snippets(version) for version in (old, new) if version is not None]
     among = loaded(version.snippets for version in pair)
@@ -93,14 +96,14 @@ def review_of(actor: Actor, old: NoticeVersion | None, new: NoticeVersion) -> Re
 
 
 def _locales(old: NoticeVersion | None, new: NoticeVersion) -> list[str]:
-    """Those of both, each once, as the new one writes it."""
+    """Return the languages of both versions, each once, spelled as in the new one."""
     left_out = [tag for tag in (old.bodies if old else ()) if tag not in new.bodies]
     names = language_tags.each_once([*new.bodies, *left_out])
     return sorted(names, key=lambda name: (name != new.default_locale, name))
 
 
 def _speakers(actor: Actor, locales: Iterable[str]) -> Mapping[str, list[Interaction]]:
-    """For each of these languages the live chat that has waited longest and says it."""
+    """Return for each of these languages the longest-waiting live chat in it."""
     if not actor.may(Permission.VIEW_INTERACTIONS):
         return {}
     wanted = tuple(dict.fromkeys(locales))
@@ -115,7 +118,10 @@ def _speakers(actor: Actor, locales: Iterable[str]) -> Mapping[str, list[Interac
 def _seen(
     version: NoticeVersion | None, chat: Chat, sender_name: str, among: Loaded
 ) -> Seen | None:
-    """None where there is no text. The example gets a value for whatever it lacks."""
+    """Return what the chat would get, or None if there is no text.
+
+    The example chat gets made-up values for missing variables.
+    """
     if version is None or not version.bodies:
         return None
     locale, is_own = version.match_for(chat.locale)
@@ -125,7 +131,7 @@ def _seen(
         name = DATA.fullmatch(preview.variable)
         if name is None or name[1] in chat.user_data:
             break
-        # In a URL it would be seen by its codes.
+        # In a URL these quotation marks would appear percent-encoded.
         shown = name[1] if traits(version.notice.kind).is_url else f"‹{name[1]}›"
         chat = replace(chat, user_data={**chat.user_data, name[1]: shown})
         made_up.append(preview.variable)

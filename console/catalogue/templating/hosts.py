@@ -1,7 +1,7 @@
-"""The host that a browser really goes to, and hosts that look like another.
+"""The host that a browser really opens, and hosts that look like another.
 
-After UTS #39 (security mechanisms) and the URL standard of browsers (WHATWG), as far as the check
-of push URLs needs them. What is doubtful is refused: a real site has a plain address as well.
+Follows UTS #39 (security mechanisms) and the URL standard of browsers (WHATWG), as far as the check
+of push URLs needs them. Doubtful hosts are refused: a real site has a plain address as well.
 """
 
 import re
@@ -15,18 +15,18 @@ import idna
 from console.security.lookalikes import are_alike, is_like_ascii, mixed_scripts, skeleton
 from console.text.sentences import term
 
-# A browser reads a host whose last part looks like this as an IPv4 address, in whatever form.
+# A browser reads a host whose last label matches this as an IPv4 address.
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 PUNYCODE = "xn--"
 
 
 class Deceptive(ValueError):
-    """A host that is not what it looks like; the text says how."""
+    """A host that is not what it looks like; the message states how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host as people read it, and as it is looked up (the same, but for other scripts)."""
+    """A host as people read it, and as it is looked up. The two differ only for other scripts."""
 
     shown: str
     ascii: str
@@ -37,8 +37,11 @@ class Host:
 
 
 def read_host(written: str) -> Host:
-    """The host that a browser makes of what urllib takes for one (in small letters, IPv6 without
-    brackets). Raises Deceptive where it is another one, or looks like another."""
+    """Return the host that a browser opens for `written`, urllib's lower-case hostname.
+
+    IPv6 has no brackets. Raises Deceptive if a browser opens a different host, or if the host looks
+    like another.
+    """
     if ":" in written:
         return _ipv6(written)
     labels = written.rstrip(".").split(".")
@@ -78,7 +81,7 @@ def _ipv4(written: str) -> Host:
 
 
 def _label(written: str) -> tuple[str, str]:
-    """One part of a host: as it is shown, and as it is looked up."""
+    """Return a label as it is shown and as it is looked up. Raises Deceptive."""
     label = written
     if written.startswith(PUNYCODE):
         try:
@@ -109,8 +112,8 @@ def _label(written: str) -> tuple[str, str]:
 
 
 def _require_one_direction(shown: str) -> None:
-    """Where one part runs from right to left, all have to keep to the rule for that (RFC 5893):
-    else they are shown in another order than they are looked up."""
+    """Raise Deceptive if one label is right-to-left and another breaks the rule for that (RFC
+    5893): the labels would be displayed in another order."""
     if not any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in shown):
         return
     try:
@@ -139,9 +142,12 @@ def _require_one_script(label: str) -> None:
 
 
 def _require_no_disguise(labels: list[str]) -> None:
-    """A part that can be taken for plain Latin letters pretends to be another, before an end such
-    as .com. Before one of its own script (.рф) it is a word of that, unless all of the host can be
-    taken for Latin letters."""
+    """Raise Deceptive for a label that can be mistaken for plain Latin letters.
+
+    Before a Latin ending such as .com, any such label pretends to be another. Before an ending of
+    its own script (.рф) it is an ordinary word, unless the whole host can be mistaken for Latin
+    letters.
+    """
     if not labels[-1].isascii() and not all(_is_like_ascii(label) for label in labels):
         return
     for label in labels:
@@ -160,9 +166,11 @@ def _is_like_ascii(label: str) -> bool:
 
 
 def imitated(written: str, host: Host, known: Iterable[str]) -> str | None:
-    """Which of the `known` hosts (as they are shown) this one looks like, in small letters or as it
-    is `written`: all of it, or its end from the name on that somebody registers. None for one that
-    is below or is a known one."""
+    """Return the `known` host (in its shown form) that this one imitates, or None.
+
+    Compares in lower case and as `written`: the whole host, or its end from the registered name on.
+    A host that equals a known one or is below it imitates none.
+    """
     forms = {host.shown.rstrip("."), written.rstrip(".")}
     for other in known:
         parts = other.lower().strip(".").split(".")

@@ -1,8 +1,8 @@
-"""The language of notices: Liquid, with bounds on what a template may do and how much of it.
+"""The language of notices: Liquid, with limits on what a template may do and how much of it.
 
-Templates are written by editors and run in web requests, so none may take the process's time or
-memory: loops, output, local variables and the work of filters all have an end. A text and the
-snippets in it share these bounds.
+Editors write templates, and web requests render them, so none may exhaust the process's time or
+memory: loops, output, local variables and the work of filters all have limits. A text shares its
+limits with the snippets in it.
 """
 
 import re
@@ -46,8 +46,8 @@ from console.catalogue.templating.filling.state import WORK_LIMIT, Filling, curr
 
 LOOP_LIMIT = 1000
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# Tags by list of what is allowed: nothing that reads other templates, keeps state or, in a URL,
-# prints past the encoding. The first three are how Liquid names plain text and output.
+# Allow-list of tags: none that reads other templates, keeps state or, in a URL, bypasses the
+# encoding. The first three are Liquid's names for plain text and output.
 URL_TAGS = {"content", "output", "illegal", "#", "comment", "assign", "if", "unless", "case"}
 TEXT_TAGS = URL_TAGS | {"capture", "for", "break", "continue", "cycle", "snippet"}
 VARIABLES = {"data", "interaction", "sender", "now", "field"}
@@ -55,8 +55,10 @@ VARIABLES = {"data", "interaction", "sender", "now", "field"}
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A named piece in one language, with those that it names itself. `locale` is that language,
-    where it may be another than that of the text around it."""
+    """A snippet in one language, with the snippets that it names.
+
+    `locale` is its language, which may differ from that of the text around it.
+    """
 
     text: str
     snippets: Mapping[str, "Snippet"] = field(default_factory=dict)
@@ -64,8 +66,10 @@ class Snippet:
 
 
 class SnippetNode(Node):
-    """`{% snippet "greeting" %}`: a named piece of the catalogue stands here. It sees what the
-    interaction has, and nothing that was assigned around it."""
+    """`{% snippet "greeting" %}`: inserts a snippet.
+
+    It sees the variables of the interaction, but none assigned around it.
+    """
 
     def __init__(self, token: Token, name: str) -> None:
         super().__init__(token)
@@ -104,7 +108,7 @@ class _SnippetTag(Tag):
 
 
 class _BoundedContext(RenderContext):
-    """Counts what is read: comparing takes time too, and no filter sees it."""
+    """Counts the work of reading variables, since comparisons take time and are no filters."""
 
     __slots__ = ("filling", "snippets")
     filling: Filling
@@ -114,7 +118,7 @@ class _BoundedContext(RenderContext):
         self, path: list[object], *, token: Token | None, default: object = UNDEFINED
     ) -> object:
         value: object = UNDEFINED
-        # The usual `data.Name`, where nothing else can have the name: as the long way, but quick.
+        # Fast path for `data.Name`, if no loop or local variable can have that name.
         if len(path) == 2 and not self.loops and not self.locals:
             held = self.globals.get(cast(str, path[0]))
             if type(held) is dict and type(path[1]) is str:
@@ -129,7 +133,7 @@ class _BoundedContext(RenderContext):
         return found or super().filter(name, token)
 
     def within(self, snippet: Snippet) -> "_BoundedContext":
-        """What a snippet is rendered in: the same bounds, and its own local variables."""
+        """Return the context for a snippet: shared limits, but its own local variables."""
         inner = self.copy({}, carry_loop_iterations=True)
         made = cast(_BoundedContext, inner)
         made.globals = self.globals
@@ -173,7 +177,7 @@ def fill(
     snippets: Mapping[str, Snippet] | None = None,
     filling: Filling | None = None,
 ) -> str:
-    """The text. Raises LiquidError, or whatever a filter does on a value that it can't use."""
+    """Return the filled-in text. Raises LiquidError, or anything that a filter may raise."""
     read = _read(is_url, template)
     context = _BoundedContext(read.bound, globals=variables)
     filling = filling or filling_for(is_url)
@@ -196,8 +200,8 @@ def filling_for(
     zone_name: object = None,
     now: datetime | None = None,
 ) -> Filling:
-    """For a text in this language, and a chat in that one. `zone_name` is the chat's own zone, as
-    its user data names it, None for the site's."""
+    """Return the state for filling in a text, by its language and the chat's. `zone_name` is the
+    time zone from the chat's user data; None means the site's."""
     forms = plain_forms() if is_url else forms_of(text_locale or chat_locale, chat_locale)
     return Filling(forms, chat_locale, zone_name, now)
 
@@ -219,14 +223,14 @@ def _environment(is_url: bool) -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A template that can be filled in, and what it costs to go through it once."""
+    """A parsed template, and the cost of rendering it once."""
 
     bound: BoundTemplate
     weight: int
 
 
 def parse(is_url: bool, template: str) -> BoundTemplate:
-    """The template, ready to be filled. Raises LiquidError."""
+    """Return the parsed template. Raises LiquidError."""
     return _read(is_url, template).bound
 
 
@@ -239,9 +243,9 @@ def _read(is_url: bool, template: str) -> _Read:
 
 @lru_cache(maxsize=1024)
 def _read_once(is_url: bool, template: str) -> _Read | str:
-    """Or what is wrong with it: one that can't be read is not read again for each chat."""
+    """Return the parsed template or its error message, so that each is parsed only once."""
     try:
-        if UNSTORABLE.search(template):  # the marks of values are such characters
+        if UNSTORABLE.search(template):  # the marks of values are surrogates
             return "it has characters that can't be stored or sent"
         require_readable(template)
         parsed = _environment(is_url).from_string(template)
@@ -255,7 +259,7 @@ def _read_once(is_url: bool, template: str) -> _Read | str:
 
 
 def _nodes(parsed: BoundTemplate) -> Iterator[Node]:
-    """All nodes of a template, at any depth."""
+    """Yield all nodes of a template, at any depth."""
     context = RenderContext(parsed)
     pending: list[Node] = list(parsed.nodes)
     while pending:
@@ -266,13 +270,13 @@ def _nodes(parsed: BoundTemplate) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a template makes use of: variables by their paths, and snippets by their keys."""
+    """The variables that a template uses, by path, and its snippets, by key."""
 
     variables: frozenset[tuple[str, ...]] = frozenset()
     snippets: frozenset[str] = frozenset()
 
     def names(self, root: str) -> set[str]:
-        """What stands behind `root.`, such as the names of fields."""
+        """Return the names after `root.`, such as the names of fields."""
         return {path[1] for path in self.variables if path[0] == root and len(path) > 1}
 
     @property
@@ -282,7 +286,7 @@ class Use:
 
 @lru_cache(maxsize=1024)
 def use(is_url: bool, template: str) -> Use:
-    """What a template that can be read makes use of. Raises what `parse` raises."""
+    """Return what a template uses. Raises what `parse` raises."""
     parsed = parse(is_url, template)
     found = parsed.analyze(include_partials=False)
     return Use(
@@ -296,7 +300,7 @@ def use(is_url: bool, template: str) -> Use:
 
 
 def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> str:
-    """What would go wrong with this template in every chat, or "" where nothing would."""
+    """Return the first mistake of a template that would occur in every chat, or ""."""
     try:
         parsed = parse(is_url, template)
         found = parsed.analyze(include_partials=False)
@@ -304,7 +308,7 @@ def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> s
         return str(error.message)
     except RecursionError:
         return "too much stands inside of something else"
-    except Exception as error:  # whatever else the language's reader makes of odd input
+    except Exception as error:  # Liquid's parser may raise anything on odd input
         return f"it can't be understood ({type(error).__name__})"
     environment = _environment(is_url)
     for name in found.filters:

@@ -12,13 +12,14 @@ from console.errors import InvalidInput
 from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import has_unseen
 
-# A browser makes something else of a URL with these in it.
+# A browser changes or rejects a URL with these characters.
 UNSAFE = re.compile(r"[\s\"<>^`{|}]")
-# Labels of letters, digits and hyphens, in any script with its marks (which of these can be in a
-# name, console.catalogue.templating.hosts says); IPv6 addresses come without brackets.
+# Labels of letters, digits and hyphens, in any script with its combining marks
+# (console.catalogue.templating.hosts checks which may be in a name). IPv6 addresses come without
+# brackets.
 LABEL = r"[A-Za-z0-9_\-\u0080-\U0010ffff]+"
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?|[0-9a-f:.]+:[0-9a-f:.]*")
-# urllib passes over what stands between the bracket and the port.
+# urllib ignores text between the bracket and the port.
 BRACKETED = re.compile(r"\[[^\[\]]+\](:[0-9]*)?")
 DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 
@@ -26,9 +27,9 @@ DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 def check_push_url(url: str) -> None:
     """Raise InvalidInput (code invalid_url) unless `url` may be pushed.
 
-    Absolute http or https, with a host (on the allow-list where one is set), without
-    credentials, parts that a browser would resolve or characters that it would change, at most
-    URL_LIMIT characters.
+    It must be absolute http or https with a host (on the allow-list, if there is one) and at most
+    URL_LIMIT characters. It must have no credentials, no path segments that a browser would
+    resolve, and no characters that it would change.
     """
     if len(url) > settings.URL_LIMIT:
         raise _refused(
@@ -99,8 +100,8 @@ def _require_no_other(parts: SplitResult) -> None:
 
 
 def shown_host(url: str) -> Host | None:
-    """The host that a browser would go to, for people to read; None for what leads nowhere yet,
-    such as a template whose host is still to be filled in."""
+    """Return the host that a browser would open; None if there is no valid one, as in a template
+    whose host is a variable."""
     try:
         name = urlsplit(url).hostname
         return read_host(name) if name and HOST.fullmatch(name) else None
@@ -116,34 +117,34 @@ def _host(name: str) -> Host:
 
 
 def _written(parts: SplitResult) -> str:
-    """The host with its capitals, by which it may look like another (I and l)."""
+    """Return the host with its capitals, by which it may look like another (I and l)."""
     host = parts.netloc.rpartition("@")[2]
     return host.partition(":")[0] if not host.startswith("[") else ""
 
 
 def _shown(patterns: Iterable[str]) -> Iterator[str]:
-    """The hosts of a list as people read them."""
+    """Yield the hosts of a list in their shown form."""
     for pattern in patterns:
         try:
             yield read_host(pattern.lower().removeprefix(".")).shown
-        except Deceptive:  # an odd pattern stands for what is written like it
+        except Deceptive:  # an odd pattern is taken literally
             yield pattern
 
 
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - reading it is what checks it
+        parts.port  # noqa: B018 - reading the port validates it
     except ValueError as error:
         raise _refused(term("can't be read: {error}", error=error)) from error
     return parts
 
 
 def _matches(host: str, pattern: str) -> bool:
-    """Whether `pattern` allows `host`: the host itself, or ".example.org" and all below it."""
+    """Return whether `pattern` allows `host`: the host itself, or ".example.org" and below."""
     pattern = pattern.lower()
     dot = "." if pattern.startswith(".") else ""
-    with suppress(Deceptive):  # an odd pattern allows what is written like it
+    with suppress(Deceptive):  # an odd pattern is taken literally
         pattern = dot + read_host(pattern.removeprefix(".")).ascii
     if pattern.startswith("."):
         return host.endswith(pattern) or host == pattern[1:]

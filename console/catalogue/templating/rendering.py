@@ -1,10 +1,10 @@
-"""Fills a notice's template for one interaction, with Liquid.
+"""Fills in a notice's template for one interaction, with Liquid.
 
 Variables: `data.*` (the interaction's user data), `interaction.*`, `sender.name`, `now`, and
-`field.*` (what the sender filled in). A variable without a value and without `default` is an
-error, never an empty gap in a customer's sentence; so is a value that has more than one meaning.
-Dates and numbers have the forms of the text's language, times the chat's zone. In a push URL the
-host is fixed and every value is percent-encoded, so that none can change where it leads.
+`field.*` (the sender's answers). A variable without a value and without `default` is an error,
+never a gap in a customer's sentence; so is an ambiguous value. Dates and numbers have the forms of
+the text's language, times the chat's zone. In a push URL the host is fixed and every value is
+percent-encoded, so that no value can change its destination.
 """
 
 import re
@@ -35,7 +35,7 @@ from console.text.visible import is_blank
 from console.text.wording import worded
 
 WORDS_LENGTH = 400
-# Where a push URL leads must be fixed: what comes up to here has no variable in it.
+# The host of a push URL must be fixed: there is no variable before the end of this match.
 URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 
 
@@ -55,7 +55,7 @@ URL_REFUSED = wording("url_refused", "{why}")
 
 class RenderingRefused(Exception):
     """This interaction can't get this text. `reason` is a Reason of console.sends; `variable` is
-    what has no value, where it is that."""
+    the variable without a value, if that is the reason."""
 
     def __init__(self, reason: str, said: Sentence, variable: str = "") -> None:
         super().__init__(said)
@@ -70,11 +70,11 @@ class RenderingRefused(Exception):
 
 
 class BudgetSpent(Exception):
-    """The budget of a `renderer` had nothing left for this interaction."""
+    """The budget of a `renderer` was used up before this interaction."""
 
 
 def check_template(kind: str, template: str) -> None:
-    """Raise InvalidInput for an empty, over-long or malformed template, or a bad URL's."""
+    """Raise InvalidInput for an empty, over-long or malformed template, or for a bad URL."""
     if is_blank(template):
         raise InvalidInput("empty_text", "Write the text: a notice without one can't be sent.")
     if len(template) > settings.TEXT_LIMIT:
@@ -96,7 +96,7 @@ def check_template(kind: str, template: str) -> None:
 
 
 def _check_url_template(template: str) -> None:
-    """Raise InvalidInput unless the URL's fixed parts are right and its host is one of them."""
+    """Raise InvalidInput unless the URL's fixed parts are valid and include the host."""
     check_push_url(_sample_url(template))
     fixed, mark, _rest = template.replace("{%", "{{").partition("{{")
     if mark and not URL_START.match(fixed):
@@ -108,14 +108,14 @@ def _check_url_template(template: str) -> None:
 
 
 def _sample_url(template: str) -> str:
-    """The URL with a harmless word for each variable, to check its fixed parts."""
+    """Return the URL with a harmless word for each variable, to check its fixed parts."""
     head, _mark, _tail = template.partition("{%")
     pieces = head.split("{{")
     return pieces[0] + "".join("x" + piece.partition("}}")[2] for piece in pieces[1:])
 
 
 def render_body(kind: str, template: str, *, interaction: Any, **common: Any) -> str:
-    """The text (a push URL's: the URL) for one interaction; takes what `renderer` takes.
+    """Return the text for one interaction, or a push URL's URL. Takes `renderer`'s arguments.
 
     Raises RenderingRefused with the reason unresolved_variable, template_error, empty_text,
     text_too_long or invalid_url.
@@ -134,11 +134,11 @@ def renderer(
     locale: str = "",
     budget: Budget | None = None,
 ) -> Callable[[Any], str]:
-    """`render_body` for many interactions: what is the same for all is done once.
+    """Return `render_body` for many interactions: their common work is done once.
 
-    `snippets` are those that the template names, `fields` what the sender filled in (see
-    `fields.for_templates`), `locale` is the text's language, "" for that of each chat. All of them
-    take from the `budget`; once nothing is left of it the next one raises BudgetSpent.
+    `snippets` are those that the template names, `fields` are the sender's answers (see
+    `questions.for_templates`), `locale` is the text's language, "" for that of each chat. All
+    interactions share the `budget`; once it is used up, the next one raises BudgetSpent.
     """
     is_url = traits(kind).is_url
     zone_key = settings.CHAT_TIME_ZONE_KEY
@@ -149,7 +149,7 @@ def renderer(
         "field": prepared(fields or {}, "field"),
     }
     finish = _finish_url if is_url else _finish_text
-    # Snippets may speak of the interaction, too.
+    # Snippets may use the interaction, too.
     speaks_of_it = bool(snippets) or _speaks_of_the_interaction(is_url, template)
 
     def render(interaction: Any) -> str:
@@ -173,12 +173,12 @@ def renderer(
 def _speaks_of_the_interaction(is_url: bool, template: str) -> bool:
     try:
         return "interaction" in use(is_url, template).roots
-    except Exception:  # it is said of each interaction that the template can't be read
+    except Exception:  # rendering reports a bad template for each interaction
         return True
 
 
 def interaction_variables(interaction: Any) -> dict[str, Any]:
-    """What a template may say of the interaction itself."""
+    """Return the variables of the interaction itself."""
     return {
         "id": interaction.id,
         "queue": interaction.queue,
@@ -207,7 +207,7 @@ def _filled_in(
         ) from error
     except OutputStreamLimitError as error:
         raise _too_long(term("more than {limit:,}", limit=settings.TEXT_LIMIT)) from error
-    except Exception as error:  # a filter may raise anything on a value that it can't use
+    except Exception as error:  # a filter may raise anything on an unusable value
         words = _said(error.message if isinstance(error, LiquidError) else error)
         raise RenderingRefused("template_error", NOT_FILLED_IN(words=words)) from error
     if UNSTORABLE.search(text):
@@ -216,7 +216,7 @@ def _filled_in(
 
 
 def _said(words: object) -> str:
-    """What the language says of a value, for people: on one line, and not too much of it."""
+    """Return an error message of the language for people: on one line and shortened."""
     return UNSTORABLE.sub("\ufffd", on_one_line(str(words)))[:WORDS_LENGTH]
 
 

@@ -1,6 +1,6 @@
-"""The variables that live interactions really carry, and how often each has a value.
+"""The variables that live interactions carry, and how often each has a value.
 
-Editors see no chats: what is told here is names and percentages over all teams, never a value.
+Editors may not see chats, so this discloses names and percentages over all teams, never a value.
 """
 
 import re
@@ -19,7 +19,7 @@ KEPT_SECONDS = 60
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 UNWRITABLE = re.compile(r"[{}%\\]")
 OF_THE_INTERACTION = ("agent", "customer_name", "locale", "queue")
-# What is blank is as good as not there, and what is an object is read by the names in it.
+# A blank value counts as missing; an object is counted by the names in it.
 COUNT = r"""
 WITH live AS (
     SELECT user_data FROM interactions_interaction WHERE ended_at IS NULL
@@ -39,7 +39,7 @@ SELECT outer_names.key, pair.key, count(*)
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as it is written, and in how many of 100 live chats it has a value."""
+    """A variable as a template writes it, and in how many percent of live chats it has a value."""
 
     path: str
     percent: int
@@ -47,14 +47,14 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What live chats carry; `chats` is how many were counted."""
+    """The variables of live chats; `chats` is how many chats were counted."""
 
     chats: int
     variables: list[Variable]
 
 
 def variables_carried(actor: Actor) -> Carried:
-    """The variables of live chats, those that are filled most often first. At most a minute old."""
+    """Return the variables of live chats, the most frequent first. At most a minute old."""
     actor.require(Permission.VIEW_CATALOGUE)
     kept: Carried | None = caches["process"].get("variables-carried")
     if kept is None:
@@ -82,7 +82,7 @@ def _counted() -> Carried:
 
 
 def _path(*names: str) -> str:
-    """As a template names it; "" for what can't be written there."""
+    """Return the path as a template writes it; "" if a template can't."""
     path = "data"
     for name in names:
         if PLAIN.fullmatch(name):
@@ -95,7 +95,7 @@ def _path(*names: str) -> str:
 
 
 def _percent(part: int, whole: int) -> int:
-    """Rounded, but 100 only for all and 0 only for none."""
+    """Return a rounded percentage: 100 only for all, and 0 only for none."""
     if part in (0, whole):
         return 100 if part and whole else 0
     return min(99, max(1, round(100 * part / whole)))

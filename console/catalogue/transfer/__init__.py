@@ -1,1 +1,1 @@
-"""The catalogue as a file: CSV, XLSX or JSON, out of one installation and into another."""
+"""The catalogue as a file (CSV, XLSX or JSON), exported from one installation into another."""

@@ -1,4 +1,4 @@
-"""Writes that the whole catalogue was exported, and returns the export."""
+"""Writes the ledger entry of a catalogue export, and returns the export."""
 
 from typing import Any
 
@@ -12,9 +12,10 @@ from console.catalogue.transfer.files.formats import FORMATS, format_of
 
 
 def catalogue_export(actor: Actor, *, file_name: str) -> tuple[bytes, int]:
-    """All that the actor may see, in the form of the file's ending, and its number of rows.
+    """Return everything that the actor may see as a file, and its number of rows.
 
-    Raises InvalidInput for another ending, Unprocessable for texts that the form can't hold.
+    The file name's ending decides the format. Raises InvalidInput for another ending, Unprocessable
+    for texts that the format can't hold.
     """
     form: Any = FORMATS[format_of(file_name)]()
     with transaction.atomic():

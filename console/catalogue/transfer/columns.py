@@ -1,8 +1,8 @@
-"""What the columns of a catalogue's file are called, and what stands in their cells.
+"""The columns of a catalogue file, and what their cells contain.
 
-A row is a version of a notice with the notice's own facts, which each of its rows repeats; a
-notice without words has one row without a version. Presets and categories are rows of their own. A
-cell is always a text; an empty one says that there is nothing.
+A row is one version of a notice. Each row of a notice repeats the notice's own columns; a notice
+without a version has one row. Presets and categories have rows of their own. A cell is always text;
+an empty cell means an empty value.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from console.catalogue.content.version_content import BODY
 PRESET, CATEGORY, NOTICE = "preset", "category", "notice"
 
 NOTICE_FACTS = ("kind", "title", "category", "team", "tags", "shortcut", "retired_at")
-# What only a restored version has: who wrote it and who decided on it, when and how.
+# Columns that only a restore reads: who wrote a version, and who decided on it, when and how.
 PROVENANCE = (
     *("author", "author_name", "created_at", "submitted_at", "snippets"),
     *("reviewer", "reviewer_name", "reviewed_at", "reject_reason"),
@@ -29,7 +29,7 @@ COLUMNS = (
     "roles",
 )
 MOMENTS = frozenset({"retired_at", "created_at", "submitted_at", "reviewed_at", *content.MOMENTS})
-# The most that the database keeps of each, in characters.
+# The longest text that the database stores in each column, in characters.
 LONGEST = {
     **dict.fromkeys(("key", "message_type", "nickname", "preset"), 100),
     **dict.fromkeys(("title", "new_title", "author_name", "reviewer_name"), 200),

@@ -1,7 +1,7 @@
-"""Planning how a person imports: what differs becomes a draft of theirs, for others to approve.
+"""Plans a person's import: every difference becomes a draft of theirs, for others to approve.
 
-A column that the file does not have says nothing, so that a translator's file may have the key and
-one language alone. Who has written and reviewed elsewhere, and what became of it, is left aside.
+A column that the file lacks changes nothing, so a translator's file may have only the key and one
+language. The file's authors, reviewers and statuses are ignored.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ CURRENT = ("", *OPEN, *IN_USE)
 
 
 def plan_drafted(rows: list[Row], there: Known) -> NoticePlan | None:
-    """What the rows of one key write, or None; what is wrong is said in their reports."""
+    """Return what the rows of one key will write, or None. Problems are in the rows' reports."""
     row = _current(rows)
     if refuse_the_others(rows):
         return None
@@ -47,7 +47,7 @@ def plan_drafted(rows: list[Row], there: Known) -> NoticePlan | None:
 
 
 def _current(rows: list[Row]) -> Row:
-    """The row to go on from: the newest that is open or published. The others are history."""
+    """Return the row to import: the newest that is open or published. The others are history."""
     newest = max(
         rows,
         key=lambda row: (row.values.get("status", "") in CURRENT, row.values.get("version", 0)),
@@ -61,7 +61,7 @@ def _current(rows: list[Row]) -> Row:
 
 
 def _names_to_review(row: Row, before: CannedNotice | None, there: Known) -> dict[str, str]:
-    """Another title or shortcut of a notice that people can send: it comes with the version."""
+    """Return a new title or shortcut of a notice that people can send: a version brings it."""
     versions = there.versions_of(before).values()
     if before is None or not any(each.status in IN_USE for each in versions):
         return {}
@@ -113,7 +113,10 @@ def _check_known(row: Row, before: CannedNotice, there: Known) -> None:
 
 
 def _read_team(row: Row, before: str) -> None:
-    """All teams are said by a star. An empty cell takes no notice away from its team."""
+    """Read the team's cell.
+
+    A star means all teams; an empty cell is refused if the notice has a team.
+    """
     said = row.cells.get("team")
     if said == ALL:
         row.cells["team"] = ""
@@ -152,7 +155,7 @@ def _check_team(row: Row, name: str, there: Known) -> None:
 
 
 def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known) -> None:
-    """The words, where they are others than those to go on from."""
+    """Plan a draft if the content differs from that of the version on which it is based."""
     versions = there.versions_of(plan.notice)
     opened = next((each for each in versions.values() if each.status in OPEN), None)
     base = opened or next(
@@ -199,8 +202,11 @@ def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known)
 
 
 def _as_known(said: dict[str, str], known: dict[str, str]) -> dict[str, str]:
-    """A text in a language that is there under another of its tags is that one's: body:nb goes on
-    from body:no. An empty one says nothing of the other, and two of these are refused later."""
+    """Assign a text to the version's tag for the same language: body:nb continues body:no.
+
+    An empty cell says nothing about the other tag. If two cells mean one language, they are refused
+    later.
+    """
     there = [name.removeprefix(BODY) for name in known if name.startswith(BODY)]
     found = dict(said)
     for name, cell in said.items():
@@ -212,7 +218,7 @@ def _as_known(said: dict[str, str], known: dict[str, str]) -> dict[str, str]:
 
 
 def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
-    """Refuse an empty cell where the words of now are for the staff: it would show them to all."""
+    """Refuse an empty cell if the present version is for staff: everyone would see the text."""
     before = known.get("visibility", "") or Visibility.ALL
     if before != Visibility.ALL:
         row.report.refuse(
@@ -226,8 +232,10 @@ def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
 
 
 def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -> None:
-    """Refuse an empty cell where the words of now hold from or until a time: they would hold for
-    longer. A star takes the time away."""
+    """Refuse an empty cell if the present version has a start or an end, which would be dropped.
+
+    A star removes it.
+    """
     for name in MOMENTS:
         if said.get(name) == "" and known.get(name) and name not in row.values:
             row.report.refuse(
@@ -242,7 +250,7 @@ def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -
 
 
 def _complete(after: dict[str, str], known: dict[str, str], there: Known) -> None:
-    """What a person need not write."""
+    """Fill in the columns that a person may leave out."""
     bodies = [name for name, cell in after.items() if cell and name.startswith(BODY)]
     for name in COLUMNS:
         after.setdefault(name, "")
@@ -265,8 +273,10 @@ def _draft_of(
     versions: dict[int, NoticeVersion],
     there: Known,
 ) -> VersionPlan | None:
-    """The person's own draft to go on with, or the next one. What lies in a draft that came from
-    elsewhere, whose author has no account here, they may take over."""
+    """Return the person's own draft to continue, or the next version.
+
+    They may replace a draft that was imported, since its author has no account here.
+    """
     actor = there.actor
     if opened is not None and opened.status == VersionStatus.DRAFT:
         if opened.author_ref == actor.ref:
@@ -305,7 +315,7 @@ def _content(
 
 
 def _fields(row: Row, base: NoticeVersion | None) -> list[Any]:
-    """What the sender is asked for: as the file says, else as it was."""
+    """Return the fields from the file, or else the present ones."""
     if "fields" in row.cells:
         found: list[Any] = row.values.get("fields", [])
         return found

@@ -1,4 +1,4 @@
-"""The whole catalogue as a dataset: always in the same order, always in the same words."""
+"""The whole catalogue as a dataset. The same catalogue always gives the same dataset."""
 
 import hashlib
 import json
@@ -32,15 +32,15 @@ from console.catalogue.transfer.columns import (
 )
 
 Cells = dict[str, str]
-# Before the name of somebody who acted in another installation, and perhaps has no account here.
+# Prefix of the name of a person from another installation, who may have no account here.
 IMPORTED = "imported:"
 
 
 def catalogue_dataset(actor: Actor) -> Dataset:
-    """All presets, and all notices that the actor may see with all of their versions."""
+    """Return all approved presets, and the notices that the actor may see, with all versions."""
     actor.require(Permission.VIEW_CATALOGUE)
-    # Sorted here: databases differ in how they sort texts.
-    # What is only proposed of a preset stays where it was proposed.
+    # Sorted here, since databases differ in how they sort texts. Proposed changes of presets are
+    # not exported.
     approved = VisibilityPreset.objects.filter(is_approved=True)
     presets = sorted(approved, key=lambda preset: preset.name)
     tree = sorted(categories(actor).select_related("team"), key=lambda each: each.path)
@@ -69,7 +69,7 @@ def category_cells(category: Category) -> Cells:
 
 
 def notice_cells(notice: CannedNotice) -> Cells:
-    """A notice's own facts, without a version."""
+    """Return the notice's own cells, without a version."""
     return {
         "record": NOTICE,
         "key": notice.key,
@@ -84,7 +84,7 @@ def notice_cells(notice: CannedNotice) -> Cells:
 
 
 def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
-    """A version as it is kept. `names` has the user names of people by their refs."""
+    """Return a version's cells. `names` has the user names of people by their refs."""
     return VersionContent.of(version).cells() | {
         "version": str(version.number),
         "status": version.status,
@@ -101,12 +101,12 @@ def version_cells(version: NoticeVersion, names: dict[str, str]) -> Cells:
 
 
 def exported_ref(ref: str, names: dict[str, str]) -> str:
-    """Who somebody is in any installation: a person by user name, since numbers differ."""
+    """Return a ref that is valid in any installation: a user name, since ids differ."""
     return names.get(ref, ref.removeprefix(IMPORTED))
 
 
 def user_names() -> dict[str, str]:
-    """People's user names by their refs."""
+    """Return people's user names by their refs."""
     return {f"user:{pk}": name for pk, name in User.objects.values_list("pk", "username")}
 
 
@@ -130,6 +130,6 @@ def _notices(actor: Actor) -> Iterator[Cells]:
 
 
 def content_digest(version: NoticeVersion) -> str:
-    """SHA-256 over what a version says, as the trail keeps it of a restored one."""
+    """Return the SHA-256 of a version's content, which the ledger records for a restored one."""
     said = json.dumps(VersionContent.of(version).cells(), ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

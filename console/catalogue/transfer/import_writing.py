@@ -1,4 +1,4 @@
-"""Writes what an import brings, in the order that the database's rules ask for."""
+"""Writes the result of an import, in the order that the database's rules require."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -34,7 +34,7 @@ from console.catalogue.transfer.reports import counts
 
 ROWS_AT_ONCE = 1000
 CHANGING = ["title", "category", "team", "tags", "shortcut", "retired_at"]
-# The order among a notice's versions: what is published or open in the end comes last.
+# The order of a notice's versions: those that end up published or open come last.
 RANK = {
     VersionStatus.PUBLISHED: 1,
     VersionStatus.SCHEDULED: 2,
@@ -44,8 +44,8 @@ RANK = {
 NEW_IDS = """
 SELECT nextval(pg_get_serial_sequence('catalogue_noticeversion', 'id')) FROM generate_series(1, %s)
 """
-# A version begins as a draft that nobody has decided on, and goes to its status step by step: so
-# the triggers of the migrations 0003_kept and 0004_own_work ask. Only so its own time is kept, too.
+# A version starts as an undecided draft and passes through each status up to its own, as the
+# triggers of the migrations 0003_kept and 0004_own_work require. Its original times are preserved.
 INSERT = """
 INSERT INTO catalogue_noticeversion ({columns}, status, reviewer_ref, reviewer_name, reject_reason)
 VALUES ({values}, 'draft', '', '', '')
@@ -80,8 +80,10 @@ SUBMITTED = (VersionStatus.IN_REVIEW, *DECIDED)
 def write_plan(
     actor: Actor, plan: Plan, *, source: dict[str, str], restore: bool, progress: Progress
 ) -> None:
-    """Write all that is planned, and then its entries, since the ledger is locked by them. Must be
-    called in a transaction. An import that changes nothing leaves no entry."""
+    """Write the whole plan, and its ledger entries last, since they lock the ledger.
+
+    Must be called in a transaction. An import without changes writes no entry.
+    """
     if not (plan.presets or plan.categories or plan.notices):
         return
     write_presets = _restore_presets if restore else _propose_presets
@@ -99,7 +101,7 @@ def write_plan(
 
 
 def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[Record]:
-    """Presets that were approved elsewhere: by the operator's word, of what the file proposes."""
+    """Restore presets, approved elsewhere, as proposed by the file and approved by the operator."""
     records = []
     for preset in plan.presets:
         action = Action.PRESET_CHANGED if preset.pk else Action.PRESET_CREATED
@@ -119,7 +121,7 @@ def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
 
 
 def _propose_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[Record]:
-    """As a person proposes them by the page. Its entries come before the others."""
+    """Propose presets as on the page. The entries are recorded before those of the notices."""
     for preset in plan.presets:
         said = preset_content(preset)
         known = VisibilityPreset.objects.filter(name=preset.name).first()
@@ -131,8 +133,10 @@ def _propose_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
 
 
 def _write_notices(plan: Plan) -> list[Record]:
-    """The notices, with the categories and teams that they name. A person's own import names no
-    team that is not there."""
+    """Write the notices, with the categories and teams that they name.
+
+    A person's own import never names a team that does not exist.
+    """
     named = {each.team for each in plan.notices} | set(plan.categories.values())
     teams, new_teams = _teams(named)
     categories, new_categories = _categories(plan, teams)
@@ -155,7 +159,7 @@ def _write_notices(plan: Plan) -> list[Record]:
 
 
 def _teams(names: set[str]) -> tuple[dict[str, Team], list[Team]]:
-    """Teams by name, and those among them that are new."""
+    """Return teams by name, creating those that are missing, and the created ones."""
     names = names - {""}
     found = {each.name: each for each in Team.objects.filter(name__in=names)}
     made = Team.objects.bulk_create(Team(name=name) for name in sorted(names - found.keys()))
@@ -163,7 +167,7 @@ def _teams(names: set[str]) -> tuple[dict[str, Team], list[Team]]:
 
 
 def _categories(plan: Plan, teams: dict[str, Team]) -> tuple[dict[str, Category], list[Category]]:
-    """Categories by path, and those among them that are new, with all that is above them."""
+    """Return categories by path, creating missing ones with their parents, and the created ones."""
     found = {each.path: each for each in Category.objects.select_related("team")}
     made = []
     for path in sorted({*plan.categories, *(each.category for each in plan.notices)} - {""}):
@@ -183,8 +187,8 @@ def _categories(plan: Plan, teams: dict[str, Team]) -> tuple[dict[str, Category]
 
 
 def _write_versions(plan: Plan, restore: bool, progress: Progress) -> None:
-    """In waves: the next version of each notice, to its last status, and then those after it. One
-    version of a notice is open, and one is published, at any time."""
+    """Write the versions in waves: the next version of each notice up to its final status, then the
+    one after it. So a notice never has two open or two published versions at a time."""
     presets = {preset.name: preset for preset in VisibilityPreset.objects.all()}
     for each in plan.notices:
         each.versions.sort(key=_order)
@@ -203,7 +207,7 @@ def _write_versions(plan: Plan, restore: bool, progress: Progress) -> None:
 
 
 def _order(one: VersionPlan) -> tuple[bool, int, int]:
-    """What is there already goes on first."""
+    """Sort existing versions first."""
     status = VersionStatus(one.version.status)
     return not one.before, RANK.get(status, 0), one.version.number
 
@@ -235,12 +239,12 @@ def _write_wave(wave: list[VersionPlan], restore: bool) -> None:
 def _going(
     wave: list[VersionPlan], before: tuple[str, ...], after: tuple[str, ...]
 ) -> Iterator[NoticeVersion]:
-    """The versions that go from one of these statuses to one of those, or past it."""
+    """Yield the versions that pass from a status in `before` to one in `after`, or beyond."""
     return (one.version for one in wave if one.before in before and one.version.status in after)
 
 
 def _run(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """One statement for all rows, its parameters by column."""
+    """Run one statement for all rows, with an array of parameters for each column."""
     if columns := list(zip(*rows, strict=True)):
         cursor.execute(statement, list(map(list, columns)))
 
@@ -250,7 +254,7 @@ def _submitted(version: NoticeVersion) -> tuple[Any, ...]:
 
 
 def _inserted(version: NoticeVersion) -> dict[str, Any]:
-    """The columns of a new draft with their values."""
+    """Return the columns of a new draft with their values."""
     content = VersionContent.of(version).database_columns()
     return {
         "id": version.pk,
@@ -274,12 +278,14 @@ def _decided(version: NoticeVersion) -> tuple[Any, ...]:
     )
 
 
-# --- What the trail says -------------------------------------------------------------------------
+# --- Ledger entries ------------------------------------------------------------------------------
 
 
 def _restored_records(each: NoticePlan) -> list[Record]:
-    """One entry a notice: whose its versions are, who decided on them elsewhere, and a digest of
-    the words of each, which the database keeps as they are."""
+    """Return one entry for a restored notice: its versions' authors, reviewers and content digests.
+
+    The texts themselves are in the database, which never changes them.
+    """
     data = {
         **_facts(each),
         "versions": {
@@ -298,7 +304,7 @@ def _restored_records(each: NoticePlan) -> list[Record]:
 
 
 def _drafted_records(each: NoticePlan) -> list[Record]:
-    """As the services of notices and versions record the same."""
+    """Return the entries that the services of notices and versions would record."""
     records = []
     if each.is_new or each.is_changed:
         action = Action.NOTICE_CREATED if each.is_new else Action.NOTICE_CHANGED

@@ -1,7 +1,7 @@
-"""Writes an import: the whole file with its audit entries in one transaction, or nothing.
+"""Writes an import: the whole file with its ledger entries in one transaction, or nothing.
 
 A file does not bypass the review: what a person imports becomes a draft of theirs. Only the
-operator restores an export with its reviews, and the trail says so.
+operator restores an export with its reviews, and the ledger records that.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from console.catalogue.transfer.planning import Progress, no_progress, plan_impo
 from console.catalogue.transfer.plans import Plan
 from console.errors import Conflict, PermissionRefused
 
-# Nobody else writes the catalogue while an import compares and writes: no notice, no new version
-# (which refers to its notice), and no step of one. Reading goes on, and so does sending, which only
-# refers to versions and locks no row of a notice. Whoever has begun to write is waited for, and
-# waits for nothing of ours.
+# Nobody else writes to the catalogue while an import compares and writes: no notice, no new version
+# (which refers to its notice), and no change of a version's status. Reading continues, and so does
+# sending, which only refers to versions and locks no row of a notice. The locks wait for writers
+# who have begun; these wait for nothing of ours.
 LOCKS = (
     "LOCK TABLE catalogue_cannednotice IN EXCLUSIVE MODE",
     "SELECT count(*) FROM (SELECT 1 FROM catalogue_noticeversion "
@@ -38,11 +38,11 @@ def catalogue_import(
     skip_refused: bool = False,
     progress: Progress = no_progress,
 ) -> Plan:
-    """Import a file as the actor's work: what is new or differs becomes a draft of theirs.
+    """Import a file as the actor's work: everything new or different becomes a draft of theirs.
 
-    Answers what became of each row, or with `dry_run` what would. Where a row is refused nothing is
-    written, unless `skip_refused`: then its whole notice is left out. Raises InvalidInput for a
-    file that can't be read or is no catalogue's.
+    Returns the outcome of each row, or the expected one with `dry_run`. If a row is refused,
+    nothing is written, unless `skip_refused`: then its whole notice is left out. Raises
+    InvalidInput for a file that can't be read or is no catalogue.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     dataset = read_file(file_name, content)
@@ -58,7 +58,7 @@ def catalogue_import_records(
     dry_run: bool = False,
     skip_refused: bool = False,
 ) -> Plan:
-    """As `catalogue_import`, of records that came in the `body` of a request."""
+    """Do the same as `catalogue_import` with records from the `body` of a request."""
     actor.require(Permission.EDIT_CATALOGUE)
     source = _source(RECORDS, body)
     return _import(actor, records, source, False, dry_run, skip_refused, no_progress)
@@ -73,10 +73,10 @@ def catalogue_restore(
     skip_refused: bool = False,
     progress: Progress = no_progress,
 ) -> Plan:
-    """Import an export with the numbers, statuses and people of its versions.
+    """Import an export with its versions' numbers, statuses, authors and reviewers.
 
-    For the operator at the command line alone, who vouches for the file: by no page and no token
-    does anybody bring words as reviewed. Else as `catalogue_import`.
+    Only the operator at the command line can do this, and vouches for the file: no page and no
+    token can import texts as reviewed. Otherwise the same as `catalogue_import`.
     """
     if not actor.ref.startswith("system:"):
         raise PermissionRefused(

@@ -1,7 +1,7 @@
-"""The snippets of restored versions: each must be there, here or in the file, and close no circle.
+"""Checks the snippets of restored versions: each must exist, here or in the file, without a circle.
 
-A version goes out with just the snippets that were reviewed with it. So one whose snippets are not
-all there is refused, and with it whatever stands on it.
+A version is sent with exactly the snippets that were reviewed with it. So a version that lacks one
+of its snippets is refused, and with it every version that depends on it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from console.catalogue.transfer.reading import Row
 from console.errors import Unprocessable
 from console.text.sentences import term
 
-# A draft's are settled when it is submitted, and history stays as it was.
+# A draft's snippets are fixed when it is submitted, and past versions stay unchanged.
 STILL_USED = (VersionStatus.IN_REVIEW, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
 Planned = dict[str, NoticePlan]
 Pin = tuple[str, int]
@@ -22,7 +22,10 @@ Pin = tuple[str, int]
 def refuse_without_snippets(
     plans: list[NoticePlan], groups: Mapping[str, list[Row]]
 ) -> list[NoticePlan]:
-    """The plans whose versions have all their snippets; of the others the rows say what lacks."""
+    """Return the plans whose versions have all their snippets.
+
+    The rows of the other plans report what is missing.
+    """
     left = {plan.notice.key: plan for plan in plans}
     known = _known(left)
     refused = True
@@ -48,7 +51,7 @@ def _planned(plans: Planned) -> dict[Pin, NoticeVersion]:
 
 
 def _known(plans: Planned) -> dict[Pin, NoticeVersion]:
-    """What this installation has of the snippets that are named."""
+    """Return the named snippets that exist in this installation."""
     named = [one.version.snippets for plan in plans.values() for one in plan.versions]
     return dict(snippets.loaded(pins for pins in named if pins))
 

@@ -1,4 +1,4 @@
-"""From a file's rows to what is written, and what is said of each row."""
+"""Turns a file's rows into a plan and a report for each row."""
 
 from collections.abc import Callable, Iterable
 
@@ -14,13 +14,13 @@ from console.catalogue.transfer.reading import Row, read_rows
 from console.catalogue.transfer.restoring import plan_restored
 from console.catalogue.transfer.spelling import spell_as_known
 
-# (what is being done, rows done, rows in all)
+# (phase, rows done, rows in total)
 Progress = Callable[[str, int, int], None]
 ROWS_A_STEP = 200
 
 
 def no_progress(phase: str, done: int, total: int) -> None:
-    """For those who wait for the end."""
+    """Ignore the progress."""
 
 
 def plan_import(
@@ -31,8 +31,10 @@ def plan_import(
     restore: bool,
     progress: Progress = no_progress,
 ) -> Plan:
-    """Compare a file with what is there, and write nothing. Raises InvalidInput for a file whose
-    columns are not those of a catalogue."""
+    """Compare a file with the catalogue, and write nothing.
+
+    Raises InvalidInput for a file whose columns are not those of a catalogue.
+    """
     # As a spreadsheet numbers them, below the line of names.
     first = 1 if format_of(file_name) == "json" else 2
     rows = read_rows(dataset, first=first, restore=restore)

@@ -1,4 +1,4 @@
-"""What an import is going to write, and what is there that it is compared with."""
+"""What an import will write, and the present catalogue with which it is compared."""
 
 from collections.abc import Collection
 from copy import copy
@@ -29,8 +29,11 @@ OPEN = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW)
 
 @dataclass(slots=True)
 class VersionPlan:
-    """`version` as it is to be. `before` is the status that it has now, "" for a new one;
-    `takes_over` is a draft that makes room for it."""
+    """The planned state of a version.
+
+    `before` is its present status, "" for a new one; `takes_over` is the id of a draft that it
+    replaces.
+    """
 
     version: NoticeVersion
     preset: str
@@ -40,7 +43,7 @@ class VersionPlan:
 
 @dataclass(slots=True)
 class NoticePlan:
-    """A notice as it is to be, with the versions that are new or go on."""
+    """The planned state of a notice, with its versions that are new or change."""
 
     notice: CannedNotice
     category: str
@@ -56,11 +59,11 @@ class NoticePlan:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be written, of the rows that are not refused."""
+    """What will be written for the rows that are not refused."""
 
     rows: list[RowReport]
     presets: list[VisibilityPreset] = field(default_factory=list)
-    # Each path with the name of its team.
+    # The name of the team by path.
     categories: dict[str, str] = field(default_factory=dict)
     notices: list[NoticePlan] = field(default_factory=list)
 
@@ -71,7 +74,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Known:
-    """What there is of the notices that a file names, read at once."""
+    """The present state of the notices that a file names, read at once."""
 
     actor: Actor
     file_name: str
@@ -79,16 +82,16 @@ class Known:
     notices: dict[str, CannedNotice]
     versions: dict[int, dict[int, NoticeVersion]]
     presets: dict[str, VisibilityPreset]
-    # Names of presets that nobody has approved yet.
+    # Names of presets that are not approved yet.
     proposed: set[str]
     teams: dict[str, Team]
-    # Each path with the name of its team, those of the file too.
+    # The name of the team by path, including the categories of the file.
     categories: dict[str, str]
     names: dict[str, str]
     refs: dict[str, str]
 
     def preset_waiting(self, name: str, content: dict[str, str]) -> bool:
-        """Whether the person has proposed just this of a preset, and nobody has decided yet."""
+        """Return whether the person has an open proposal of a preset with this content."""
         from_actor = PresetChange.objects.filter(
             status=ChangeStatus.IN_REVIEW, author_ref=self.actor.ref, name=name
         )
@@ -98,7 +101,7 @@ class Known:
         return {} if notice is None or notice.pk is None else self.versions.get(notice.pk, {})
 
     def author_ref(self, exported: str) -> str:
-        """Whose work a version is here: the same person's, where they have an account."""
+        """Return the ref of a version's author: their account here, or else an imported name."""
         return self.refs.get(exported, f"{IMPORTED}{exported}")
 
 
@@ -138,7 +141,7 @@ def known(actor: Actor, file_name: str, keys: Collection[str], *, restore: bool)
 
 
 def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
-    """The presets that are new or changed; `there` has them afterwards, as notices name them."""
+    """Return the new and changed presets, and add them to `there`, since notices may name them."""
     planned = []
     seen: dict[str, int] = {}
     for row in rows:
@@ -190,7 +193,7 @@ def _require_said(row: Row, preset: VisibilityPreset, after: dict[str, str], the
 
 
 def plan_categories(rows: list[Row], there: Known) -> dict[str, str]:
-    """The categories that are new; `there` has them afterwards, as notices name them."""
+    """Return the new categories, and add them to `there`, since notices may name them."""
     planned: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: len(row.values.get("category", ()))):
         path, team = row.cells.get("category", ""), row.cells.get("team", "")
@@ -217,7 +220,7 @@ def plan_categories(rows: list[Row], there: Known) -> dict[str, str]:
 
 
 def check_place(row: Row, category: str, team: str, there: Known) -> None:
-    """Whether a notice of this team can be in this category."""
+    """Refuse the row if a notice of this team can't be in this category."""
     parts = category.split(CATEGORY_SEPARATOR)
     for depth in range(1, len(parts) + 1):
         of_team = there.categories.get(CATEGORY_SEPARATOR.join(parts[:depth]), "")
@@ -234,7 +237,10 @@ def check_place(row: Row, category: str, team: str, there: Known) -> None:
 
 
 def refuse_the_others(rows: list[Row]) -> bool:
-    """Whether a row of this notice is refused; then all of them are: never half a notice."""
+    """Refuse all rows of a notice if one of them is refused, and return whether that is so.
+
+    A notice is never imported in part.
+    """
     bad = next((row for row in rows if row.report.refusals), None)
     if bad is None:
         return False

@@ -1,4 +1,4 @@
-"""The rows of a file, their cells read and looked at one by one."""
+"""Reads and checks the cells of a file's rows, one by one."""
 
 import json
 import re
@@ -41,15 +41,15 @@ from console.text.moments import on_clocks, read_iso
 from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import is_blank, is_one_line, normal_line
 
-# What spreadsheets write where a formula failed, also into a CSV.
+# What spreadsheets write for a failed formula, also into a CSV.
 ERRORS = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
 )
 UNSTORABLE = term("There is a NUL or half a character in it: take it out.")
-# Blanks around these mean nothing, and no service keeps them.
+# Blanks around these are meaningless, and the services strip them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
 LINES = ("title", "new_title", "category", "team", "preset", "nickname", "message_type")
-# Without these a file is no export that could be restored.
+# A file without these columns is no export that can be restored.
 RESTORED = (
     *("kind", "title", "version", "status", "default_locale", "visibility"),
     *(name for name in PROVENANCE if name != "snippets"),
@@ -58,8 +58,11 @@ RESTORED = (
 
 @dataclass(slots=True)
 class Row:
-    """`cells` in the form that an export gives them, so that they can be compared; `values` are
-    what a text alone does not say."""
+    """A row of the file.
+
+    `cells` are in the form of an export, so that they can be compared; `values` are the parsed
+    values.
+    """
 
     report: RowReport
     record: str
@@ -73,7 +76,7 @@ class Row:
 
     @property
     def bodies(self) -> dict[str, str]:
-        """Language to text, of those that are there."""
+        """Texts by language, without empty ones."""
         return {
             name.removeprefix(BODY): cell
             for name, cell in self.cells.items()
@@ -82,7 +85,7 @@ class Row:
 
 
 def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
-    """All rows but the empty ones. Raises InvalidInput for a table that is none of a catalogue."""
+    """Return all rows except empty ones. Raises InvalidInput for a table that is no catalogue."""
     headers = [str(name).strip() for name in dataset.headers or []]
     _require_columns(headers, restore=restore)
     if len(dataset) > settings.IMPORT_ROW_LIMIT and not restore:
@@ -92,7 +95,7 @@ def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
             count=len(dataset),
             limit=settings.IMPORT_ROW_LIMIT,
         )
-    # People may leave out columns; of an export, one that is not there is empty.
+    # People may leave out columns; in an export, a missing column is empty.
     empty = dict.fromkeys(COLUMNS, "") if restore else {}
     return [
         _row(number, empty | _said(headers, cells), may_be_errors=restore)
@@ -102,7 +105,7 @@ def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
 
 
 def _said(headers: list[str], cells: Iterable[str | None]) -> dict[str, str]:
-    """Without what a record of JSON does not say."""
+    """Return the cells by column, without those that a JSON record lacks."""
     return {name: cell for name, cell in zip(headers, cells, strict=True) if cell is not None}
 
 
@@ -151,7 +154,7 @@ def _row(number: int, cells: dict[str, str], *, may_be_errors: bool) -> Row:
     unread = _without_value(cells, may_be_errors)
     cells |= dict.fromkeys(unread, "")
     cells |= {name: cells[name].strip() for name in NAMES if name in cells}
-    # What nobody sees is nothing, in whatever column.
+    # A cell without anything visible is empty, in any column.
     cells |= dict.fromkeys((name for name, cell in cells.items() if is_blank(cell)), "")
     record = cells.get("record", "") or NOTICE
     key = cells.get("key", "")
@@ -213,7 +216,7 @@ def _check_name(row: Row, *, has_key: bool) -> None:
 
 
 def _without_value(cells: dict[str, str], may_be_errors: bool) -> dict[str, Sentence]:
-    """The columns whose cells say nothing of their own, each with why."""
+    """Return the columns whose cells have no readable value, each with the reason."""
     found = {column: cell.why for column, cell in cells.items() if isinstance(cell, NotRead)}
     if may_be_errors:
         return found
@@ -225,7 +228,7 @@ def _without_value(cells: dict[str, str], may_be_errors: bool) -> dict[str, Sent
 
 
 def _read(row: Row, column: str, cell: str) -> None:
-    """A cell as a value, and again as an export would write it."""
+    """Parse a cell, and store both its value and the text that an export would have."""
     try:
         value, text = READERS[column](cell.strip())
     except ValueError as error:
@@ -255,11 +258,11 @@ def _moment(cell: str) -> tuple[datetime, str]:
 
 
 def _limit(cell: str) -> tuple[datetime | None, str]:
-    """A time from which or until which something holds; a star says that there is none."""
+    """Read a start or end of validity; a star means none."""
     return (None, "") if cell == ALL else _moment(cell)
 
 
-# What a spreadsheet makes of a whole number: 1.0, 1,00.
+# Whole numbers as some spreadsheets write them: 1.0, 1,00.
 _WHOLE = re.compile(r"([0-9]{1,10})[.,]0{1,15}")
 
 
@@ -312,7 +315,7 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
                 term("This is not the JSON that an export has here. Copy it from one.")
             )
         text = json_cell(value)
-        # There a NUL is still escaped; a backslash of somebody's own is two.
+        # In JSON text a NUL is still escaped; a literal backslash is doubled.
         if "\\u0000" in text.replace(r"\\", "") or not _is_encodable(text):
             raise ValueError(UNSTORABLE)
         return value, text
@@ -321,7 +324,7 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
 
 
 def _pins(cell: str) -> tuple[dict[str, int], str]:
-    """Snippets by their keys, each with the number of a version."""
+    """Read the version numbers of snippets by key."""
     value, text = _json_of(dict)(cell)
     value = {key: _as_whole(number) for key, number in value.items()}
     text = json_cell(value)
@@ -334,7 +337,7 @@ def _pins(cell: str) -> tuple[dict[str, int], str]:
 
 
 def _as_whole(number: Any) -> Any:
-    """2 for 2.0, as what reads and writes JSON with floats alone leaves it."""
+    """Return 2 for 2.0, since some JSON libraries write all numbers as floats."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 

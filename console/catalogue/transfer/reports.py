@@ -1,4 +1,4 @@
-"""What an import would do, or has done, row by row: results in django-import-export's terms."""
+"""The expected or actual result of an import, row by row, in django-import-export's terms."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a row can't be imported, and what to do. `column` is "" where it is the whole row."""
+    """Why a row can't be imported, and what to do. `column` is "" if it concerns the whole row."""
 
     column: str
     message: Sentence
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(slots=True)
 class RowReport:
-    """One row of the file. `number` is what a spreadsheet says; in JSON it counts the records."""
+    """One row of the file. `number` is the spreadsheet's row; in JSON, the record's position."""
 
     number: int
     name: str
@@ -60,12 +60,12 @@ class RowReport:
         self.refusals.append(Refusal(column, message))
 
     def refuse_by(self, error: ConsoleError, column: str = "") -> None:
-        """By what a service says of the same content."""
+        """Refuse the row with a service's error about its content."""
         locale = error.details.get("locale")
         self.refuse(f"body:{locale}" if locale else column, error.said)
 
     def compare(self, before: dict[str, str], after: dict[str, str]) -> bool:
-        """Note what differs in the columns of `after`; whether anything does."""
+        """Record the differences in the columns of `after`, and return whether there are any."""
         found = [
             Change(name, shown(before.get(name, "")), shown(value))
             for name, value in after.items()
@@ -108,6 +108,6 @@ def shown(text: str) -> str:
 
 
 def counts(rows: Iterable[RowReport]) -> dict[str, int]:
-    """How many rows of each outcome."""
+    """Return the number of rows by outcome."""
     found = Counter(row.outcome for row in rows)
     return {outcome.name.lower(): found[outcome] for outcome in Outcome}

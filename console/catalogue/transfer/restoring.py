@@ -1,7 +1,7 @@
-"""Planning how an export is restored: every version with its number, status and people.
+"""Plans the restore of an export: every version with its number, status, author and reviewer.
 
-Nothing that is there is changed but for the steps that a version takes anyway. What a file says of
-its reviews is the operator's to vouch for; the trail keeps that it came from there.
+Existing versions change only by the status steps that are allowed anyway. The operator vouches for
+the file's reviews; the ledger records that they came from it.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
 from console.text.sentences import term
 
-# What a version goes through, and what each step may say that was not said before.
+# The steps between a version's statuses, and the columns that each step may fill in.
 WAY = {
     VersionStatus.DRAFT: (VersionStatus.IN_REVIEW,),
     VersionStatus.IN_REVIEW: (
@@ -43,7 +43,7 @@ SAID_LATER = {
 
 
 def plan_restored(rows: list[Row], there: Known) -> NoticePlan | None:
-    """What the rows of one key write, or None; what is wrong is said in their reports."""
+    """Return what the rows of one key will write, or None. Problems are in the rows' reports."""
     first = rows[0]
     before = there.notices.get(first.key)
     _check_facts(rows, before)
@@ -111,14 +111,14 @@ def _plan_version(row: Row, plan: NoticePlan, there: Known, seen: dict[int, Row]
 
 
 def _said(row: Row) -> dict[str, str]:
-    """What a row says of its version."""
+    """Return the cells of a row's version."""
     names = ("version", "status", *COLUMNS, *PROVENANCE)
     texts = {name: cell for name, cell in row.cells.items() if name.startswith(BODY)}
     return {name: row.cells.get(name, "") for name in names} | texts
 
 
 def _plan_step(row: Row, plan: NoticePlan, there: Known, before: NoticeVersion) -> None:
-    """A version that is there: the same, or some steps further on."""
+    """Plan a version that exists already: unchanged, or some steps further."""
     known = version_cells(before, there.names)
     said = _said(row) | {name: "" for name in known if name.startswith(BODY)} | _said(row)
     differing = {name for name, cell in said.items() if known.get(name, "") != cell}
@@ -164,13 +164,13 @@ def _new_version(row: Row, notice: CannedNotice, there: Known) -> NoticeVersion:
     version.author_ref = there.author_ref(row.cells["author"])
     version.author_name = row.cells["author_name"] or row.cells["author"]
     version.created_at = row.values["created_at"]
-    _content(row).set_on(version)  # exactly as it was: nothing comes from the preset again
+    _content(row).set_on(version)  # unchanged: nothing is taken from the preset again
     _set_provenance(version, row, there)
     return version
 
 
 def _check_people(row: Row) -> None:
-    """Nobody reviews their own: not elsewhere, either."""
+    """Refuse a row whose author is its reviewer, or without the people and times of its status."""
     status = row.values.get("status")
     needed: tuple[str, ...] = ()
     if status != VersionStatus.DRAFT:
@@ -194,7 +194,10 @@ def _check_people(row: Row) -> None:
 
 
 def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None:
-    """What can be sent, or will be, must be right here and now. History stays as it was."""
+    """Refuse a version that is or will be sent, if its content is not valid here and now.
+
+    Past versions stay unchanged.
+    """
     bodies, default = row.bodies, row.cells.get("default_locale", "")
     if default not in bodies:
         row.report.refuse(f"{BODY}{default}", term("The text in the default language is missing."))
@@ -212,7 +215,7 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
     if row.report.refusals or not is_in_use:
         return
     try:
-        # Neither is read again: both stay exactly as they were.
+        # Neither is checked, since both stay unchanged.
         content = replace(_content(row), nickname="", change_note="")
         content.normal_form(version.notice, is_restored=True)
     except ConsoleError as error:
@@ -229,7 +232,7 @@ def _set_provenance(version: NoticeVersion, row: Row, there: Known) -> None:
     version.snippets = row.values.get("snippets", {})
     reviewer = row.cells["reviewer"]
     if reviewer and version.reviewer_ref == "":
-        # Not by the person's own ref: they have decided elsewhere, and not here.
+        # Not the person's own ref: they decided elsewhere, and not here.
         version.reviewer_ref = f"{IMPORTED}{reviewer}"
         version.reviewer_name = row.cells["reviewer_name"] or reviewer
         version.reviewed_at = row.values.get("reviewed_at")
@@ -237,7 +240,7 @@ def _set_provenance(version: NoticeVersion, row: Row, there: Known) -> None:
 
 
 def _require_one_of_each(rows: list[Row], plan: NoticePlan, there: Known) -> None:
-    """At most one version is published, and at most one is open, with those that are here."""
+    """Refuse a second published or open version, including those that exist here."""
     after = {number: each.status for number, each in there.versions_of(plan.notice).items()}
     after |= {each.version.number: each.version.status for each in plan.versions}
     groups: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,6 @@
-"""Makes one of the names in a file that people read as one (console.text.naming).
+"""Unifies names in a file that read the same to people (console.text.naming).
 
-It takes the spelling of this installation, or else that of the file's first row.
+The spelling of this installation wins, or else that of the file's first row.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def spell_as_known(rows: list[Row], there: Known) -> None:
 
 
 class _Spelling:
-    """How names are spelled, each within what it stands in."""
+    """The spelling of names, each within its parent."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.exact: set[Key] = set()

@@ -1,4 +1,4 @@
-"""`psdk://host:port?option=value&…`, with TLS `psdk+tls://…`."""
+"""Addresses `psdk://host:port?option=value&…`, with TLS `psdk+tls://…`."""
 
 import re
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from console.esp.errors import InvalidAddress
 from console.text.sentences import term
 
 TLS_SCHEME = "psdk+tls"
-# By these names they go to the SDK's configuration of a connection (docs/domain.md section 6).
+# The SDK's names for options of a connection's configuration (docs/domain.md section 6).
 _SECONDS = ("addp-timeout", "addp-remote-timeout")
 _WORDS = ("addp-trace", "string-attributes-encoding")
-# What a site's own SDK has besides goes by its name there: sdk.NAME=value.
+# Other options of a site's own SDK are given by their names there: sdk.NAME=value.
 _OTHERS = "sdk."
 _TLS_HOST = "tls-host"
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`tls_host` is the name that the certificate must carry; `options` are the SDK's."""
+    """A parsed address. The certificate must carry `tls_host`; `options` are the SDK's."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class Address:
 
 
 def parse_address(url: str) -> Address:
-    """Raises InvalidAddress, saying what to change."""
+    """Parse an address. Raises InvalidAddress, saying what to change."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -1,9 +1,9 @@
-"""One channel of the SDK's as a `Channel`: many requests in flight, each on a thread that waits.
+"""A `Channel` over one channel of the SDK: many requests in flight, each on a waiting thread.
 
-Of the SDK's ways to ask, `request` is documented with its result and its exceptions, so that is the
-one used: a thread per request in flight, which does nothing but wait in Java. What it promises is
-what `EspConnection` promises: one outcome a request, by its deadline at the latest, and NOT_SENT
-only if the SDK was never asked to send it, or says that it did not.
+Only the SDK's `request` is documented with its result and exceptions. So each request in flight has
+a thread that only waits in Java. The guarantees are those of `EspConnection`: one outcome a
+request, by its deadline at the latest, and NOT_SENT only if the SDK was never told to send it, or
+says that it did not.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from console.esp.psdk.sdk import Opened, Sdk
 from console.esp.requests import EspRequest
 from console.text.sentences import term
 
-# What is in flight beyond that waits for a thread, as not sent.
+# Requests beyond that wait for a thread, and count as not sent until then.
 THREADS_MOST = 256
 GOODBYE_SECONDS = 1.0
 
@@ -33,12 +33,12 @@ class _Call:
     request: EspRequest
     settle: Callable[[Outcome], None]
     submitted_at: float
-    has_begun: bool = False  # Java was asked to send it
+    has_begun: bool = False  # Java was told to send it
     is_over: bool = False  # it must not begin any more
 
 
 class PsdkChannel:
-    """Made by `transports.psdk.open_channel`; times are in seconds."""
+    """A channel made by `transports.psdk.open_channel`; times are in seconds."""
 
     def __init__(
         self, sdk: Sdk, opened: Opened, peer: str, *, request_timeout: float, tls_host: str = ""
@@ -54,8 +54,8 @@ class PsdkChannel:
         self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
         self._threads = 0
         self._lock = threading.Lock()
-        self._refusal = ""  # why nothing is taken; empty if open
-        self._failure = ""  # why nothing that waits is sent any more
+        self._refusal = ""  # why requests are refused; empty if open
+        self._failure = ""  # why waiting requests are not sent any more
         self._timer: asyncio.TimerHandle | None = None
         self._settled = asyncio.Event()
         self._goodbye: asyncio.Task[None] | None = None
@@ -64,19 +64,19 @@ class PsdkChannel:
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their outcome."""
+        """The number of requests that wait for their outcome."""
         return len(self._calls)
 
     @property
     def is_open(self) -> bool:
-        """Whether new requests are taken."""
+        """Whether new requests are accepted."""
         if not self._refusal and self._opened.is_closed():
             self._fail(term("{peer} closed the connection.", peer=self._peer))
         return not self._refusal
 
     @property
     def security(self) -> str:
-        """What TLS was agreed on, as far as the SDK tells; empty without TLS."""
+        """Return a description of TLS, as far as the SDK provides it; empty without TLS."""
         return term(
             "Java trusts the certificate, and it is for {tls_host}.", tls_host=self._tls_host
         ) * bool(self._tls_host)
@@ -110,7 +110,7 @@ class PsdkChannel:
             self._timer = self._loop.call_at(self._due(call), self._on_time)
 
     async def close(self) -> None:
-        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
         self._refusal = self._refusal or term(
             "The connection to {peer} was closed.", peer=self._peer
         )
@@ -125,13 +125,13 @@ class PsdkChannel:
         for _ in range(self._threads):
             self._waiting.put(None)
         closing = jvm.in_thread(self._opened.close, "psdk goodbye")
-        # How long it takes is not documented, and nobody needs its end.
+        # How long it takes is not documented, and nobody needs to wait for it.
         await asyncio.wait({asyncio.ensure_future(closing)}, timeout=GOODBYE_SECONDS)
 
     # Threads that wait in Java
 
     def _start_thread(self) -> None:
-        """Where the machine has no more threads those that are there do it, or nobody in time."""
+        """Start a thread. If the machine has none left, existing ones serve, perhaps too late."""
         name = f"psdk {self._peer} {self._threads + 1}"
         with suppress(RuntimeError):
             jvm.aside(self._serve, name)
@@ -157,7 +157,7 @@ class PsdkChannel:
             return self._sdk.ask(
                 self._opened.protocol, call.request, call.reference_id, seconds, self._peer
             )
-        except BaseException as error:  # whatever it is: it came after Java may have been asked
+        except BaseException as error:  # whatever it is, Java may have been told to send before it
             why = term("The console failed while sending: {error}.", error=repr(error))
             return nobody_knows(why, call.reference_id)
 
@@ -165,14 +165,14 @@ class PsdkChannel:
 
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         if self._calls.pop(call.reference_id, None) is None:
-            return  # its time was over
+            return  # its deadline had passed
         answered = outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED)
-        if not answered and outcome.retryable:  # else it says nothing of the connection
+        if not answered and outcome.retryable:  # otherwise it says nothing about the connection
             self._fail(outcome.detail)
         self._settle(call, outcome)
 
     def _fail(self, why: str) -> None:
-        """The channel is of no use any more; what Java was asked for is still waited for."""
+        """Mark the channel as useless. Requests that Java has are still waited for."""
         self._refusal = self._refusal or why
         self._failure = self._failure or why
 
@@ -185,7 +185,7 @@ class PsdkChannel:
         return call.submitted_at + self._request_timeout
 
     def _on_time(self) -> None:
-        """Whatever Java does: who waits for longer than the timeout has an outcome."""
+        """End requests whose timeout has passed, whatever Java does."""
         self._timer = None
         why = term(
             "No answer from {peer} within {seconds:g} seconds.",

@@ -1,7 +1,7 @@
 """The SDK's classes, and what its answers and exceptions mean (docs/domain.md section 6).
 
-Nothing is used here that is not in the vendor's public documentation. Where that is silent the
-outcome is the one that claims least: what may have been written is unknown.
+Uses only what the vendor's public documentation describes. Where that says nothing, the outcome
+claims the least: a request that may have been written is unknown.
 """
 
 import time
@@ -47,7 +47,7 @@ CLASSES = tuple(name for name in _CLASSES.values() if name.startswith(_ROOT))
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A protocol of the SDK's that was opened, and how one sees that it has closed."""
+    """An opened protocol of the SDK, and the state by which one sees that it has closed."""
 
     protocol: Any
     closed_state: Any
@@ -56,13 +56,13 @@ class Opened:
         return bool(self.protocol.getState() == self.closed_state)
 
     def close(self) -> None:
-        """Blocks."""
+        """Close the protocol. Blocks."""
         close_quietly(self.protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """Java's classes by what they are for."""
+    """Java's classes by their purpose."""
 
     protocol: Any
     request: Any
@@ -79,7 +79,7 @@ class Sdk:
     integer: Any
 
     def to_java(self, kvlist: KVList) -> Any:
-        """As the SDK's collection: order and duplicates kept, only values ever as UTF."""
+        """Return the SDK's collection: order and duplicates stay, only values may be UTF."""
         made = self.collection()
         for pair in kvlist:
             key, value = pair.key, pair.value
@@ -96,7 +96,7 @@ class Sdk:
         return made
 
     def from_java(self, collection: Any) -> KVList:
-        """Raises whatever a value raises that is none of ESP's."""
+        """Return the SDK's collection as a list. Raises an error for values that ESP lacks."""
         return KVList(self._pair(str(pair.getStringKey()), pair.getValue()) for pair in collection)
 
     def _pair(self, key: str, value: Any) -> Pair:
@@ -111,14 +111,15 @@ class Sdk:
     def ask(
         self, protocol: Any, request: EspRequest, reference_id: int, seconds: float, peer: str
     ) -> Outcome:
-        """Send a request over an open protocol, and wait for what becomes of it. Blocks."""
+        """Send a request over an open protocol and wait for its outcome. Blocks."""
         try:
             message = self.request.create(
                 self.to_java(request.request), self.to_java(request.user_data)
             )
             message.setReferenceId(reference_id)
         except Exception as error:
-            # Java's refusal of a value is the request's fault; what the SDK lacks is its own.
+            # If Java refuses a value, the request is at fault; if the SDK lacks something, it is
+            # not.
             why = term("The SDK could not build the request: {error}.", error=_said(error))
             return not_sent(why, reference_id, retryable=not isinstance(error, self.unfit))
         began = time.monotonic()
@@ -150,7 +151,7 @@ class Sdk:
             carried = answer.getRequest()
             request = None if carried is None else self.from_java(carried)
         except Exception as error:
-            # It was taken, or refused, whatever else it says.
+            # It was accepted or refused, whatever else the answer carries.
             request, unreadable = (
                 None,
                 term("What the answer carries can't be read: {error}.", error=_said(error)),
@@ -166,9 +167,9 @@ class Sdk:
         return outcome
 
     def opened(self, endpoint: Any, seconds: float) -> "Opened":
-        """Raises what the SDK raises. Blocks."""
+        """Open a protocol. Raises what the SDK raises. Blocks."""
         protocol = self.protocol(endpoint)
-        # Which states there are is the SDK's affair: the one before it is opened is no open one.
+        # The SDK's states are not documented: the state before opening is the closed one.
         closed_state = protocol.getState()
         try:
             protocol.open(max(1, int(seconds * 1000)))
@@ -178,7 +179,7 @@ class Sdk:
         return Opened(protocol, closed_state)
 
     def reason(self, error: BaseException) -> str:
-        """Why no connection came about, in words."""
+        """Return why no connection could be made."""
         causes = _causes(error)
         for name, words in _REASONS:
             for cause in causes:
@@ -204,12 +205,12 @@ _REASONS = [
 
 @cache
 def load() -> Sdk:
-    """The SDK, once Java has started. Raises JavaUnavailable, naming a class that is missing."""
+    """Return the SDK, after Java has started. Raises JavaUnavailable, naming a missing class."""
     return Sdk(**{name: jvm.java_class(java_name) for name, java_name in _CLASSES.items()})
 
 
 def close_quietly(protocol: Any) -> None:
-    """Whatever it says to that. Blocks."""
+    """Close a protocol and ignore errors. Blocks."""
     try:
         protocol.close()
     except Exception:
@@ -217,7 +218,7 @@ def close_quietly(protocol: Any) -> None:
 
 
 def _causes(error: BaseException) -> list[Any]:
-    """The exception and what led to it, as far as Java tells; at most ten."""
+    """Return the exception and its causes, as far as Java has them; at most ten."""
     found: list[Any] = []
     cause: Any = error
     while cause is not None and hasattr(cause, "getCause") and len(found) < 10:

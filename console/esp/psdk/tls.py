@@ -1,7 +1,7 @@
-"""TLS of `psdk+tls://` addresses, by Java's own means: whom to trust, and who one is.
+"""TLS of `psdk+tls://` addresses, with Java's own classes: trust, and the client's certificate.
 
-The SDK takes an SSLContext and promises nothing about names. So the one made here has a trust
-manager that also demands the expected name of the certificate.
+The SDK takes an SSLContext and promises nothing about names. So the context made here has a trust
+manager that also requires the expected name in the certificate.
 """
 
 import ipaddress
@@ -14,13 +14,13 @@ from typing import Any
 from console.esp import jvm
 from console.text.sentences import term
 
-_DNS, _IP = 2, 7  # kinds of alternative names, as X509Certificate numbers them
+_DNS, _IP = 2, 7  # the numbers that X509Certificate gives to kinds of alternative names
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """Paths and passwords; empty ones stand for Java's own authorities and for no certificate."""
+    """Paths and passwords. Empty ones mean Java's own authorities and no client certificate."""
 
     trust_store: str = ""
     trust_store_password: str = ""
@@ -32,13 +32,13 @@ _settings = TlsSettings()
 
 
 def use(settings: TlsSettings) -> None:
-    """For all connections from now on."""
+    """Use these settings for all connections from now on."""
     global _settings
     _settings = settings
 
 
 def ssl_context(host: str) -> Any:
-    """An SSLContext for a peer whose certificate must carry this name. Raises what Java raises."""
+    """Return an SSLContext that requires this name in the certificate. Raises Java's errors."""
     context = jvm.java_class("javax.net.ssl.SSLContext").getInstance("TLS")
     managers = _array("javax.net.ssl.TrustManager", [_checking()(_trust_manager(), host)])
     context.init(_key_managers(), managers, None)
@@ -46,8 +46,8 @@ def ssl_context(host: str) -> Any:
 
 
 def name_fits(host: str, names: Iterable[tuple[int, str]]) -> bool:
-    """Whether one of a certificate's alternative names is the host's (RFC 6125: a star stands for
-    the whole first label, and for no address)."""
+    """Return whether one of a certificate's alternative names is the host's (RFC 6125: a star
+    stands for the whole first label, and for no address)."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -103,7 +103,7 @@ def _key_managers() -> Any:
 
 
 def _store(path: str, password: str) -> Any:
-    """Of whatever format it is."""
+    """Load a key store of any format."""
     file = jvm.java_class("java.io.File")(path)
     return jvm.java_class("java.security.KeyStore").getInstance(file, _characters(password))
 
@@ -136,12 +136,12 @@ def _array(class_name: str, elements: list[Any]) -> Any:
 
 @cache
 def _checking() -> type[Any]:
-    """The trust manager's class, which can be made only once Java runs."""
+    """Return the trust manager's class, which can be made only when Java runs."""
     refused = jvm.java_class("java.security.cert.CertificateException")
 
     @jvm.implementing("javax.net.ssl.X509TrustManager")
     class CheckingTrustManager:
-        """Java's own, and then the name."""
+        """Checks as Java's own trust manager does, and then the name."""
 
         def __init__(self, usual: Any, host: str) -> None:
             self._usual = usual

@@ -17,7 +17,7 @@ from console.esp.simulator.server import Simulator
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run until a signal ends it. Exits with a sentence if a port or a file cannot be had."""
+    """Run until a signal ends it. Exits with a message if a port or a file is not available."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.tls_certificate is None) != (options.tls_key is None):

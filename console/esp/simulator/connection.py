@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
         self._protocol = ServerProtocol()
         self._number = 0
         self._write_paused = False
-        self._is_over = False  # nothing more is taken; what is due is still answered
+        self._is_over = False  # no more requests are accepted; pending answers are still sent
 
     # What asyncio calls
 
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
     # What the simulator calls
 
     def set_reading(self) -> None:
-        """Read, unless told not to or the client does not take its answers."""
+        """Read, unless a fault forbids it or the client does not read its answers."""
         if self._is_over or self._write_paused or self._simulator.faults.half_open:
             self._transport.pause_reading()
         else:

@@ -1,6 +1,6 @@
 """The simulator's control port: one JSON object a line in, one a line out.
 
-Asked things are answered `{"ok": true, …}` or `{"ok": false, "error": "…"}`.
+Commands are answered with `{"ok": true, …}` or `{"ok": false, "error": "…"}`.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ _LONGEST_LINE = 1024 * 1024
 
 
 class ControlError(Exception):
-    """What was asked cannot be done; the text says why."""
+    """A command that can't be carried out; the text says why."""
 
 
 class _Command(Struct, tag_field="do", forbid_unknown_fields=True):
-    """Each has `carry_out`: what the answer contains beside `ok`, or ControlError."""
+    """A command. `carry_out` returns the answer's content beside `ok`, or raises ControlError."""
 
 
 class OpenSession(_Command, tag="open_session"):
-    """A customer opens a chat; one that was closed opens again."""
+    """Open a customer's chat; a closed one opens again."""
 
     interaction_id: str
     user_data: dict[str, Any] = {}
@@ -36,7 +36,7 @@ class OpenSession(_Command, tag="open_session"):
 
 
 class CloseSession(_Command, tag="close_session"):
-    """The chat is over."""
+    """End the chat."""
 
     interaction_id: str
 
@@ -47,7 +47,7 @@ class CloseSession(_Command, tag="close_session"):
 
 
 class Say(_Command, tag="say", rename={"sender": "from"}):
-    """The customer or the agent says something in the chat."""
+    """Add what the customer or the agent says to the chat."""
 
     interaction_id: str
     sender: str
@@ -65,14 +65,14 @@ class Say(_Command, tag="say", rename={"sender": "from"}):
 
 
 class ListSessions(_Command, tag="sessions"):
-    """Every session that ever was."""
+    """List every session that ever existed."""
 
     async def carry_out(self, simulator: Simulator) -> dict[str, Any]:
         return {"sessions": [_summary(session) for session in simulator.sessions]}
 
 
 class Transcript(_Command, tag="transcript"):
-    """What one kind of participant sees of a session."""
+    """Return what one kind of participant sees of a session."""
 
     interaction_id: str
     view: Literal["customer", "agent", "supervisor"]
@@ -83,7 +83,7 @@ class Transcript(_Command, tag="transcript"):
 
 
 class SetFaults(_Command, tag="faults"):
-    """Change some faults, or none; the answer has them all."""
+    """Change some faults, or none. The answer has them all."""
 
     changes: dict[str, Any] | None = field(name="set", default=None)
 
@@ -94,7 +94,7 @@ class SetFaults(_Command, tag="faults"):
 
 
 class ShowStats(_Command, tag="stats"):
-    """The counters."""
+    """Return the counters."""
 
     async def carry_out(self, simulator: Simulator) -> dict[str, Any]:
         return {"stats": simulator.stats}
@@ -118,7 +118,7 @@ class Control:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, port: int) -> None:
-        """Listen on loopback; 0 is any free port. Raises OSError if it is taken."""
+        """Listen on loopback; 0 means any free port. Raises OSError if it is taken."""
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", port, limit=_LONGEST_LINE
         )
@@ -132,7 +132,7 @@ class Control:
             await asyncio.wait(self._clients)
 
     async def answer(self, line: bytes) -> bytes:
-        """The answer to one line, with its line end."""
+        """Return the answer to one line, with its line end."""
         try:
             told = await _decoder.decode(line).carry_out(self._simulator)
         except (ControlError, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
@@ -147,7 +147,7 @@ class Control:
                 writer.write(await self.answer(line))
                 await writer.drain()
         except (ValueError, ConnectionError):
-            pass  # a line without end, or nobody there any more
+            pass  # a line without end, or the client is gone
         finally:
             del self._clients[task]
             writer.close()

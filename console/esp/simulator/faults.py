@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-Every = Annotated[int, Meta(ge=0)]  # each n-th request; 0 is never
+Every = Annotated[int, Meta(ge=0)]  # every n-th request; 0 means never
 Times = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 _WITHOUT_END = float("inf")
 
 
 class Faults(Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes wrong. Of several that hit the same request, the first in this order counts."""
+    """What goes wrong. If several hit the same request, the first in this order counts."""
 
     drop_before_every: Every = 0  # connection closed, request neither journalled nor carried out
     drop_every: Every = 0  # journalled and carried out, connection closed without an answer
@@ -22,13 +22,13 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     garbage_every: Every = 0  # journalled and carried out, the answer is no frame
     silent_every: Every = 0  # journalled and carried out, no answer
     refuse_every: Every = 0  # journalled, not carried out, answered with a fault
-    times: Times = 0  # after so many requests were hit by the above, no more are; 0 is without end
+    times: Times = 0  # how many requests the above may hit; 0 means any number
     latency: Seconds = 0.0  # before each answer
-    half_open: bool = False  # connections are accepted and nothing is read
-    not_listening: bool = False  # connections are refused, and those that were open are dropped
+    half_open: bool = False  # connections are accepted, but nothing is read
+    not_listening: bool = False  # connections are refused, and open ones are dropped
 
     def changed(self, changes: Mapping[str, Any]) -> "Faults":
-        """A copy with some of them changed. Raises msgspec.ValidationError."""
+        """Return a copy with some of them changed. Raises msgspec.ValidationError."""
         return msgspec.convert({**msgspec.structs.asdict(self), **changes}, Faults)
 
 
@@ -45,13 +45,13 @@ class Treatment(Enum):
 
 
 class FaultPlan:
-    """Counts requests and says which of them is hit. Counting starts anew with each change."""
+    """Counts requests and decides which of them is hit. Each change restarts the count."""
 
     def __init__(self, faults: Faults) -> None:
         self.set(faults)
 
     def set(self, faults: Faults) -> None:
-        """From the next request on."""
+        """Apply faults from the next request on."""
         self.faults = faults
         self._count = 0
         self._hits_left = faults.times or _WITHOUT_END
@@ -69,7 +69,7 @@ class FaultPlan:
         ]
 
     def next_treatment(self) -> Treatment:
-        """How the next request is treated."""
+        """Return how the next request is treated."""
         self._count += 1
         for every, treatment in self._every:
             if self._hits_left and self._count % every == 0:

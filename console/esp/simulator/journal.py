@@ -1,4 +1,4 @@
-"""The journal: every request taken, one JSON line each, on disk before its answer goes out."""
+"""The journal: every accepted request, one JSON line each, written before its answer goes out."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _TAIL_BLOCK = 64 * 1024
 
 
 class JournalLine(Struct, frozen=True):
-    """`at` is in Unix seconds; `answer` is "response", "fault" or "none"."""
+    """One line. `at` is in Unix seconds; `answer` is "response", "fault" or "none"."""
 
     seq: int
     at: float
@@ -28,8 +28,8 @@ class JournalLine(Struct, frozen=True):
 
 
 class Journal:
-    """An append-only file. A line that is written survives the death of this process at once,
-    since it is with the operating system; the death of the machine is not its concern."""
+    """An append-only file. A written line survives the death of this process, since the operating
+    system has it; it need not survive the death of the machine."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -37,12 +37,12 @@ class Journal:
         self._last_seq = self._mend()
 
     def take_seq(self) -> int:
-        """The next line's number; numbering goes on where an earlier run ended."""
+        """Return the next line's number; numbering continues where an earlier run ended."""
         self._last_seq += 1
         return self._last_seq
 
     def append(self, lines: Sequence[JournalLine]) -> None:
-        """Hand all lines to the operating system in one go. Raises OSError (disk full)."""
+        """Hand all lines to the operating system at once. Raises OSError (disk full)."""
         self._write(self._encoder.encode_lines(lines))
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class Journal:
             rest = rest[os.write(self._file, rest) :]
 
     def _mend(self) -> int:
-        """End a line that a crash cut short; the last whole line's seq, or 0."""
+        """Complete a line that a crash cut short. Return the last whole line's seq, or 0."""
         tail, offset = b"", os.fstat(self._file).st_size
         while offset and tail.count(b"\n") < 3:
             size = min(offset, _TAIL_BLOCK)

@@ -9,7 +9,7 @@ _BACKLOG = 1024
 
 
 class Port:
-    """Bound at once (port 0: any free one), open for connections from `listen` on."""
+    """Bound at once (port 0: any free one); accepts connections after `listen`."""
 
     def __init__(self, host: str, number: int) -> None:
         """Raises OSError if the port is taken."""
@@ -39,7 +39,7 @@ class Port:
         self._socket = self._bind()
 
     def close(self) -> None:
-        """Let go of the port. Connections that are open stay open."""
+        """Release the port. Open connections stay open."""
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -16,7 +16,7 @@ from console.esp.simulator.sessions import Sessions
 
 
 class Stats(Struct):
-    """Counted since the start; every request is in one of the last three."""
+    """Counters since the start; every request is in one of the last three."""
 
     connections_open: int = 0
     connections_total: int = 0
@@ -26,7 +26,7 @@ class Stats(Struct):
     unanswered: int = 0
 
     def count(self, answer: str) -> None:
-        """Count a request by how it was answered, in the journal's words."""
+        """Count a request by its answer, named as in the journal."""
         self.requests += 1
         if answer == "response":
             self.responses += 1
@@ -37,7 +37,7 @@ class Stats(Struct):
 
 
 class Simulator:
-    """One Chat Server application. Made on a running loop; call `start`, later `stop`."""
+    """One Chat Server application. Create it on a running loop; call `start`, later `stop`."""
 
     def __init__(
         self,
@@ -68,20 +68,20 @@ class Simulator:
         return self._port.number
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
-        """Listen on the port; 0 is any free one. Raises OSError if it is taken."""
+        """Listen on the port; 0 means any free one. Raises OSError if it is taken."""
         self._ssl_context = ssl_context
         self._port = Port(host, port)
         if not self.faults.not_listening:
             await self._listen()
 
     async def stop(self) -> None:
-        """Close the port and drop the connections. The journal stays the caller's."""
+        """Close the port and drop the connections. The caller closes the journal."""
         self._port.close()
         self._drop_connections()
         await self._deserted.wait()
 
     async def set_faults(self, changes: Mapping[str, Any]) -> None:
-        """Change some faults; they hold at once. Raises msgspec.ValidationError."""
+        """Change some faults, at once. Raises msgspec.ValidationError."""
         before, after = self.faults, self.faults.changed(changes)
         self.plan.set(after)
         for connection in self._connections:
@@ -93,7 +93,7 @@ class Simulator:
             await self._listen()
 
     def welcome(self, connection: Connection) -> int:
-        """A client has connected; the connection's number."""
+        """Register a client's connection. Return its number."""
         self._connections.add(connection)
         self._deserted.clear()
         self.stats.connections_open += 1
@@ -101,7 +101,7 @@ class Simulator:
         return self.stats.connections_total
 
     def farewell(self, connection: Connection) -> None:
-        """A client is gone."""
+        """Forget a client's connection."""
         self._connections.discard(connection)
         self.stats.connections_open -= 1
         if not self._connections:

@@ -45,7 +45,7 @@ class ChatService:
         self._sessions_must_exist = sessions_must_exist
 
     def carry_out(self, message: Request3rdServer, at: float) -> Refusal | None:
-        """Put the message or notice into its session's transcript. `at` is in Unix seconds."""
+        """Add the message or notice to its transcript, or refuse it. `at` is in Unix seconds."""
         request = message.request
         refusal = self._wrong_address(request)
         if refusal is not None:
@@ -97,7 +97,7 @@ class ChatService:
 
 
 def interaction_id_of(user_data: KVList) -> str:
-    """The interaction the request is for; empty if it names none."""
+    """Return the interaction that the request is for; empty if it names none."""
     return _text(user_data, "InteractionId")
 
 
@@ -143,5 +143,5 @@ def _text(kvlist: KVList, key: str) -> str:
 
 
 def _as_mapping(user_data: KVList) -> dict[str, Any]:
-    """The first value under each key, as JSON data."""
+    """Return the first value under each key, as JSON data."""
     return {pair["key"]: pair["value"] for pair in reversed(plain(user_data))}

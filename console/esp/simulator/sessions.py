@@ -10,7 +10,7 @@ from msgspec import field as struct_field
 
 from console.esp.requests import Visibility
 
-KEPT_ENTRIES = 10_000  # of one session; the journal has them all
+KEPT_ENTRIES = 10_000  # of one session; the journal has all of them
 
 VIEWS: dict[str, frozenset[str]] = {
     "customer": frozenset({Visibility.ALL}),
@@ -20,8 +20,8 @@ VIEWS: dict[str, frozenset[str]] = {
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """One line of a transcript. `at` is in Unix seconds; `role` is "customer" or "agent" for
-    what was said in the session, "external" for what came by ESP."""
+    """One line of a transcript. `at` is in Unix seconds; `role` is "customer" or "agent" for what
+    was said in the session, "external" for what came by ESP."""
 
     seq: int
     at: float
@@ -45,7 +45,7 @@ class Session:
 
     @property
     def is_online(self) -> bool:
-        """Open, and its user data does not say IsOnline '0' (docs/domain.md section 2)."""
+        """Whether it is open and not marked IsOnline '0' (docs/domain.md section 2)."""
         return self.is_open and not says_offline(self.user_data.get("IsOnline"))
 
     def add(
@@ -59,14 +59,14 @@ class Session:
         message_type: str = "",
         visibility: str = Visibility.ALL,
     ) -> None:
-        """Put an entry at the end of the transcript."""
+        """Add an entry at the end of the transcript."""
         self.entries_taken += 1
         self.transcript.append(
             Entry(self.entries_taken, at, role, sender, kind, text, message_type, visibility)
         )
 
     def view(self, of: str) -> list[Entry]:
-        """What a "customer", an "agent" or a "supervisor" sees. Raises KeyError for others."""
+        """Return what a "customer", "agent" or "supervisor" sees. Raises KeyError for others."""
         visible = VIEWS[of]
         return [entry for entry in self.transcript if entry.visibility in visible]
 
@@ -81,11 +81,11 @@ class Sessions:
         return iter(self._by_id.values())
 
     def get(self, interaction_id: str) -> Session | None:
-        """The session of that interaction, if there ever was one."""
+        """Return the session of that interaction, if there ever was one."""
         return self._by_id.get(interaction_id)
 
     def open(self, interaction_id: str, user_data: Mapping[str, Any]) -> Session:
-        """Open a session; one that was closed opens again, with its transcript."""
+        """Open a session; a closed one opens again, with its transcript."""
         session = self._by_id.get(interaction_id)
         if session is None:
             session = self._by_id[interaction_id] = Session(interaction_id, user_data)
@@ -95,5 +95,5 @@ class Sessions:
 
 
 def says_offline(is_online: object) -> bool:
-    """Only '0' is offline; an absent key is not."""
+    """Return whether the value is '0'; an absent key is not offline."""
     return str(is_online) == "0"

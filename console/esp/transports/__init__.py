@@ -1,7 +1,7 @@
 """Ways to reach a Chat Server, chosen by the URL scheme of its address.
 
-A transport is a module with `check_address` and `open_channel`; it is imported when an address
-first asks for it, so that an optional dependency of one burdens nobody else.
+A transport is a module with `check_address` and `open_channel`. It is imported when an address
+first needs it, so that an optional dependency of one transport does not affect the others.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SCHEMES: dict[str, str] = {
     "ors+http": "console.esp.transports.ors",
     "ors+https": "console.esp.transports.ors",
 }
-# What a site sets for a transport, under its module's name: keywords of its own `open_channel`.
+# A site's settings of transports, by module name: keyword arguments of its `open_channel`.
 TransportOptions: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
@@ -33,31 +33,31 @@ class Channel(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their outcome."""
+        """The number of requests that wait for their outcome."""
 
     @property
     def is_open(self) -> bool:
-        """Whether new requests are taken. Once False, it stays so: open another channel."""
+        """Whether new requests are accepted. Once False, it stays so: open another channel."""
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
-        """Send a request. Never raises, and the future never has an exception: what went wrong
-        is in the outcome. It has one by the request timeout at the latest."""
+        """Send a request. Never raises, and the future never has an exception: the outcome says
+        what went wrong. It comes by the request timeout at the latest."""
 
     def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
-        """`submit` for many: the outcome goes to `settle`, which must not raise, and which may be
-        called before this returns."""
+        """As `submit`, for many requests: passes the outcome to `settle`, which must not raise, and
+        which may be called before this returns."""
 
     async def close(self) -> None:
-        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
 
 
 @runtime_checkable
 class Secured(Protocol):
-    """A channel that can say how it is secured."""
+    """A channel that can describe how it is secured."""
 
     @property
     def security(self) -> str:
-        """In words; empty where it is not."""
+        """The description; empty if the channel is not secured."""
 
 
 @runtime_checkable
@@ -65,7 +65,7 @@ class Probing(Protocol):
     """A channel with a round trip that changes nothing at the other side."""
 
     async def round_trip(self) -> float:
-        """Its seconds. Raises NotConnected."""
+        """Return the seconds of a round trip. Raises NotConnected."""
 
 
 class _Transport(Protocol):
@@ -83,7 +83,7 @@ class _Transport(Protocol):
 
 
 def check_address(url: str) -> None:
-    """Raises InvalidAddress, saying what to change, if no transport could use the address."""
+    """Raise InvalidAddress, saying what to change, if no transport could use the address."""
     _transport_of(url).check_address(url)
 
 

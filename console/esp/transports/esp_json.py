@@ -11,7 +11,7 @@ from console.esp.errors import InvalidAddress, NotConnected
 from console.text.sentences import term
 
 TLS_SCHEME = "esp+json+tls"
-_TLS_GOODBYE = 1.0  # seconds that a closing TLS connection waits for its peer's part
+_TLS_GOODBYE = 1.0  # seconds that a closing TLS connection waits for its peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Address:
 
 
 def check_address(url: str) -> None:
-    """Raises InvalidAddress if the address is not a scheme, a host and a port."""
+    """Raise InvalidAddress if the address is not a scheme, a host and a port."""
     parse_address(url)
 
 
 def parse_address(url: str) -> Address:
-    """Raises InvalidAddress if the address is not a scheme, a host and a port."""
+    """Parse an address. Raises InvalidAddress if it is not a scheme, a host and a port."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -64,8 +64,8 @@ async def open_channel(
 ) -> EspConnection:
     """Connect. Raises InvalidAddress or NotConnected.
 
-    With TLS the certificate is checked against the system's authorities, unless an
-    `ssl_context` of the caller's says otherwise.
+    With TLS the certificate is checked against the system's authorities, unless the caller's
+    `ssl_context` does otherwise.
     """
     address = parse_address(url)
     connection = EspConnection(

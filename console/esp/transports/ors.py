@@ -1,12 +1,12 @@
-"""The site's own workflow sends: `ors+http://host:port/…`, with TLS `ors+https://host:port/…`.
+"""Sends through the site's own workflow: `ors+http://host:port/…`, with TLS `ors+https://…`.
 
 Orchestration Server's REST interface (docs/domain.md section 8) takes a request for the session
-that handles the chat; the session's workflow makes the ESP request and answers what became of it.
+that handles the chat. The session's workflow makes the ESP request and answers with its outcome.
 
-What it promises is what every channel does: one outcome for each request, by its deadline at the
-latest, and NOT_SENT only if nothing of the request was handed to the network or whoever answered
-says so with certainty. The first is known by the trace of httpcore: a request whose headers it did
-not begin to write has not left.
+The guarantees are those of every channel: one outcome for each request, by its deadline at the
+latest, and NOT_SENT only if nothing of the request was handed to the network, or the answer says so
+with certainty. httpcore's trace shows the former: a request whose headers it did not begin to write
+has not left.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ SCHEMES = {"ors+http": "http", "ors+https": "https"}
 SESSION_KEY = "OrsSessionId"
 REQUEST_NAME = "notice"
 ANSWER_MOST = 1024 * 1024  # bytes
-CONNECTIONS_MOST = 1000  # as many as a window may have requests in flight
-# Sooner than servers end connections that lie idle: a request that met such an end is unknown.
+CONNECTIONS_MOST = 1000  # the largest window, in requests in flight
+# Shorter than servers keep idle connections open: a request that meets such an end is unknown.
 KEEP_IDLE_SECONDS = 4.0
 
-# A TLS alert after the handshake comes through httpx as it is.
+# httpx does not wrap a TLS alert after the handshake.
 _EXCHANGE_FAILED = (httpx.HTTPError, OSError)
 _WRITING = ".send_request_headers.started"  # in httpcore's trace
 _SESSION = re.compile(r"(?!\.{1,2}$)[!-~]{1,256}")
@@ -49,7 +49,7 @@ _SESSION = re.compile(r"(?!\.{1,2}$)[!-~]{1,256}")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a site sets (docs/settings.md); files are of PEM, secrets are never in an address."""
+    """A site's settings (docs/settings.md). Files are in PEM; secrets are never in an address."""
 
     session_key: str = SESSION_KEY
     request_name: str = REQUEST_NAME
@@ -59,18 +59,18 @@ class Options:
     certificate_key: Path | None = None
     certificate_password: str = field(default="", repr=False)
     authorities: str = ""
-    hosts: Sequence[str] = ()  # which alone may see the password or the certificate
+    hosts: Sequence[str] = ()  # only these may see the password or the certificate
     trust_503: bool = True
     connections: int = CONNECTIONS_MOST
 
 
 def check_address(url: str) -> None:
-    """Raises InvalidAddress if the address is not a scheme, a host, a port and perhaps a path."""
+    """Raise InvalidAddress if the address is not a scheme, a host, a port and perhaps a path."""
     parse_address(url)
 
 
 def parse_address(url: str) -> str:
-    """The http(s) address before `/scxml/…`, without a slash at its end. Raises InvalidAddress."""
+    """Return the http(s) address before `/scxml/…`, without a final /. Raises InvalidAddress."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -109,11 +109,11 @@ async def open_channel(
     ssl_context: ssl.SSLContext | None = None,
     **options: Any,
 ) -> "OrsChannel":
-    """Have Orchestration answer once, before a chat's request is put at risk.
+    """Make a test request to Orchestration before any chat's request is at risk.
 
     So a wrong name, port, certificate or password shows here, where nothing can become unknown:
-    under TLS 1.3 a client whose certificate is refused learns so only after it has written.
-    Raises InvalidAddress or NotConnected.
+    under TLS 1.3 a client learns that its certificate is refused only after it has written. Raises
+    InvalidAddress or NotConnected.
     """
     base = parse_address(url)
     chosen = Options(**options)
@@ -139,9 +139,10 @@ async def open_channel(
 
 
 def _protect_credentials(base: str, options: Options) -> None:
-    """Whoever may write an address must not learn the credentials by it, nor who is on the way.
+    """Raise NotConnected if the credentials would go to an unlisted host, or in the clear.
 
-    Raises NotConnected.
+    A person who may write an address must not learn the credentials that way, nor may anybody on
+    the network.
     """
     if not options.username and options.certificate is None:
         return
@@ -174,7 +175,7 @@ def _is_this_machine(host: str) -> bool:
 
 def _ssl_context(base: str, options: Options) -> ssl.SSLContext | bool:
     if base.startswith("http:"):
-        return False  # there is nothing to verify, and reading all authorities takes its time
+        return False  # nothing to verify, and loading all authorities is slow
     context = ssl.create_default_context(cafile=options.authorities or None)
     if options.certificate is not None:
         # Without a password OpenSSL would ask at the terminal.
@@ -185,7 +186,7 @@ def _ssl_context(base: str, options: Options) -> ssl.SSLContext | bool:
 
 
 class OrsChannel:
-    """A `Channel`: each request has an HTTP exchange of its own, on connections that are kept."""
+    """A `Channel` with an HTTP exchange for each request, over connections that are kept open."""
 
     def __init__(
         self,
@@ -202,12 +203,12 @@ class OrsChannel:
         self._affinity = affinity_of(base)
         self._reference_ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusal = ""  # why nothing is taken; empty if open
-        self.security = ""  # in words, as the last round trip found it; empty where there is none
+        self._refusal = ""  # why requests are refused; empty if open
+        self.security = ""  # of the last round trip; empty without TLS
         self._http = httpx.AsyncClient(
             verify=context,
             auth=(options.username, options.password) if options.username else None,
-            # One deadline holds over the whole of a request, see `_until_deadline`.
+            # `_until_deadline` sets one deadline for the whole of a request.
             timeout=httpx.Timeout(None, connect=connect_timeout),
             limits=httpx.Limits(
                 max_connections=options.connections, keepalive_expiry=KEEP_IDLE_SECONDS
@@ -221,12 +222,12 @@ class OrsChannel:
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their outcome."""
+        """The number of requests that wait for their outcome."""
         return len(self._tasks)
 
     @property
     def is_open(self) -> bool:
-        """Whether new requests are taken."""
+        """Whether new requests are accepted."""
         return not self._refusal
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
@@ -249,7 +250,7 @@ class OrsChannel:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Take nothing new, wait for what is in flight (up to its deadlines), and close."""
+        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
         self._refusal = self._refusal or term(
             "The connection to {address} was closed.", address=self._base
         )
@@ -260,7 +261,7 @@ class OrsChannel:
     # Exchanges
 
     async def round_trip(self) -> float:
-        """Seconds there and back, of a request that changes nothing. Raises NotConnected."""
+        """Return the seconds of a request that changes nothing. Raises NotConnected."""
         began_at = asyncio.get_running_loop().time()
         try:
             async with (
@@ -312,12 +313,12 @@ class OrsChannel:
                     reason=_reason(error),
                 )
             )
-        except Exception as error:  # whatever it is: the request has an outcome
+        except Exception as error:  # whatever it is, the request needs an outcome
             outcome = exchange.without_answer(
                 term("The console failed to send it: {error}.", error=repr(error))
             )
         if outcome.kind is OutcomeKind.UNKNOWN or outcome.kind is OutcomeKind.NOT_SENT:
-            # The next channel proves itself before it risks a chat's request.
+            # The next channel makes a test request before any chat's request is at risk.
             self._refusal = self._refusal or term(
                 "The connection to {address} had failed.", address=self._base
             )
@@ -379,7 +380,7 @@ class _Exchange:
     may_have_left: bool = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Called by httpcore with each step of its own."""
+        """Record whether sending has begun. httpcore calls this at each of its steps."""
         self.may_have_left = self.may_have_left or event.endswith(_WRITING)
 
     def without_answer(self, why: str) -> Outcome:
@@ -389,9 +390,9 @@ class _Exchange:
 
 
 def body_of(request: EspRequest, reference_id: int) -> bytes:
-    """The request as the workflow gets it. User data stays away: the session has its own."""
+    """Return the request for the workflow. It omits the user data, which the session has."""
     parameters = request.request.get("Parameters")
-    assert isinstance(parameters, KVList)  # noqa: S101  # as every request is built
+    assert isinstance(parameters, KVList)  # noqa: S101  # every request is built so
     return msgspec.json.encode(
         {
             "service": SERVICE,
@@ -415,7 +416,7 @@ def _security_of(response: httpx.Response) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """In words; httpx's own errors wrap those of the system, and may be empty."""
+    """Return a description of an error. httpx's own errors wrap the system's, and may be empty."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -1,6 +1,6 @@
-"""The affinity cookie of Orchestration Server, kept for each session (docs/orchestration.md).
+"""The affinity cookie of Orchestration Server for each session (docs/orchestration.md).
 
-It leads a session's requests to the node that runs it. It outlives the channel, which is replaced
+It routes a session's requests to the node that runs it. It outlives the channel, which is replaced
 after a failure; it does not outlive the process.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 
 COOKIE = "ORSSESSIONID"
-MOST = 20_000  # sessions; the one that was silent for longest goes first
+MOST = 20_000  # sessions; the one unused for longest goes first
 VALUE_MOST = 512  # characters
 
 
@@ -21,12 +21,12 @@ class Affinity:
         self._values: OrderedDict[str, str] = OrderedDict()
 
     def header(self, session: str) -> dict[str, str]:
-        """What leads to the session's node, as headers; nothing if that is not known."""
+        """Return the headers that route to the session's node; none if it is not known."""
         value = self._values.get(session)
         return {"Cookie": f"{COOKIE}={value}"} if value else {}
 
     def learn(self, session: str, set_cookies: Iterable[str]) -> None:
-        """Keep the newest cookie that an answer set. One that is emptied is forgotten."""
+        """Store the newest cookie that an answer set. An empty one removes it."""
         for text in set_cookies:
             value = _value(text)
             if value is None:
@@ -38,7 +38,7 @@ class Affinity:
             self._values.popitem(last=False)
 
     def forget(self, session: str) -> None:
-        """The node does not know the session any more."""
+        """Remove a session that its node does not know any more."""
         self._values.pop(session, None)
 
 
@@ -46,12 +46,12 @@ _known: dict[str, Affinity] = {}
 
 
 def affinity_of(address: str) -> Affinity:
-    """The one of an address, for as long as the process lives."""
+    """Return an address's cookies, which live as long as the process."""
     return _known.setdefault(address, Affinity())
 
 
 def _value(set_cookie: str) -> str | None:
-    """The affinity cookie's value as it was sent; None if this is another cookie."""
+    """Return the affinity cookie's value as it was sent; None for another cookie."""
     try:
         morsel = SimpleCookie(set_cookie).get(COOKIE)
     except CookieError:

@@ -5,17 +5,17 @@ A workflow that took the request answers 200 with JSON:
     {"outcome": "accepted" | "refused" | "not_sent" | "unknown",
      "fault_code"?: text or number, "fault_text"?: text}
 
-All else is judged by who must have said it, and by what that one can know:
+The meaning of all other answers depends on who must have sent them, and on what that one can know:
 
     status              outcome     because
-    200, such JSON      as it says  the workflow knows what became of its own request
-    200, anything else  unknown     the workflow ran, and did not say what became of it
-    301 307 308         not sent    somebody else's address: nobody took the request
+    200, such JSON      as it says  the workflow knows the outcome of its own request
+    200, anything else  unknown     the workflow ran, and did not say what the outcome was
+    301 307 308         not sent    the address is another server's: nobody took the request
     401 403 407         not sent    the console's credentials are wrong, for every chat
-    404 410             refused     no such session, so no workflow ran; another try asks the same
+    404 410             refused     no such session, so no workflow ran; a retry would not help
     408                 unknown     part of the request had arrived
-    429 503             not sent    too busy to take it (503: unless told not to believe it)
-    other 4xx           refused     this request is not taken, and won't be when it is tried again
+    429 503             not sent    too busy to take it (503: unless settings say not to trust it)
+    other 4xx           refused     this request is not accepted, and a retry would not help
     all else            unknown     500, 502, 504: it may have been passed on before it failed
 """
 
@@ -28,7 +28,7 @@ from console.esp.messages import KVList
 from console.esp.outcomes import Outcome, OutcomeKind, plain
 from console.text.sentences import term
 
-BODY_KEPT = 4096  # characters of an answer that are kept to be read later
+BODY_KEPT = 4096  # characters of an answer that are stored for people to read
 
 MOVED = {301, 307, 308}
 CREDENTIALS_WRONG = {401, 403, 407}
@@ -52,7 +52,7 @@ _decoder = msgspec.json.Decoder(_WorkflowAnswer)
 def from_http(
     status: int, body: bytes, *, reference_id: int, round_trip: float, trust_503: bool = True
 ) -> Outcome:
-    """The outcome of a request that got a whole answer."""
+    """Return the outcome of a request that got a whole answer."""
     kind, code, text, detail = _judged(status, body, trust_503=trust_503)
     kept = body.decode("utf-8", "replace")[:BODY_KEPT]
     return Outcome(
@@ -67,7 +67,7 @@ def from_http(
 
 
 def trouble_of(status: int) -> str:
-    """Why a server that answers so can't be used at all at the moment; empty if it can."""
+    """Return why a server with this answer can't be used at the moment; empty if it can."""
     if status in CREDENTIALS_WRONG:
         return term(
             "Orchestration refuses the console's credentials (HTTP {status}). Correct "
@@ -86,7 +86,7 @@ def trouble_of(status: int) -> str:
 
 
 def _judged(status: int, body: bytes, *, trust_503: bool) -> tuple[OutcomeKind, str, str, str]:
-    """Kind, fault code, fault text and sentence."""
+    """Return kind, fault code, fault text and sentence."""
     if status == 200:
         return _judged_by_workflow(body)
     if status in NO_SESSION:

@@ -1,6 +1,6 @@
 """The vendor's Platform SDK for Java: `psdk://host:port`, with TLS `psdk+tls://host:port`.
 
-Its jars are the operator's own. Java runs in this process (console/esp/jvm.py), where it may.
+The operator supplies its jars. Java runs in this process (console/esp/jvm.py), if allowed.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from console.esp.psdk.tls import ssl_context as java_ssl_context
 from console.text.sentences import sentence_of, term
 
 CLIENT_NAME = "NoticeConsole"
-# The SDK's own timeout comes first; this is for one that does not keep to it.
+# The SDK's own timeout comes first; this is in case it does not hold.
 _GRACE_SECONDS = 0.5
 
 
 def check_address(url: str) -> None:
-    """Raises InvalidAddress if it is not a scheme, a host, a port and known options."""
+    """Raise InvalidAddress if it is not a scheme, a host, a port and known options."""
     parse_address(url)
 
 
@@ -33,9 +33,9 @@ async def open_channel(
     request_timeout: float,
     ssl_context: ssl.SSLContext | None = None,
 ) -> PsdkChannel:
-    """Open a channel of the SDK's. Raises InvalidAddress or NotConnected.
+    """Open a channel of the SDK. Raises InvalidAddress or NotConnected.
 
-    The first one of a process starts Java before its time to connect begins.
+    The first one in a process starts Java before its connect timeout begins.
     """
     address = parse_address(url)
     if ssl_context is not None:
@@ -71,7 +71,7 @@ def _load() -> Sdk:
 
 
 async def _within(opening: "asyncio.Future[Opened]", seconds: float) -> Opened:
-    """The protocol. One that opens when nobody waits any more is closed again."""
+    """Return the opened protocol. If it opens after the timeout, it is closed again."""
     try:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(opening)
@@ -86,7 +86,7 @@ def _close_late(opening: "asyncio.Future[Opened]") -> None:
 
 
 def _open(sdk: Sdk, address: Address, connect_timeout: float) -> Opened:
-    """Blocks. Raises NotConnected."""
+    """Open a protocol. Blocks. Raises NotConnected."""
     try:
         return sdk.opened(endpoint_of(sdk, address), connect_timeout)
     except Exception as error:
@@ -96,7 +96,7 @@ def _open(sdk: Sdk, address: Address, connect_timeout: float) -> Opened:
 
 
 def endpoint_of(sdk: Sdk, address: Address, *, client_name: str = CLIENT_NAME) -> Any:
-    """What the SDK is told of an address, with its options and its TLS."""
+    """Return the SDK's endpoint for an address, with its options and its TLS."""
     where = (client_name, address.host, address.port)
     options = sdk.collection()
     for name, value in address.options:
@@ -113,7 +113,7 @@ def endpoint_of(sdk: Sdk, address: Address, *, client_name: str = CLIENT_NAME) -
 
 
 def _with_tls(sdk: Sdk, arguments: tuple[Any, ...]) -> Any:
-    """The documentation has more arguments behind the SSLContext, which may be null."""
+    """Make the endpoint. The documented further argument after the SSLContext may be null."""
     try:
         return sdk.endpoint(*arguments)
     except TypeError:

@@ -1,6 +1,6 @@
-"""Reads one event of the feed: what a valid one looks like, and what it says. Pure, no database.
+"""Reads one event of the feed: validates it and returns its values. Pure, no database.
 
-The rules of docs/domain.md section 2 stand here: user data IsOnline '0' means offline, an absent
+Implements the rules of docs/domain.md section 2: user data IsOnline '0' means offline, an absent
 key does not, and ChatServerAppName names the Chat Server application that owns the session.
 """
 
@@ -21,7 +21,8 @@ STOPPED = "stopped"
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 SEQUENCE_MAX = 2**63 - 1
 DEPTH_LIMIT = 8
-# Bytes as JSON. It travels with every send, in a frame of at most 1 MiB (docs/domain.md section 5).
+# In bytes as JSON. User data travels with every send, in a frame of at most 1 MiB (docs/domain.md
+# section 5).
 USER_DATA_LIMIT = 256 * 1024
 TEXT_FIELDS = {
     "media_type": 64,
@@ -37,7 +38,7 @@ INTERACTION_FIELDS = {*TEXT_FIELDS, "id", "tenant_id", "is_online", "received_at
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event. None in a field means that the event says nothing of it."""
+    """One event. None in a field means that the event does not mention it."""
 
     interaction_id: str
     stopped: bool
@@ -56,13 +57,13 @@ class FeedEvent:
 
     @property
     def tells_facts(self) -> bool:
-        """Whether it tells what decides about sending: online or not, Chat Server, user data."""
+        """Whether it has data that decides about sending: online, Chat Server, user data."""
         told = (self.is_online, self.chat_server_name, self.user_data)
         return self.stopped or any(value is not None for value in told)
 
 
 def parse_event(raw: object) -> FeedEvent:
-    """Check one event and read it. Raises InvalidInput that names the field at fault."""
+    """Validate and read one event. Raises InvalidInput that names the invalid field."""
     event = _mapping(raw, "the event", EVENT_FIELDS)
     kind = event.get("type")
     if kind not in (UPSERT, STOPPED):
@@ -88,12 +89,12 @@ def parse_event(raw: object) -> FeedEvent:
 
 
 def says_offline(user_data: Mapping[str, Any]) -> bool:
-    """Whether IsOnline is '0' (or what a feed may make of it); an absent key says nothing."""
+    """Return whether IsOnline is '0' (or how a feed may spell it). An absent key means nothing."""
     return str(user_data.get("IsOnline")).strip().lower() in ("0", "false")
 
 
 def chat_server_from(user_data: Mapping[str, Any] | None) -> str | None:
-    """ChatServerAppName, where the user data has one."""
+    """Return ChatServerAppName if the user data has it."""
     value = (user_data or {}).get("ChatServerAppName")
     return value[:128] if isinstance(value, str) else None
 
@@ -102,7 +103,7 @@ def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | Non
     if given is not None and not isinstance(given, bool):
         raise _bad("is_online", term("must be true or false"))
     if user_data is not None and says_offline(user_data):
-        # What closes a chat wins over what keeps it open: nothing may go to an ended session.
+        # A closing value wins over an opening one: nothing may go to an ended session.
         return False
     if given is None and user_data is not None:
         return True
@@ -110,7 +111,7 @@ def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | Non
 
 
 def _mapping(value: object, name: str, fields: set[str]) -> Mapping[str, Any]:
-    """An object with none but these fields: a misspelt one must not pass as absent."""
+    """Return an object that has only these fields: a misspelt one must not pass as absent."""
     if not isinstance(value, Mapping):
         raise _bad(name, term("must be an object"))
     unknown = sorted(set(map(str, value)) - fields)
@@ -136,7 +137,7 @@ def _text(interaction: Mapping[str, Any], name: str, most: int) -> str | None:
             f"interaction.{name}", term("must be a text of at most {limit} characters", limit=most)
         )
     if name == "chat_server_app_name":
-        return value  # by this name it is found, as it is
+        return value  # unchanged, since the Chat Server is looked up by it
     return "" if is_blank(value) else one_line(value)
 
 
@@ -191,7 +192,7 @@ def _user_data(value: object) -> dict[str, Any] | None:
 
 
 def _check_kv(value: Mapping[Any, Any], name: str, depth: int) -> None:
-    """Only what a KV list can carry (docs/domain.md section 4) may come in."""
+    """Accept only what a KV list can carry (docs/domain.md section 4)."""
     if depth == 0:
         raise _bad(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
     for key, item in value.items():
@@ -217,7 +218,7 @@ def _travels(item: object) -> bool:
 
 
 def _is_storable(text: str) -> bool:
-    """Neither a NUL nor half a character, which JSON allows and no database or KV list holds."""
+    """Return False for NUL and lone surrogates: JSON has them, databases and KV lists do not."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

@@ -20,15 +20,15 @@ from console.text.visible import is_blank, one_line
 
 @dataclass(slots=True)
 class FeedResult:
-    """What became of the events: `ignored` ones were doubled or older than what is known."""
+    """The result of the events. `ignored` ones were duplicates or older than what is known."""
 
     accepted: int = 0
     ignored: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
-# What decides whether and where something may be sent has an order of its own: an event that says
-# nothing of it must not make an older one, which does, look stale when it comes late.
+# Data that decides whether and where something may be sent (facts) has an order of its own. A newer
+# event without such data must not make an older one that has it look stale when it comes late.
 _NEWER = """(known.last_event_at, known.last_sequence, known.ended_at IS NOT NULL)
     < (EXCLUDED.last_event_at, EXCLUDED.last_sequence, EXCLUDED.ended_at IS NOT NULL)"""
 _NEWER_FACTS = """(%(tells_facts)s AND (known.facts_at, known.facts_sequence, NOT known.is_online)
@@ -38,7 +38,7 @@ _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "rece
 
 
 def _if(newer: str, columns: Iterable[str]) -> str:
-    """Assignments for what an event tells, where it is newer than what is known."""
+    """Return assignments of an event's values, made only if it is newer than what is known."""
     return ",\n    ".join(
         f"{column} = CASE WHEN {newer} THEN COALESCE(%({column})s, known.{column}) "
         f"ELSE known.{column} END"
@@ -75,10 +75,11 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def feed_apply(actor: Actor, events: Sequence[object]) -> FeedResult:
-    """Take over events of the feed. Idempotent, and in whatever order they come.
+    """Apply events of the feed. Idempotent, and independent of their order.
 
-    What an event does not mention stays as it is; its user data replaces the old as a whole. A bad
-    event is answered with its index, code and message, and blocks none of the others.
+    Values that an event does not mention stay as they are; its user data replaces the old as a
+    whole. An invalid event is reported with its index, code and message, and blocks none of the
+    others.
     """
     actor.require(Permission.FEED)
     if len(events) > settings.FEED_EVENT_LIMIT:
@@ -111,8 +112,8 @@ def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEve
 
 
 def _apply(events: list[FeedEvent], result: FeedResult) -> None:
-    # Always in the same order, so that two feeds with the same chats don't wait for each other.
-    # Of the same moment the end comes last: many clocks tick in whole seconds.
+    # Always in the same order, so that two feeds with the same chats don't wait for each other. At
+    # the same moment the end comes last: many clocks tick in whole seconds.
     events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
     with transaction.atomic(), connection.cursor() as cursor:
         queues_stay()
@@ -128,8 +129,8 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
 
 
 def queues_stay() -> None:
-    """No queue changes hands until the transaction ends. Before any chat is locked: whoever gives
-    queues to a team locks in this order."""
+    """Prevent changes of queues and teams until the transaction ends. Call it before any chat is
+    locked: changing a team's queues locks in this order."""
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")
 
@@ -158,8 +159,8 @@ def _row(event: FeedEvent, teams: dict[str, int]) -> dict[str, Any]:
 
 
 def customer_name(user_data: dict[str, Any] | None) -> str | None:
-    """The customer's name on one line, from the user-data keys that the site uses for it (a
-    setting); parts that nobody would see are left out."""
+    """Return the customer's name on one line, from the user-data keys that the site uses for it (a
+    setting). Invisible parts are left out."""
     if user_data is None:
         return None
     given = (user_data.get(key) for key in settings.CUSTOMER_NAME_KEYS)

@@ -1,4 +1,4 @@
-"""Chats as the search for everything finds them."""
+"""Search for chats."""
 
 from django.db.models import Case, Q, QuerySet, When
 
@@ -8,8 +8,8 @@ from console.interactions.selectors import InteractionFilter, interactions_visib
 
 
 def chats_found(actor: Actor, q: str) -> QuerySet[Interaction]:
-    """The live chats that the board finds for `q`: by customer, chat id, queue or agent. Whose id
-    or customer it is come first, then the longest waiting."""
+    """Return the live chats that the board finds for `q`: by customer, chat id, queue or agent.
+    Those whose id or customer matches come first, then the longest waiting."""
     order = Case(
         When(id__iexact=q, then=0),
         When(customer_name__iexact=q, then=1),
@@ -21,5 +21,5 @@ def chats_found(actor: Actor, q: str) -> QuerySet[Interaction]:
 
 
 def chats_by_id(actor: Actor, ids: list[str]) -> QuerySet[Interaction]:
-    """Those of these chats that the actor may see, live or ended."""
+    """Return those of these chats that the actor may see, live or ended."""
     return interactions_visible(actor, live_only=False).filter(pk__in=ids)

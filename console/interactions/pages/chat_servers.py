@@ -72,7 +72,7 @@ def _save(
 
 
 def _show(form: ChatServerForm, refusal: ConsoleError) -> None:
-    """Put a refusal beside the field that it speaks of."""
+    """Add a refusal to the form, at the field that it is about."""
     fields = {"name_taken": "name", "invalid_address": "url"}
     named = fields.get(refusal.code, "")
     form.add_error(named if named in form.fields else None, refusal.message)

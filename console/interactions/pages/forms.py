@@ -1,4 +1,4 @@
-"""What the pages of Chat Servers take."""
+"""The form of a Chat Server."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from console.text.form_fields import LineField
 
 
 class ChatServerForm(forms.Form):
-    """A Chat Server and its limits, from the vendor's sizing on (docs/domain.md section 9)."""
+    """A Chat Server and its limits; the defaults are the vendor's (docs/domain.md section 9)."""
 
     name = LineField(
         label=_("Chat Server (application name)"),
@@ -52,7 +52,7 @@ class ChatServerForm(forms.Form):
             kwargs["initial"] = {name: getattr(server, name) for name in self.base_fields}
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            if isinstance(field, forms.IntegerField):  # FloatField is one, too
+            if isinstance(field, forms.IntegerField):  # FloatField is a subclass
                 limits = {"low": field.min_value, "high": field.max_value}
                 words = _("Give a number from %(low)s to %(high)s.") % limits
                 names = ("required", "invalid", "min_value", "max_value")
@@ -60,5 +60,5 @@ class ChatServerForm(forms.Form):
         schemes = ", ".join(f"{scheme}://host:port" for scheme in settings.CHAT_SERVER_SCHEMES)
         self.fields["url"].help_text = _("One of: %(schemes)s") % {"schemes": schemes}
         if server is not None:
-            # Interactions find it by its name, and deliveries keep it: it is given once.
+            # Interactions find it by its name and deliveries store the name, so it never changes.
             del self.fields["name"]

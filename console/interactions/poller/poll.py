@@ -1,7 +1,7 @@
-"""One poll from its beginning to its end, and never two at a time (docs/poller.md).
+"""One poll from beginning to end. Two never run at a time (docs/poller.md).
 
-No transaction is open while Interaction Server is waited for. The lock belongs to the database
-session: PostgreSQL frees it when that ends, however it ends.
+No transaction is open during calls to Interaction Server. The lock belongs to the database session:
+PostgreSQL frees it when that ends, however it ends.
 """
 
 import time
@@ -29,10 +29,10 @@ from console.text.sentences import sentence_of
 
 logger = structlog.get_logger("console.interactions")
 
-# Any fixed number does: it names the lock of whoever polls.
+# Any fixed number will do: it names the poller's lock.
 POLL_LOCK = 0x504F4C4C49584E01
 
-# Not what the error says: that may be of a customer.
+# Without the error's text, which may have a customer's data.
 UNEXPECTED = "It broke off by %s, which is unexpected: see the log of whoever polled."
 
 OpenSource = Callable[[], AbstractContextManager[Source]]
@@ -41,10 +41,10 @@ OpenSource = Callable[[], AbstractContextManager[Source]]
 def poll_interactions(
     actor: Actor, open_source: OpenSource, *, however_many: bool = False
 ) -> PollResult:
-    """Take a snapshot, and bring what is known of live chats in line with it.
+    """Take a snapshot, and update the live chats from it.
 
-    Raises Conflict where another poller is at work, and Unavailable where Interaction Server does
-    not give what was asked for; that is noted for the Operations page, as is what nobody expected.
+    Raises Conflict if another poller is at work, and Unavailable if Interaction Server gives no
+    snapshot. A failure, expected or not, is recorded for the Operations page.
     """
     with only_poller():
         began = time.monotonic()
@@ -55,7 +55,7 @@ def poll_interactions(
             poll_fail(actor, reason=str(error))
             raise Unavailable("poll_failed", sentence_of(error)) from error
         except Exception as error:
-            # The database may be what failed; what failed first is what counts.
+            # If the database failed, poll_fail fails too. Only the first error matters.
             with suppress(DatabaseError):
                 poll_fail(actor, reason=UNEXPECTED % type(error).__name__)
             raise
@@ -65,7 +65,7 @@ def poll_interactions(
 
 @contextmanager
 def only_poller() -> Iterator[None]:
-    """Be the one that polls. Raises Conflict where somebody else is."""
+    """Hold the poller's lock. Raises Conflict if another poller has it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [POLL_LOCK])
         (is_ours,) = cursor.fetchone()
@@ -86,7 +86,7 @@ def _unlock() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [POLL_LOCK])
     except DatabaseError:
-        # Of a session that is lost nothing is locked any more; what failed first is what counts.
+        # A lost session holds no lock any more. Only the first error matters.
         connection.close()
 
 
@@ -118,7 +118,7 @@ def _read(actor: Actor, poll: Poll, reader: Reader) -> PollCounts:
 
 
 def _release(snapshot: Snapshot) -> None:
-    """What can't be released is gone with the connection; it makes no poll fail."""
+    """Release a snapshot. If that fails, it goes with the connection; the poll does not fail."""
     try:
         snapshot.release()
     except SnapshotFailed as error:
@@ -126,7 +126,7 @@ def _release(snapshot: Snapshot) -> None:
 
 
 def _is_cut_off(reader: Reader) -> bool:
-    """Whether Interaction Server may have left some out, since it was as many as it ever gives."""
+    """Return whether the snapshot reached Interaction Server's limit, so chats may be left out."""
     most = settings.POLL.snapshot_limit
     return bool(most) and len(reader.ids) >= most
 

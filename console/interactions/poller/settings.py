@@ -9,9 +9,9 @@ from console.site import environment as env
 class PollSettings:
     """How Interaction Server is polled (docs/poller.md). Without an address it is not.
 
-    Times are in seconds; interval 0: only by hand. `ends` says which chats a snapshot ends by not
-    having them: all that are `known`, or those that one had before (`seen`). A snapshot of
-    `snapshot_limit` interactions is cut off; 0: no such limit is known.
+    Times are in seconds; interval 0 means only by hand. `ends` says which chats end if a snapshot
+    lacks them: all that are `known`, or only those that were in one before (`seen`). A snapshot of
+    `snapshot_limit` interactions is cut off; 0 means that no limit is known.
     """
 
     addresses: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class PollSettings:
 
 
 def read_poll_settings() -> PollSettings:
-    """From the environment."""
+    """Read the settings from the environment."""
     seconds = "seconds"
     chosen = PollSettings(
         addresses=tuple(

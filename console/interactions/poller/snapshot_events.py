@@ -1,6 +1,6 @@
-"""What an interaction of a snapshot says, as an event of the feed. Pure, no database.
+"""Makes an event of the feed from an interaction of a snapshot. Pure, no database.
 
-Names and values are those of InteractionProperties (docs/poller.md). A property that is absent says
+Names and values are those of InteractionProperties (docs/poller.md). An absent property means
 nothing, as in the feed.
 """
 
@@ -17,9 +17,9 @@ HANDLING = 3
 def event_of(
     properties: Mapping[str, Any], *, at: datetime, locale_key: str = ""
 ) -> dict[str, Any]:
-    """The event that a snapshot of `at` makes of an interaction, as `parse_event` reads it.
+    """Return an interaction of a snapshot of `at` as an event for `parse_event`.
 
-    `locale_key` is the user-data key with the customer's language; "" where the site has none.
+    `locale_key` is the user-data key with the customer's language; "" if the site has none.
     """
     user_data: dict[str, Any] | None = properties.get("UserData")
     told = {
@@ -39,7 +39,7 @@ def event_of(
 
 
 def stop_of(interaction_id: str, *, at: datetime) -> dict[str, Any]:
-    """The event that ends a chat which a snapshot of `at` has not."""
+    """Return the event that ends a chat which a snapshot of `at` lacks."""
     return {"type": "stopped", "occurred_at": at.isoformat(), "interaction": {"id": interaction_id}}
 
 
@@ -50,20 +50,20 @@ def _state(value: object) -> str | None:
 
 
 def _agent(properties: Mapping[str, Any]) -> str | None:
-    """Whoever handles it. In the states before that it is nobody, whoever was it last."""
+    """Return the agent who handles it; "" in the states before that, whoever the last agent was."""
     agent: str | None = properties.get("AgentId")
     state = properties.get("State")
     return "" if state in STATES and state != HANDLING else agent
 
 
 def _is_online(value: object) -> bool | None:
-    """0 or 1. Absent does not block, as docs/domain.md section 2 has it."""
+    """Read 0 or 1. An absent value does not block (docs/domain.md section 2)."""
     return None if value is None else str(value).strip() not in ("0", "false", "False")
 
 
 def _received_at(value: object) -> str | None:
-    """ISO 8601 with its zone. How the property is written is not documented: what can't be read
-    says nothing, and the chat counts as received when it was first seen."""
+    """Return the time as ISO 8601 with its zone. The property's format is not documented: a value
+    that can't be read is ignored, and the chat counts as received when it was first seen."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat() if value.tzinfo else None
     try:

@@ -1,4 +1,4 @@
-"""The Interaction Server that the settings name, as the poller takes it."""
+"""The poller's source: the Interaction Server that the settings name."""
 
 from django.conf import settings
 
@@ -8,7 +8,7 @@ from console.ixn import psdk
 
 
 def configured_source() -> OpenSource:
-    """Raises Unprocessable where the poller is not set up, with what to do."""
+    """Return the source. Raises Unprocessable, saying what to do, if the poller is not set up."""
     missing = [
         name
         for name, value in (

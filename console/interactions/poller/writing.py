@@ -1,8 +1,8 @@
 """Writes of the poller: what snapshots of Interaction Server say, beside the feed.
 
-A snapshot counts as of the moment before it was asked for, by PostgreSQL's clock, less a margin for
-clocks that differ and for feeds that write whole seconds. Whatever the feed tells of a later moment
-wins over it, in whatever order the two come (console.interactions.feed.writing).
+A snapshot counts as of the moment before it was requested, by PostgreSQL's clock, less a margin for
+clocks that differ and for feeds that write whole seconds. A later event of the feed wins over it,
+in whatever order the two come (console.interactions.feed.writing).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,11 +29,11 @@ from console.interactions.poller.snapshot_events import event_of, stop_of
 logger = structlog.get_logger("console.interactions")
 
 TARGET = ("poll", "interactions", "live chats")
-# A snapshot may end so many chats at once, or half of those that could be in it: more is rather a
-# condition or a server that is wrong.
+# A snapshot may end at most this many chats at once, or half of those that could be in it. More
+# rather points to a wrong condition or server.
 ENDS_AT_ONCE = 20
-# An empty one, as a backup that is not in use may give, ends chats once nothing but empty ones has
-# told of any of them for so long.
+# An empty snapshot, as a backup that is not in use may give, ends chats only if there was no other
+# news of any of them for this time.
 EMPTY_FOR = timedelta(minutes=3)
 REJECTIONS_LOGGED = 5
 TOLD_AS_FACTS = ("is_online", "chat_server_name", "user_data")
@@ -41,7 +41,7 @@ TOLD_BESIDES = ("media_type", "tenant_id", "state", "queue", "agent", "locale")
 
 
 class Known(NamedTuple):
-    """How new what is known of a live chat was when the poll began."""
+    """A live chat's last event when the poll began, and whether a snapshot ever had it."""
 
     last_event_at: datetime
     last_sequence: int
@@ -50,7 +50,7 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A poll under way: the moment that its snapshot counts as, and what was live before it."""
+    """A poll under way: the time that its snapshot counts for, and the chats live before it."""
 
     at: datetime
     known: Mapping[str, Known]
@@ -58,7 +58,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class PollCounts:
-    """In chats. `new` ones came to be live, `same` ones are as they were known."""
+    """Counts of chats. `new` ones became live, `same` ones are as they were known."""
 
     new: int = 0
     changed: int = 0
@@ -76,7 +76,7 @@ class PollCounts:
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What a poll did; the words are those of InteractionPoll."""
+    """What a poll did. The fields are those of InteractionPoll."""
 
     address: str
     seen: int
@@ -91,7 +91,7 @@ class PollResult:
 
 
 def poll_begin(actor: Actor) -> Poll:
-    """Note what is live, before a snapshot is asked for, and that a poll runs."""
+    """Record that a poll runs, and which chats are live before the snapshot is requested."""
     actor.require(Permission.FEED)
     with transaction.atomic():
         InteractionPoll.objects.get_or_create(pk=1)
@@ -113,18 +113,17 @@ def poll_begin(actor: Actor) -> Poll:
 
 @dataclass(slots=True)
 class _Sorted:
-    """The interactions of a page by what is to be done about them."""
+    """The interactions of a page, sorted by the action that they need."""
 
     new: list[dict[str, Any]] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
-    # With how new the known was that they are the same as.
+    # Each with the order (time, sequence) of the known state that it equals.
     same: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     rejected: list[tuple[str, ConsoleError]] = field(default_factory=list)
 
 
 def poll_page(actor: Actor, poll: Poll, page: Sequence[Mapping[str, Any]]) -> PollCounts:
-    """Take over one page of the snapshot. What can't be stored is told to the log, and blocks none
-    of the others."""
+    """Apply a page of the snapshot. An interaction that can't be stored is logged and skipped."""
     actor.require(Permission.FEED)
     found = _sort(poll, page)
     events = [*found.new, *found.changed]
@@ -139,7 +138,7 @@ def poll_page(actor: Actor, poll: Poll, page: Sequence[Mapping[str, Any]]) -> Po
 
 def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
     found = _Sorted()
-    # PostgreSQL can't even be asked for an id with a NUL.
+    # A query for an id with a NUL fails.
     names = [name for properties in page if "\0" not in (name := properties["Id"])]
     rows = Interaction.objects.in_bulk(names)
     for properties in page:
@@ -153,7 +152,7 @@ def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
             found.rejected.append((properties["Id"], error))
             continue
         if row is None or not row.is_live:
-            # What is offline, or ended since, does not come (back) to life by a snapshot.
+            # A snapshot does not bring a chat to life (again) that is offline or has ended since.
             if event.is_online is not False and _is_after(poll, row):
                 found.new.append(raw)
         elif _tells_news(poll, event, row):
@@ -164,7 +163,7 @@ def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
 
 
 def _keep(interaction: dict[str, Any], row: Interaction) -> None:
-    """What is the feed's to say: when the chat was received, and the keys that it alone has."""
+    """Keep what only the feed provides: the time of receipt, and the `keep_keys`."""
     interaction.pop("received_at", None)
     user_data = interaction.get("user_data")
     if user_data is not None:
@@ -177,7 +176,7 @@ def _is_after(poll: Poll, row: Interaction | None) -> bool:
 
 
 def _tells_news(poll: Poll, event: FeedEvent, row: Interaction) -> bool:
-    """Whether it differs from what is known, in what is not known of a later moment."""
+    """Return whether the event differs from what is known, except where that is newer."""
     names: tuple[str, ...] = ()
     if row.facts_at < poll.at:
         names += TOLD_AS_FACTS
@@ -187,8 +186,8 @@ def _tells_news(poll: Poll, event: FeedEvent, row: Interaction) -> bool:
     return any(value is not None and value != getattr(row, name) for name, value in told.items())
 
 
-# What is the same as known counts as told anew, unless the feed told of something meanwhile: late
-# news of an earlier moment are then seen as such.
+# A confirmed state takes the snapshot's time, unless the feed has sent something meanwhile. So late
+# news of an earlier moment are recognised as such.
 _SAME = "(last_event_at, last_sequence) = (%(told_at)s, %(told_sequence)s) AND %(is_before)s"
 _SAME_FACTS = f"{_SAME} AND facts_at < %(at)s"
 MARK = f"""
@@ -203,7 +202,7 @@ WHERE id = %(id)s
 
 
 def _mark(at: datetime, names: Mapping[str, tuple[datetime, int] | None]) -> None:
-    """Note that the snapshot had these; one by one, in the order in which the feed locks them."""
+    """Mark these as in the snapshot, one by one in the order in which the feed locks them."""
     rows: list[dict[str, Any]] = []
     for name, told in sorted(names.items()):
         told_at, sequence = told or (at, 0)
@@ -237,9 +236,8 @@ def poll_finish(
 ) -> PollResult:
     """End the chats that were live before the snapshot and are not in it, and record the poll.
 
-    Only where the snapshot came as a whole, and of what nothing was told since. So many at once
-    that rather something is wrong are left as they are, and all where it is suddenly empty, unless
-    `however_many`.
+    Ends only chats without news since, and only if the snapshot is whole. If suspiciously many
+    would end, or the snapshot is suddenly empty, none ends, unless `however_many`.
     """
     actor.require(Permission.FEED)
     missing, unconfirmed = _missing(poll, seen)
@@ -265,8 +263,8 @@ def poll_finish(
 
 
 def _missing(poll: Poll, seen: AbstractSet[str]) -> tuple[list[str], int]:
-    """The chats that are not in the snapshot though they should be; and how many others of which
-    that is not known, because the site wants only those ended that a snapshot had."""
+    """Return the chats that the snapshot should have and lacks, and how many others it lacks that
+    were never in a snapshot, if the site ends only those that were."""
     absent = {
         name: known
         for name, known in poll.known.items()
@@ -286,14 +284,14 @@ def _is_too_many(poll: Poll, missing: Collection[str]) -> bool:
 
 
 def _is_sudden(poll: Poll, missing: Collection[str]) -> bool:
-    """Whether the snapshot before was not empty, or any of the missing was told of lately."""
+    """Return whether the last snapshot was not empty, or a missing chat had recent news."""
     before = InteractionPoll.objects.filter(seen=0, is_whole=True).exclude(ended_at=None)
     told_at = [poll.known[name].last_event_at for name in missing]
     return bool(missing) and (not before.exists() or max(told_at) > poll.at - EMPTY_FOR)
 
 
 def _end(actor: Actor, poll: Poll, missing: Sequence[str]) -> list[str]:
-    """End those of which nothing was told since the poll began; answers which."""
+    """End those without news since the poll began. Return which."""
     queues_stay()
     rows = (
         Interaction.objects.select_for_update(of=("self",))
@@ -342,7 +340,7 @@ def _data(result: PollResult, ended: Iterable[str]) -> dict[str, Any]:
 
 
 def poll_fail(actor: Actor, *, reason: str) -> None:
-    """Note that a poll came to nothing. What it had read by then is as good as it was."""
+    """Record that a poll failed. The pages applied before that stay applied."""
     actor.require(Permission.FEED)
     InteractionPoll.objects.get_or_create(pk=1)
     InteractionPoll.objects.update(

@@ -39,13 +39,13 @@ def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> C
     if "burst" not in values and "pace_per_second" in values:
         values["burst"] = default_burst(values["pace_per_second"])
     server = ChatServer(name=_known_name(name))
-    # Full at the start; whatever is over what the bucket holds is cut off when it is refilled.
+    # The bucket starts full. Any excess is cut off when it is refilled.
     server.bucket_tokens = values.get("burst", server.burst)
     return _save_chat_server(actor, server, Action.CHAT_SERVER_CREATED, {"url": url, **values})
 
 
 def _known_name(name: str) -> str:
-    """An application name as it can stand in an address and in a KV list."""
+    """Return a valid application name: it must fit in an address and in a KV list."""
     name = name.strip()
     if not name.isascii() or not name.isprintable() or "/" in name or name in ("", ".", ".."):
         raise InvalidInput(
@@ -58,7 +58,7 @@ def _known_name(name: str) -> str:
 
 
 def default_burst(pace_per_second: object) -> int:
-    """Three seconds' worth, within the model's default and its most; what is no number gets 150."""
+    """Return three seconds' worth of messages, from 150 to 100,000; 150 for what is no number."""
     try:
         return min(100_000, max(150, int(3 * float(str(pace_per_second)))))
     except (ValueError, OverflowError):
@@ -66,7 +66,7 @@ def default_burst(pace_per_second: object) -> int:
 
 
 def chat_server_update(actor: Actor, server: ChatServer, **changes: Any) -> ChatServer:
-    """Change how a Chat Server is reached. A new address starts with a clean record of health."""
+    """Change how a Chat Server is reached. A new address resets its health."""
     actor.require(Permission.ADMINISTER)
     return _save_chat_server(actor, server, Action.CHAT_SERVER_CHANGED, changes)
 
@@ -86,7 +86,7 @@ def _save_chat_server(
     for name, value in values.items():
         setattr(server, name, value)
     _check_chat_server(server)
-    # Of one that is there, the rest is the workers' to write: its health and its bucket.
+    # For an existing one, only workers write the rest: its health and its bucket.
     changed = {*values, *(HEALTH_FIELDS if is_moved else ())} if server.pk else None
     try:
         with transaction.atomic():
@@ -113,7 +113,7 @@ def _check_chat_server(server: ChatServer) -> None:
         messages = {name: " ".join(texts) for name, texts in error.message_dict.items()}
     for name in CHAT_SERVER_FIELDS:
         value = getattr(server, name)
-        # No comparison is true of NaN, so the range does not stop it.
+        # Every comparison with NaN is false, so the range check does not stop it.
         if isinstance(value, float) and not math.isfinite(value):
             messages[name] = term("Enter a number.")
     if messages:
@@ -121,7 +121,7 @@ def _check_chat_server(server: ChatServer) -> None:
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
-    # The ledger holds no fractions: they would not hash the same everywhere.
+    # The ledger holds no floats: they would not hash the same everywhere.
     return {name: str(value) for name, value in values.items()}
 
 
@@ -134,12 +134,12 @@ def check_address(url: str) -> None:
 
 
 def chat_server_reached(server: ChatServer) -> None:
-    """Note that a Chat Server answered: healthy, whatever was before."""
+    """Record that a Chat Server answered, which makes it healthy."""
     _set_health(server, Health.HEALTHY, detail="", failures=0)
 
 
 def chat_server_unreachable(server: ChatServer, *, detail: str, rest: timedelta) -> None:
-    """Note a failure to reach a Chat Server, and after what rest it is worth trying again."""
+    """Record a failure to reach a Chat Server, and how long it rests before the next try."""
     _set_health(
         server,
         Health.UNHEALTHY,
@@ -163,7 +163,7 @@ def _set_health(
     if changed:
         server.health_since = now
     with transaction.atomic():
-        # Only of the address that was tried: an administrator may have changed it meanwhile.
+        # Only if the address is the one that was tried: an administrator may have changed it.
         noted = ChatServer.objects.filter(pk=server.pk, url=server.url).update(
             **{name: getattr(server, name) for name in HEALTH_FIELDS}
         )
@@ -173,8 +173,8 @@ def _set_health(
 
 
 def health_changes_take(most: int) -> list[HealthChange]:
-    """The oldest changes of health that nobody has told of yet, which are gone with this
-    transaction: whoever takes them writes in it what is to become of them."""
+    """Return and delete the oldest changes of health that are not reported yet. The caller reports
+    them in the same transaction."""
     taken = list(HealthChange.objects.select_for_update(skip_locked=True).order_by("pk")[:most])
     if taken:
         HealthChange.objects.filter(pk__in=[change.pk for change in taken]).delete()

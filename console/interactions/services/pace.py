@@ -1,4 +1,4 @@
-"""The token bucket of each Chat Server, kept in the database."""
+"""The token bucket of each Chat Server, stored in the database."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from django.db.models import F
 from console.database.prepared_statements import execute
 from console.interactions.models import ChatServer
 
-# One token a message. The bucket is in the database, so that it is one for all workers, and it
-# runs by PostgreSQL's clock, even if that is set back. It holds `burst` less what flows in within a
-# second: then no second sees more than `burst`, wherever it begins. A burst near the pace leaves
-# the bucket 2% of itself, and that much the pace gives way.
+# One token a message. The bucket is in the database so that all workers share it, and runs by
+# PostgreSQL's clock, even if that is set back. Its capacity is `burst` less a second's inflow, so
+# that no second, wherever it begins, sees more than `burst`. If the burst is near the pace, the
+# bucket still gets 2% of it, and the pace is reduced by that much.
 _LEAST = "greatest(1, burst * 0.02)"
 _RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
 _TOKENS = f"""least(
@@ -39,11 +39,11 @@ QUANTUM_SECONDS = 0.1
 def chat_server_take_tokens(
     server_id: int, *, most: int, progressed: bool = False
 ) -> tuple[ChatServer, int, float, datetime]:
-    """Take up to `most` tokens: answers the Chat Server as it is now, how many were granted, the
-    seconds to wait where there are none, and this moment by PostgreSQL's clock.
+    """Take up to `most` tokens. Return the Chat Server as it is now, how many were granted, the
+    seconds to wait if none were, and the present time by PostgreSQL's clock.
 
     The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
-    notes that the Chat Server took something.
+    records that the Chat Server took something.
     """
     values = {"id": server_id, "most": most, "progressed": progressed}
     (row,) = execute(TAKE, values)
@@ -57,13 +57,13 @@ def chat_server_take_tokens(
 
 
 def chat_server_buckets() -> dict[str, float]:
-    """How many tokens each Chat Server's bucket holds at this moment, by name. Takes none."""
+    """Return how many tokens each Chat Server's bucket holds now, by name. Takes none."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT name, {_TOKENS} FROM interactions_chatserver")  # noqa: S608
         return {name: float(tokens) for name, tokens in cursor.fetchall()}
 
 
 def chat_server_return_tokens(server_id: int, unused: int) -> None:
-    """Give back tokens for which nothing was sent."""
+    """Return tokens that were not used to the bucket."""
     if unused:
         ChatServer.objects.filter(pk=server_id).update(bucket_tokens=F("bucket_tokens") + unused)

@@ -1,4 +1,4 @@
-"""Writes of chats that are there: which team sees them, and when they are erased."""
+"""Writes of existing chats: which team sees them, and when they are erased."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from console.interactions.models import Interaction
 
 
 def interactions_forget(*, now: datetime | None = None) -> int:
-    """Erase interactions that ended longer ago than is kept; answers how many. Deliveries stay."""
+    """Erase interactions whose retention time is over. Return how many. Deliveries stay."""
     limit = (now or near_now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
     erased, _each = Interaction.objects.filter(ended_at__lt=limit).delete()
     return erased
 
 
 def interaction_blank(interaction_id: str) -> bool:
-    """Erase what a chat that is over says of its customer; answers whether there was anything.
-    Recorded with the texts' erasure (console.sends.control.erasure)."""
+    """Erase the customer data of a chat that is over. Return whether there was any. The erasure of
+    its texts records it (console.sends.control.erasure)."""
     over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
     return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))
 

@@ -1,4 +1,4 @@
-"""Writes a second person's decision on a large send, and the sender's new time for it."""
+"""Writes a second person's decision on a large send, and a new time that the sender gives it."""
 
 from datetime import datetime
 
@@ -27,11 +27,11 @@ MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
 
 
 def send_approve(actor: Actor, send: Send) -> Send:
-    """Let somebody else's send leave: at its time, or at once where that has come.
+    """Approve somebody else's send: it leaves at its time, or at once if that has passed.
 
-    Approves it as `send` has it. Raises PermissionRefused for one's own; Conflict where it does not
-    await approval (any more) or has another time by now; Unprocessable where its notice is retired
-    or not valid then.
+    Approves exactly the time that `send` carries. Raises PermissionRefused for one's own send;
+    Conflict if the send does not await approval (any more) or has been moved; Unprocessable if its
+    notice is retired or not valid at that time.
     """
     _require_other(actor, send)
     with transaction.atomic():
@@ -67,10 +67,10 @@ def send_approve(actor: Actor, send: Send) -> Send:
 
 
 def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
-    """End somebody else's send before anything of it leaves.
+    """Reject somebody else's send before anything of it leaves.
 
-    Raises InvalidInput without a reason, PermissionRefused for one's own, and Conflict where it
-    does not await approval (any more).
+    Raises InvalidInput without a reason, PermissionRefused for one's own send, and Conflict if the
+    send does not await approval (any more).
     """
     _require_other(actor, send)
     note = required_reason(reason, term("why this send is not to leave"))
@@ -83,10 +83,10 @@ def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
 def send_reschedule(
     actor: Actor, send: Send, *, scheduled_at: datetime, time_zone: str | None = None
 ) -> Send:
-    """Give one's own send another time; what was approved of it awaits approval again.
+    """Give one's own send another time. An approved send awaits approval again.
 
-    Raises InvalidInput for a time out of range or an unknown zone; Conflict where it has begun or
-    is over; Unprocessable where its notice is retired or not valid then.
+    Raises InvalidInput for a time out of range or an unknown zone; Conflict if the send has begun
+    or is over; Unprocessable if its notice is retired or not valid at that time.
     """
     actor.require(Permission.SEND)
     if send.actor_ref != actor.ref:
@@ -129,7 +129,7 @@ def _require_movable(send: Send) -> None:
 
 
 def _move(send: Send, scheduled_at: datetime, time_zone: str, *, sent_before: int) -> None:
-    """What was approved was this send at that time: another time is another matter."""
+    """Set the new time and withdraw an approval, which was for the old time."""
     awaits = (
         send.status == SendStatus.AWAITING_APPROVAL
         or bool(send.approved_by_ref)

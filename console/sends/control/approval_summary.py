@@ -1,4 +1,4 @@
-"""What an approver has to know of sends before they leave, read for many of them at once."""
+"""What an approver has to know about sends before they leave, read for many sends at once."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from console.text.language_tags import is_own
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the chats of one language get: the text of one of them, and how many others there are.
-    Where `texts` is more than one, each gets its own data in it."""
+    """The text that one of the chats of a language gets, and how many chats that language has.
+    `texts` is over 1 if the chats get different data in their texts."""
 
     locale: str
     body: str
@@ -25,23 +25,23 @@ class Sample:
 
 @dataclass(slots=True)
 class Brief:
-    """A send, its texts, and its chats by queue and by Chat Server, the most first."""
+    """A send with its sample texts, and its chats by queue and by Chat Server, largest first."""
 
     send: Send
     samples: list[Sample] = field(default_factory=list)
-    # Those who get a text that is not in their own language, as (the chat's, the text's, how many).
+    # Chats whose text is not in their own language: (the chat's locale, the text's, count).
     not_own: list[tuple[str, str, int]] = field(default_factory=list)
     queues: list[tuple[str, int]] = field(default_factory=list)
     chat_servers: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[str]:
-        """Who does not get their own language, in words."""
+        """Return sentences that say which chats do not get their own language."""
         return gap_words(self.not_own, self.send.ready_count)
 
 
 def briefs_of(sends: Sequence[Send]) -> list[Brief]:
-    """Of sends that the actor may read; five queries, whatever their number."""
+    """Return the summaries of sends that the actor may read, in five queries for any number."""
     waiting = Delivery.objects.filter(
         send__in=[send.pk for send in sends], status=DeliveryStatus.PENDING
     ).order_by()

@@ -1,7 +1,7 @@
 """Writes erasures of personal data: on request, and when the retention time is over.
 
-The ledger has only salted digests of texts. Without text and salt a digest tells nothing, and the
-chain stays whole.
+The ledger holds only salted digests of texts. Without text and salt a digest reveals nothing, and
+the chain stays valid.
 """
 
 from datetime import datetime, timedelta
@@ -26,11 +26,11 @@ KEEPER = system_actor("retention")
 
 
 def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> int:
-    """Erase what is kept of the customer of a chat: the texts that were sent to it with their
-    salts, the name, the user data, and Chat Server's answers. Answers how many deliveries.
+    """Erase a chat's customer data: sent texts with their salts, the name, the user data, and Chat
+    Server's answers. Return how many deliveries were erased.
 
-    `why` is recorded: a case number, and nothing personal. Raises NotFound; Conflict where the chat
-    is live, something still waits for it, or nothing is left to erase.
+    `why` is recorded: a case number, nothing personal. Raises NotFound; Conflict if the chat is
+    live, a delivery to it is still open, or nothing is left to erase.
     """
     actor.require(Permission.ADMINISTER)
     require_given(interaction_id, field="interaction")
@@ -80,8 +80,8 @@ def _require_over(
 
 
 def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) -> int:
-    """Erase the texts of one send that ended longer ago than texts are kept, `most` at once;
-    answers how many sends may have some left, which is 0 when all is done."""
+    """Erase up to `most` texts of one send whose retention time is over. Return how many sends may
+    have texts left; 0 means that all is done."""
     if not settings.TEXT_RETENTION_DAYS:
         return 0
     now = now or near_now()
@@ -108,13 +108,13 @@ def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) 
 
 
 def _erase_answers(sends: set[int]) -> None:
-    """What a sender filled in goes with the last text in which it stands."""
+    """Erase a sender's answers with the last text in which they stand."""
     left = Delivery.objects.filter(send__in=sends, erased_at=None).values_list("send", flat=True)
     Send.objects.filter(pk__in=sends - set(left)).exclude(fields={}).update(fields={})
 
 
 def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:
-    """All of these have ended, or PostgreSQL would let more of them change than this."""
+    """Blank these deliveries. All have ended: PostgreSQL would let an open one change further."""
     Delivery.objects.filter(pk__in=ids, erased_at=None).update(
         body="",
         body_salt="",

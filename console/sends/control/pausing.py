@@ -1,4 +1,4 @@
-"""Writes that a send under way is paused, resumed or cancelled."""
+"""Writes the pausing, resuming and cancelling of a send under way."""
 
 from django.db import transaction
 
@@ -30,9 +30,9 @@ CANCELLABLE = LIVE_STATUSES
 
 
 def send_pause(actor: Actor, send: Send) -> Send:
-    """Let nothing more of a running send leave; what is on the wire gets its true outcome.
+    """Pause a running send. Deliveries on the wire still get their true outcome.
 
-    For whoever sent it, and for administrators. Raises Conflict where it does not run.
+    For its sender and for administrators. Raises Conflict if it is not running.
     """
     _require_control(actor, send)
     with transaction.atomic():
@@ -51,9 +51,9 @@ def send_pause(actor: Actor, send: Send) -> Send:
 
 
 def send_resume(actor: Actor, send: Send) -> Send:
-    """Go on with a paused send: what waits has a whole time to live again.
+    """Resume a paused send. Its pending deliveries get a whole time to live again.
 
-    For whoever sent it, and for administrators. Raises Conflict where it is not paused.
+    For its sender and for administrators. Raises Conflict if it is not paused.
     """
     _require_control(actor, send)
     with transaction.atomic():
@@ -70,16 +70,16 @@ def send_resume(actor: Actor, send: Send) -> Send:
         queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
         announce(locked)
         record_control(actor, locked, Action.SEND_RESUMED)
-    # While it was paused its last deliveries may have come back from the wire.
+    # During the pause its last deliveries may have come back from the wire.
     if sends_finish([locked.pk]):
         locked.refresh_from_db()
     return locked
 
 
 def send_cancel(actor: Actor, send: Send) -> Send:
-    """Stop a send: what waits is cancelled, what is on the wire gets its true outcome.
+    """Cancel a send: pending deliveries are cancelled, those on the wire get their true outcome.
 
-    For whoever sent it, and for administrators. Raises Conflict when there is nothing to stop.
+    For its sender and for administrators. Raises Conflict if nothing is left to cancel.
     """
     _require_control(actor, send)
     with transaction.atomic():
@@ -95,8 +95,8 @@ def send_cancel(actor: Actor, send: Send) -> Send:
 
 
 def end_send(actor: Actor, send: Send, action: Action, *, note: str = "") -> None:
-    """Cancel a locked send and all that waits of it, with the entries of both. What that was to try
-    again is free for another try."""
+    """Cancel a locked send and its pending deliveries, and write the ledger's entries of both. The
+    original of a cancelled retry may be retried again."""
     now = database_now()
     pending = Delivery.objects.filter(send=send, status=DeliveryStatus.PENDING)
     waiting = locked_rows(pending, wait=True)
@@ -116,11 +116,11 @@ def end_send(actor: Actor, send: Send, action: Action, *, note: str = "") -> Non
     logs.send_changed(send, action, **data)
 
 
-# --- What the other services of sends share ----------------------------------------------------
+# --- Shared by the services of sends ----------------------------------------------------------
 
 
 def lock_send(send: Send) -> Send:
-    """The send as it is now, and nobody else's until the transaction ends."""
+    """Return the send as it is now, locked until the transaction ends."""
     return Send.objects.select_for_update(no_key=True).get(pk=send.pk)
 
 
@@ -131,7 +131,7 @@ def announce(send: Send) -> None:
 def record_control(
     actor: Actor, send: Send, action: Action, data: dict[str, object] | None = None
 ) -> None:
-    """What somebody did with a send; whose it is stands beside it where it is not their own."""
+    """Record what somebody did with a send; if it is not their own, with its sender."""
     audit.record(
         actor,
         action,
@@ -146,7 +146,10 @@ def _with_sender(actor: Actor, send: Send, data: dict[str, object]) -> dict[str,
 
 
 def _require_control(actor: Actor, send: Send) -> None:
-    """A runaway send must be stoppable although its sender has gone home."""
+    """Raise PermissionRefused except for the sender and administrators.
+
+    A runaway send must be stoppable although its sender has gone home.
+    """
     if actor.may(Permission.ADMINISTER):
         return
     actor.require(Permission.SEND)

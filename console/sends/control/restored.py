@@ -1,7 +1,7 @@
 """Writes the end of open deliveries after the database was restored from a backup.
 
-A delivery that waits in the backup may have been sent after the backup was made. So none of them
-goes on by itself.
+A delivery that is pending in the backup may have been sent after the backup was made. So none of
+them continues by itself.
 """
 
 from collections import Counter
@@ -27,25 +27,25 @@ from console.sends.models import (
 from console.sends.proof.ledger import send_target, write_records
 from console.sends.reasons import RESTORED_OPEN
 
-# So many are held in memory at once.
+# How many deliveries are held in memory at once.
 BATCH = 5000
 
 
 def sends_end_after_restore(actor: Actor, *, note: str) -> Counter[int]:
-    """End all that is open, as unknown, and cancel the sends that it is of, with the entries of
-    both; answers how many deliveries of which send. In a transaction."""
+    """End all open deliveries as unknown, cancel their sends, and write the entries of both. Return
+    how many deliveries ended, by send. Call it in a transaction."""
     ended = on_the_wire_end_after_restore(actor)
     while ids := list(Outbox.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         ended += _end(actor, ids, DeliveryStatus.PENDING)
-        # The rows of what has ended went with it; nothing may hold this loop up for ever.
+        # Their outbox rows went with them. This makes sure that the loop ends.
         Outbox.objects.filter(pk__in=ids).delete()
     _cancel_sends(actor, note)
     return ended
 
 
 def on_the_wire_end_after_restore(actor: Actor) -> Counter[int]:
-    """End what was on the wire when the backup was made, as unknown; answers as above. In a
-    transaction."""
+    """End deliveries that were on the wire at the time of the backup as unknown. Return how many,
+    by send. Call it in a transaction."""
     claimed = [pk for claim in Claim.objects.all() for pk in claim.delivery_ids]
     ended = _end(actor, claimed, DeliveryStatus.SENDING)
     Claim.objects.all().delete()
@@ -53,7 +53,7 @@ def on_the_wire_end_after_restore(actor: Actor) -> Counter[int]:
 
 
 def stop_after_restore(actor: Actor, *, reason: str) -> None:
-    """See that all sending is stopped; recorded by who calls it. In a transaction."""
+    """Make sure that all sending is stopped, in a transaction. The caller records it."""
     SendingStop.objects.get_or_create(
         pk=1,
         defaults={

@@ -1,7 +1,7 @@
-"""Writes retries of failed deliveries, and of unknown ones when a person so decides.
+"""Writes retries of failed deliveries, and of unknown ones if a person so decides.
 
 A retry is a send of its own with the same texts, to the chats that the first one did not reach.
-Each delivery is retried once at most. A retry that fails can itself be retried.
+Each delivery is retried at most once. A failed retry can itself be retried.
 """
 
 from collections import Counter
@@ -30,12 +30,12 @@ from console.text.wording import term_of
 
 
 def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: str = "") -> Send:
-    """Try again what failed of a send, of which it is certain that nothing was shown; answers the
-    new send. With `seen`, what `retry_seen` said when somebody was asked, no more than that.
+    """Retry the failed deliveries of a send, none of which was shown. Return the new send. `seen`
+    is what `retry_seen` returned when the person was asked; newer failures are then left out.
 
-    For the sender, and administrators who may send. Raises Conflict where nothing is left to try
-    again, or no chat can be reached now; Unprocessable where the notice is not valid any more; and
-    TooManyRequests.
+    For the sender, and for administrators who may send. Raises Conflict if nothing is left to
+    retry, more is left than `seen` says, or no chat can be reached now; Unprocessable if the notice
+    is not valid any more; and TooManyRequests.
     """
     return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {}, seen)
 
@@ -43,10 +43,10 @@ def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: 
 def send_retry_unknown(
     actor: Actor, send: Send, *, may_show_twice: bool, undo_seconds: int = 0, seen: str = ""
 ) -> Send:
-    """Try again what nobody knows of: only for who says that it `may_show_twice`. `seen` as with
-    `send_retry_failed`.
+    """Retry the unknown deliveries of a send, if the caller accepts that it `may_show_twice`.
+    `seen` is as in `send_retry_failed`.
 
-    Raises InvalidInput without that, and what `send_retry_failed` raises.
+    Raises InvalidInput without that, and whatever `send_retry_failed` raises.
     """
     if not may_show_twice:
         raise InvalidInput(
@@ -60,7 +60,7 @@ def send_retry_unknown(
 
 
 def retry_seen(send: Send, status: str) -> str:
-    """What is there to try again now: how many, and when the last of them ended."""
+    """Return a token of what can be retried now: how many, and when the last of them ended."""
     left = selectors.not_retried(send, status).order_by()
     found = left.aggregate(number=Count("pk"), end=Max("finished_at"))
     return f"{found['number']} {found['end'].isoformat()}" if found["number"] else ""
@@ -77,7 +77,7 @@ def _retry(
     _require_retrier(actor, send)
     actor.require_notice(send.version.notice.key)
     with transaction.atomic():
-        # Of two at once the second waits here, and then finds nothing left.
+        # Of two concurrent retries the second waits here, then finds nothing left to retry.
         original = lock_send(send)
         hold_quota(actor)
         if guards():
@@ -113,8 +113,8 @@ def _retry(
 
 
 def _those_seen(left: Sequence[Delivery], seen: str) -> Sequence[Delivery]:
-    """Those of which somebody was told before they said that these are to be tried again. The send
-    goes on meanwhile, and more of it may fail."""
+    """Return the deliveries that the person was shown before confirming. More may have failed
+    since, as the send goes on. Raises Conflict if there are now more than shown."""
     if not seen:
         return left
     try:
@@ -141,8 +141,8 @@ def _require_retrier(actor: Actor, send: Send) -> None:
 
 
 def _line_of(send: Send) -> list[int]:
-    """A send and those that it tries again. What they brought to a chat is known to whoever tries
-    once more, and not what the guard is against."""
+    """Return the ids of a send and of the sends that it retries. The person who retries knows what
+    they delivered, so the resend guard ignores it."""
     line = [send.pk]
     while send.retry_of is not None:
         send = send.retry_of

@@ -1,4 +1,4 @@
-"""Writes the stop-everything switch. While it is on, no delivery is taken to the wire."""
+"""Writes the stop-everything switch. While it is on, no delivery goes to the wire."""
 
 from django.db import IntegrityError, transaction
 
@@ -20,10 +20,10 @@ TARGET = ("sending", "all", "all sending")
 
 
 def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
-    """Stop all sending at once; what is on the wire gets its true outcome. Sends can still be
-    made, and wait.
+    """Stop all sending at once. Deliveries on the wire still get their true outcome. New sends can
+    be made, and wait.
 
-    Raises InvalidInput without a reason, Conflict where it is stopped already.
+    Raises InvalidInput without a reason, Conflict if sending is stopped already.
     """
     actor.require(Permission.ADMINISTER)
     stop = SendingStop(
@@ -43,9 +43,9 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
 
 
 def sending_restart(actor: Actor) -> None:
-    """Let sending go on. What waited has a whole time to live again.
+    """Let sending go on. Pending deliveries get a whole time to live again.
 
-    Raises Conflict where it is not stopped.
+    Raises Conflict if sending is not stopped.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -66,7 +66,7 @@ def sending_restart(actor: Actor) -> None:
 
 
 def required_reason(reason: str, of_what: str) -> str:
-    """What somebody gave as a reason. Raises InvalidInput for none, or for too much of it."""
+    """Return the given reason, stripped. Raises InvalidInput if it is blank or too long."""
     reason = reason.strip()
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say {of_what}: others need to know.", of_what=of_what)

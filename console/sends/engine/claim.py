@@ -27,17 +27,17 @@ from console.sends.reasons import (
     said,
 )
 
-# What waits for its turn is not late while others are taken; what had so many turns, and could not
-# be sent, is.
+# While a Chat Server makes progress, a delivery whose time to live is over still waits for its
+# turn. It counts as late only after more than this many attempts.
 TRIES_WHEN_LATE = 10
 
 
 @dataclass(slots=True)
 class Step:
-    """What one step of a drain took to the wire, and when another is worth it.
+    """What one step of a drain claimed, and when the next step is worthwhile.
 
-    `wait_seconds` is for the pace to allow more; None where nothing is due. `server` is the Chat
-    Server as it was when the deliveries were claimed: its address and limits may have changed.
+    `wait_seconds` is the time until the pace allows more; None if nothing is due. `server` is the
+    Chat Server as it was when the deliveries were claimed: its address and limits may have changed.
     """
 
     claimed: list[ClaimedDelivery] = field(default_factory=list)
@@ -45,12 +45,12 @@ class Step:
     server: ChatServer | None = None
 
 
-# One of each running send in turn, so that a small send never waits for a large one. Of a turn,
-# what came back unsent goes last, by when it is due: a Chat Server that rested is tried with one
-# delivery, and chats that can't be sent to must not be that one each time. It has less of its time
-# to live before it than when it was new.
-# What is on the wire is in the outbox too, and is passed over by its ids. OFFSET keeps the chats
-# from being joined in another way than one by one.
+# Takes one delivery of each running send in turn, so that a small send never waits for a large one.
+# Within a turn, deliveries that came back unsent go last, ordered by when they are due: a Chat
+# Server that rested is tried with one delivery, which must not always be one whose chat can't be
+# reached. A delivery that came back is recognised by its time to live: less is left after its due
+# time than a new one has. Deliveries on the wire are in the outbox too, and are excluded by their
+# ids. OFFSET makes the planner look up the chats one by one.
 CLAIM = """
 WITH due AS (
     SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id
@@ -80,7 +80,7 @@ ORDER BY due.turn, due.came_back, due.due_at, due.send_id
 FOR UPDATE OF d SKIP LOCKED
 """
 
-# What all deliveries of a send share.
+# The columns that all deliveries of a send share.
 SHARED = """
 SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, n.key, s.actor_ref, v.valid_from,
        v.valid_until, n.retired_at IS NOT NULL
@@ -90,8 +90,8 @@ JOIN catalogue_cannednotice n ON n.id = v.notice_id
 WHERE s.id = ANY(%(ids)s::bigint[])
 """
 
-# The ids stand in a row of their own: so a lost worker's deliveries are found without an index on
-# what changes with each delivery.
+# A claim is a row of its own with its delivery ids, so that a lost worker's deliveries are found
+# without an index on a column that changes with each delivery.
 MARK_SENDING = """
 WITH noted AS (
     INSERT INTO sends_claim (id, chat_server_name, delivery_ids, claimed_at)
@@ -114,7 +114,7 @@ FROM moved WHERE o.delivery_id = moved.id
 
 
 class _Shared(NamedTuple):
-    """A send, in the order of SHARED's columns."""
+    """The shared values of a send, in the order of SHARED's columns."""
 
     send_id: int
     visibility: str
@@ -129,7 +129,7 @@ class _Shared(NamedTuple):
 
 
 class _Chat(NamedTuple):
-    """How its chat is in the moment of sending, in the order of CLAIM's last columns."""
+    """A delivery's chat at the moment of sending, in the order of CLAIM's last columns."""
 
     is_late: bool
     ended: bool
@@ -146,10 +146,10 @@ def claim_due(
     on_the_wire: Collection[int] = (),
     has_answered: bool = False,
 ) -> tuple[Step, list[Ending]]:
-    """Claim up to `room` due deliveries; answers with them those that can't be sent any more.
+    """Claim up to `room` due deliveries. Return with them those that can't be sent any more.
 
-    Call it in a transaction. `on_the_wire` are the caller's own, `has_answered` says that the Chat
-    Server took something since the last time.
+    Call it in a transaction. `on_the_wire` are the caller's own deliveries. `has_answered` says
+    that the Chat Server answered since the last call.
     """
     server, granted, wait_seconds, now = chat_server_take_tokens(
         server_id, most=room, progressed=has_answered
@@ -173,7 +173,7 @@ def claim_due(
     _mark_sending(server, claimed, claim, now)
     _move(moved)
     chat_server_return_tokens(server_id, granted - len(claimed))
-    # Fewer rows than asked for means that nothing more is due; skipped ones made room for others.
+    # Fewer rows than requested means that nothing more is due. Skipped rows made room for others.
     return Step(claimed, 0.0 if len(rows) == granted else None, server), endings
 
 
@@ -212,27 +212,27 @@ def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
 
 
 def _not_attempted(ending: Ending) -> Ending:
-    """As the row and the ledger are to have it: the attempt that was about to be made was not."""
+    """Return the ending without the attempt, which was counted in advance and not made."""
     before = structs.replace(ending.delivery, attempts=ending.delivery.attempts - 1)
     return structs.replace(ending, delivery=before)
 
 
 class _Sorter:
-    """Decides about CLAIM's rows; what they share is read once."""
+    """Decides what to do with each of CLAIM's rows; reads what they share only once."""
 
     def __init__(self, server: ChatServer, now: datetime, rows: Sequence[Sequence[Any]]) -> None:
         self.now = now
         self.sends = _shared({row[1] for row in rows})
         self.servers = _enabled(server, {row[13] for row in rows})
         self.senders: dict[str, Actor | None] = {}
-        # By send, Chat Server and team.
+        # Keyed by send, Chat Server and team.
         self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
         self.health_detail = server.health_detail
         self.is_progressing = is_progressing(server, now)
 
     def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
-        """What to do with a delivery: send it (None), end it, or leave it to another Chat Server
-        (its name)."""
+        """Return what to do with a delivery: None to send it, an Ending to end it, or the name of
+        another Chat Server to leave it to."""
         # `attempts` has the one that it is claimed for.
         if chat.is_late and (not self.is_progressing or delivery.attempts > TRIES_WHEN_LATE):
             return expired(delivery, self.health_detail)
@@ -264,8 +264,7 @@ class _Sorter:
         return None
 
     def _not_allowed(self, send: _Shared, team_id: int | None) -> tuple[str, str] | None:
-        """A sender who was signed off, or lost the role, the notice or the chat's team, sends
-        nothing more."""
+        """Return the reason if the sender is gone, or lost the role, the notice or the team."""
         ref = send.actor_ref
         if ref not in self.senders:
             self.senders[ref] = actor_by_ref(ref)
@@ -286,8 +285,7 @@ def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
 
 
 def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
-    """Which of `names` are Chat Servers, and whether they are enabled; nearly always all of them
-    are the one that is at hand."""
+    """Return which of `names` are Chat Servers, and whether each is enabled."""
     enabled = {server.name: server.enabled}
     others = [name for name in names if name != server.name]
     if others:
@@ -297,8 +295,8 @@ def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
 
 
 def is_progressing(server: ChatServer, now: datetime) -> bool:
-    """Whether the Chat Server took something within a time to live: then what waits for its turn
-    waits for the pace alone, and is not too late."""
+    """Return whether the Chat Server took something within a time to live. Then a pending delivery
+    waits only for the pace, and is not too late."""
     return server.progressed_at is not None and server.progressed_at > now - time_to_live()
 
 

@@ -1,6 +1,6 @@
-"""The dispatcher's way to the database: one thread, and in it one connection.
+"""Database access for the dispatcher: threads with one connection each.
 
-Django's connections belong to threads, and the lock that makes a drain the only one belongs to a
+Django's connections belong to threads, and the lock that makes a drain exclusive belongs to a
 connection. So each drain has a thread to itself, and the event loop never waits for a query.
 """
 
@@ -17,26 +17,26 @@ from django.db import InterfaceError, connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Any fixed number does: it keeps these locks apart from others in the same database.
+# Any fixed number will do: it separates these locks from others in the same database.
 DRAIN_LOCK = 0x4E43
-# A drain's statements take a few rows each, and their plans are made once a connection: perhaps
-# when the tables are nearly empty, for which PostgreSQL would read them whole, and go on doing that
-# when they no longer are.
+# A drain's statements take a few rows each and are planned once per connection. If the tables are
+# nearly empty then, PostgreSQL would plan sequential scans and keep those plans when the tables
+# have grown.
 BY_INDEX = ", ".join(
     f"set_config('enable_{way}', 'off', false)" for way in ("seqscan", "hashjoin", "mergejoin")
 )
 
 
 class DatabaseThread:
-    """Runs functions in its thread, on the connection of that thread."""
+    """A thread with a connection of its own, which runs functions."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drain-database")
 
     async def close(self) -> None:
-        """End the connection and the thread."""
+        """Close the connection and end the thread."""
         try:
-            # By a function: `connection.close` would be looked up here, in the wrong thread.
+            # A lambda, because `connection.close` would be looked up here, in the wrong thread.
             await self.call(lambda: connection.close())
         finally:
             self._executor.shutdown(wait=False)
@@ -48,10 +48,10 @@ class DatabaseThread:
     async def call_with_lock(
         self, server_id: int, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """`call` for what only the one that drains a Chat Server may do.
+        """Call a function that only the holder of a Chat Server's drain lock may run.
 
-        Raises InterfaceError where the connection that got the lock is gone: Django opens another
-        without a word.
+        Raises InterfaceError if the connection that held the lock is gone: Django silently opens
+        another.
         """
 
         def call() -> R:
@@ -63,16 +63,16 @@ class DatabaseThread:
 
 
 class DatabaseThreads:
-    """A worker's threads: drains come and go, and connecting anew each time would cost more than
-    many a drain does. At most one a Chat Server is in use at a time, and so that many are kept."""
+    """A pool of a worker's threads: connecting anew for each drain would cost more than many drains
+    do. It grows to the number of Chat Servers drained at the same time."""
 
     def __init__(self) -> None:
         self._idle: list[DatabaseThread] = []
 
     @asynccontextmanager
     async def thread(self) -> AsyncIterator[DatabaseThread]:
-        """A thread, which looks itself whether its connection is lost (`drop_if_lost`). After an
-        error it is not used again: its connection must not keep a lock."""
+        """Lend a thread. The user checks whether its connection is lost (`drop_if_lost`). After an
+        error the thread is closed, since its connection must not keep a lock."""
         thread = self._idle.pop() if self._idle else DatabaseThread()
         try:
             yield thread
@@ -88,13 +88,13 @@ class DatabaseThreads:
 
 
 def reconnect() -> None:
-    """Have this thread's next query go over a new connection, if the old one is of no use."""
+    """Close this thread's connection if it is unusable, so that the next query opens a new one."""
     if connection.connection is not None and not connection.is_usable():
         connection.close()
 
 
 def drop_if_lost() -> None:
-    """`reconnect` for a connection that was left in order: asks the socket, not the server."""
+    """Close an idle connection if it is lost. Asks only the socket, not the server."""
     driver = connection.connection
     if driver is None:
         return
@@ -108,7 +108,7 @@ def drop_if_lost() -> None:
 
 
 class _Held(threading.local):
-    """The lock that a thread got last, and the connection that it belongs to."""
+    """The lock that a thread got last, and the connection that holds it."""
 
     server_id: int | None = None
     by: object = None
@@ -122,10 +122,10 @@ def _has_lock(server_id: int) -> bool:
 
 
 def try_lock(server_id: int) -> bool:
-    """Become the one that drains a Chat Server; False where somebody is. PostgreSQL frees it when
-    this connection ends, however it ends."""
+    """Take a Chat Server's drain lock; return False if another drain has it. PostgreSQL frees the
+    lock when this connection ends, however it ends."""
     if _has_lock(server_id):
-        return True  # taken twice it would have to be given back twice
+        return True  # taken twice, it would have to be released twice
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock(%s, %s), {BY_INDEX}", [DRAIN_LOCK, server_id])
         is_ours = bool(cursor.fetchone()[0])

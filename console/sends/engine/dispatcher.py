@@ -1,4 +1,4 @@
-"""A worker's part in sending: runs one drain for each Chat Server that has work.
+"""A worker's part in sending: it runs one drain for each Chat Server that has work.
 
 A wake-up says that a Chat Server may have work (console.sends.engine.queue). The drain that follows
 looks for itself, so a doubled wake-up does nothing.
@@ -36,9 +36,9 @@ LOCKED_ROWS_SECONDS = 0.2
 
 @dataclass
 class Dispatch:
-    """The drains of a worker, and what they share: channels, database threads, the wish to stop.
+    """The drains of a worker, and what they share: channels, database threads, the stop signal.
 
-    An async context manager; to be used within one event loop.
+    An async context manager, to be used within one event loop.
     """
 
     gateway: Gateway = field(default_factory=Gateway)
@@ -57,7 +57,7 @@ class Dispatch:
         await self.databases.close()
 
     def wake(self, name: str) -> None:
-        """Have a Chat Server's work looked at: at once, or once more by the drain that runs."""
+        """Start a drain of a Chat Server, or make the running one look again."""
         if self.stopping.is_set():
             return
         self._woken.add(name)
@@ -71,7 +71,7 @@ class Dispatch:
             while name in self._woken and not self.stopping.is_set():
                 self._woken.discard(name)
                 await drain_chat_server(name, self)
-        # Whatever it is, the deliveries are safe: the sweep has them looked at again.
+        # Whatever the error is, the deliveries are safe: the sweep starts another drain.
         except (DatabaseError, InterfaceError) as error:
             drain_failed(name)
             logger.warning("drain lost the database", chat_server=name, error=str(error))
@@ -82,7 +82,7 @@ class Dispatch:
             del self._tasks[name]
 
     async def settled(self) -> bool:
-        """Wait until no drain runs; answers whether any did."""
+        """Wait until no drain runs. Return whether any did."""
         has_run = bool(self._tasks)
         while self._tasks:
             await asyncio.wait(set(self._tasks.values()))
@@ -96,10 +96,10 @@ class Dispatch:
 
 
 async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
-    """Send all that is due to a Chat Server, unless somebody else is at it.
+    """Send everything that is due to a Chat Server, unless another drain holds its lock.
 
-    Whoever gives the lock back looks once more: who came while it was held has gone away, trusting
-    in this look.
+    After releasing the lock it looks once more: a drain that gave up while the lock was held relies
+    on this second check.
     """
     async with dispatch.databases.thread() as database:
         while not dispatch.stopping.is_set():
@@ -114,13 +114,13 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
             if not await database.call(_continue_or_wake, server.pk):
                 return
             if not has_claimed:
-                # What is due is held by somebody else's transaction: it takes a moment.
+                # Another transaction has locked what is due. That takes only a moment.
                 await asyncio.sleep(LOCKED_ROWS_SECONDS)
 
 
 async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatch) -> bool | None:
-    """One drain by the holder of the lock; answers whether it found something to claim, None where
-    the lock was lost and is another's now."""
+    """Run one drain as the holder of the lock. Return whether it found something to claim; None if
+    the lock was lost to another worker."""
     drain = dispatch.drains[server.name] = Drain(
         server, database, dispatch.gateway, dispatch.stopping
     )
@@ -134,8 +134,8 @@ async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatc
 
 
 def _begin(name: str) -> tuple[ChatServer, bool] | None:
-    """Become the one that drains a Chat Server, and clear up after one that was lost. Answers also
-    whether anything is due; None where somebody else is at it or there is no such Chat Server."""
+    """Take a Chat Server's drain lock and recover what a lost drain left. Return the Chat Server
+    and whether anything is due; None if the lock is taken or there is no such Chat Server."""
     drop_if_lost()
     server = ChatServer.objects.filter(name=name).first()
     if server is None:
@@ -143,7 +143,7 @@ def _begin(name: str) -> tuple[ChatServer, bool] | None:
         return None
     if not try_lock(server.pk):
         return None
-    # After the lock came: what a lost drain claimed is there now.
+    # Read after the lock is taken, when the claims of a lost drain are visible.
     has_claims, due_at = selectors.work_of(name)
     if has_claims:
         lost = deliveries_recover(name)
@@ -152,7 +152,7 @@ def _begin(name: str) -> tuple[ChatServer, bool] | None:
 
 
 def _continue_or_wake(server_id: int) -> bool:
-    """Whether there is more to do at once; what is due later gets a job for then."""
+    """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
     server = ChatServer.objects.get(pk=server_id)
     due_at = selectors.next_due_at(server.name)
     if due_at is None:
@@ -168,5 +168,5 @@ def _is_due(server: ChatServer, due_at: datetime | None) -> bool:
 
 
 def _next_try(server: ChatServer, due_at: datetime) -> datetime:
-    """When what is due at `due_at` can leave: a Chat Server that failed rests before."""
+    """Return when a delivery due at `due_at` can leave: a Chat Server that failed rests first."""
     return max(due_at, server.retry_at or due_at)

@@ -1,7 +1,7 @@
-"""Drains a Chat Server's due deliveries: claims, sends, records, until nothing is due.
+"""Drains a Chat Server's due deliveries: claims, sends and records until nothing is due.
 
-One drain a Chat Server at a time, whatever number of workers there are. Never more than `window`
-deliveries are claimed and not yet recorded, so that is also the most a crash can leave unknown.
+A Chat Server has one drain at a time, whatever the number of workers. Never more than `window`
+deliveries are claimed and not yet recorded, so a crash can leave at most that many unknown.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ logger = structlog.get_logger("console.sends")
 
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MOST_SECONDS = 30.0
-# A window has so many parts that go their ways one after the other.
+# A window is handled in this many parts, one after another.
 PARTS = 4
 # How many requests go into one write to the wire.
 SUBMIT_AT_ONCE = 128
-# Outcomes are recorded at the latest after this time, however slow the others are.
+# Outcomes are recorded after this time at the latest, however slow the others are.
 RECORD_AFTER_SECONDS = 0.2
-# How long outcomes are kept for a database that is away, and how often it is tried.
+# How long outcomes are held while the database is away, and how often it is tried.
 DATABASE_PATIENCE_SECONDS = 120.0
 DATABASE_RETRY_SECONDS = 0.5
 DATABASE_FAILURES_MOST = 5
@@ -62,9 +62,9 @@ def backoff_seconds(failures: int, jitter: Callable[[], float] = random.random) 
 class Drain:
     """One drain of one Chat Server, by the holder of its lock.
 
-    `is_superseded` says that the lock was lost with the database and is another's now, who has
-    recorded as unknown what was on the wire here; `is_wordless`, that the database refused each
-    time what had come back, and is to have it without what was said of it.
+    `is_superseded` says that the lock was lost with the database connection and another worker has
+    it; that worker has recorded as unknown what was on the wire here. `is_wordless` says that the
+    database refused the outcomes each time, so they are recorded without their texts.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Drain:
         self.is_wordless = False
         self.writing: set[asyncio.Task[None]] = set()
         self.broken: BaseException | None = None
-        # Claimed, and without an outcome.
+        # Deliveries that are claimed and have no outcome yet.
         self.on_the_wire: set[int] = set()
         self.endings: list[Ending] = []
         self.unsent: list[tuple[ClaimedDelivery, str]] = []
@@ -98,12 +98,12 @@ class Drain:
         self.record = DrainRecord(server.name)
 
     def look_again(self) -> None:
-        """There may be more to send than there was a moment ago."""
+        """Take notice that there may be more to send."""
         self.progress.set()
 
     async def run(self) -> None:
-        """Until nothing is due, the Chat Server fails, or the worker stops: then what is in flight
-        still gets its true outcome."""
+        """Run until nothing is due, the Chat Server fails, or the worker stops. Deliveries in
+        flight still get their true outcome."""
         while not self.is_superseded:
             if self.broken is not None:
                 raise self.broken
@@ -123,13 +123,13 @@ class Drain:
     def _room(self) -> int:
         if self._is_over():
             return 0
-        # A Chat Server that failed before gets one delivery to prove itself with.
+        # A Chat Server that failed last time is tried with one delivery.
         window = 1 if self.server.failures_in_a_row else self.server.window
         return max(0, window - len(self.on_the_wire))
 
     def _is_worth_a_step(self, wait_seconds: float | None) -> bool:
-        """A part of the window is, so that the rest is on the wire while the database is at it; and
-        the last one that is out."""
+        """Return whether a step is worthwhile: when a part of the window can be recorded or
+        claimed, so that the rest is on the wire meanwhile, or when nothing is on the wire."""
         part = max(1, self.server.window // PARTS)
         return (
             len(self.endings) + len(self.unsent) >= part
@@ -140,10 +140,10 @@ class Drain:
     # Steps
 
     async def _step(self) -> float | None:
-        """Record what has come back, claim what there is room for, and have that written to the
-        wire, while the next step begins.
+        """Record the outcomes, claim what there is room for, and start writing that to the wire
+        while the next step begins.
 
-        Answers the seconds until more may go out by the pace, None where nothing more is due.
+        Return the seconds until the pace allows more; None if nothing more is due.
         """
         await self._connect()
         await self._note_health()
@@ -152,7 +152,7 @@ class Drain:
         endings, self.endings = self.endings, []
         unsent, self.unsent = self.unsent, []
         settled, self.settled = self.settled, []
-        # In the last tries only what has come back, which nothing else must cost its record.
+        # The last tries only record outcomes: nothing else may make that fail.
         is_last = self.database_failures >= DATABASE_FAILURES_MOST and bool(endings or unsent)
         room = 0 if is_last else self._room()
         if self.is_wordless:
@@ -198,10 +198,11 @@ class Drain:
         return [Postponement(delivery, due_at, detail) for delivery, detail in unsent]
 
     async def _regain_database(self, error: Exception, *, unwritten: UUID) -> None:
-        """Take the lock again after the database failed, and go on with what is in flight.
+        """Take the lock again after the database failed, and continue with what is in flight.
 
-        What the failed step would have claimed was not written to the wire, committed or not: it
-        waits for its turn again. Raises the error when the database stays away, or fails each time.
+        `unwritten` is the claim of the failed step. Committed or not, it was not written to the
+        wire, so its deliveries become pending again. Raises the error if the database stays away or
+        keeps failing.
         """
         self.database_failures += 1
         if self.database_failures > DATABASE_FAILURES_MOST and not self._give_up_words():
@@ -232,8 +233,8 @@ class Drain:
                 return
 
     def _give_up_words(self) -> bool:
-        """That it was delivered is worth more than what was said of it; answers whether that leaves
-        something to try."""
+        """Record outcomes without their texts from now on, as the outcome matters more. Return
+        whether that leaves anything to try."""
         if self.is_wordless or not (self.endings or self.unsent):
             return False
         self.is_wordless = True
@@ -242,7 +243,7 @@ class Drain:
         return True
 
     def _supersede(self) -> None:
-        """Another worker has the lock: it has recorded as unknown what is in flight here."""
+        """Stop: another worker has the lock, and has recorded as unknown what is in flight."""
         self.is_superseded = True
         logger.warning(
             "another worker took over",
@@ -254,21 +255,21 @@ class Drain:
     # The wire
 
     async def _connect(self) -> None:
-        """Have an open channel before anything is claimed for it."""
+        """Open a channel before anything is claimed for it."""
         if self._is_over() or not self.server.enabled:
             return
         try:
             self.channel = await self.gateway.channel(self.server)
         except Unreachable as error:
             self.failed = sentence_of(error)
-        except Exception as error:  # whatever it is: nothing was written, and that must be kept
+        except Exception as error:  # whatever it is, nothing was written: record that
             logger.exception("no channel", chat_server=self.server.name)
             self.failed = storable(
                 term("The console failed to open a connection: {error}", error=error)
             )
 
     async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
-        """Submit all; without a channel, as after a change of the address, they wait again."""
+        """Submit all deliveries. They wait again if there is no channel, as after a new address."""
         for number, delivery in enumerate(claimed, start=1):
             if self.is_superseded:
                 return
@@ -278,10 +279,10 @@ class Drain:
                 self._is_settled(delivery)
                 self.unsent.append((delivery, "The Chat Server's settings changed."))
             if number % SUBMIT_AT_ONCE == 0:
-                await asyncio.sleep(0)  # so that they leave, and answers come in
+                await asyncio.sleep(0)  # lets them leave, and answers come in
 
     def _is_written(self, writing: asyncio.Task[None]) -> None:
-        """What it could not write for an error of ours would be waited for without end."""
+        """Note an error in writing: the drain would wait forever for what was not written."""
         self.writing.discard(writing)
         if not writing.cancelled() and writing.exception() is not None:
             self.broken = writing.exception()
@@ -313,7 +314,7 @@ class Drain:
             self.progress.set()
 
     def _is_settled(self, delivery: ClaimedDelivery) -> None:
-        """Count down its claim, which is of no more use once all of its deliveries are settled."""
+        """Count down the delivery's claim. A claim is settled once all of its deliveries are."""
         self.on_the_wire.discard(delivery.id)
         claim = delivery.claim
         if claim is not None:
@@ -323,7 +324,7 @@ class Drain:
                 self.settled.append(claim)
 
     async def _note_health(self) -> None:
-        """A fault rests the Chat Server for a while; an answer makes it healthy."""
+        """Record the Chat Server's health: it rests after a fault; an answer makes it healthy."""
         server = self.server
         if self.failed and not self.failure_noted:
             self.failure_noted = True
@@ -337,7 +338,7 @@ class Drain:
             await self._note(partial(chat_server_reached, server))
 
     async def _note(self, write: Callable[[], None]) -> None:
-        """Write down health, which is no reason to lose outcomes when it fails."""
+        """Write the health. If that fails, recover the database, so that no outcome is lost."""
         try:
             await self.database.call(write)
         except (DatabaseError, InterfaceError) as error:
@@ -346,13 +347,13 @@ class Drain:
     # Waiting
 
     async def _await_progress(self, wait_seconds: float | None) -> None:
-        """Until enough has come back, there is more to send, or it is time to record."""
+        """Wait until enough outcomes are back, there is more to send, or it is time to record."""
         seconds = RECORD_AFTER_SECONDS
         if wait_seconds and self._room():
             seconds = min(seconds, wait_seconds)
         self.progress.clear()
         if self._is_worth_a_step(wait_seconds):
-            return  # it came while the last was written
+            return  # it came while the last outcomes were being written
         try:
             async with asyncio.timeout(seconds):
                 await self.progress.wait()

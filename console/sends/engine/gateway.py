@@ -1,7 +1,7 @@
 """The only bridge between the console and the ESP library.
 
-Turns a claimed delivery into an ESP request, and an outcome of the wire into what a person may be
-told of it. Keeps one open channel a Chat Server for the life of the worker.
+Turns a claimed delivery into an ESP request, and an outcome of the wire into an ending that people
+can read. Keeps one open channel per Chat Server for the life of the worker.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ WORDLESS_SENTENCE = WORDLESS()
 
 
 class Unreachable(Exception):
-    """No channel to the Chat Server, and so nothing was sent. The text says why."""
+    """No channel to the Chat Server could be opened, so nothing was sent. The text says why."""
 
 
 def esp_request(delivery: ClaimedDelivery) -> EspRequest:
-    """The ESP request of docs/domain.md section 3, with the interaction's whole user data.
+    """Build the ESP request of docs/domain.md section 3, with the interaction's whole user data.
 
-    Raises InvalidRequest for what can't travel.
+    Raises InvalidRequest for values that can't be encoded.
     """
     return BUILDERS[traits(delivery.kind).method](delivery, _user_data(delivery))
 
@@ -60,7 +60,7 @@ def _notice(delivery: ClaimedDelivery, user_data: KVList) -> EspRequest:
     )
 
 
-# By the method of the kind (console.catalogue.kinds).
+# Keyed by the method of the kind (console.catalogue.kinds).
 BUILDERS: dict[str, Callable[[ClaimedDelivery, KVList], EspRequest]] = {
     "Message": _message,
     "Notice": _notice,
@@ -70,7 +70,7 @@ BUILDERS: dict[str, Callable[[ClaimedDelivery, KVList], EspRequest]] = {
 def _user_data(delivery: ClaimedDelivery) -> KVList:
     data = delivery.user_data
     if "InteractionId" not in data:
-        # Which key finds the session is not documented (docs/domain.md section 4).
+        # The documentation does not say which key finds the session (docs/domain.md section 4).
         data = {**data, "InteractionId": delivery.interaction_id}
     try:
         return KVList.of(data)
@@ -79,12 +79,12 @@ def _user_data(delivery: ClaimedDelivery) -> KVList:
 
 
 def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
-    """A delivery whose request can't be built or is over a limit: nothing is sent."""
+    """Return the ending of a delivery that is not sent: its request is invalid or too large."""
     return Ending(delivery, DeliveryStatus.SKIPPED, Reason.INVALID_USER_DATA, why)
 
 
 def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
-    """What a storable outcome means for the delivery; None where it may be tried again."""
+    """Return what a storable outcome means for the delivery; None if it may be tried again."""
     if outcome.kind == OutcomeKind.NOT_SENT:
         return None if outcome.retryable else refused_here(delivery, outcome.detail)
     if outcome.kind == OutcomeKind.ACCEPTED:
@@ -109,22 +109,22 @@ def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
 
 
 def wordless(ending: Ending) -> Ending:
-    """How it ended, and nothing of what was said of that."""
+    """Return the ending without its texts."""
     return structs.replace(
         ending, detail=WORDLESS_SENTENCE, fault_code="", fault_text="", answer=None
     )
 
 
 def storable(text: str) -> str:
-    """PostgreSQL's text can't hold NUL, which a peer may well send, nor half a surrogate pair."""
+    """Replace NUL and lone surrogates, which a peer may send and PostgreSQL's text can't hold."""
     if isinstance(text, Sentence):
         return with_texts(text, storable)
     return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
 def storable_outcome(outcome: Outcome) -> Outcome:
-    """With texts that can be written wherever they are wanted: what can't be would take the
-    outcomes with it that are written together with it."""
+    """Make the outcome's texts storable. Otherwise one bad text would fail the whole batch of
+    outcomes that is written with it."""
     texts = (outcome.detail, outcome.fault_code, outcome.fault_text)
     if not any(texts):
         return outcome
@@ -133,11 +133,11 @@ def storable_outcome(outcome: Outcome) -> Outcome:
 
 
 def _as_json(answer: Any) -> str | None:
-    """As the delivery keeps it."""
+    """Encode an answer as the delivery stores it."""
     if answer is None:
         return None
     text = msgspec.json.encode(answer)
-    if b"\\u0000" in text:  # one look at the whole: it is rare enough
+    if b"\\u0000" in text:  # searched as a whole, since it is rare
         text = msgspec.json.encode(_replaced(answer))
     return text.decode()
 
@@ -159,7 +159,7 @@ class Gateway:
         self._channels: dict[int, tuple[tuple[str, float], Channel]] = {}
 
     async def channel(self, server: ChatServer) -> Channel:
-        """The open channel to a Chat Server, opened anew if there is none. Raises Unreachable."""
+        """Return the open channel to a Chat Server, opening one if needed. Raises Unreachable."""
         wanted = (server.url, server.request_timeout_seconds)
         known = self._channels.get(server.pk)
         if known is not None:
@@ -181,7 +181,7 @@ class Gateway:
         return channel
 
     async def close(self) -> None:
-        """Close all channels, after what is in flight has its answers."""
+        """Close all channels, after requests in flight have their answers."""
         channels, self._channels = self._channels, {}
         for _address, channel in channels.values():
             await channel.close()

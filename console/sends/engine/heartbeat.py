@@ -1,4 +1,4 @@
-"""A worker tells that it lives, for as long as it does, from its start to the end of its drains."""
+"""A worker's heartbeat, from its start to the end of its drains."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ logger = structlog.get_logger("console.sends")
 
 @asynccontextmanager
 async def present(dispatch: Dispatch, *, every_seconds: float) -> AsyncIterator[None]:
-    """Say so every few seconds. A database that is away is no reason to end."""
+    """Write the heartbeat every few seconds. An unavailable database does not end it."""
     name = WorkerName(uuid4(), socket.gethostname(), os.getpid())
     database = DatabaseThread()
     beating = asyncio.create_task(_beat(name, dispatch, database, every_seconds), name="heartbeat")

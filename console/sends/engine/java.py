@@ -1,6 +1,6 @@
-"""Java, for Chat Servers with `psdk://` addresses: by the settings, and where it may start.
+"""Java for Chat Servers with `psdk://` addresses: its settings, and which processes may start it.
 
-Those processes may that call `allow_java`: workers, checks of Chat Servers, the poller. No web
+Only processes that call `allow_java` may: workers, checks of Chat Servers, the poller. No web
 process does.
 """
 
@@ -11,7 +11,7 @@ from console.esp.psdk import sdk, tls
 
 
 def jvm_settings() -> jvm.JvmSettings:
-    """What the operator has set for Java."""
+    """Return the operator's settings for Java."""
     return jvm.JvmSettings(
         classpath=tuple(settings.PSDK_CLASSPATH),
         java_home=settings.JAVA_HOME,
@@ -20,7 +20,7 @@ def jvm_settings() -> jvm.JvmSettings:
 
 
 def allow_java() -> None:
-    """This process may start Java. Nothing is started yet."""
+    """Allow this process to start Java. Starts nothing yet."""
     jvm.allow(jvm_settings())
     tls.use(
         tls.TlsSettings(
@@ -33,5 +33,5 @@ def allow_java() -> None:
 
 
 def java_problems() -> list[str]:
-    """What would keep `psdk://` addresses from being reached, each with what to do."""
+    """Return what would prevent the use of `psdk://` addresses, each problem with its remedy."""
     return jvm.problems(jvm_settings(), classes=sdk.CLASSES, wanted_for=sdk.WANTED_FOR)

@@ -1,8 +1,8 @@
-"""Has PostgreSQL find out soon that a worker's machine is gone.
+"""Lets PostgreSQL find out soon that a worker's machine is gone.
 
-The lock that makes a drain the only one belongs to a session. A process that dies ends its
-session at once; for a machine that loses its power or its network nobody does, and PostgreSQL
-would keep the lock for as long as its system's own TCP keep-alive takes, often two hours.
+The lock that makes a drain exclusive belongs to a session. A process that dies ends its session at
+once. A machine that loses power or network does not: PostgreSQL would keep the lock until its
+system's own TCP keep-alive gives up, often after two hours.
 """
 
 from typing import Any
@@ -15,7 +15,8 @@ PROBES = 3
 
 
 def keepalive_settings(seconds: int) -> dict[str, int]:
-    """PostgreSQL's settings, in seconds (the last in milliseconds), for an end after `seconds`."""
+    """Return PostgreSQL's settings to end a dead session after `seconds`. All are in seconds,
+    except the last, in milliseconds."""
     interval = max(1, seconds // 5)
     return {
         "tcp_keepalives_idle": max(1, seconds - PROBES * interval),
@@ -26,8 +27,8 @@ def keepalive_settings(seconds: int) -> dict[str, int]:
 
 
 def use_keepalives() -> None:
-    """For all sessions that this process opens from now on. The embedded server is on this very
-    machine, and speaks no TCP."""
+    """Set keep-alives on all sessions that this process opens from now on. The embedded server is
+    on the same machine and uses no TCP."""
     if settings.DATABASE_KEEPALIVE_SECONDS and not settings.EMBEDDED:
         connection_created.connect(_set, dispatch_uid="console.sends.engine.keepalive")
 

@@ -1,4 +1,4 @@
-"""Writes when pending deliveries may leave, and until when, for many at once.
+"""Writes from when and until when pending deliveries may leave, for many at once.
 
 Each function first locks its deliveries in the order of their ids, as all bulk writes do.
 """
@@ -36,17 +36,17 @@ def time_to_live() -> timedelta:
 
 
 def expires_at(due_at: datetime) -> datetime:
-    """When the time to live of what is due at `due_at` is over."""
+    """Return when the time to live of a delivery due at `due_at` ends."""
     return due_at + time_to_live()
 
 
 def outbox_move(send: Send, due_at: datetime) -> None:
-    """Let what waits of a send leave from `due_at` on, with a whole time to live from then."""
+    """Let the pending deliveries of a send leave from `due_at` on, with a whole time to live."""
     with connection.cursor() as cursor:
         cursor.execute(MOVE_SEND, {"send": send.pk, "due": due_at, "expires": expires_at(due_at)})
 
 
 def outbox_renew(now: datetime) -> None:
-    """Give what waits of running sends a whole time to live from `now`, where it has less."""
+    """Give pending deliveries of running sends at least a whole time to live from `now`."""
     with connection.cursor() as cursor:
         cursor.execute(RENEW_RUNNING, {"expires": expires_at(now)})

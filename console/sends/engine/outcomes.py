@@ -1,4 +1,4 @@
-"""Writes how deliveries ended, in bulk, only where a row is still as its drain left it."""
+"""Writes how deliveries ended, in bulk, and only to rows that are as their drain left them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -18,9 +18,9 @@ from console.text.sentences import read_stored, stored
 
 
 class ClaimedDelivery(Struct, frozen=True, gc=False):
-    """All that is needed to send one delivery and to record what became of it.
+    """All that is needed to send one delivery and to record its outcome.
 
-    `claim` is that of the batch in which it is, None while it is in none.
+    `claim` is the claim of its batch; None while it is not claimed.
     """
 
     claim: UUID | None
@@ -41,7 +41,7 @@ class ClaimedDelivery(Struct, frozen=True, gc=False):
 
 
 class Ending(Struct, frozen=True, gc=False):
-    """How a delivery ended. `answer` is what Chat Server said, as JSON."""
+    """How a delivery ended. `answer` is Chat Server's answer, as JSON."""
 
     delivery: ClaimedDelivery
     status: DeliveryStatus
@@ -54,22 +54,22 @@ class Ending(Struct, frozen=True, gc=False):
 
     @property
     def is_answered(self) -> bool:
-        """Whether Chat Server said what it made of it."""
+        """Whether Chat Server answered the request."""
         return self.answer is not None
 
 
 class Postponement(Struct, frozen=True, gc=False):
-    """Nothing was written: the delivery may be tried again at `due_at` (None: at once), within its
-    time to live."""
+    """A delivery of which nothing was written: it may be tried again at `due_at` (None: at once),
+    within its time to live."""
 
     delivery: ClaimedDelivery
     due_at: datetime | None
     detail: str
 
 
-# Tables are entered by the ids and nothing is joined: the plan is made once a connection, perhaps
-# when the tables are nearly empty, and must be right when they no longer are. Of what is skipped or
-# cancelled nothing was written: what it was to try again is free for another try.
+# Rows are found by their ids, without joins: the plan is made once per connection, perhaps while
+# the tables are nearly empty, and must still be right when they have grown. A skipped or cancelled
+# retry wrote nothing, so its original may be retried again.
 END = """
 WITH ended AS (
     UPDATE sends_delivery d
@@ -108,10 +108,10 @@ def write_endings(
     from_status: DeliveryStatus,
     settled: Collection[UUID] = (),
 ) -> list[Ending]:
-    """Write the endings of rows that are still as expected; answers those.
+    """Write the endings of rows that are still as expected, and return those endings.
 
-    A row in `sending` must still carry the delivery's claim, one in `pending` has none. `settled`
-    are claims to forget, since with this all of theirs have ended.
+    A row in `sending` must still carry the delivery's claim; one in `pending` has none. `settled`
+    are the claims to delete, as all of their deliveries have now ended.
     """
     if not endings and not settled:
         return []
@@ -131,14 +131,14 @@ def write_endings(
     return [ending for ending in endings if ending.delivery.id in written]
 
 
-# What endings have in common, which is nearly everything, by its name in END.
+# What endings share, which is nearly everything, by its name in END.
 _COMMON = ("claim", "status", "reason", "detail", "fault_code", "fault_text", "answer")
 _Alike = tuple[tuple[Any, ...], list[int], list[int | None]]
 _NOTHING: _Alike = ((None, "", "", "", "", "", None), [], [])
 
 
 def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
-    """All of a step make one or two groups, mostly."""
+    """Group endings that differ only in their ids. A step's mostly make one or two groups."""
     groups: dict[tuple[Any, ...], tuple[list[int], list[int | None]]] = {}
     for ending in endings:
         delivery = ending.delivery
@@ -160,7 +160,7 @@ def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
 
 
 def ended_records(endings: Iterable[Ending]) -> list[Record]:
-    """The ledger's entries of what has ended."""
+    """Return the ledger's entries of endings."""
     return list(ledger.deliveries_ended(map(_said, endings)))
 
 
@@ -186,7 +186,7 @@ def _said(ending: Ending) -> tuple[ledger.Together, dict[str, Any]]:
 
 
 def write_postponements(postponements: Sequence[Postponement]) -> None:
-    """Put back what was claimed and never written to the wire, for later."""
+    """Put claimed deliveries that were never written to the wire back, for later."""
     if postponements:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -201,7 +201,7 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
 
 
 def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[ClaimedDelivery]:
-    """Those of `rows` that nobody else holds, or with `wait` all, locked; for the rare paths."""
+    """Lock and return the `rows` that nobody else has locked, or with `wait` all."""
     rows = rows.select_for_update(of=("self",), skip_locked=not wait).select_related("send")
     return [
         ClaimedDelivery(
@@ -226,8 +226,8 @@ def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[Claimed
 
 
 def expired(delivery: ClaimedDelivery, obstacle: str = "") -> Ending:
-    """It was not sent within its time to live: with what last stood in its way, its own or its Chat
-    Server's."""
+    """Return the ending of a delivery that was not sent within its time to live. It names the last
+    obstacle, the delivery's own or its Chat Server's."""
     why = read_stored(delivery.last_detail) or obstacle
     detail = NOT_SENT_FOR(why=why) if why else said(Reason.NOT_SENT)
     return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, detail)

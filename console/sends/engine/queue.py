@@ -1,8 +1,8 @@
-"""The jobs of sending, put into procrastinate in the transaction of what they are for.
+"""The jobs of sending, deferred to procrastinate in the transaction that makes their work.
 
-A job only says that a Chat Server has work; the work itself is in the outbox. So a doubled job
-does nothing, and a lost one is made up for by the sweep (console.sends.tasks). Workers also hear of
-it by NOTIFY, which spares them the fetching of the job.
+A job only says that a Chat Server has work; the work itself is in the outbox. So a doubled job does
+nothing, and the sweep makes up for a lost one (console.sends.tasks). Workers are also told by
+NOTIFY, which saves them fetching the job.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ CHANNEL = "console_drains"
 
 
 def enqueue_send(send: Send, servers: Iterable[str]) -> None:
-    """Have a new send start: now, or when its undo seconds or its schedule are over."""
+    """Start a new send: now, or when its undo seconds or its schedule are over."""
     if send.status == SendStatus.RUNNING:
         enqueue_drains(servers)
     elif send.status in (SendStatus.HOLDING, SendStatus.SCHEDULED):
@@ -40,10 +40,10 @@ def enqueue_drains(servers: Iterable[str]) -> None:
 
 
 def enqueue_wake(server: str, at: datetime) -> None:
-    """Have a Chat Server's work looked at again at `at`; one such job a Chat Server is enough.
+    """Enqueue a look at a Chat Server's work at `at`. One such job per Chat Server is enough.
 
-    No `lock` is used, on purpose: procrastinate lets a waiting job hold back all later ones with
-    the same lock, also while it waits for a time far ahead.
+    Deliberately uses no `lock`: with procrastinate a waiting job holds back all later ones with the
+    same lock, even if it waits for a time far ahead.
     """
     try:
         with transaction.atomic():
@@ -60,7 +60,7 @@ def _defer(task: JobDeferrer, **arguments: Any) -> None:
 
 @contextmanager
 def _djangos_errors() -> Iterator[None]:
-    """procrastinate hides the database's errors in one of its own, for which nobody looks here."""
+    """Raise the database's own error instead of procrastinate's, which callers do not catch."""
     with connection.wrap_database_errors:
         try:
             yield

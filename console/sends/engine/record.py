@@ -1,8 +1,8 @@
 """Writes what the dispatcher does: claims, outcomes, recovery. In bulk, never during network I/O.
 
 The life of a delivery (docs/delivery.md): `pending` rows are claimed (`sending`, with the claim's
-id) and committed before a byte is written; the outcome is recorded only where the row still carries
-that claim. So nothing is sent twice and no outcome is written over another.
+id) and committed before a byte is written; the outcome is recorded only if the row still carries
+that claim. So nothing is sent twice and no outcome overwrites another.
 """
 
 from collections.abc import Collection, Sequence
@@ -61,13 +61,13 @@ def drain_step(
     on_the_wire: Collection[int] = (),
     settled: Collection[UUID] = (),
 ) -> Step:
-    """Record what has come back and claim up to `room` more under `claim`, in one transaction.
+    """Record endings and claim up to `room` deliveries more under `claim`, in one transaction.
 
-    `on_the_wire` are the ids that the drain still waits for, `settled` the claims of which with
-    this step all have ended. What can't be sent any more is skipped here, at the last moment: chats
-    that ended, notices past their validity, senders without permission, Chat Servers that are gone.
-    What waits for a chat that has moved to another Chat Server follows it there (docs/domain.md
-    section 2, step 2).
+    `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
+    deliveries have all ended with this step. A delivery that can't be sent any more is skipped
+    here, at the last moment: the chat ended, the notice is past its validity, the sender lost the
+    permission, or the Chat Server is gone. A pending delivery follows its chat to another Chat
+    Server (docs/domain.md section 2, step 2).
     """
     with transaction.atomic():
         written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
@@ -84,7 +84,7 @@ def drain_step(
             written += write_endings(skipped, from_status=DeliveryStatus.PENDING)
         send_ids = {item.delivery.send_id for item in [*endings, *written]}
         _announce(written)
-    # A send of which more went out just now is not over.
+    # A send of which more was just claimed is not over.
     send_ids -= {delivery.send_id for delivery in step.claimed}
     _tidy_up(send_ids, came_back=bool(postponements))
     return step
@@ -93,17 +93,17 @@ def drain_step(
 def deliveries_recover(
     server_name: str, *, ours: Collection[UUID] = (), unwritten: Collection[UUID] = ()
 ) -> int:
-    """Mark what a lost drain of this Chat Server left in `sending` as unknown; answers how many.
+    """Mark what a lost drain of this Chat Server left in `sending` as unknown. Return how many.
 
-    Only for whoever holds the Chat Server's drain lock: nobody else is sending to it then. `ours`
-    are claims that the caller still has in flight, `unwritten` those of which it knows that not a
-    byte was written: they go back to wait for their turn.
+    Only for the holder of the Chat Server's drain lock: nobody else is sending to it then. `ours`
+    are claims that the caller still has in flight. `unwritten` are claims of which the caller knows
+    that not a byte was written: their deliveries become pending again.
     """
     with transaction.atomic():
         claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
-        # All of them: their claims go, and what is left out here would never be found again.
-        # Whoever cancels the send may hold some for a moment.
+        # Waits for all of them: their claims are deleted, and a row left out here would never be
+        # found again. A transaction that cancels the send may hold some for a moment.
         left = locked_rows(
             Delivery.objects.filter(
                 pk__in=ids, status=DeliveryStatus.SENDING, claim__in=[claim.pk for claim in claims]
@@ -134,9 +134,9 @@ def _lost(delivery: ClaimedDelivery) -> Ending:
 
 
 def deliveries_expire(now: datetime | None = None) -> int:
-    """End what could not be sent within its time to live; answers how many.
+    """End deliveries that could not be sent within their time to live. Return how many.
 
-    While its Chat Server takes others, a delivery only waits for its turn and does not expire; nor
+    While its Chat Server takes others, a delivery only waits for its turn and does not expire. Nor
     does it while an administrator has stopped all sending.
     """
     with transaction.atomic():
@@ -164,7 +164,7 @@ def deliveries_expire(now: datetime | None = None) -> int:
 
 
 def deliveries_abandon() -> int:
-    """End what waits although its send was cancelled; answers how many.
+    """End deliveries that are pending although their send was cancelled. Return how many.
 
     That happens to a delivery that was on its way when its send was cancelled, and came back
     because nothing could be written.
@@ -184,8 +184,8 @@ def deliveries_abandon() -> int:
 
 
 def deliveries_follow() -> int:
-    """Move what waits for a Chat Server that fails or is gone to where its chats are now; answers
-    how many. A Chat Server that works moves each when its turn comes."""
+    """Move pending deliveries from a Chat Server that fails or is gone to where their chats are
+    now. Return how many. A working Chat Server moves each when its turn comes."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FOLLOW)
         names = [name for (name,) in cursor.fetchall()]
@@ -215,7 +215,7 @@ RETURNING o.chat_server_name
 
 
 def sends_release(now: datetime | None = None) -> list[int]:
-    """Start the sends whose undo seconds or schedule are over; answers their ids."""
+    """Start the sends whose undo seconds or schedule are over. Return their ids."""
     with transaction.atomic():
         now = now or database_now()
         due = list(
@@ -235,12 +235,12 @@ def sends_release(now: datetime | None = None) -> list[int]:
 
 
 def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
-    """Finish those sends (of all, without ids) that have begun and have nothing open, also where
-    somebody paused them in the last moment; answers their ids.
+    """Finish sends that have begun and have nothing open, even if they were paused at the last
+    moment. Return their ids. Without `send_ids`, looks at all sends.
 
-    In a transaction of its own, after the endings are committed: of two drains that end a send's
-    last deliveries at the same moment, the later one sees both. And nobody locks a delivery
-    before its send, as cancelling locks them in the other order.
+    Runs in a transaction of its own, after the endings are committed. If two drains end a send's
+    last deliveries at the same moment, the later one sees both. And a delivery is never locked
+    before its send, since cancelling locks the send first.
     """
     if send_ids is not None and not send_ids:
         return []
@@ -271,8 +271,8 @@ ORDER BY id
 
 
 def _tidy_up(send_ids: Collection[int], *, came_back: bool = False) -> None:
-    """What follows from endings, after their commit. A failure must not lose a step's claims, which
-    would then be taken for sent; the sweep does the same a little later."""
+    """Finish sends after their endings are committed. An error here must not lose a step's claims,
+    which would then be taken for sent; the sweep does the same a little later."""
     try:
         sends_finish(send_ids)
         if came_back:
@@ -294,7 +294,7 @@ def _finished_record(send_id: int) -> audit.Record:
 
 
 def _announce(written: Sequence[Ending]) -> None:
-    """Tell the pages, and write the ledger: last, since its lock is everybody's."""
+    """Notify the pages and write the ledger. The ledger comes last, since all share its lock."""
     if written:
         notify.publish(*map(notify.send_topic, sorted({item.delivery.send_id for item in written})))
         write_records(WORKER, ended_records(written))

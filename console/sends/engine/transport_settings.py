@@ -1,4 +1,4 @@
-"""What transports are told by settings, each described in docs/settings.md."""
+"""The settings of transports, each described in docs/settings.md."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from console.site import environment as env
 
 
 def read_transport_options() -> dict[str, dict[str, Any]]:
-    """By the names of their modules in console.esp.transports."""
+    """Return the options of each transport, by the name of its module in console.esp.transports."""
     return {
         "ors": {
             "session_key": env.read("CONSOLE_ORS_SESSION_KEY", env.text, "OrsSessionId"),

@@ -1,4 +1,4 @@
-"""A worker process: runs the jobs until it is asked to stop."""
+"""A worker process: runs the jobs until it is told to stop."""
 
 import asyncio
 import gc
@@ -27,15 +27,15 @@ HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
-# How long the job queue waits for a connection before it gives up and begins anew.
+# How long the job queue waits for a connection before it fails and is started again.
 CONNECTION_SECONDS = 5.0
-# The event loop and the database threads take turns at this interval; Python's own of 5 ms would
-# have a drain wait that long for each of its queries.
+# How often the event loop and the database threads take turns. With Python's default of 5 ms a
+# drain would wait that long for each of its queries.
 SWITCH_SECONDS = 0.0005
 
 
 def worker_app() -> App:
-    """An app with a connector for workers, while the tasks keep deferring by Django's connection,
+    """Return an app with a connector for workers. Tasks still defer through Django's connection,
     that is, in the transaction that they are in."""
     connector = PsycopgConnector(kwargs=connector_params(), timeout=CONNECTION_SECONDS)
     with warnings.catch_warnings():
@@ -44,10 +44,10 @@ def worker_app() -> App:
 
 
 def prepare_process() -> None:
-    """For a process that does the same to very many small things, in few threads."""
+    """Tune the interpreter for a process that handles very many small objects in few threads."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What was loaded stays: looking through it for garbage costs more than all that is sent. And
-    # what is made for a delivery is gone with it, by its reference count.
+    # Loaded modules stay: scanning them for garbage costs more than all that is sent. Objects made
+    # for a delivery are freed by their reference count.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -56,7 +56,7 @@ def prepare_process() -> None:
 async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> None:
     """Run jobs and drains until `stop` is set, or with `wait=False` until there is none left.
 
-    Drains then finish what is in flight, and nothing else. A database that goes away is waited for.
+    Drains then finish only what is in flight. If the database goes away, the worker waits for it.
     """
     prepare_process()
     use_keepalives()
@@ -72,7 +72,7 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
                     if not await dispatch.settled():
                         return
     finally:
-        # Of the thread in which procrastinate defers what is periodic.
+        # The connections of the thread in which procrastinate defers periodic tasks.
         await sync_to_async(connections.close_all)()
 
 
@@ -93,10 +93,11 @@ async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
 
 
 async def _keep_running_jobs(dispatch: Dispatch) -> None:
-    """procrastinate's worker ends when one of its parts fails, as when the database restarts.
+    """Restart procrastinate's worker, which ends if one of its parts fails, as in a database
+    restart.
 
-    It signs off in the database at its end: where that fails while this is being cancelled, the
-    error is all that one sees of the cancellation.
+    It signs off in the database at its end. If that fails while this is being cancelled, the error
+    hides the cancellation.
     """
     while not dispatch.stopping.is_set():
         try:
@@ -122,7 +123,7 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
 
 
 async def run_until_signalled() -> None:
-    """`run_worker` until SIGTERM or SIGINT."""
+    """Run `run_worker` until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     stop_on((signal.SIGTERM, signal.SIGINT), stop)
     await run_worker(stop=stop)

@@ -14,15 +14,15 @@ from console.sends.models import Worker
 
 logger = structlog.get_logger("console.sends")
 
-# For so long a worker that was lost is still shown.
+# How long a lost worker is still shown.
 LOST_WORKER_SHOWN = timedelta(hours=1)
-# A worker beats every three seconds; whoever was silent for so long is not coming back to its jobs.
+# A worker beats every three seconds. After this silence it will not come back to its jobs.
 STALLED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerName:
-    """Which process it is."""
+    """Identifies a worker process."""
 
     id: UUID
     host: str
@@ -30,7 +30,7 @@ class WorkerName:
 
 
 def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: bool) -> None:
-    """Note that a worker lives, and which Chat Servers it drains."""
+    """Record that a worker lives, and which Chat Servers it drains."""
     Worker.objects.update_or_create(
         pk=name.id,
         defaults={
@@ -50,17 +50,17 @@ def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: b
 
 
 def worker_gone(name: WorkerName) -> None:
-    """A worker has ended in order."""
+    """Delete the row of a worker that ended in order."""
     Worker.objects.filter(pk=name.id).delete()
 
 
 def workers_forget() -> None:
-    """Drop what is told of workers that were lost long ago."""
+    """Delete the rows of workers that were lost long ago."""
     Worker.objects.filter(seen_at__lt=Now() - LOST_WORKER_SHOWN).delete()
 
 
 async def jobs_clear(jobs: JobManager) -> int:
-    """Delete the jobs that lost workers left half done; answers how many.
+    """Delete the jobs that lost workers left half done. Return how many.
 
     None is run again: a job only says that there is work, and the sweep looks for that itself.
     """

@@ -2,8 +2,8 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Room for a delivery's next version on its own page, which is what keeps recording an outcome
-    off the indexes; and an outbox that is tidied up while a large send drains."""
+    """Leaves room on the page for a delivery's next version, so that recording an outcome touches
+    no index, and vacuums the outbox while a large send drains."""
 
     dependencies = [("sends", "0001_initial")]
 

@@ -1,7 +1,7 @@
 from django.db import migrations
 
-# A text may be erased, with the name and the salt, so that its digest in the ledger tells nothing
-# more; nothing else of a delivery that has ended changes any more.
+# A text may be erased, with the name and the salt, so that its digest in the ledger reveals
+# nothing; nothing else of an ended delivery changes.
 REFUSE = """
 CREATE TRIGGER ended_delivery_kept BEFORE UPDATE ON sends_delivery
     FOR EACH ROW

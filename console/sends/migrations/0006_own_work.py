@@ -1,8 +1,8 @@
 from django.db import migrations
 
-# Who asked for a send, and for what, is for ever; it begins unapproved; one that awaits approval
-# leaves only with it; and one that is over stays so. So the check "nobody approves their own send"
-# can't be got round by first changing what it compares.
+# Who made a send, and for what, never changes. A send begins unapproved; one that awaits approval
+# leaves only when approved; one that is over stays so. So the check "nobody approves their own
+# send" can't be evaded by first changing what it compares.
 REFUSE = """
 CREATE FUNCTION sends_refuse_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

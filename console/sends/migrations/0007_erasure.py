@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
-# Of a delivery that has ended nothing changes any more, but for this one step: everything that may
-# speak of a person goes, at once and for good.
+# An ended delivery changes only in this one step: all personal data is erased, at once and for
+# good.
 ENDED_MAY_BE_ERASED = """
 DROP TRIGGER ended_delivery_kept ON sends_delivery;
 CREATE TRIGGER ended_delivery_kept BEFORE UPDATE ON sends_delivery

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-# What a sender filled in is for ever, too, or until it is erased.
+# A sender's answers never change either, until they are erased.
 KEPT = """
 CREATE TRIGGER send_answers_kept BEFORE UPDATE OF fields ON sends_send FOR EACH ROW
     WHEN (NEW.fields <> OLD.fields AND NEW.fields <> '{}')

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-# What the chat said of its language does not change, either, once its delivery has ended.
+# The chat's language does not change either, once its delivery has ended.
 CHAT_LANGUAGE_IS_KEPT = """
 DROP TRIGGER ended_delivery_kept ON sends_delivery;
 CREATE TRIGGER ended_delivery_kept BEFORE UPDATE ON sends_delivery

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    # There may be many sends: nobody waits for it.
+    # There may be many sends, and nobody should wait for the index.
     atomic = False
 
     dependencies = [

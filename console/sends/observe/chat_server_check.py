@@ -1,4 +1,4 @@
-"""Tries the way to a Chat Server step by step, and says what it found and what it did not look at.
+"""Checks the connection to a Chat Server step by step, and names what was not checked.
 
 Nothing is sent into any chat: the steps end where a real request would begin.
 """
@@ -21,7 +21,7 @@ DEFAULT_PORTS = {"ors+http": 80, "ors+https": 443}
 
 
 class Found(StrEnum):
-    """What a step came to."""
+    """The result of a step."""
 
     GOOD = "ok"
     BAD = "FAILED"
@@ -30,7 +30,7 @@ class Found(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     found: Found
@@ -38,7 +38,7 @@ class Step:
 
 
 async def chat_server_steps(server: ChatServer) -> AsyncIterator[Step]:
-    """The steps in their order; after one that failed there is none that needs it."""
+    """Yield the steps in order. After a failure, those that depend on it are left out."""
     switched = "" if server.enabled else " It is switched off: nothing is sent through it."
     yield Step("name", Found.GOOD, f"{server.name} is registered.{switched}")
     step = await _address(server)

@@ -1,6 +1,6 @@
-"""What the log says of sends and deliveries: with their ids, and after the commit.
+"""Log lines of sends and deliveries, with their ids, written after the commit.
 
-A line before it could tell of what never happened.
+A line before the commit could report something that never happened.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ SHOWN_RANGES = 20
 
 
 def compact(ids: Iterable[int]) -> str:
-    """Many ids on little room: "3,7-12"; of very scattered ones the first, and how many more."""
+    """Return ids in compact form, as "3,7-12". Long lists are cut, with a count of the rest."""
     ranges: list[list[int]] = []
     for number in sorted(set(ids)):
         if ranges and number == ranges[-1][1] + 1:
@@ -35,25 +35,26 @@ def compact(ids: Iterable[int]) -> str:
 
 
 def send_created(send: Send, counts: Mapping[str, int]) -> None:
-    """A send from a page waits for its undo seconds or its time; one by API starts at once."""
+    """Log a new send, as created or started. One from a page waits for its undo seconds or its
+    time; one by the API starts at once."""
     is_started = send.status == SendStatus.RUNNING
     _say("send started" if is_started else "send created", send=send.pk, **_words(counts))
 
 
 def sends_changed(records: Sequence[Record]) -> None:
-    """One line for each send that started or finished, with the counts of its ledger entry."""
+    """Log one line for each send that started or finished, with the counts of its ledger entry."""
     for record in records:
         _kind, ref, _name = record.target
         _say(_event(record.action), send=ref, **_words(record.data.get("counts", {})))
 
 
 def send_changed(send: Send, action: Action, **facts: Any) -> None:
-    """What somebody did with a send."""
+    """Log what somebody did with a send."""
     _say(_event(action), send=send.pk, **facts)
 
 
 def delivery_unknown(**facts: Any) -> None:
-    """Somebody has to look into it."""
+    """Log a warning: somebody has to look into the delivery."""
     _warn("delivery unknown", **facts)
 
 

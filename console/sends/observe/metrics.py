@@ -1,7 +1,7 @@
 """Metrics for Prometheus. docs/operations.md says what each means and what to alert on.
 
-What is true for all workers is read from the database when somebody asks (`site_registry`); what
-only a worker knows, as how long answers take, each worker tells of itself (`worker_registry`).
+Values that hold for all workers are read from the database at each scrape (`site_registry`). What
+only a worker knows, such as answer times, that worker exports itself (`worker_registry`).
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SERVER = ["chat_server"]
 
 
 def site_registry(*more: Collector) -> CollectorRegistry:
-    """What the database knows of sending, and `more`."""
+    """Return a registry of what the database knows about sending, and `more`."""
     registry = CollectorRegistry()
     for collector in (_Site(), *more):
         registry.register(collector)
@@ -31,7 +31,7 @@ def site_registry(*more: Collector) -> CollectorRegistry:
 
 
 def worker_registry() -> CollectorRegistry:
-    """What this worker process did, with its use of the machine."""
+    """Return a registry of what this worker process did, and of its use of the machine."""
     registry = CollectorRegistry()
     registry.register(_Worker())
     ProcessCollector(registry=registry)
@@ -67,7 +67,7 @@ def _is_stopped() -> float:
 
 
 def _deliveries(servers: list[str]) -> Metric:
-    """Of each Chat Server and outcome from 0 on: nobody sees the rise of what begins with 1."""
+    """Count by Chat Server and outcome, from 0: a counter that begins with 1 shows no rise."""
     totals = {(name or NO_SERVER, outcome): 0 for name in (*servers, "") for _s, outcome in ENDED}
     totals |= {
         (name or NO_SERVER, ended): total for name, ended, total in operations.outcome_totals()
@@ -151,7 +151,7 @@ def _jobs() -> Metric:
 
 
 def _poll_metrics(poll: InteractionPoll) -> Iterator[Metric]:
-    """Of the poller, where there is one (docs/poller.md)."""
+    """Yield the poller's metrics (docs/poller.md)."""
     if poll.ended_at is not None:
         words = "When the last poll ended, in seconds since 1970."
         yield _gauge_of("poll_ended_timestamp_seconds", words, poll.ended_at.timestamp())
@@ -173,7 +173,7 @@ def _poll_metrics(poll: InteractionPoll) -> Iterator[Metric]:
 
 
 class _Worker(Collector):
-    """Reads what the event loop counts, from another thread: so all is copied first."""
+    """Reads what the event loop counts, from another thread. So it copies everything first."""
 
     def collect(self) -> Iterator[Metric]:
         known = list(drain_counts.items())

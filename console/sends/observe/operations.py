@@ -1,4 +1,4 @@
-"""How sending is at this moment, for pages and monitors: read at each look, and cheap.
+"""The state of sending at this moment, for pages and monitors. Read at each request, and cheap.
 
 The outbox has only what is open and is read by its index; nothing here counts the history. Times
 are PostgreSQL's, since machines' clocks differ.
@@ -17,17 +17,17 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_buckets
 from console.sends.models import Outbox, OutcomeTotal
 
-# Three heartbeats and some patience (console.sends.engine.worker).
+# Three heartbeats and some tolerance (console.sends.engine.worker).
 LOST_AFTER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A Chat Server and what is open for it, in deliveries.
+    """A Chat Server and its open deliveries.
 
-    `due` could leave now, `later` waits for a time, a paused send or an approval, `on_the_wire` has
-    no recorded outcome yet. `oldest_due_seconds` is since when the oldest is due that is not
-    over, None where there is none. `tokens` is what the bucket of its pace holds.
+    `due` could leave now; `later` wait for a time, a paused send or an approval; `on_the_wire` have
+    no recorded outcome yet. `oldest_due_seconds` is how long the oldest due delivery has been due,
+    None if none is due. `tokens` is the content of its pace's token bucket.
     """
 
     server: ChatServer
@@ -61,7 +61,7 @@ GROUP BY c.chat_server_name
 
 
 def queues() -> list[Queue]:
-    """Every Chat Server with its queue, by name."""
+    """Return every Chat Server with its queue, by name."""
     with connection.cursor() as cursor:
         cursor.execute(OPEN)
         open_by_name = {name: row for name, *row in cursor.fetchall()}
@@ -88,7 +88,7 @@ def queues() -> list[Queue]:
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """A worker as it last told of itself. A lost one has been silent for too long."""
+    """A worker as its last heartbeat described it. A lost worker has been silent for too long."""
 
     host: str
     pid: int
@@ -112,25 +112,25 @@ FROM sends_worker ORDER BY host, pid, started_at
 
 
 def workers() -> list[WorkerState]:
-    """All that live, and those that were lost lately."""
+    """Return all live workers, and those that were lost lately."""
     with connection.cursor() as cursor:
         cursor.execute(WORKERS)
         return [WorkerState(*row) for row in cursor.fetchall()]
 
 
 def open_by_send() -> dict[int, int]:
-    """How many open deliveries each send has that has any."""
+    """Return the number of open deliveries of each send that has any."""
     rows = Outbox.objects.values("send").annotate(number=Count("pk")).order_by()
     return dict(rows.values_list("send", "number"))
 
 
 def outcome_totals() -> list[tuple[str, str, int]]:
-    """How many deliveries ever ended, by Chat Server ("" where none is registered) and outcome."""
+    """Return how many deliveries ever ended, by Chat Server ("" if unregistered) and outcome."""
     rows = OutcomeTotal.objects.order_by("chat_server_name", "outcome")
     return list(rows.values_list("chat_server_name", "outcome", "total"))
 
 
 def jobs() -> Counter[tuple[str, str]]:
-    """The queue's jobs by task and status. There are few: what is done is deleted."""
+    """Return the number of jobs by task and status. There are few: finished jobs are deleted."""
     rows = ProcrastinateJob.objects.values_list("task_name", "status")
     return Counter((name.rpartition(".")[2], status) for name, status in rows)

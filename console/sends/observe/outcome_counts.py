@@ -1,7 +1,7 @@
 """Writes counts of outcomes for monitors. It reads the ledger in steps.
 
 Each outcome is in exactly one entry, and the chain's lock makes entries visible in the order of
-their numbers. So counting from the last counted entry on misses nothing and doubles nothing.
+their numbers. So counting on from the last counted entry misses nothing and doubles nothing.
 Sending does not wait for it.
 """
 
@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from console.sends.proof import ledger
 
 ENTRIES_A_PIECE = 2_000
-# In one call. With a piece or two every five seconds the workers keep up; a history that was there
-# before is caught up with in the course of some minutes.
+# Pieces in one call. A piece or two every five seconds keeps up with the workers; an existing
+# history is counted in the course of some minutes.
 PIECES_MOST = 10
 ENDINGS = {
     "actions": [action.value for action in ledger.ENDED],
@@ -43,7 +43,7 @@ RETURNING (SELECT count(*) FROM piece)
 
 
 def outcomes_count(*, entries_a_piece: int = ENTRIES_A_PIECE) -> None:
-    """Count on from where the last call stopped; nothing where another worker is at it."""
+    """Count on from where the last call stopped. Does nothing if another worker is counting."""
     with connection.cursor() as cursor:
         cursor.execute(MARK)
     for _piece in range(PIECES_MOST):
@@ -52,7 +52,7 @@ def outcomes_count(*, entries_a_piece: int = ENTRIES_A_PIECE) -> None:
 
 
 def _count_piece(most: int) -> int:
-    """Answers how many entries it looked at."""
+    """Count up to `most` entries. Return how many were read."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK)
         mark = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Who may read metrics, and the port on which a worker shows its own."""
+"""Who may read metrics, and the port on which a worker serves its own."""
 
 import ipaddress
 import secrets
@@ -15,20 +15,21 @@ from prometheus_client import make_wsgi_app
 
 from console.sends.observe.metrics import worker_registry
 
-# With one of these a request came through a proxy, and its sender is somewhere else.
+# A request with one of these headers came through a proxy, and its sender is elsewhere.
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 TIMEOUT_SECONDS = 10
 
 
 class CannotShowMetrics(Exception):
-    """The port can't be opened, or must not; the text says what to do."""
+    """The port can't be opened, or must not be. The text says what to do."""
 
 
 def refusal(meta: Mapping[str, Any]) -> tuple[int, str] | None:
-    """Why whoever asks may not read metrics, as a status and a sentence; None where they may.
+    """Return why a request may not read metrics, as a status and a sentence; None if it may.
 
-    `meta` is WSGI's environment, or Django's. With CONSOLE_METRICS_TOKEN whoever has it may.
-    Without, only who asks from this machine; and nobody behind a proxy, where everybody seems to.
+    `meta` is WSGI's environment, or Django's. If CONSOLE_METRICS_TOKEN is set, a request needs it.
+    Otherwise it must come from this machine, and not through a proxy, behind which all requests
+    look local.
     """
     if settings.METRICS_TOKEN:
         scheme, _space, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -54,7 +55,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        # As HTTPServer does it, without asking a name server for the machine's name.
+        # As HTTPServer does it, but without a DNS lookup of the machine's name.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
         self.setup_environ()
@@ -68,12 +69,12 @@ class _Handler(WSGIRequestHandler):
     timeout = TIMEOUT_SECONDS
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a monitor asks every few seconds."""
+        """Log nothing: a monitor reads every few seconds."""
 
 
 @contextmanager
 def metrics_port(host: str, port: int) -> Iterator[int]:
-    """Serve this worker's metrics while the context lasts; answers the port. Port 0 is any free
+    """Serve this worker's metrics while the context lasts. Yield the port; port 0 means any free
     one. Raises CannotShowMetrics."""
     if not (settings.METRICS_TOKEN or is_loopback(host)):
         raise CannotShowMetrics(

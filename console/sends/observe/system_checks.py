@@ -1,4 +1,4 @@
-"""System checks of what Chat Servers with `psdk://` addresses need. Nothing is started by them."""
+"""System checks of what Chat Servers with `psdk://` addresses need. They start nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from console.sends.engine.java import java_problems
 
 @register()
 def java_as_set(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Where PSDK_CLASSPATH is set, it must be of use: a wrong setting stops the start."""
+    """Check that PSDK_CLASSPATH, if set, is usable: a wrong setting stops the start."""
     if not settings.PSDK_CLASSPATH:
         return []
     return [Error(problem, id="sends.E001") for problem in java_problems()]
@@ -22,7 +22,7 @@ def java_as_set(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def java_as_needed(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Where a Chat Server needs Java and none is set: `manage.py check --database default`."""
+    """Warn if a Chat Server needs Java and none is set: `manage.py check --database default`."""
     if not databases or settings.PSDK_CLASSPATH:
         return []
     names = _servers_that_need_java()

@@ -1,7 +1,7 @@
-"""What this process's drains did: counted in bulk where it happens, read at a scrape.
+"""What this process's drains did: counted in bulk by the drains, read at a scrape.
 
-Only the event loop counts and no lock is taken, so that a delivery costs a fraction of a
-microsecond; the thread of a scrape may see a step half counted, and sees the rest the next time.
+Only the event loop counts, without a lock, so that a delivery costs a fraction of a microsecond.
+The thread of a scrape may see a step half counted, and sees the rest the next time.
 """
 
 import logging
@@ -20,10 +20,10 @@ from console.sends.observe.logs import compact
 logger = structlog.get_logger("console.sends")
 _standard_logger = logging.getLogger("console.sends")
 
-# Upper bounds of the round-trip histogram, in seconds; one more bucket has all that took longer.
+# Upper bounds of the round-trip histogram, in seconds. One more bucket has all longer ones.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-# The statuses in which a delivery ends, the usual one first.
+# The statuses in which a delivery ends, the most frequent first.
 ENDED = tuple(
     (status, status.value)
     for status in (
@@ -38,9 +38,9 @@ ENDED = tuple(
 
 @dataclass(slots=True)
 class DrainCounts:
-    """One Chat Server's part. `round_trips` are answers by bucket, `round_trip_seconds` their sum;
-    `open` is what was claimed and has no recorded outcome yet; `outcomes` are recorded ones by
-    status, "postponed" those of which nothing was written."""
+    """The counts of one Chat Server. `round_trips` are answers by bucket, `round_trip_seconds`
+    their sum. `open` are claimed deliveries without a recorded outcome. `outcomes` are recorded
+    ones by status, with "postponed" for those of which nothing was written."""
 
     round_trips: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     round_trip_seconds: float = 0.0
@@ -53,12 +53,12 @@ class DrainCounts:
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
-# By Chat Server, for as long as the process lives.
+# Keyed by Chat Server, for the life of the process.
 drain_counts: dict[str, DrainCounts] = {}
 
 
 def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
-    """How many ended with each status. An Enum's own hash is slow, so none is hashed here."""
+    """Count endings by status. Hashes no Enum, whose own hash is slow."""
     statuses = [ending.status for ending in endings]
     counts = {}
     left = len(statuses)
@@ -72,17 +72,17 @@ def _outcomes(endings: Sequence[Ending]) -> dict[str, int]:
 
 
 def drain_failed(chat_server: str) -> None:
-    """An error ended a drain, the console's own or the database's; the sweep starts another."""
+    """Count a drain that an error ended, the console's or the database's. The sweep restarts it."""
     drain_counts.setdefault(chat_server, DrainCounts()).failures += 1
 
 
 class DrainRecord:
-    """What one drain did: for the counts of its Chat Server, and for the log."""
+    """What one drain did, for the counts of its Chat Server and for the log."""
 
     def __init__(self, chat_server: str) -> None:
         self.chat_server = chat_server
         self.counts = drain_counts.setdefault(chat_server, DrainCounts())
-        # Of answers since the last step, in seconds; None where no answer came.
+        # The times of answers since the last step, in seconds; None if no answer came.
         self.round_trips: list[float | None] = []
         self.claimed = 0
         self.open = 0
@@ -99,7 +99,7 @@ class DrainRecord:
         endings: Sequence[Ending],
         unsent: Sequence[Any],
     ) -> None:
-        """A step was committed: it claimed these, and recorded or put back those."""
+        """Count a committed step: what it claimed, and what it recorded or put back."""
         self._count_round_trips()
         if claimed and not self.claimed:
             logger.info("drain started", chat_server=self.chat_server)
@@ -121,7 +121,7 @@ class DrainRecord:
             self._tell(claimed, endings, unsent)
 
     def stop(self) -> None:
-        """The drain is over. What it still had open is another's now, or was not written."""
+        """Count the drain's end. Another drain has what is still open, or it was not written."""
         self._count_round_trips()
         self.counts.running -= 1
         self.counts.open -= self.open

@@ -1,4 +1,4 @@
-"""What awaits a second person's approval, and that person's word on it."""
+"""Sends that await a second person's approval, and that person's decision."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -27,7 +27,7 @@ SHOWN = 50
 @require_GET
 @require(Permission.APPROVE_SENDS)
 def approvals(request: HttpRequest) -> HttpResponse:
-    """Those of others, the longest waiting first, and then one's own, about which others decide."""
+    """Show others' sends, longest waiting first, and then one's own, for others to decide."""
     actor = actor_of(request)
     refs = own_refs(actor)
     others = list(sends_awaiting_approval(actor)[:SHOWN])
@@ -125,7 +125,7 @@ def _when(send: Send) -> str:
 
 
 def _decided(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Somebody was faster; what was decided elsewhere is out of this person's sight."""
+    """Say that somebody else has decided. The send may now be out of this person's sight."""
     return ask(
         request,
         Question(

@@ -1,4 +1,4 @@
-"""Holding up a send that is under way: stop, pause, resume."""
+"""Stopping, pausing and resuming a send under way."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ LEFT = (
 @asks
 @require(Permission.SEND, Permission.ADMINISTER)
 def send_stop(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Undo while it holds, or stop what has not gone out yet."""
+    """Undo a send that is held, or cancel what has not gone out yet."""
     send = send_get(actor_of(request), send_id)
     if request.method == "POST":
         return _changed(request, send, send_cancel)
@@ -55,7 +55,7 @@ def send_stop(request: HttpRequest, send_id: int) -> HttpResponse:
 @require_POST
 @require(Permission.SEND, Permission.ADMINISTER)
 def send_hold(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Pause: nothing is lost by it, so nothing is asked."""
+    """Pause a send. Nothing is lost by it, so no confirmation is needed."""
     return _changed(request, send_get(actor_of(request), send_id), send_pause)
 
 
@@ -68,7 +68,7 @@ def send_go_on(request: HttpRequest, send_id: int) -> HttpResponse:
 def _changed(
     request: HttpRequest, send: Send, change: Callable[[Actor, Send], object]
 ) -> HttpResponse:
-    """Change it, and show how far it is now: in place to htmx, else on its page."""
+    """Change the send and show its progress: in place for htmx, else on its page."""
     actor = actor_of(request)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
     try:
@@ -89,7 +89,7 @@ def _changed(
 
 
 def _too_late(send: Send) -> str:
-    """What to say where somebody wanted to take back all of a send, and some had left already."""
+    """Return what to say if some of a send had left before somebody undid it."""
     counts = send_counts(send)
     left = sum(counts[status] for status in LEFT)
     if not left:

@@ -1,4 +1,4 @@
-"""Erasing what is kept of a chat's customer, because somebody asked for it."""
+"""The page on which a chat's customer data is erased on request."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse

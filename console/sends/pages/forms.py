@@ -1,4 +1,4 @@
-"""The filters of the history, and what is asked before something is done with a send."""
+"""The forms of the history's filters, and those that confirm an action on a send."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ class SendFilterForm(FilterForm):
 
 
 class DeliveryFilterForm(FilterForm):
-    """Which of a send's deliveries are shown."""
+    """The filter of a send's deliveries."""
 
     status = forms.ChoiceField(
         label=_("Outcome"), choices=[("", _("All")), *DeliveryStatus.choices], required=False
@@ -32,7 +32,7 @@ class DeliveryFilterForm(FilterForm):
 
 
 def _field(declared: Filter) -> forms.Field:
-    """The field of a form for a filter of the history."""
+    """Return the form field for a filter of the history."""
     if declared.kind is Kind.CHOICE:
         return forms.ChoiceField(label=declared.label, choices=declared.choices, required=False)
     if declared.kind is Kind.NUMBER:
@@ -46,10 +46,10 @@ def _field(declared: Filter) -> forms.Field:
 
 
 class HistoryForm(FilterForm):
-    """What to look for: a field for each filter of the history."""
+    """The history's filters, a field for each."""
 
     def to_mapping(self) -> dict[str, Any]:
-        """What is set, as DeliveryFilter reads it: times as ISO 8601 with their zone."""
+        """Return what is set, as DeliveryFilter reads it: times as ISO 8601 with their zone."""
         filled = {name: value for name, value in self.cleaned_data.items() if value}
         for name in ("since", "until"):
             if name in filled:
@@ -61,7 +61,7 @@ HistoryForm.base_fields |= {name: _field(each) for name, each in FILTERS.items()
 
 
 class ReasonForm(forms.Form):
-    """Why, in words for those whom it concerns."""
+    """The reason for an action, for the people concerned."""
 
     reason = TextField(widget=forms.Textarea(attrs={"autofocus": True, "rows": 3}), max_length=2000)
 
@@ -86,26 +86,26 @@ class RescheduleForm(forms.Form):
         super().__init__(data, initial=initial)
 
     def to_schedule(self) -> dict[str, Any]:
-        """The arguments of `send_reschedule`. Raises InvalidInput for a time that these clocks
-        never show, or show twice."""
+        """Return the arguments of `send_reschedule`. Raises InvalidInput for a time that these
+        clocks never show, or show twice."""
         zone = self.cleaned_data["time_zone"]
         return {"scheduled_at": moment(self.cleaned_data["later"], zone), "time_zone": zone}
 
 
 class ApproveForm(forms.Form):
-    """The time at which the send was to leave when it was looked at."""
+    """The time of the send as the approver saw it."""
 
     seen = LineField(widget=forms.HiddenInput, required=False)
 
 
 class RetryForm(forms.Form):
-    """What there was to try again when somebody was asked."""
+    """What was left to retry when the person was asked."""
 
     seen = LineField(widget=forms.HiddenInput, required=False)
 
 
 class MayShowTwiceForm(RetryForm):
-    """Somebody takes it on themselves."""
+    """The person's consent that a notice may be shown twice."""
 
     may_show_twice = forms.BooleanField(
         label=_("I know that it may be shown twice, and want it sent."),
@@ -114,7 +114,7 @@ class MayShowTwiceForm(RetryForm):
 
 
 class EraseForm(forms.Form):
-    """Of which chat, and by which case."""
+    """Which chat to erase, and for which case."""
 
     interaction = LineField(
         label=_("Chat id"),

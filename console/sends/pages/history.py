@@ -28,7 +28,7 @@ DELIVERIES_A_PAGE = 100
 @require_GET
 @require(Permission.SEND, Permission.VIEW_HISTORY)
 def history(request: HttpRequest) -> HttpResponse:
-    """All deliveries that the person may see, the newest first."""
+    """Show all deliveries that the person may see, newest first."""
     form = HistoryForm(request.GET)
     error = ""
     found = Delivery.objects.none()
@@ -47,7 +47,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require(Permission.VIEW_HISTORY)
 def history_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """What the page shows, all of it, as a file for spreadsheets."""
+    """Export all that the page's filter matches, as a file for spreadsheets."""
     form = HistoryForm(request.POST)
     if not form.is_valid():
         raise InvalidInput(
@@ -62,7 +62,7 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
 @require_GET
 @require(Permission.SEND, Permission.VIEW_HISTORY)
 def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
-    """One delivery as proof: what was asked of Chat Server, what it answered, and when."""
+    """Show one delivery as proof: the request to Chat Server, its answer, and when."""
     actor = actor_of(request)
     delivery = delivery_get(actor, delivery_id)
     prefetch_related_objects([delivery], *tries(actor))

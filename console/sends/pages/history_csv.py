@@ -1,4 +1,4 @@
-"""The history as CSV, for spreadsheets: a batch at a time, whatever its length."""
+"""The history as CSV, for spreadsheets, read in batches whatever its length."""
 
 import csv
 import io
@@ -11,9 +11,10 @@ from django.utils import timezone
 from console.sends.models import Delivery
 
 BATCH = 500
-# What makes spreadsheets take a cell for a formula, also behind blanks; and its wide forms.
+# Characters that make spreadsheets read a cell as a formula, even after blanks, and their wide
+# forms.
 FORMULA = tuple("=+-@\t\r＝＋－＠")
-# Without it Excel takes UTF-8 for something else.
+# Without it Excel does not recognise UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 COLUMNS = (
     *("delivery", "send", "created_at", "attempted_at", "finished_at", "status", "reason"),
@@ -24,8 +25,8 @@ COLUMNS = (
 
 
 def rows_as_csv(rows: QuerySet[Delivery]) -> Iterator[bytes]:
-    """The deliveries of `rows`, the newest first, in parts of CSV; those that are there at the
-    start. No transaction is held while somebody downloads."""
+    """Yield the deliveries of `rows` that exist at the start as parts of CSV, newest first. No
+    transaction stays open during the download."""
     newest = rows.values_list("pk", flat=True).first()
     yield BYTE_ORDER_MARK.encode() + _lines([COLUMNS])
     below = None if newest is None else newest + 1
@@ -55,7 +56,7 @@ def _lines(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def cell(value: object) -> str:
-    """A value as a cell: times in the console's zone with their offset, and no text a formula."""
+    """Return a value as a cell: times in the console's zone with offset, formulas disarmed."""
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -13,8 +13,8 @@ from console.sends.selectors import deliveries_visible
 
 
 def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
-    """The deliveries that match, as parts of CSV; that they were exported, and by which filter, is
-    in the ledger before the first of them. Raises PermissionRefused."""
+    """Record the export and its filter in the ledger, then return the matching deliveries as parts
+    of CSV. Raises PermissionRefused."""
     actor.require(Permission.VIEW_HISTORY)
     with transaction.atomic():
         audit.record(

@@ -1,4 +1,4 @@
-"""How sending is at this moment, for whoever keeps the console running."""
+"""The state of sending at this moment, for the people who operate the console."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from console.sends.selectors import sending_stopped, sends_of
 from console.site.access import actor_of, require
 
 SENDS_SHOWN = 50
-# The event stream takes so many topics of a page; three are taken already.
+# The event stream limits a page's topics (console.live.events), and three are used already.
 SENDS_FOLLOWED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A send that is not over, and how far: of its deliveries that were ready, so many ended."""
+    """A send that is not over, and how many of its ready deliveries have ended."""
 
     send: Send
     open: int
@@ -42,7 +42,7 @@ class Progress:
 @require_GET
 @require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
 def operations(request: HttpRequest) -> HttpResponse:
-    """Queues, health, sends under way and workers on one page, which follows what happens."""
+    """Show queues, health, sends under way and workers on one page, which updates itself."""
     actor = actor_of(request)
     queues = state.queues()
     workers = state.workers()
@@ -52,7 +52,7 @@ def operations(request: HttpRequest) -> HttpResponse:
     context = {
         "queues": queues,
         "workers": workers,
-        # Where workers should poll and none ever has, the card says that.
+        # If workers should poll and none ever has, the card says so.
         "poll": poll or (InteractionPoll() if is_late else None),
         "poll_is_late": is_late,
         "sends": sends,
@@ -65,7 +65,7 @@ def operations(request: HttpRequest) -> HttpResponse:
 
 
 def _under_way(actor: Actor) -> tuple[list[Progress], int]:
-    """The newest sends with something open that the actor sees, and how many there are."""
+    """Return the newest sends with open deliveries that the actor sees, and how many there are."""
     open_by_send = state.open_by_send()
     found = sends_of(actor, list(open_by_send))
     shown = [Progress(send, open_by_send[send.pk]) for send in found[:SENDS_SHOWN]]

@@ -1,4 +1,4 @@
-"""The proof of a send as a file to be kept."""
+"""The proof of a send as a download."""
 
 from tempfile import TemporaryFile
 
@@ -11,7 +11,7 @@ from console.site.downloads import FileParts, download
 
 
 def proof_download(request: HttpRequest, actor: Actor, send: Send) -> StreamingHttpResponse:
-    """The proof as an answer. Raises what `send_prove` raises."""
+    """Return the proof as a response. Raises what `send_prove` raises."""
     file = TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
         send_prove(actor, send, file)

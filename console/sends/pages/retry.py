@@ -1,4 +1,4 @@
-"""Another time for a send, and another try of what failed or of which nobody knows."""
+"""Rescheduling a send, and retrying its failed or unknown deliveries."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ from console.site.confirmation import Question, ask_then, asks, posted
 @asks
 @require(Permission.SEND)
 def send_another_time(request: HttpRequest, send_id: int) -> HttpResponse:
-    """A scheduled send, or one that waits for approval, at another time."""
+    """Reschedule a send that is scheduled or awaits approval."""
     actor = actor_of(request)
     send = send_get(actor, send_id)
     form = RescheduleForm(posted(request), send=send)
@@ -51,7 +51,7 @@ def send_another_time(request: HttpRequest, send_id: int) -> HttpResponse:
 @asks
 @require(Permission.SEND)
 def send_again_failed(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Those of which it is certain that nothing was shown."""
+    """Retry failed deliveries, of which certainly nothing was shown."""
     actor = actor_of(request)
     send = send_get(actor, send_id)
     count = retryable(send).get("failed", 0)
@@ -88,7 +88,7 @@ def send_again_failed(request: HttpRequest, send_id: int) -> HttpResponse:
 @asks
 @require(Permission.SEND)
 def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
-    """Those that may have been shown: a person says that they may be shown twice."""
+    """Retry unknown deliveries after a person accepts that they may be shown twice."""
     actor = actor_of(request)
     send = send_get(actor, send_id)
     count = retryable(send).get("unknown", 0)

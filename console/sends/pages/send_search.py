@@ -1,7 +1,7 @@
-"""Sends as they are searched for: by number, by notice and by sender.
+"""Search for sends: by number, by notice and by sender.
 
-Sends have no index of words. So words are looked for among the newest sends only, and the page
-says so; a number finds any send.
+Sends have no full-text index. So words are searched among the newest sends only, and the page says
+so; a number finds any send.
 """
 
 import re
@@ -14,19 +14,19 @@ from console.sends.models import Delivery, Send
 from console.sends.selectors import deliveries_visible, sends_of, sends_seen
 
 SEARCHED = 2000
-# As in "12", "#12" and "send 12"; no number of PostgreSQL's bigint is longer.
+# As in "12", "#12" and "send 12". 18 digits always fit PostgreSQL's bigint.
 NUMBER = re.compile(r"(?:send\s*)?#?\s*([0-9]{1,18})", re.ASCII | re.IGNORECASE)
 
 
 def send_number(q: str) -> int | None:
-    """The number of a send, where that is what was typed."""
+    """Return the number of a send if that is what was typed."""
     written = NUMBER.fullmatch(q.strip())
     return int(written[1]) if written else None
 
 
 def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
-    """The sends that the actor sees and `q` finds: the one with this number, then the newest whose
-    notice or sender has all of the words."""
+    """Return the sends that the actor sees and `q` finds: the one with this number, then the newest
+    whose notice or sender contains all of the words."""
     number = send_number(q)
     numbered = (
         [] if number is None else list(sends_of(actor, [number]).values_list("pk", flat=True))
@@ -47,7 +47,7 @@ def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
 
 
 def _newest(actor: Actor) -> Iterator[QuerySet[Send]]:
-    """The actor's own newest sends and, of the newest of all, those that the actor sees too."""
+    """Yield the actor's own newest sends, then those of the newest of all that the actor sees."""
     own = Send.objects.filter(actor_ref=actor.ref)
     oldest = own.order_by("-pk").values_list("pk", flat=True)[SEARCHED - 1 : SEARCHED]
     yield own.filter(pk__gte=next(iter(oldest), 0))
@@ -58,5 +58,5 @@ def _newest(actor: Actor) -> Iterator[QuerySet[Send]]:
 
 
 def chat_deliveries(actor: Actor, ids: list[str]) -> QuerySet[Delivery]:
-    """What these chats got, as far as the actor may read it, the newest first."""
+    """Return the deliveries to these chats that the actor may read, newest first."""
     return deliveries_visible(actor).filter(interaction_id__in=ids)

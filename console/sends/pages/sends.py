@@ -1,4 +1,4 @@
-"""Following sends: the list of them, and one with its deliveries."""
+"""The list of sends, and one send with its deliveries."""
 
 from typing import Any
 
@@ -61,13 +61,13 @@ def send_detail(request: HttpRequest, send_id: int) -> HttpResponse:
 @require_GET
 @require(*FOLLOWERS)
 def send_progress(request: HttpRequest, send_id: int) -> HttpResponse:
-    """How far a send is: the part of its page that is loaded anew when something changed."""
+    """Show a send's progress: the part of its page that is reloaded when something changed."""
     context = progress_context(actor_of(request), send_id)
     return render(request, "sends/_progress.html", context)
 
 
 def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
-    """What the progress of a send shows. Raises NotFound."""
+    """Return the context of a send's progress. Raises NotFound."""
     send = send_get(actor, send_id)
     now = database_now()
     is_own = send.actor_ref == actor.ref
@@ -91,21 +91,21 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
 
 
 def retryable(send: Send) -> dict[str, int]:
-    """How many deliveries of a send with counts may be tried again, by status: each once."""
+    """Return how many deliveries of a send (with counts) may be retried, by status."""
     ended = {status.value for status in RETRYABLE if getattr(send, status.value)}
     counts = {status: not_retried(send, status).count() for status in sorted(ended)}
     return {status: count for status, count in counts.items() if count}
 
 
 def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
-    """The send that this one tries again, and those that try this one again."""
+    """Return the send that this one retries, and the sends that retry this one."""
     seen = sends_visible(actor).order_by("pk").values_list("pk", flat=True)
     original = seen.filter(pk=send.retry_of_id).first() if send.retry_of_id else None
     return {"retry_of": original, "retried_in": list(seen.filter(retry_of=send))}
 
 
 def _last_paused(send: Send) -> AuditEntry | None:
-    """By whom and when: the ledger alone knows."""
+    """Return the ledger entry that says who last paused the send; no other table does."""
     entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
     return entries.filter(action=Action.SEND_PAUSED).first()
 
@@ -136,5 +136,5 @@ def send_page(
 
 
 def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
-    """With what a delivery tries again, and with what tries it again, where the actor sees that."""
+    """Return prefetches of deliveries' originals and retries, as far as the actor sees them."""
     return [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]

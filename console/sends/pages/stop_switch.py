@@ -1,4 +1,4 @@
-"""The stop-everything switch, and the band that tells every page of it."""
+"""The stop-everything switch, and the banner that shows it on every page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -25,7 +25,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def band(request: HttpRequest) -> HttpResponse:
-    """The band alone, for open pages: everybody is told."""
+    """Show the banner alone, for open pages. Everybody sees it."""
     return render(request, "frame/stopped.html", {"sending_stopped": sending_stopped()})
 
 

@@ -1,4 +1,4 @@
-"""How the pages name those to whom a send goes: buttons repeat who will see it."""
+"""How pages name those to whom a send goes: buttons repeat who will see it."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ WAITS_WORDS = gettext_lazy("Waits: sending is stopped")
 
 
 def audience(visibility: str, count: int) -> str:
-    """As in "Send to …": customers, or those of the staff who see it."""
+    """Return the audience as in "Send to …": customers, or those of the staff who see it."""
     if visibility == Visibility.INT:
         words = ngettext("staff in %(n)s chat", "staff in %(n)s chats", count)
     elif visibility == Visibility.VIP:
@@ -28,13 +28,13 @@ def audience(visibility: str, count: int) -> str:
 
 
 def shown_status(status: str, *, stopped: bool) -> str:
-    """What pages say of a send: `waits` where it would be leaving, and all sending is stopped."""
+    """Return a send's status for pages: `waits` if only the stop of all sending holds it."""
     is_leaving = status in (SendStatus.HOLDING, SendStatus.RUNNING)
     return WAITS if stopped and is_leaving else status
 
 
 def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool) -> str:
-    """What the send button says."""
+    """Return the label of the send button."""
     if needs_approval:
         words = _("Ask for approval to send to %(audience)s")
     elif later:
@@ -45,7 +45,8 @@ def send_words(visibility: str, count: int, *, later: bool, needs_approval: bool
 
 
 def approval_words(plan: SendPlan, above: int) -> str:
-    """Why a second person must approve; `above` is how many chats go without that."""
+    """Return why a second person must approve. `above` is the largest number of chats that need
+    none."""
     if plan.nickname_from == NicknameSource.SENDER:
         words = _(
             "You have chosen the nickname %(name)s: a second person must approve before anything"
@@ -63,8 +64,8 @@ def approval_words(plan: SendPlan, above: int) -> str:
 
 
 def gap_words(rows: Iterable[tuple[str, str, int]], ready: int) -> list[str]:
-    """Of chats that get a text not in their own language, as (the chat's, the text's, how many):
-    a sentence for each language, the most first."""
+    """Return a sentence for each language whose chats get a text in another one, largest first.
+    `rows` are (the chat's locale, the text's, count)."""
     numbers: dict[tuple[str, str], int] = defaultdict(int)
     for chat_locale, locale, number in rows:
         tag = language_tags.read(chat_locale)

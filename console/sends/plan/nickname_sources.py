@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class NicknameSource(models.TextChoices):
-    """A send from before this was kept says nothing."""
+    """The source of a send's nickname. A send from before this was recorded has none."""
 
     VERSION = "version", _("the notice's")
     PRESET = "preset", _("a preset's")

@@ -1,5 +1,5 @@
-"""Under which name customers see a send: one that somebody else has approved, unless the site lets
-senders choose (CONSOLE_FREE_NICKNAMES), and then a second person decides about the send."""
+"""The nickname under which customers see a send. Somebody else has approved it, unless the site
+lets senders choose (CONSOLE_FREE_NICKNAMES); then a second person approves the send."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from console.sends.plan.nickname_sources import NicknameSource
 from console.text.inputs import read_line, require_given
 from console.text.sentences import term
 
-LONGEST = 100  # characters, as the column has it
+LONGEST = 100  # characters, as in the column
 _ORDER = [str(visibility) for visibility in VISIBILITY_ORDER]
 
 
@@ -31,11 +31,11 @@ class Nickname:
 def chosen_nickname(
     actor: Actor, version: NoticeVersion, visibility: str, wanted: str | None
 ) -> Nickname:
-    """The version's own for None, else `wanted`.
+    """Return the nickname for `wanted`; None means the version's own.
 
-    Raises InvalidInput for one that is empty, too long, not on one line, or that looks like an
-    approved one; Unprocessable for one that nobody approved for those who will see it, where
-    senders may not choose.
+    Raises InvalidInput for a nickname that is empty, too long, not on one line, or that looks like
+    an approved one; Unprocessable for one that is not approved for the send's audience, if senders
+    may not choose.
     """
     if wanted is None:
         return Nickname(version.nickname)
@@ -68,8 +68,8 @@ def chosen_nickname(
 
 
 def nickname_presets(actor: Actor, visibility: str) -> list[VisibilityPreset]:
-    """The presets that lend their nickname to a send of the actor's with this visibility: what was
-    approved for the staff alone is no name for customers."""
+    """Return the presets whose nickname the actor may use with this visibility. A nickname approved
+    for staff alone may not be shown to customers."""
     found = usable_presets(actor).exclude(nickname="").filter(visibility__in=_as_wide(visibility))
     return list(found.order_by("nickname", "pk"))
 
@@ -79,8 +79,8 @@ def _as_wide(visibility: str) -> list[str]:
 
 
 def require_still_approved(send: Send) -> None:
-    """Raise Unprocessable for a send whose nickname no preset has any more, before it is tried
-    again. One that its sender chose awaits approval anew; the notice's own stays the version's."""
+    """Raise Unprocessable if no approved preset has the nickname of a send that is to be retried.
+    The notice's own nickname always passes. One that the sender chose awaits approval anew."""
     own = ("", send.version.nickname)
     if send.nickname in own or send.nickname_from == NicknameSource.SENDER:
         return
@@ -96,8 +96,9 @@ def require_still_approved(send: Send) -> None:
 
 
 def nickname_choices(actor: Actor, chosen: str = "") -> list[tuple[str, str]]:
-    """The approved nicknames that a page offers, each with who may see it; "" is the notice's own.
-    What was chosen stays a choice, also where it is none any more: sending says so then."""
+    """Return the approved nicknames that a page offers, each with who may see it; "" is the
+    notice's own. `chosen` stays a choice even if it is not approved any more; sending then refuses
+    it."""
     words: dict[str, str] = {"": _("As the notice says")}
     narrowest = _ORDER[-1]
     presets = nickname_presets(actor, narrowest)

@@ -1,4 +1,4 @@
-"""What a person or a program asks to be sent: one value from the form or the API to the send."""
+"""The order for a send, as one value passed from the form or the API to the send."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ from console.sends.plan.schedule import zone_named
 from console.sends.plan.values import known_leave_out
 from console.text.inputs import require_given
 
-ONCE = "once "  # how the keys begin that stand for a notice in a chat
+ONCE = "once "  # the prefix of keys that identify a notice in a chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOrder:
     """A notice, for chats that are named (`interactions`) or that match a `filter`.
 
-    `visibility` and `nickname` None are the notice's. `answers` are to what the notice asks for.
-    `leave_out` (LeaveOut) says who gets nothing because there is no text in their own language.
-    `scheduled_at` has an offset; `time_zone` is the one that it was chosen in. `ignore_recent`
-    sends also to chats that just got the notice. With `idempotency_key` the same order again is
-    the same send; `once` is that for one chat, with the notice and the chat as the key.
+    `visibility` and `nickname` None mean the notice's. `answers` are to the notice's questions.
+    `leave_out` (LeaveOut) says which chats get nothing if there is no text in their own language.
+    `scheduled_at` has an offset; `time_zone` is the zone in which it was chosen. `ignore_recent`
+    sends also to chats that just got the notice. With `idempotency_key` the same order again is the
+    same send. `once` does that for one chat, with the notice and the chat as the key.
     `expected_plan` is the promise of the preview that the person was shown
-    (console.sends.plan.promise). A preview uses what of it matters before anything is written.
-    Raises InvalidInput for a time zone or a `leave_out` that there is not, or that is empty.
+    (console.sends.plan.promise). A preview ignores what matters only for writing. Raises
+    InvalidInput for an empty or unknown time zone or `leave_out`.
     """
 
     notice_key: str
@@ -48,7 +48,7 @@ class SendOrder:
 
     @property
     def target(self) -> dict[str, Any]:
-        """Which chats were asked for, as the send keeps it."""
+        """The chosen chats, as the send stores them."""
         if self.filter is not None:
             return {"filter": self.filter.to_mapping()}
         return {"interactions": list(dict.fromkeys(self.interactions or ()))}
@@ -57,7 +57,7 @@ class SendOrder:
         require_given(self.time_zone, field="time_zone")
         if self.time_zone:
             zone_named(self.time_zone)
-        # Each once and in one order, so that the same choice is the same order.
+        # Unique and sorted, so that the same choice is the same order.
         object.__setattr__(self, "leave_out", known_leave_out(self.leave_out))
 
     @property
@@ -68,7 +68,7 @@ class SendOrder:
     @property
     def key(self) -> str | None:
         """The key under which the same order is the same send. Raises InvalidInput for `once` with
-        another key, or for more than one chat."""
+        another key, or with more than one chat."""
         if not self.once:
             return self.idempotency_key
         chats = self.target.get("interactions", ())
@@ -82,7 +82,8 @@ class SendOrder:
         return ONCE + digest(self.notice_key, chats[0])
 
     def digest(self) -> str:
-        """The same for the same order. What is not asked for is not in it: so older ones hold."""
+        """Return a digest that is the same for the same order. It leaves out empty options, so that
+        older digests stay valid."""
         said = (self.notice_key, self.target, self.visibility, self.nickname, self.why)
         options = (self.scheduled_at, self.time_zone or "", self.ignore_recent)
         answers = (dict(self.answers),) if self.answers else ()
@@ -91,6 +92,6 @@ class SendOrder:
 
 
 def digest(*parts: Any) -> str:
-    """SHA-256 of what was asked for, in hexadecimal."""
+    """Return the SHA-256 of the parts of an order, in hexadecimal."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

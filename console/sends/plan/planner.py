@@ -51,21 +51,20 @@ from console.text.wording import term_of
 
 
 def plan_send(actor: Actor, order: SendOrder, *, now: datetime | None = None) -> SendPlan:
-    """What a send would do. Chats that get the same notice within the guarded minutes are skipped,
-    unless `ignore_recent`. Raises what `plan_order` raises."""
+    """Return what a send would do. Chats that get the same notice within the guarded minutes are
+    skipped, unless `ignore_recent`. Raises what `plan_order` raises."""
     now = now or database_now()
     return _with_quota(actor, with_others(actor, plan_order(actor, order, now), now), now)
 
 
 def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
-    """Resolve the targets that the actor may see, check the notice, render each text. What other
-    sends bring to these chats is not looked at.
+    """Resolve the targets that the actor may see, check the notice, render each text. Other sends
+    to these chats are not considered.
 
-    Raises PermissionRefused for a notice that the actor may not send; NotFound for one that is not
-    there; Unprocessable when it can't be sent then, would reach a wider audience than it was
-    approved for, is not filled in, takes too long to fill in, or would go out under a nickname
-    that nobody approved; InvalidInput for no targets, too many, or both ways at once, and for a
-    choice that is given and empty.
+    Raises PermissionRefused for a notice that the actor may not send; NotFound for an unknown
+    notice; Unprocessable if it can't be sent then, would reach a wider audience than it was
+    approved for, lacks answers, takes too long to fill in, or has a nickname that nobody approved;
+    InvalidInput for no targets, too many, or both ways at once, and for an empty option.
     """
     actor.require(Permission.SEND)
     actor.require_notice(order.notice_key)
@@ -92,8 +91,7 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
 
 
 def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
-    """The plan beside other sends: without the chats that get the notice anyway, and with what the
-    sender brings of it by others."""
+    """Return the plan beside other sends: with the resend guard applied and `sent_before` set."""
     release_at = plan.scheduled_at or now
     if not plan.allows_repeat:
         plan = guarded(plan, release_at=release_at, now=now)
@@ -101,7 +99,7 @@ def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
 
 
 def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:
-    """The same texts again, for those chats that can be reached now, where they are now."""
+    """Plan the same texts again for chats that can be reached now, where they are now."""
     servers = dict(ChatServer.objects.values_list("name", "enabled"))
     chats = interactions_visible(actor, live_only=False).in_bulk(
         [delivery.interaction_id for delivery in deliveries]
@@ -119,7 +117,8 @@ def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> Send
 
 
 def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool]) -> Target:
-    """A skipped one does not try the delivery again: that can still be done later."""
+    """Return the target of a retry. A skipped target does not count as a retry: the delivery can
+    still be retried later."""
     if chat is None:
         return _skipped(delivery.interaction_id, None, Reason.NOT_ALLOWED)
     obstacle = _obstacle(chat, servers)
@@ -147,8 +146,8 @@ def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
 
 
 def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
-    """The words that hold when the send is to leave: a version that waits for its time holds from
-    then on, whether or not a worker has published it by then."""
+    """Return the version that is in effect when the send is to leave. A scheduled version counts
+    from its time on, whether or not a worker has published it by then."""
     notice = notice_get(actor, notice_key)
     if not traits(notice.kind).is_sent:
         raise Unprocessable(
@@ -158,7 +157,7 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
         )
     its_own = versions(actor, notice)
     version = its_own.in_effect(at).first()
-    if version is None:  # of one that is still to come it is said below from when on
+    if version is None:  # require_valid refuses one that is still to come
         version = its_own.filter(status=VersionStatus.SCHEDULED).first()
     if version is None and notice.retired_at is None:
         raise Unprocessable(
@@ -172,8 +171,7 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
 
 
 def require_valid(version: NoticeVersion, *, at: datetime, now: datetime) -> None:
-    """Raise Unprocessable for a version of a retired notice, or one that is not valid `at` the
-    time when it is to leave."""
+    """Raise Unprocessable if the notice is retired or the version is not valid `at` that time."""
     if version.notice.retired_at is not None:
         raise _retired(version.notice)
     if not is_valid_at(version.valid_from, version.valid_until, at):
@@ -195,7 +193,7 @@ def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> 
 
 
 def _visibility(version: NoticeVersion, wanted: str | None) -> str:
-    """The sender's choice, which may hide a text from more people, never show it to more."""
+    """Return the sender's choice. It may narrow a notice's audience, never widen it."""
     if wanted is None:
         return version.visibility
     require_given(wanted, field="visibility")
@@ -231,7 +229,7 @@ def _targets(
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
         unique = list(dict.fromkeys(ids or ()))
-        _require_within_limit(unique)  # before they are looked at and looked up
+        _require_within_limit(unique)  # before they are checked and looked up
         _check_ids(unique)
         visible = interactions_visible(actor, live_only=False).in_bulk(unique)
         chosen = [(interaction_id, visible.get(interaction_id)) for interaction_id in unique]
@@ -266,7 +264,7 @@ def _check_ids(ids: Sequence[object]) -> None:
 
 
 class _Planner:
-    """What is the same for all targets of a send, done once."""
+    """Plans the targets of a send; does only once what is the same for all."""
 
     def __init__(
         self,
@@ -297,7 +295,7 @@ class _Planner:
         }
 
     def targets(self, chats: Sequence[tuple[str, Interaction | None]]) -> list[Target]:
-        """Raises Unprocessable where filling in the text for all of them would take too long."""
+        """Plan all targets. Raises Unprocessable if filling in the text for all takes too long."""
         planned: list[Target] = []
         try:
             for interaction_id, chat in chats:
@@ -337,7 +335,7 @@ class _Planner:
 
 
 def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] | None:
-    """Why a chat gets nothing that has no text in its own language, where the sender said so."""
+    """Return why a chat without a text in its own language is left out, if the sender chose so."""
     if not is_known(chat_locale):
         is_left = LeaveOut.UNKNOWN_LANGUAGE in leave_out
         return (Reason.UNKNOWN_LANGUAGE, LANGUAGE_UNSAID()) if is_left else None
@@ -355,14 +353,14 @@ def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | 
 def chat_obstacle(
     *, ended: bool, is_online: bool, user_data: dict[str, object]
 ) -> tuple[str, str] | None:
-    """Why nothing may go to this chat: docs/domain.md section 2, step 1."""
+    """Return why nothing may go to this chat: docs/domain.md section 2, step 1."""
     if ended or not is_online or says_offline(user_data):
         return Reason.OFFLINE, said(Reason.OFFLINE)
     return None
 
 
 def server_obstacle(name: str, servers: dict[str, bool]) -> tuple[str, str] | None:
-    """Why the chat's Chat Server can't be asked. `servers` maps names to enabled."""
+    """Return why the chat's Chat Server can't be used. `servers` maps names to enabled."""
     if not name:
         return Reason.UNKNOWN_CHAT_SERVER, CHAT_SERVER_UNNAMED()
     if name not in servers:

@@ -1,7 +1,7 @@
-"""What a preview has promised: how a send is made, and the chats that it reaches at most.
+"""The promise of a preview: how a send is made, and which chats it reaches at most.
 
-It travels with the page (or with a program) to the send, which may do less than that, since chats
-end while somebody reads a preview, and never more: what would be another send is refused.
+It travels with the page (or a program) to the send. The send may do less, since chats end while
+somebody reads a preview, but never more. A send that differs from the promise is refused.
 """
 
 import base64
@@ -19,11 +19,11 @@ from console.sends.plan.values import SendPlan, Target
 from console.sends.reasons import said
 from console.text.sentences import counted, term
 
-# Of 10,000 chats, the most that a send may have, with the longest ids: with some air.
+# Enough for 10,000 chats, the most that a send may have, with the longest ids and a margin.
 WRITTEN_LIMIT = 1_000_000
 READ_LIMIT = 2_000_000
 TERM_LENGTH = 16
-# What is said where that has changed.
+# How the message names each changed term.
 CHANGES = {
     "notice": term("another notice was chosen"),
     "version": term("the notice has another version"),
@@ -37,8 +37,8 @@ CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`terms` are digests of how the send is made, by the names of CHANGES; `ready` has the chats
-    that were ready and in which of the notice's languages each gets it."""
+    """`terms` are digests of how the send is made, by the names of CHANGES. `ready` maps each chat
+    that was ready to the language of the notice in which it gets it."""
 
     terms: Mapping[str, str]
     needs_approval: bool
@@ -56,7 +56,7 @@ class Promise:
 
     @classmethod
     def read(cls, written: str) -> Self:
-        """Raises Conflict for what is none, such as one of another version of the console."""
+        """Read a promise. Raises Conflict if it can't be read, as after an upgrade."""
         try:
             packed = base64.urlsafe_b64decode(written)
             whole = json.loads(zlib.decompressobj().decompress(packed, READ_LIMIT))
@@ -77,7 +77,7 @@ class Promise:
             ) from error
 
     def written(self) -> str:
-        """As `read` reads it: compressed, of characters that can stand everywhere."""
+        """Return the promise for `read`: compressed, in URL-safe characters."""
         by_locale: dict[str, list[str]] = {}
         for chat, locale in self.ready.items():
             by_locale.setdefault(locale, []).append(chat)
@@ -92,12 +92,12 @@ class Promise:
 
     @property
     def chats(self) -> list[str]:
-        """All that were looked at, in the order of the preview, the skipped ones last."""
+        """All chats of the preview in its order, the skipped ones last."""
         return [*self.ready, *sorted(self.skipped)]
 
     def bound(self, plan: SendPlan, *, matching: Collection[str] | None = None) -> SendPlan:
-        """The plan without the chats that this does not cover, each with its reason. `matching`
-        are those that match the sender's filter now; None where there was none."""
+        """Return the plan without the chats that the promise does not cover, each with its reason.
+        `matching` are the chats that match the sender's filter now; None without a filter."""
         targets = [self._bound(target, matching) for target in plan.targets]
         return replace(plan, targets=targets, awaits_approval=self.needs_approval)
 
@@ -114,8 +114,8 @@ class Promise:
         return target
 
     def require_kept(self, plan: SendPlan) -> None:
-        """Raise Conflict, which says what has changed, where the plan is another send than was
-        shown, or reaches more."""
+        """Raise Conflict, naming the changes, if the plan differs from the promise or reaches
+        more."""
         terms = _terms(plan)
         changed = [name for name in CHANGES if terms[name] != self.terms.get(name)]
         if "notice" in changed:

@@ -1,7 +1,7 @@
-"""To how many chats a person may send within an hour, and to how many on their own word alone.
+"""How many chats a person may send to within an hour, and how many without approval.
 
-A person's sends are theirs and those of all API clients that they own; a client without an owner
-counts by itself.
+A person's sends include those of all API clients that they own. A client without an owner counts by
+itself.
 """
 
 import math
@@ -21,14 +21,13 @@ from console.sends.models import Delivery, Send, SendStatus
 from console.text.sentences import counted, term
 
 PERIOD = timedelta(hours=1)
-# Any fixed number does: it keeps these locks apart from others in the same database.
+# Any fixed number will do: it separates these locks from others in the same database.
 QUOTA_LOCK = 0x4E51
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a person may still send to. `used` has when chats were sent to, and how many, the
-    oldest first."""
+    """How many chats a person may still send to. `used` has (time, chats), oldest first."""
 
     limit: int
     used: list[tuple[datetime, int]]
@@ -38,7 +37,7 @@ class Quota:
         return max(0, self.limit - sum(chats for _at, chats in self.used))
 
     def free_at(self, wanted: int) -> datetime | None:
-        """When that many are left; None where there never are."""
+        """Return when `wanted` chats are left; None if never."""
         left = self.limit - sum(chats for _at, chats in self.used)
         for at, chats in self.used:
             left += chats
@@ -48,7 +47,7 @@ class Quota:
 
 
 def quota_of(actor: Actor, now: datetime) -> Quota | None:
-    """What the actor may still send to; None where nothing limits it."""
+    """Return the actor's quota; None if the actor is not limited."""
     if not _is_limited(actor):
         return None
     theirs = Q()
@@ -63,8 +62,8 @@ def quota_of(actor: Actor, now: datetime) -> Quota | None:
 def sent_alone(
     actor: Actor, notice: CannedNotice, release_at: datetime, *, apart_from: Collection[int] = ()
 ) -> int:
-    """To how many chats sends of this person bring the notice, in whatever version, within an hour
-    of `release_at`, that nobody else approves. Sends in `apart_from` do not count."""
+    """Return how many chats get the notice, in any version, within an hour of `release_at` by sends
+    of this person that nobody else approves. Sends in `apart_from` do not count."""
     if not settings.APPROVAL_ABOVE:
         return 0
     sends = Send.objects.filter(
@@ -86,7 +85,7 @@ def _not_called_off() -> Q:
 
 
 def hold_quota(actor: Actor) -> None:
-    """Until the transaction ends, no other send of this person is counted or made."""
+    """Lock this person's quota until the transaction ends. Their other sends wait for it."""
     if _is_limited(actor) or settings.APPROVAL_ABOVE:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -95,7 +94,7 @@ def hold_quota(actor: Actor) -> None:
 
 
 def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests | None:
-    """What to say about a send to `wanted` chats that goes over the quota."""
+    """Return the refusal of a send to `wanted` chats; None within the quota."""
     if quota is None or wanted <= quota.left:
         return None
     free_at = quota.free_at(wanted)
@@ -122,8 +121,7 @@ def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests
 
 
 def require_quota(actor: Actor, wanted: int, now: datetime) -> None:
-    """Raise TooManyRequests where a send to so many chats goes over the actor's quota. Call it
-    after `hold_quota`."""
+    """Raise TooManyRequests if `wanted` chats exceed the quota. Call it after `hold_quota`."""
     refusal = exceeded(quota_of(actor, now), wanted, now)
     if refusal is not None:
         raise refusal

@@ -14,11 +14,11 @@ from console.sends.plan.values import SendPlan, Target
 from console.sends.reasons import GOT_IT, MAY_HAVE_IT, ON_ITS_WAY, WAITS_ALREADY, WAITS_UNTIL
 from console.text.sentences import Sentence, counted, term
 
-# Any fixed number does: it keeps these locks apart from others in the same database.
+# Any fixed number will do: it separates these locks from others in the same database.
 GUARD_LOCK = 0x4E47
-# What waits leaves when its send is released, and from now on where that has been. Of several the
-# one that is nearest. The planner is kept to the chats' own deliveries, by their index: all that a
-# much used notice ever brought to anybody may be millions.
+# A pending delivery counts at its send's release, or now if that has passed. Of several deliveries
+# the nearest in time counts. MATERIALIZED and OFFSET make the planner read only the chats' own
+# deliveries, by their index: a much used notice may have millions.
 RECENT = """
 WITH theirs AS MATERIALIZED (
     SELECT chat.id, d.send_id, d.status, d.attempted_at
@@ -50,13 +50,14 @@ class _Recent(NamedTuple):
 
 
 def guards() -> bool:
-    """Whether the site has this guard at all."""
+    """Return whether the site has the resend guard on."""
     return bool(settings.RESEND_GUARD_MINUTES)
 
 
 def hold_notice(notice: CannedNotice) -> None:
-    """Until the transaction ends, nobody else makes a send of this notice: two at the same moment
-    would not see each other. The notice's row is not locked, which an import would hold up."""
+    """Lock a notice until the transaction ends, so that nobody else makes a send of it: two sends
+    at the same moment would not see each other. Does not lock its row, which an import would hold
+    up."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [GUARD_LOCK, notice.pk])
 
@@ -64,7 +65,7 @@ def hold_notice(notice: CannedNotice) -> None:
 def guarded(
     plan: SendPlan, *, release_at: datetime, now: datetime, apart_from: Collection[int] = ()
 ) -> SendPlan:
-    """The plan without the chats that get its notice, in whatever version, within the guarded
+    """Return the plan without the chats that get its notice, in any version, within the guarded
     minutes before or after `release_at`. Sends in `apart_from` do not count."""
     if not guards() or not plan.ready:
         return plan

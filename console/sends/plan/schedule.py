@@ -1,4 +1,4 @@
-"""When a send is to leave: times as people say them, in a zone of theirs."""
+"""When a send is to leave: times as people write them, in a time zone."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ AHEAD = timedelta(days=366)
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """A time zone by its IANA name. Raises InvalidInput for one that is unknown."""
+    """Return a time zone by its IANA name. Raises InvalidInput if it is unknown."""
     zone = zones.zone_named(name)
     if zone is None:
         raise InvalidInput(
@@ -24,10 +24,10 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 def moment(at: datetime, time_zone: str = "") -> datetime:
-    """The moment that is meant: `at` as it stands where it has an offset, else on the clocks of
+    """Return `at` as an aware time: unchanged if it has an offset, else on the clocks of
     `time_zone`.
 
-    Raises InvalidInput for a zone that is unknown or not said, and for a time that these clocks
+    Raises InvalidInput for a zone that is unknown or missing, and for a time that these clocks
     never show, or show twice, on the days when they are changed.
     """
     zone = zone_named(time_zone) if time_zone else None

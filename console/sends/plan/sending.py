@@ -1,4 +1,4 @@
-"""Writes a send that a person or a program asks for."""
+"""Writes a send that a person or a program orders."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ from console.text.visible import is_blank
 
 
 def send_create(actor: Actor, order: SendOrder) -> Send:
-    """Decide on a send: the row, its deliveries, their audit entries and the jobs, all or nothing.
+    """Decide on a send: the row, its deliveries, their ledger entries and the jobs, all or nothing.
 
-    Nothing reaches a Chat Server here, and above CONSOLE_APPROVAL_ABOVE chats nothing will before
-    somebody else approves. With a key that this actor used before, the send of then is the answer,
-    or Conflict where it was for something else. With `expected_plan` no chat gets it that was not
-    ready in that preview, and Conflict where it would be another send. Raises what `plan_send`
-    raises, InvalidInput for a `scheduled_at` out of range, and TooManyRequests over the person's
-    quota.
+    Nothing reaches a Chat Server here. Above CONSOLE_APPROVAL_ABOVE chats nothing will before
+    somebody else approves. With a key that this actor has used, returns the earlier send, or raises
+    Conflict if that was a different order. With `expected_plan`, only chats that were ready in that
+    preview get it, and Conflict is raised if it would be a different send. Raises also what
+    `plan_send` raises, InvalidInput for a `scheduled_at` out of range, and TooManyRequests over the
+    person's quota.
     """
     actor.require(Permission.SEND)
     known = _known(actor, order)
@@ -47,7 +47,7 @@ def send_create(actor: Actor, order: SendOrder) -> Send:
     try:
         return _decide(actor, order, plan, promised, now)
     except IntegrityError:
-        # The same key, at the same moment, in another request: that one has won.
+        # Another request with the same key committed first.
         known = _known(actor, order)
         if known is None:
             raise
@@ -56,8 +56,8 @@ def send_create(actor: Actor, order: SendOrder) -> Send:
 
 @dataclass(frozen=True, slots=True)
 class _Promised:
-    """What the person was shown: the `order` for just those chats, and which of them match the
-    sender's filter now (None where there is no filter)."""
+    """An order beside the preview that the person was shown: the `order` for just those chats, and
+    which of them match the sender's filter now (`matching`, None without a filter)."""
 
     order: SendOrder
     promise: Promise | None = None
@@ -70,7 +70,8 @@ class _Promised:
         promise = Promise.read(order.expected_plan)
         if order.filter is None:
             return cls(order, promise)
-        # Those chats, and none that match since then; what of them does not any more stays out.
+        # Only the chats of the preview, none that match since. Those that no longer match are
+        # skipped.
         matching = set(interactions_visible(actor, order.filter).values_list("pk", flat=True))
         return cls(replace(order, interactions=promise.chats, filter=None), promise, matching)
 
@@ -85,19 +86,19 @@ class _Promised:
 def _decide(
     actor: Actor, order: SendOrder, plan: SendPlan, promised: _Promised, now: datetime
 ) -> Send:
-    """Write the send, unless what others have done meanwhile speaks against it."""
+    """Write the send, unless other sends made meanwhile prevent it."""
     with transaction.atomic():
         hold_quota(actor)
         if guards():
             hold_notice(plan.version.notice)
-        # While this waited for its turn, the same request may have been through.
+        # While this waited for the lock, the same request may have committed.
         known = _known(actor, order)
         if known is not None:
             return known
-        # Nobody else makes a send of this notice, or of this person's, from here on.
+        # From here on nobody else makes a send of this notice, or of this person's.
         plan = promised.bound(with_others(actor, plan, now))
         require_quota(actor, len(plan.ready), now)
-        # Asked again: the undo seconds are whole ones, however long the planning took.
+        # Read again, so that the undo seconds are whole however long the planning took.
         now = database_now()
         send = new_send(
             actor,
@@ -118,7 +119,7 @@ def _decide(
 
 
 def require_key(idempotency_key: str) -> None:
-    """Raise InvalidInput for one that is empty, over-long or not printable."""
+    """Raise InvalidInput for a key that is empty, over-long or not printable."""
     if len(idempotency_key) > 255 or not idempotency_key.isprintable() or is_blank(idempotency_key):
         raise InvalidInput(
             "invalid_idempotency_key",
@@ -127,7 +128,7 @@ def require_key(idempotency_key: str) -> None:
 
 
 def _known(actor: Actor, order: SendOrder) -> Send | None:
-    """The send that this actor made with this key before; none without a key."""
+    """Return the send that this actor made before with this key; None without one."""
     idempotency_key = order.key
     if idempotency_key is None:
         return None

@@ -21,7 +21,7 @@ REGIONS = (
 
 
 class ClockField(forms.Field):
-    """Date and time as clocks show them, without a zone."""
+    """A date and time as clocks show them, without a zone."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "60"})
     default_error_messages = {
@@ -39,7 +39,7 @@ class ClockField(forms.Field):
 
 
 class ZoneSelect(forms.Select):
-    """All zones by region, before them the one in use; zones.js puts the browser's there too."""
+    """All zones by region, preceded by the one in use. zones.js adds the browser's zone there."""
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None

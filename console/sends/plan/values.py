@@ -1,4 +1,4 @@
-"""What a send would do, chat by chat: shown before it, and carried out as it stands."""
+"""A send's plan, chat by chat: shown before the send, and carried out as it is."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -17,8 +17,8 @@ from console.text.language_tags import is_own, read
 
 
 class LeaveOut(models.TextChoices):
-    """Chats that would get the default language's text, and need not: those that say another
-    language, and those of which nobody knows one."""
+    """Chats to leave out instead of sending them the default language's text: those with another
+    language, and those whose language is unknown."""
 
     OTHER_LANGUAGE = "other_language"
     UNKNOWN_LANGUAGE = "unknown_language"
@@ -26,9 +26,8 @@ class LeaveOut(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One chosen chat. An empty `reason` means that it is ready to be sent to. `locale` is the
-    text's, `chat_locale` what the chat says of itself. `retry_of` is the delivery that is tried
-    again."""
+    """One chosen chat. An empty `reason` means that it is ready. `locale` is the text's language,
+    `chat_locale` the chat's own. `retry_of` is the delivery that is retried."""
 
     interaction_id: str
     customer_name: str = ""
@@ -42,25 +41,27 @@ class Target:
 
     @property
     def language(self) -> str:
-        """The chat's, in its canonical form; "" where nobody knows it."""
+        """The chat's language in its canonical form; "" if it is unknown."""
         return str(read(self.chat_locale or "") or "")
 
     @property
     def own_language(self) -> bool | None:
-        """Whether the text is in the chat's own language; None where none would be sent."""
+        """Whether the text is in the chat's own language; None if no text would be sent."""
         return None if self.reason else is_own(self.chat_locale or "", self.locale)
 
 
 @dataclass(frozen=True)
 class SendPlan:
-    """What a send would do. `fields` are the sender's answers to what the notice asks for;
-    `scheduled_at` is None for one that leaves at once; with `allows_repeat` it goes also to chats
-    that just got the notice. `awaits_approval` has it approved however few its chats are, since
-    its sender was told so. `sent_before` is to how many chats the sender brings this notice within
-    an hour without anybody's approval, by other sends. `quota_left` is to how many chats its sender
-    may send now, None where nothing limits that; `quota_refusal` is what would be said to this plan
-    because of it.
-    `nickname_from` says who chose the nickname."""
+    """What a send would do.
+
+    `fields` are the sender's answers to the notice's questions. `scheduled_at` is None for a send
+    that leaves at once. With `allows_repeat` it goes also to chats that just got the notice.
+    `awaits_approval` requires approval however few the chats are, since the sender was told so.
+    `sent_before` is how many chats get this notice from the sender's other sends within an hour
+    without approval. `quota_left` is how many chats the sender may send to now, None if that is not
+    limited; `quota_refusal` is the refusal of this plan, if it exceeds the quota. `nickname_from`
+    says who chose the nickname.
+    """
 
     version: NoticeVersion
     visibility: str
@@ -86,19 +87,19 @@ class SendPlan:
 
     @property
     def needs_approval(self) -> bool:
-        """Whether somebody else has to approve of it before anything leaves."""
+        """Whether somebody else has to approve the send before anything leaves."""
         return self.awaits_approval or needs_approval(
             len(self.ready), self.nickname_from, self.sent_before
         )
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Targets by skip reason; the ready ones stand under "ready"."""
+        """The number of targets by skip reason; "ready" has those that are ready."""
         return dict(Counter(target.reason or "ready" for target in self.targets))
 
 
 def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
-    """Each once, in one order. Raises InvalidInput for what is none."""
+    """Return the options unique and sorted. Raises InvalidInput for an unknown one."""
     unknown = sorted(set(wanted) - set(LeaveOut.values))
     if unknown:
         raise InvalidInput(
@@ -112,8 +113,9 @@ def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
 
 
 def needs_approval(ready_count: int, nickname_from: str, sent_before: int) -> bool:
-    """Whether a send takes a second person's approval: to so many chats, with those to which its
-    sender just brought the same notice, or under a nickname that its sender chose."""
+    """Return whether a send needs a second person's approval: because it goes to too many chats,
+    including those to which its sender just sent the same notice, or because the sender chose the
+    nickname."""
     if not ready_count:
         return False
     is_large = 0 < settings.APPROVAL_ABOVE < ready_count + sent_before

@@ -1,5 +1,5 @@
-"""Writes a decided send, all or nothing: the row, its deliveries, what is open of them, the
-entries and the jobs. By COPY, since a send may have many thousand targets."""
+"""Writes a decided send, all or nothing: the row, its deliveries, their outbox rows, the ledger's
+entries and the jobs. Uses COPY, since a send may have many thousand targets."""
 
 import hashlib
 import secrets
@@ -43,7 +43,7 @@ COPY sends_outbox (delivery_id, send_id, chat_server_name, due_at, expires_at) F
 
 
 class _Planned(NamedTuple):
-    """A target, with what its delivery gets beside it."""
+    """A target, with its delivery's id and salt."""
 
     id: int
     salt: str
@@ -59,7 +59,7 @@ def new_send(
     undo_seconds: int = 0,
     **fields: Any,
 ) -> Send:
-    """The send that carries out `plan`, not written yet."""
+    """Return the send that carries out `plan`, not written yet."""
     return Send(
         actor_ref=actor.ref,
         actor_name=actor.name,
@@ -80,8 +80,8 @@ def new_send(
 
 
 def _kept(answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers with a salt, so that their digest in the ledger tells nothing once both are
-    erased. Fractions stand there as texts, which are the same everywhere."""
+    """Return the answers as they are stored, with a salt, so that their digest in the ledger
+    reveals nothing once both are erased. Floats become strings, which are the same everywhere."""
     exact = {
         name: str(answer) if isinstance(answer, float) else answer
         for name, answer in answers.items()
@@ -90,7 +90,7 @@ def _kept(answers: dict[str, Any]) -> dict[str, Any]:
 
 
 def fields_digest(kept: dict[str, Any]) -> str:
-    """SHA-256 of a send's answers with their salt."""
+    """Return the SHA-256 of a send's stored answers with their salt."""
     return hashlib.sha256(canonical_data(kept)).hexdigest()
 
 
@@ -109,7 +109,7 @@ def send_write(
 ) -> None:
     """Write `send` with the deliveries of `plan`. `facts` go into its entry in the ledger.
 
-    Call it in a transaction, with what was checked before still held.
+    Call it in a transaction that still holds the locks under which the plan was checked.
     """
     send.save(force_insert=True)
     planned = _numbered(plan.targets)
@@ -144,7 +144,7 @@ def _numbered(targets: list[Target]) -> list[_Planned]:
 
 
 def _copy(statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    # Django's cursors don't know COPY: its errors are psycopg's own unless one sees to it.
+    # Django's cursors don't know COPY; without the wrapper its errors would be psycopg's own.
     with (
         connection.cursor() as cursor,
         connection.wrap_database_errors,
@@ -209,7 +209,7 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
 
 
 def _finished_records(send: Send, plan: SendPlan) -> list[audit.Record]:
-    """A send that reaches nobody is over at once: no worker will see its end."""
+    """Return the entry of a send that reaches nobody. It is over at once, and no worker ends it."""
     if send.status != SendStatus.FINISHED:
         return []
     return [ledger.send_finished(send.pk, {DeliveryStatus.SKIPPED.value: len(plan.targets)})]

@@ -1,6 +1,6 @@
-"""The proof of a send as a file, which anybody verifies with the console's public key alone.
+"""The proof of a send: a file that anybody can verify with the console's public key alone.
 
-What is in it, and what that proves, is in docs/audit.md; `console/audit/verify.py` reads it.
+docs/audit.md says what is in it and what that proves; `console/audit/verify.py` reads it.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from console.catalogue.content import snippets
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, Send
 
-# The entry of a proof is of the send, too, and nothing that the next one has to prove.
+# The entry about a proof is also an entry of the send, but the next proof need not prove it.
 
 
 def version_facts(version: NoticeVersion) -> dict[str, Any]:
-    """What was sent: the words, those of the snippets in them too, and the two people who stand for
-    them. Never changes."""
+    """Return what was sent: the texts, including those of the snippets in them, and the two people
+    responsible for them. Never changes."""
     facts = {
         "notice": version.notice.key,
         "kind": version.notice.kind,
@@ -44,7 +44,7 @@ def version_facts(version: NoticeVersion) -> dict[str, Any]:
         "reviewer_ref": version.reviewer_ref,
         "reviewer_name": version.reviewer_name,
     }
-    # Left out where there are none: so older digests hold.
+    # Left out if empty, so that older digests stay valid.
     if version.fields:
         facts["fields"] = version.fields
     if version.snippets:
@@ -54,12 +54,12 @@ def version_facts(version: NoticeVersion) -> dict[str, Any]:
 
 
 def version_digest(version: NoticeVersion) -> str:
-    """SHA-256 of that in the ledger's form, which the entry of a send has."""
+    """Return the SHA-256 of `version_facts` in the ledger's form. A send's entry contains it."""
     return hashlib.sha256(canonical_data(version_facts(version))).hexdigest()
 
 
 def send_facts(send: Send) -> dict[str, Any]:
-    """Who asked for what, when, and who approved of it."""
+    """Return who ordered what, when, and who approved it."""
     return {
         "id": send.pk,
         "created_at": canonical_time(send.created_at),
@@ -86,8 +86,8 @@ def send_facts(send: Send) -> dict[str, Any]:
 
 
 def delivery_facts(delivery: Delivery) -> dict[str, Any]:
-    """What became of it in one chat; text and salt give the digest that the ledger has. The
-    customer's name and the raw answer prove nothing, and stay here."""
+    """Return one chat's delivery. Text and salt give the digest that the ledger has. The customer's
+    name and the raw answer prove nothing and are left out."""
     return {
         "id": delivery.pk,
         "interaction": delivery.interaction_id,
@@ -114,7 +114,7 @@ def _time(at: datetime | None) -> str | None:
 
 
 class ProofWriter:
-    """Writes the file in two steps: between them, with nothing held, a checkpoint may be made."""
+    """Writes the file in two steps. A checkpoint may be made between them: no lock is held."""
 
     def __init__(self, send: Send, file: IO[bytes]) -> None:
         self.send = send
@@ -123,8 +123,8 @@ class ProofWriter:
         self.of_send_to = 0
 
     def write_deliveries(self) -> None:
-        """The request, and how far each delivery is. Rows and the number of the newest entry come
-        from one statement, so that they are of one moment."""
+        """Write the send and the state of each delivery. One statement reads the rows and the
+        newest entry's number, so that they are of the same moment."""
         self.files[DELIVERIES] = write_part(
             self.archive, DELIVERIES, json_lines(self._delivery_facts())
         )
@@ -140,8 +140,8 @@ class ProofWriter:
             yield delivery_facts(row)
 
     def write_chain(self, checkpoint: AuditCheckpoint) -> tuple[int, int]:
-        """The entries from the send's first one up to that of the checkpoint; answers the numbers
-        of the first and the last."""
+        """Write the entries from the send's first one up to the checkpoint's. Return the numbers of
+        the first and the last."""
         first = entries_of(self.send).aggregate(first=Min("seq"))["first"]
         begin = AuditEntry.objects.get(seq=first)
         self.files[ENTRIES] = write_part(
@@ -164,7 +164,7 @@ class ProofWriter:
 
 
 def entries_of(send: Send) -> QuerySet[AuditEntry]:
-    """What the ledger tells of a send, but for proofs that were made of it."""
+    """Return the ledger's entries of a send, except those about its proofs."""
     entries = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
     return entries.exclude(action=Action.SEND_PROOF_MADE)
 
@@ -175,5 +175,5 @@ def _newest_of(send: Send) -> int | None:
 
 
 def checkpoint_after(seq: int) -> AuditCheckpoint | None:
-    """The first signed checkpoint that vouches for entry `seq`."""
+    """Return the first signed checkpoint that covers entry `seq`."""
     return AuditCheckpoint.objects.filter(seq__gte=seq).order_by("seq").first()

@@ -18,11 +18,11 @@ from console.text.sentences import term
 
 
 def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
-    """Write the proof of a send into `file`, and that it was given out into the ledger.
+    """Write the proof of a send into `file`, and into the ledger that it was issued.
 
-    Signs the newest entry where no checkpoint covers the send yet. For those who read both the
-    trail and the texts. Raises PermissionRefused; Unsigned where there is no key; Conflict where
-    the send's entries are in an archive.
+    Signs the newest entry if no checkpoint covers the send yet. For actors who may read both the
+    ledger and the texts. Raises PermissionRefused; Unsigned if there is no key; Conflict if the
+    send's entries are in an archive.
     """
     actor.require(Permission.VIEW_AUDIT)
     actor.require(Permission.VIEW_HISTORY)
@@ -46,7 +46,7 @@ def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
 
 
 def _require_here(send: Send) -> None:
-    """A send whose entries left with an archive is proved by that file."""
+    """Raise Conflict if the send's entries are in an archive: then that file proves the send."""
     if entries_of(send).filter(action=Action.SEND_CREATED).exists():
         return
     seals = AuditSeal.objects.order_by("last")

@@ -1,8 +1,8 @@
 """Writes the ledger's entries of sends and deliveries.
 
 One entry holds the deliveries of one send that ended together at one Chat Server with one outcome.
-So a broadcast needs few entries, and the outcome of each delivery is still under the hash. A text
-is there only as a salted digest.
+So a broadcast needs few entries, and the hash still covers the outcome of each delivery. Texts are
+included only as salted digests.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from console.audit.chain import text_digest
 from console.audit.services import Record, Target, record_many
 from console.sends.models import Send
 
-# An entry is to remain something that a person can look at.
+# An entry should stay short enough for a person to read.
 DELIVERIES_AN_ENTRY = 500
 
 
@@ -25,7 +25,7 @@ DELIVERIES_AN_ENTRY = 500
 Together = tuple[int, str, str, str, str]
 
 
-# How deliveries ended, each with the status that they have then.
+# The actions of ended deliveries, each with the status of its deliveries.
 ENDED = {
     Action.DELIVERIES_DELIVERED: "delivered",
     Action.DELIVERIES_FAILED: "failed",
@@ -52,10 +52,9 @@ SET sends = known.sends + EXCLUDED.sends, delivered = known.delivered + EXCLUDED
 
 
 def write_records(actor: Actor, records: Sequence[Record]) -> None:
-    """Append entries to the ledger, and count the sends and the deliveries that they say have
-    begun and have ended.
+    """Append entries to the ledger, and count the created sends and the ended deliveries in them.
 
-    The count comes after the chain's lock, under which all that end deliveries queue anyway.
+    The counts are written under the chain's lock, for which all that end deliveries queue anyway.
     """
     record_many(actor, records)
     created = Counter[Any](
@@ -86,7 +85,7 @@ def _target(send_id: int) -> Target:
 
 
 def send_finished(send_id: int, counts: dict[str, int]) -> Record:
-    """Nothing of it is open any more; `counts` are its deliveries by status."""
+    """Return the entry of a finished send. `counts` are its deliveries by status."""
     return Record(Action.SEND_FINISHED, _target(send_id), {"counts": counts})
 
 
@@ -100,7 +99,7 @@ def ended_delivery(
     reference_id: int | None = None,
     fault_code: str = "",
 ) -> dict[str, Any]:
-    """What an entry says of one delivery; what there is nothing of is left out."""
+    """Return what an entry says about one delivery. Empty values are left out."""
     said: dict[str, Any] = {"id": pk, "interaction": interaction_id, "attempts": attempts}
     if body:
         said["text_sha256"] = text_digest(body, body_salt)
@@ -114,7 +113,7 @@ def ended_delivery(
 
 
 def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterator[Record]:
-    """The entries of deliveries that have ended, each given as `ended_delivery` has it."""
+    """Yield the entries of ended deliveries, each given as `ended_delivery` returns it."""
     groups: defaultdict[Together, list[dict[str, Any]]] = defaultdict(list)
     for together, said in ended:
         groups[together].append(said)

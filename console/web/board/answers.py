@@ -1,4 +1,4 @@
-"""What the chosen notice asks its sender: the inputs of the compose panel."""
+"""The questions of the chosen notice: the inputs of the compose panel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ KINDS = {"text": "text", "number": "text", "date": "date"}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A field with what is typed into it so far, and what is wrong with that."""
+    """A field with the value typed so far, and its error."""
 
     name: str
     label: str
@@ -32,12 +32,15 @@ class Question:
 
     @property
     def input_type(self) -> str:
-        """Numbers are typed as texts: browsers show and take them in many ways otherwise."""
+        """The type of the input.
+
+        Numbers are typed as text, since browsers handle number inputs differently.
+        """
         return KINDS.get(self.type, "text")
 
 
 def typed_answers(data: Mapping[str, Any], notice_key: str) -> dict[str, str]:
-    """What is typed into the fields of this notice; those of another one are not its business."""
+    """Return the values typed into the fields of this notice; those of another are ignored."""
     if not isinstance(data, QueryDict) or data.get("answers_for") != notice_key:
         return {}
     return {
@@ -53,7 +56,7 @@ def questions(
     data: Mapping[str, Any],
     refused: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The context of `board/_answers.html`. `refused` maps a field's name to what is wrong."""
+    """Return the context of `board/_answers.html`. `refused` has the error by field."""
     sendable = sendable_versions(actor).filter(notice__key=notice_key)
     chosen = sendable.first() if notice_key else None
     typed = typed_answers(data, notice_key)

@@ -1,4 +1,4 @@
-"""How the live board's columns are named and sorted."""
+"""The live board's columns: their labels and sort orders."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from console.interactions.models import Interaction
 class Column:
     """A column of the board and the fields that sort it.
 
-    Waiting times rise as the moment of arrival falls, hence the minus in that column.
+    A longer waiting time means an earlier arrival, hence the minus in that column.
     """
 
     name: str
@@ -39,7 +39,7 @@ DEFAULT_SORT = "-waiting"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's head as the template draws it."""
+    """A column's head for the template."""
 
     name: str
     label: str | Promise
@@ -49,12 +49,12 @@ class Head:
 
     @property
     def drawing(self) -> str:
-        """The arrow of the column that the rows are sorted by."""
+        """The arrow of the column that sorts the rows."""
         return {"ascending": "sort-up", "descending": "sort-down"}.get(self.direction, "")
 
 
 def known_sort(asked: str) -> str:
-    """`asked` where it names a column, else the longest waiting first."""
+    """Return `asked` if it names a column, else the default: the longest waiting first."""
     return asked if asked.removeprefix("-") in BY_NAME else DEFAULT_SORT
 
 
@@ -66,7 +66,7 @@ def sorted_chats(chats: QuerySet[Interaction], sort: str) -> QuerySet[Interactio
 
 
 def heads(sort: str, query: dict[str, Any]) -> list[Head]:
-    """The heads: each links to its own order, the one in use to the reverse of itself."""
+    """Return the heads. Each links to its own order, and the present one to its reverse."""
     found = []
     for column in COLUMNS:
         descending = sort == f"-{column.name}"

@@ -1,4 +1,4 @@
-"""What the compose panel takes."""
+"""The form of the compose panel."""
 
 import secrets
 from typing import Any, cast
@@ -22,24 +22,27 @@ from console.text.form_fields import LineField, TextField
 from console.text.visible import is_blank
 from console.web.board.answers import typed_answers
 
-# `all` is no filter of the page: whoever selects all that match says so by `everything`.
+# `all` is no filter of the page: the form has `everything` for selecting all matches.
 FILTERS = tuple(name for name in InteractionFilter.__dataclass_fields__ if name != "all")
 
-# What else the address of the board's list has in it.
+# Further parameters of the board's address.
 OF_THE_LIST = ("sort", "page", "notice", "shown")
 
 
 def read_filter(query: QueryDict) -> InteractionFilter:
-    """The filter of the board's list in a query string; other parameters are not its business. A
-    form has its unset filters in it as blanks."""
+    """Read the filter of the board's list from a query string. It ignores other parameters and
+    blank ones, since a form sends its unset filters as blanks."""
     return InteractionFilter.from_mapping(
         {name: query[name] for name in FILTERS if not is_blank(query.get(name, ""))}
     )
 
 
 def read_send_filter(query: QueryDict) -> InteractionFilter:
-    """The filter of a send to all that match. The page leaves out what is not set, so a blank in it
-    is refused, and so is what is no filter: without it the send would reach more chats."""
+    """Read the filter of a send to all matches.
+
+    The page omits unset filters, so a blank or unknown one is refused: without it the send would
+    reach more chats.
+    """
     unknown = sorted(set(query) - {*FILTERS, *OF_THE_LIST})
     if unknown:
         raise InvalidInput(
@@ -52,10 +55,10 @@ def read_send_filter(query: QueryDict) -> InteractionFilter:
 
 
 class ComposeForm(forms.Form):
-    """A notice, who sees it, and for which chats.
+    """A notice, its visibility, and the chats.
 
-    The chats come one by one (`interaction`), as one field of ids with spaces between
-    (`interactions`), or as all that match the board's `filters` (`everything`).
+    The chats come one by one (`interaction`), as one field of ids separated by spaces
+    (`interactions`), or as all matches of the board's `filters` (`everything`).
     """
 
     notice = LineField(
@@ -68,7 +71,7 @@ class ComposeForm(forms.Form):
         required=False,
         widget=forms.Select(choices=[("", _("As the notice says"))]),
     )
-    # Only where the site lets senders choose.
+    # Only if the site lets senders choose their own.
     own_nickname = LineField(
         label=_("Another nickname"),
         max_length=100,
@@ -87,10 +90,10 @@ class ComposeForm(forms.Form):
     )
     later = ClockField(label=_("Date and time"), required=False)
     time_zone = LineField(label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect)
-    # Also to chats that got the same notice a short while ago.
+    # Also send to chats that got the same notice a short while ago.
     allow_repeat = forms.BooleanField(required=False)
     idempotency_key = LineField(max_length=100)
-    # What the preview beside the button has promised (console.sends.plan.promise).
+    # The promise of the preview beside the button (console.sends.plan.promise).
     expected_plan = LineField(max_length=WRITTEN_LIMIT, required=False)
     everything = forms.BooleanField(required=False)
     filters = TextField(max_length=4000, required=False)
@@ -111,24 +114,24 @@ class ComposeForm(forms.Form):
 
     @property
     def is_later(self) -> bool:
-        """Whether it is to leave at a time of its own. Without scripts both are on the form."""
+        """Whether the send has a time of its own. Without scripts both choices are on the form."""
         return bool(self["when"].value() == "later")
 
     @property
     def says_more(self) -> bool:
-        """Whether something is in the fields that are folded away, or wrong with it."""
+        """Whether a folded field has a value or an error."""
         folded = [self[name] for name in ("nickname", "own_nickname", "why")]
         return any(bound.value() or bound.errors for bound in folded)
 
     def renewed(self) -> "ComposeForm":
-        """The same again as another send, with a key of its own."""
+        """Return a copy for another send, with its own idempotency key."""
         data = cast(QueryDict, self.data).copy()
         data["idempotency_key"] = secrets.token_urlsafe(16)
         return ComposeForm(data)
 
     @property
     def selected(self) -> list[str]:
-        """The ids of the chats, in the order in which they were sent, each once."""
+        """The ids of the chats, in the order of the request, each once."""
         if not isinstance(self.data, QueryDict):
             return []
         joined = self.data.get("interactions", "").split()
@@ -140,12 +143,12 @@ class ComposeForm(forms.Form):
 
     @property
     def leave_out(self) -> list[str]:
-        """Whom to skip who would get the default language's text (LeaveOut)."""
+        """The LeaveOut choices: which chats without a text in their own language to skip."""
         return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
 
     @property
     def notice_key(self) -> str:
-        """The key of the chosen notice, "" while there is none."""
+        """The key of the chosen notice, or ""."""
         return str(self["notice"].value() or "")
 
     @property
@@ -153,13 +156,15 @@ class ComposeForm(forms.Form):
         return bool(self.data.get("everything") or self.selected)
 
     def offer_nicknames(self, choices: list[tuple[str, str]]) -> None:
-        """Those that the person may send under. Without CONSOLE_FREE_NICKNAMES there is no field
-        for another one."""
+        """Offer the nicknames that the person may use. Another one needs CONSOLE_FREE_NICKNAMES."""
         self.fields["nickname"].widget.choices = choices
 
     def order(self, actor: Actor) -> SendOrder:
-        """What is to be sent. Raises InvalidInput, NotFound, also for a time that has passed or
-        that the clocks of its zone never show."""
+        """Return the order.
+
+        Raises NotFound and InvalidInput, also for a time that has passed or that the clocks of its
+        zone never show.
+        """
         given = self.cleaned_data
         nickname = given["own_nickname"] or given["nickname"] or None
         visibility = None
@@ -190,7 +195,7 @@ class ComposeForm(forms.Form):
     def _chats(self) -> dict[str, Any]:
         given = self.cleaned_data
         if given.get("everything"):
-            if not given["filters"]:  # without any filter it has the list's order in it
+            if not given["filters"]:  # even without filters it has the list's order
                 raise InvalidInput(
                     "no_targets", "The filters are gone. Choose the chats again on the board."
                 )
@@ -201,7 +206,7 @@ class ComposeForm(forms.Form):
 
     @property
     def zone(self) -> str:
-        """The zone on whose clocks the time was chosen; "" without a time."""
+        """The zone of the chosen time; "" without a time."""
         if not self.is_later:
             return ""
         return self.cleaned_data["time_zone"] or timezone.get_default_timezone_name()

@@ -1,4 +1,4 @@
-"""A plan as the compose panel shows it: by what is said to whom, never chat by chat."""
+"""A plan in the compose panel: grouped by text and recipients, never chat by chat."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from console.text.wording import worded
 
 SAMPLES = 3
 NAMES = 50
-# Whom a box leaves out, and why those are then skipped.
+# The reason with which each box makes chats skipped.
 LEFT_OUT = {
     LeaveOut.OTHER_LANGUAGE: Reason.NO_TEXT_IN_LANGUAGE,
     LeaveOut.UNKNOWN_LANGUAGE: Reason.UNKNOWN_LANGUAGE,
@@ -24,7 +24,7 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A text, and for which chats it stands."""
+    """A text, and the chats for which it is an example."""
 
     body: str
     target: Target
@@ -33,8 +33,11 @@ class Sample:
 
 @dataclass(slots=True)
 class TextGroup:
-    """The chats that get the text of one language. `own` is how many read it as their own; of the
-    texts that differ only a few are shown, `texts` says how many there are."""
+    """The chats that get the text of one language.
+
+    `own` is how many read it as their own language. `samples` has only some of the different texts;
+    `texts` is their number.
+    """
 
     locale: str
     targets: list[Target]
@@ -56,8 +59,11 @@ class TextGroup:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Chats that get a text which is not in their own language, or that say none: in words, and
-    the box that leaves all of its kind out. `is_out` where they are left out already."""
+    """Chats that get a text in another language than their own, or whose language is unknown.
+
+    It has a description, and the box that leaves out all chats of this kind. `is_out` says that
+    they are left out already.
+    """
 
     leave_out: str
     sentences: list[str]
@@ -67,8 +73,10 @@ class Gap:
 
 @dataclass(slots=True)
 class SkippedGroup:
-    """Chats that get nothing for one reason. `why` is said of all; where it differs by chat, each
-    one's own stands beside its name."""
+    """Chats that are skipped for one reason.
+
+    `why` applies to all; if details differ, each chat's own is beside its name.
+    """
 
     why: str
     targets: list[Target]
@@ -84,7 +92,7 @@ class SkippedGroup:
 
 
 def text_groups(plan: SendPlan) -> list[TextGroup]:
-    """The language that most get first."""
+    """Return the groups, the largest first."""
     found: dict[str, list[Target]] = defaultdict(list)
     for target in plan.ready:
         found[target.locale].append(target)
@@ -103,7 +111,7 @@ def _text_group(locale: str, targets: list[Target]) -> TextGroup:
 
 
 def gaps(plan: SendPlan, left_out: Sequence[str]) -> list[Gap]:
-    """Who gets another language than their own, and who says none; those who are left out too."""
+    """Return the gaps, including those that are left out already."""
     found = []
     for kind, reason in LEFT_OUT.items():
         is_out = kind in left_out
@@ -144,7 +152,7 @@ def _out_words(kind: LeaveOut, count: int) -> str:
 
 
 def skipped_groups(plan: SendPlan) -> list[SkippedGroup]:
-    """The reason for which most are skipped first."""
+    """Return the groups, the most frequent reason first."""
     found: dict[str, list[Target]] = defaultdict(list)
     for target in plan.skipped:
         found[target.reason].append(target)

@@ -1,8 +1,8 @@
-"""The rows of the live board: those of a page, and what became of those that somebody looks at.
+"""The rows of the live board: those of a page, and those that a browser shows already.
 
-A page of the board asks again and again, and says which chats it shows. Rows that stand there are
-told of although the chat has ended or is on another page by now, so that they change where they
-are. Each row has a revision, which tells whether anything of it is new.
+The page polls, and sends the ids of the chats that it shows. The response covers these even if a
+chat has ended or moved to another page, so that they change in place. Each row has a revision,
+which tells whether it has changed.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from console.interactions.selectors import InteractionFilter, interactions_visib
 LONG_WAIT_SECONDS = 300
 SHOWN_LIMIT = 300
 ID_LENGTH = 64
-# Of a chat, by templates/board/_row.html.
+# The attributes of a chat that templates/board/_row.html uses.
 LOOKED_AT = (
     *("is_online", "customer_name", "queue", "locale", "agent", "chat_server_name"),
     *("received_at", "ended_at"),
@@ -29,7 +29,7 @@ LOOKED_AT = (
 
 
 class State(TextChoices):
-    """Why a row that somebody looks at will not be there the next time."""
+    """Why a shown row will not be there the next time."""
 
     LIVE = "", ""
     ENDED = "ended", _("ended")
@@ -39,7 +39,7 @@ class State(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`chat` is None for one that the person may not see (any more)."""
+    """A row. `chat` is None if the person may not (or no longer) see it."""
 
     id: str
     chat: Interaction | None
@@ -51,7 +51,7 @@ class Row:
 
     @property
     def css(self) -> str:
-        """The classes of a row that is not as usual, each with a blank before it."""
+        """The extra CSS classes of the row, each with a blank before it."""
         offline = self.chat is None or not self.chat.is_online or self.state
         return (" board__row--offline" if offline else "") + (
             " board__row--over" if self.state else ""
@@ -59,14 +59,14 @@ class Row:
 
     @property
     def select_words(self) -> str:
-        """What its check box is called."""
+        """The label of its check box."""
         name = (self.chat.customer_name or self.chat.pk) if self.chat else self.id
         words = gettext("Select %(name)s") % {"name": name}
         return f"{words} ({self.state.label})" if self.state else words
 
     @property
     def revision(self) -> str:
-        """The same as long as the row looks the same."""
+        """A digest that changes whenever the row looks different."""
         facts: list[object] = [self.state.value, self.waits_long]
         if self.chat is not None:
             facts += [getattr(self.chat, name) for name in LOOKED_AT]
@@ -78,7 +78,7 @@ def rows_of(chats: Iterable[Interaction]) -> list[Row]:
 
 
 def shown_ids(request: HttpRequest) -> list[str]:
-    """The chats that the page shows, as it says."""
+    """Return the ids of the chats that the page shows, as sent by it."""
     ids = request.GET.get("shown", "").split("\n")[:SHOWN_LIMIT]
     return [each for each in ids if 0 < len(each) <= ID_LENGTH and each.isprintable()]
 
@@ -86,7 +86,7 @@ def shown_ids(request: HttpRequest) -> list[str]:
 def rows_elsewhere(
     actor: Actor, chosen: InteractionFilter, shown: Sequence[str], page: Sequence[Row]
 ) -> list[Row]:
-    """Those of `shown` that are not on the page (any more), as they are now."""
+    """Return those of `shown` that are not on the page, in their present state."""
     there = {row.id for row in page}
     missing = [each for each in shown if each not in there]
     if not missing:

@@ -37,7 +37,7 @@ from console.web.board.rows import rows_elsewhere, rows_of, shown_ids
 
 PAGE_SIZE = 100
 QUOTA_IS_NEAR = 0.1
-# More notices than these are found by typing.
+# If there are more notices than these, people find them by typing.
 NOTICES_SHOWN = 100
 # Seconds, and the same in minutes.
 WAITS = tuple((60 * minutes, minutes) for minutes in (1, 2, 5, 10, 30))
@@ -55,8 +55,8 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def board_rows(request: HttpRequest) -> HttpResponse:
-    """The list alone, for filters, which the page's address follows, and for live refreshes, which
-    say what is `shown`."""
+    """The list alone: for filters, which also change the page's address, and for live refreshes,
+    which send what is `shown`."""
     context = _rows_context(request, actor_of(request))
     answer = render(request, "board/_rows.html", context)
     return answer if "shown" in request.GET else replace_url(answer, context["board_url"])
@@ -64,7 +64,7 @@ def board_rows(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.SEND)
 def board_compose(request: HttpRequest) -> HttpResponse:
-    """The compose panel anew: empty, or with what is posted."""
+    """The compose panel: empty, or with the posted values."""
     actor = actor_of(request)
     return _answer(request, actor, ComposeForm(posted(request)))
 
@@ -72,8 +72,10 @@ def board_compose(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.SEND)
 def board_sent(request: HttpRequest) -> HttpResponse:
-    """Whether the person's form with this key was taken: for a page that heard no answer. Until
-    then it may still be on its way."""
+    """Whether the person's form with this key was accepted, for a page that got no response.
+
+    Until then it may still be in transit.
+    """
     actor = actor_of(request)
     send = send_of_key(actor, request.GET.get("idempotency_key", ""))
     if not request.htmx:  # type: ignore[attr-defined]
@@ -87,7 +89,7 @@ def board_sent(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.SEND)
 def board_notices(request: HttpRequest) -> HttpResponse:
-    """The list of notices alone, narrowed to what is typed: for more of them than are shown."""
+    """The list of notices alone, narrowed to the typed text, since only some are shown."""
     actor, asked = actor_of(request), request.GET.get("notices", "")[:200]
     chosen = request.GET.get("notice", "")[:100]
     context = {"chosen": chosen, **_notices(actor, asked, chosen)}
@@ -97,10 +99,10 @@ def board_notices(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SEND)
 def board_newcomers(request: HttpRequest) -> HttpResponse:
-    """How many chats match the filter of a preview that were not in it. Writes nothing."""
+    """How many chats match the filter of a preview but were not in it. Writes nothing."""
     try:
         promised = Promise.read(request.POST.get("expected_plan", "")).chats
-    except Conflict:  # there is no preview that they could be added to
+    except Conflict:  # without a preview there is nothing to add them to
         return render(request, "board/_newcomers.html")
     chosen = read_filter(QueryDict(request.POST.get("filters", "")))
     matching = interactions_visible(actor_of(request), chosen).values_list("pk", flat=True)
@@ -111,14 +113,14 @@ def board_newcomers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SEND)
 def board_preview(request: HttpRequest) -> HttpResponse:
-    """What each chosen chat would get. Writes nothing."""
+    """Show what each chosen chat would get. Writes nothing."""
     actor = actor_of(request)
     form = ComposeForm(request.POST)
     context = _preview_context(actor, form)
     if not request.htmx:  # type: ignore[attr-defined]
         page = {**_page_context(request, actor, form), **context}
         return render(request, "board/board.html", page)
-    if form.data.get("answers_for") != form.notice_key:  # another notice asks for other things
+    if form.data.get("answers_for") != form.notice_key:  # another notice has other questions
         context |= questions(actor, form.notice_key, form.data)
     return render(request, "board/_preview_answer.html", context)
 
@@ -126,7 +128,7 @@ def board_preview(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SEND)
 def board_send(request: HttpRequest) -> HttpResponse:
-    """Send. A refusal keeps everything that was typed; the same form twice sends once."""
+    """Send. A refusal keeps all input; submitting the same form twice sends once."""
     actor = actor_of(request)
     form = ComposeForm(request.POST)
     if not form.is_valid():
@@ -144,14 +146,14 @@ def board_send(request: HttpRequest) -> HttpResponse:
 
 
 def _sent(request: HttpRequest, actor: Actor, send: Send) -> HttpResponse:
-    """The panel after a send: what goes out, by its first text, and how far it is."""
+    """Return the panel after a send, with its first text and its progress."""
     first = send_deliveries(actor, send).exclude(status=DeliveryStatus.SKIPPED).first()
     context = {**progress_context(actor, send.pk), "first": first}
     return render(request, "board/_sent.html", context)
 
 
 def _sent_before(refusal: ConsoleError) -> str:
-    """For who went back to a form that was sent, and changed it."""
+    """Return the message for a person who changed a form that was sent already."""
     words = _("Not sent: this form was sent before, as send %(id)s. To send this too, press again.")
     return words % {"id": refusal.details.get("send", "")}
 
@@ -165,7 +167,7 @@ def _answer(
     status: int = 200,
     refused: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """The panel to htmx, the whole page to a browser without scripts."""
+    """Return the panel to htmx, and the whole page to a browser without scripts."""
     context = {
         **_compose_context(actor, form, refused),
         **_preview_context(actor, form),
@@ -213,7 +215,7 @@ def _with_page(query: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]:
-    """Addresses of the neighbouring pages: of the whole page, and of its rows alone."""
+    """Return the addresses of the neighbouring pages, both whole and only their rows."""
     urls = {}
     if page.has_previous():
         previous = _with_page(query, page.previous_page_number())
@@ -227,7 +229,7 @@ def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]
 
 
 def _filter_words(chosen: InteractionFilter) -> str:
-    """What was searched, for the words of an empty answer."""
+    """Return the filters as text, for an empty result."""
     names = {
         "q": _("text"),
         "queue": _("queue"),
@@ -258,8 +260,10 @@ def _compose_context(
 
 
 def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
-    """What can be picked, the person's favourites first, then what they sent last. The chosen one
-    is always among it."""
+    """Return the notices to choose from: favourites first, then the last sent.
+
+    The chosen one is always included.
+    """
     sendable = sendable_versions(actor, asked)
     found = list(sendable[: NOTICES_SHOWN + 1])
     more = len(found) > NOTICES_SHOWN
@@ -332,7 +336,7 @@ def _plan_context(plan: SendPlan, form: ComposeForm) -> dict[str, Any]:
 
 
 def _quota_after(plan: SendPlan) -> int | None:
-    """To how many chats the person may send after this send, where that has become few."""
+    """Return how many chats the quota leaves after this send, if these are few."""
     if plan.quota_left is None or plan.quota_refusal is not None:
         return None
     left = plan.quota_left - len(plan.ready)

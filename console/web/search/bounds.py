@@ -1,4 +1,4 @@
-"""A search never holds a connection for long: each statement has what is left of its time."""
+"""Limits the time of a search: each statement may take what is left of it."""
 
 import time
 from collections.abc import Iterator
@@ -11,19 +11,21 @@ SECONDS = 2.0
 
 
 class TooSlow(Exception):
-    """A kind could not be searched within the time that is left."""
+    """A kind could not be searched within the remaining time."""
 
 
 class Deadline:
-    """The time of one search, shared by all of its kinds."""
+    """The time limit of one search, shared by all kinds."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._ends = time.monotonic() + seconds
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """PostgreSQL ends any statement in here that takes longer than what is left. Raises
-        TooSlow."""
+        """Let PostgreSQL cancel any statement in the block after the remaining time.
+
+        Raises TooSlow.
+        """
         left = int((self._ends - time.monotonic()) * 1000)
         if left <= 0:
             raise TooSlow

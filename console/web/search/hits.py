@@ -1,4 +1,4 @@
-"""What a search finds: hits in groups, the best match first."""
+"""The results of a search: hits in groups, the best match first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ MOST_A_GROUP = 5
 
 
 class Match(IntEnum):
-    """How well a hit fits what was typed. The lower, the better."""
+    """How well a hit matches the typed text. Lower is better."""
 
     EXACT = 0  # its shortcut, key, id or number
     NAME = 1
     PREFIX = 2
     WORDS = 3
-    # An offer that does not depend on whether anything is found there.
+    # A link to a page's own search, whether it finds anything or not.
     OFFER = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One thing that can be opened. `facts` and `moment` tell it apart from others of its title.
+    """Something that can be opened. `facts` and `moment` distinguish hits of the same title.
 
-    `ref` ("notice:late") is what the browser keeps of it as a recent.
+    `ref` ("notice:late") is the reference that the browser stores for recent items.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The hits of one kind. `more` leads to all of them on their own page."""
+    """The hits of one kind. `more_url` leads to all of them on their own page."""
 
     name: str
     label: str
@@ -53,7 +53,7 @@ class Group:
 
 
 def fit(asked: str, *names: str, exact: Sequence[str] = ()) -> Match:
-    """How well names, and what is written in one way only (`exact`), fit what was typed."""
+    """Return how well the names, and the identifiers in `exact`, match the typed text."""
     typed = asked.strip().casefold()
     written = [name.casefold() for name in exact if name]
     named = [name.casefold() for name in names if name]
@@ -67,5 +67,5 @@ def fit(asked: str, *names: str, exact: Sequence[str] = ()) -> Match:
 
 
 def best_first(hits: list[Hit]) -> list[Hit]:
-    """By how well they match; of equals the order stays."""
+    """Sort hits by their match; equal ones keep their order."""
     return sorted(hits, key=lambda hit: hit.match)

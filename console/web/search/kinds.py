@@ -1,6 +1,6 @@
-"""The kinds of things that are searched, each by the selector of its own pages.
+"""The kinds of things that are searched, each with the selector of its own pages.
 
-A finder gets the actor and what was typed, and answers with a group of at most MOST_A_GROUP hits.
+A finder gets the actor and the typed text, and returns a group of at most MOST_A_GROUP hits.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +34,7 @@ HISTORY = (Permission.SEND, Permission.VIEW_HISTORY)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is searched for whoever has one of `permissions`."""
+    """A kind that is searched for actors with one of `permissions`."""
 
     label: Promise
     find: Finder
@@ -59,14 +59,14 @@ def _known(*facts: object) -> list[str]:
 def find_notices(actor: Actor, asked: str) -> Group:
     found = notices(actor, q=asked)
     best = list(found.values_list("pk", flat=True)[: MOST_A_GROUP + 1])
-    # What is told of a notice is asked for these alone, not for all that are ranked.
+    # Load details only for these, not for all ranked notices.
     by_pk = notices(actor).in_bulk(best[:MOST_A_GROUP])
     shown = [by_pk[pk] for pk in best if pk in by_pk]
     group = Group("notices", _("Notices"), notice_hits(shown, asked))
     if len(best) <= MOST_A_GROUP:
         return group
     count = found.count()
-    # Of very many no more are looked at: how many there are is not known then.
+    # Ranking stops at SEARCHED, so the total is unknown then.
     words = _more(count, _("Notices")) if count < SEARCHED else _("More in Notices")
     return Group(group.name, group.label, group.hits, _page("notice-list", asked), words)
 
@@ -95,7 +95,7 @@ def notice_hits(found: Sequence[CannedNotice], asked: str = "") -> list[Hit]:
 
 
 def _visibilities(found: Sequence[CannedNotice]) -> dict[int, str]:
-    """Who sees each notice: by the words that hold now, else by the newest."""
+    """Return each notice's visibility, from the version in effect or else from the newest."""
     numbers = {notice.pk: notice.published_number for notice in found}  # type: ignore[attr-defined]
     versions = NoticeVersion.objects.filter(notice__in=found).order_by("notice", "number")
     seen_by: dict[int, str] = {}
@@ -106,7 +106,7 @@ def _visibilities(found: Sequence[CannedNotice]) -> dict[int, str]:
 
 
 def find_sendable(actor: Actor, asked: str) -> Group:
-    """Notices that can be sent now, each as the action: the board with it chosen."""
+    """Find notices that can be sent now. Each hit opens the board with the notice chosen."""
     best = list(notices(actor, q=asked).values_list("pk", flat=True)[:MOST_A_GROUP])
     versions = {v.notice_id: v for v in sendable_versions(actor).filter(notice__in=best)}
     plain = asked.strip().removeprefix("/")
@@ -150,7 +150,7 @@ def find_presets(actor: Actor, asked: str) -> Group:
     return Group("presets", _("Visibility presets"), best_first(hits))
 
 
-# --- Chats and what they got ----------------------------------------------------------------------
+# --- Chats and their history ----------------------------------------------------------------------
 
 
 def find_chats(actor: Actor, asked: str) -> Group:
@@ -164,7 +164,7 @@ def find_chats(actor: Actor, asked: str) -> Group:
 
 
 def live_chat(chat: Interaction, asked: str = "") -> Hit:
-    """Opens the board with this chat alone, and the focus on it."""
+    """Return a hit that opens the board with only this chat, and focuses it."""
     return Hit(
         title=chat.customer_name or chat.pk,
         url=f"{_page('board', chat.pk)}#pick-{chat.pk}",
@@ -182,14 +182,14 @@ def live_chat(chat: Interaction, asked: str = "") -> Hit:
 
 
 def find_history(actor: Actor, asked: str) -> Group:
-    """What a chat got, live or ended: by its whole id. There is no index for more."""
+    """Find the history of a chat, live or ended, by its whole id. There is no index for more."""
     ids = list(dict.fromkeys([asked, asked.upper(), asked.lower()]))
     return Group("history", _("History"), history_of(actor, ids))
 
 
 def history_of(actor: Actor, ids: list[str]) -> list[Hit]:
-    """For each of these chats that got something the actor may read, or has ended in their
-    sight, its part of the history."""
+    """Return a hit for each of these chats with a history that the actor may read, or that the
+    actor saw and that has ended."""
     hits: dict[str, Hit] = {}
     got = chat_deliveries(actor, ids)
     for chat_id in ids:
@@ -245,13 +245,13 @@ def send_hits(found: Iterable[Send], asked: str = "") -> list[Hit]:
     return best_first(hits)
 
 
-# --- What administrators see ----------------------------------------------------------------------
+# --- For administrators ---------------------------------------------------------------------------
 
 
 def _listed(
     name: str, label: str, found: Any, url_name: str, asked: str, hit: Callable[[Any], Hit]
 ) -> Group:
-    """The first of a short list, whole names first, and a way to all of it on its page."""
+    """Return the best of a short list, with a link to all of it."""
     best = best_first([hit(each) for each in found[:200]])
     group = Group(name, label, best[:MOST_A_GROUP])
     if len(best) <= MOST_A_GROUP:
@@ -354,7 +354,7 @@ KINDS = (
     Kind(_lazy("Visibility presets"), find_presets, (Permission.VIEW_CATALOGUE,)),
 )
 OFFERS = "own"
-# Pages whose own search goes on where this one ends.
+# Pages whose own search goes further than this one.
 OWN_SEARCHES = (
     ("board", _lazy("On the board"), (Permission.VIEW_INTERACTIONS,)),
     ("notice-list", _lazy("In notices"), (Permission.VIEW_CATALOGUE,)),
@@ -363,8 +363,10 @@ OWN_SEARCHES = (
 
 
 def own_searches(actor: Actor, asked: str) -> Group:
-    """Ways on, whether anything is found there or not: the history's texts are looked through on
-    its own page alone."""
+    """Return links to the pages' own searches, whether they find anything or not.
+
+    Only the history's own page searches its texts.
+    """
     hits = [
         Hit(
             title=_("%(where)s: %(words)s") % {"where": where, "words": asked},

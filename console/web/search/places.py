@@ -1,5 +1,7 @@
-"""The pages that there are and the things that one can do, found by name or by another word for
-it. What can't be undone asks on its own page first: none of these does anything by being opened."""
+"""The pages and actions, found by name or by a synonym.
+
+None of them does anything by being opened: what can't be undone asks on its own page first.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +18,10 @@ from console.web.search.hits import Hit, Match, fit
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page by the name of its address; `also` are other words for it. Whoever has one of
-    `permissions` may open it; without any, everybody."""
+    """A page by the name of its URL. `also` are synonyms.
+
+    Actors with one of `permissions` may open it; without any, everybody may.
+    """
 
     url_name: str
     label: str | Promise
@@ -39,7 +43,7 @@ class Place:
         )
 
     def has(self, asked: list[str]) -> bool:
-        """Whether each of the words begins one of its own."""
+        """Return whether each of the words is the beginning of one of the place's words."""
         own = list(words_in(f"{self.label} {self.also}"))
         return all(any(word.startswith(each) for word in own) for each in asked)
 
@@ -94,7 +98,7 @@ BY_NAME = {place.url_name: place for place in (*PAGES, *ACTIONS)}
 
 
 def found(actor: Actor, asked: str, places: tuple[Place, ...]) -> Iterator[Hit]:
-    """Those for this person that have the words; all of them where none are asked for."""
+    """Yield the places for this person that match the words; all of them if nothing is typed."""
     words = list(words_in(asked))
     for place in places:
         if place.is_for(actor) and (words or not asked) and place.has(words):

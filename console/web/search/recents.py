@@ -1,5 +1,8 @@
-"""What a person opened lately. The browser keeps only references, such as "notice:late"; what they
-are called is told by the server each time, as far as they are still there for this person."""
+"""A person's recently opened pages.
+
+The browser stores only references, such as "notice:late". The server looks up their present titles
+each time, as far as the person may still see them.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +23,7 @@ NOTICE_PAGES = ("notice-detail", "notice-edit", "notice-compare", "notice-settin
 
 
 def reference(request: HttpRequest) -> str:
-    """What the page of this request is, as a recent; "" where it is nothing to come back to."""
+    """Return the reference of this request's page; "" if it is nothing to return to."""
     match = getattr(request, "resolver_match", None)
     if match is None:
         return ""
@@ -32,8 +35,10 @@ def reference(request: HttpRequest) -> str:
 
 
 def resolved(actor: Actor, references: Sequence[str]) -> list[Hit]:
-    """Those of these that the actor may still open, in the given order, under their names of now.
-    What is no reference, or none that leads anywhere, is left out."""
+    """Return those that the actor may still open, in this order and with their present titles.
+
+    Invalid references, and those that lead nowhere, are left out.
+    """
     given = [each for each in dict.fromkeys(references) if REFERENCE.fullmatch(each)][:MOST]
     by_kind: dict[str, list[str]] = {}
     for each in given:
@@ -59,7 +64,7 @@ def _sends(actor: Actor, numbers: list[str]) -> list[Hit]:
 
 
 def _chats(actor: Actor, ids: list[str]) -> list[Hit]:
-    """Live ones on the board, others in the history."""
+    """Return live chats as hits on the board, others as hits in the history."""
     hits: list[Hit] = []
     if actor.may(Permission.VIEW_INTERACTIONS):
         hits += [live_chat(chat) for chat in chats_by_id(actor, ids) if chat.is_live]

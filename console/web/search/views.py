@@ -1,4 +1,4 @@
-"""The page "Search", and the same as the answer that the box on every page shows."""
+"""The page "Search", and the same results in the box on every page."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _answer_words(context: dict[str, Any]) -> str:
-    """What is said of an answer in the box, for those who don't see it."""
+    """Return the message about the results for screen readers."""
     if context.get("is_too_long"):
         words = _("Search for at most %(longest)s characters.") % {"longest": LONGEST}
     elif count := context["count"]:
@@ -56,13 +56,13 @@ def _answer_words(context: dict[str, Any]) -> str:
 
 
 def _typed(text: str) -> str:
-    """On one line, in characters that PostgreSQL can hold; "" where nobody would see anything."""
+    """Return the text on one line, storable by PostgreSQL; "" if nothing in it is visible."""
     readable = one_line(text).encode("utf-8", "replace").decode()
     return "" if is_blank(readable) else readable.strip()
 
 
 def _found(actor: Actor, asked: str) -> tuple[list[Group], list[str]]:
-    """The groups that have something, the best match first; and the kinds that took too long."""
+    """Return the groups with hits, the best match first, and the kinds that took too long."""
     deadline = Deadline()
     groups, left_out = [], []
     for kind in KINDS:
@@ -79,7 +79,7 @@ def _found(actor: Actor, asked: str) -> tuple[list[Group], list[str]]:
 
 
 def _at_hand(actor: Actor, references: list[str]) -> list[Group]:
-    """Before anything is typed: what was opened lately, what one can do and where one can go."""
+    """Return what is offered before anything is typed: recent items, actions and pages."""
     recents = Group("recents", _("Recently opened"), resolved(actor, references))
     groups = [recents, *_places(actor, "", most=len(PAGES) + len(ACTIONS))]
     return [group for group in groups if group.hits]

@@ -1,5 +1,4 @@
-"""Whether the console is alive, whether it can serve, and how it does: for load balancers and
-monitors."""
+"""Liveness, readiness and metrics of the console, for load balancers and monitors."""
 
 from typing import Any
 
@@ -21,17 +20,16 @@ from console.webhooks.metrics import WebhookMetrics
 
 @login_not_required
 def alive(request: HttpRequest) -> JsonResponse:
-    """GET /healthz: the process answers."""
+    """GET /healthz: the process responds."""
     return JsonResponse({"status": "alive"})
 
 
 @login_not_required
 def ready(request: HttpRequest) -> JsonResponse:
-    """GET /readyz: the database answers and is migrated, the queue's tables included; and which
-    version this is.
+    """GET /readyz: the database responds and is migrated, including the queue. Shows the version.
 
-    How many workers live stands beside it and decides nothing: pages and API serve without any,
-    and what is sent meanwhile waits.
+    The number of live workers is included and does not matter: pages and API work without any, and
+    sends wait meanwhile.
     """
     try:
         executor = MigrationExecutor(connection)
@@ -58,7 +56,7 @@ def _queue() -> dict[str, Any]:
 @require_safe
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
-    """GET /metrics: what the database knows, in Prometheus' text format."""
+    """GET /metrics: metrics from the database, in Prometheus' text format."""
     refused = refusal(request.META)
     if refused is not None:
         status, words = refused

@@ -1,4 +1,4 @@
-"""The web server, told how to stop: no request is lost, and open event streams don't hold it up."""
+"""The web server with a graceful stop: no request is lost, and event streams don't delay it."""
 
 import asyncio
 import os
@@ -15,11 +15,11 @@ HIGHEST_PORT = 65_535
 
 
 class CannotListen(Exception):
-    """There is no listening on that address; the text says what to do."""
+    """The address can't be listened on; the text states what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 is any free one. Raises CannotListen."""
+    """Return a listening socket; port 0 means any free one. Raises CannotListen."""
     if not 0 <= port <= HIGHEST_PORT:
         raise CannotListen(f"{port} is no port: use a number from 0 to {HIGHEST_PORT}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -34,31 +34,30 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where a browser finds it."""
+    """Return the address for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-# From the signal to the end, at most. What still runs then is cut off, and its transaction rolled
-# back by PostgreSQL, as if the process had crashed.
+# The longest time from the signal to the end. What still runs then is cut off, and PostgreSQL rolls
+# its transaction back, as after a crash.
 STOP_SECONDS = 5
-# Of these, for requests of connections that were taken just before the stop.
+# The part of it for requests on connections that were accepted just before the stop.
 FIRST_REQUEST_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 
 
 class ConsoleServer(uvicorn.Server):
-    """uvicorn that says when it is ready, and stops in this order: it takes no more connections,
-    ends the event streams, and answers what is under way.
+    """uvicorn that announces when it is ready, and stops in this order: it accepts no more
+    connections, ends the event streams, and completes the running requests.
 
-    A stream lasts as long as its page: waiting for it would use up the whole grace time.
+    A stream lasts as long as its page, so waiting for it would use up the whole grace time.
     """
 
     def __init__(
         self, config: uvicorn.Config, *, announce: Callable[[], None], leaves_nothing: bool
     ) -> None:
-        """`leaves_nothing`: the process may be cut off without leaving anything behind that it
-        started itself."""
+        """`leaves_nothing`: the process may be cut off, since it has started nothing that stays."""
         super().__init__(config)
         self._announce = announce
         self._leaves_nothing = leaves_nothing
@@ -69,7 +68,7 @@ class ConsoleServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit and self._leaves_nothing:
-            # Threads of views that hang would be waited for without end.
+            # Otherwise the process would wait forever for hanging threads of views.
             end = threading.Timer(STOP_SECONDS, os._exit, [0])
             end.daemon = True
             end.start()
@@ -83,11 +82,13 @@ class ConsoleServer(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
     async def _first_requests(self) -> None:
-        """Until connections that are open have brought the request that they were opened for.
-        uvicorn would close them, and the client could not know whether it was read."""
+        """Wait until each open connection has sent its first request.
+
+        uvicorn would close them, and the client could not know whether its request was read.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + FIRST_REQUEST_SECONDS
-        await asyncio.sleep(LOOK_SECONDS)  # those that are just being taken are not among them yet
+        await asyncio.sleep(LOOK_SECONDS)  # not those just being accepted yet
         while loop.time() < end and any(
             getattr(connection, "cycle", self) is None
             for connection in self.server_state.connections

@@ -1,5 +1,5 @@
-"""What the web server and a service manager (systemd) tell each other: the socket that it is handed
-(sd_listen_fds(3)), and that it is ready (sd_notify(3))."""
+"""The protocol with a service manager (systemd): the socket that it passes (sd_listen_fds(3)), and
+the message that the server is ready (sd_notify(3))."""
 
 import os
 import socket
@@ -8,18 +8,18 @@ FIRST_DESCRIPTOR = 3
 
 
 class WrongSocket(Exception):
-    """What was handed over can't be served on; the text says what to do."""
+    """The passed socket can't be used; the text states what to do."""
 
 
 def handed_socket() -> socket.socket | None:
-    """The listening socket that the service manager opened for this process, if it did.
+    """Return the listening socket that the service manager opened for this process, if it did.
 
-    The manager keeps it open while processes come and go, and may hand it to several: who connects
-    meanwhile waits in its queue and is not refused. Raises WrongSocket.
+    The manager keeps it open while processes start and stop, and may pass it to several: a client
+    that connects meanwhile waits in its queue and is not refused. Raises WrongSocket.
     """
     process, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
     os.environ.pop("LISTEN_FDNAMES", None)
-    if process != str(os.getpid()):  # none, or of a parent that did not take it
+    if process != str(os.getpid()):  # none, or passed to a parent that did not take it
         return None
     if count != "1":
         raise WrongSocket(f"One socket is served on, and {count or 'none'} came with LISTEN_FDS.")
@@ -40,10 +40,10 @@ def _listens(listener: socket.socket) -> bool:
 
 
 def tell(state: str) -> None:
-    """Tell the manager what this process does, where there is one that listens: `READY=1`."""
+    """Send the manager this process's state, such as `READY=1`, if there is one."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        # A name with an @ is one of the kernel's own, without a file.
+        # A name with an @ is in the kernel's abstract namespace, without a file.
         line.sendto(state.encode(), address.replace("@", "\0", 1))

@@ -1,4 +1,4 @@
-"""All writes of webhooks and of what they are told."""
+"""All writes of webhooks, their messages and attempts."""
 
 from console.webhooks.services.attempts import (
     Outcome,

@@ -1,4 +1,4 @@
-"""What a courier writes: that it carries, what it takes along, and how each attempt went."""
+"""Writes a courier's work: its claim, the messages that it takes, and each attempt's outcome."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ from console.database.clock import database_now
 from console.webhooks import signing
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
 
-# Seconds to wait after the first, second, … attempt that failed: ten attempts in about 33 hours.
+# Seconds to wait after the first, second, … failed attempt: ten attempts in about 33 hours.
 RETRIES = (5, 30, 120, 600, 1800, 7200, 21_600, 43_200, 43_200)
-# So many attempts at a time, of all, and of one webhook: one that hangs holds up no other.
+# The most attempts at a time, in all and for each webhook: a slow receiver delays no other.
 ROOM = 32
 ROOM_EACH = 4
 ANSWER_KEPT = 1_000
@@ -24,7 +24,7 @@ ANSWER_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message on its way, and the attempt that it is. The secrets are in nobody's log."""
+    """A message with its present attempt. The secrets appear in no log."""
 
     attempt: int
     message: int
@@ -38,7 +38,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt went: the status that was answered, or the problem that there is."""
+    """The outcome of an attempt: the answer's status, or the problem."""
 
     status_code: int | None = None
     answer: str = ""
@@ -50,8 +50,10 @@ class Outcome:
 
 
 def carrying_begin() -> datetime | None:
-    """Become the courier until the answered moment; None where nothing is due, or some worker is
-    it already."""
+    """Become the courier, and return until when.
+
+    None if nothing is due or another worker is the courier.
+    """
     now = database_now()
     if not _due(now).filter(webhook__enabled=True).exists():
         return None
@@ -61,15 +63,15 @@ def carrying_begin() -> datetime | None:
 
 
 def carrying_end(until: datetime) -> None:
-    """Let another be the courier, if one has not become it already."""
+    """Stop being the courier, unless another has taken over already."""
     Mark.objects.filter(carried_until=until).update(carried_until=None)
 
 
 def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | None, list[Parcel]]:
-    """Take along what is due, and stay the courier: answers until when now. None where another has
-    become it, which then carries on alone. `busy` is how much is on its way to each webhook.
+    """Take due messages, and stay the courier. Return until when, and the messages.
 
-    An attempt is written for each before a byte leaves.
+    The moment is None if another worker has taken over; it continues alone. `busy` is the number of
+    messages in progress by webhook. An attempt is written for each message before a byte is sent.
     """
     now = database_now()
     longer = now + LONGEST_ATTEMPT
@@ -88,8 +90,8 @@ def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | N
 
 
 def _by_turns(now: datetime, busy: Mapping[int, int]) -> list[Webhook]:
-    """Those for which something is due: first the one with least on its way, and of several the one
-    that waits longest. So a few that hang, with much to carry, leave room for all others."""
+    """Return the webhooks with due messages: those with the fewest in progress first, then the
+    longest waiting. So slow receivers with many messages leave room for all others."""
     waiting = Webhook.objects.filter(enabled=True, messages__in=_due(now))
     by_age = waiting.annotate(since=Min("messages__next_at")).order_by("since", "pk")
     return sorted(by_age, key=lambda webhook: busy.get(webhook.pk, 0))
@@ -122,7 +124,7 @@ def _taken_along(webhook: Webhook, messages: list[Message], now: datetime) -> li
 
 
 def _secrets(webhook: Webhook, now: datetime) -> tuple[str, ...]:
-    """Those that sign now; none where the secret key is another by now."""
+    """Return the secrets that sign now; none if they were encrypted with an unknown secret key."""
     kept = [webhook.secret, *([webhook.previous_secret] if webhook.old_secret_until(now) else [])]
     try:
         return tuple(map(signing.unsealed, kept))
@@ -131,16 +133,18 @@ def _secrets(webhook: Webhook, now: datetime) -> tuple[str, ...]:
 
 
 def retry_seconds(tries: int, jitter: Callable[[], float] = random.random) -> float | None:
-    """How long to wait after so many attempts that failed, a quarter more or less; None where it is
-    given up."""
+    """Return the seconds to wait after so many failures, with 25 % jitter; None to give up."""
     if tries > len(RETRIES):
         return None
     return RETRIES[tries - 1] * (0.75 + jitter() / 2)
 
 
 def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> MessageStatus | None:
-    """Write how an attempt went, and when the next one is; answers what the message is now, None
-    where it is no more. Of a message that has ended meanwhile only the attempt is completed."""
+    """Record an attempt and schedule the next.
+
+    Return the message's status, or None if it was deleted. If the message has ended meanwhile, only
+    the attempt is completed.
+    """
     now = database_now()
     with transaction.atomic():
         message = Message.objects.select_for_update().filter(pk=parcel.message).first()

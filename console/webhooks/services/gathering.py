@@ -1,7 +1,7 @@
-"""Puts what has happened on its way: a message for each fact and each webhook that wants it.
+"""Writes a message for each event and each webhook that subscribes to it.
 
-Messages, and the mark up to where the ledger was read, are one transaction: whatever crashes, a
-fact is put on its way once, by the id that its message keeps.
+The messages and the position in the ledger are written in one transaction: whatever crashes, an
+event becomes a message once, with an id that stays.
 """
 
 from uuid import uuid4
@@ -18,7 +18,7 @@ from console.webhooks.models import Mark, Message, Webhook
 
 ENTRIES_A_PIECE = 2_000
 CHANGES_A_PIECE = 500
-# In one call; what is left waits for the next, two seconds later.
+# In one call; the rest waits for the next, two seconds later.
 PIECES_MOST = 10
 
 BEGIN = """
@@ -29,14 +29,16 @@ ON CONFLICT DO NOTHING
 
 
 def mark_begin() -> None:
-    """From now on the ledger is told. Before the first webhook there was nobody to tell."""
+    """Start at the present end of the ledger. Before the first webhook nobody had subscribed."""
     with connection.cursor() as cursor:
         cursor.execute(BEGIN)
 
 
 def facts_gather(*, entries_a_piece: int = ENTRIES_A_PIECE) -> int:
-    """Put on its way what has happened since the last call; nothing where another worker is at it.
-    Answers how many messages that are."""
+    """Write the messages of all events since the last call, and return how many.
+
+    Does nothing if another worker is doing it.
+    """
     mark_begin()
     made = 0
     for _piece in range(PIECES_MOST):
@@ -48,14 +50,14 @@ def facts_gather(*, entries_a_piece: int = ENTRIES_A_PIECE) -> int:
 
 
 def _gather_piece(most: int) -> tuple[int, bool]:
-    """Answers how many messages were made, and whether all has been told with that."""
+    """Write one batch. Return the number of messages, and whether nothing is left."""
     with transaction.atomic():
         mark = Mark.objects.select_for_update(skip_locked=True).first()
         if mark is None:
             return 0, True
         webhooks = list(Webhook.objects.filter(enabled=True))
         newest = AuditEntry.objects.aggregate(seq=Max("seq"))["seq"] or 0
-        # Where nobody listens, what nobody hears is passed over at once.
+        # Without webhooks, skip to the end at once.
         upto = min(newest, mark.told_to + most) if webhooks else newest
         facts = _facts(mark.told_to, upto, is_heard=bool(webhooks))
         messages = [
@@ -82,7 +84,7 @@ def _facts(after: int, upto: int, *, is_heard: bool) -> list[Fact]:
 
 
 def message(webhook: Webhook, fact: Fact) -> Message:
-    """One that is not kept yet. Its id is that of all attempts to tell it."""
+    """Return an unsaved message. All its attempts have its id."""
     return Message(
         webhook=webhook,
         key=f"msg_{uuid4().hex}",

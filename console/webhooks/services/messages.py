@@ -1,4 +1,4 @@
-"""What administrators do with messages, and what the night does."""
+"""Writes administrators' changes to messages, and deletes old messages."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ FORGOTTEN_AT_ONCE = 1_000
 
 
 def webhook_test(actor: Actor, webhook: Webhook) -> Message:
-    """Send a test event, as whatever happens is sent. Raises Conflict where it is not enabled."""
+    """Send a test event in the usual way. Raises Conflict if the webhook is not enabled."""
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         locked = lock(webhook)
@@ -35,10 +35,10 @@ def webhook_test(actor: Actor, webhook: Webhook) -> Message:
 
 
 def message_redeliver(actor: Actor, sent: Message) -> Message:
-    """Put a message on its way once more, under the id that it has.
+    """Queue a message once more, under the same id.
 
-    Raises Conflict where it is on its way, or its webhook is not enabled; NotFound where it has
-    been forgotten.
+    Raises Conflict if it is waiting already or its webhook is not enabled; NotFound if it was
+    deleted.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -70,13 +70,15 @@ def _require_enabled(webhook: Webhook) -> None:
 
 
 def messages_forget() -> int:
-    """Forget the oldest of what was taken or given up longer ago than the site keeps it; answers
-    how many, at most FORGOTTEN_AT_ONCE."""
+    """Delete the oldest messages that ended before the retention period. Return how many.
+
+    At most FORGOTTEN_AT_ONCE are deleted.
+    """
     before = database_now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
     old = Message.objects.filter(ended_at__lt=before).order_by("ended_at")
     ids = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
     with transaction.atomic():
         Attempt.objects.filter(message__in=ids).delete()
-        # A message that somebody has sent again meanwhile stays.
+        # A message that somebody has queued again meanwhile stays.
         forgotten, _by_model = Message.objects.filter(pk__in=ids, ended_at__lt=before).delete()
     return forgotten

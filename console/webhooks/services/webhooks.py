@@ -1,4 +1,4 @@
-"""Writes of webhooks themselves, by administrators."""
+"""Writes webhooks, for administrators."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -22,21 +22,20 @@ from console.webhooks.services.gathering import mark_begin
 from console.webhooks.states import recorded_state, secret_seen, webhook_state
 
 EDITABLE = ("name", "url", "events", "enabled")
-# Each is called for each event: a site has a few.
+# Every webhook may be called for every event; a site needs few.
 MOST = 50
 
 
 def webhook_create(
     actor: Actor, *, name: str, url: str, events: Iterable[str], enabled: bool = True
 ) -> tuple[Webhook, str]:
-    """Have an address told of `events` from now on; answers it with its secret, which can't be read
-    again.
+    """Create a webhook for `events`, and return it with its secret, which can't be read again.
 
-    Raises InvalidInput for no name, an address that can't or may not be called, no or an unknown
-    event; Conflict for a name in use, or where there are too many.
+    Raises InvalidInput for a missing name, an address that can't or may not be called, and missing
+    or unknown events; Conflict for a name in use, or if there are too many.
     """
     actor.require(Permission.ADMINISTER)
-    destinations.check(url)  # before the transaction: it asks for the name's addresses
+    destinations.check(url)  # before the transaction, since it looks up the name
     secret = signing.new_secret()
     webhook = Webhook(secret=signing.sealed(secret))
     _set(webhook, {"name": name, "url": url, "events": events, "enabled": enabled})
@@ -62,11 +61,11 @@ def webhook_create(
 def webhook_update(
     actor: Actor, webhook: Webhook, *, expected: str | None = None, **values: Any
 ) -> Webhook:
-    """Change a webhook's `name`, `url`, `events` or `enabled`; its secret stays. While it is not
-    enabled nothing is sent, what waits goes on waiting, and what happens is not told to it.
+    """Change a webhook's `name`, `url`, `events` or `enabled`, not its secret.
 
-    With `expected`, the digest of the state that was shown, Conflict where it is another. Raises
-    what `webhook_create` raises.
+    While it is disabled nothing is sent: waiting messages stay, and new events create none. Raises
+    what `webhook_create` raises, and Conflict if the state no longer matches `expected`, the digest
+    of the state that was shown.
     """
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))
@@ -95,11 +94,11 @@ def webhook_update(
 def webhook_secret_rotate(
     actor: Actor, webhook: Webhook, *, overlap: timedelta, expected: str | None = None
 ) -> tuple[Webhook, str]:
-    """Give a webhook a new secret, which can't be read again. For `overlap`, one of OVERLAPS, each
-    message is signed by the old one too; one before that ends now.
+    """Give a webhook a new secret, which can't be read again.
 
-    With `expected`, what `secret_seen` answered for the page that asks, Conflict where somebody
-    else gave it another one meanwhile.
+    For `overlap`, one of OVERLAPS, the old secret signs each message too; an earlier one ends now.
+    `expected` is the page's result of `secret_seen`. Raises Conflict if the webhook has got another
+    secret since.
     """
     actor.require(Permission.ADMINISTER)
     if overlap not in OVERLAPS:
@@ -130,7 +129,7 @@ def webhook_secret_rotate(
 
 
 def webhook_delete(actor: Actor, webhook: Webhook) -> None:
-    """Forget a webhook, with all that was sent to it and what waits."""
+    """Delete a webhook with all its messages."""
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         locked = lock(webhook)
@@ -142,8 +141,10 @@ def webhook_delete(actor: Actor, webhook: Webhook) -> None:
 
 
 def webhook_secrets_reencrypt(actor: Actor) -> int:
-    """Encrypt all secrets anew, by the secret key of now; answers of how many webhooks. After that
-    nothing of them needs the secret keys of before."""
+    """Encrypt all secrets with the present secret key, and return the number of webhooks.
+
+    After that no old secret key is needed.
+    """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         webhooks = list(Webhook.objects.select_for_update().order_by("pk"))
@@ -159,8 +160,11 @@ def webhook_secrets_reencrypt(actor: Actor) -> int:
 
 
 def webhooks_stop_after_restore(actor: Actor) -> int:
-    """Switch all off, since their addresses, secrets and what waits are as they were in the backup;
-    answers how many were on. In a transaction."""
+    """Switch all webhooks off after a restore, and return how many were on.
+
+    Call it in a transaction. Their addresses, secrets and waiting messages are as old as the
+    backup.
+    """
     records = []
     for webhook in Webhook.objects.select_for_update().filter(enabled=True).order_by("pk"):
         webhook.enabled = False
@@ -173,7 +177,7 @@ def webhooks_stop_after_restore(actor: Actor) -> int:
 
 
 def lock(webhook: Webhook) -> Webhook:
-    """Raises NotFound where somebody has deleted it meanwhile."""
+    """Lock and reload a webhook. Raises NotFound if it was deleted meanwhile."""
     locked = Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
     if locked is None:
         raise NotFound("webhook_not_found", "{webhook} was deleted meanwhile.", webhook=webhook)
@@ -185,7 +189,7 @@ def target(webhook: Webhook) -> audit.Target:
 
 
 def _set(webhook: Webhook, given: dict[str, Any]) -> None:
-    """Take over what was given, once all of it is right."""
+    """Set the given values, once all of them are valid."""
     name = read_name(given["name"], term("the webhook"))
     webhook.events = _read_events(given["events"])
     webhook.name, webhook.url = name, given["url"]

@@ -24,7 +24,7 @@ OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in that is under way: what the answer has to fit to."""
+    """A sign-in in progress: what the answer must match."""
 
     nonce: str
     verifier: str
@@ -40,8 +40,10 @@ def _fetcher() -> Iterator[Fetcher]:
 
 
 def begin(*, state: str, comes_back_to: str, again: bool) -> tuple[str, Begun]:
-    """Where the browser goes, and what to keep until it comes back. With `again` the directory is
-    to ask who it is even where it knows already."""
+    """Return the address for the browser, and what to store until it comes back.
+
+    With `again` the directory has to authenticate the person anew, even within its own session.
+    """
     chosen = settings.DIRECTORY
     with _fetcher() as fetcher:
         endpoint = _discover(fetcher)["authorization_endpoint"]
@@ -62,7 +64,7 @@ def begin(*, state: str, comes_back_to: str, again: bool) -> tuple[str, Begun]:
 
 
 def finish(answer: Mapping[str, str], begun: Begun, *, comes_back_to: str) -> Identity:
-    """Who has come back with `answer`, the query. Raises DirectoryRefusal."""
+    """Return who has come back with the query `answer`. Raises DirectoryRefusal."""
     error = answer.get("error", "")
     if error == "access_denied":
         raise DirectoryRefusal("cancelled", error)
@@ -83,7 +85,7 @@ def finish(answer: Mapping[str, str], begun: Begun, *, comes_back_to: str) -> Id
             nonce=begun.nonce,
         )
         subject = read_subject(claims)
-        # The signed token's claims over those of userinfo.
+        # The signed token's claims override those of userinfo.
         claims = {**_userinfo(fetcher, known, given, subject), **claims}
     return read_identity(
         claims,
@@ -95,8 +97,7 @@ def finish(answer: Mapping[str, str], begun: Begun, *, comes_back_to: str) -> Id
 
 
 def sign_out_address(identity: Identity, *, comes_back_to: str) -> str:
-    """Where the directory ends its own session (RP-Initiated Logout 1.0); "" where it does not
-    offer that."""
+    """Return where the directory ends its session (RP-Initiated Logout 1.0), or "" if it can't."""
     if not identity.end_session:
         return ""
     query = {"id_token_hint": identity.id_token, "client_id": settings.DIRECTORY.client_id}
@@ -107,7 +108,7 @@ def sign_out_address(identity: Identity, *, comes_back_to: str) -> str:
 
 
 def _discover(fetcher: Fetcher) -> dict[str, Any]:
-    """What the directory says of itself. It is asked each time: its keys change, and it moves."""
+    """Return the directory's metadata. It is fetched each time, since keys and addresses change."""
     url = settings.DIRECTORY.url
     known = fetcher.get(url if "/.well-known/" in url else url + WELL_KNOWN, "configuration")
     issuer = known.get("issuer")
@@ -148,7 +149,7 @@ def _tokens(
 
 
 def _by_basic(known: dict[str, Any]) -> bool:
-    """Whether the secret goes into a header. Into the form, where the directory takes both."""
+    """Return whether the secret goes into a header; into the form if the directory accepts both."""
     methods = known.get("token_endpoint_auth_methods_supported", [])
     if not isinstance(methods, list):
         raise DirectoryRefusal("configuration", "token_endpoint_auth_methods_supported is no list")
@@ -158,7 +159,7 @@ def _by_basic(known: dict[str, Any]) -> bool:
 def _userinfo(
     fetcher: Fetcher, known: dict[str, Any], given: dict[str, Any], subject: str
 ) -> dict[str, Any]:
-    """What the directory says beyond the token; nothing where it has no userinfo."""
+    """Return the claims of userinfo; empty if the directory has no such endpoint."""
     url = known.get("userinfo_endpoint")
     if url is None:
         return {}

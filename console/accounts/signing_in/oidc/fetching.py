@@ -1,4 +1,4 @@
-"""Asks the directory over HTTP. Whatever it answers is JSON that can be read, or a refusal."""
+"""Sends requests to the directory over HTTP. Every answer is readable JSON, or a refusal."""
 
 import json
 import ssl
@@ -11,13 +11,16 @@ from console.accounts.signing_in.oidc.refusals import DirectoryRefusal
 from console.security.hosts import is_protected
 
 STEP_SECONDS = 5
-ANSWER_SECONDS = 10  # for one whole answer, however slowly it drips
+ANSWER_SECONDS = 10  # for one whole answer, however slow
 ANSWER_BYTES = 1_000_000
 
 
 class Fetcher:
-    """Asks one directory, for one sign-in. Redirects are not followed: a directory has no reason
-    to send a console elsewhere, and elsewhere may be anybody."""
+    """Sends the requests of one sign-in to the directory.
+
+    It follows no redirects: a directory has no reason to redirect the console, and the target might
+    be anybody.
+    """
 
     def __init__(self, ca: str) -> None:
         self._ca = ca
@@ -28,8 +31,11 @@ class Fetcher:
             client.close()
 
     def _client(self, url: str) -> httpx.Client:
-        """For https:// one that knows whom to trust, which takes a while to read. The environment's
-        proxies are taken, since a directory may be on the far side of one."""
+        """Return the client for the URL's scheme.
+
+        Reading the authorities takes a while, so it is reused. It uses the environment's proxies,
+        since a directory may be behind one.
+        """
         scheme = url.partition(":")[0]
         if scheme not in self._clients:
             is_tls = scheme == "https"
@@ -40,7 +46,10 @@ class Fetcher:
         return self._clients[scheme]
 
     def get(self, url: str, unreadable: str, **options: Any) -> dict[str, Any]:
-        """The object at `url`. DirectoryRefusal `unreadable` where it is none."""
+        """Return the JSON object at `url`.
+
+        Raises DirectoryRefusal, with the reason `unreadable` if it is none.
+        """
         status, answer = self.ask("GET", url, unreadable, **options)
         if status != 200:
             raise DirectoryRefusal(unreadable, f"status {status}")
@@ -49,7 +58,7 @@ class Fetcher:
     def ask(
         self, method: str, url: str, unreadable: str, **options: Any
     ) -> tuple[int, dict[str, Any]]:
-        """Status and object of the answer; of anything but 200 the object may be empty."""
+        """Return an answer's status and JSON object, which may be empty for an error status."""
         if not is_protected(url):
             raise DirectoryRefusal("unprotected", url)
         try:

@@ -1,4 +1,4 @@
-"""Who somebody is by the directory, read out of its claims."""
+"""A person's identity, read from the directory's claims."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from console.text.visible import is_blank, is_one_line
 
 SUBJECT_LIMIT = 255  # of OpenID Connect Core
 CLAIM_LIMIT = 1000
-# What directories write into `amr` (RFC 8176), by what it proves. Two methods of one kind are one
-# factor. A one-time code is something that one has, and so is a key or a card.
+# Values of `amr` (RFC 8176) by the kind of factor that they prove. Two methods of one kind are one
+# factor. A one-time code proves possession, and so does a key or a card.
 FACTORS = {
     "knowledge": {"pwd", "pin", "kba"},
     "possession": {"otp", "hwk", "swk", "sc", "sms", "tel", "pop"},
@@ -21,9 +21,11 @@ FACTORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`subject` is the directory's permanent id of the person. `groups` is None where it said
-    nothing about groups. `two_factors`: it said that it asked for two. `signed_in_at`: when it
-    asked last, as seconds since 1970, where it said so. The last two are for signing out there.
+    """A person according to the directory.
+
+    `subject` is their permanent id there. `groups` is None if there is no claim of groups.
+    `two_factors` says that the directory asked for two factors. `signed_in_at` is when it asked
+    last, in seconds since 1970, if known. `id_token` and `end_session` are for signing out there.
     """
 
     subject: str
@@ -58,7 +60,7 @@ def read_identity(
     id_token: str,
     end_session: str,
 ) -> Identity:
-    """Raises DirectoryRefusal for a claim of another type than the standard has for it."""
+    """Read the claims. Raises DirectoryRefusal for a claim that has not its standard type."""
     subject = read_subject(claims)
     said_acr = _text(claims, "acr", subject)
     groups = _texts(claims, groups_claim, subject)
@@ -79,7 +81,7 @@ def read_identity(
 
 
 def proves_two(methods: Iterable[str]) -> bool:
-    """Whether these methods are more than one factor."""
+    """Return whether these methods prove more than one factor."""
     given = set(methods)
     return "mfa" in given or sum(bool(given & kind) for kind in FACTORS.values()) > 1
 
@@ -94,7 +96,7 @@ def _text(claims: Mapping[str, Any], name: str, subject: str) -> str:
 
 
 def _texts(claims: Mapping[str, Any], name: str, subject: str) -> tuple[str, ...] | None:
-    """A list of texts; some directories write a list of one as that one."""
+    """Return a claim that is a list of texts. Some directories write a list of one as its item."""
     value = claims.get(name)
     if value is None:
         return None
@@ -105,5 +107,5 @@ def _texts(claims: Mapping[str, Any], name: str, subject: str) -> tuple[str, ...
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
-    """JSON can write half a surrogate pair, which nothing else can."""
+    """Return whether the value is text without lone surrogates, which only JSON can carry."""
     return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)

@@ -1,4 +1,4 @@
-"""Why the directory signed nobody in: a code for log and trail, and a sentence for the person."""
+"""Why the directory signed nobody in: a code for log and ledger, and a sentence for the person."""
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 TELL = _("Tell your administrator.")
 
 SENTENCES = {
-    # --- What the person can do something about
+    # --- What the person can solve
     "cancelled": _(
         "The directory did not let you in: you cancelled, or it gives you no access to this "
         "console. Start again, or ask whoever looks after the directory."
@@ -48,7 +48,7 @@ SENTENCES = {
         "The directory gives you no user name that this console can use. An administrator can "
         "have it send one (preferred_username)."
     ),
-    # --- What an administrator of either side has to mend
+    # --- What an administrator of either side has to solve
     "authorization_refused": _("The directory refused this console's request."),
     "code_refused": _(
         "The directory did not take this console's request for your identity. The console's "
@@ -73,15 +73,17 @@ SENTENCES = {
     "other_subject": _("The directory gave two different answers to who you are."),
     "claims": _("The directory's answer about you has something in it that can't be read."),
 }
-# For these the person has no more to do than is said above.
+# For these, the sentence is all the advice that the person needs.
 SELF_HELP = frozenset(list(SENTENCES)[: list(SENTENCES).index("authorization_refused")])
 NOT_THERE = {"unreachable", "directory_failed"}
 
 
 class DirectoryRefusal(Exception):
-    """Nobody is signed in, confirmed or linked. `reason` is one of SENTENCES, or the code of one of
-    our own errors, whose `sentence` it then is; `detail` is for the log and the trail alone;
-    `subject` is the directory's id of the person, where it is known for certain.
+    """Nobody is signed in, confirmed or linked.
+
+    `reason` is one of SENTENCES, or the code of another of our errors with its `sentence`. `detail`
+    is only for the log and the ledger. `subject` is the directory's id of the person, if it is
+    certain.
     """
 
     def __init__(
@@ -108,5 +110,5 @@ class DirectoryRefusal(Exception):
 
 
 def _plain(detail: str) -> str:
-    """What others sent, short and harmless to whoever reads a log."""
+    """Return text from others shortened, and safe to read in a log."""
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in detail)[:200]

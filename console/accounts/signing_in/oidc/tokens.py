@@ -7,23 +7,23 @@ from jwt.exceptions import InvalidSubjectError
 
 from console.accounts.signing_in.oidc.refusals import DirectoryRefusal
 
-# Signatures by a private key that the directory alone has.
+# Asymmetric algorithms only: the directory alone has the private key.
 KINDS = {
     "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     "EC": ("ES256", "ES384", "ES512"),
     "OKP": ("EdDSA",),
 }
 ALGORITHMS = frozenset(name for names in KINDS.values() for name in names)
-LAST_SECOND = 253_402_300_799  # of the year 9999: what says later is no time
-LEEWAY_SECONDS = 60  # by how much its clock and ours may differ
-# PyJWT raises its own errors for most that is wrong, and plain ones for what is odder than that.
+LAST_SECOND = 253_402_300_799  # of the year 9999: later values are invalid
+LEEWAY_SECONDS = 60  # allowed difference between its clock and ours
+# PyJWT raises its own errors for most bad tokens, and these for stranger ones.
 ODD = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, KeyError)
 
 
 def verify(
     token: str, keys: dict[str, Any], *, issuer: str, client_id: str, nonce: str
 ) -> dict[str, Any]:
-    """The claims of a token that one of `keys` (a JWK Set) signed for this very sign-in."""
+    """Return the claims of a token that one of `keys` (a JWK Set) signed for this very sign-in."""
     key, algorithm = _key_of(token, keys)
     try:
         claims: dict[str, Any] = jwt.decode(
@@ -62,7 +62,10 @@ MISSING = {"iss": "wrong_issuer", "aud": "audience", "sub": "subject"}
 
 
 def _key_of(token: str, keys: dict[str, Any]) -> tuple[Any, str]:
-    """The key that the token names, and the algorithm. Without a name the one key that fits."""
+    """Return the key that the token names, and the algorithm.
+
+    Without a name, exactly one key must fit.
+    """
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, *ODD) as error:
@@ -95,7 +98,7 @@ def _fits(entry: dict[str, Any], algorithm: str) -> bool:
 
 
 def moment(value: Any) -> float | None:
-    """A time of the directory's as seconds since 1970; None for anything else."""
+    """Return a time from the directory in seconds since 1970, or None if it is invalid."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= LAST_SECOND else None

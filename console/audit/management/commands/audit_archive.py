@@ -15,7 +15,7 @@ from console.site import commands
 
 
 def month(text: str) -> datetime:
-    """The first moment of a month, in UTC as the entries have it."""
+    """Return the first moment of a month, in UTC like the entries."""
     try:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError as error:

@@ -15,7 +15,7 @@ class Command(commands.Command):
         "Print a new key for CONSOLE_AUDIT_KEY; with --public the public key of the one that is "
         "set, which verifies exports."
     )
-    requires_system_checks = ()  # for whoever has no settings yet
+    requires_system_checks = ()  # usable before there are any settings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--public", action="store_true", help="the public key of the one set")

@@ -66,7 +66,7 @@ class Command(commands.Command):
 
 
 def add_vouching(parser: ArgumentParser) -> None:
-    """The option by which somebody vouches that what waits has not been sent."""
+    """Add the option by which an operator vouches that nothing pending has been sent."""
     parser.add_argument(
         "--nothing-sent-since",
         action="store_true",

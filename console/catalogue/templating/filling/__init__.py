@@ -1,2 +1,2 @@
-"""How values get into the texts of notices: what is read of them, how a language writes them, and
-what they can't do to the text around them."""
+"""How values are filled into the texts of notices: how they are read, how a language writes them,
+and how they are kept from changing the text around them."""

@@ -1,4 +1,4 @@
-"""A template that was read, with our own parts in the places of the language's that guess."""
+"""Replaces the parts of a parsed template that guess with our own, which do not."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,12 +18,12 @@ from console.catalogue.templating.filling.lines import Written
 from console.catalogue.templating.filling.times import MOMENT_WORDS, Now
 from console.catalogue.templating.filling.unreadable import Nothing, Unreadable
 
-# What it costs to come by a node or an expression, beside the values that it looks at.
+# The cost of visiting a node or an expression, besides the values that it reads.
 VISIT_WORK = 20
 
 
 class NamedFilter(Filter):
-    """A filter that can say of which variable it can't read the value."""
+    """A filter that can name the variable whose value it can't read."""
 
     __slots__ = ("names",)
     names: list[str]
@@ -51,7 +51,7 @@ class NamedFilter(Filter):
 
 
 def careful(node: Node) -> Iterator[Expression]:
-    """All that is written in this node itself, at any depth, once it guesses nothing any more."""
+    """Replace all guessing parts of this node itself, and yield its expressions, at any depth."""
     if isinstance(node, MultiExpressionBlockNode):
         choice = node.expression
         node.expression = OneOf(choice.token, choice.left, choice.expressions)
@@ -63,7 +63,7 @@ def careful(node: Node) -> Iterator[Expression]:
 
 
 def _mend(expression: Any) -> None:
-    """Its parts are changed before they are looked at themselves."""
+    """Replace the parts of an expression, before the parts themselves are visited."""
     if isinstance(expression, FilteredExpression):
         expression.filters = [
             NamedFilter.of(one, expression.left) for one in expression.filters or ()
@@ -80,7 +80,7 @@ def _mend(expression: Any) -> None:
 
 
 def expressions(node: Node) -> Iterator[Expression]:
-    """All that is written in this node itself, at any depth."""
+    """Yield the expressions of this node itself, at any depth."""
     pending: list[Expression] = list(node.expressions())
     while pending:
         expression = pending.pop()
@@ -89,7 +89,7 @@ def expressions(node: Node) -> Iterator[Expression]:
 
 
 def weigh(node: Node, context: RenderContext) -> int:
-    """What it costs to go through a node once; loops in it know what a step of theirs costs."""
+    """Return the cost of rendering a node once, and set the cost of a step on its loops."""
     own = VISIT_WORK * (1 + sum(1 for _expression in expressions(node)))
     if isinstance(node, ContentNode):
         own += len(node.text) // 16

@@ -1,5 +1,7 @@
-"""Conditions and loops that guess nothing: what they compare or count with has one meaning, or the
-chat is skipped with a reason."""
+"""Conditions and loops that guess nothing.
+
+Every value in them has one meaning, or the chat is skipped with a reason.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -31,7 +33,7 @@ from console.catalogue.templating.filling.unreadable import Unreadable, quoted, 
 
 
 def name_of(expression: Expression) -> str:
-    """How the template names it, for people; only variables have a name."""
+    """Return the expression's name in the template, for people. Only variables have one."""
     return str(expression) if isinstance(expression, Path) else "The value"
 
 
@@ -39,7 +41,10 @@ def name_of(expression: Expression) -> str:
 
 
 def same(left: object, right: object) -> bool:
-    """As in Liquid, where a text is the same as a number or a date that it says plainly."""
+    """Return whether two values are equal in Liquid's sense.
+
+    A text also equals a number or a date that it states unambiguously.
+    """
     if isinstance(left, str) and isinstance(right, str):
         current.get().count(len(left) + len(right))
         return bare(left) == bare(right)
@@ -65,7 +70,7 @@ def contains(left: object, right: object) -> bool:
         return bool(_contains(None, bare(left), bare(as_text(right))))  # type: ignore[arg-type]
     if isinstance(left, Collection) and not isinstance(left, Mapping):
         require_value(right)
-        # Taken once for all of them: there may be as many items as it has characters.
+        # Prepared once for all items: there may be as many items as it has characters.
         right = bare(right) if isinstance(right, str) else right
         return any(same(item, right) for item in left)
     return bool(_contains(None, left, right))  # type: ignore[arg-type]
@@ -77,7 +82,7 @@ Comparable = tuple[Any, Any]
 
 
 def comparable(left: object, right: object) -> Comparable:
-    """Both as numbers, or both as days, times or moments. Raises Unreadable."""
+    """Return both as numbers, or both as days, times or moments. Raises Unreadable."""
     numbers = number_or_none(left), number_or_none(right)
     if None not in numbers:
         return numbers
@@ -103,7 +108,7 @@ def _kind(value: date) -> tuple[bool, bool]:
 
 
 class _Comparing:
-    """What the four comparisons share."""
+    """The common part of the four comparisons."""
 
     left: Expression
     right: Expression
@@ -155,7 +160,7 @@ class Contains(ContainsExpression):
 
 
 class OneOf(_AnyExpression):
-    """What stands behind `when`."""
+    """The values behind `when`."""
 
     def evaluate(self, context: RenderContext) -> list[bool]:
         left = self.left.evaluate(context)
@@ -174,7 +179,7 @@ BETTER: dict[type[Expression], Any] = {
 
 
 def better(expression: Expression) -> Expression:
-    """The same condition, without guesses."""
+    """Return the same condition without guesses."""
     kind = BETTER.get(type(expression))
     if kind is None:
         return expression
@@ -187,8 +192,10 @@ def better(expression: Expression) -> Expression:
 
 
 class Loop(LoopExpression):
-    """What stands behind `for`: how many, and from where, are whole numbers. `step` is what it
-    costs to go once through what stands in the loop."""
+    """The part behind `for`. Limit and offset must be whole numbers.
+
+    `step` is the cost of running the loop's body once.
+    """
 
     step = 0
 
@@ -235,7 +242,7 @@ class Loop(LoopExpression):
             return [value] if value else []
         if isinstance(value, Sequence):
             return value
-        # As with a text: what is one thing is one, a number like the text that says it.
+        # A single value is a list of one, numbers as well as texts.
         return [] if value is None else [value]
 
 

@@ -1,4 +1,4 @@
-"""The filters of templates: each reads what it gets by its signature, or says why it can't."""
+"""The filters of templates. Each reads its arguments by its signature, or states why it can't."""
 
 import html
 from collections.abc import Callable, Mapping, Sized
@@ -29,7 +29,7 @@ from console.text.visible import is_blank
 Function = Callable[..., Any]
 CALL_WORK = 100
 MULTIPLYING = {"replace", "join"}
-# They put a text together with another: none of it is alone on its line any more.
+# These put a text together with another, so it is no longer alone on its line.
 JOINING = {"append", "prepend", "join"}
 INSERTING = {"replace", "replace_first"}
 
@@ -44,7 +44,7 @@ def truncate(text: str, count: int = 50, end: str = "...") -> str:
 
 
 def default(value: Any, other: object = Written(""), *, allow_false: object = False) -> Any:
-    """`other` where there is no value, or nothing that people see."""
+    """Return `other` if there is no value, or nothing visible in it."""
     if type(value) is str and value.isprintable() and value.isascii() and not value.isspace():
         return value or other
     if issubclass(type(value), Undefined) or value is None or is_empty(value):
@@ -146,7 +146,7 @@ def money(value: numbers.Number, currency: str) -> str:
 
 
 def date_in(value: object, pattern: str) -> date:
-    """A text of this form as a date, a time or a moment."""
+    """Read a text of this form as a date, a time or a moment."""
     if pattern in EPOCHS:
         return times.from_epoch(value, EPOCHS[pattern])
     if isinstance(value, date):
@@ -191,7 +191,11 @@ def _written(value: object, what: str, form: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _in_form(value: date, zone: ZoneInfo | None, what: str, form: str, forms: Forms) -> str:
-    """Moments come in UTC: two of one zone are equal also where its clocks were put back."""
+    """Format a value.
+
+    Moments are passed in UTC, because two moments of one zone compare as equal when its clocks were
+    put back.
+    """
     if zone is not None and isinstance(value, datetime):
         value = value.astimezone(zone)
     if what == "date" and form not in ("short", "medium", "long", "full"):
@@ -223,7 +227,7 @@ FUNCTIONS = {**TEXTS, **CALCULATING, **OTHERS}
 
 
 def called(name: str, signature: Signature) -> Function:
-    """The filter, but not for more than all can do in a moment, and for what can be read alone."""
+    """Return the filter with its signature checked and its work counted against the limit."""
     function = FUNCTIONS[name]
     work = prod if name in MULTIPLYING else sum
     if name in CALCULATING:
@@ -256,8 +260,11 @@ def _calculated(name: str, function: Function, arguments: list[Any]) -> Any:
 
 
 def _of_texts(name: str, function: Function, arguments: list[Any]) -> Any:
-    """What comes out of texts: the author's alone stay the author's, the line breaks of values stay
-    those of values, and what leaves nothing to see is no value."""
+    """Apply a function to texts, and keep track of where the result comes from.
+
+    A result of the author's texts alone stays the author's. Line breaks of values stay marked as
+    those of values. A result without anything visible is no value.
+    """
     texts = [one for one in arguments if isinstance(one, str)]
     is_authors = bool(texts) and all(map(_is_authors, arguments))
     has_breaks = any(map(lines.has_breaks, texts))
@@ -277,7 +284,7 @@ def _of_texts(name: str, function: Function, arguments: list[Any]) -> Any:
 
 
 def _is_authors(argument: object) -> bool:
-    """Whether nothing of it comes from a chat: literals, and numbers that only count."""
+    """Return whether no part of it comes from a chat: literals, and numbers that only count."""
     if isinstance(argument, (list, tuple)):
         return all(type(item) is Written for item in argument)
     return type(argument) is Written or isinstance(argument, int)
@@ -304,7 +311,7 @@ def _piece(item: object, is_authors: bool, has_breaks: bool) -> object:
 
 
 def work_of(value: object) -> int:
-    """What it costs to look at a value."""
+    """Return the cost of reading a value."""
     # By its type: an undefined one raises at anything that is asked of itself.
     kind = type(value)
     if kind is str or kind is Written:

@@ -1,9 +1,9 @@
 """How a language writes dates, times, numbers and money, by CLDR (the library Babel).
 
-The language is that of the text: a Spanish month in an English sentence is wrong. The chat's own
-region counts where it has the same language: a text `en` has British forms in a chat `en-GB`.
-Digits are those that CLDR names as the region's usual ones: Latin ones for `ar`, Arabic-Indic ones
-for `ar-EG`, Persian ones for `fa`. The calendar is the Gregorian one everywhere.
+The language is that of the text: a Spanish month in an English sentence is wrong. The chat's region
+applies if the chat has the same language: a text `en` gets British forms in a chat `en-GB`. Digits
+are the region's usual ones according to CLDR: Latin ones for `ar`, Arabic-Indic ones for `ar-EG`,
+Persian ones for `fa`. The calendar is always the Gregorian one.
 """
 
 import re
@@ -48,7 +48,7 @@ ZEROS = {
 
 
 class Forms:
-    """Those of one language."""
+    """The forms of one language."""
 
     def __init__(self, locale: Locale, *, is_rtl: bool = False) -> None:
         self.locale = locale
@@ -62,12 +62,12 @@ class Forms:
         return text.translate(self._digits) if self._digits else text
 
     def month(self, number: int, *, is_wide: bool, stands_alone: bool) -> str:
-        """In the case that it has beside a day, or alone: марта, март."""
+        """Return the month's name in the grammatical case beside a day, or alone: марта, март."""
         context = "stand-alone" if stands_alone else "format"
         return str(self._names("months", context, is_wide)[number])
 
     def weekday(self, number: int, *, is_wide: bool) -> str:
-        """From 0, a Monday."""
+        """Return the weekday's name; 0 is Monday."""
         return str(self._names("days", "format", is_wide)[number])
 
     def _names(self, kind: str, context: str, is_wide: bool) -> Any:
@@ -80,18 +80,18 @@ class Forms:
         return self.digits(format_date(day, length, locale=self.locale))
 
     def as_time(self, moment: datetime, length: Length) -> str:
-        """As its own clocks show it; without a zone there is no long form."""
+        """Return the time on the moment's own clocks. Without a zone there is no long form."""
         zone = moment.tzinfo or UTC
         return self.digits(format_time(moment, length, tzinfo=zone, locale=self.locale))
 
     def as_datetime(self, moment: datetime, length: Length) -> str:
-        """The date in this length, and the short time."""
+        """Return the date in this length, with the short time."""
         glue = str(get_datetime_format(length, locale=self.locale)).replace("'", "")
         parts = {"{1}": self.as_date(moment.date(), length), "{0}": self.as_time(moment, "short")}
         return re.sub(r"\{[01]\}", lambda place: parts[place[0]], glue)
 
     def number(self, number: Number, decimals: int | None) -> str:
-        """With groups; with all the decimals that it has, or just so many."""
+        """Return the number with digit groups, with all its decimals or exactly `decimals`."""
         value = Decimal(number) if decimals is None else at_decimals(number, decimals)
         pattern = self.locale.decimal_formats[None].pattern
         if decimals is not None:
@@ -110,7 +110,7 @@ class Forms:
         return format_currency(value, currency, locale=self.locale, numbering_system=system)
 
     def raw(self, value: date | Decimal | float) -> str:
-        """As `{{ … }}` writes it without a filter: a long date, a fraction without groups."""
+        """Return what `{{ … }}` prints without a filter: a long date, a fraction without groups."""
         if isinstance(value, datetime):
             return self.as_datetime(value, "long")
         if isinstance(value, date):
@@ -129,7 +129,7 @@ class Forms:
 
 
 class PlainForms(Forms):
-    """What programs read, as in a URL: ISO 8601, and numbers without any language."""
+    """Machine-readable forms, as for a URL: ISO 8601, and numbers independent of any language."""
 
     def raw(self, value: date | Decimal | float) -> str:
         if isinstance(value, datetime):
@@ -162,8 +162,10 @@ def plain_forms() -> Forms:
 
 @lru_cache(maxsize=2048)
 def forms_of(text_locale: str, chat_locale: str = "") -> Forms:
-    """The forms of a text in this language, for a chat of that one; of what is unknown, the nearest
-    that is known, and English at last."""
+    """Return the forms for a text in one language and a chat in another.
+
+    For an unknown language they are the nearest known ones, and English as a last resort.
+    """
     text, chat = language_tags.read(text_locale), language_tags.read(chat_locale)
     if text is None:
         return _forms(Locale(FALLBACK), is_rtl=False)

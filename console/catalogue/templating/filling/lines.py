@@ -1,19 +1,19 @@
-"""What a value can't do to the text around it: carry line breaks or controls into a line that it
-shares, or turn the direction of the text.
+"""Keeps a value from changing the text around it: from bringing line breaks or controls into a
+shared line, or from reversing the direction of the text.
 
-A value is cleaned where it comes in. Its line breaks become marks that no text has, so that those
-of the template's author are never taken for them, whatever filters, `assign` and `capture` do.
-Only in the whole text it is known who shares a line with whom, so the marks are resolved there.
+A value is cleaned when it comes in. Its line breaks become marks that no text has, so that they are
+never mistaken for the author's, whatever filters, `assign` and `capture` do. Which values share a
+line is known only in the whole text, so the marks are resolved there.
 
 Directions follow the Unicode Bidirectional Algorithm (UAX #9): a first strong isolate (FSI … PDI)
-keeps what is in it from reordering what is around it.
+keeps its content from reordering the text around it.
 """
 
 import re
 
 from console.text.visible import CONTROLS, DIRECTIONS, one_line
 
-# Lone surrogates: no text that can be stored or sent has them.
+# The marks are lone surrogates: no text that can be stored or sent contains them.
 BREAK = "\udc0a"
 START, ISOLATED, END = "\udc01", "\udc02", "\udc03"
 UNSTORABLE = "\ud800"
@@ -26,7 +26,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _CONTROLS = re.compile(f"[{CONTROLS}]+")
 _BREAK = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")
 # Blocks whose characters are right-to-left, assigned or not (DerivedBidiClass.txt), with RLM and
-# ALM; and what has a direction of its own among right-to-left letters: other letters and digits.
+# ALM; and characters with a direction of their own among right-to-left letters: other letters and
+# digits.
 _RTL = (
     "\u0590-\u08ff\u200f\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff"
     "\U0001e800-\U0001efff"
@@ -38,20 +39,19 @@ _REGION = re.compile(rf"([{START}{ISOLATED}])([^{START}{ISOLATED}{END}]*){END}")
 
 
 class Written(str):
-    """What the template's author wrote: printed as it is."""
+    """Text of the template's author, printed as it is."""
 
     __slots__ = ()
 
 
 class Captured(Written):
-    """A piece of text that was put together from what the author wrote and from values: printed
-    as it is, and a value for filters."""
+    """Text composed of the author's text and values. Printed as it is, but a value for filters."""
 
     __slots__ = ()
 
 
 def cleaned(value: str) -> str:
-    """A value as filters may have it: one kind of line break, marked, and no other controls."""
+    """Return a value as filters may have it: its line breaks as marks, and no other controls."""
     value = _SURROGATES.sub(UNSTORABLE, value)
     value = DIRECTIONS.sub("", value)
     return _CONTROLS.sub(_marked, value)
@@ -70,12 +70,12 @@ def has_breaks(text: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """Without marks: for those who look at what is in it."""
+    """Return the text without marks, for reading its content."""
     return _EDGES.sub("", text).replace(BREAK, "\n") if has_marks(text) else text
 
 
 def remarked(text: str) -> str:
-    """What `bare` gave, once something was made of it."""
+    """Mark the line breaks again in a text made from the result of `bare`."""
     return text.replace("\n", BREAK)
 
 
@@ -84,12 +84,12 @@ def on_one_line(text: str) -> str:
 
 
 def joined(text: str) -> str:
-    """A text of which other text is a part now: its marked line breaks are blanks."""
+    """Replace marked line breaks by blanks, since the text now shares a line with other text."""
     return _BREAKS.sub(" ", text)
 
 
 def outlined(text: str, is_rtl: bool) -> str:
-    """A value as it is written into a text: with its edges marked, where they matter."""
+    """Return a value as it is written into a text: with its edges marked, if they matter."""
     turns = _TURNS_RTL if is_rtl else _TURNS_LTR
     if turns.search(text):
         return f"{ISOLATED}{text}{END}"
@@ -97,7 +97,7 @@ def outlined(text: str, is_rtl: bool) -> str:
 
 
 def resolved(text: str) -> str:
-    """The whole text without marks: each value stands in what lines and direction it has there."""
+    """Return the whole text without marks. Values get the line breaks and isolates they need."""
     return "".join(_line(line) for line in re.split("(\r\n|\n|\r)", text))
 
 

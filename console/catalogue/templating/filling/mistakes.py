@@ -1,5 +1,5 @@
-"""What the template itself has wrong, whatever a chat carries: said when it is saved, not in each
-chat."""
+"""Finds mistakes of the template itself, which do not depend on a chat: they are reported on
+saving, not in each chat."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from console.catalogue.templating.filling.unreadable import Unreadable
 
 
 def mistake_in(node: Node, signatures: Mapping[str, Signature], context: RenderContext) -> str:
-    """The first of this node's mistakes, or ""."""
+    """Return the first of this node's mistakes, or ""."""
     try:
         for expression in expressions(node):
             _check(expression, signatures, context)
@@ -61,7 +61,7 @@ def _check_filter(filter_: Filter, signature: Signature, context: RenderContext)
 
 
 def _check_literal(expression: FilteredExpression, context: RenderContext) -> None:
-    """What is calculated from literals alone comes out the same in each chat."""
+    """Evaluate what depends on literals alone, since it is the same in every chat."""
     filters = expression.filters or []
     value: Any = expression.left
     if not _is_literal(value):

@@ -1,4 +1,4 @@
-"""Numbers: read where they have one meaning, and calculated with as people do on paper."""
+"""Numbers: read only if they have one meaning, and calculated with as people do on paper."""
 
 import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
@@ -10,11 +10,12 @@ from console.catalogue.templating.filling.unreadable import Unreadable, quoted, 
 
 Number = int | Decimal
 NUMBER_LIMIT = 10**15
-# A longer text is no number.
+# A longer text is never read as a number.
 LENGTH = 64
 DECIMALS_LIMIT = 20
 PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-# By decimal mark: the number, with groups of three digits that one mark parts, or with none.
+# By decimal mark: a number without groups, or with groups of three digits separated by one
+# character.
 _GROUPED = (
     r"-?([1-9]\d{{0,2}}(?:([{groups}' \u00a0\u2009\u202f\u2019])\d{{3}})(?:\2\d{{3}})*|\d+)"
     r"({mark}\d+)?"
@@ -28,7 +29,7 @@ _QUOTIENT = Context(prec=20, rounding=ROUND_HALF_UP)
 
 
 def number_or_none(value: object) -> Number | None:
-    """The number that a value is, or that a text says without any doubt."""
+    """Return the number that a value is, or that a text states unambiguously; else None."""
     kind = type(value)
     if kind is int:
         return value  # type: ignore[return-value]
@@ -48,7 +49,7 @@ def _plain(text: str) -> Number | None:
 
 
 def read_number(value: object) -> Number:
-    """Raises Unreadable for what is none, or may be another one."""
+    """Return the value as a number. Raises Unreadable if it is none or is ambiguous."""
     found = number_or_none(value)
     if found is None:
         require_value(value)
@@ -60,7 +61,7 @@ def read_number(value: object) -> Number:
 
 
 def read_whole(value: object) -> int:
-    """Raises Unreadable for what is no whole number."""
+    """Return the value as a whole number. Raises Unreadable."""
     found = read_number(value)
     if found != int(found):
         raise Unreadable(f"is {quoted(value)}, and has to be a whole number")
@@ -82,7 +83,7 @@ def read_decimals(value: object) -> int:
 
 
 def read_mark(value: object) -> str:
-    """The decimal mark of other writings of numbers."""
+    """Return the decimal mark for other notations of numbers. Raises Unreadable."""
     require_value(value)
     if value not in MARKED:
         raise Unreadable(f"is {quoted(value)}, and has to be the decimal mark: '.' or ','")
@@ -90,7 +91,7 @@ def read_mark(value: object) -> str:
 
 
 def number_in(value: object, mark: str) -> Number:
-    """A text with that decimal mark, and groups of three digits or none, as a number."""
+    """Read a number with this decimal mark, with or without groups. Raises Unreadable."""
     if not isinstance(value, str):
         return read_number(value)
     require_value(value)
@@ -125,14 +126,14 @@ def times(left: Number, right: Number) -> Number:
 
 
 def divided_by(left: Number, right: Number) -> Number:
-    """Two whole numbers give a whole one, the next below, as in Liquid."""
+    """Divide. Two whole numbers give the next lower whole number, as in Liquid."""
     if isinstance(left, int) and isinstance(right, int):
         return left // right
     return _QUOTIENT.divide(Decimal(left), Decimal(right))
 
 
 def modulo(left: Number, right: Number) -> Number:
-    """What is left of dividing; it has the sign of what it is divided by."""
+    """Return the remainder, with the sign of the divisor."""
     if isinstance(left, int) and isinstance(right, int):
         return left % right
     rest = _EXACT.remainder(Decimal(left), Decimal(right))
@@ -140,13 +141,13 @@ def modulo(left: Number, right: Number) -> Number:
 
 
 def rounded(number: Number, decimals: int = 0) -> Number:
-    """Halves go away from zero, as people round."""
+    """Round half away from zero, as people do."""
     made = at_decimals(number, decimals)
     return made if decimals else int(made)
 
 
 def at_decimals(number: Number, decimals: int) -> Decimal:
-    """With just so many decimals."""
+    """Return the number with exactly `decimals` decimals."""
     try:
         return unsigned_zero(Decimal(number).quantize(Decimal(1).scaleb(-decimals), context=_EXACT))
     except ArithmeticError as error:
@@ -154,7 +155,7 @@ def at_decimals(number: Number, decimals: int) -> Decimal:
 
 
 def unsigned_zero(number: Decimal) -> Decimal:
-    """Nobody owes minus nothing."""
+    """Return the number, with 0 for negative zero."""
     return number if number else number.copy_abs()
 
 
@@ -167,8 +168,10 @@ def floor(number: Number) -> int:
 
 
 def plainly(number: Number | float) -> str:
-    """In digits alone, as programs read it. What was calculated has no zeros at its end that say
-    nothing; a number that came as 2.0 stays that."""
+    """Return the number in plain digits, as programs read it.
+
+    Calculated numbers lose trailing zeros; a number that came as 2.0 stays 2.0.
+    """
     if isinstance(number, float):
         return format(unsigned_zero(Decimal(repr(number))), "f")
     if isinstance(number, int):

@@ -1,4 +1,4 @@
-"""Where values are written: into a text, or percent-encoded into a URL."""
+"""Writes values into a text, or percent-encoded into a URL."""
 
 from io import StringIO
 from typing import TextIO
@@ -18,7 +18,7 @@ from console.catalogue.templating.filling.unreadable import nothing
 
 
 class _TextOutputNode(OutputNode):
-    """`{{ … }}`: a text, a number, a date or a list, but never a whole set of variables."""
+    """`{{ … }}`: prints a text, a number, a date or a list, but never a whole object."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         filling = current.get()
@@ -32,14 +32,14 @@ class _TextOutputNode(OutputNode):
 
 
 class _EncodedOutputNode(_TextOutputNode):
-    """`{{ … }}` in a URL: whatever comes out is percent-encoded, filters applied."""
+    """`{{ … }}` in a URL: the result of the filters is percent-encoded."""
 
     def printed(self, value: object, filling: Filling) -> str:
         return quote(on_one_line(as_text(value)), safe="")
 
 
 def _outlined(value: object, filling: Filling) -> str:
-    """What a text has for a value: its edges are marked where it could touch what is around it."""
+    """Return the printed value, its edges marked if it could affect the text around it."""
     is_rtl = filling.forms.is_rtl
     if type(value) is str and not is_rtl and value.isascii():
         return value
@@ -59,7 +59,7 @@ def _write(text: str, buffer: TextIO, filling: Filling) -> int:
 
 
 class _CycleNode(CycleNode):
-    """As Liquid's, but it prints as all else does."""
+    """Liquid's `cycle`, printed like all other output."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         group = as_text(self.group.evaluate(context)) if self.group else str(self.args)
@@ -75,7 +75,7 @@ class CarefulCycle(CycleTag):
 
 
 class _CaptureNode(CaptureNode):
-    """As Liquid's; what it captures was put together already, and is printed as it is."""
+    """Liquid's `capture`. The captured text is finished, so it is printed as it is."""
 
     def render_to_output(self, context: RenderContext, _: TextIO) -> int:
         filling = current.get()

@@ -1,4 +1,4 @@
-"""Dates by patterns of percent signs, as in `%d.%m.%Y`: to write them, and to read them."""
+"""Dates by patterns with percent signs, such as `%d.%m.%Y`: written and read."""
 
 import re
 from calendar import monthrange
@@ -14,16 +14,16 @@ _DIRECTIVE = re.compile(r"%([-_0^#]?)(:?[A-Za-z%]?)")
 
 
 class BadPattern(ValueError):
-    """A pattern that can't be used, with the words why."""
+    """A pattern that can't be used; the message states why."""
 
 
 class HasNone(ValueError):
-    """What a pattern asks for, and this date or time does not have."""
+    """The date or time lacks a part that a pattern asks for."""
 
 
 # --- Writing -------------------------------------------------------------------------------------
 
-# Composed ones, by the others of which they are made.
+# Composed directives, by the directives of which they consist.
 COMPOSED = {
     "D": "%m/%d/%y",
     "F": "%Y-%m-%d",
@@ -33,7 +33,7 @@ COMPOSED = {
     "v": "%e-%b-%Y",
 }
 Number = Callable[[datetime], int]
-# What each number is, how many digits it has, and how it is filled up to them.
+# How to get each number, its width in digits, and its fill character.
 NUMBERS: Mapping[str, tuple[Number, int, str]] = {
     "Y": (lambda at: at.year, 4, "0"),
     "C": (lambda at: at.year // 100, 2, "0"),
@@ -81,7 +81,7 @@ OF_ZONE = frozenset("sZz") | {":z"}
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A directive of a pattern, or what stands between them."""
+    """A directive of a pattern, or the text between directives."""
 
     name: str
     flag: str = ""
@@ -96,13 +96,13 @@ class Pattern:
     pieces: tuple[Piece, ...]
     needs_time: bool
     needs_zone: bool
-    # Beside a day, a month has another case in some languages.
+    # In some languages a month has another grammatical case beside a day.
     stands_alone: bool
-    # What is written as ISO 8601 has ASCII's digits.
+    # ISO 8601 is written in ASCII digits.
     is_iso: bool
 
     def written(self, value: date, forms: Forms) -> str:
-        """Raises HasNone where the value has no time, or no zone."""
+        """Return the formatted value. Raises HasNone if it lacks a needed time or zone."""
         if isinstance(value, datetime):
             at = value
         elif self.needs_time:
@@ -130,7 +130,7 @@ def _padded(number: int, width: int, fill: str) -> str:
 
 @lru_cache(maxsize=512)
 def compiled(pattern: str) -> Pattern:
-    """Raises BadPattern for a directive that there is not, or a pattern without any."""
+    """Parse a pattern for writing. Raises BadPattern for an unknown or missing directive."""
     pieces = list(_pieces(pattern))
     names = {piece.name for piece in pieces}
     if names <= {""}:
@@ -179,7 +179,7 @@ MONTHS = (
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORT_MONTHS = tuple(name[:3] for name in MONTHS)
 _SHORT_WEEKDAYS = tuple(name[:3] for name in WEEKDAYS)
-# As many digits as each has, the fewest first.
+# The least and the most digits of each.
 DIGITS = {
     "Y": (4, 4), "y": (2, 2), "m": (1, 2), "d": (1, 2), "e": (1, 2), "j": (1, 3), "H": (1, 2),
     "k": (1, 2), "I": (1, 2), "l": (1, 2), "M": (2, 2), "S": (2, 2), "f": (1, 6), "L": (3, 3),
@@ -208,7 +208,7 @@ class Reader:
     has_time: bool
 
     def read(self, text: str) -> tuple[date, str | None]:
-        """The day or the time, and the offset from UTC that stands there. Raises ValueError."""
+        """Return the day or the time, and the offset from UTC in the text. Raises ValueError."""
         found = self.form.fullmatch(text)
         if not found:
             raise ValueError(text)
@@ -248,7 +248,7 @@ def _month(parts: Mapping[str, str]) -> int:
 
 
 def _whole_year(year: int) -> int:
-    """As POSIX reads two digits: 69 to 99 are of the last century."""
+    """Return the full year of two digits, as in POSIX: 69 to 99 are of the 20th century."""
     return year + (1900 if year >= 69 else 2000)
 
 
@@ -269,12 +269,16 @@ def _require_weekday(day: date, parts: Mapping[str, str]) -> None:
 
 @lru_cache(maxsize=512)
 def reader(pattern: str) -> Reader:
-    """Raises BadPattern for one that names no whole day, or one part twice."""
+    """Parse a pattern for reading. Raises BadPattern.
+
+    It must name a whole day, and no part twice.
+    """
     pieces = _joined(_pieces(pattern))
     form, groups = "", []
     for number, piece in enumerate(pieces):
         if not piece.name:
-            # Blanks stand for as many as there are, as in strptime; none is given back.
+            # A blank matches any number of blanks, as in strptime; possessive, so without
+            # backtracking.
             form += re.sub(r"(\\?\s)+", r"\\s++", re.escape(piece.text))
             continue
         beside = [*pieces[max(0, number - 1) : number], *pieces[number + 1 : number + 2]]
@@ -286,7 +290,7 @@ def reader(pattern: str) -> Reader:
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
-    """With one piece for all text that stands together: %n and %t are blanks as well."""
+    """Merge adjacent text pieces into one: %n and %t are blanks as well."""
     joined: list[Piece] = []
     for piece in pieces:
         if joined and not piece.name and not joined[-1].name:
@@ -299,7 +303,7 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
 def _expected(piece: Piece, is_beside_digits: bool) -> str:
     if piece.name in DIGITS:
         least, most = DIGITS[piece.name]
-        # Between other digits only a fixed number of them has one meaning.
+        # Beside other digits, only a fixed width is unambiguous.
         return rf"\d{{{most if is_beside_digits else least},{most}}}"
     if piece.name in WORDS:
         return WORDS[piece.name]

@@ -1,4 +1,4 @@
-"""Values as a text writes them where no filter says how."""
+"""How a text prints values to which no filter is applied."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -14,8 +14,11 @@ from console.catalogue.templating.filling.unreadable import Nothing, nothing, re
 
 
 def as_text(value: object) -> str:
-    """Raises UndefinedError where there is no value, and for a list with nothing in it;
-    LiquidTypeError for a whole object."""
+    """Return the printed value.
+
+    Raises UndefinedError for a missing value and for an empty list, and LiquidTypeError for a whole
+    object.
+    """
     kind = type(value)
     if kind is str or kind is Written:
         return value  # type: ignore[return-value]

@@ -1,8 +1,8 @@
-"""What a template may look like before it is read.
+"""Checks a template's shape before it is parsed.
 
-The language's reader looks for an end from each beginning, so a text that is all beginnings takes
-it minutes. This reads a template in one go, and refuses what would take the other so long: after
-it, the time for reading grows with the length alone.
+Liquid's parser searches for an end from each beginning, so a text that is all beginnings takes it
+minutes. This module scans a template once, and refuses those that would take long: for the rest,
+parsing time is linear in the length.
 """
 
 import re
@@ -11,9 +11,9 @@ from liquid.exceptions import LiquidSyntaxError
 
 # CONSOLE_TEXT_LIMIT can't be set higher.
 TEMPLATE_LENGTH = 100_000
-# Tags and outputs of a template.
+# Largest number of tags and outputs in a template.
 MOST_PARTS = 1000
-# Of one tag or output, what stands in quotes left aside.
+# Limits of one tag or output, without what is in quotes.
 PART_LENGTH = 1000
 MOST_BRACKETS = 20
 MOST_BLANKS = 100
@@ -28,7 +28,7 @@ _ENDS_OF_RAW = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("
 
 
 def require_readable(template: str) -> None:
-    """Raise LiquidSyntaxError for what could take long to read. Linear in the length."""
+    """Raise LiquidSyntaxError for a template that could take long to parse. Takes linear time."""
     if len(template) > TEMPLATE_LENGTH:
         raise _refused(f"it has more than {TEMPLATE_LENGTH:,} characters")
     at = parts = 0
@@ -47,7 +47,10 @@ def require_readable(template: str) -> None:
 
 
 def _require_short(inside: str) -> None:
-    """`inside` is what stands between the two ends of a tag or an output."""
+    """Raise LiquidSyntaxError for too large a tag or output.
+
+    `inside` is the text between its two ends.
+    """
     if len(inside) <= MOST_BRACKETS:  # so most are
         return
     bare = _QUOTED.sub('""', inside)
@@ -63,7 +66,7 @@ def _require_short(inside: str) -> None:
 
 
 def _behind(template: str, start: int, end: int) -> int:
-    """Where it goes on behind a tag: text that stands there as it is ends by its own tag alone."""
+    """Return the position after a tag. A `raw` or `doc` block extends to its own end tag."""
     raw = _RAW.fullmatch(template, start, end)
     if not raw:
         return end

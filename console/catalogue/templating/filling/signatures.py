@@ -1,4 +1,4 @@
-"""What each filter takes: how its arguments are read, and so which of them are mistakes."""
+"""The signature of each filter: how its arguments are read, and which of them are mistakes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,10 @@ EPOCHS = {"epoch": 1, "epoch_ms": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a filter's left side and its arguments are read; `least` of these there must be."""
+    """How a filter's left side and its arguments are read.
+
+    `least` is the number of required arguments; None means all.
+    """
 
     left: Reader
     arguments: tuple[Reader, ...] = ()
@@ -33,8 +36,7 @@ class Signature:
     named: frozenset[str] = frozenset()
 
     def read(self, arguments: Sequence[Any]) -> list[Any]:
-        """What stands before the filter, and its arguments. Raises Unreadable, which knows the
-        place."""
+        """Read the left side and the arguments. Raises Unreadable with its `place` set."""
         read = [self.left(arguments[0])]
         for place, read_one in enumerate(self.arguments[: len(arguments) - 1], 1):
             try:
@@ -56,7 +58,7 @@ class Signature:
             )
 
     def require_names(self, name: str, given: Collection[str]) -> None:
-        """Raise LiquidTypeError for an argument of a name that the filter does not know."""
+        """Raise LiquidTypeError for a named argument that the filter does not have."""
         unknown = sorted(set(given) - self.named)
         if unknown:
             raise LiquidTypeError(f"{name} takes no argument {', '.join(unknown)}", token=None)
@@ -72,14 +74,17 @@ def some_value(value: object) -> object:
 
 
 def text(value: object) -> str:
-    """A text, or what is printed as one. A whole list is none."""
+    """Return the value as printed text. Raises Unreadable for a list."""
     if isinstance(value, (list, tuple)):
         raise Unreadable("is a list, and has to be a text")
     return as_text(value)
 
 
 def cut_text(value: object) -> str:
-    """A text to take apart; nobody knows where the parts of a written date stand."""
+    """Return a text that a filter takes apart.
+
+    Raises Unreadable for a date, since the position of its parts depends on the language.
+    """
     if is_time(value):
         raise Unreadable(
             f"is {quoted(value)}, a date and no text; name the part of it with date, as in "
@@ -93,8 +98,7 @@ def text_or_list(value: object) -> object:
 
 
 def sized(value: object) -> object:
-    """A list or an object, or what is printed as a text: a number has as many characters as the
-    text that says it."""
+    """Return a list or an object, or else the printed text: a number has the size of its text."""
     is_collection = isinstance(value, (list, tuple, Mapping))
     return some_value(value) if is_collection else cut_text(value)
 
@@ -107,7 +111,7 @@ def text_of_literal(value: object) -> str:
 
 
 def form(value: object) -> str:
-    """How a date is written: a length, or a pattern."""
+    """Return the form of a date: a length, or a pattern. Raises Unreadable."""
     name = text_of_literal(value)
     if name not in LENGTHS:
         _checked(compiled, name)
@@ -122,7 +126,7 @@ def length(value: object) -> str:
 
 
 def plain_form(value: object) -> str:
-    """As `form`, where no language writes: in a URL."""
+    """Return the form of a date in a URL: only a pattern, since no language applies there."""
     name = text_of_literal(value)
     if name in LENGTHS:
         raise Unreadable(f"is {name}, and a URL takes a pattern such as '%Y-%m-%d'")
@@ -209,7 +213,7 @@ SIGNATURES = {
     "number": Signature(read_number, (read_decimals,), 0),
     "money": Signature(read_number, (currency,)),
 }
-# In a URL nothing is written as a language writes it.
+# A URL has no language, so it has no filters that need one.
 URL_SIGNATURES = {
     name: signature
     for name, signature in SIGNATURES.items()

@@ -1,4 +1,4 @@
-"""What one filling in of a text is about, for filters and whatever else is called without it."""
+"""The state of filling in one text, for filters and other code that is called without it."""
 
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from console.catalogue.templating.filling.forms import Forms
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted
 from console.catalogue.templating.filling.zones import zone_named
 
-# Of one text: characters, items or bytes of a number that variables and filters take, all together.
-# Some filters multiply them, and each call costs something by itself.
+# Limit for one text: the sum of characters, items or bytes of a number that variables and filters
+# read. Some filters multiply them, and each call has a cost of its own.
 WORK_LIMIT = 500_000
-# What it costs to write a number or a date as a language does.
+# The cost of formatting a number or a date.
 FORM_WORK = 500
-# Of one text for all the chats of a request; of the forecast of one version, and of all forecasts
+# Limits for one text in all chats of a request; for the forecast of one version; for all forecasts
 # of a page. A step takes some 50 ns. Steps are the same on every machine, and in the preview as in
 # the send.
 REQUEST_WORK = 100_000_000
@@ -26,7 +26,7 @@ FORECASTS_WORK = 40_000_000
 
 
 class Budget:
-    """What filling in a text for many chats may take all together, in the same steps."""
+    """The total number of steps that filling in a text for many chats may take."""
 
     __slots__ = ("left",)
 
@@ -42,8 +42,11 @@ class Budget:
 
 
 class Filling:
-    """What filling in one text, with its snippets, has taken so far; and for whom it is: the forms
-    of the text's language, the chat's zone as its user data has it, and the moment."""
+    """The state of filling in one text with its snippets.
+
+    It counts the work so far, and has the forms of the text's language, the chat's time zone from
+    its user data, and the moment.
+    """
 
     __slots__ = (
         *("_zone", "_zone_name", "chat_locale", "forms", "limit", "marked", "now", "work"),
@@ -64,9 +67,10 @@ class Filling:
         self._zone: ZoneInfo | None = None
         self.work = 0
         self.written = 0
-        # Whether something was written that `lines.resolved` has to look at.
+        # Whether the output has marks for `lines.resolved`.
         self.marked = False
-        # A text over the site's limit is refused with its own words, this only bounds the work.
+        # The renderer refuses a text over the site's limit with a message; this only bounds the
+        # work.
         self.limit = settings.TEXT_LIMIT * 16
 
     def count(self, work: int) -> None:
@@ -75,8 +79,10 @@ class Filling:
             raise ResourceLimitError("there is too much to do", token=None)
 
     def zone(self) -> ZoneInfo:
-        """The zone of this chat's times: its own, or the site's. Raises Unreadable for a name that
-        is no zone's: no time is told then."""
+        """Return the time zone of this chat: its own, or the site's.
+
+        Raises Unreadable for an unknown name, rather than print a wrong time.
+        """
         if self._zone is None:
             self._zone = self._found_zone()
         return self._zone

@@ -1,8 +1,8 @@
-"""Dates and times: read where they have one meaning.
+"""Dates and times: read only if they have one meaning.
 
-A `date` is a day without a time; a `datetime` without a zone is a time on some wall's clock, and
-one with a zone is a moment. Moments are kept in UTC until they are written, then they get the
-chat's zone; one with another zone than UTC itself has been put into that.
+A `date` is a day without a time; a `datetime` without a zone is a local time of an unknown zone,
+and one with a zone is a moment. Moments are in UTC until they are printed in the chat's zone. A
+moment in another zone than UTC was put there by `in_zone`.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -16,20 +16,20 @@ from console.catalogue.templating.filling.unreadable import Unreadable, quoted, 
 from console.catalogue.templating.filling.zones import zone_named
 from console.text.moments import read_iso
 
-# A longer text is no date.
+# A longer text is never read as a date.
 LENGTH = 64
 MOMENT_WORDS = ("now", "today")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Now(Written):
-    """`'now'` or `'today'`, written in the template itself; the same words of a chat are words."""
+    """The literal `'now'` or `'today'` in a template. From a chat, these words are plain text."""
 
     __slots__ = ()
 
 
 def time_or_none(value: object) -> date | None:
-    """The day or time that a value is, or that a text says by ISO 8601."""
+    """Return the day or time that a value is, or that a text states in ISO 8601; else None."""
     if isinstance(value, date):
         return value
     if type(value) is Now:
@@ -40,7 +40,7 @@ def time_or_none(value: object) -> date | None:
 
 
 def read_time(value: object) -> date:
-    """Raises Unreadable for what is no date, or may be another one."""
+    """Return the value as a day or time. Raises Unreadable if it is none or is ambiguous."""
     found = time_or_none(value)
     if found is None:
         require_value(value)
@@ -52,7 +52,7 @@ def read_time(value: object) -> date:
 
 
 def from_epoch(value: object, unit: int) -> datetime:
-    """Seconds since 1970, or as many parts of one as `unit` says, as a moment."""
+    """Return the moment of a count since 1970, with `unit` counts a second. Raises Unreadable."""
     number = read_number(value)
     try:
         micros = int(Decimal(number) * 1_000_000 / unit)
@@ -70,7 +70,7 @@ def read_zone(value: object) -> ZoneInfo:
 
 
 def in_zone(value: object, zone: ZoneInfo) -> datetime:
-    """A moment on the clocks of this zone."""
+    """Return a moment on the clocks of this zone. Raises Unreadable."""
     found = read_time(value)
     if not isinstance(found, datetime):
         raise Unreadable(f"is {quoted(value)}, a date without a time, which no zone can change")
@@ -87,7 +87,7 @@ def moved(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def placed(value: date) -> date:
-    """As it is written: a moment on the clocks of its zone, or the chat's."""
+    """Return the value as it is printed: a moment in its own zone, or else in the chat's."""
     if isinstance(value, datetime) and value.tzinfo is UTC:
         return moved(value, current.get().zone())
     return value

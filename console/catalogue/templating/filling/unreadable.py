@@ -1,4 +1,4 @@
-"""What is said of a value that can't be read."""
+"""Errors about values that can't be read."""
 
 from liquid.exceptions import FilterArgumentError, UndefinedError
 from liquid.undefined import Undefined
@@ -10,9 +10,11 @@ SHOWN = 40
 
 
 class Unreadable(FilterArgumentError):
-    """A value that does not have the one meaning that is needed. `words` go on after the value's
-    name, or are `whole` sentences; `place` is which it is: 0 what stands before the filter, then
-    its arguments."""
+    """A value without the one meaning that is needed.
+
+    `words` continue a sentence that begins with the value's name, or are `whole` sentences. `place`
+    is the value at fault: 0 is the filter's left side, the arguments follow.
+    """
 
     def __init__(self, words: str, *, place: int = 0, whole: bool = False) -> None:
         super().__init__(words, token=None)
@@ -21,13 +23,15 @@ class Unreadable(FilterArgumentError):
         self.whole = whole
 
     def of(self, name: str) -> "Unreadable":
-        """The same, said of what has this name."""
+        """Return the same error with the value's name."""
         return self if self.whole else Unreadable(f"{name} {self.words}", whole=True)
 
 
 class Nothing(str):
-    """Where a list has nothing that people see, or a filter left nothing: equal to an empty text
-    for conditions, filled by `default`, and never printed."""
+    """The absence of anything visible, in a list or after a filter.
+
+    Conditions treat it as an empty text, `default` replaces it, and it is never printed.
+    """
 
     __slots__ = ("what",)
     what: str
@@ -40,7 +44,7 @@ def nothing(what: str) -> Nothing:
 
 
 def require_value(value: object) -> None:
-    """Raise UndefinedError for what has no value."""
+    """Raise UndefinedError if there is no value."""
     if issubclass(type(value), Undefined):
         str(value)
     if type(value) is Nothing:
@@ -48,7 +52,7 @@ def require_value(value: object) -> None:
 
 
 def quoted(value: object) -> str:
-    """The value for a sentence, no more of it than makes it known."""
+    """Return the value for an error message, shortened."""
     if isinstance(value, str):
         text = one_line(bare(value[: SHOWN * 2])).strip()
         return f"'{text}'" if len(text) <= SHOWN else f"'{text[:SHOWN]}…'"

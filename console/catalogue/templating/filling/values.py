@@ -1,4 +1,4 @@
-"""What a chat carries, made ready for templates: what people see as nothing is no value."""
+"""Prepares a chat's data for templates: a value without anything visible counts as missing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from console.text.visible import is_blank
 
 
 def prepared(values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The values that are any: `default` stands for the others, or the chat is skipped."""
+    """Return the values that are not blank. The others need a `default`, or the chat is skipped."""
     ready = {}
     for name, value in values.items():
         if type(value) is str and value.isascii() and value.isprintable():
@@ -24,7 +24,7 @@ def prepared(values: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def preparing_work(values: Any) -> int:
-    """What `prepared` costs, in the steps of a filling: Latin letters hardly anything."""
+    """Return the cost of `prepared`, in steps of a filling. ASCII text costs hardly anything."""
     if isinstance(values, str):
         return 1 + len(values) // (32 if values.isascii() else 1)
     if isinstance(values, dict):
@@ -36,7 +36,7 @@ def _one(value: object, path: str, name: object) -> Any:
     if isinstance(value, str):
         if is_blank(value):
             return None
-        # What is printable has neither controls nor anything that turns a text.
+        # A printable text has neither controls nor direction characters.
         return value if type(value) is str and value.isprintable() else cleaned(value)
     if isinstance(value, dict):
         return prepared(value, f"{path}.{name}")
@@ -48,7 +48,7 @@ def _one(value: object, path: str, name: object) -> Any:
 
 
 def _items(values: list[Any], path: str) -> list[Any]:
-    """A list keeps its places: what is blank in it stays there, as nothing."""
+    """Prepare the items of a list, which keep their positions: a blank item becomes Nothing."""
     items = [_one(value, path, place) for place, value in enumerate(values)]
     return [
         nothing(f"{path}[{place}]") if item is None else item for place, item in enumerate(items)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 LENGTH = 64
 
 
-# In the database, and no place's: what this machine is set to, and what nobody has set.
+# Names in the database that are not places: the machine's own setting, and a placeholder.
 NO_ZONES = frozenset(("Factory", "localtime"))
 
 
@@ -16,7 +16,7 @@ def _names() -> frozenset[str]:
 
 
 def zone_named(name: object) -> ZoneInfo | None:
-    """The zone of that name in the IANA database, as Europe/Berlin; None where there is none."""
+    """Return a zone of the IANA database by its name, such as Europe/Berlin, or None."""
     if not isinstance(name, str) or len(name) > LENGTH:
         return None
     return _zone(name.strip())

@@ -1,22 +1,24 @@
-"""Texts that would be something else in a spreadsheet, and back: nothing is lost on the way."""
+"""Escapes texts that a spreadsheet would read as something else, and restores them exactly."""
 
 import re
 
-# What makes spreadsheets take a cell for a formula, also behind blanks; and its wide forms. Quotes
-# before it are ours, or are counted as such: one more is added, and one is taken away.
+# Spreadsheets take a cell for a formula if it begins with one of these characters or their wide
+# forms, even after blanks. Leading quotes count as ours: escaping adds one, and unescaping removes
+# one.
 _FORMULA = re.compile(r"'*[ \u00a0\u3000\n\v\f]*[=+\-@\t\r＝＋－＠]")
-# XLSX itself writes characters that XML can't hold so, and the same where it stands as a text.
+# XLSX writes characters that XML can't hold in this form. A text that already looks like it is
+# escaped, too.
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 def without_formula(text: str) -> str:
-    """The text with a quote before it where it could be taken for a formula."""
+    """Return the text, with a quote before it if it could be taken for a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def with_formula(cell: str) -> str:
-    """What `without_formula` was given."""
+    """Return the text from which `without_formula` made `cell`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 

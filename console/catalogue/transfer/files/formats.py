@@ -1,8 +1,8 @@
-"""The forms that a catalogue's file has: formats of django-import-export, made exact.
+"""The formats of a catalogue file: those of django-import-export, made lossless.
 
-Between a file and the catalogue stands a tablib dataset of texts. What the library's own formats
-do with a text (a formula loses its sign, an empty line its number, a line its end) would not come
-back as it went.
+Files are read into a tablib dataset of texts and written from one. The library's own formats change
+some texts (a formula loses its sign, an empty line its number, a line its end), so that a text
+would not come back as it was.
 """
 
 import csv
@@ -24,7 +24,7 @@ from console.catalogue.transfer.files.workbooks import XLSX
 from console.errors import InvalidInput
 from console.text.sentences import Sentence, term
 
-# Without it Excel takes UTF-8 for something else.
+# Without it, Excel does not recognize UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 CSV_CELL_LIMIT = 1_000_000
 
@@ -38,7 +38,7 @@ class CSV(base_formats.CSV):
         return (BYTE_ORDER_MARK + text.getvalue()).encode()
 
     def create_dataset(self, in_stream: bytes, **kwargs: Any) -> Dataset:
-        """`is_limited` says whether it may have more rows than others hand in."""
+        """Read a CSV. `is_limited` says whether the limits for imports by people apply."""
         text = _decoded(in_stream)
         csv.field_size_limit(CSV_CELL_LIMIT)
         first, _end, _rest = text.partition("\n")
@@ -79,8 +79,10 @@ class JSON(base_formats.JSON):
 
 
 def document_table(document: Any) -> Dataset:
-    """The dataset of a JSON document. What a record does not have is empty where the document names
-    its columns, and not said (None) where it does not. Raises InvalidInput, with the row."""
+    """Return the dataset of a JSON document. Raises InvalidInput, which names the row.
+
+    A value that a record lacks is "" if the document lists its columns, else None (no change).
+    """
     if not isinstance(document, dict):
         document = {"records": document}
     columns, records = document.get("columns"), document.get("records")
@@ -119,7 +121,7 @@ CONTENT_TYPES = {
 
 
 def format_of(name: str) -> str:
-    """By a file's ending. Raises InvalidInput for another than the three."""
+    """Return the format for a file's ending. Raises InvalidInput for any other than the three."""
     ending = PurePath(name).suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         raise InvalidInput(
@@ -131,8 +133,10 @@ def format_of(name: str) -> str:
 
 
 def read_file(name: str, content: bytes, *, is_limited: bool = True) -> Dataset:
-    """A file as a dataset of texts. Raises InvalidInput for one that can't be read, or is larger
-    than others may hand in where it `is_limited`."""
+    """Read a file into a dataset of texts. Raises InvalidInput if it can't be read or is too large.
+
+    `is_limited` says whether the limits for imports by people apply.
+    """
     if is_limited and len(content) > settings.IMPORT_LIMIT:
         raise InvalidInput(
             "file_too_large",
@@ -157,7 +161,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _record(names: Iterable[str], row: Iterable[str]) -> dict[str, Any]:
-    """A row without its empty cells, its texts by language."""
+    """Return a row as a JSON record, without its empty cells and with its texts by language."""
     record: dict[str, Any] = {}
     bodies = {}
     for name, cell in zip(names, row, strict=True):
@@ -179,7 +183,7 @@ def _cells(number: int, record: Any) -> dict[str, str]:
     cells = {}
     for name, value in flat.items():
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # some write all numbers so
+            value = int(value)  # some programs write all numbers so
         if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
             raise _not_a_record(number, term("has a {name} that is no text", name=name))
         cells[name] = "" if value is None else str(value)

@@ -1,5 +1,8 @@
-"""What is in an XLSX file, read without trusting it: its XML has no document type, and of its first
-sheet there are the cells that are there, each with what became of it."""
+"""Reads an XLSX file without trusting it.
+
+Its XML must have no document type. Only the existing cells of the first sheet are read; cells
+without a readable value are reported.
+"""
 
 import io
 import zipfile
@@ -27,13 +30,13 @@ from console.catalogue.transfer.files.tables import (
 from console.errors import InvalidInput
 from console.text.sentences import Sentence, term
 
-CELL_LIMIT = 32_767  # Excel's own
-# A sheet of texts shrinks to a fifth; a bomb to a thousandth.
+CELL_LIMIT = 32_767  # Excel's limit
+# A sheet of texts shrinks to a fifth; a zip bomb to a thousandth.
 INFLATION_LIMIT = 10
 PARTS_LIMIT = 1000
 DEPTH_LIMIT = 100
 XML = (".xml", ".rels", ".vml")
-# openpyxl lets through whatever its parsers, zipfile and zlib raise.
+# Everything that openpyxl passes on from its parsers, zipfile and zlib.
 _ERRORS = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError),
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError),
@@ -42,8 +45,10 @@ _ERRORS = (
 
 
 def sheet_rows(content: bytes) -> Iterator[list[str]]:
-    """The rows of the first sheet, as texts. Raises InvalidInput for what is no XLSX, or would be
-    far larger than it looks."""
+    """Yield the rows of the first sheet as texts.
+
+    Raises InvalidInput for a file that is no XLSX, or that would be far larger when unpacked.
+    """
     try:
         _require_harmless(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -55,11 +60,11 @@ def sheet_rows(content: bytes) -> Iterator[list[str]]:
         ) from error
 
 
-# --- Before anything is made of it --------------------------------------------------------------
+# --- Checks before parsing ----------------------------------------------------------------------
 
 
 class _Depth:
-    """How deep a parser is in elements. Raises ValueError where that is too deep."""
+    """The nesting depth of a parser. Raises ValueError beyond the limit."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -74,8 +79,10 @@ class _Depth:
 
 
 def _require_harmless(content: bytes) -> None:
-    """How large it would become, and no document type: without one an XML has no entities, in
-    whatever encoding and however far behind its beginning."""
+    """Raise an error for a file that is too large when unpacked, or whose XML has a document type.
+
+    Without a document type there are no entities, whatever the encoding and the position.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         most = INFLATION_LIMIT * settings.IMPORT_LIMIT
@@ -92,7 +99,7 @@ def _require_harmless(content: bytes) -> None:
 
 
 def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Raise ValueError (or what the parser raises) for anything else."""
+    """Raise ValueError (or the parser's own error) unless the part is plain XML."""
     # The library's handlers that refuse, and none of those that make something of it.
     parser, depth = XMLParser(forbid_dtd=True).parser, _Depth()
     parser.StartElementHandler, parser.EndElementHandler = depth.start, depth.end
@@ -106,7 +113,7 @@ def _require_plain_xml(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
 
 
 class _Parser(WorkSheetParser):
-    """As openpyxl's, and says of a cell without a value whether a formula stands there."""
+    """openpyxl's parser, which also reports a formula whose value is missing."""
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
         cell: dict[str, Any] = super().parse_cell(element)
@@ -117,7 +124,7 @@ class _Parser(WorkSheetParser):
 
 
 def _rows(book: Any) -> Iterator[list[str]]:
-    """Up to the last one that has something; rows that are not there are empty."""
+    """Yield the rows up to the last one with content; missing rows are empty lists."""
     if not book.worksheets:
         return
     sheet = book.worksheets[0]
@@ -145,7 +152,7 @@ def _rows(book: Any) -> Iterator[list[str]]:
 
 
 def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
-    """Without what is empty at its end."""
+    """Return the texts of a row, without empty cells at its end."""
     row: list[str] = []
     for cell in cells:
         text = _text(cell, cell_name(number, cell["column"]))
@@ -167,7 +174,7 @@ def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
 
 
 def _text(cell: dict[str, Any], where: Sentence) -> str:
-    """What people's own spreadsheets hold besides texts, as a text."""
+    """Return a cell's value as text, whatever type the spreadsheet gave it."""
     value = cell["value"]
     if cell["data_type"] == "f":
         return not_read(

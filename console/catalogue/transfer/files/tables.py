@@ -1,4 +1,4 @@
-"""A file's rows as a dataset of texts: how large it may be, and what of it is no text."""
+"""The rows of a file as a dataset of texts: its size limits, and cells that are no text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,17 +10,17 @@ from console.errors import InvalidInput
 from console.text.sentences import Sentence, term
 from console.text.visible import is_blank
 
-# XLSX has 16,384; a catalogue has some thirty, and one for each language.
+# XLSX allows 16,384. A catalogue has some thirty, and one for each language.
 COLUMNS_LIMIT = 1000
-# An import of the most rows with fifty columns each.
+# The largest number of rows of an import, with fifty columns each.
 CELLS_LIMIT = 5_000_000
-# Characters of all cells, for each byte that a file may have: it may be packed.
+# Characters in all cells for each byte of the largest allowed file, which may be compressed.
 CHARACTERS_A_BYTE = 5
 SHOWN = 40
 
 
 class NotRead(str):
-    """A cell that has no value of its own. Its row is refused with `why`; nothing of it is kept."""
+    """A cell without a value. Its row is refused with the reason `why`, and the text is dropped."""
 
     __slots__ = ("why",)
     why: Sentence
@@ -33,7 +33,7 @@ def not_read(shown: str, why: Sentence) -> NotRead:
 
 
 def bounded(rows: Iterable[list[str]], *, is_limited: bool = True) -> Iterator[list[str]]:
-    """The same rows, as they are read. Raises InvalidInput where they get too many or too large."""
+    """Yield the same rows. Raises InvalidInput once they are too many or too large."""
     characters = cells = 0
     most = settings.IMPORT_LIMIT * CHARACTERS_A_BYTE
     for number, row in enumerate(rows, start=1):
@@ -73,7 +73,7 @@ def too_many_rows() -> InvalidInput:
 
 
 def require_size(columns: Sequence[str], rows: int) -> None:
-    """Raise InvalidInput for a table that is too large to be made."""
+    """Raise InvalidInput for a table that is too large to build."""
     if len(columns) > COLUMNS_LIMIT:
         raise InvalidInput(
             "too_many_columns",
@@ -87,8 +87,10 @@ def require_size(columns: Sequence[str], rows: int) -> None:
 
 
 def table(rows: list[list[str]]) -> Dataset:
-    """Rows as a dataset, the first as its headers; short ones are filled up. A column without a
-    name has to be empty, and is left out. Raises InvalidInput."""
+    """Return rows as a dataset, whose headers are the first row. Short rows are padded.
+
+    A column without a name is dropped; it must be empty. Raises InvalidInput.
+    """
     if not rows:
         return Dataset(headers=[])
     headers = rows[0]

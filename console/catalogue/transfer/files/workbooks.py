@@ -1,4 +1,4 @@
-"""XLSX: written so that the same catalogue is the same file, read without trusting it."""
+"""XLSX files: the same catalogue gives the same bytes, and files are read without trusting them."""
 
 import io
 import zipfile
@@ -25,7 +25,7 @@ SAID_ABOUT = (
 
 class XLSX(base_formats.XLSX):
     def export_data(self, dataset: Dataset, **kwargs: Any) -> bytes:
-        """Raises Unprocessable for a text that no cell can hold."""
+        """Raises Unprocessable for a text that is too long for a cell."""
         book = openpyxl.Workbook(write_only=True)
         sheet = book.create_sheet(SHEET)
         sheet.append(dataset.headers)
@@ -36,7 +36,7 @@ class XLSX(base_formats.XLSX):
         return _without_times(written)
 
     def create_dataset(self, in_stream: bytes, **kwargs: Any) -> Dataset:
-        """Raises InvalidInput for what is no XLSX, or would be far larger than it looks."""
+        """Raises InvalidInput for a file that is no XLSX or would be far larger when unpacked."""
         return table(list(bounded(sheet_rows(in_stream))))
 
 
@@ -54,7 +54,7 @@ def _written(cell: str) -> str:
 
 
 def _without_times(written: io.BytesIO) -> bytes:
-    """The same parts in a zip file that says nothing of when it was made."""
+    """Copy the parts into a zip file without timestamps."""
     out = io.BytesIO()
     with zipfile.ZipFile(written) as source, zipfile.ZipFile(out, "w") as target:
         for part in source.infolist():

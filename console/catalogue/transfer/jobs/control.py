@@ -36,7 +36,7 @@ TOO_LARGE = wording(
     "There is more in this file than the console has memory for, and nothing was imported. Import "
     "it in parts, or as CSV.",
 )
-# Of one person's imports: so many are under way, and so many more wait for their word.
+# For each person: the most imports that run, and the most that wait for confirmation.
 RUNNING_MOST = 2
 CHECKED_MOST = 5
 START_LOCK = 0x4E49
@@ -49,11 +49,11 @@ WHERE id = %s
 
 
 def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJob:
-    """Have a file checked: a dry run, whose result waits for the person's word.
+    """Start checking a file: a dry run, whose result waits for the person's confirmation.
 
-    Raises InvalidInput for a file that is too large or ends with none of the three endings, and
-    TooManyRequests while others of the person are under way. Of those that wait for their word the
-    oldest make room.
+    Raises InvalidInput for a file that is too large or has none of the three endings, and
+    TooManyRequests while others of the person are running. The oldest that wait for confirmation
+    are deleted if there are too many.
     """
     actor.require(Permission.EDIT_CATALOGUE)
     format_of(file_name)
@@ -74,7 +74,11 @@ def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJ
 
 
 def _make_room(actor: Actor) -> None:
-    """Until the transaction ends nobody else begins one for this person."""
+    """Enforce the limits of one person's imports.
+
+    It holds a lock until the end of the transaction, so that the person can't start another
+    meanwhile.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [START_LOCK, actor.ref])
     ImportJob.objects.filter(created_at__lt=database_now() - KEPT).delete()
@@ -92,7 +96,7 @@ def _make_room(actor: Actor) -> None:
 
 
 def import_job_failed(job_id: int, *, for_memory: bool) -> None:
-    """Say of a job whose process ended before it that it failed, or had too little memory."""
+    """Mark a job as failed because its process ended early; `for_memory` if it lacked memory."""
     running = [ImportStatus.CHECKING, ImportStatus.WRITING]
     job = ImportJob.objects.defer("content").filter(pk=job_id, status__in=running).first()
     if job is not None:
@@ -100,7 +104,7 @@ def import_job_failed(job_id: int, *, for_memory: bool) -> None:
 
 
 def import_job_confirm(actor: Actor, job: ImportJob, *, skip_refused: bool = False) -> ImportJob:
-    """Import what was checked. Raises Conflict where it is not checked, or done already."""
+    """Import a checked file. Raises Conflict if it is not checked, or is imported already."""
     actor.require(Permission.EDIT_CATALOGUE)
     if job.counts.get("refused") and not skip_refused:
         raise Conflict(
@@ -123,7 +127,7 @@ def import_job_confirm(actor: Actor, job: ImportJob, *, skip_refused: bool = Fal
 
 
 def import_job_run(job_id: int) -> None:
-    """What the worker does of it: check, or write. A job that another has ended is left alone."""
+    """Check or write the file, in the worker's process. A job that has ended is left alone."""
     running = ImportJob.objects.filter(
         pk=job_id, status__in=[ImportStatus.CHECKING, ImportStatus.WRITING]
     )
@@ -136,7 +140,7 @@ def import_job_run(job_id: int) -> None:
     except ConsoleError as error:
         _end(job, status=ImportStatus.REFUSED, error=error.said)
         return
-    except MemoryError:  # there is none to say so: the process that waits for this one does
+    except MemoryError:  # no memory is left to record it: the waiting parent process does
         raise
     except Exception:
         _end(job, status=ImportStatus.REFUSED, error=FAILED())
@@ -172,7 +176,7 @@ def _end(job: ImportJob, plan: Plan | None = None, **values: Any) -> None:
             "total": len(rows),
         }
     if values["status"] != ImportStatus.CHECKED:
-        values["content"] = b""  # it has served
+        values["content"] = b""  # no longer needed
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(finished_at=Now(), **values)
         notify.publish(notify.import_topic(job.pk))
@@ -183,8 +187,8 @@ def _defer(job: ImportJob) -> None:
 
 
 class _Signs:
-    """Writes down how far an import is, by a connection of its own: what the import's own
-    transaction says nobody sees before its end."""
+    """Records an import's progress on a connection of its own, since nobody else sees the import's
+    own transaction before its end."""
 
     def __init__(self, job_id: int) -> None:
         self.job_id = job_id

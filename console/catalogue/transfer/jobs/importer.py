@@ -1,8 +1,8 @@
-"""The process in which an import runs: `python -m console.catalogue.transfer.jobs.importer JOB`.
+"""The process of an import: `python -m console.catalogue.transfer.jobs.importer JOB`.
 
-It is a process of its own, so that the largest file takes nothing from the worker that sends: not
-its interpreter, which runs one thread at a time, not its memory, and of the machine's processors
-what others leave.
+A process of its own keeps the largest file from slowing down the worker that sends: it shares
+neither the interpreter, which runs one thread at a time, nor the memory, and it yields processor
+time to all others.
 """
 
 import os
@@ -14,9 +14,9 @@ from django.conf import settings
 
 from console.site.processes import end_with_parent
 
-# After pages (0) and workers (5).
+# Below pages (0) and workers (5).
 NICENESS = 15
-# How it ends where the memory was too little; nothing else does so.
+# Exit status for lack of memory; nothing else exits with it.
 NO_MEMORY = 77
 
 
@@ -26,17 +26,17 @@ def main(job_id: int) -> None:
     django.setup()
     _bound_memory(settings.IMPORT_MEMORY)
 
-    # Once Django is set up.
+    # Possible only after Django's setup.
     from console.catalogue.transfer.jobs.control import import_job_run
 
     try:
         import_job_run(job_id)
     except MemoryError:
-        os._exit(NO_MEMORY)  # whatever else would be done takes memory
+        os._exit(NO_MEMORY)  # anything else would need memory
 
 
 def _bound_memory(most: int) -> None:
-    """What Python asks for above that it does not get: the import ends with a MemoryError."""
+    """Limit Python's memory: beyond the limit the import ends with a MemoryError."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)

@@ -1,4 +1,4 @@
-"""Imports under way."""
+"""Imports in progress."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from console.database.clock import near_now
 from console.text.sentence_field import SentenceField
 
-# A check says how far it is several times a second; a single statement of it takes some seconds.
+# A check reports its progress several times a second; a single statement takes at most some
+# seconds.
 LOST_AFTER = timedelta(minutes=5)
 
 
@@ -23,10 +24,10 @@ class ImportStatus(models.TextChoices):
 
 
 class ImportJob(models.Model):
-    """A file that a person imports by the page: first what it would do, then, on their word, done.
+    """A file that a person imports on the page: first checked, then written once they confirm.
 
-    It is work under way and no record: the ledger has what was imported. The file and the report
-    (compressed JSON, a row each) go after a week.
+    A job is temporary and no record: the ledger has what was imported. The file and the report
+    (compressed JSON, an item for each row) are deleted after a week.
     """
 
     actor_ref = models.CharField(max_length=64)
@@ -64,13 +65,13 @@ class ImportJob(models.Model):
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing was heard of it for so long that its worker must be gone."""
+        """Whether its progress is so old that its worker must be gone."""
         seen = self.seen_at or self.created_at
         return self.is_running and near_now() - seen > LOST_AFTER
 
     @property
     def rate(self) -> float | None:
-        """Rows a second, by what was seen last."""
+        """Rows a second, by the latest progress."""
         until = self.finished_at or self.seen_at
         if self.started_at is None or until is None or until <= self.started_at:
             return None

@@ -10,17 +10,19 @@ from django.conf import settings
 
 logger = structlog.get_logger("console.catalogue")
 
-# One at a time in a worker: each may take CONSOLE_IMPORT_MEMORY.
+# One at a time in each worker, since each may use CONSOLE_IMPORT_MEMORY.
 _room = threading.Lock()
 
 
 def run_apart(job_id: int) -> int | None:
-    """Run one import to its end: 0 is well, a signal is below it. None where this process runs
-    another one now."""
+    """Run one import to its end and return its exit status: 0 for success, negative for a signal.
+
+    Returns None if this process is already running another import.
+    """
     if not _room.acquire(blocking=False):
         return None
     try:
-        # The kernel ends it with the thread that waits here.
+        # The kernel ends the child if the thread that waits here ends.
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "console.catalogue.transfer.jobs.importer", str(job_id)],
             cwd=settings.BASE_DIR,

@@ -1,4 +1,4 @@
-"""Reads of imports under way, which are their person's alone."""
+"""Reads of imports in progress. Only the person who started one sees it."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ REFUSED_COLUMNS = ("row", "name", "column", "why")
 
 
 def import_job_get(actor: Actor, job_id: int) -> ImportJob:
-    """Without its file. Raises NotFound for another person's, or for one that is gone."""
+    """Return an import without its file. Raises NotFound for another person's or a deleted one."""
     actor.require(Permission.EDIT_CATALOGUE)
     job = ImportJob.objects.defer("content").filter(pk=job_id, actor_ref=actor.ref).first()
     if job is None:
@@ -29,14 +29,14 @@ def import_job_get(actor: Actor, job_id: int) -> ImportJob:
 
 
 def import_jobs(actor: Actor) -> list[ImportJob]:
-    """The person's newest ones."""
+    """Return the person's newest imports."""
     actor.require(Permission.EDIT_CATALOGUE)
     own = ImportJob.objects.defer("content", "report").filter(actor_ref=actor.ref)
     return list(own.order_by("-pk")[:5])
 
 
 def report_rows(job: ImportJob, outcome: str = "") -> list[dict[str, Any]]:
-    """What became of each row, or would; of one outcome where it is given."""
+    """Return the actual or expected outcome of each row; only those with `outcome`, if given."""
     if not job.report:
         return []
     rows: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(job.report)))
@@ -53,7 +53,7 @@ def _worded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused_csv(job: ImportJob) -> bytes:
-    """The refusals, to mend the file by."""
+    """Return the refusals as CSV, for correcting the file."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(REFUSED_COLUMNS)

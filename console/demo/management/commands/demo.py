@@ -21,7 +21,7 @@ class Command(commands.Command):
         "Bring up the whole console on this machine with a database of its own, simulated Chat "
         "Servers and customers who come and go. Ctrl-C ends all of it; the data stays."
     )
-    requires_system_checks = ()  # the web server makes them
+    requires_system_checks = ()  # the web server runs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -47,7 +47,7 @@ class Command(commands.Command):
             )
         try:
             with listen("127.0.0.1", options["port"]):
-                pass  # better to know before a minute's work than after it
+                pass  # fails before a minute's work, not after it
             show = Show(
                 port=options["port"],
                 sessions=options["sessions"],
@@ -60,6 +60,6 @@ class Command(commands.Command):
         self._say("The demo has ended. Its data stays for the next time.")
 
     def _say(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # the terminal may be gone: then nobody needs to hear
+        with contextlib.suppress(OSError):  # the terminal may be gone
             self.stdout.write(text)
             self.stdout.flush()

@@ -23,7 +23,7 @@ class Command(commands.Command):
         "Says when it has migrated, and at the end the token of the demo's feed. Only for the "
         "embedded database."
     )
-    requires_system_checks = ()  # they are made by the web server, a moment later
+    requires_system_checks = ()  # the web server runs them a moment later
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -49,7 +49,10 @@ class Command(commands.Command):
 
 
 def _migrate() -> None:
-    """The command takes its time to find out that there is nothing to do, as on most starts."""
+    """Migrate if necessary.
+
+    The check is faster than the command, which finds nothing to do on most starts.
+    """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", verbosity=0, interactive=False)

@@ -12,7 +12,7 @@ from console.interactions.poller.sources import configured_source
 from console.interactions.poller.writing import PollResult
 from console.site import commands
 
-# For service managers and schedules: nothing is wrong, and later it may go (EX_TEMPFAIL).
+# For service managers and schedules: EX_TEMPFAIL, nothing is wrong and a later try may work.
 BUSY = 75
 
 
@@ -46,7 +46,7 @@ class Command(commands.Command):
 
 
 def sentences(result: PollResult) -> list[str]:
-    """What a poll did, for people."""
+    """Return what a poll did, as sentences."""
     counts = result.counts
     said = [
         f"{result.address}: {result.seen:,} chats in the snapshot. New {counts.new:,}, "

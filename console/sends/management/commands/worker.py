@@ -16,9 +16,9 @@ from console.sends.engine.worker import run_until_signalled
 from console.sends.observe.scraping import CannotShowMetrics, metrics_port
 from console.site import commands
 
-# A broadcast can wait for a few milliseconds, somebody at a page of the same machine should not.
+# A broadcast can wait a few milliseconds; a page request on the same machine should not.
 PEOPLE_FIRST = 5
-# A worker's metrics are on this port and its number.
+# A worker's metrics are on this port plus its number.
 FIRST_PORT = 9100
 MOST_WORKERS = 899
 
@@ -83,7 +83,10 @@ class Command(commands.Service):
 
 
 def _require_present() -> None:
-    """A database from the past does not know what has gone out since, and would send it again."""
+    """Raise CommandError if the database is older than its last checkpoint.
+
+    Such a database does not know what has gone out since, and would send it again.
+    """
     lost = lost_checkpoint()
     if lost is not None:
         raise CommandError(
