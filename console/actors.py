@@ -4,23 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.utils.translation import gettext_noop
+
 from console.errors import PermissionRefused
+from console.text.sentences import Sentence, term
 
 
 class Permission(StrEnum):
     """What an actor may do. Roles and API scopes (console.accounts) are sets of these."""
 
-    FEED = "feed interactions"
-    VIEW_INTERACTIONS = "see live chats"
-    SEND = "send notices"
-    APPROVE_SENDS = "approve large sends of others"
-    VIEW_CATALOGUE = "see the catalogue"
-    EDIT_CATALOGUE = "write notices and presets"
-    REVIEW_CATALOGUE = "review, publish and retire notices"
-    VIEW_HISTORY = "read the history of all sends"
-    VIEW_AUDIT = "read the audit trail"
-    VIEW_CHAT_SERVERS = "see Chat Servers and their health"
-    ADMINISTER = "administer people, Chat Servers and API clients"
+    FEED = gettext_noop("feed interactions")
+    VIEW_INTERACTIONS = gettext_noop("see live chats")
+    SEND = gettext_noop("send notices")
+    APPROVE_SENDS = gettext_noop("approve large sends of others")
+    VIEW_CATALOGUE = gettext_noop("see the catalogue")
+    EDIT_CATALOGUE = gettext_noop("write notices and presets")
+    REVIEW_CATALOGUE = gettext_noop("review, publish and retire notices")
+    VIEW_HISTORY = gettext_noop("read the history of all sends")
+    VIEW_AUDIT = gettext_noop("read the audit trail")
+    VIEW_CHAT_SERVERS = gettext_noop("see Chat Servers and their health")
+    ADMINISTER = gettext_noop("administer people, Chat Servers and API clients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +71,30 @@ class Actor:
         if not self.may_send_notice(key):
             raise PermissionRefused(
                 "notice_not_allowed",
-                f"{self.name} may not send the notice {key}: it is not among those that an "
+                "{name} may not send the notice {key}: it is not among those that an "
                 "administrator allows it. An administrator can add it.",
                 {"notice": key},
+                name=self.name,
+                key=key,
             )
 
     def require(self, *permissions: Permission) -> None:
         """Raise PermissionRefused unless the actor has one of `permissions`."""
         if not any(self.may(permission) for permission in permissions):
-            wanted = " or ".join(permissions)
             raise PermissionRefused(
                 "permission_refused",
-                f"{self.name} may not do this. It takes the permission to {wanted}; "
-                f"{_how_granted(self, permissions)}.",
+                "{name} may not do this. It takes the permission to {wanted:or}; {how_granted}.",
+                name=self.name,
+                wanted=[term(str(permission)) for permission in permissions],
+                how_granted=_how_granted(self, permissions),
             )
 
 
-HowGranted = Callable[[Actor, tuple[Permission, ...]], str]
+HowGranted = Callable[[Actor, tuple[Permission, ...]], Sentence]
 
 
-def _in_general(actor: Actor, permissions: tuple[Permission, ...]) -> str:
-    return "an administrator can grant it"
+def _in_general(actor: Actor, permissions: tuple[Permission, ...]) -> Sentence:
+    return term("an administrator can grant it")
 
 
 _how_granted: HowGranted = _in_general

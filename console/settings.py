@@ -4,8 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from django.utils.translation import gettext_lazy as _
-
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -18,6 +16,7 @@ from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_S
 from console.security.generated_secrets import kept, made_up_key, made_up_secret_key
 from console.sends.engine.transport_settings import read_transport_options
 from console.site import environment as env
+from console.site.languages import languages_in
 from console.site.logs import configure_structlog, logging_settings
 from console.site.unsafe_settings import refuse_unsafe
 
@@ -183,7 +182,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "console.web.requests.idle.OpenPageCookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "console.web.requests.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -244,8 +243,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [FILES_DIR / "locale"]
+LANGUAGES = languages_in(LOCALE_PATHS[0])
 TIME_ZONE = env.read("CONSOLE_TIME_ZONE", env.one_of(*sorted(available_timezones())), "UTC")
 USE_TZ = True
 

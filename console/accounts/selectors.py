@@ -159,7 +159,7 @@ def team_by_name(name: str) -> Team:
     """Return a team by its name. Raises NotFound."""
     team = Team.objects.filter(name=name).first()
     if team is None:
-        raise NotFound("team_not_found", f"There is no team named {name}.")
+        raise NotFound("team_not_found", "There is no team named {name}.", name=name)
     return team
 
 

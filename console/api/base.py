@@ -15,6 +15,7 @@ from console.api.http.conditions import etag
 from console.api.http.negotiation import require_readable
 from console.api.http.pagination import HistoryPage, Page
 from console.errors import InvalidInput
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 LONGEST = 255  # longest filter, in characters
@@ -100,16 +101,18 @@ def query_filters(
     filters = {}
     for name, values in request.query_params.lists():
         if name not in names and name not in paging:
-            known = ", ".join(names)
             raise InvalidInput(
                 "unknown_filter",
-                f"There is no filter {name}" + (f"; use {known}." if known else " here."),
+                term("There is no filter {name}; use {known}.", name=name, known=list(names))
+                if names
+                else term("There is no filter {name} here.", name=name),
             )
         if len(values) > 1 or is_blank(values[0]) or "\0" in values[0]:
             raise InvalidInput(
                 "invalid_filter",
-                f"{name}: give it once, not empty and without a NUL; or leave it out.",
+                "{name}: give it once, not empty and without a NUL; or leave it out.",
                 {"field": name},
+                name=name,
             )
         if name not in paging:
             filters[name] = _short(name, values[0])
@@ -120,8 +123,10 @@ def _short(name: str, value: str) -> str:
     if len(value) > LONGEST:
         raise InvalidInput(
             "invalid_filter",
-            f"{name}: use a text of at most {LONGEST} characters.",
+            "{name}: use a text of at most {limit} characters.",
             {"field": name},
+            name=name,
+            limit=LONGEST,
         )
     return value
 
@@ -130,5 +135,9 @@ def require_choice(filters: Mapping[str, str], name: str, choices: Sequence[str]
     """Raise InvalidInput if the filter `name` has another value than `choices`."""
     if name in filters and filters[name] not in choices:
         raise InvalidInput(
-            "invalid_filter", f"{name}: choose {', '.join(choices)}.", {"field": name}
+            "invalid_filter",
+            "{name}: choose {choices}.",
+            {"field": name},
+            name=name,
+            choices=choices,
         )

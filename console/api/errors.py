@@ -1,4 +1,4 @@
-"""The API's errors, all in one form: {"code", "message", "details"}."""
+"""Every error of the API in one shape: {"code", "message", "params", "details"}."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 from console.api.http.negotiation import UnsupportedEncoding
 from console.errors import ConsoleError, TooManyRequests
 from console.site.problems import body, too_large
+from console.text.sentences import term
 
 logger = structlog.get_logger("console.api")
 
@@ -42,7 +43,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """
     if isinstance(error, ConsoleError):
         set_rollback()
-        answer = Response(body(error.code, error.message, error.details), status=error.status)
+        answer = Response(body(error.code, error.said, error.details), status=error.status)
         if isinstance(error, UnsupportedEncoding):
             answer["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
         if isinstance(error, TooManyRequests) and error.retry_after is not None:
@@ -99,6 +100,9 @@ def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
     message, details = "There is nothing at this address; see /api/v1/docs/.", None
     with_slash = f"{request.path}/"
     if not request.path.endswith("/") and resolve(with_slash).url_name:
-        message = f"There is nothing at this address: put a slash at its end, {with_slash}."
+        message = term(
+            "There is nothing at this address: put a slash at its end, {address}.",
+            address=with_slash,
+        )
         details = {"address": with_slash}
     return JsonResponse(body("not_found", message, details), status=404)

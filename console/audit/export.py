@@ -19,7 +19,6 @@ from console.audit.verify import (
     FORMAT,
     MANIFEST,
     SEALS,
-    Finding,
     Head,
     Keys,
     Report,
@@ -106,11 +105,12 @@ def _begin(report: Report, keys: Keys, marks: Mapping[int, str]) -> None:
     begin_after(seals_said(), keys, marks, report)
     stray = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq").first()
     if report.holds and stray is not None:
-        sentence = (
-            f"Entry {stray.seq} is in an archive, by the seal of entries up to {report.head.seq}, "
-            "and stands here all the same: it was put in."
+        report.fault(
+            stray.seq,
+            "Entry {seq} is in an archive, by the seal of entries up to {head}, and stands here "
+            "all the same: it was put in.",
+            head=report.head.seq,
         )
-        report.findings.append(Finding(stray.seq, sentence))
 
 
 def seals_said() -> list[dict[str, Any]]:

@@ -24,10 +24,12 @@ from console.audit.chain import (
 from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.sentences import as_sentence
 from console.audit.verify import verify_export
 from console.database.clock import near_now
 from console.errors import Conflict, Unavailable
 from console.site.fsync import to_disk
+from console.text.sentences import term
 
 # Arbitrary fixed numbers of the locks for extending the chain and for making checkpoints.
 CHAIN_LOCK = 0x4C45444745520001
@@ -197,15 +199,20 @@ def _unanswered(path: Path, first: int, last: int, error: Error) -> Unavailable:
     """Return the error for a commit without an answer. Its result is unknown, so the file stays."""
     return Unavailable(
         "archive_unanswered",
-        f"It is not known whether entries {first} to {last} have left the database: {error}. "
-        f"Keep {path}, which may be all there is of them, and run manage.py audit_verify. Says it "
-        f"that they are in {path.name}, all is done; otherwise delete that file and begin again.",
+        "It is not known whether entries {first} to {last} have left the database: {error}. Keep "
+        "{path}, which may be all there is of them, and run manage.py audit_verify. Says it that "
+        "they are in {name}, all is done; otherwise delete that file and begin again.",
+        first=first,
+        last=last,
+        error=error,
+        path=path,
+        name=path.name,
     )
 
 
 def _last_checkpoint(before: datetime) -> AuditCheckpoint:
     if before > near_now() - timedelta(days=KEPT_DAYS):
-        raise Conflict("too_young", f"What is younger than {KEPT_DAYS} days stays here.")
+        raise Conflict("too_young", "What is younger than {days} days stays here.", days=KEPT_DAYS)
     newest = AuditEntry.objects.order_by("-seq")
     # The newest of all stays, since the next one follows it.
     old = newest.filter(at__lt=before, seq__lt=Subquery(newest.values("seq")[:1])).first()
@@ -214,7 +221,8 @@ def _last_checkpoint(before: datetime) -> AuditCheckpoint:
     if found is None:
         raise Conflict(
             "nothing_to_archive",
-            f"There is no entry from before {before:%Y-%m-%d} for which a checkpoint vouches.",
+            "There is no entry from before {before:%Y-%m-%d} for which a checkpoint vouches.",
+            before=before,
         )
     return found
 
@@ -224,10 +232,15 @@ def _require_whole(path: Path, last: int) -> None:
     report = verify_export(path, trusted_keys(), kept_outside())
     if report.holds and (report.head.seq, report.vouched) == (last, last):
         return
-    found = " ".join(finding.sentence for finding in report.findings)
+    found = [as_sentence(finding.sentence) for finding in report.findings]
     raise Conflict(
         "archive_does_not_hold",
-        f"Nothing was archived, since what was written does not hold. {found}".strip(),
+        term(
+            "Nothing was archived, since what was written does not hold. {found:spaced}",
+            found=found,
+        )
+        if found
+        else term("Nothing was archived, since what was written does not hold."),
     )
 
 

@@ -48,6 +48,21 @@ class Unreadable(Exception):
     """The input can't be read. The text states why, and what to give instead."""
 
 
+class Said(str):
+    """English words that know what they are made of, so that others can say the same in another
+    language: a template, and the parameters that it names."""
+
+    template: str
+    params: dict[str, Any]
+
+
+def phrase(template: str, /, **params: Any) -> Said:
+    """What was found, in words. `template` is a literal, for those who translate it."""
+    said = Said(template.format(**params))
+    said.template, said.params = template, params
+    return said
+
+
 # --- Signatures --------------------------------------------------------------------------------
 
 
@@ -77,22 +92,28 @@ class Keys:
                 self._keys[key_id(raw)] = Ed25519PublicKey.from_public_bytes(raw)
             except ValueError as error:
                 raise Unreadable(
-                    f"{text!r} is no public key. Give the line that manage.py audit_key --public "
-                    "prints: 32 bytes in base64."
+                    phrase(
+                        "{text!r} is no public key. Give the line that manage.py audit_key "
+                        "--public prints: 32 bytes in base64.",
+                        text=text,
+                    )
                 ) from error
 
     def complaint(self, kind: str, said: Mapping[str, Any]) -> str:
         """Return what is wrong with a signature; "" if it is valid."""
         key = self._keys.get(str(said.get("key_id")))
         if key is None:
-            return f"it is signed by the key {said.get('key_id')}, which is not among those trusted"
+            return phrase(
+                "it is signed by the key {key}, which is not among those trusted",
+                key=said.get("key_id"),
+            )
         try:
             key.verify(
                 base64.b64decode(str(said.get("signature")), validate=True),
                 signed_bytes(kind, said),
             )
         except (InvalidSignature, ValueError):
-            return "its signature does not fit what it says"
+            return phrase("its signature does not fit what it says")
         return ""
 
 
@@ -104,7 +125,12 @@ class Finding:
     """Something that does not verify. `seq` is the entry where it was found."""
 
     seq: int | None
-    sentence: str
+    sentence: Said
+
+
+def broken(seq: int | None, template: str, /, **params: Any) -> Finding:
+    """A finding at the entry `seq`, which the template may name, in words."""
+    return Finding(seq, phrase(template, seq=seq, **params))
 
 
 @dataclass
@@ -134,6 +160,12 @@ class Report:
     @property
     def holds(self) -> bool:
         return not self.findings
+
+    def fault(self, seq: int | None, template: str, /, **params: Any) -> None:
+        self.findings.append(broken(seq, template, **params))
+
+    def prove(self, template: str, /, **params: Any) -> None:
+        self.proved.append(phrase(template, **params))
 
 
 def export_line(entry: bytes, digest: str) -> bytes:
@@ -170,11 +202,12 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
         previous = digest
         if seq in marks:
             if marks[seq].encode() != digest:
-                finding = Finding(
+                finding = broken(
                     seq,
-                    f"Entry {seq} is not the one that its checkpoint vouches for: the chain was "
-                    f"written anew somewhere after entry {report.vouched}, at entry {seq} at the "
+                    "Entry {seq} is not the one that its checkpoint vouches for: the chain "
+                    "was written anew somewhere after entry {vouched}, at entry {seq} at the "
                     "latest.",
+                    vouched=report.vouched,
                 )
                 break
             report.vouched = seq
@@ -191,28 +224,44 @@ def _diagnosis(line: bytes, seq: int, previous: str) -> Finding:
         entry = told["entry"]
         found, before = entry["seq"], entry["prev_hash"]
     except (ValueError, KeyError, TypeError):
-        return Finding(seq, f"Where entry {seq} should be there is something that can't be read.")
+        return broken(seq, "Where entry {seq} should be there is something that can't be read.")
     real = hashlib.sha256(line[len(_HEAD) : -_TAIL_SIZE]).hexdigest()
     if found != seq:
         if isinstance(found, int) and found > seq:
-            missing = f"Entry {seq} is" if found == seq + 1 else f"Entries {seq} to {found - 1} are"
-            return Finding(seq, f"{missing} missing: after entry {seq - 1} comes entry {found}.")
-        return Finding(
+            return _missing(seq, found)
+        return broken(
             seq,
-            f"Where entry {seq} should be stands entry {found}: it was put in, repeated, or has "
-            "another's place.",
+            "Where entry {seq} should be stands entry {found}: it was put in, repeated, or "
+            "has another's place.",
+            found=found,
         )
     if told.get("hash") != real:
-        return Finding(
-            seq, f"Entry {seq} was changed: what it says is not what its hash was made of."
+        return broken(
+            seq, "Entry {seq} was changed: what it says is not what its hash was made of."
         )
     if before != previous:
-        return Finding(
+        return broken(
             seq,
-            f"Entry {seq} does not follow entry {seq - 1}: one of the two was put in or changed, "
-            "or the chain was written anew from here on.",
+            "Entry {seq} does not follow entry {before}: one of the two was put in or "
+            "changed, or the chain was written anew from here on.",
+            before=seq - 1,
         )
-    return Finding(seq, f"Entry {seq} is not in the form in which the console writes entries.")
+    return broken(seq, "Entry {seq} is not in the form in which the console writes entries.")
+
+
+def _missing(seq: int, found: int) -> Finding:
+    missing = (
+        phrase("Entry {seq} is", seq=seq)
+        if found == seq + 1
+        else phrase("Entries {seq} to {last} are", seq=seq, last=found - 1)
+    )
+    return broken(
+        seq,
+        "{missing} missing: after entry {before} comes entry {found}.",
+        missing=missing,
+        before=seq - 1,
+        found=found,
+    )
 
 
 # --- Checkpoints -------------------------------------------------------------------------------
@@ -224,15 +273,17 @@ def checked_marks(
     """Return the hashes of valid checkpoints, by entry. Problems go into the report."""
     marks: dict[int, str] = {}
     for said in checkpoints:
-        name = f"The checkpoint of entry {said.get('seq')} ({said.get('at')})"
+        name = phrase(
+            "The checkpoint of entry {seq} ({at})", seq=said.get("seq"), at=said.get("at")
+        )
         if complaint := keys.complaint("checkpoint", said):
-            report.findings.append(Finding(None, f"{name} is worth nothing: {complaint}."))
+            report.fault(
+                None, "{name} is worth nothing: {complaint}.", name=name, complaint=complaint
+            )
             continue
         seq, digest = said["seq"], said["hash"]
         if marks.setdefault(seq, digest) != digest:
-            report.findings.append(
-                Finding(seq, f"{name} contradicts another one, which is signed as well.")
-            )
+            report.fault(seq, "{name} contradicts another one, which is signed as well.", name=name)
         report.checkpoints += 1
     return marks
 
@@ -241,12 +292,13 @@ def beyond(report: Report, marks: Mapping[int, str]) -> None:
     """Report checkpoints of entries that are gone. Call it after following the chain."""
     last = max(marks, default=0)
     if last > report.head.seq and report.holds:
-        report.findings.append(
-            Finding(
-                report.head.seq + 1,
-                f"The ledger ends with entry {report.head.seq}, and a checkpoint vouches for entry "
-                f"{last}: the newest entries, {report.head.seq + 1} to {last} at least, are gone.",
-            )
+        report.fault(
+            report.head.seq + 1,
+            "The ledger ends with entry {head}, and a checkpoint vouches for entry "
+            "{last}: the newest entries, {next} to {last} at least, are gone.",
+            head=report.head.seq,
+            last=last,
+            next=report.head.seq + 1,
         )
 
 
@@ -261,20 +313,32 @@ def begin_after(
     Each seal has to follow the previous one, and to agree with the checkpoints.
     """
     for said in seals:
-        name = f"The seal of entries {said.get('first')} to {said.get('last')} ({said.get('at')})"
+        name = phrase(
+            "The seal of entries {first} to {last} ({at})",
+            first=said.get("first"),
+            last=said.get("last"),
+            at=said.get("at"),
+        )
         if complaint := keys.complaint("seal", said):
-            report.findings.append(Finding(None, f"{name} is worth nothing: {complaint}."))
+            report.fault(
+                None, "{name} is worth nothing: {complaint}.", name=name, complaint=complaint
+            )
             return
         if (said["first"] - 1, said["before"]) != (report.head.seq, report.head.hash):
-            sentence = f"{name} does not follow on entry {report.head.seq}, where it should."
-            report.findings.append(Finding(said["first"], sentence))
+            report.fault(
+                said["first"],
+                "{name} does not follow on entry {head}, where it should.",
+                name=name,
+                head=report.head.seq,
+            )
             return
         if marks.get(said["last"], said["hash"]) != said["hash"]:
-            sentence = (
-                f"{name} ends with another entry than the one that its checkpoint vouches for: "
-                "the chain was written anew before it was sealed."
+            report.fault(
+                said["last"],
+                "{name} ends with another entry than the one that its checkpoint vouches for: "
+                "the chain was written anew before it was sealed.",
+                name=name,
             )
-            report.findings.append(Finding(said["last"], sentence))
             return
         report.sealed.append(said)
         report.head = Head(said["last"], said["hash"])
@@ -294,7 +358,11 @@ class _Export:
         elif zipfile.is_zipfile(path):
             self.zip = zipfile.ZipFile(path)
         else:
-            raise Unreadable(f"{path} is neither a folder nor a zip file. Give the export itself.")
+            raise Unreadable(
+                phrase(
+                    "{path} is neither a folder nor a zip file. Give the export itself.", path=path
+                )
+            )
         with self.open(MANIFEST) as file:
             self.manifest = _json(file.read(), MANIFEST)
 
@@ -312,9 +380,17 @@ class _Export:
                 with self.zip.open(name) as file:
                     yield io.BufferedReader(file, 1024 * 1024)  # type: ignore[type-var]
         except (FileNotFoundError, KeyError) as error:
-            raise Unreadable(f"{self.path} has no {name}. Export the ledger once more.") from error
+            raise Unreadable(
+                phrase(
+                    "{path} has no {name}. Export the ledger once more.", path=self.path, name=name
+                )
+            ) from error
         except (zipfile.BadZipFile, zlib.error) as error:
-            raise Unreadable(f"{self.path}: {name} is damaged: {error}.") from error
+            raise Unreadable(
+                phrase(
+                    "{path}: {name} is damaged: {error}.", path=self.path, name=name, error=error
+                )
+            ) from error
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         with self.open(name) as file:
@@ -323,11 +399,16 @@ class _Export:
     def holds_manifest(self, keys: Keys, report: Report) -> bool:
         complaint = keys.complaint("proof" if self.is_proof else "manifest", self.manifest)
         if complaint:
-            sentence = f"The manifest is not the console's: {complaint}."
-            report.findings.append(Finding(None, sentence))
+            report.fault(
+                None, "The manifest is not the console's: {complaint}.", complaint=complaint
+            )
         elif self.manifest["format"] != FORMAT:
             raise Unreadable(
-                f"The export has format {self.manifest['format']}; this reads {FORMAT}."
+                phrase(
+                    "The export has format {found}; this reads {format}.",
+                    found=self.manifest["format"],
+                    format=FORMAT,
+                )
             )
         return not complaint
 
@@ -347,7 +428,7 @@ def verify_exports(
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
         if len(exports) > 1:
-            raise Unreadable("The proof of a send is verified by itself. Give it alone.")
+            raise Unreadable(phrase("The proof of a send is verified by itself. Give it alone."))
         return verify_proof(exports[0], keys, outside)
     for export in exports:
         if not export.holds_manifest(keys, report):
@@ -375,13 +456,16 @@ def _joins(report: Report, export: _Export) -> bool:
     first, before = export.manifest["first"], export.manifest["before"]
     if (first - 1, before) == (report.head.seq, report.head.hash):
         return True
-    after = f"after entry {first - 1}" if first > 1 else "with entry 1"
-    sentence = (
-        f"{export.path.name} begins {after}, and what comes before it ends with entry "
-        f"{report.head.seq}{'' if first - 1 != report.head.seq else ', which is another one'}: "
-        "they don't join."
+    after = phrase("after entry {seq}", seq=first - 1) if first > 1 else phrase("with entry 1")
+    report.fault(
+        first,
+        "{file} begins {after}, and what comes before it ends with entry {head}{which}: they "
+        "don't join.",
+        file=export.path.name,
+        after=after,
+        head=report.head.seq,
+        which=phrase(", which is another one") if first - 1 == report.head.seq else "",
     )
-    report.findings.append(Finding(first, sentence))
     return False
 
 
@@ -390,19 +474,29 @@ def _compare(report: Report, manifest: Mapping[str, Any]) -> None:
     if not report.holds or (head.seq, head.hash) == (last, manifest["head"]):
         return
     if head.seq < last:
-        sentence = f"The export ends with entry {head.seq}; by its manifest the last one is {last}."
+        report.fault(
+            head.seq + 1,
+            "The export ends with entry {head}; by its manifest the last one is {last}.",
+            head=head.seq,
+            last=last,
+        )
     else:
-        sentence = f"The export goes on after entry {last}, where by its manifest it ends."
-    report.findings.append(Finding(min(head.seq, last) + 1, sentence))
+        report.fault(
+            last + 1,
+            "The export goes on after entry {last}, where by its manifest it ends.",
+            last=last,
+        )
 
 
 def _json(text: bytes, name: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError as error:
-        raise Unreadable(f"{name} can't be read: {error}.") from error
+        raise Unreadable(
+            phrase("{name} can't be read: {error}.", name=name, error=error)
+        ) from error
     if not isinstance(said, dict):
-        raise Unreadable(f"{name} can't be read: it is no object.")
+        raise Unreadable(phrase("{name} can't be read: it is no object.", name=name))
     return said
 
 
@@ -412,7 +506,9 @@ def checkpoints_of(path: Path) -> list[dict[str, Any]]:
         with path.open("rb") as file:
             return [_json(line, str(path)) for line in file if line.strip()]
     except OSError as error:
-        raise Unreadable(f"{path} can't be read: {error}.") from error
+        raise Unreadable(
+            phrase("{path} can't be read: {error}.", path=path, error=error)
+        ) from error
 
 
 # --- The proof of a send -----------------------------------------------------------------------
@@ -462,10 +558,11 @@ def _files_hold(proof: _Export, report: Report) -> None:
             while part := file.read(1024 * 1024):
                 digest.update(part)
         if digest.hexdigest() != expected:
-            sentence = (
-                f"{name} is not the one that the console signed: something was changed in it."
+            report.fault(
+                None,
+                "{name} is not the one that the console signed: something was changed in it.",
+                name=name,
             )
-            report.findings.append(Finding(None, sentence))
 
 
 def _chain_holds(
@@ -479,11 +576,12 @@ def _chain_holds(
         follow(_telling_of(send, file, told), report, marks)
     _compare(report, proof.manifest)
     if report.holds and report.vouched < last:
-        sentence = (
-            f"No checkpoint in the file vouches for the entries of this send, which go up to "
-            f"{last}: that they are the ones that were written is not proved."
+        report.fault(
+            None,
+            "No checkpoint in the file vouches for the entries of this send, which go up to "
+            "{last}: that they are the ones that were written is not proved.",
+            last=last,
         )
-        report.findings.append(Finding(None, sentence))
     return [entry for entry in told if entry["seq"] <= last]
 
 
@@ -507,8 +605,7 @@ def _request_holds(
     """Check the request against the send's first entry."""
     created = next((entry for entry in told if entry["action"] == "send.created"), None)
     if created is None:
-        sentence = f"No entry in the file tells who asked for send {send['id']}."
-        report.findings.append(Finding(None, sentence))
+        report.fault(None, "No entry in the file tells who asked for send {id}.", id=send["id"])
         return
     data, version = created["data"], send["version"]
     said = {
@@ -520,43 +617,68 @@ def _request_holds(
     }
     for name, (here, there) in said.items():
         if here != there:
-            sentence = (
-                f"send.json says {here!r} as the {name.replace('_', ' ')}; entry {created['seq']} "
-                f"says {there!r}."
+            report.fault(
+                created["seq"],
+                "send.json says {here!r} as the {name}; entry {seq} says {there!r}.",
+                here=here,
+                name=name.replace("_", " "),
+                there=there,
             )
-            report.findings.append(Finding(created["seq"], sentence))
-    report.proved.append(
-        f"Send {send['id']}: {created['actor_name']} ({created['actor_ref']}) asked for it at "
-        f"{created['at']}: notice {data['notice']}, version {data['version']}, visibility "
-        f"{data['visibility']} (entry {created['seq']})."
+    report.prove(
+        "Send {id}: {actor_name} ({actor_ref}) asked for it at {at}: notice {notice}, version "
+        "{version}, visibility {visibility} (entry {seq}).",
+        id=send["id"],
+        actor_name=created["actor_name"],
+        actor_ref=created["actor_ref"],
+        at=created["at"],
+        notice=data["notice"],
+        version=data["version"],
+        visibility=data["visibility"],
+        seq=created["seq"],
     )
     _version_holds(version, created, report)
+    _say_what_followed(created, told, report)
+
+
+def _say_what_followed(
+    created: Mapping[str, Any], told: Sequence[Mapping[str, Any]], report: Report
+) -> None:
     for entry in told:
         if entry["action"].startswith("send.") and entry is not created:
-            report.proved.append(
-                f"{entry['action']} by {entry['actor_name']} at {entry['at']} "
-                f"(entry {entry['seq']})."
+            report.prove(
+                "{action} by {actor_name} at {at} (entry {seq}).",
+                action=entry["action"],
+                actor_name=entry["actor_name"],
+                at=entry["at"],
+                seq=entry["seq"],
             )
 
 
 def _version_holds(version: Mapping[str, Any], created: Mapping[str, Any], report: Report) -> None:
     digest = created["data"].get("version_sha256")
-    name = f"version {version['number']} of {version['notice']}"
+    name = phrase(
+        "version {number} of {notice}", number=version["number"], notice=version["notice"]
+    )
     if digest is None:
-        report.proved.append(
-            f"Not proved: the words of {name}. The entry has no digest of them, which older ones "
-            "lack; the console signs them as what it has now."
+        report.prove(
+            "Not proved: the words of {name}. The entry has no digest of them, which older "
+            "ones lack; the console signs them as what it has now.",
+            name=name,
         )
     elif digest != hashlib.sha256(_canonical(version)).hexdigest():
-        sentence = (
-            f"The words, the author or the reviewer of {name} in send.json are not those whose "
-            f"digest stands in entry {created['seq']}."
+        report.fault(
+            created["seq"],
+            "The words, the author or the reviewer of {name} in send.json are not those whose "
+            "digest stands in entry {seq}.",
+            name=name,
         )
-        report.findings.append(Finding(created["seq"], sentence))
     else:
-        report.proved.append(
-            f"The words of {name} are the ones that were sent; {version['author_name']} wrote and "
-            f"{version['reviewer_name']} reviewed them."
+        report.prove(
+            "The words of {name} are the ones that were sent; {author_name} wrote and "
+            "{reviewer_name} reviewed them.",
+            name=name,
+            author_name=version["author_name"],
+            reviewer_name=version["reviewer_name"],
         )
 
 
@@ -581,23 +703,33 @@ def _deliveries_hold(
         elif delivery["status"] in _OPEN:
             counts["open"] += 1
         else:
-            sentence = (
-                f"Delivery {delivery['id']} is said to be {delivery['status']}, and no entry in "
-                "the file tells of its end."
+            report.fault(
+                None,
+                "Delivery {id} is said to be {status}, and no entry in the file tells of its end.",
+                id=delivery["id"],
+                status=delivery["status"],
             )
-            report.findings.append(Finding(None, sentence))
     for pk, (entry, _item) in ended.items():
-        sentence = f"Entry {entry['seq']} tells of delivery {pk}, which is not in deliveries.jsonl."
-        report.findings.append(Finding(entry["seq"], sentence))
+        report.fault(
+            entry["seq"],
+            "Entry {seq} tells of delivery {pk}, which is not in deliveries.jsonl.",
+            pk=pk,
+        )
+    _targets_hold(deliveries, told, report)
+    _say_of_deliveries(len(deliveries), counts, report)
+
+
+def _targets_hold(
+    deliveries: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]], report: Report
+) -> None:
     created = next((entry for entry in told if entry["action"] == "send.created"), None)
     chats = sorted(str(delivery["interaction"]) for delivery in deliveries)
     if created is not None and created["data"]["targets_sha256"] != _targets_digest(chats):
-        sentence = (
-            f"The chats in deliveries.jsonl are not those that were chosen (entry "
-            f"{created['seq']}): one is missing, was added or is another one."
+        report.fault(
+            created["seq"],
+            "The chats in deliveries.jsonl are not those that were chosen (entry {seq}): one "
+            "is missing, was added or is another one.",
         )
-        report.findings.append(Finding(created["seq"], sentence))
-    _say_of_deliveries(len(deliveries), counts, report)
 
 
 def _outcome_holds(
@@ -620,45 +752,65 @@ def _outcome_holds(
         there["attempts"] -= 1
     wrong = [name for name, value in there.items() if here.get(name) != value]
     for name in wrong:
-        sentence = (
-            f"Delivery {pk}: deliveries.jsonl says {here.get(name)!r} as its {name}, entry {seq} "
-            f"says {there[name]!r}."
+        report.fault(
+            seq,
+            "Delivery {pk}: deliveries.jsonl says {here!r} as its {name}, entry {seq} says "
+            "{there!r}.",
+            pk=pk,
+            here=here.get(name),
+            name=name,
+            there=there[name],
         )
-        report.findings.append(Finding(seq, sentence))
     counts["outcomes"] += not wrong
+    _text_holds(delivery, seq, item, report, counts)
+
+
+def _text_holds(
+    delivery: Mapping[str, Any],
+    seq: int,
+    item: Mapping[str, Any],
+    report: Report,
+    counts: dict[str, int],
+) -> None:
+    pk = delivery["id"]
     if delivery["erased_at"]:
         counts["erased"] += 1
     elif "text_sha256" in item:
         text = f"{delivery['salt']}:{delivery['text']}"
         if hashlib.sha256(text.encode()).hexdigest() != item["text_sha256"]:
-            sentence = (
-                f"The text of delivery {pk} is not the one whose digest stands in entry {seq}."
+            report.fault(
+                seq,
+                "The text of delivery {pk} is not the one whose digest stands in entry {seq}.",
+                pk=pk,
             )
-            report.findings.append(Finding(seq, sentence))
         else:
             counts["texts"] += 1
     elif delivery["text"]:
-        sentence = f"Delivery {pk} has a text, and entry {seq} tells of none."
-        report.findings.append(Finding(seq, sentence))
+        report.fault(seq, "Delivery {pk} has a text, and entry {seq} tells of none.", pk=pk)
 
 
 def _say_of_deliveries(total: int, counts: Mapping[str, int], report: Report) -> None:
-    report.proved.append(
-        f"Deliveries: {total:,} in the file. {counts['outcomes']:,} ended as the entries tell, and "
-        f"{counts['texts']:,} have the exact text whose digest stands there."
+    report.prove(
+        "Deliveries: {total:,} in the file. {outcomes:,} ended as the entries tell, and "
+        "{texts:,} have the exact text whose digest stands there.",
+        total=total,
+        outcomes=counts["outcomes"],
+        texts=counts["texts"],
     )
     if counts["erased"]:
-        report.proved.append(
-            f"Not proved: the texts of {counts['erased']:,} deliveries, which were erased. Their "
-            "digests stand in the entries, and nothing can be compared with them any more."
+        report.prove(
+            "Not proved: the texts of {erased:,} deliveries, which were erased. Their digests "
+            "stand in the entries, and nothing can be compared with them any more.",
+            erased=counts["erased"],
         )
     if counts["open"]:
-        report.proved.append(
-            f"Not proved: anything of {counts['open']:,} deliveries that had not ended yet."
+        report.prove(
+            "Not proved: anything of {open:,} deliveries that had not ended yet.",
+            open=counts["open"],
         )
-    report.proved.append(
-        "Delivered means that Chat Server confirmed it. That somebody read it can't be proved. "
-        "Entries of other things are there because the chain needs them."
+    report.prove(
+        "Delivered means that Chat Server confirmed it. That somebody read it can't be "
+        "proved. Entries of other things are there because the chain needs them."
     )
 
 
@@ -675,26 +827,36 @@ def sentences(report: Report) -> Iterator[str]:
         yield finding.sentence
     yield from report.proved
     for seal in report.sealed:
-        yield (
-            f"Entries {seal['first']:,} to {seal['last']:,} are not here but in the file "
-            f"{seal['file']} (SHA-256 {seal['sha256']}), sealed at {seal['at']}. Verify it with "
-            "this, before it, to prove them, too."
+        yield phrase(
+            "Entries {first:,} to {last:,} are not here but in the file {file} (SHA-256 "
+            "{sha256}), sealed at {at}. Verify it with this, before it, to prove them, too.",
+            first=seal["first"],
+            last=seal["last"],
+            file=seal["file"],
+            sha256=seal["sha256"],
+            at=seal["at"],
         )
     if report.followed:
         first = report.head.seq - report.followed + 1
-        yield (
-            f"Followed {report.followed:,} entries, {first:,} to {report.head.seq:,}: "
-            "each is what its hash was made of, and each follows the one before."
+        yield phrase(
+            "Followed {followed:,} entries, {first:,} to {head:,}: each is what its hash was "
+            "made of, and each follows the one before.",
+            followed=report.followed,
+            first=first,
+            head=report.head.seq,
         )
     if report.vouched:
-        yield (
-            f"Up to entry {report.vouched:,} a signed checkpoint vouches for it: nothing of that "
-            "was changed, removed or put in since."
+        yield phrase(
+            "Up to entry {vouched:,} a signed checkpoint vouches for it: nothing of that was "
+            "changed, removed or put in since.",
+            vouched=report.vouched,
         )
     if report.holds and report.vouched < report.head.seq:
-        yield (
-            f"For entries {report.vouched + 1:,} to {report.head.seq:,} no checkpoint vouches yet: "
-            "that they are the ones that were written is not proved, and newer ones may be missing."
+        yield phrase(
+            "For entries {next:,} to {head:,} no checkpoint vouches yet: that they are the "
+            "ones that were written is not proved, and newer ones may be missing.",
+            next=report.vouched + 1,
+            head=report.head.seq,
         )
     yield "HOLDS" if report.holds else "DOES NOT HOLD"
 

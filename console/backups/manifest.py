@@ -80,18 +80,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         known = said["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            "no_backup", f"{folder} is no whole backup: its {MANIFEST} can't be read ({error})."
+            "no_backup",
+            "{folder} is no whole backup: its {file} can't be read ({error}).",
+            folder=folder,
+            file=MANIFEST,
+            error=error,
         ) from error
     if not known:
-        raise Conflict("backup_format", f"{folder} has another format: {said['format']}.")
+        raise Conflict(
+            "backup_format",
+            "{folder} has another format: {format}.",
+            folder=folder,
+            format=said["format"],
+        )
     _require_signed(folder, said)
     for name, digest in said["files"].items():
         path = folder / Path(name).name
         if not path.is_file() or digest_of(path) != digest:
             raise InvalidInput(
                 "backup_damaged",
-                f"{path} is not what was backed up: its size or SHA-256 is another. Take another "
+                "{path} is not what was backed up: its size or SHA-256 is another. Take another "
                 "copy of this backup, or an older one.",
+                path=path,
             )
     _require_known_migrations(said)
     return dict(said)
@@ -104,8 +114,10 @@ def _require_signed(folder: Path, said: Mapping[str, Any]) -> None:
     if complaint:
         raise InvalidInput(
             "backup_not_trusted",
-            f"{folder / MANIFEST}: {complaint}. Where it is your own, set CONSOLE_AUDIT_KEY to the "
-            "key of the site, or put the public key that signed into CONSOLE_AUDIT_OLD_KEYS.",
+            "{file}: {complaint}. Where it is your own, set CONSOLE_AUDIT_KEY to the key of the "
+            "site, or put the public key that signed into CONSOLE_AUDIT_OLD_KEYS.",
+            file=folder / MANIFEST,
+            complaint=complaint,
         )
 
 
@@ -115,8 +127,10 @@ def _require_known_migrations(said: Mapping[str, Any]) -> None:
     if ahead:
         raise Conflict(
             "backup_newer",
-            f"This backup was made by Notice Console {said['console']}, which has migrations that "
-            f"this version lacks ({ahead[0]}). Install that version or a newer one.",
+            "This backup was made by Notice Console {version}, which has migrations that this "
+            "version lacks ({migration}). Install that version or a newer one.",
+            version=said["console"],
+            migration=ahead[0],
         )
 
 

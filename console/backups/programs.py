@@ -14,12 +14,13 @@ from django.db import connection
 from psycopg import pq
 
 from console.errors import Unavailable
+from console.text.sentences import Sentence, term
 
 
 class ProgramFailed(Unavailable):
     """A PostgreSQL program is missing, has the wrong version, or failed."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: Sentence) -> None:
         super().__init__("postgresql_program", message)
 
 
@@ -32,15 +33,24 @@ def program(name: str) -> str:
     found = shutil.which(name, path=str(_folder()) if _folder() else None)
     if found is None:
         raise ProgramFailed(
-            f"{name} is not {f'in {_folder()}' if _folder() else 'on PATH'}. Install PostgreSQL's "
-            f"client of version {server_major()} (on Debian postgresql-client-{server_major()}), "
-            "or set CONSOLE_PG_BIN to the folder in which it is."
+            term(
+                "{name} is not {where}. Install PostgreSQL's client of version {major} (on Debian "
+                "postgresql-client-{major}), or set CONSOLE_PG_BIN to the folder in which it is.",
+                name=name,
+                where=term("in {folder}", folder=_folder()) if _folder() else term("on PATH"),
+                major=server_major(),
+            )
         )
     major = _major(found)
     if major != server_major():
         raise ProgramFailed(
-            f"{found} is of PostgreSQL {major}, and the server of {server_major()}. Set "
-            "CONSOLE_PG_BIN to the folder with the programs of the server's version."
+            term(
+                "{found} is of PostgreSQL {found_major}, and the server of {major}. Set "
+                "CONSOLE_PG_BIN to the folder with the programs of the server's version.",
+                found=found,
+                found_major=major,
+                major=server_major(),
+            )
         )
     return found
 
@@ -65,7 +75,11 @@ def database_environment() -> dict[str, str]:
 def failure(name: str, stderr: bytes) -> ProgramFailed:
     """Return the error of a program, with its last messages."""
     said = stderr.decode(errors="replace").strip().splitlines()
-    return ProgramFailed(f"{name} failed: {' '.join(said[-3:]) or 'it said nothing'}")
+    return ProgramFailed(
+        term(
+            "{name} failed: {said}", name=name, said=" ".join(said[-3:]) or term("it said nothing")
+        )
+    )
 
 
 def _folder() -> Path | None:

@@ -42,7 +42,7 @@ def settle_and_tell(
     for line in told:
         tell(line)
     if not report.holds:
-        raise Conflict("ledger_does_not_hold", verdict)
+        raise Conflict("ledger_does_not_hold", "{verdict}", verdict=verdict)
     tell(verdict)
     tell("All sending is stopped. What to look at before it starts again: docs/backup.md")
 

@@ -127,8 +127,9 @@ def _refuse_root_in_anothers(folder: Path) -> None:
     if os.geteuid() == 0 and folder.exists() and folder.stat().st_uid != 0:
         raise Conflict(
             "backup_by_root",
-            f"{folder} belongs to another user, who could not take away a backup that root made. "
+            "{folder} belongs to another user, who could not take away a backup that root made. "
             "Let that user make it: notice-console backup …",
+            folder=folder,
         )
 
 
@@ -143,9 +144,13 @@ def _drop_old(folder: Path, keep: int | None) -> None:
     if others:
         raise Conflict(
             "backups_of_others",
-            f"A backup was made, but {len(others)} in {folder} are another user's and can't be "
-            f"taken away, beginning with {others[0].name}. Give them to this user: chown -R "
-            f"{os.geteuid()} {others[0]}",
+            "A backup was made, but {count} in {folder} are another user's and can't be taken "
+            "away, beginning with {first}. Give them to this user: chown -R {user} {other}",
+            count=len(others),
+            folder=folder,
+            first=others[0].name,
+            user=os.geteuid(),
+            other=others[0],
         )
 
 
@@ -172,9 +177,11 @@ def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
     if tables:
         raise Conflict(
             "database_not_empty",
-            f"The database {connection.settings_dict['NAME']} is not empty: it has {tables} "
-            "tables. Make a new one, and let DATABASE_URL point to that: what is in this one "
-            "may be the only trace of what was sent since the backup.",
+            "The database {name} is not empty: it has {tables} tables. Make a new one, and let "
+            "DATABASE_URL point to that: what is in this one may be the only trace of what was "
+            "sent since the backup.",
+            name=connection.settings_dict["NAME"],
+            tables=tables,
         )
     _restore(backup / DUMP)
     with connection.cursor() as cursor:
@@ -183,8 +190,9 @@ def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
     if different:
         raise Conflict(
             "restored_other",
-            f"What was restored is not what was backed up: it differs in {', '.join(different)}. "
-            "Drop this database, and take another copy of the backup.",
+            "What was restored is not what was backed up: it differs in {different}. Drop this "
+            "database, and take another copy of the backup.",
+            different=different,
         )
 
 
@@ -273,8 +281,10 @@ def database_settle(
     if nothing_sent_since and lost_since is not None:
         raise Conflict(
             "worked_since",
-            f"Entry {lost_since['seq']} of the ledger was signed at {lost_since['at']} and is not "
-            "in this backup: the console went on working. Restore it without --nothing-sent-since.",
+            "Entry {seq} of the ledger was signed at {at} and is not in this backup: the console "
+            "went on working. Restore it without --nothing-sent-since.",
+            seq=lost_since["seq"],
+            at=lost_since["at"],
         )
     now = timezone.now()
     of = f"the backup of {backup['made_at']}" if backup else "an older state"

@@ -129,7 +129,7 @@ def notice_get(actor: Actor, key: str) -> CannedNotice:
     """Return the notice. Raises NotFound if the actor may see none with this key."""
     notice = notices(actor).filter(key=key).first()
     if notice is None:
-        raise NotFound("notice_not_found", f"There is no notice with the key {key}.")
+        raise NotFound("notice_not_found", "There is no notice with the key {key}.", key=key)
     return notice
 
 
@@ -143,7 +143,12 @@ def versions(actor: Actor, notice: CannedNotice) -> NoticeVersionQuerySet:
 def version_get(actor: Actor, notice: CannedNotice, number: int) -> NoticeVersion:
     version = versions(actor, notice).filter(number=number).first()
     if version is None:
-        raise NotFound("version_not_found", f"The notice {notice.key} has no version {number}.")
+        raise NotFound(
+            "version_not_found",
+            "The notice {notice} has no version {number}.",
+            notice=notice.key,
+            number=number,
+        )
     return version
 
 
@@ -204,7 +209,9 @@ def usable_preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
 def preset_get(actor: Actor, preset_id: int) -> VisibilityPreset:
     preset = presets(actor).filter(pk=preset_id).first()
     if preset is None:
-        raise NotFound("preset_not_found", f"There is no visibility preset {preset_id}.")
+        raise NotFound(
+            "preset_not_found", "There is no visibility preset {preset}.", preset=preset_id
+        )
     return preset
 
 
@@ -233,7 +240,9 @@ def categories_with_counts(actor: Actor) -> QuerySet[Category]:
 def category_get(actor: Actor, category_id: int) -> Category:
     category = categories(actor).select_related("parent__team").filter(pk=category_id).first()
     if category is None:
-        raise NotFound("category_not_found", f"There is no category {category_id}.")
+        raise NotFound(
+            "category_not_found", "There is no category {category}.", category=category_id
+        )
     return category
 
 
@@ -241,7 +250,7 @@ def category_named(actor: Actor, path: str) -> Category:
     """Return a category by its path. Raises NotFound."""
     category = categories(actor).filter(path=path.strip()).first()
     if category is None:
-        raise NotFound("category_not_found", f"There is no category {path}.")
+        raise NotFound("category_not_found", "There is no category {path}.", path=path)
     return category
 
 
@@ -293,5 +302,7 @@ def preset_named(actor: Actor, name_or_id: str) -> VisibilityPreset:
     if found is None and re.fullmatch(r"[1-9][0-9]{0,8}", name_or_id, re.ASCII):
         found = presets(actor).filter(pk=int(name_or_id)).first()
     if found is None:
-        raise NotFound("preset_not_found", f"There is no visibility preset {name_or_id}.")
+        raise NotFound(
+            "preset_not_found", "There is no visibility preset {preset}.", preset=name_or_id
+        )
     return found

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
@@ -54,11 +53,9 @@ def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, An
     if port is None:
         raise NotFound(
             "no_customer_page",
-            _(
-                "Only chats of the demo's own Chat Servers have a customer's page; "
-                "this one is on %(server)s."
-            )
-            % {"server": interaction.chat_server_name or "–"},
+            "Only chats of the demo's own Chat Servers have a customer's page; this one is on "
+            "{server}.",
+            server=interaction.chat_server_name or "–",
         )
     try:
         answer = ask(int(port), "transcript", interaction_id=interaction.id, view="customer")
@@ -67,11 +64,9 @@ def _seen_by_customer(interaction: Interaction) -> tuple[bool, list[dict[str, An
     except SimulatorSilent as error:
         raise Unavailable(
             "simulator_silent",
-            _(
-                "The Chat Server simulator %(server)s does not answer, so what its customer sees "
-                "is not known now. Load the page again in a moment."
-            )
-            % {"server": interaction.chat_server_name},
+            "The Chat Server simulator {server} does not answer, so what its customer sees is not "
+            "known now. Load the page again in a moment.",
+            server=interaction.chat_server_name,
         ) from error
     return answer["session"]["is_open"], answer["entries"]
 

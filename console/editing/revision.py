@@ -1,4 +1,4 @@
-"""Of something that several people may edit: its state, and whether that is still what one saw."""
+"""The editable state of a thing, and whether it is still the one that the editor saw."""
 
 import hashlib
 import json
@@ -6,11 +6,10 @@ from typing import Any
 
 from console.errors import Conflict
 
-# What can be edited of something, as plain data: what JSON has.
+# The editable columns of a thing, as JSON values.
 State = dict[str, Any]
 
-# The codes by which a service says that somebody else is at the same thing, and whether saving
-# again puts what was typed in its place.
+# Error codes of services for an edit conflict, and whether saving again replaces the saved state.
 CONFLICTS = {
     "changed_meanwhile": True,
     "change_open": False,
@@ -21,12 +20,12 @@ CONFLICTS = {
 
 
 def revision(state: State) -> str:
-    """The same for the same state, else another: a page names the one that it was filled with."""
+    """Return the SHA-256 of a state. A form carries that of the state that it was filled with."""
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def changes(before: State, after: State) -> dict[str, dict[str, Any]]:
-    """What differs, each with its `from` and `to`."""
+    """Return the differences, each with its `from` and `to`."""
     return {
         name: {"from": before[name], "to": value}
         for name, value in after.items()
@@ -35,10 +34,11 @@ def changes(before: State, after: State) -> dict[str, dict[str, Any]]:
 
 
 def require_unchanged(state: State, expected: str | None, what: str) -> None:
-    """Raise Conflict unless `expected` is the revision of `state`; None expects nothing."""
+    """Raise Conflict unless `expected` is the revision of `state`; None skips the check."""
     if expected is not None and revision(state) != expected:
         raise Conflict(
             "changed_meanwhile",
-            f"Not saved: somebody else has changed {what} since you opened this page. What is kept "
+            "Not saved: somebody else has changed {what} since you opened this page. What is kept "
             "now stands beside each field that differs. Save again to replace it with yours.",
+            what=what,
         )

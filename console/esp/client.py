@@ -9,6 +9,7 @@ from console.esp.errors import NotConnected
 from console.esp.outcomes import Outcome, not_sent, unknown
 from console.esp.requests import EspRequest
 from console.esp.transports import Channel, TransportOptions, check_address, open_channel
+from console.text.sentences import sentence_of, term
 
 
 class Client:
@@ -65,9 +66,11 @@ class Client:
             async with asyncio.timeout_at(deadline):
                 channel = await self._open_channel()
         except NotConnected as error:
-            return not_sent(str(error))
+            return not_sent(sentence_of(error))
         except TimeoutError:
-            return not_sent(f"No connection within {self._request_timeout:g} seconds.")
+            return not_sent(
+                term("No connection within {seconds:g} seconds.", seconds=self._request_timeout)
+            )
         return await self._until(deadline, channel, request)
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
@@ -75,7 +78,7 @@ class Client:
         if self._channel is not None:
             return self._channel.submit(request)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        future.set_result(not_sent("There is no connection. Connect first."))
+        future.set_result(not_sent(term("There is no connection. Connect first.")))
         return future
 
     async def close(self) -> None:
@@ -89,7 +92,7 @@ class Client:
     async def _open_channel(self) -> Channel:
         async with self._connecting:
             if self._is_closed:
-                raise NotConnected("The client was closed.")
+                raise NotConnected(term("The client was closed."))
             if self._channel is None or not self._channel.is_open:
                 self._retire()
                 self._channel = await open_channel(
@@ -110,8 +113,11 @@ class Client:
         if channel is self._channel:
             self._retire()
         return unknown(
-            f"No answer within {self._request_timeout:g} seconds, connecting included. "
-            "It may have been carried out or not."
+            term(
+                "No answer within {seconds:g} seconds, connecting included. It may have been "
+                "carried out or not.",
+                seconds=self._request_timeout,
+            )
         )
 
     def _retire(self) -> None:

@@ -16,14 +16,14 @@ from typing import cast
 from console.esp.errors import InvalidRequest, NotConnected, ProtocolError
 from console.esp.limits import DEFAULT_LIMITS, Limits
 from console.esp.messages import Answer
-from console.esp.outcomes import Outcome, from_answer, not_sent, unknown
+from console.esp.outcomes import Outcome, from_answer, nobody_knows, not_sent, nothing_sent
 from console.esp.protocol import ClientProtocol
 from console.esp.requests import EspRequest
+from console.text.sentences import sentence_of, term
 
 DEFAULT_PING_INTERVAL = 30.0
 
 _NEVER = float("inf")
-_NOBODY_KNOWS = "It may have been carried out or not."
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ class EspConnection(asyncio.Protocol):
         self._flush_is_due = False
         self._write_paused = False
         self._transport: asyncio.Transport | None = None
-        self._refusal = f"Not connected to {peer} yet."  # why requests are refused; empty if open
+        # Why nothing is taken; empty if open.
+        self._refusal: str = term("Not connected to {peer} yet.", peer=peer)
         self._closed = asyncio.Event()
         self._heard_at = self._loop.time()
         self._pong_due = _NEVER
@@ -86,7 +87,7 @@ class EspConnection(asyncio.Protocol):
         try:
             reference_id, frame = self._protocol.send_request(request)
         except InvalidRequest as error:
-            settle(not_sent(str(error), retryable=False))
+            settle(not_sent(sentence_of(error), retryable=False))
             return
         now = self._loop.time()
         self._calls[reference_id] = _Call(settle, now)
@@ -104,7 +105,12 @@ class EspConnection(asyncio.Protocol):
             return ""
         certificate = tls.getpeercert() or {}
         until = certificate.get("notAfter", "a time that was not checked")
-        return f"{tls.version()} with {tls.cipher()[0]}; the certificate is good until {until}."
+        return term(
+            "{version} with {cipher}; the certificate is good until {until}.",
+            version=tls.version(),
+            cipher=tls.cipher()[0],
+            until=until,
+        )
 
     async def round_trip(self) -> float:
         """Return the seconds of a Ping and its Pong, which change nothing. Raises NotConnected."""
@@ -121,7 +127,7 @@ class EspConnection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
-        self._stop_taking(f"The connection to {self._peer} was closed.")
+        self._stop_taking(term("The connection to {peer} was closed.", peer=self._peer))
         await self._closed.wait()
 
     # What asyncio calls
@@ -138,7 +144,13 @@ class EspConnection(asyncio.Protocol):
             for answer in self._protocol.receive_data(data):
                 self._settle_by(answer)
         except ProtocolError as error:
-            self._fail(f"{self._peer} did not keep to the protocol: {error}")
+            self._fail(
+                term(
+                    "{peer} did not keep to the protocol: {error}",
+                    peer=self._peer,
+                    error=sentence_of(error),
+                )
+            )
             return
         if not self._protocol.awaits_pong:
             self._pong_due = _NEVER
@@ -151,13 +163,25 @@ class EspConnection(asyncio.Protocol):
         try:
             self._protocol.receive_eof()
         except ProtocolError as error:
-            self._fail(f"{self._peer} closed the connection: {error}")
+            self._fail(
+                term(
+                    "{peer} closed the connection: {error}",
+                    peer=self._peer,
+                    error=sentence_of(error),
+                )
+            )
         else:
-            self._fail(f"{self._peer} closed the connection.")
+            self._fail(term("{peer} closed the connection.", peer=self._peer))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._fail(f"The connection to {self._peer} was lost{f': {exc}' if exc else ''}.")
+        self._fail(
+            term(
+                "The connection to {peer} was lost{why}.",
+                peer=self._peer,
+                why=term(": {error}", error=exc) if exc else "",
+            )
+        )
         if self._timer is not None:
             self._timer.cancel()
         self._closed.set()
@@ -189,9 +213,9 @@ class EspConnection(asyncio.Protocol):
     def _settle_without_answer(self, reference_id: int, why: str) -> None:
         call = self._calls.pop(reference_id)
         if self._unwritten.pop(reference_id, None) is not None:
-            call.settle(not_sent(f"{why} Nothing was sent.", reference_id))
+            call.settle(nothing_sent(why, reference_id))
         else:
-            call.settle(unknown(f"{why} {_NOBODY_KNOWS}", reference_id))
+            call.settle(nobody_knows(why, reference_id))
 
     # Closing
 
@@ -234,7 +258,11 @@ class EspConnection(asyncio.Protocol):
         self._wake_by(self._next_event(now))
 
     def _expire_calls(self, now: float) -> None:
-        why = f"No answer from {self._peer} within {self._request_timeout:g} seconds."
+        why = term(
+            "No answer from {peer} within {seconds:g} seconds.",
+            peer=self._peer,
+            seconds=self._request_timeout,
+        )
         for reference_id, call in list(self._calls.items()):
             if call.submitted_at + self._request_timeout > now:
                 break
@@ -246,7 +274,7 @@ class EspConnection(asyncio.Protocol):
     def _keep_alive(self, now: float) -> None:
         if now >= self._pong_due:
             self._pong_due = _NEVER
-            self._stop_taking(f"{self._peer} did not answer a keep-alive.")
+            self._stop_taking(term("{peer} did not answer a keep-alive.", peer=self._peer))
         elif now >= self._ping_at(now) and self._transport is not None:
             self._ping(self._transport, now)
 

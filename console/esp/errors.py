@@ -24,7 +24,7 @@ class InvalidRequest(EspError, ValueError):
         self.code = code
 
     def __reduce__(self) -> tuple[type["InvalidRequest"], tuple[str, str]]:
-        return type(self), (self.code, str(self))
+        return type(self), (self.code, self.args[0])
 
 
 class InvalidAddress(EspError, ValueError):

@@ -7,6 +7,7 @@ from console.esp.errors import InvalidRequest, ProtocolError
 from console.esp.limits import DEFAULT_LIMITS, Limits
 from console.esp.messages import Message
 from console.esp.wire import decode_body, encode_body, lists_of
+from console.text.sentences import term
 
 _LENGTH = struct.Struct(">I")
 
@@ -18,12 +19,18 @@ def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
     of it, and every other request in flight would be lost with it.
     """
     if complaint := limits.complaint(lists_of(message)):
-        raise InvalidRequest("too_large", f"The request is over the limit: {complaint}.")
+        raise InvalidRequest(
+            "too_large", term("The request is over the limit: {complaint}.", complaint=complaint)
+        )
     body = encode_body(message)
     if len(body) > limits.frame_bytes:
         raise InvalidRequest(
             "too_large",
-            f"The request takes {len(body)} bytes; at most {limits.frame_bytes} are allowed.",
+            term(
+                "The request takes {count} bytes; at most {limit} are allowed.",
+                count=len(body),
+                limit=limits.frame_bytes,
+            ),
         )
     return _LENGTH.pack(len(body)) + body
 
@@ -57,7 +64,7 @@ class Decoder:
     def finish(self) -> None:
         """Note the end of the stream. Raises ProtocolError if that was inside a frame."""
         if self._buffer and self._broken is None:
-            raise ProtocolError("The stream ended in the middle of a frame.")
+            raise ProtocolError(term("The stream ended in the middle of a frame."))
 
     def _end_of_frame(self, start: int) -> int | None:
         if self._broken is not None:
@@ -67,8 +74,11 @@ class Decoder:
         (length,) = _LENGTH.unpack_from(self._buffer, start)
         if length > self._limits.frame_bytes:
             raise ProtocolError(
-                f"A frame of {length} bytes was announced; "
-                f"at most {self._limits.frame_bytes} are allowed."
+                term(
+                    "A frame of {length} bytes was announced; at most {limit} are allowed.",
+                    length=length,
+                    limit=self._limits.frame_bytes,
+                )
             )
         end = start + _LENGTH.size + int(length)
         return end if len(self._buffer) >= end else None

@@ -23,6 +23,7 @@ from weakref import WeakSet
 
 from console.esp.errors import EspError
 from console.esp.jars import Jars, find_jvm
+from console.text.sentences import term
 
 T = TypeVar("T")
 
@@ -78,8 +79,11 @@ def problems(settings: JvmSettings, *, classes: tuple[str, ...], wanted_for: str
     if not settings.classpath:
         return [
             *found,
-            f"PSDK_CLASSPATH is not set. Set it to the jars of {wanted_for}, or to their folder: "
-            "they come with your own licence, and are not part of this console.",
+            term(
+                "PSDK_CLASSPATH is not set. Set it to the jars of {wanted_for}, or to their "
+                "folder: they come with your own licence, and are not part of this console.",
+                wanted_for=wanted_for,
+            ),
         ]
     jars = Jars(settings.classpath)
     return [*found, *jars.complaints(classes, java=jvm.version, wanted_for=wanted_for)]
@@ -99,7 +103,12 @@ def java_class(name: str) -> Any:
         return _jpype.JClass(name)
     except Exception as error:
         raise JavaUnavailable(
-            f"Java has no usable class {name} ({error}). Check PSDK_CLASSPATH with manage.py check."
+            term(
+                "Java has no usable class {name} ({error}). Check PSDK_CLASSPATH with manage.py "
+                "check.",
+                name=name,
+                error=error,
+            )
         ) from error
 
 
@@ -182,14 +191,16 @@ def _succeed(done: "asyncio.Future[Any]", result: Any) -> None:
 
 def _started(settings: JvmSettings | None) -> Any:
     if settings is None:
-        raise JavaUnavailable("This process may not start Java. Only workers and checks do.")
+        raise JavaUnavailable(term("This process may not start Java. Only workers and checks do."))
     jvm = find_jvm(settings.java_home)
     if jvm.complaint:
         raise JavaUnavailable(jvm.complaint)
     try:
         jpype = importlib.import_module("jpype")
     except ImportError as error:
-        raise JavaUnavailable("JPype is not installed. Install it: pip install jpype1") from error
+        raise JavaUnavailable(
+            term("JPype is not installed. Install it: pip install jpype1")
+        ) from error
     config: Any = importlib.import_module("jpype.config")
     # When the process ends, do not wait for threads that a library in the JVM has left.
     config.destroy_jvm = False
@@ -205,8 +216,12 @@ def _started(settings: JvmSettings | None) -> Any:
         )
     except Exception as error:
         raise JavaUnavailable(
-            f"Java from {jvm.library} did not start: {error} "
-            "Check PSDK_CLASSPATH, JAVA_HOME and PSDK_JVM_OPTIONS with manage.py check."
+            term(
+                "Java from {library} did not start: {error} Check PSDK_CLASSPATH, JAVA_HOME and "
+                "PSDK_JVM_OPTIONS with manage.py check.",
+                library=jvm.library,
+                error=error,
+            )
         ) from error
     return jpype
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from console.esp.messages import MAX_DEPTH, KVList, ValueType
+from console.text.sentences import term
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,17 @@ class Limits:
                 pairs, depth = _measure(kvlist)
                 total += pairs
                 if depth > self.depth:
-                    return f"KV lists are nested {depth} deep; at most {self.depth} is allowed"
+                    return term(
+                        "KV lists are nested {depth} deep; at most {limit} is allowed",
+                        depth=depth,
+                        limit=self.depth,
+                    )
         if total > self.pairs:
-            return f"the message has {total} pairs; at most {self.pairs} are allowed"
+            return term(
+                "the message has {total} pairs; at most {limit} are allowed",
+                total=total,
+                limit=self.pairs,
+            )
         return ""
 
 

@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 from msgspec import Struct
 
 from console.esp.errors import InvalidRequest
+from console.text.sentences import term
 
 INT_MIN = -(2**31)
 INT_MAX = 2**31 - 1
@@ -46,16 +47,21 @@ class Pair(Struct, frozen=True, gc=False):
         key, value = self.key, self.value
         if type(key) is not str or not key.isascii():
             raise InvalidRequest(
-                "invalid_key", f"A key is ASCII text, and {key!r} is not. Rename it."
+                "invalid_key", term("A key is ASCII text, and {key!r} is not. Rename it.", key=key)
             )
         if self.type is _STR and type(value) is str and value.isascii():
             return  # nearly every pair, and this runs some 30 times a request
         if not _fits(self.type, value):
             raise InvalidRequest(
                 "invalid_value",
-                f"The value of {key!r} ({type(value).__name__}) does not fit the type "
-                f"{str(self.type)!r}: str is ASCII text, utf is text, int has 32 bits and a sign, "
-                "byte[] is bytes, kvlist is a KV list.",
+                term(
+                    "The value of {key!r} ({type}) does not fit the type {kind!r}: str is ASCII "
+                    "text, utf is text, int has 32 bits and a sign, byte[] is bytes, kvlist is a "
+                    "KV list.",
+                    key=key,
+                    type=type(value).__name__,
+                    kind=str(self.type),
+                ),
             )
 
     @staticmethod
@@ -77,7 +83,8 @@ class KVList(tuple[Pair, ...]):
         for pair in made:
             if type(pair) is not Pair:
                 raise InvalidRequest(
-                    "invalid_value", "A KV list is made of pairs. Use KVList.of for plain values."
+                    "invalid_value",
+                    term("A KV list is made of pairs. Use KVList.of for plain values."),
                 )
         return made
 
@@ -173,7 +180,9 @@ def _is_encodable(text: str) -> bool:
 
 def _pairs(items: Mapping[str, object] | Iterable[tuple[str, object]], depth: int) -> list[Pair]:
     if depth > MAX_DEPTH:
-        raise InvalidRequest("too_deep", f"KV lists may be nested {MAX_DEPTH} deep, not deeper.")
+        raise InvalidRequest(
+            "too_deep", term("KV lists may be nested {limit} deep, not deeper.", limit=MAX_DEPTH)
+        )
     if isinstance(items, Mapping):
         items = items.items()
     return [_pair(key, value, depth) for key, value in items]
@@ -200,6 +209,10 @@ def _pair(key: str, value: object, depth: int) -> Pair:
         return Pair(key, _KVLIST, _kvlist(_pairs(value, depth + 1)))
     raise InvalidRequest(
         "invalid_value",
-        f"The value of {key!r} is of type {type(value).__name__}, which ESP cannot carry. "
-        "Give text, an int, bytes or a mapping.",
+        term(
+            "The value of {key!r} is of type {type}, which ESP cannot carry. Give text, an int, "
+            "bytes or a mapping.",
+            key=key,
+            type=type(value).__name__,
+        ),
     )

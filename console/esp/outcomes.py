@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from console.esp.messages import Answer, Event3rdServerResponse, KVList
+from console.text.sentences import term
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[list[dict[str, Any]]] = msgspec.json.Decoder(list[dict[str, Any]])
@@ -70,6 +71,17 @@ def unknown(detail: str, reference_id: int | None = None) -> Outcome:
     return Outcome(OutcomeKind.UNKNOWN, reference_id, detail=detail)
 
 
+def nothing_sent(why: str, reference_id: int | None = None) -> Outcome:
+    """As `not_sent`, and it says so."""
+    return not_sent(term("{why} Nothing was sent.", why=why), reference_id)
+
+
+def nobody_knows(why: str, reference_id: int | None = None) -> Outcome:
+    """As `unknown`, and it says so."""
+    said = term("{why} It may have been carried out or not.", why=why)
+    return unknown(said, reference_id)
+
+
 def plain(kvlist: KVList) -> list[dict[str, Any]]:
     """Return a KV list as JSON data: `[{"key", "type", "value"}, …]`, bytes as base64."""
     return _decoder.decode(_encoder.encode(kvlist))
@@ -82,8 +94,10 @@ def _fault_field(request: KVList | None, key: str) -> str:
 
 def _refusal_sentence(code: str, text: str) -> str:
     sentence = (
-        f"The Chat Server refused the request: {text}"
+        term("The Chat Server refused the request: {text}", text=text)
         if text
-        else ("The Chat Server refused the request without saying why.")
+        else term("The Chat Server refused the request without saying why.")
     )
-    return f"{sentence} (fault code {code})" if code else sentence
+    return (
+        term("{sentence} (fault code {code})", sentence=sentence, code=code) if code else sentence
+    )

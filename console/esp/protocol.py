@@ -21,6 +21,7 @@ from console.esp.messages import (
     Request3rdServer,
 )
 from console.esp.requests import EspRequest
+from console.text.sentences import term
 
 MAX_UNSENT_PONGS = 10_000
 
@@ -45,7 +46,7 @@ class _Peer:
 
     def _answer_ping(self, ping: Ping) -> None:
         if len(self._pongs) >= MAX_UNSENT_PONGS:
-            raise ProtocolError("The peer sends Pings and does not read the Pongs.")
+            raise ProtocolError(term("The peer sends Pings and does not read the Pongs."))
         self._pongs.append(encode(Pong(ping.reference_id)))
 
 
@@ -107,7 +108,9 @@ class ClientProtocol(_Peer):
         elif isinstance(message, Pong) and message.reference_id in self._pings:
             self._pings.remove(message.reference_id)
         else:
-            raise ProtocolError(f"An unexpected {type(message).__name__} came from the server.")
+            raise ProtocolError(
+                term("An unexpected {name} came from the server.", name=type(message).__name__)
+            )
         return None
 
     def _paired(self, answer: Answer) -> Answer | None:
@@ -118,7 +121,12 @@ class ClientProtocol(_Peer):
         if reference_id in self._given_up:
             self._given_up.remove(reference_id)
             return None
-        raise ProtocolError(f"An answer to reference id {reference_id}, which awaits none.")
+        raise ProtocolError(
+            term(
+                "An answer to reference id {reference_id}, which awaits none.",
+                reference_id=reference_id,
+            )
+        )
 
     def _free_reference_id(self) -> int:
         """Return the next free id: positive and within signed 32 bits, then from 1 again."""
@@ -158,4 +166,6 @@ class ServerProtocol(_Peer):
             elif isinstance(message, Ping):
                 self._answer_ping(message)
             else:
-                raise ProtocolError(f"An unexpected {type(message).__name__} came from a client.")
+                raise ProtocolError(
+                    term("An unexpected {name} came from a client.", name=type(message).__name__)
+                )

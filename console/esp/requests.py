@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from console.esp.errors import InvalidRequest
 from console.esp.messages import KVList
+from console.text.sentences import term
 
 APP_TYPE = "ChatServer"
 SERVICE = "Chat"
@@ -65,7 +66,7 @@ def build_message(
     Raises InvalidRequest: empty_text, empty_app_name, unknown_visibility, invalid_value.
     """
     if not text.strip():
-        raise InvalidRequest("empty_text", "The message has no text. Write one.")
+        raise InvalidRequest("empty_text", term("The message has no text. Write one."))
     parameters = _without_empty(MessageText=text, MessageType=message_type, Nickname=nickname)
     return _build(
         Method.MESSAGE, app_name, parameters, visibility, user_data, tenant_id, media_type
@@ -104,27 +105,30 @@ def check_push_url(url: str) -> None:
     if complaint := _url_complaint(url):
         raise InvalidRequest(
             "invalid_url",
-            f"{complaint} Give a full address such as https://www.example.com/help.",
+            term(
+                "{complaint} Give a full address such as https://www.example.com/help.",
+                complaint=complaint,
+            ),
         )
 
 
 def _url_complaint(url: str) -> str:
     if not url:
-        return "A push URL needs its URL."
+        return term("A push URL needs its URL.")
     if "\\" in url or any(char.isspace() or not char.isprintable() for char in url):
-        return "The URL contains a blank, a control character or a backslash."
+        return term("The URL contains a blank, a control character or a backslash.")
     try:
         parts = urlsplit(url)
         host = parts.hostname
         _ = parts.port  # reading it checks it
     except ValueError:
-        return "The URL's host or port cannot be read."
+        return term("The URL's host or port cannot be read.")
     if parts.scheme not in ("http", "https"):
-        return "The URL does not start with http:// or https://."
+        return term("The URL does not start with http:// or https://.")
     if "@" in parts.netloc:
-        return "The URL contains a user name or password."
+        return term("The URL contains a user name or password.")
     if not host or _HOST_BREAKERS.intersection(parts.netloc):
-        return "The URL has no valid host name."
+        return term("The URL has no valid host name.")
     return ""
 
 
@@ -140,7 +144,7 @@ def _build(
     if not app_name.strip():
         raise InvalidRequest(
             "empty_app_name",
-            "The Chat Server's application name is missing (user data ChatServerAppName).",
+            term("The Chat Server's application name is missing (user data ChatServerAppName)."),
         )
     shown_to = _member(Visibility, visibility, "unknown_visibility", "visibility")
     request: dict[str, object] = {
@@ -169,4 +173,7 @@ def _member(choices: type[_Enum], word: str, code: str, what: str) -> _Enum:
         return choices(word)
     except ValueError:
         known = ", ".join(choices)
-        raise InvalidRequest(code, f"Unknown {what} {word!r}. Use one of {known}.") from None
+        raise InvalidRequest(
+            code,
+            term("Unknown {what} {word!r}. Use one of {known}.", what=what, word=word, known=known),
+        ) from None

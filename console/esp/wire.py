@@ -26,6 +26,7 @@ from console.esp.messages import (
     Request3rdServer,
     ValueType,
 )
+from console.text.sentences import term
 
 Int32: TypeAlias = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
 Lists = TypeVar("Lists")  # KVList when encoding, parsed pairs when decoding
@@ -129,13 +130,13 @@ def decode_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
     try:
         message = _from_wire(_decoder.decode(body))
         if complaint := limits.complaint(lists_of(message)):
-            raise ProtocolError(f"Message over the limit: {complaint}")
+            raise ProtocolError(term("Message over the limit: {complaint}", complaint=complaint))
         if encode_body(message) != body:  # canonical JSON can't repeat a field
             json.loads(body.decode(), object_pairs_hook=_refuse_repeated_fields)
     except (msgspec.DecodeError, ValueError) as error:
-        raise ProtocolError(f"Malformed message: {str(error)[:200]}") from error
+        raise ProtocolError(term("Malformed message: {error}", error=str(error)[:200])) from error
     except RecursionError as error:
-        raise ProtocolError("Malformed message: nested far too deeply") from error
+        raise ProtocolError(term("Malformed message: nested far too deeply")) from error
     return message
 
 
@@ -186,4 +187,4 @@ def _kvlist(pairs: list[AnyPair]) -> KVList:
 def _refuse_repeated_fields(fields: list[tuple[str, Any]]) -> None:
     names = [name for name, _ in fields]
     if len(set(names)) != len(names):
-        raise ProtocolError("Malformed message: a field is given twice")
+        raise ProtocolError(term("Malformed message: a field is given twice"))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Team
 from console.database.clock import near_now
+from console.text.sentence_field import SentenceField
 
 
 class Health(models.TextChoices):
@@ -49,7 +50,7 @@ class ChatServer(models.Model):
     enabled = models.BooleanField(default=True)
     health = models.CharField(max_length=10, choices=Health.choices, default=Health.UNTRIED)
     health_since = models.DateTimeField(null=True, blank=True)
-    health_detail = models.TextField(blank=True)
+    health_detail = SentenceField(blank=True)
     failures_in_a_row = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
     # When it last took something. While it makes progress, pending deliveries do not expire.

@@ -49,16 +49,18 @@ class InteractionFilter:
         if unknown:
             raise InvalidInput(
                 "unknown_filter",
-                f"There is no filter {', '.join(unknown)}; "
-                f"use {', '.join(cls.__dataclass_fields__)}.",
+                "There is no filter {unknown}; use {known}.",
+                unknown=unknown,
+                known=list(cls.__dataclass_fields__),
             )
         values: dict[str, Any] = {}
         for name, value in raw.items():
             if value is None or (isinstance(value, str) and is_blank(value)):
                 raise InvalidInput(
                     "invalid_filter",
-                    f"{name} is empty: give a value, or leave it out.",
+                    "{name} is empty: give a value, or leave it out.",
                     {"field": name},
+                    name=name,
                 )
             if name == "online":
                 values[name] = _boolean(value)
@@ -156,7 +158,10 @@ def _seconds(value: object) -> int:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or "\0" in value or len(value) > 255:
         raise InvalidInput(
-            "invalid_filter", f"{name}: use a text of at most 255 characters.", {"field": name}
+            "invalid_filter",
+            "{name}: use a text of at most 255 characters.",
+            {"field": name},
+            name=name,
         )
     return value.strip()
 
@@ -185,7 +190,9 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
     """Return a chat that the actor may see. Raises NotFound."""
     found = interactions_visible(actor, live_only=False).filter(pk=interaction_id).first()
     if found is None:
-        raise NotFound("interaction_not_found", f"There is no chat {interaction_id}.")
+        raise NotFound(
+            "interaction_not_found", "There is no chat {interaction}.", interaction=interaction_id
+        )
     return found
 
 
@@ -226,7 +233,7 @@ def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
 def chat_server_get(actor: Actor, name: str) -> ChatServer:
     server = chat_servers(actor).filter(name=name).first()
     if server is None:
-        raise NotFound("chat_server_not_found", f"There is no Chat Server named {name}.")
+        raise NotFound("chat_server_not_found", "There is no Chat Server named {name}.", name=name)
     return server
 
 

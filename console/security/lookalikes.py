@@ -80,25 +80,32 @@ def require_plain(
     if DIRECTIONS.search(text):
         raise InvalidInput(
             "look_alike",
-            f"{what} has characters in it that turn the order in which it is shown. Take them out.",
+            "{what} has characters in it that turn the order in which it is shown. Take them out.",
             {"field": field},
+            what=what,
         )
     for word in text.split():
         if mixed := mixed_scripts(word):
-            names = " and ".join(script.capitalize() for script in mixed)
+            names = [script.capitalize() for script in mixed]
             raise InvalidInput(
                 "look_alike",
-                f"{what} mixes {names} letters in {word}, as names do that pretend to be another. "
-                "Write each word in one script.",
+                "{what} mixes {names:and} letters in {word}, as names do that pretend to be "
+                "another. Write each word in one script.",
                 {"field": field},
+                what=what,
+                names=names,
+                word=word,
             )
     mine = skeletons(text)
     for other in others:
         if other != text and not mine.isdisjoint(skeletons(other)):
             raise InvalidInput(
                 "look_alike",
-                f"{what} looks like {other}, {of_others}. Choose one that nobody takes for it.",
+                "{what} looks like {other}, {of_others}. Choose one that nobody takes for it.",
                 {"field": field},
+                what=what,
+                other=other,
+                of_others=of_others,
             )
 
 

@@ -48,15 +48,18 @@ class Filter:
         text = value.strip()
         if "\0" in text or len(text) > LENGTH:
             raise InvalidInput(
-                "invalid_filter", f"{name}: use a text of at most {LENGTH} characters."
+                "invalid_filter",
+                "{name}: use a text of at most {limit} characters.",
+                name=name,
+                limit=LENGTH,
             )
         known = [code for code, _label in self.choices if code]
         if self.kind is Kind.CHOICE and text not in known:
-            raise InvalidInput("invalid_filter", f"{name}: choose {', '.join(known)}.")
+            raise InvalidInput("invalid_filter", "{name}: choose {known}.", name=name, known=known)
         if self.kind is Kind.NUMBER and not (
             text.isascii() and text.isdecimal() and len(text) < 10
         ):
-            raise InvalidInput("invalid_filter", f"{name}: use a whole number.")
+            raise InvalidInput("invalid_filter", "{name}: use a whole number.", name=name)
         return text
 
 
@@ -127,12 +130,13 @@ class DeliveryFilter:
         values: dict[str, Any] = {}
         for given, value in raw.items():
             if given not in known:
-                raise InvalidInput("unknown_filter", f"There is no filter {given}.")
+                raise InvalidInput("unknown_filter", "There is no filter {given}.", given=given)
             if value is None or is_blank(str(value)):
                 raise InvalidInput(
                     "invalid_filter",
-                    f"{given} is empty: give a value, or leave it out.",
+                    "{given} is empty: give a value, or leave it out.",
                     {"field": given},
+                    given=given,
                 )
             name = known[given]
             values[name] = FILTERS[name].read(given, str(value))
@@ -163,7 +167,10 @@ def _time(name: str, value: str) -> datetime:
     # Times at either end of the calendar do not exist in every other zone.
     if found is None or not 1970 <= found.year <= 9000:
         raise InvalidInput(
-            "invalid_filter", f"{name}: use a time such as 2026-01-31T12:00:00Z.", {"field": name}
+            "invalid_filter",
+            "{name}: use a time such as 2026-01-31T12:00:00Z.",
+            {"field": name},
+            name=name,
         )
     if not isinstance(found, datetime):
         return timezone.make_aware(datetime(found.year, found.month, found.day))

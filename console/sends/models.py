@@ -14,6 +14,7 @@ from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
 from console.sends.usage_models import VersionUse as VersionUse
 from console.text.language_tags import is_own
+from console.text.sentence_field import SentenceField
 
 
 class SendStatus(models.TextChoices):
@@ -178,7 +179,7 @@ class Delivery(models.Model):
         max_length=10, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING
     )
     reason = models.CharField(max_length=24, choices=Reason.choices, blank=True)
-    detail = models.TextField(blank=True)
+    detail = SentenceField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
     claim = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

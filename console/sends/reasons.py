@@ -1,7 +1,14 @@
-"""Why a delivery was skipped, failed or is unknown."""
+"""Why a delivery was skipped, failed or is unknown, and how that is worded.
+
+A delivery keeps a reason, which programs read, and a detail: a Sentence, of which the database
+keeps code and parameters. To change the words of one, change its template here.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from console.text.sentences import Sentence, Wording, wording
+from console.text.wording import term_of
 
 
 class Reason(models.TextChoices):
@@ -30,3 +37,77 @@ class Reason(models.TextChoices):
     NO_ANSWER = "no_answer", _("The request went out and no answer came.")
     WORKER_LOST = "worker_lost", _("The worker stopped while it was sending.")
     RESTORED = "restored", _("It was open in the backup that the database was restored from.")
+
+
+_BY_REASON: dict[Reason, Wording] = {
+    reason: wording(reason.value, term_of(reason.label).template)
+    for reason in Reason
+    if reason is not Reason.NONE
+}
+
+
+def said(reason: Reason) -> Sentence:
+    """What there is to say where no more is known than the reason."""
+    return _BY_REASON[reason]()
+
+
+# What is said of a delivery more closely than its reason says.
+CHAT_SERVER_UNNAMED = wording(
+    "chat_server_unnamed",
+    "The chat's user data has no ChatServerAppName, which would say where it is.",
+)
+CHAT_SERVER_UNREGISTERED = wording(
+    "chat_server_unregistered",
+    "No Chat Server named {name} is registered; an administrator can add it.",
+)
+CHAT_SERVER_OFF = wording(
+    "chat_server_off", "The Chat Server {name} is switched off in the console."
+)
+LANGUAGE_UNSAID = wording(
+    "language_unsaid", "The chat does not say its language, and such chats are left out."
+)
+TEXT_MISSING = wording("text_missing", "The notice has no text in {locale:language}.")
+TEXT_ERASED = wording("text_erased", "Its text has been erased.")
+WAITS_ALREADY = wording("waits_already", "This notice waits for the chat already, by another send.")
+WAITS_UNTIL = wording(
+    "waits_until",
+    "This notice waits for the chat already, by another send. It is due in {span}.",
+)
+ON_ITS_WAY = wording(
+    "on_its_way", "This notice is on its way to the chat already, by another send."
+)
+GOT_IT = wording("got_it", "The chat got this notice {span} ago.")
+MAY_HAVE_IT = wording("may_have_it", "The chat may have got this notice {span} ago.")
+NO_ANSWER_SINCE = wording(
+    "no_answer_since",
+    "The request was handed to the network and no answer came. The customer may have seen it. "
+    "Sending again may show it twice.",
+)
+NO_ANSWER_FOR = wording(
+    "no_answer_for",
+    "The request was handed to the network and no answer came. The customer may have seen it. "
+    "Sending again may show it twice. ({why})",
+)
+NOT_SENT_FOR = wording(
+    "not_sent_for",
+    "It could not be sent within its time to live. Nothing went out. {why}",
+)
+WORDLESS = wording("wordless", "What was said of it could not be recorded.")
+WORKER_STOPPED = wording(
+    "worker_stopped",
+    "The worker stopped while it was sending. The customer may have seen it. Sending again may "
+    "show it twice.",
+)
+RESTORED_OPEN = wording(
+    "restored_open",
+    "The database was restored from a backup in which this was still open. It may have gone out "
+    "since. Sending again may show it twice.",
+)
+SENDER_WITHOUT_PERMISSION = wording(
+    "sender_without_permission",
+    "The sender lost the permission to send before this could leave.",
+)
+SENDER_WITHOUT_NOTICE = wording(
+    "sender_without_notice", "The sender may not send this notice any more."
+)
+SENDER_WITHOUT_TEAM = wording("sender_without_team", "The chat is in another team's queue now.")

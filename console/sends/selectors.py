@@ -150,7 +150,7 @@ def send_get(actor: Actor, send_id: int) -> Send:
     """Return a send that the actor may see. Raises NotFound."""
     send = sends_visible(actor).filter(pk=send_id).first()
     if send is None:
-        raise NotFound("send_not_found", f"There is no send {send_id}.")
+        raise NotFound("send_not_found", "There is no send {send}.", send=send_id)
     return send
 
 
@@ -192,7 +192,9 @@ def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> Qu
 def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
     delivery = deliveries_visible(actor).filter(pk=delivery_id).first()
     if delivery is None:
-        raise NotFound("delivery_not_found", f"There is no delivery {delivery_id}.")
+        raise NotFound(
+            "delivery_not_found", "There is no delivery {delivery}.", delivery=delivery_id
+        )
     return delivery
 
 

@@ -1,7 +1,7 @@
-"""Errors of the API as JSON, whatever part answers: {"code", "message", "details"}.
+"""Errors of the API as JSON, whoever answers them: {"code", "message", "params", "details"}.
 
-A caller may ask for problem details (RFC 9457). Their fields are then added to the console's own,
-so that a program that reads `code`, `message` and `details` works as before.
+A caller may ask for problem details (RFC 9457). Then their fields stand beside the console's own,
+so that a program that reads `code`, `message`, `params` and `details` reads them as before.
 """
 
 import json
@@ -11,18 +11,22 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from console.text.sentences import Sentence, plain_params, term
+
 API = "/api/"
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
 def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "details": details or {}}
+    """`message` in English. Where it is a Sentence, its parameters stand beside it."""
+    params = plain_params(message.params) if isinstance(message, Sentence) else {}
+    return {"code": code, "message": str(message), "params": params, "details": details or {}}
 
 
-def too_large() -> str:
+def too_large() -> Sentence:
     """Return the message about a body over the limit."""
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return f"The request is larger than {most:,} bytes. Send it in several parts."
+    return term("The request is larger than {limit:,} bytes. Send it in several parts.", limit=most)
 
 
 def wants_problems(request: HttpRequest) -> bool:

@@ -7,6 +7,7 @@ unfilled variable, a blank, an invisible character) has none, so it is refused.
 from collections.abc import Callable, Iterable
 
 from console.errors import ConsoleError, InvalidInput
+from console.text.sentences import term
 from console.text.visible import is_blank, is_one_line, normal_line
 
 # Explicitly means everything, in place of a list or a name, since an empty value is refused.
@@ -23,27 +24,34 @@ def read_line(text: str, *, what: str, field: str) -> str:
     if not is_one_line(text.strip()):
         raise InvalidInput(
             "not_one_line",
-            f"{what} stands on one line: take the line breaks and control characters out.",
+            "{what} stands on one line: take the line breaks and control characters out.",
             {"field": field},
+            what=what,
         )
     return normal_line(text)
 
 
 def read_name(name: str, of_what: str) -> str:
-    """The name as it is kept. Raises InvalidInput for none, one that is too long or of several
-    lines."""
-    name = read_line(name, what=f"The name of {of_what}", field="name")
+    """Return the name in stored form. Raises InvalidInput if it is empty, long or multi-line."""
+    name = read_line(name, what=term("The name of {of_what}", of_what=of_what), field="name")
     if not name:
-        raise InvalidInput("name_missing", f"Give {of_what} a name.", {"field": "name"})
+        raise InvalidInput(
+            "name_missing", "Give {of_what} a name.", {"field": "name"}, of_what=of_what
+        )
     if name == ALL:
         raise InvalidInput(
-            "name_reserved", f"A star stands for all: call {of_what} otherwise.", {"field": "name"}
+            "name_reserved",
+            "A star stands for all: call {of_what} otherwise.",
+            {"field": "name"},
+            of_what=of_what,
         )
     if len(name) > NAME_LIMIT:
         raise InvalidInput(
             "name_too_long",
-            f"The name of {of_what} may have at most {NAME_LIMIT} characters.",
+            "The name of {of_what} may have at most {limit} characters.",
             {"field": "name"},
+            of_what=of_what,
+            limit=NAME_LIMIT,
         )
     return name
 
@@ -64,8 +72,8 @@ def require_all(*reads: Callable[[], object]) -> None:
         return
     first = refusals[0]
     if len(refusals) > 1:
-        fields = {name: text for each in refusals for name, text in each.by_field.items()}
-        message = " ".join(each.message for each in refusals)
+        fields = {name: text for each in refusals for name, text in each.said_by_field.items()}
+        message = term("{all:spaced}", all=[each.said for each in refusals])
         raise type(first)(first.code, message, {**first.details, "fields": fields}) from first
     raise first
 
@@ -74,7 +82,10 @@ def require_given(value: str | None, *, field: str) -> None:
     """Raise InvalidInput for a value that is given but empty; None means that it is omitted."""
     if value is not None and is_blank(value):
         raise InvalidInput(
-            "empty_value", f"{field} is empty: give a value, or leave it out.", {"field": field}
+            "empty_value",
+            "{field} is empty: give a value, or leave it out.",
+            {"field": field},
+            field=field,
         )
 
 
@@ -87,6 +98,7 @@ def require_none_blank(values: Iterable[str], *, field: str) -> None:
     if any(is_blank(value) for value in values):
         raise InvalidInput(
             "empty_value",
-            f"{field}: one of the values is empty. Fill it in, or leave it out.",
+            "{field}: one of the values is empty. Fill it in, or leave it out.",
             {"field": field},
+            field=field,
         )

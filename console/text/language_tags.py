@@ -260,10 +260,13 @@ def name(tag: str, *, with_region: bool = False) -> str:
 
     An unknown tag is returned unchanged.
     """
+    return name_for(tag, str(get_language() or "en"), with_region=with_region)
+
+
+def name_for(tag: str, reader: str, *, with_region: bool = False) -> str:
+    """As `name`, in the language with the code `reader`."""
     found = read(tag)
-    if found is None:
-        return tag
-    return _name(found, str(get_language() or "en"), with_region=with_region)
+    return tag if found is None else _name(found, reader, with_region=with_region)
 
 
 @lru_cache(REMEMBERED)

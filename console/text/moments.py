@@ -69,17 +69,22 @@ def on_clocks(at: datetime, zone: ZoneInfo, *, field: str) -> datetime:
     first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first
-    when = f"{at:%H:%M} on {at.day} {at:%B %Y}"
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != at:
         raise InvalidInput(
             "time_does_not_exist",
-            f"{when} does not exist in {zone.key}: the clocks are put forward over it. Choose "
+            "{when:clock} does not exist in {zone}: the clocks are put forward over it. Choose "
             "another time.",
             {"field": field},
+            when=at,
+            zone=zone.key,
         )
     raise InvalidInput(
         "time_exists_twice",
-        f"{when} comes twice in {zone.key}: the clocks are put back over it. Choose another time, "
-        f"or say which by its offset: {first.isoformat()} or {second.isoformat()}.",
+        "{when:clock} comes twice in {zone}: the clocks are put back over it. Choose another "
+        "time, or say which by its offset: {first} or {second}.",
         {"field": field},
+        when=at,
+        zone=zone.key,
+        first=first.isoformat(),
+        second=second.isoformat(),
     )

@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
 
-from console.webhooks import services, signing
+from console.webhooks import problems, services, signing
 from console.webhooks.destinations import Refused, read_url, resolve
 from console.webhooks.models import MessageStatus
 from console.webhooks.services import Outcome, Parcel
@@ -26,10 +26,6 @@ LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 1_000
 AGENT = "Notice-Console-Webhooks/1"
-UNSIGNED = (
-    "Nothing was sent: its secret was kept under a CONSOLE_SECRET_KEY that is not known here. Put "
-    "that key into CONSOLE_OLD_SECRET_KEYS, or give the webhook a new secret."
-)
 
 logger = structlog.get_logger("console.webhooks")
 
@@ -117,21 +113,21 @@ def client_trusting(trusted: ssl.SSLContext) -> httpx.AsyncClient:
 async def attempt(client: httpx.AsyncClient, parcel: Parcel) -> Outcome:
     """Send a message once. Every failure becomes an outcome with a text for an administrator."""
     if not parcel.secrets:
-        return Outcome(problem=UNSIGNED)
+        return Outcome(problem=problems.UNSIGNED())
     try:
         destination = read_url(parcel.url)
         address = await asyncio.to_thread(resolve, destination)
         async with asyncio.timeout(CONNECT_SECONDS + settings.WEBHOOK_TIMEOUT_SECONDS):
             return await _post(client, _request(client, parcel, address))
     except Refused as refusal:
-        return Outcome(problem=f"Nothing was sent. {refusal.message}")
+        return Outcome(problem=problems.NOT_SENT(why=refusal.said))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        return Outcome(problem=f"Nothing was sent: no connection. {_words(error)}")
+        return Outcome(problem=problems.NO_CONNECTION(error=_words(error)))
     except (TimeoutError, httpx.TimeoutException):
         seconds = settings.WEBHOOK_TIMEOUT_SECONDS
-        return Outcome(problem=f"No answer within {seconds} seconds. It may have arrived.")
+        return Outcome(problem=problems.NO_ANSWER(seconds=seconds))
     except (httpx.HTTPError, OSError, ValueError) as error:
-        return Outcome(problem=f"No answer that can be read. It may have arrived. {_words(error)}")
+        return Outcome(problem=problems.UNREADABLE(error=_words(error)))
 
 
 def _request(client: httpx.AsyncClient, parcel: Parcel, address: str) -> httpx.Request:
@@ -173,11 +169,11 @@ async def _post(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:
                 break
     finally:
         await response.aclose()
-    problem = ""
+    problem: str = ""
     if response.is_redirect:
-        problem = "It answers with a redirect, which is not followed: give the address it leads to."
+        problem = problems.REDIRECT()
     elif not response.is_success:
-        problem = f"It answers with status {response.status_code}: 200 to 299 count as taken."
+        problem = problems.STATUS(status=response.status_code)
     return Outcome(response.status_code, read[:ANSWER_BYTES].decode(errors="replace"), problem)
 
 

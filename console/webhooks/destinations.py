@@ -10,11 +10,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from console.errors import InvalidInput
+from console.text.sentences import Sentence
 
 LOOKUP_SECONDS = 3.0
 LENGTH = 2000
@@ -65,10 +67,9 @@ class Destination:
 class Refused(Exception):
     """A destination without an allowed address. The message is for an administrator."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    def __init__(self, code: str, template: str, /, **params: Any) -> None:
+        self.said = Sentence(code, template, **params)
+        super().__init__(self.said)
 
 
 def read_url(url: str) -> Destination:
@@ -112,12 +113,14 @@ def resolve(destination: Destination) -> str:
     found = _look_up(destination.host, destination.port)
     for address in found:
         if not is_allowed(address):
-            where = "" if destination.host == address else f" ({address})"
+            host = destination.host
             raise Refused(
                 "webhook_address_refused",
-                f"{destination.host} is no public address{where}: webhooks may not reach into the "
-                "network that the console is in. The setting CONSOLE_WEBHOOK_PRIVATE_ADDRESSES "
-                "lists the ranges that they may.",
+                "{host} is no public address{where}: webhooks may not reach into the network that "
+                "the console is in. The setting CONSOLE_WEBHOOK_PRIVATE_ADDRESSES lists the ranges "
+                "that they may.",
+                host=host,
+                where="" if host == address else f" ({address})",
             )
     return found[0]
 
@@ -127,7 +130,7 @@ def check(url: str) -> None:
     try:
         resolve(read_url(url))
     except Refused as refusal:
-        raise InvalidInput(refusal.code, refusal.message, {"field": "url"}) from refusal
+        raise InvalidInput(refusal.said.code, refusal.said, {"field": "url"}) from refusal
 
 
 def is_allowed(text: str) -> bool:
@@ -182,6 +185,7 @@ def _look_name_up(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:  # a TimeoutError is an OSError
         raise Refused(
             "webhook_host_not_found",
-            f"The name {host} has no address that can be found now. Check how it is written, and "
+            "The name {host} has no address that can be found now. Check how it is written, and "
             "whether the console's machine can look it up.",
+            host=host,
         ) from error

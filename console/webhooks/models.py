@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.database.clock import near_now
+from console.text.sentence_field import SentenceField
 
 
 class EventType(models.TextChoices):
@@ -122,7 +123,7 @@ class Attempt(models.Model):
     milliseconds = models.PositiveIntegerField(null=True, blank=True)
     status_code = models.PositiveIntegerField(null=True, blank=True)
     # Why there is no answer, or why the answer does not count.
-    problem = models.TextField(blank=True)
+    problem = SentenceField(blank=True)
     answer = models.TextField(blank=True)
 
     class Meta:

@@ -97,7 +97,7 @@ def error(response: HttpResponse, status: int, code: str) -> Any:
     assert response.status_code == status, response.content[:500]
     assert response.headers["Content-Type"] == "application/json"
     answer = json.loads(response.content)
-    assert set(answer) == {"code", "message", "details"}
+    assert set(answer) == {"code", "message", "params", "details"}
     assert answer["code"] == code, answer
     assert isinstance(answer["message"], str)
     assert answer["message"].strip()

@@ -218,7 +218,7 @@ def test_a_bad_event_is_told_and_blocks_no_other(almighty: Caller) -> None:
     assert (answer["accepted"], answer["ignored"]) == (2, 0)
     assert [entry["index"] for entry in answer["rejected"]] == [1, 2, 3, 4, 5, 6, 7, 9]
     for entry in answer["rejected"]:
-        assert set(entry) == {"index", "code", "message"}
+        assert set(entry) == {"index", "code", "message", "params"}
         assert entry["code"] == "invalid_event"
     assert almighty.get("interactions/")["count"] == 2
 

@@ -71,7 +71,14 @@ def test_refused_records_refuse_all_or_are_left_out(call: Any) -> None:
         {
             "row": 2,
             "name": "bad",
-            "refusals": [{"column": "title", "message": "Give the notice a title."}],
+            "refusals": [
+                {
+                    "column": "title",
+                    "code": "invalid_cell",
+                    "message": "Give the notice a title.",
+                    "params": {"name": "title"},
+                }
+            ],
         }
     ]
     assert not NoticeVersion.objects.exists()

@@ -233,7 +233,7 @@ def test_without_any_process_programs_are_told_in_json(proxy: Proxy, listener: A
         assert answer.headers["Retry-After"] == "2"
         assert words in text
         if path.startswith("/api/"):
-            assert set(json.loads(text)) == {"code", "message", "details"}
+            assert set(json.loads(text)) == {"code", "message", "params", "details"}
         asking.close()
 
 

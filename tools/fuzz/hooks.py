@@ -37,7 +37,7 @@ def never_refused_for_its_shape(ctx: Any, response: Any, case: Any) -> None:
 def errors_have_the_house_shape(ctx: Any, response: Any, case: Any) -> None:
     if response.status_code >= 400 and case.method != "HEAD":
         answer = response.json()
-        assert set(answer) == {"code", "message", "details"}, answer
+        assert set(answer) == {"code", "message", "params", "details"}, answer
         assert answer["code"], answer
         assert answer["message"].strip(), answer
         told = answer["message"]

@@ -27,6 +27,7 @@ from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.text.inputs import ALL, read_name
 from console.text.moments import moment_text
+from console.text.sentences import term
 
 TOKEN_PREFIX = "ncon_"  # noqa: S105 - a prefix, by which scanners find leaked tokens
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -103,7 +104,7 @@ def api_client_update(
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))
     if unknown:
-        raise InvalidInput("unknown_field", f"A client has no {', '.join(unknown)} to change.")
+        raise InvalidInput("unknown_field", "A client has no {unknown} to change.", unknown=unknown)
     try:
         with transaction.atomic():
             locked = _lock(client)
@@ -145,8 +146,9 @@ def api_client_token_rotate(
         if expected is not None and token_seen(locked) != expected:
             raise Conflict(
                 "changed_meanwhile",
-                f"No new token was made: {locked} has got another one since you opened this page. "
+                "No new token was made: {name} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
+                name=locked,
             )
         until = near_now() + overlap if overlap else None
         locked.previous_token_hash, locked.previous_token_until = locked.token_hash, until
@@ -174,11 +176,14 @@ def api_client_reactivate(actor: Actor, client: ApiClient) -> ApiClient:
 
 def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
     actor.require(Permission.ADMINISTER)
-    word = "reactivated" if is_active else "deactivated"
     with transaction.atomic():
         locked = _lock(client)
         if locked.is_active == is_active:
-            raise Conflict(f"already_{word}", f"{locked} has been {word} already.")
+            if is_active:
+                words = term("{name} has been reactivated already.", name=locked)
+                raise Conflict("already_reactivated", words)
+            words = term("{name} has been deactivated already.", name=locked)
+            raise Conflict("already_deactivated", words)
         locked.is_active = is_active
         locked.save(update_fields=["is_active"])
         action = Action.API_CLIENT_REACTIVATED if is_active else Action.API_CLIENT_DEACTIVATED
@@ -222,12 +227,13 @@ def _owner(actor: Actor, owner: User | None) -> User | None:
 def _require_token_taker(actor: Actor, client: ApiClient) -> None:
     if actor.is_system or (client.owner_ref and client.owner_ref == actor.person_ref):
         return
-    whose = f"{client.owner}'s" if client.owner else "nobody's"
+    whose = term("{owner}'s", owner=client.owner) if client.owner else term("nobody's")
     raise PermissionRefused(
         "not_owner",
-        f"This API client is {whose}: whoever takes a new token acts as its owner. Its owner can "
+        "This API client is {whose}: whoever takes a new token acts as its owner. Its owner can "
         "make one, and an operator, with manage.py rotate_api_client_token. If the token has "
         "leaked, deactivate the client now.",
+        whose=whose,
     )
 
 
@@ -242,7 +248,7 @@ def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:
     """Set the given values, once all of them are valid."""
     given = {**given, **{name: list(given[name]) for name in LISTS}}
     require_right(given, client.expires_at)
-    name = read_name(given["name"], "the API client")
+    name = read_name(given["name"], term("the API client"))
     scopes = read_scopes(given["scopes"])
     notices = read_notices(given["allowed_notices"], scopes)
     expires_at = read_expiry(given["expires_at"], client.expires_at)
@@ -254,6 +260,7 @@ def _set(actor: Actor, client: ApiClient, given: dict[str, Any]) -> None:
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         "name_taken",
-        f"There is an API client named {name.strip()} already. Choose another name.",
+        "There is an API client named {name} already. Choose another name.",
         {"field": "name"},
+        name=name.strip(),
     )

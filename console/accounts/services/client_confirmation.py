@@ -86,7 +86,9 @@ def api_client_decline(actor: Actor, client: ApiClient, *, expected: str) -> Api
 def _lock_awaiting(client: ApiClient, expected: str) -> ApiClient:
     locked = ApiClient.objects.select_for_update().get(pk=client.pk)
     if not locked.awaits:
-        raise Conflict("nothing_awaits", f"Nothing of {locked} awaits confirmation any more.")
+        raise Conflict(
+            "nothing_awaits", "Nothing of {name} awaits confirmation any more.", name=locked
+        )
     require_unchanged(api_client_state(locked), expected, str(locked))
     return locked
 

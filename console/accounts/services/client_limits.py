@@ -11,6 +11,7 @@ from console.accounts.signing_in.addresses import network
 from console.database.clock import near_now
 from console.errors import InvalidInput
 from console.text.inputs import ALL, read_name, require_all, require_none_blank
+from console.text.sentences import term
 
 LIST_LIMIT = 200
 NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
@@ -19,7 +20,7 @@ NOTICE_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 def require_right(given: Mapping[str, Any], expires_before: datetime | None = None) -> None:
     """Raise one InvalidInput for everything that is wrong with the given values of a client."""
     reads: dict[str, Callable[[Any], object]] = {
-        "name": lambda name: read_name(name, "the API client"),
+        "name": lambda name: read_name(name, term("the API client")),
         "scopes": read_scopes,
         "allowed_notices": lambda keys: read_notices(keys, list(given.get("scopes", ()))),
         "expires_at": lambda at: read_expiry(at, expires_before),
@@ -36,8 +37,13 @@ def read_scopes(scopes: Iterable[str]) -> list[str]:
     if unknown or not wanted:
         raise InvalidInput(
             "unknown_scope",
-            f"Choose at least one scope from {', '.join(Scope.values)}"
-            + (f"; {', '.join(unknown)} is none of them." if unknown else "."),
+            term(
+                "Choose at least one scope from {known}; {unknown} is none of them.",
+                known=Scope.values,
+                unknown=unknown,
+            )
+            if unknown
+            else term("Choose at least one scope from {known}.", known=Scope.values),
             {"field": "scopes"},
         )
     return wanted
@@ -52,16 +58,19 @@ def read_notices(keys: Iterable[str], scopes: list[str]) -> list[str]:
     if not wanted and Scope.SEND in scopes:
         raise InvalidInput(
             "notices_missing",
-            f"Say which notices it may send: their keys, or {ALL} alone for any.",
+            "Say which notices it may send: their keys, or {all} alone for any.",
             field,
+            all=ALL,
         )
     wrong = [key for key in wanted if not NOTICE_KEY.fullmatch(key)]
     if wrong:
         raise InvalidInput(
             "invalid_notice_key",
-            f"{wrong[0][:40]!r} is no key of a notice: letters, digits and hyphens, as in the "
-            f"catalogue, or {ALL} alone for any.",
+            "{key!r} is no key of a notice: letters, digits and hyphens, as in the catalogue, or "
+            "{all} alone for any.",
             field,
+            key=wrong[0][:40],
+            all=ALL,
         )
     _require_few(wanted, "allowed_notices")
     if wanted and Scope.SEND not in scopes:
@@ -83,8 +92,9 @@ def read_addresses(addresses: Iterable[str]) -> list[str]:
     if not addresses:
         raise InvalidInput(
             "addresses_missing",
-            f"Say where it may call from: ranges of addresses, or {ALL} alone for any.",
+            "Say where it may call from: ranges of addresses, or {all} alone for any.",
             {"field": "addresses"},
+            all=ALL,
         )
     for text in addresses:
         try:
@@ -92,9 +102,11 @@ def read_addresses(addresses: Iterable[str]) -> list[str]:
         except ValueError as error:
             raise InvalidInput(
                 "invalid_address_range",
-                f"{text.strip()[:60]!r} is no range of addresses: write it as 10.1.2.0/24, "
-                f"2001:db8::/32, or a single address; {ALL} alone is any.",
+                "{text!r} is no range of addresses: write it as 10.1.2.0/24, 2001:db8::/32, or a "
+                "single address; {all} alone is any.",
                 {"field": "addresses"},
+                text=text.strip()[:60],
+                all=ALL,
             ) from error
     _require_few(wanted, "addresses")
     return list(dict.fromkeys(wanted))
@@ -103,7 +115,7 @@ def read_addresses(addresses: Iterable[str]) -> list[str]:
 def _require_few(wanted: list[str], field: str) -> None:
     if len(wanted) > LIST_LIMIT:
         raise InvalidInput(
-            "too_many_entries", f"Give at most {LIST_LIMIT} of these.", {"field": field}
+            "too_many_entries", "Give at most {limit} of these.", {"field": field}, limit=LIST_LIMIT
         )
 
 

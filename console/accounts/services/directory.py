@@ -64,8 +64,9 @@ def user_from_directory(
     except IntegrityError as error:
         raise Conflict(
             "name_taken",
-            f"There is an account named {username} here already, which is not the directory's. "
-            "An administrator can rename or close it.",
+            "There is an account named {username} here already, which is not the directory's. An "
+            "administrator can rename or close it.",
+            username=username,
         ) from error
     return user
 

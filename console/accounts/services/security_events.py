@@ -128,7 +128,7 @@ def user_release(actor: Actor, user: User) -> None:
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
         if not axes_reset(username=login_throttle.plain_name(user.username)):
-            raise Conflict("not_locked", f"{user.username} is not locked.")
+            raise Conflict("not_locked", "{user} is not locked.", user=user.username)
         audit.record(actor, Action.USER_RELEASED, target=("user", user.pk, user.username))
     login_throttle.forget(user.username)
 
@@ -145,7 +145,7 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
     with transaction.atomic():
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
         if not removed:
-            raise Conflict("no_second_factor", f"{user.username} has no second factor.")
+            raise Conflict("no_second_factor", "{user} has no second factor.", user=user.username)
         sessions_end(user)
         audit.record(
             actor, Action.USER_SECOND_FACTOR_RESET, target=("user", user.pk, user.username)

@@ -15,6 +15,7 @@ from console.audit.services import Record
 from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound
 from console.text.inputs import read_name, require_none_blank
+from console.text.sentences import Sentence, term
 
 QUEUE_LIMIT = 255
 
@@ -44,7 +45,7 @@ def team_create(
     that another team has.
     """
     actor.require(Permission.ADMINISTER)
-    name = read_name(name, "the team")
+    name = read_name(name, term("the team"))
     wanted = _read_queues(queues)
     try:
         with transaction.atomic():
@@ -76,14 +77,14 @@ def team_update(
     revision of the state that was shown, Conflict where it is another by now.
     """
     actor.require(Permission.ADMINISTER)
-    name = read_name(name, "the team")
+    name = read_name(name, term("the team"))
     wanted = _read_queues(queues)
     try:
         with transaction.atomic():
             _lock_all()
             team = _read(team)
             before = team_state(team)
-            require_unchanged(before, expected, f"the team {team}")
+            require_unchanged(before, expected, term("the team {team}", team=team))
             _require_free(wanted, team)
             moved = set(team.queues) ^ set(wanted)
             team.name, team.queues = name, wanted
@@ -112,10 +113,12 @@ def team_delete(actor: Actor, team: Team) -> None:
         if left:
             raise Conflict(
                 "team_not_empty",
-                f"Not deleted: the team {team} still has {_listed(left)}. Take its queues and "
-                "people away on its page, and give its notices to another team or to all. Chats "
-                "leave it some days after their end.",
+                "Not deleted: the team {team} still has {left}. Take its queues and people away "
+                "on its page, and give its notices to another team or to all. Chats leave it some "
+                "days after their end.",
                 {"left": left},
+                team=team,
+                left=_listed(left),
             )
         target = _target(team)
         team.delete()
@@ -133,9 +136,25 @@ def team_belongings(team: Team) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _listed(counts: dict[str, int]) -> str:
-    parts = [f"{name} ({count:,})" for name, count in counts.items()]
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+# What a team may have, as it is called in the middle of a sentence.
+_CALLED = {
+    str(called): called
+    for called in (
+        term("queues"),
+        term("people"),
+        term("interactions"),
+        term("categories"),
+        term("canned notices"),
+    )
+}
+
+
+def _listed(counts: dict[str, int]) -> Sentence:
+    *parts, last = [
+        term("{name} ({count:,})", name=_CALLED.get(name, name), count=count)
+        for name, count in counts.items()
+    ]
+    return term("{parts} and {last}", parts=parts, last=last) if parts else last
 
 
 def _target(team: Team) -> tuple[str, object, str]:
@@ -149,9 +168,11 @@ def _read_queues(queues: Iterable[str]) -> list[str]:
         if len(queue) > QUEUE_LIMIT or not queue.isprintable():
             raise InvalidInput(
                 "invalid_queue",
-                f"{queue[:40]!r} can't be a queue: write its name as interactions carry it, "
-                f"{QUEUE_LIMIT} characters at most.",
+                "{queue!r} can't be a queue: write its name as interactions carry it, {limit} "
+                "characters at most.",
                 {"field": "queues"},
+                queue=queue[:40],
+                limit=QUEUE_LIMIT,
             )
     return wanted
 
@@ -160,7 +181,7 @@ def _read(team: Team, teams: QuerySet[Team] | None = None) -> Team:
     """Return the team as it is now. Raises NotFound if it was deleted meanwhile."""
     found = (Team.objects.all() if teams is None else teams).filter(pk=team.pk).first()
     if found is None:
-        raise NotFound("team_not_found", f"The team {team} has been deleted meanwhile.")
+        raise NotFound("team_not_found", "The team {team} has been deleted meanwhile.", team=team)
     return found
 
 
@@ -179,12 +200,14 @@ def _require_free(queues: Sequence[str], team: Team | None) -> None:
         others = others.exclude(pk=team.pk)
     owner = others.first()
     if owner is not None:
-        both = ", ".join(queue for queue in queues if queue in owner.queues)
+        both = [queue for queue in queues if queue in owner.queues]
         raise Conflict(
             "queue_taken",
-            f"The team {owner} has {both} already, and a queue belongs to one team. Take it away "
+            "The team {owner} has {both} already, and a queue belongs to one team. Take it away "
             "there first.",
             {"field": "queues"},
+            owner=owner,
+            both=both,
         )
 
 
@@ -213,6 +236,7 @@ def _tell(queues: Collection[str]) -> None:
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         "name_taken",
-        f"There is a team named {name} already. Choose another name.",
+        "There is a team named {name} already. Choose another name.",
         {"field": "name"},
+        name=name,
     )

@@ -21,6 +21,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
+from console.text.sentences import term
 
 EDITABLE = ("first_name", "last_name", "email", "roles")
 
@@ -66,8 +67,9 @@ def user_create(
     except IntegrityError as error:
         raise Conflict(
             "name_taken",
-            f"There is a person named {username} already. Choose another user name.",
+            "There is a person named {username} already. Choose another user name.",
             {"field": "username"},
+            username=username,
         ) from error
     return user
 
@@ -115,7 +117,7 @@ def user_deactivate(actor: Actor, user: User) -> User:
     with transaction.atomic():
         locked = _lock(user)
         if not locked.is_active:
-            raise Conflict("already_deactivated", f"{locked} is deactivated already.")
+            raise Conflict("already_deactivated", "{name} is deactivated already.", name=locked)
         _require_not_last(locked)
         locked.is_active = False
         sessions_end(locked, "is_active")
@@ -130,7 +132,7 @@ def user_reactivate(actor: Actor, user: User) -> User:
     with transaction.atomic():
         locked = _lock(user)
         if locked.is_active:
-            raise Conflict("already_active", f"{locked} is active already.")
+            raise Conflict("already_active", "{name} is active already.", name=locked)
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         data = {"roles": sorted(locked.roles)}
@@ -148,7 +150,9 @@ def user_password_set(actor: Actor, user: User, *, password: str) -> User:
     _require_other(actor, user)
     if not user.has_usable_password():
         raise Conflict(
-            "directory_account", f"{user} signs in by the directory, which has the password."
+            "directory_account",
+            "{user} signs in by the directory, which has the password.",
+            user=user,
         )
     require_strong(password, user)
     with transaction.atomic():
@@ -178,7 +182,7 @@ def require_strong(password: str, user: User) -> None:
         validate_password(password, user)
     except ValidationError as error:
         raise InvalidInput(
-            "weak_password", " ".join(error.messages), {"field": "password"}
+            "weak_password", term("{all:spaced}", all=error.messages), {"field": "password"}
         ) from error
 
 
@@ -189,7 +193,7 @@ def _target(user: User) -> tuple[str, object, str]:
 def _read(values: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(values) - set(EDITABLE))
     if unknown:
-        raise InvalidInput("unknown_field", f"A person has no {', '.join(unknown)} to change.")
+        raise InvalidInput("unknown_field", "A person has no {unknown} to change.", unknown=unknown)
     return {
         name: read_persons_name(value, name) if isinstance(value, str) else list(value)
         for name, value in values.items()
@@ -226,8 +230,10 @@ def _require_known(roles: Iterable[str]) -> None:
     if unknown:
         raise InvalidInput(
             "unknown_role",
-            f"{', '.join(unknown)}: choose from {', '.join(Role.values)}.",
+            "{unknown}: choose from {known}.",
             {"field": "roles"},
+            unknown=unknown,
+            known=Role.values,
         )
 
 
@@ -244,6 +250,7 @@ def _require_not_last(user: User) -> None:
     if administrators.filter(pk=user.pk).exists() and not others.exists():
         raise Conflict(
             "last_administrator",
-            f"{user} is the last active administrator: without one nobody could administer the "
+            "{user} is the last active administrator: without one nobody could administer the "
             "console. Give somebody else the role first.",
+            user=user,
         )

@@ -87,5 +87,6 @@ class SecondFactorMiddleware(MiddlewareMixin):
 REFUSAL = {
     "code": "second_factor_required",
     "message": "Your roles need a second factor. Sign in on the pages and set one up, or give it.",
+    "params": {},
     "details": {},
 }

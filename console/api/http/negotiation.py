@@ -31,8 +31,9 @@ def require_readable(request: Request) -> None:
     if encoding not in ("", "identity"):
         raise UnsupportedEncoding(
             "unsupported_content_encoding",
-            f"Bodies in the encoding {encoding[:40]} are not read. Send it as it is, without "
+            "Bodies in the encoding {encoding} are not read. Send it as it is, without "
             "Content-Encoding.",
+            encoding=encoding[:40],
         )
     has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
     if has_body and request.content_type.split(";")[0].strip().lower() != JSON:

@@ -42,8 +42,9 @@ class _Sized:
         if not re.fullmatch("[0-9]{1,3}", given, re.ASCII) or not 1 <= int(given) <= MOST:
             raise InvalidInput(
                 "invalid_filter",
-                f"page_size: use a number from 1 to {MOST}.",
+                "page_size: use a number from 1 to {limit}.",
                 {"field": "page_size"},
+                limit=MOST,
             )
         return int(given)
 

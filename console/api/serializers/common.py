@@ -57,7 +57,10 @@ class ErrorOutput(serializers.Serializer[Any]):
     """Why it was not done. `details` names the fields at fault where there are some."""
 
     code = serializers.CharField(help_text="For programs: it stays.")
-    message = serializers.CharField(help_text="For people: it may change.")
+    message = serializers.CharField(help_text="For people, in English: it may change.")
+    params = fields.named("JsonObject")(
+        help_text="What the message names, each by what it is: to word the code otherwise."
+    )
     details = fields.named("JsonObject")()
 
 
@@ -101,6 +104,7 @@ class RejectedEvent(serializers.Serializer[Any]):
     index = serializers.IntegerField()
     code = serializers.CharField()
     message = serializers.CharField()
+    params = fields.named("JsonObject")(help_text="What the message names, each by what it is.")
 
 
 class FeedOutput(serializers.Serializer[Any]):
@@ -318,6 +322,8 @@ class ChatServerInput(ChatServerChanges):
 
 
 class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
+    health_detail_code = fields.CodeOf(source="health_detail")
+    health_detail_params = fields.ParamsOf(source="health_detail")
     live_interactions = serializers.IntegerField(source="live_count")
 
     class Meta:
@@ -334,6 +340,8 @@ class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
             "health",
             "health_since",
             "health_detail",
+            "health_detail_code",
+            "health_detail_params",
             "live_interactions",
         )
 

@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from console.api.serializers.values import reference
 from console.text.moments import is_time, on_clocks
+from console.text.sentences import Sentence, plain_params
 from console.text.visible import CONTROLS, is_blank
 
 F = TypeVar("F", bound=type[serializers.Field[Any, Any, Any, Any]])
@@ -123,3 +124,30 @@ class AsItIs(serializers.Field[Any, Any, Any, Any]):
 def named(component: str) -> type[AsItIs]:
     """JSON that the OpenAPI document describes under this name (console.api.serializers.values)."""
     return described(AsItIs, **reference(component))
+
+
+class CodeOf(serializers.CharField):
+    """The code of a sentence; empty for words that were stored before there were codes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, help_text="The sentence's code; empty: none.", **kwargs)
+
+    def get_attribute(self, instance: Any) -> str:
+        return super().get_attribute(instance) or ""
+
+    def to_representation(self, value: Any) -> str:
+        return value.code if isinstance(value, Sentence) else ""
+
+
+@extend_schema_field(reference("JsonObject"))
+class ParamsOf(serializers.Field[Any, Any, Any, Any]):
+    """What a sentence names, each by what it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, help_text="What the sentence names.", **kwargs)
+
+    def get_attribute(self, instance: Any) -> str:
+        return super().get_attribute(instance) or ""
+
+    def to_representation(self, value: Any) -> dict[str, Any]:
+        return plain_params(value.params) if isinstance(value, Sentence) else {}

@@ -146,6 +146,8 @@ class TargetOutput(serializers.Serializer[Any]):
         choices=Reason.choices, help_text="Why it would be skipped; empty when it is ready."
     )
     detail = serializers.CharField()
+    detail_code = fields.CodeOf(source="detail")
+    detail_params = fields.ParamsOf(source="detail")
 
 
 class PlanOutput(serializers.Serializer[Any]):
@@ -256,6 +258,8 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
         help_text="Whether the text is in the chat's own language (chat_locale, as the chat said "
         "it); null where there is no text, or nobody wrote down what the chat said.",
     )
+    detail_code = fields.CodeOf(source="detail")
+    detail_params = fields.ParamsOf(source="detail")
     fault = serializers.SerializerMethodField()
     answer = KEY_VALUES(help_text="What Chat Server said, word for word; null: nothing.")
     retry_of = serializers.IntegerField(
@@ -272,6 +276,8 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "status",
             "reason",
             "detail",
+            "detail_code",
+            "detail_params",
             "locale",
             "chat_locale",
             "own_language",

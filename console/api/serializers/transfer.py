@@ -42,7 +42,9 @@ class ChangeOutput(serializers.Serializer[Any]):
 
 class RefusalOutput(serializers.Serializer[Any]):
     column = serializers.CharField(allow_blank=True, help_text="Empty for the whole record.")
+    code = serializers.CharField()
     message = serializers.CharField()
+    params = fields.named("JsonObject")(help_text="What the message names, each by what it is.")
 
 
 class ImportRowOutput(serializers.Serializer[Any]):

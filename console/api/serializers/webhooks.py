@@ -48,6 +48,8 @@ class WebhookOutput(serializers.ModelSerializer[Webhook]):
     last_problem = serializers.SerializerMethodField(
         help_text="What was wrong with the last attempt; empty where nothing was."
     )
+    last_problem_code = fields.CodeOf(source="last_problem")
+    last_problem_params = fields.ParamsOf(source="last_problem")
 
     class Meta:
         model = Webhook
@@ -63,6 +65,8 @@ class WebhookOutput(serializers.ModelSerializer[Webhook]):
             "given_up",
             "last_taken_at",
             "last_problem",
+            "last_problem_code",
+            "last_problem_params",
         )
 
     def get_last_problem(self, webhook: Any) -> str:
@@ -82,9 +86,21 @@ class NewWebhookOutput(WebhookOutput):
 
 
 class AttemptOutput(serializers.ModelSerializer[Attempt]):
+    problem_code = fields.CodeOf(source="problem")
+    problem_params = fields.ParamsOf(source="problem")
+
     class Meta:
         model = Attempt
-        fields = ("started_at", "ended_at", "milliseconds", "status_code", "problem", "answer")
+        fields = (
+            "started_at",
+            "ended_at",
+            "milliseconds",
+            "status_code",
+            "problem",
+            "problem_code",
+            "problem_params",
+            "answer",
+        )
 
 
 class MessageOutput(serializers.ModelSerializer[Message]):

@@ -124,7 +124,10 @@ class Notices(NoticeView):
 def _days(given: str) -> int:
     if not (given.isascii() and given.isdecimal() and 0 < int(given[:9]) <= DAYS_LIMIT):
         raise InvalidInput(
-            "invalid_filter", f"days: use a whole number from 1 to {DAYS_LIMIT}.", {"field": "days"}
+            "invalid_filter",
+            "days: use a whole number from 1 to {limit}.",
+            {"field": "days"},
+            limit=DAYS_LIMIT,
         )
     return int(given)
 

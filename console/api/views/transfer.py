@@ -82,12 +82,13 @@ def _refused(rows: list[dict[str, Any]]) -> Unprocessable:
     refused = [row for row in rows if row["outcome"] == "refused"]
     return Unprocessable(
         "rows_refused",
-        f"Nothing was imported, since records are refused: {len(refused):,}. Mend them, or leave "
-        "their notices out with skip_refused.",
+        "Nothing was imported, since records are refused: {count:,}. Mend them, or leave their "
+        "notices out with skip_refused.",
         {
             "rows": [
                 {name: row[name] for name in ("row", "name", "refusals")}
                 for row in refused[:REFUSALS_TOLD]
             ]
         },
+        count=len(refused),
     )

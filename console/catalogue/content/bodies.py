@@ -9,6 +9,7 @@ from console.catalogue.templating.language import use
 from console.catalogue.templating.rendering import check_template
 from console.errors import InvalidInput
 from console.text import language_tags
+from console.text.sentences import term
 
 LOCALE_LIMIT = 30
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
@@ -20,31 +21,37 @@ def check_bodies(
     if default_locale not in bodies:
         raise InvalidInput(
             "empty_text",
-            f"Write the text in the default language ({default_locale or 'none set'}).",
+            "Write the text in the default language ({locale}).",
+            locale=default_locale or term("none set"),
         )
     if len(bodies) > LOCALE_LIMIT:
         raise InvalidInput(
             "too_many_locales",
-            f"A version has texts in at most {LOCALE_LIMIT} languages; these are {len(bodies)}.",
+            "A version has texts in at most {limit} languages; these are {count}.",
+            limit=LOCALE_LIMIT,
+            count=len(bodies),
         )
     twice = language_tags.twice(bodies, as_written=is_restored)
     if twice is not None:
         raise InvalidInput(
             "locale_twice",
-            f"One language stands there twice: {' and '.join(twice)} mean the same. Keep one text "
-            "for each language.",
+            "One language stands there twice: {twice:and} mean the same. Keep one text for each "
+            "language.",
             {"locale": twice[1]},
+            twice=twice,
         )
     for locale, body in bodies.items():
         if not LOCALE.fullmatch(locale) or len(locale) > 35:
             raise InvalidInput(
-                "unknown_locale", f"{locale!r} is no language code: use for example en or pt-BR."
+                "unknown_locale",
+                "{locale!r} is no language code: use for example en or pt-BR.",
+                locale=locale,
             )
         try:
             check_template(kind, body)
         except InvalidInput as error:
             raise InvalidInput(
-                error.code, f"{locale}: {error.message}", {"locale": locale}
+                error.code, "{locale}: {why}", {"locale": locale}, locale=locale, why=error.said
             ) from error
 
 
@@ -59,7 +66,9 @@ def check_fields(kind: str, bodies: Mapping[str, str], fields: list[dict[str, An
         for name in sorted(use(traits(kind).is_url, body).names("field") - names):
             raise InvalidInput(
                 "invalid_fields",
-                f"{locale}: the text has field.{name}, for which nobody is asked. Add the field "
-                f"{name}, or take it out of the text.",
+                "{locale}: the text has field.{name}, for which nobody is asked. Add the field "
+                "{name}, or take it out of the text.",
                 {"field": name, "locale": locale},
+                locale=locale,
+                name=name,
             )

@@ -20,6 +20,7 @@ from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
 from console.text.naming import folded
+from console.text.sentences import counted, term
 
 NAME_LIMIT = 100
 
@@ -64,7 +65,7 @@ def category_update(
         _hold_the_tree()
         category.refresh_from_db()
         before = Category.objects.get(pk=category.pk)
-        require_unchanged(category_state(before), expected, "this category")
+        require_unchanged(category_state(before), expected, term("this category"))
         category.name = _checked_name(changes.get("name", before.name))
         category.parent = changes.get("parent", before.parent)
         category.team = _team(actor, category.parent, changes.get("team", before.team))
@@ -93,14 +94,16 @@ def category_delete(actor: Actor, category: Category) -> None:
         _hold_the_tree()
         inside = []
         if count := CannedNotice.objects.filter(category=category).count():
-            inside.append(f"{count:,} notice{'s' if count > 1 else ''}")
+            inside.append(counted("{n:,} notice", "{n:,} notices", n=count))
         if count := category.children.count():
-            inside.append(f"{count:,} categor{'ies' if count > 1 else 'y'}")
+            inside.append(counted("{n:,} category", "{n:,} categories", n=count))
         if inside:
             raise Unprocessable(
                 "category_not_empty",
-                f"The category {category.path} has {' and '.join(inside)} in it, retired ones "
-                "included. Move them elsewhere first, then delete it.",
+                "The category {category} has {inside:and} in it, retired ones included. Move them "
+                "elsewhere first, then delete it.",
+                category=category.path,
+                inside=inside,
             )
         _record(actor, Action.CATEGORY_DELETED, category)
         category.delete()
@@ -130,9 +133,11 @@ def require_fitting(category: Category | None, team: Team | None) -> None:
     if category is not None and category.team is not None and category.team != team:
         raise InvalidInput(
             "category_of_team",
-            f"The category {category.path} is the team {category.team.name}'s own. Give the "
-            "notice to that team too, or choose another category.",
+            "The category {category} is the team {team}'s own. Give the notice to that team too, "
+            "or choose another category.",
             {"field": "category"},
+            category=category.path,
+            team=category.team.name,
         )
 
 
@@ -158,11 +163,14 @@ def _save(category: Category) -> None:
         with transaction.atomic():
             category.save()
     except IntegrityError as error:
-        where = f"in {category.parent.path}" if category.parent else "at the top"
+        parent = category.parent
+        where = term("in {category}", category=parent.path) if parent else term("at the top")
         raise Conflict(
             "name_taken",
-            f"There is a category named {category.name} {where} already. Choose another name.",
+            "There is a category named {name} {where} already. Choose another name.",
             {"field": "name"},
+            name=category.name,
+            where=where,
         ) from error
 
 
@@ -177,15 +185,16 @@ def is_name(name: str) -> bool:
 
 
 def _checked_name(name: str, field: str = "name") -> str:
-    """A name of a category as it is kept; `field` has it, or a path with it."""
-    name = read_line(name, what="A category's name", field=field)
+    """Return a category's name in stored form; `field` has it, or a path with it."""
+    name = read_line(name, what=term("A category's name"), field=field)
     if not name:
         raise InvalidInput("name_missing", "Give the category a name.", {"field": field})
     if len(name) > NAME_LIMIT:
         raise InvalidInput(
             "invalid_category",
-            f"A category's name has at most {NAME_LIMIT} characters.",
+            "A category's name has at most {limit} characters.",
             {"field": field},
+            limit=NAME_LIMIT,
         )
     if not is_name(name):
         raise InvalidInput(
@@ -210,8 +219,9 @@ def _require_own(actor: Actor, team: Team | None) -> None:
     if team is not None and not actor.sees_team(team.pk):
         raise PermissionRefused(
             "not_own_team",
-            f"You are not in the team {team.name}. Choose one of your teams, or none.",
+            "You are not in the team {team}. Choose one of your teams, or none.",
             {"field": "team"},
+            team=team.name,
         )
 
 
@@ -231,9 +241,11 @@ def _require_not_below_itself(category: Category, before: Category) -> None:
     if parent is not None and (parent == before or _below(before).filter(pk=parent.pk).exists()):
         raise Unprocessable(
             "category_cycle",
-            f"{before.path} can't be moved into {parent.path}, which is in it or is it itself. "
-            "Choose another place.",
+            "{category} can't be moved into {parent}, which is in it or is it itself. Choose "
+            "another place.",
             {"field": "parent"},
+            category=before.path,
+            parent=parent.path,
         )
 
 
@@ -252,17 +264,20 @@ def _require_notices_of_team(category: Category, before: Category) -> None:
     if notice is not None:
         raise InvalidInput(
             "category_of_team",
-            f"The notice {notice.key} in it is not the team {category.team.name}'s. Move it "
-            "elsewhere, or give it to that team first.",
+            "The notice {notice} in it is not the team {team}'s. Move it elsewhere, or give it to "
+            "that team first.",
             {"field": "team"},
+            notice=notice.key,
+            team=category.team.name,
         )
 
 
 def _too_deep() -> Unprocessable:
     return Unprocessable(
         "category_too_deep",
-        f"Categories stand at most {CATEGORY_DEPTH} deep. Choose a place further up.",
+        "Categories stand at most {limit} deep. Choose a place further up.",
         {"field": "parent"},
+        limit=CATEGORY_DEPTH,
     )
 
 

@@ -20,6 +20,7 @@ from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
 from console.text.naming import folded
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -52,8 +53,10 @@ def notice_create(
     if kind not in NoticeKind.values:
         raise InvalidInput(
             "unknown_kind",
-            f"{kind!r} is no kind of notice: choose {', '.join(NoticeKind.values)}.",
+            "{kind!r} is no kind of notice: choose {known}.",
             {"field": "kind"},
+            kind=kind,
+            known=NoticeKind.values,
         )
     title = _read_title(title)
     _require_own_team(actor, team)
@@ -98,8 +101,9 @@ def _check_key(key: str) -> None:
     if key in RESERVED_KEYS:
         raise InvalidInput(
             "invalid_key",
-            f"No notice can be called {key}: choose another key.",
+            "No notice can be called {key}: choose another key.",
             {"field": "key"},
+            key=key,
         )
 
 
@@ -123,7 +127,7 @@ def notice_update(
                 from_queryset=CannedNotice.objects.select_for_update(no_key=True)
             )
             require_not_retired(notice)
-            require_unchanged(notice_state(notice), expected, "this notice")
+            require_unchanged(notice_state(notice), expected, term("this notice"))
             if not actor.is_system:
                 _require_names_kept(notice, values)
             category = values.pop("category", None)
@@ -163,9 +167,11 @@ def _require_names_kept(notice: CannedNotice, values: dict[str, Any]) -> None:
     if others and names_are_reviewed(notice):
         raise Conflict(
             "name_needs_review",
-            f"People send the notice {notice.key} by its {others[0]}, so somebody else approves "
-            f"another one. Give the new {others[0]} in the notice's next version, and submit that.",
+            "People send the notice {notice} by its {other}, so somebody else approves another "
+            "one. Give the new {other} in the notice's next version, and submit that.",
             {"field": others[0]},
+            notice=notice.key,
+            other=term("title") if others[0] == "title" else term("shortcut"),
         )
 
 
@@ -249,7 +255,9 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
     with transaction.atomic():
         now = timezone.now()
         if not CannedNotice.objects.filter(pk=notice.pk, retired_at=None).update(retired_at=now):
-            raise Conflict("already_retired", f"The notice {notice.key} is retired already.")
+            raise Conflict(
+                "already_retired", "The notice {notice} is retired already.", notice=notice.key
+            )
         require_unused(notice)
         notice.retired_at = now
         audit.record(actor, Action.NOTICE_RETIRED, target=("notice", notice.key, notice.title))
@@ -266,7 +274,9 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
         with transaction.atomic():
             retired = CannedNotice.objects.filter(pk=notice.pk, retired_at__isnull=False)
             if not retired.update(retired_at=None):
-                raise Conflict("not_retired", f"The notice {notice.key} is not retired.")
+                raise Conflict(
+                    "not_retired", "The notice {notice} is not retired.", notice=notice.key
+                )
             notice.retired_at = None
             audit.record(actor, Action.NOTICE_RESTORED, target=("notice", notice.key, notice.title))
     except IntegrityError as error:
@@ -296,12 +306,14 @@ def normal_tags(tags: Iterable[str]) -> list[str]:
             kept.setdefault(folded(word), word)
     found = list(kept.values())
     for word in found:
-        read_line(word, what="A tag", field="tags")
+        read_line(word, what=term("A tag"), field="tags")
     if len(found) > TAGS_LIMIT or any(len(word) > TAG_LIMIT for word in found):
         raise InvalidInput(
             "invalid_tags",
-            f"A notice has at most {TAGS_LIMIT} tags of at most {TAG_LIMIT} characters.",
+            "A notice has at most {tags} tags of at most {length} characters.",
             {"field": "tags"},
+            tags=TAGS_LIMIT,
+            length=TAG_LIMIT,
         )
     return found
 
@@ -317,8 +329,9 @@ def normal_shortcut(shortcut: str) -> str:
         raise InvalidInput(
             "invalid_shortcut",
             "Use letters a to z, digits and dashes between them for the shortcut, at most "
-            f"{SHORTCUT_LIMIT}, for example late.",
+            "{limit}, for example late.",
             {"field": "shortcut"},
+            limit=SHORTCUT_LIMIT,
         )
     return word
 
@@ -329,22 +342,24 @@ def _taken(notice: CannedNotice, error: IntegrityError) -> Conflict:
         return _shortcut_taken(notice.shortcut)
     return Conflict(
         "key_taken",
-        f"There is a notice with the key {notice.key} already. Choose another key.",
+        "There is a notice with the key {notice} already. Choose another key.",
         {"field": "key"},
+        notice=notice.key,
     )
 
 
 def _shortcut_taken(shortcut: str) -> Conflict:
     return Conflict(
         "shortcut_taken",
-        f"Another notice has the shortcut {shortcut} already. Choose another one, or take it from "
+        "Another notice has the shortcut {shortcut} already. Choose another one, or take it from "
         "that notice first.",
         {"field": "shortcut"},
+        shortcut=shortcut,
     )
 
 
 def _read_title(title: str) -> str:
-    title = read_line(title, what="A title", field="title")
+    title = read_line(title, what=term("A title"), field="title")
     if not title:
         raise InvalidInput(
             "title_missing",
@@ -353,7 +368,10 @@ def _read_title(title: str) -> str:
         )
     if len(title) > TITLE_LIMIT:
         raise InvalidInput(
-            "invalid_title", f"A title has at most {TITLE_LIMIT} characters.", {"field": "title"}
+            "invalid_title",
+            "A title has at most {limit} characters.",
+            {"field": "title"},
+            limit=TITLE_LIMIT,
         )
     return title
 
@@ -363,9 +381,10 @@ def _require_own_team(actor: Actor, team: Team | None) -> None:
     if team is not None and not actor.sees_all_teams and team.pk not in actor.team_ids:
         raise PermissionRefused(
             "not_own_team",
-            f"You are not in the team {team.name}, and would not see this notice any more. "
-            "Choose one of your teams, or none.",
+            "You are not in the team {team}, and would not see this notice any more. Choose one "
+            "of your teams, or none.",
             {"field": "team"},
+            team=team.name,
         )
 
 
@@ -374,6 +393,7 @@ def require_not_retired(notice: CannedNotice) -> None:
     if notice.retired_at is not None:
         raise Unprocessable(
             "notice_retired",
-            f"The notice {notice.key} is retired and can't be changed. "
-            "An approver can restore it first.",
+            "The notice {notice} is retired and can't be changed. An approver can restore it "
+            "first.",
+            notice=notice.key,
         )

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from console.catalogue.templating.filling.numbers import NUMBER_LIMIT, number_or_none
 from console.errors import InvalidInput, Unprocessable
 from console.text.moments import is_day
+from console.text.sentences import Sentence, term
 from console.text.visible import is_blank, is_one_line, normal_line
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -37,41 +38,58 @@ class FieldType(models.TextChoices):
 def declared(raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the fields in stored form, with all defaults filled in. Raises InvalidInput."""
     if len(raw) > FIELD_LIMIT:
-        _refuse("", f"A notice asks for at most {FIELD_LIMIT} fields; these are {len(raw)}.")
+        _refuse(
+            "",
+            term(
+                "A notice asks for at most {limit} fields; these are {count}.",
+                limit=FIELD_LIMIT,
+                count=len(raw),
+            ),
+        )
     fields = [_one_declared(given) for given in raw]
     names = [field["name"] for field in fields]
     for name in names:
         if names.count(name) > 1:
-            _refuse(name, f"The field {name} stands there twice. Give each field its own name.")
+            _refuse(
+                name,
+                term(
+                    "The field {name} stands there twice. Give each field its own name.", name=name
+                ),
+            )
     return fields
 
 
 def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        _refuse("", 'Each field is an object with its name, for example {"name": "new_date"}.')
-    name = given.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
         _refuse(
-            str(name),
-            f"{name!r} is no name of a field: small letters, digits and underscores, at most 40, "
-            "a letter first, for example new_date.",
+            "", term('Each field is an object with its name, for example {"name": "new_date"}.')
         )
+    name = _name(given.get("name"))
     unknown = sorted(set(given) - KEYS)
     if unknown:
-        _refuse(name, f"The field {name} has no {', '.join(unknown)}; use {', '.join(KEYS)}.")
-    label = _line(given.get("label", name))
-    if not label or len(label) > LABEL_LENGTH:
         _refuse(
             name,
-            f"Give the field {name} a label of at most {LABEL_LENGTH} characters on one line, or "
-            "leave it out.",
+            term(
+                "The field {name} has no {unknown}; use {known}.",
+                name=name,
+                unknown=unknown,
+                known=list(KEYS),
+            ),
         )
+    label = _label(name, given.get("label", name))
     kind = given.get("type", FieldType.TEXT)
     if kind not in FieldType.values:
-        _refuse(name, f"{kind!r} is no type of a field: choose {', '.join(FieldType.values)}.")
+        _refuse(
+            name,
+            term(
+                "{kind!r} is no type of a field: choose {known}.", kind=kind, known=FieldType.values
+            ),
+        )
     required = given.get("required", True)
     if not isinstance(required, bool):
-        _refuse(name, f"Say of the field {name} whether it is required: true or false.")
+        _refuse(
+            name, term("Say of the field {name} whether it is required: true or false.", name=name)
+        )
     return {
         "name": name,
         "label": label,
@@ -82,20 +100,66 @@ def _one_declared(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        _refuse(
+            str(name),
+            term(
+                "{name!r} is no name of a field: small letters, digits and underscores, at most "
+                "40, a letter first, for example new_date.",
+                name=name,
+            ),
+        )
+    return name
+
+
+def _label(name: str, given: object) -> str:
+    label = _line(given)
+    if not label or len(label) > LABEL_LENGTH:
+        _refuse(
+            name,
+            term(
+                "Give the field {name} a label of at most {limit} characters on one line, or "
+                "leave it out.",
+                name=name,
+                limit=LABEL_LENGTH,
+            ),
+        )
+    return label
+
+
 def _choices(name: str, kind: str, given: object) -> list[str]:
     if kind != FieldType.CHOICE:
         if given:
-            _refuse(name, f"Only a field of the type choice has choices; {name} is a {kind}.")
+            _refuse(
+                name,
+                term(
+                    "Only a field of the type choice has choices; {name} is a {kind}.",
+                    name=name,
+                    kind=kind,
+                ),
+            )
         return []
     if not isinstance(given, list) or not 0 < len(given) <= CHOICE_LIMIT:
-        _refuse(name, f"Give the field {name} its choices: 1 to {CHOICE_LIMIT} texts.")
+        _refuse(
+            name,
+            term(
+                "Give the field {name} its choices: 1 to {limit} texts.",
+                name=name,
+                limit=CHOICE_LIMIT,
+            ),
+        )
     choices = [_line(choice) for choice in given]
     fit = all(0 < len(choice) <= TEXT_LENGTH for choice in choices)
     if len(set(choices)) < len(choices) or not fit:
         _refuse(
             name,
-            f"The choices of the field {name} are different texts of at most {TEXT_LENGTH} "
-            "characters, each on one line.",
+            term(
+                "The choices of the field {name} are different texts of at most {limit} "
+                "characters, each on one line.",
+                name=name,
+                limit=TEXT_LENGTH,
+            ),
         )
     return choices
 
@@ -113,11 +177,16 @@ def _length(name: str, kind: str, given: object) -> int | None:
     if given is None:
         return TEXT_LENGTH
     if isinstance(given, bool) or not isinstance(given, int) or not 0 < given <= TEXT_LENGTH:
-        _refuse(name, f"The field {name} has a max_length from 1 to {TEXT_LENGTH}.")
+        _refuse(
+            name,
+            term(
+                "The field {name} has a max_length from 1 to {limit}.", name=name, limit=TEXT_LENGTH
+            ),
+        )
     return given
 
 
-def _refuse(name: str, words: str) -> NoReturn:
+def _refuse(name: str, words: Sentence) -> NoReturn:
     raise InvalidInput("invalid_fields", words, {"field": name})
 
 
@@ -133,15 +202,19 @@ def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -
     for name in given:
         if name not in known:
             raise Unprocessable(
-                "unknown_field", f"This notice asks for no field {name}.", {"field": name}
+                "unknown_field", "This notice asks for no field {name}.", {"field": name}, name=name
             )
     answers = {}
     for field in fields:
         answer = given.get(field["name"])
         if answer is None or (isinstance(answer, str) and is_blank(answer)):
             if field["required"]:
-                words = f"Fill in {field['label']}: the notice needs it."
-                raise Unprocessable("field_missing", words, {"field": field["name"]})
+                raise Unprocessable(
+                    "field_missing",
+                    "Fill in {label}: the notice needs it.",
+                    {"field": field["name"]},
+                    label=field["label"],
+                )
             continue
         answers[field["name"]] = READERS[field["type"]](field, answer)
     return answers
@@ -149,9 +222,9 @@ def answered(fields: Sequence[Mapping[str, Any]], given: Mapping[str, object]) -
 
 def _text(field: Mapping[str, Any], answer: object) -> str:
     if not isinstance(answer, str) or UNSTORABLE.search(answer):
-        raise _wrong(field, "a text")
+        raise _wrong(field, term("a text"))
     if len(answer.strip()) > field["max_length"]:
-        raise _wrong(field, f"a text of at most {field['max_length']} characters")
+        raise _wrong(field, term("a text of at most {limit} characters", limit=field["max_length"]))
     return answer.strip()
 
 
@@ -159,25 +232,25 @@ def _number(field: Mapping[str, Any], answer: object) -> int | float:
     """Return the number as templates read it. Raises Unprocessable if a digit would be lost."""
     number = number_or_none(answer)
     if number is None:
-        raise _wrong(field, "a number, such as 12 or 12.5")
+        raise _wrong(field, term("a number, such as 12 or 12.5"))
     if not -NUMBER_LIMIT <= number <= NUMBER_LIMIT:
-        raise _wrong(field, f"a number up to {NUMBER_LIMIT:,}")
+        raise _wrong(field, term("a number up to {limit:,}", limit=NUMBER_LIMIT))
     if number == int(number):
         return int(number)
     if Decimal(repr(float(number))) != number:
-        raise _wrong(field, "a number of at most 15 digits")
+        raise _wrong(field, term("a number of at most 15 digits"))
     return float(number)
 
 
 def _date(field: Mapping[str, Any], answer: object) -> str:
     if not isinstance(answer, str) or not is_day(answer.strip()):
-        raise _wrong(field, "a date, such as 2027-03-31")
+        raise _wrong(field, term("a date, such as 2027-03-31"))
     return answer.strip()
 
 
 def _choice(field: Mapping[str, Any], answer: object) -> str:
     if answer not in field["choices"]:
-        raise _wrong(field, f"one of: {', '.join(field['choices'])}")
+        raise _wrong(field, term("one of: {choices}", choices=field["choices"]))
     return str(answer)
 
 
@@ -204,9 +277,13 @@ def for_templates(
     }
 
 
-def _wrong(field: Mapping[str, Any], wanted: str) -> Unprocessable:
+def _wrong(field: Mapping[str, Any], wanted: Sentence) -> Unprocessable:
     return Unprocessable(
-        "invalid_field", f"{field['label']}: give {wanted}.", {"field": field["name"]}
+        "invalid_field",
+        "{label}: give {wanted}.",
+        {"field": field["name"]},
+        label=field["label"],
+        wanted=wanted,
     )
 
 

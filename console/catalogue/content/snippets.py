@@ -17,6 +17,7 @@ from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, Ve
 from console.catalogue.states import is_narrower
 from console.catalogue.templating.language import Snippet, use
 from console.errors import Conflict, Unprocessable
+from console.text.sentences import term
 
 SNIPPET_DEPTH = 3
 # Versions of snippets by key and number.
@@ -126,16 +127,27 @@ def settle(version: NoticeVersion) -> dict[str, int]:
 
 def _unusable(key: str, notice: CannedNotice | None, text: CannedNotice) -> Unprocessable:
     if notice is None or notice.kind != NoticeKind.SNIPPET:
-        code, words = "snippet_missing", "There is no such snippet; look for its key."
+        code, words = "snippet_missing", term("There is no such snippet; look for its key.")
     elif notice.retired_at is not None:
-        code, words = "snippet_retired", "It is retired. Take it out, or name another one."
+        code, words = "snippet_retired", term("It is retired. Take it out, or name another one.")
     elif notice.team_id not in (None, text.team_id):
-        code, words = "snippet_of_team", "It is another team's. Take it out, or name another one."
+        code, words = (
+            "snippet_of_team",
+            term("It is another team's. Take it out, or name another one."),
+        )
     elif current([key]):
-        code, words = "snippet_ended", "It is valid no longer. Have a new version of it approved."
+        code, words = (
+            "snippet_ended",
+            term("It is valid no longer. Have a new version of it approved."),
+        )
     else:
-        code, words = "snippet_not_published", "It has no published version. Have one approved."
-    return Unprocessable(code, f"The text names the snippet {key}. {words}", {"snippet": key})
+        code, words = (
+            "snippet_not_published",
+            term("It has no published version. Have one approved."),
+        )
+    return Unprocessable(
+        code, "The text names the snippet {key}. {words}", {"snippet": key}, key=key, words=words
+    )
 
 
 def require_no_circle(
@@ -146,13 +158,18 @@ def require_no_circle(
         path = " → ".join([own, *above, key])
         if key == own or key in above:
             raise Unprocessable(
-                "snippet_circle", f"A snippet can't stand in itself: {path}.", {"snippet": key}
+                "snippet_circle",
+                "A snippet can't stand in itself: {path}.",
+                {"snippet": key},
+                path=path,
             )
         if len(above) >= SNIPPET_DEPTH:
             raise Unprocessable(
                 "snippets_too_deep",
-                f"Snippets stand in snippets at most {SNIPPET_DEPTH} deep: {path}.",
+                "Snippets stand in snippets at most {limit} deep: {path}.",
                 {"snippet": key},
+                limit=SNIPPET_DEPTH,
+                path=path,
             )
         if (key, number) in among:
             require_no_circle(own, among[key, number].snippets, among, (*above, key))
@@ -168,9 +185,12 @@ def require_as_wide(version: NoticeVersion, pins: Mapping[str, int], among: Load
         if piece is not None and is_narrower(piece.visibility, version.visibility):
             raise Unprocessable(
                 "snippet_narrower",
-                f"The snippet {key} is not for all who would see this text ({piece.visibility}, "
-                f"and the text {version.visibility}). Take it out, or let fewer see the text.",
+                "The snippet {key} is not for all who would see this text ({visibility}, and the "
+                "text {text_visibility}). Take it out, or let fewer see the text.",
                 {"snippet": key},
+                key=key,
+                visibility=piece.visibility,
+                text_visibility=version.visibility,
             )
 
 
@@ -189,12 +209,14 @@ def require_unused(notice: CannedNotice) -> None:
     )
     keys = list(users.order_by("notice__key").values_list("notice__key", flat=True).distinct()[:6])
     if keys:
-        shown = ", ".join(keys[:5]) + (" and others" if len(keys) > 5 else "")
+        shown = term("{keys} and others", keys=keys[:5]) if len(keys) > 5 else keys
         raise Conflict(
             "snippet_in_use",
-            f"The snippet {notice.key} still stands in {shown}. Publish versions without it, or "
-            "retire them first.",
+            "The snippet {notice} still stands in {shown}. Publish versions without it, or retire "
+            "them first.",
             {"notices": keys},
+            notice=notice.key,
+            shown=shown,
         )
 
 

@@ -31,6 +31,7 @@ from console.errors import InvalidInput, Unprocessable
 from console.security.lookalikes import require_plain
 from console.text.inputs import read_line
 from console.text.moments import moment_text
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 BODY = "body:"  # prefix of the columns of texts
@@ -119,13 +120,16 @@ class VersionContent:
         if preset is not None and not preset.is_approved:
             raise Unprocessable(
                 "preset_not_approved",
-                f"The preset {preset.name} is not approved yet. Choose another, or wait for that.",
+                "The preset {preset} is not approved yet. Choose another, or wait for that.",
                 {"field": "preset"},
+                preset=preset.name,
             )
-        message_type = read_line(self.message_type, what="A message type", field="message_type")
+        message_type = read_line(
+            self.message_type, what=term("A message type"), field="message_type"
+        )
         visibility = known_visibility(self._seen_by())
-        nickname = read_line(self.nickname, what="A nickname", field="nickname")
-        require_plain(nickname, what="The nickname", field="nickname")
+        nickname = read_line(self.nickname, what=term("A nickname"), field="nickname")
+        require_plain(nickname, what=term("The nickname"), field="nickname")
         new_title, new_shortcut = read_new_names(notice, self.new_title, self.new_shortcut)
         return replace(
             self,

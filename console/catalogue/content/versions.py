@@ -31,7 +31,9 @@ from console.catalogue.models import (
 from console.database.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
+from console.text.sentences import term
 from console.text.visible import is_blank
+from console.text.wording import term_of
 
 SCHEDULE = system_actor("schedule")
 logger = structlog.get_logger("console.catalogue")
@@ -78,7 +80,7 @@ def version_update(
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
-        _lock(version, VersionStatus.DRAFT, "changed")
+        _lock(version, VersionStatus.DRAFT, term("changed"))
         before = copy(version)
         content = VersionContent.of(version).changed(changes)
         content.normal_form(version.notice).set_on(version)
@@ -99,7 +101,7 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     actor.require(Permission.EDIT_CATALOGUE)
     _require_author(actor, version)
     with transaction.atomic():
-        _lock(version, VersionStatus.DRAFT, "submitted")
+        _lock(version, VersionStatus.DRAFT, term("submitted"))
         require_not_retired(version.notice)
         if has_ended(version):
             raise InvalidInput(
@@ -110,10 +112,10 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
             )
         require_plain(
             version.nickname,
-            what="The nickname",
+            what=term("The nickname"),
             field="nickname",
             others=VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True),
-            of_others="which a preset has",
+            of_others=term("which a preset has"),
         )
         version.status = VersionStatus.IN_REVIEW
         version.submitted_at = timezone.now()
@@ -133,7 +135,7 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     _require_reviewer(actor, version)
     with transaction.atomic():
         _hold(version.notice)
-        _lock(version, VersionStatus.IN_REVIEW, "approved")
+        _lock(version, VersionStatus.IN_REVIEW, term("approved"))
         require_not_retired(version.notice)
         if has_ended(version):
             raise InvalidInput(
@@ -224,7 +226,7 @@ def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> Noti
     if is_blank(reason):
         raise InvalidInput("reason_missing", "Say why, so that the author can mend it.")
     with transaction.atomic():
-        _lock(version, VersionStatus.IN_REVIEW, "rejected")
+        _lock(version, VersionStatus.IN_REVIEW, term("rejected"))
         version.reject_reason = reason.strip()
         _decide(actor, version, VersionStatus.REJECTED)
         words_keep(version.notice)
@@ -239,15 +241,18 @@ def _require_none_open(notice: CannedNotice) -> None:
     if opened is not None:
         raise Conflict(
             "version_open",
-            f"Version {opened.number} by {opened.author_name} is not decided yet. "
-            "Finish that one first.",
+            "Version {number} by {author} is not decided yet. Finish that one first.",
+            number=opened.number,
+            author=opened.author_name,
         )
 
 
 def _require_author(actor: Actor, version: NoticeVersion) -> None:
     if version.author_ref != actor.ref:
         raise PermissionRefused(
-            "not_author", f"Only {version.author_name}, who wrote this version, may do this."
+            "not_author",
+            "Only {author}, who wrote this version, may do this.",
+            author=version.author_name,
         )
 
 
@@ -269,8 +274,11 @@ def _lock(version: NoticeVersion, status: str, verb: str) -> None:
     if version.status != status:
         raise Conflict(
             "wrong_status",
-            f"Version {version.number} is {VersionStatus(version.status).label.lower()} "
-            f"and can't be {verb}. Load the page again to see its state.",
+            "Version {number} is {status:lower} and can't be {verb}. Load the page again to see "
+            "its state.",
+            number=version.number,
+            status=term_of(VersionStatus(version.status).label),
+            verb=verb,
         )
 
 
@@ -282,10 +290,14 @@ def _require_expected(current: NoticeVersion | None, expected: str | None) -> No
     name = current.author_name if current else ""
     raise Conflict(
         "changed_meanwhile",
-        f"Not saved: {name} has written version {number} since you began. Compare both, then save "
-        "again."
+        term(
+            "Not saved: {name} has written version {number} since you began. Compare both, then "
+            "save again.",
+            name=name,
+            number=number,
+        )
         if current
-        else "Not saved: this notice has no version yet. Load the page again.",
+        else term("Not saved: this notice has no version yet. Load the page again."),
         {"version": number, "mark": revision(current)},
     )
 

@@ -404,7 +404,8 @@ class PresetForm(EditForm):
     )
     visibility = forms.ChoiceField(
         label=_("Who sees it"),
-        choices=[(value, f"{label} ({value})") for value, label in Visibility.choices],
+        # Made for each form, in the language of its reader.
+        choices=lambda: [(value, f"{label} ({value})") for value, label in Visibility.choices],
         error_messages={"required": _("Choose who sees it.")},
     )
     nickname = LineField(

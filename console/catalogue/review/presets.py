@@ -22,6 +22,7 @@ from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
 from console.text.inputs import read_line, require_all
 from console.text.naming import folded
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 CONTENT = ("name", "visibility", "nickname", "roles")
@@ -87,9 +88,10 @@ def preset_update(
         if waiting is not None and waiting.author_ref != actor.ref:
             raise Conflict(
                 "change_open",
-                f"A change by {waiting.author_name} waits for review. That one first.",
+                "A change by {author} waits for review. That one first.",
+                author=waiting.author_name,
             )
-        require_unchanged(preset_state(waiting or held), expected, "this preset")
+        require_unchanged(preset_state(waiting or held), expected, term("this preset"))
         preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
         _record(actor, Action.PRESET_CHANGED, _propose(actor, preset, content))
     return preset
@@ -130,10 +132,10 @@ def preset_reject(
 
 
 def _checked(content: dict[str, Any]) -> dict[str, Any]:
-    name = read_line(content["name"], what="A preset's name", field="name")
+    name = read_line(content["name"], what=term("A preset's name"), field="name")
     if not name:
         raise InvalidInput("name_missing", "Give the preset a name.", {"field": "name"})
-    nickname = read_line(content["nickname"], what="A nickname", field="nickname")
+    nickname = read_line(content["nickname"], what=term("A nickname"), field="nickname")
     roles = content["roles"]
     if roles is not None and not roles:
         raise InvalidInput(
@@ -145,7 +147,7 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
     known_visibility(content["visibility"])
     unknown = [role for role in roles if role not in Role.values]
     if unknown:
-        raise InvalidInput("unknown_role", f"{', '.join(unknown)}: no such role.")
+        raise InvalidInput("unknown_role", "{unknown}: no such role.", unknown=unknown)
     return {**content, "name": name, "nickname": nickname, "roles": roles}
 
 
@@ -169,13 +171,17 @@ def _require_unlike(content: dict[str, Any], preset: VisibilityPreset | None) ->
         if text and (preset is None or text != getattr(preset, name)):
             known = others.exclude(**{name: ""}).values_list(name, flat=True)
             require_plain(
-                text, what=what, field=name, others=known, of_others="which another preset has"
+                text,
+                what=what,
+                field=name,
+                others=known,
+                of_others=term("which another preset has"),
             )
 
     require_all(
         require_free,
-        lambda: require_unlike("name", "The name"),
-        lambda: require_unlike("nickname", "The nickname"),
+        lambda: require_unlike("name", term("The name")),
+        lambda: require_unlike("nickname", term("The nickname")),
     )
 
 
@@ -197,8 +203,9 @@ def _decide(
     if proposed is None or change != proposed.pk:
         raise Conflict(
             "wrong_status",
-            f"The preset {preset.name} has no such change to decide on any more. Load the page "
-            "again to see its state.",
+            "The preset {preset} has no such change to decide on any more. Load the page again to "
+            "see its state.",
+            preset=preset.name,
         )
     if is_own(actor, proposed.author_ref):
         raise PermissionRefused(
@@ -226,8 +233,9 @@ def _record(actor: Actor, action: Action, change: PresetChange) -> None:
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         "name_taken",
-        f"There is a preset named {name} already. Choose another name.",
+        "There is a preset named {name} already. Choose another name.",
         {"field": "name"},
+        name=name,
     )
 
 
@@ -236,6 +244,8 @@ def known_visibility(visibility: str) -> str:
     if visibility not in Visibility.values:
         raise InvalidInput(
             "unknown_visibility",
-            f"{visibility!r} is no visibility: choose {', '.join(Visibility.values)}.",
+            "{visibility!r} is no visibility: choose {known}.",
+            visibility=visibility,
+            known=Visibility.values,
         )
     return visibility

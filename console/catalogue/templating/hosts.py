@@ -13,6 +13,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 import idna
 
 from console.security.lookalikes import are_alike, is_like_ascii, mixed_scripts, skeleton
+from console.text.sentences import term
 
 # A browser reads a host whose last label matches this as an IPv4 address.
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -59,7 +60,9 @@ def _ipv6(written: str) -> Host:
     try:
         address = IPv6Address(written)
     except AddressValueError as error:
-        raise Deceptive(f"has [{written}] for a host, which is no address") from error
+        raise Deceptive(
+            term("has [{written}] for a host, which is no address", written=written)
+        ) from error
     return Host(str(address), str(address))
 
 
@@ -68,8 +71,11 @@ def _ipv4(written: str) -> Host:
         address = str(IPv4Address(written))
     except AddressValueError as error:
         raise Deceptive(
-            f"has the host {written}, which a browser reads as an IP address in an unusual form; "
-            "write the address as four plain numbers, or a name"
+            term(
+                "has the host {written}, which a browser reads as an IP address in an unusual "
+                "form; write the address as four plain numbers, or a name",
+                written=written,
+            )
         ) from error
     return Host(address, address)
 
@@ -81,16 +87,26 @@ def _label(written: str) -> tuple[str, str]:
         try:
             label = idna.decode(written)
         except UnicodeError as error:
-            raise Deceptive(f"has {written} in its host, which stands for nothing") from error
+            raise Deceptive(
+                term("has {written} in its host, which stands for nothing", written=written)
+            ) from error
     if label.isascii():
         return label, label
     try:
         mapped = idna.uts46_remap(label, std3_rules=True, transitional=False)
         ascii_form = idna.encode(label).decode("ascii")
     except UnicodeError as error:
-        raise Deceptive(f"has {label} in its host, which no name can have in it") from error
+        raise Deceptive(
+            term("has {label} in its host, which no name can have in it", label=label)
+        ) from error
     if mapped != label or (written.startswith(PUNYCODE) and ascii_form != written):
-        raise Deceptive(f"has {label} in its host, which a browser turns into {mapped}")
+        raise Deceptive(
+            term(
+                "has {label} in its host, which a browser turns into {mapped}",
+                label=label,
+                mapped=mapped,
+            )
+        )
     _require_one_script(label)
     return label, ascii_form
 
@@ -105,7 +121,10 @@ def _require_one_direction(shown: str) -> None:
             idna.check_bidi(label, check_ltr=True)
     except UnicodeError as error:
         raise Deceptive(
-            f"has the host {shown}, whose parts run in both directions; use a plain one"
+            term(
+                "has the host {shown}, whose parts run in both directions; use a plain one",
+                shown=shown,
+            )
         ) from error
 
 
@@ -113,8 +132,12 @@ def _require_one_script(label: str) -> None:
     if mixed := mixed_scripts(label):
         names = " and ".join(script.capitalize() for script in mixed)
         raise Deceptive(
-            f"has {label} in its host, which mixes {names} letters; look-alikes of known names are "
-            "made like that. Write it in one script"
+            term(
+                "has {label} in its host, which mixes {names} letters; look-alikes of known names "
+                "are made like that. Write it in one script",
+                label=label,
+                names=names,
+            )
         )
 
 
@@ -130,8 +153,11 @@ def _require_no_disguise(labels: list[str]) -> None:
     for label in labels:
         if is_like_ascii(label):
             raise Deceptive(
-                f"has {idna.encode(label).decode()} in its host, which looks like "
-                f"{skeleton(label)} and is something else"
+                term(
+                    "has {label} in its host, which looks like {other} and is something else",
+                    label=idna.encode(label).decode(),
+                    other=skeleton(label),
+                )
             )
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from console.catalogue.templating.hosts import Deceptive, Host, imitated, read_host
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import has_unseen
 
 # A browser changes or rejects a URL with these characters.
@@ -31,36 +32,70 @@ def check_push_url(url: str) -> None:
     resolve, and no characters that it would change.
     """
     if len(url) > settings.URL_LIMIT:
-        raise _refused(f"has {len(url):,} characters; at most {settings.URL_LIMIT:,} go")
+        raise _refused(
+            term(
+                "has {count:,} characters; at most {limit:,} go",
+                count=len(url),
+                limit=settings.URL_LIMIT,
+            )
+        )
     if UNSAFE.search(url) or not url.isprintable() or has_unseen(url):
         raise _refused(
-            'has spaces, control or invisible characters, or one of "<>^`{|}; percent-encode them'
+            term(
+                'has spaces, control or invisible characters, or one of "<>^`{|}; percent-encode '
+                "them"
+            )
         )
     if "\\" in url:
-        raise _refused("has a backslash, which browsers read as a slash; use / or %5C")
+        raise _refused(term("has a backslash, which browsers read as a slash; use / or %5C"))
     parts = _split(url)
+    _require_whole(parts)
+    _require_no_other(parts)
+
+
+def _require_whole(parts: SplitResult) -> None:
+    """Raise InvalidInput unless a browser finds a host in it, and nothing beside."""
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise _refused("is not a whole web address; start it with https:// and the host's name")
+        raise _refused(
+            term("is not a whole web address; start it with https:// and the host's name")
+        )
     if parts.username is not None or parts.password is not None:
-        raise _refused("carries a user name or password before the host; take them out")
+        raise _refused(term("carries a user name or password before the host; take them out"))
     if not HOST.fullmatch(parts.hostname) or parts.port == 0:
-        raise _refused(f"names no host that a browser could find: {parts.netloc}")
+        raise _refused(
+            term("names no host that a browser could find: {netloc}", netloc=parts.netloc)
+        )
     if "[" in parts.netloc and not BRACKETED.fullmatch(parts.netloc):
-        raise _refused(f"names no host that a browser could find: {parts.netloc}")
-    host = _host(parts.hostname)
+        raise _refused(
+            term("names no host that a browser could find: {netloc}", netloc=parts.netloc)
+        )
+
+
+def _require_no_other(parts: SplitResult) -> None:
+    """Raise InvalidInput for a look-alike of an allowed host, for a path that leads elsewhere, and
+    for a host that is not allowed."""
+    host = _host(parts.hostname or "")
     allowed = settings.PUSH_URL_HOSTS
     is_allowed = any(_matches(host.ascii, pattern) for pattern in allowed)
     if not is_allowed and (other := imitated(_written(parts), host, _shown(allowed))):
         raise _refused(
-            f"leads to {host.ascii}, which looks like {other} and is another host; write the host "
-            "as it stands on the list of allowed hosts"
+            term(
+                "leads to {ascii}, which looks like {other} and is another host; write the host "
+                "as it stands on the list of allowed hosts",
+                ascii=host.ascii,
+                other=other,
+            )
         )
     if DOT_SEGMENT.search(parts.path):
-        raise _refused("has . or .. as a part of its path; write out where it leads")
+        raise _refused(term("has . or .. as a part of its path; write out where it leads"))
     if allowed and not is_allowed:
         raise _refused(
-            f"leads to {host.shown}, which is not on the list of allowed hosts "
-            f"({', '.join(allowed)}); an administrator can add it"
+            term(
+                "leads to {host}, which is not on the list of allowed hosts ({allowed}); an "
+                "administrator can add it",
+                host=host.shown,
+                allowed=list(allowed),
+            )
         )
 
 
@@ -78,7 +113,7 @@ def _host(name: str) -> Host:
     try:
         return read_host(name)
     except Deceptive as error:
-        raise _refused(str(error)) from error
+        raise _refused(sentence_of(error)) from error
 
 
 def _written(parts: SplitResult) -> str:
@@ -101,7 +136,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading the port validates it
     except ValueError as error:
-        raise _refused(f"can't be read: {error}") from error
+        raise _refused(term("can't be read: {error}", error=error)) from error
     return parts
 
 
@@ -116,5 +151,5 @@ def _matches(host: str, pattern: str) -> bool:
     return host == pattern
 
 
-def _refused(what: str) -> InvalidInput:
-    return InvalidInput("invalid_url", f"The URL {what}.")
+def _refused(what: Sentence) -> InvalidInput:
+    return InvalidInput("invalid_url", "The URL {what}.", what=what)

@@ -30,22 +30,43 @@ from console.catalogue.templating.language import (
 )
 from console.catalogue.templating.push_urls import check_push_url
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, term, wording
 from console.text.visible import is_blank
+from console.text.wording import worded
 
 WORDS_LENGTH = 400
 # The host of a push URL must be fixed: there is no variable before the end of this match.
 URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 
 
+WITHOUT_VALUE = wording(
+    "without_value", "{words}: this chat has no value for it, and the text no default."
+)
+NOT_FILLED_IN = wording("not_filled_in", "The text can't be filled in: {words}")
+UNSTORABLE_TEXT = wording(
+    "unstorable_text", "What comes out has characters that can't be stored or sent."
+)
+NOTHING_LEFT = wording("nothing_left", "Nothing is left of the text in this chat.")
+LONGER_THAN_ALLOWED = wording(
+    "longer_than_allowed", "The text has {length} characters; at most {limit:,} go."
+)
+URL_REFUSED = wording("url_refused", "{why}")
+
+
 class RenderingRefused(Exception):
     """This interaction can't get this text. `reason` is a Reason of console.sends; `variable` is
     the variable without a value, if that is the reason."""
 
-    def __init__(self, reason: str, message: str, variable: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, said: Sentence, variable: str = "") -> None:
+        super().__init__(said)
         self.reason = reason
-        self.message = message
+        self.said = said
         self.variable = variable
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in the language of its reader."""
+        return worded(self.said)
 
 
 class BudgetSpent(Exception):
@@ -59,13 +80,17 @@ def check_template(kind: str, template: str) -> None:
     if len(template) > settings.TEXT_LIMIT:
         raise InvalidInput(
             "text_too_long",
-            f"The text has {len(template):,} characters; at most {settings.TEXT_LIMIT:,} go.",
+            "The text has {count:,} characters; at most {limit:,} go.",
+            count=len(template),
+            limit=settings.TEXT_LIMIT,
         )
     is_url = traits(kind).is_url
     roots = VARIABLES - {"field"} if not traits(kind).is_sent else VARIABLES
     mistake = first_mistake(is_url, template, roots)
     if mistake:
-        raise InvalidInput("template_error", f"The template can't be read: {mistake}.")
+        raise InvalidInput(
+            "template_error", "The template can't be read: {mistake}.", mistake=mistake
+        )
     if is_url:
         _check_url_template(template.strip())
 
@@ -177,18 +202,16 @@ def _filled_in(
         words = _said(error.message)
         raise RenderingRefused(
             "unresolved_variable",
-            f"{words}: this chat has no value for it, and the text no default.",
+            WITHOUT_VALUE(words=words),
             words.removesuffix(" is undefined").removesuffix(" is empty"),
         ) from error
     except OutputStreamLimitError as error:
-        raise _too_long(f"more than {settings.TEXT_LIMIT:,}") from error
+        raise _too_long(term("more than {limit:,}", limit=settings.TEXT_LIMIT)) from error
     except Exception as error:  # a filter may raise anything on an unusable value
         words = _said(error.message if isinstance(error, LiquidError) else error)
-        raise RenderingRefused("template_error", f"The text can't be filled in: {words}") from error
+        raise RenderingRefused("template_error", NOT_FILLED_IN(words=words)) from error
     if UNSTORABLE.search(text):
-        raise RenderingRefused(
-            "template_error", "What comes out has characters that can't be stored or sent."
-        )
+        raise RenderingRefused("template_error", UNSTORABLE_TEXT())
     return text
 
 
@@ -200,13 +223,13 @@ def _said(words: object) -> str:
 def _finish_text(text: str) -> str:
     _require_something(text)
     if len(text) > settings.TEXT_LIMIT:
-        raise _too_long(f"{len(text):,}")
+        raise _too_long(term("{count:,}", count=len(text)))
     return text
 
 
 def _require_something(text: str) -> None:
     if is_blank(text):
-        raise RenderingRefused("empty_text", "Nothing is left of the text in this chat.")
+        raise RenderingRefused("empty_text", NOTHING_LEFT())
 
 
 def _finish_url(text: str) -> str:
@@ -215,11 +238,11 @@ def _finish_url(text: str) -> str:
     try:
         check_push_url(url)
     except InvalidInput as error:
-        raise RenderingRefused("invalid_url", error.message) from error
+        raise RenderingRefused("invalid_url", URL_REFUSED(why=error.said)) from error
     return url
 
 
-def _too_long(length: str) -> RenderingRefused:
+def _too_long(length: Sentence) -> RenderingRefused:
     return RenderingRefused(
-        "text_too_long", f"The text has {length} characters; at most {settings.TEXT_LIMIT:,} go."
+        "text_too_long", LONGER_THAN_ALLOWED(length=length, limit=settings.TEXT_LIMIT)
     )

@@ -23,6 +23,7 @@ from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
 from console.text.inputs import ALL
 from console.text.language_tags import spelled_as
+from console.text.sentences import term
 
 FACTS = tuple(name for name in NOTICE_FACTS if name != "retired_at")
 IN_USE = (VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
@@ -53,7 +54,9 @@ def _current(rows: list[Row]) -> Row:
     )
     for row in rows:
         if row is not newest and "version" not in row.values:
-            row.report.refuse("key", f"Row {newest.number} has this notice already. Keep one.")
+            row.report.refuse(
+                "key", term("Row {row} has this notice already. Keep one.", row=newest.number)
+            )
     return newest
 
 
@@ -80,7 +83,7 @@ def _plan_facts(row: Row, before: CannedNotice | None, there: Known) -> NoticePl
     report.is_new = before is None
     for name in ("kind", "title"):
         if not facts[name]:
-            report.refuse(name, f"Give the notice a {name}.")
+            report.refuse(name, term("Give the notice a {name}.", name=name))
     if before is not None:
         _check_known(row, before, there)
     _check_team(row, facts["team"], there)
@@ -96,11 +99,17 @@ def _plan_facts(row: Row, before: CannedNotice | None, there: Known) -> NoticePl
 def _check_known(row: Row, before: CannedNotice, there: Known) -> None:
     report, actor = row.report, there.actor
     if not actor.sees_team(before.team_id):
-        report.refuse("key", "This key is taken by a notice of another team. Choose another key.")
+        report.refuse(
+            "key", term("This key is taken by a notice of another team. Choose another key.")
+        )
     if row.cells.get("kind") and row.cells["kind"] != before.kind:
-        report.refuse("kind", f"The notice is a {before.kind} here, and its kind is for ever.")
+        report.refuse(
+            "kind", term("The notice is a {kind} here, and its kind is for ever.", kind=before.kind)
+        )
     if before.retired_at is not None:
-        report.refuse("key", "The notice is retired here and can't be changed. Choose another key.")
+        report.refuse(
+            "key", term("The notice is retired here and can't be changed. Choose another key.")
+        )
 
 
 def _read_team(row: Row, before: str) -> None:
@@ -114,7 +123,11 @@ def _read_team(row: Row, before: str) -> None:
     elif said == "" and before:
         row.report.refuse(
             "team",
-            f"The notice is the team {before}'s own: write that, or {ALL} for all teams.",
+            term(
+                "The notice is the team {before}'s own: write that, or {all} for all teams.",
+                before=before,
+                all=ALL,
+            ),
         )
 
 
@@ -123,13 +136,21 @@ def _check_team(row: Row, name: str, there: Known) -> None:
     if name and team is None:
         row.report.refuse(
             "team",
-            f"There is no team named {name}. An administrator can create it under People; "
-            f"{ALL} is for all teams.",
+            term(
+                "There is no team named {name}. An administrator can create it under People; "
+                "{all} is for all teams.",
+                name=name,
+                all=ALL,
+            ),
         )
     elif team is not None and not there.actor.sees_team(team.pk):
         row.report.refuse(
             "team",
-            f"You are not in the team {name}. Choose one of yours, or {ALL} for all teams.",
+            term(
+                "You are not in the team {name}. Choose one of yours, or {all} for all teams.",
+                name=name,
+                all=ALL,
+            ),
         )
 
 
@@ -154,7 +175,9 @@ def _plan_draft(row: Row, plan: NoticePlan, names: dict[str, str], there: Known)
     if not any(cell for name, cell in after.items() if name.startswith(BODY)):
         if plan.is_new:
             locale = after.get("default_locale") or "en"
-            row.report.refuse(f"{BODY}{locale}", "Give the notice a text: it is new, and has none.")
+            row.report.refuse(
+                f"{BODY}{locale}", term("Give the notice a text: it is new, and has none.")
+            )
         return
     if "visibility" in said and not said["visibility"] and not after.get("preset"):
         _require_who_sees_it(row, known)
@@ -200,8 +223,11 @@ def _require_who_sees_it(row: Row, known: dict[str, str]) -> None:
     if before != Visibility.ALL:
         row.report.refuse(
             "visibility",
-            f"It is empty, and the version of now is for {before}. Say who sees it: "
-            f"{', '.join(Visibility.values)}.",
+            term(
+                "It is empty, and the version of now is for {before}. Say who sees it: {known}.",
+                before=before,
+                known=Visibility.values,
+            ),
         )
 
 
@@ -214,8 +240,12 @@ def _require_times_said(row: Row, said: dict[str, str], known: dict[str, str]) -
         if said.get(name) == "" and known.get(name) and name not in row.values:
             row.report.refuse(
                 name,
-                f"It is empty, and the version of now has {known[name]}. Write that, or {ALL} for "
-                "no such time.",
+                term(
+                    "It is empty, and the version of now has {value}. Write that, or {all} for no "
+                    "such time.",
+                    value=known[name],
+                    all=ALL,
+                ),
             )
 
 
@@ -257,8 +287,11 @@ def _draft_of(
     if opened is not None:
         row.report.refuse(
             "key",
-            f"Version {opened.number} by {opened.author_name} is not decided yet. "
-            "Have that one decided first.",
+            term(
+                "Version {number} by {author} is not decided yet. Have that one decided first.",
+                number=opened.number,
+                author=opened.author_name,
+            ),
         )
         return None
     return VersionPlan(_next(notice, max(versions, default=0) + 1, there), "")
@@ -273,7 +306,7 @@ def _content(
     after: dict[str, str], row: Row, base: NoticeVersion | None, there: Known
 ) -> VersionContent:
     if after["preset"] and after["preset"] not in there.presets:
-        row.report.refuse("preset", "There is no such preset, neither here nor in the file.")
+        row.report.refuse("preset", term("There is no such preset, neither here nor in the file."))
     moments = {
         name: row.values.get(name) if name in row.cells else getattr(base, name, None)
         for name in MOMENTS

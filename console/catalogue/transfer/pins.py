@@ -11,6 +11,7 @@ from console.catalogue.models import NoticeKind, NoticeVersion, VersionStatus
 from console.catalogue.transfer.plans import NoticePlan, VersionPlan, refuse_the_others
 from console.catalogue.transfer.reading import Row
 from console.errors import Unprocessable
+from console.text.sentences import term
 
 # A draft's snippets are fixed when it is submitted, and past versions stay unchanged.
 STILL_USED = (VersionStatus.IN_REVIEW, VersionStatus.SCHEDULED, VersionStatus.PUBLISHED)
@@ -72,12 +73,18 @@ def _require_all_there(
     row: Row, version: NoticeVersion, among: Mapping[Pin, NoticeVersion]
 ) -> None:
     for key in sorted(snippets.named(version) - set(version.snippets)):
-        row.report.refuse("snippets", f"The text has the snippet {key}: say which version of it.")
+        row.report.refuse(
+            "snippets", term("The text has the snippet {key}: say which version of it.", key=key)
+        )
     for key, number in sorted(version.snippets.items()):
         found = among.get((key, number))
         if found is None or found.notice.kind != NoticeKind.SNIPPET:
             row.report.refuse(
                 "snippets",
-                f"Version {number} of the snippet {key} is neither here nor in what is left of "
-                "the file. Export both together.",
+                term(
+                    "Version {number} of the snippet {key} is neither here nor in what is left of "
+                    "the file. Export both together.",
+                    number=number,
+                    key=key,
+                ),
             )

@@ -20,6 +20,7 @@ from console.catalogue.transfer.exporting import IMPORTED, preset_cells, user_na
 from console.catalogue.transfer.reading import Row
 from console.catalogue.transfer.reports import RowReport
 from console.text.inputs import ALL
+from console.text.sentences import term
 
 KEYS_A_QUERY = 5000
 PRESET_FACTS: tuple[str, ...] = ("visibility", "nickname", "roles")
@@ -146,21 +147,21 @@ def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
     for row in rows:
         name = row.cells.get("preset", "")
         if name in seen:
-            row.report.refuse("preset", f"Row {seen[name]} has this preset already. Keep one.")
+            row.report.refuse(
+                "preset",
+                term("Row {row} has this preset already. Keep one.", row=seen[name]),
+            )
         seen.setdefault(name, row.number)
         if there.is_restore and name in there.proposed:
             row.report.refuse(
-                "preset", "It is proposed here and not decided yet. Have it approved or rejected."
+                "preset",
+                term("It is proposed here and not decided yet. Have it approved or rejected."),
             )
         before = there.presets.get(name)
         preset = before or VisibilityPreset(name=name, visibility="")
         names = [name for name in PRESET_FACTS if name in row.cells]
         after = {name: row.cells[name] for name in names}
-        if not (after.get("visibility") or preset.visibility):
-            row.report.refuse("visibility", "Say who sees it: ALL, INT or VIP.")
-        unsaid = after.get("roles") == "" and "roles" not in row.values
-        if unsaid and preset.roles and not there.is_restore:
-            row.report.refuse("roles", f"Say who may use it: some roles, or {ALL} for everybody.")
+        _require_said(row, preset, after, there)
         if row.report.refusals:
             continue
         row.report.is_new = before is None
@@ -180,6 +181,17 @@ def plan_presets(rows: list[Row], there: Known) -> list[VisibilityPreset]:
     return planned
 
 
+def _require_said(row: Row, preset: VisibilityPreset, after: dict[str, str], there: Known) -> None:
+    """Refuse the row where it leaves open who sees or uses the preset."""
+    if not (after.get("visibility") or preset.visibility):
+        row.report.refuse("visibility", term("Say who sees it: ALL, INT or VIP."))
+    unsaid = after.get("roles") == "" and "roles" not in row.values
+    if unsaid and preset.roles and not there.is_restore:
+        row.report.refuse(
+            "roles", term("Say who may use it: some roles, or {all} for everybody.", all=ALL)
+        )
+
+
 def plan_categories(rows: list[Row], there: Known) -> dict[str, str]:
     """Return the new categories, and add them to `there`, since notices may name them."""
     planned: dict[str, str] = {}
@@ -187,15 +199,19 @@ def plan_categories(rows: list[Row], there: Known) -> dict[str, str]:
         path, team = row.cells.get("category", ""), row.cells.get("team", "")
         above = path.rpartition(CATEGORY_SEPARATOR)[0]
         if not path:
-            row.report.refuse("category", "Give the category a name.")
+            row.report.refuse("category", term("Give the category a name."))
         elif there.categories.get(path, team) != team:
-            row.report.refuse("team", "The category is another team's here. Choose another name.")
+            row.report.refuse(
+                "team", term("The category is another team's here. Choose another name.")
+            )
         elif there.categories.get(above) and there.categories[above] != team:
-            row.report.refuse("team", f"What is in {above} is of the team of that.")
+            row.report.refuse(
+                "team", term("What is in {above} is of the team of that.", above=above)
+            )
         elif team and team not in there.teams and not there.is_restore:
-            row.report.refuse("team", f"There is no team named {team}.")
+            row.report.refuse("team", term("There is no team named {team}.", team=team))
         elif team in there.teams and not there.actor.sees_team(there.teams[team].pk):
-            row.report.refuse("team", f"You are not in the team {team}.")
+            row.report.refuse("team", term("You are not in the team {team}.", team=team))
         elif not row.report.refusals and path not in there.categories:
             row.report.is_new = True
             row.report.compare({}, {"category": path, "team": team})
@@ -211,8 +227,11 @@ def check_place(row: Row, category: str, team: str, there: Known) -> None:
         if of_team and of_team != team:
             row.report.refuse(
                 "category",
-                f"The category is the team {of_team}'s own. Give the notice to that team too, or "
-                "choose another category.",
+                term(
+                    "The category is the team {of_team}'s own. Give the notice to that team too, "
+                    "or choose another category.",
+                    of_team=of_team,
+                ),
             )
             return
 
@@ -227,5 +246,8 @@ def refuse_the_others(rows: list[Row]) -> bool:
         return False
     for row in rows:
         if not row.report.refusals:
-            row.report.refuse("", f"Row {bad.number} of the same notice is refused: see there.")
+            row.report.refuse(
+                "",
+                term("Row {number} of the same notice is refused: see there.", number=bad.number),
+            )
     return True

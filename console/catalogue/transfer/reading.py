@@ -38,13 +38,14 @@ from console.catalogue.transfer.reports import RowReport
 from console.errors import InvalidInput
 from console.text.inputs import ALL
 from console.text.moments import moment_text, on_clocks, read_iso
+from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import is_blank, is_one_line, normal_line
 
 # What spreadsheets write for a failed formula, also into a CSV.
 ERRORS = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
 )
-UNSTORABLE = "There is a NUL or half a character in it: take it out."
+UNSTORABLE = term("There is a NUL or half a character in it: take it out.")
 # Blanks around these are meaningless, and the services strip them.
 NAMES = ("record", "key", "title", "category", "team", "preset", "default_locale")
 LINES = ("title", "new_title", "category", "team", "preset", "nickname", "message_type")
@@ -90,8 +91,9 @@ def read_rows(dataset: Dataset, *, first: int, restore: bool) -> list[Row]:
     if len(dataset) > settings.IMPORT_ROW_LIMIT and not restore:
         raise InvalidInput(
             "too_many_rows",
-            f"The file has {len(dataset):,} rows; an import has at most "
-            f"{settings.IMPORT_ROW_LIMIT:,}. Import it in parts.",
+            "The file has {count:,} rows; an import has at most {limit:,}. Import it in parts.",
+            count=len(dataset),
+            limit=settings.IMPORT_ROW_LIMIT,
         )
     # People may leave out columns; in an export, a missing column is empty.
     empty = dict.fromkeys(COLUMNS, "") if restore else {}
@@ -114,7 +116,8 @@ def _require_columns(headers: list[str], *, restore: bool) -> None:
     if twice:
         raise InvalidInput(
             "column_twice",
-            f"These columns stand there twice: {', '.join(twice) or '(no name)'}. Keep one.",
+            "These columns stand there twice: {columns}. Keep one.",
+            columns=", ".join(twice) or term("(no name)"),
         )
     unknown = [
         name
@@ -125,23 +128,25 @@ def _require_columns(headers: list[str], *, restore: bool) -> None:
     if unknown:
         raise InvalidInput(
             "unknown_column",
-            f"There are no columns named {', '.join(repr(name[:40]) for name in unknown[:10])}. "
-            "Texts stand in columns such as body:en; an export has all the names.",
+            "There are no columns named {columns}. Texts stand in columns such as body:en; an "
+            "export has all the names.",
             {"columns": unknown[:100]},
+            columns=[repr(name[:40]) for name in unknown[:10]],
         )
     needed = ("key", *(RESTORED if restore else ()))
     missing = [name for name in needed if name not in headers]
     if missing:
         raise InvalidInput(
             "column_missing",
-            f"These columns are missing: {', '.join(missing)}. "
-            + (
+            "These columns are missing: {missing}. {why}",
+            {"columns": missing},
+            missing=missing,
+            why=term(
                 "Only a whole export can be restored; what people have written is imported as "
                 "somebody's drafts (--as)."
-                if restore
-                else "A notice is known by its key."
-            ),
-            {"columns": missing},
+            )
+            if restore
+            else term("A notice is known by its key."),
         )
 
 
@@ -159,37 +164,64 @@ def _row(number: int, cells: dict[str, str], *, may_be_errors: bool) -> Row:
     for column, why in unread.items():
         report.refuse(column, why)
     if record not in (PRESET, CATEGORY, NOTICE):
-        known = f"{NOTICE}, {CATEGORY} or {PRESET}"
-        report.refuse("record", f"A record is a {known}; {record[:40]!r} is none of these.")
-    for column, cell in cells.items():
-        if "\0" in cell or not _is_encodable(cell):
-            report.refuse(column, UNSTORABLE)
-        elif column in LINES and not is_one_line(cell):
-            report.refuse(column, "It stands on one line: take the line breaks out.")
-        elif len(cell) > LONGEST.get(column, len(cell)):
-            report.refuse(column, f"It has at most {LONGEST[column]} characters: shorten it.")
-        elif cell and column in READERS:
-            _read(row, column, cell)
-    if record == NOTICE and not key and "key" not in unread:
-        report.refuse("key", "This row has no key: write the key of its notice there.")
-    elif record == NOTICE and not (KEY.fullmatch(key) and len(key) <= 100):
         report.refuse(
-            "key", "Use small letters, digits and hyphens for the key, for example late-delivery."
+            "record",
+            term(
+                "A record is a {notice}, {category} or {preset}; {record!r} is none of these.",
+                notice=NOTICE,
+                category=CATEGORY,
+                preset=PRESET,
+                record=record[:40],
+            ),
         )
-    if record == NOTICE and key in RESERVED_KEYS:
-        report.refuse("key", f"No notice can be called {key}: choose another key.")
-    if record == PRESET and not name:
-        report.refuse("preset", "Give the preset a name.")
+    _read_cells(row)
+    _check_name(row, has_key="key" not in unread)
     return row
 
 
-def _without_value(cells: dict[str, str], may_be_errors: bool) -> dict[str, str]:
+def _read_cells(row: Row) -> None:
+    for column, cell in row.cells.items():
+        if "\0" in cell or not _is_encodable(cell):
+            row.report.refuse(column, UNSTORABLE)
+        elif column in LINES and not is_one_line(cell):
+            row.report.refuse(column, term("It stands on one line: take the line breaks out."))
+        elif len(cell) > LONGEST.get(column, len(cell)):
+            row.report.refuse(
+                column,
+                term(
+                    "It has at most {limit} characters: shorten it.",
+                    limit=LONGEST[column],
+                ),
+            )
+        elif cell and column in READERS:
+            _read(row, column, cell)
+
+
+def _check_name(row: Row, *, has_key: bool) -> None:
+    """The key of a notice, or the name of a preset; `has_key` where its cell could be read."""
+    report = row.report
+    if row.record == NOTICE and not row.key and has_key:
+        report.refuse("key", term("This row has no key: write the row.key of its notice there."))
+    elif row.record == NOTICE and not (KEY.fullmatch(row.key) and len(row.key) <= 100):
+        report.refuse(
+            "key",
+            term("Use small letters, digits and hyphens for the key, for example late-delivery."),
+        )
+    if row.record == NOTICE and row.key in RESERVED_KEYS:
+        report.refuse(
+            "key", term("No notice can be called {key}: choose another key.", key=row.key)
+        )
+    if row.record == PRESET and not report.name:
+        report.refuse("preset", term("Give the preset a name."))
+
+
+def _without_value(cells: dict[str, str], may_be_errors: bool) -> dict[str, Sentence]:
     """Return the columns whose cells have no readable value, each with the reason."""
     found = {column: cell.why for column, cell in cells.items() if isinstance(cell, NotRead)}
     if may_be_errors:
         return found
     return found | {
-        column: f"The spreadsheet had an error here, {cell}. Mend it there."
+        column: term("The spreadsheet had an error here, {cell}. Mend it there.", cell=cell)
         for column, cell in cells.items()
         if cell in ERRORS and column not in found
     }
@@ -200,7 +232,7 @@ def _read(row: Row, column: str, cell: str) -> None:
     try:
         value, text = READERS[column](cell.strip())
     except ValueError as error:
-        row.report.refuse(column, str(error))
+        row.report.refuse(column, sentence_of(error))
     else:
         row.values[column], row.cells[column] = value, text
 
@@ -208,17 +240,21 @@ def _read(row: Row, column: str, cell: str) -> None:
 def _moment(cell: str) -> tuple[datetime, str]:
     moment = read_iso(cell)
     if not isinstance(moment, datetime):
-        raise ValueError(f"{cell[:40]!r} is no time: write for example 2026-03-01T09:00:00+01:00.")
+        raise ValueError(
+            term(
+                "{cell!r} is no time: write for example 2026-03-01T09:00:00+01:00.", cell=cell[:40]
+            )
+        )
     if moment.tzinfo is None:
         zone: Any = timezone.get_default_timezone()
         try:
             moment = on_clocks(moment, zone, field="")
         except InvalidInput as error:
-            raise ValueError(error.message) from error
+            raise ValueError(error.said) from error
     try:
         return moment, moment_text(moment)
     except OverflowError as error:
-        raise ValueError(f"{cell[:40]!r} is out of the calendar.") from error
+        raise ValueError(term("{cell!r} is out of the calendar.", cell=cell[:40])) from error
 
 
 def _limit(cell: str) -> tuple[datetime | None, str]:
@@ -234,7 +270,9 @@ def _whole(cell: str) -> tuple[int, str]:
     if found := _WHOLE.fullmatch(cell):
         cell = found[1]
     if not (cell.isascii() and cell.isdecimal() and 0 < int(cell[:10]) < 2**31 and len(cell) < 11):
-        raise ValueError(f"{cell[:40]!r} is no number of a version: they count from 1.")
+        raise ValueError(
+            term("{cell!r} is no number of a version: they count from 1.", cell=cell[:40])
+        )
     return int(cell), str(int(cell))
 
 
@@ -243,7 +281,9 @@ def _one_of(choices: Iterable[str]) -> Callable[[str], tuple[str, str]]:
 
     def read(cell: str) -> tuple[str, str]:
         if cell not in known:
-            raise ValueError(f"{cell[:40]!r} is not known here: choose {', '.join(known)}.")
+            raise ValueError(
+                term("{cell!r} is not known here: choose {known}.", cell=cell[:40], known=known)
+            )
         return cell, cell
 
     return read
@@ -254,8 +294,12 @@ def _roles(cell: str) -> tuple[list[str], str]:
     unknown = [role for role in roles if role not in Role.values]
     if unknown:
         raise ValueError(
-            f"{', '.join(unknown)[:80]}: no such role; use {', '.join(Role.values)}, "
-            f"or {ALL} for everybody."
+            term(
+                "{unknown}: no such role; use {known}, or {all} for everybody.",
+                unknown=", ".join(unknown)[:80],
+                known=Role.values,
+                all=ALL,
+            )
         )
     return roles, " ".join(roles)
 
@@ -267,7 +311,9 @@ def _json_of(kind: type) -> Callable[[str], tuple[Any, str]]:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, kind):
-            raise ValueError("This is not the JSON that an export has here. Copy it from one.")
+            raise ValueError(
+                term("This is not the JSON that an export has here. Copy it from one.")
+            )
         text = json_cell(value)
         # In JSON text a NUL is still escaped; a literal backslash is doubled.
         if "\\u0000" in text.replace(r"\\", "") or not _is_encodable(text):
@@ -285,7 +331,7 @@ def _pins(cell: str) -> tuple[dict[str, int], str]:
     for key, number in value.items():
         if not KEY.fullmatch(key) or type(number) is not int or not 0 < number < 2**31:
             raise ValueError(
-                'Write the snippets as an export has them, for example {"greeting": 2}.'
+                term('Write the snippets as an export has them, for example {"greeting": 2}.')
             )
     return value, text
 
@@ -299,7 +345,7 @@ def _tags(cell: str) -> tuple[list[str], str]:
     try:
         tags = normal_tags([cell])
     except InvalidInput as error:
-        raise ValueError(error.message) from error
+        raise ValueError(error.said) from error
     return tags, ", ".join(tags)
 
 
@@ -307,7 +353,7 @@ def _shortcut(cell: str) -> tuple[str, str]:
     try:
         word = normal_shortcut(cell)
     except InvalidInput as error:
-        raise ValueError(error.message) from error
+        raise ValueError(error.said) from error
     return word, word
 
 
@@ -316,8 +362,12 @@ def _category(cell: str) -> tuple[list[str], str]:
     fit = all(0 < len(name) <= NAME_LIMIT for name in names)
     if len(names) > CATEGORY_DEPTH or not fit or not all(map(is_name, names)):
         raise ValueError(
-            f"A category is at most {CATEGORY_DEPTH} names of at most {NAME_LIMIT} characters, "
-            'with " / " between them.'
+            term(
+                'A category is at most {limit} names of at most {length} characters, with " / " '
+                "between them.",
+                limit=CATEGORY_DEPTH,
+                length=NAME_LIMIT,
+            )
         )
     return names, CATEGORY_SEPARATOR.join(names)
 

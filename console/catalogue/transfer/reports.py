@@ -9,7 +9,10 @@ from typing import Any
 from import_export.results import RowResult
 
 from console.errors import ConsoleError
+from console.text.sentences import Sentence, as_parts, plain_params
 
+# Of a refusal that no service has a code for.
+INVALID_CELL = "invalid_cell"
 SHOWN = 300  # characters of a text in a report
 
 
@@ -25,7 +28,7 @@ class Refusal:
     """Why a row can't be imported, and what to do. `column` is "" if it concerns the whole row."""
 
     column: str
-    message: str
+    message: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,13 @@ class RowReport:
             return Outcome.CREATED
         return Outcome.CHANGED if self.changes else Outcome.UNCHANGED
 
-    def refuse(self, column: str, message: str) -> None:
+    def refuse(self, column: str, message: Sentence) -> None:
         self.refusals.append(Refusal(column, message))
 
     def refuse_by(self, error: ConsoleError, column: str = "") -> None:
         """Refuse the row with a service's error about its content."""
         locale = error.details.get("locale")
-        self.refuse(f"body:{locale}" if locale else column, error.message)
+        self.refuse(f"body:{locale}" if locale else column, error.said)
 
     def compare(self, before: dict[str, str], after: dict[str, str]) -> bool:
         """Record the differences in the columns of `after`, and return whether there are any."""
@@ -81,9 +84,23 @@ class RowReport:
                 for each in self.changes
             ],
             "refusals": [
-                {"column": each.column, "message": each.message} for each in self.refusals
+                {
+                    "column": each.column,
+                    "code": each.message.code or INVALID_CELL,
+                    "message": str(each.message),
+                    "params": plain_params(each.message.params),
+                }
+                for each in self.refusals
             ],
         }
+
+    def to_keep(self) -> dict[str, Any]:
+        """As `to_json`, with what it takes to word the refusals later."""
+        refusals = [
+            {"column": each.column, "message": str(each.message), "said": as_parts(each.message)}
+            for each in self.refusals
+        ]
+        return self.to_json() | {"refusals": refusals}
 
 
 def shown(text: str) -> str:

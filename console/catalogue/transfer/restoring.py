@@ -21,6 +21,7 @@ from console.catalogue.transfer.plans import (
 )
 from console.catalogue.transfer.reading import Row
 from console.errors import ConsoleError
+from console.text.sentences import term
 
 # The steps between a version's statuses, and the columns that each step may fill in.
 WAY = {
@@ -69,16 +70,20 @@ def _check_facts(rows: list[Row], before: CannedNotice | None) -> None:
     first = rows[0]
     for name in ("kind", "title"):
         if not first.cells[name]:
-            first.report.refuse(name, f"Give the notice a {name}.")
+            first.report.refuse(name, term("Give the notice a {name}.", name=name))
     if before is not None and first.cells["kind"] != before.kind:
         first.report.refuse(
-            "kind", f"The notice is a {before.kind} here, and its kind is for ever."
+            "kind", term("The notice is a {kind} here, and its kind is for ever.", kind=before.kind)
         )
     for row in rows[1:]:
         for name in NOTICE_FACTS:
             if row.cells.get(name, "") != first.cells.get(name, ""):
                 row.report.refuse(
-                    name, f"Row {first.number} says otherwise of the same notice. Make them agree."
+                    name,
+                    term(
+                        "Row {number} says otherwise of the same notice. Make them agree.",
+                        number=first.number,
+                    ),
                 )
 
 
@@ -87,10 +92,12 @@ def _plan_version(row: Row, plan: NoticePlan, there: Known, seen: dict[int, Row]
     if number is None:
         if row.report.refusals or not any(row.cells.get(name) for name in ("status", *PROVENANCE)):
             return
-        row.report.refuse("version", "Say which version it is, from 1.")
+        row.report.refuse("version", term("Say which version it is, from 1."))
         return
     if number in seen:
-        row.report.refuse("version", f"Row {seen[number].number} has this version already.")
+        row.report.refuse(
+            "version", term("Row {number} has this version already.", number=seen[number].number)
+        )
     seen[number] = row
     before = there.versions_of(plan.notice).get(number)
     if before is not None:
@@ -123,8 +130,12 @@ def _plan_step(row: Row, plan: NoticePlan, there: Known, before: NoticeVersion) 
         what = ", ".join(sorted(kept or {"status"}))
         row.report.refuse(
             sorted(kept or {"status"})[0],
-            f"Version {before.number} is there already and differs ({what}); a version is never "
-            "changed. Import it as a draft of somebody (--as).",
+            term(
+                "Version {number} is there already and differs ({what}); a version is never "
+                "changed. Import it as a draft of somebody (--as).",
+                number=before.number,
+                what=what,
+            ),
         )
         return
     _check_people(row)
@@ -143,9 +154,9 @@ def _new_version(row: Row, notice: CannedNotice, there: Known) -> NoticeVersion:
     status = row.values.get("status")
     for name in ("status", "visibility", "author", "created_at"):
         if not row.cells.get(name):
-            row.report.refuse(name, "It is missing, as it is in no export.")
+            row.report.refuse(name, term("It is missing, as it is in no export."))
     if row.cells.get("preset") and row.cells["preset"] not in there.presets:
-        row.report.refuse("preset", "There is no such preset, neither here nor in the file.")
+        row.report.refuse("preset", term("There is no such preset, neither here nor in the file."))
     _check_people(row)
     _check_content(row, version, is_in_use=status in IN_USE)
     if row.report.refusals:
@@ -168,12 +179,18 @@ def _check_people(row: Row) -> None:
         needed = ("submitted_at", "reviewer", "reviewed_at")
     for name in needed:
         if not row.cells.get(name):
-            row.report.refuse(name, f"It is missing, and no version is {status} without.")
+            row.report.refuse(
+                name, term("It is missing, and no version is {status} without.", status=status)
+            )
     if row.cells.get("reviewer") and row.cells["reviewer"] == row.cells.get("author"):
-        row.report.refuse("reviewer", "Nobody reviews their own version: this is none's export.")
+        row.report.refuse(
+            "reviewer", term("Nobody reviews their own version: this is none's export.")
+        )
     unasked = [name for name in DECISION if row.cells.get(name)] if status in OPEN else []
     for name in unasked:
-        row.report.refuse(name, f"A version that is {status} is not decided on yet.")
+        row.report.refuse(
+            name, term("A version that is {status} is not decided on yet.", status=status)
+        )
 
 
 def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None:
@@ -183,14 +200,18 @@ def _check_content(row: Row, version: NoticeVersion, *, is_in_use: bool) -> None
     """
     bodies, default = row.bodies, row.cells.get("default_locale", "")
     if default not in bodies:
-        row.report.refuse(f"{BODY}{default}", "The text in the default language is missing.")
+        row.report.refuse(f"{BODY}{default}", term("The text in the default language is missing."))
     if row.cells.get("message_type") and not traits(version.notice.kind).has_message_type:
-        row.report.refuse("message_type", "Only a message has a message type.")
+        row.report.refuse("message_type", term("Only a message has a message type."))
     if row.values.get("status") == VersionStatus.SCHEDULED and not row.cells.get("valid_from"):
-        row.report.refuse("valid_from", "A scheduled version has the time from which it holds.")
+        row.report.refuse(
+            "valid_from", term("A scheduled version has the time from which it holds.")
+        )
     start, end = row.values.get("valid_from"), row.values.get("valid_until")
     if start and end and start >= end:
-        row.report.refuse("valid_until", "The notice would end before it starts: swap the times.")
+        row.report.refuse(
+            "valid_until", term("The notice would end before it starts: swap the times.")
+        )
     if row.report.refusals or not is_in_use:
         return
     try:
@@ -233,6 +254,10 @@ def _require_one_of_each(rows: list[Row], plan: NoticePlan, there: Known) -> Non
             numbers = ", ".join(map(str, found))
             rows[-1].report.refuse(
                 "status",
-                f"The versions {numbers} would all be {word}, and one may be. Where one of them is "
-                "newer than the file, export anew.",
+                term(
+                    "The versions {numbers} would all be {word}, and one may be. Where one of "
+                    "them is newer than the file, export anew.",
+                    numbers=numbers,
+                    word=word,
+                ),
             )

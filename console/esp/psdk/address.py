@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from console.esp.errors import InvalidAddress
+from console.text.sentences import term
 
 TLS_SCHEME = "psdk+tls"
 # The SDK's names for options of a connection's configuration (docs/domain.md section 6).
@@ -39,23 +40,34 @@ def parse_address(url: str) -> Address:
         (host or "").encode("idna")
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
-        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+        raise InvalidAddress(
+            term("The address {url!r} cannot be read: {error}.", url=url, error=error)
+        ) from error
     extras = ("@" in parts.netloc, parts.path.strip("/"), parts.fragment)
     if not host or not port or any(extras) or " " in url or not url.isprintable():
         raise InvalidAddress(
-            f"The address {url!r} must be a scheme, a host, a port and options, and nothing else: "
-            "for example psdk://chat1.example.com:4801?addp-timeout=10&addp-remote-timeout=11."
+            term(
+                "The address {url!r} must be a scheme, a host, a port and options, and nothing "
+                "else: for example "
+                "psdk://chat1.example.com:4801?addp-timeout=10&addp-remote-timeout=11.",
+                url=url,
+            )
         )
     tls = parts.scheme == TLS_SCHEME
     names = [name for name, _value in query]
     if len(set(names)) < len(names):
-        raise InvalidAddress(f"The address {url!r} has an option twice. Remove one.")
+        raise InvalidAddress(term("The address {url!r} has an option twice. Remove one.", url=url))
     options = dict(query)
     tls_host = options.pop(_TLS_HOST, host)
     if not tls_host or (_TLS_HOST in names and not tls):
         raise InvalidAddress(
-            f"The address {url!r}: {_TLS_HOST} is the name that a certificate must carry, "
-            f"and belongs to {TLS_SCHEME}:// alone."
+            term(
+                "The address {url!r}: {option} is the name that a certificate must carry, and "
+                "belongs to {scheme}:// alone.",
+                url=url,
+                option=_TLS_HOST,
+                scheme=TLS_SCHEME,
+            )
         )
     given = tuple(_option(url, name, value) for name, value in options.items())
     return Address(host, port, tls, tls_host, given)
@@ -64,15 +76,26 @@ def parse_address(url: str) -> Address:
 def _option(url: str, name: str, value: str) -> tuple[str, str | int]:
     if name in _SECONDS:
         if not re.fullmatch(r"[0-9]{1,5}", value):
-            raise InvalidAddress(f"The address {url!r}: {name} is a whole number of seconds.")
+            raise InvalidAddress(
+                term(
+                    "The address {url!r}: {name} is a whole number of seconds.", url=url, name=name
+                )
+            )
         return name, int(value)
     plain = name.removeprefix(_OTHERS)
     if (name in _WORDS or name.startswith(_OTHERS)) and _NAME.fullmatch(plain):
         if not value or not value.isascii():
-            raise InvalidAddress(f"The address {url!r}: {name} needs a value in ASCII.")
+            raise InvalidAddress(
+                term("The address {url!r}: {name} needs a value in ASCII.", url=url, name=name)
+            )
         return plain, value
     known = ", ".join([*_SECONDS, *_WORDS, _TLS_HOST])
     raise InvalidAddress(
-        f"The address {url!r} has the unknown option {name!r}. Known are {known}, "
-        "and sdk.NAME for another option of your SDK's."
+        term(
+            "The address {url!r} has the unknown option {name!r}. Known are {known}, and sdk.NAME "
+            "for another option of your SDK's.",
+            url=url,
+            name=name,
+            known=known,
+        )
     )

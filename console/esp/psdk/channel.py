@@ -17,9 +17,10 @@ from queue import SimpleQueue
 
 from console.esp import jvm
 from console.esp.limits import DEFAULT_LIMITS
-from console.esp.outcomes import Outcome, OutcomeKind, not_sent, unknown
-from console.esp.psdk.sdk import NOBODY_KNOWS, Opened, Sdk
+from console.esp.outcomes import Outcome, OutcomeKind, nobody_knows, not_sent, nothing_sent
+from console.esp.psdk.sdk import Opened, Sdk
 from console.esp.requests import EspRequest
+from console.text.sentences import term
 
 # Requests beyond that wait for a thread, and count as not sent until then.
 THREADS_MOST = 256
@@ -70,15 +71,15 @@ class PsdkChannel:
     def is_open(self) -> bool:
         """Whether new requests are accepted."""
         if not self._refusal and self._opened.is_closed():
-            self._fail(f"{self._peer} closed the connection.")
+            self._fail(term("{peer} closed the connection.", peer=self._peer))
         return not self._refusal
 
     @property
     def security(self) -> str:
         """Return a description of TLS, as far as the SDK provides it; empty without TLS."""
-        return f"Java trusts the certificate, and it is for {self._tls_host}." * bool(
-            self._tls_host
-        )
+        return term(
+            "Java trusts the certificate, and it is for {tls_host}.", tls_host=self._tls_host
+        ) * bool(self._tls_host)
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
         """Send a request; see `Channel.submit`."""
@@ -93,7 +94,12 @@ class PsdkChannel:
             return
         complaint = DEFAULT_LIMITS.complaint((request.request, request.user_data))
         if complaint:
-            settle(not_sent(f"It is too large to be sent: {complaint}.", retryable=False))
+            settle(
+                not_sent(
+                    term("It is too large to be sent: {complaint}.", complaint=complaint),
+                    retryable=False,
+                )
+            )
             return
         call = _Call(next(self._reference_ids), request, settle, self._loop.time())
         self._calls[call.reference_id] = call
@@ -105,7 +111,9 @@ class PsdkChannel:
 
     async def close(self) -> None:
         """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
-        self._refusal = self._refusal or f"The connection to {self._peer} was closed."
+        self._refusal = self._refusal or term(
+            "The connection to {peer} was closed.", peer=self._peer
+        )
         if self._goodbye is None:
             self._goodbye = asyncio.ensure_future(self._close())
         await asyncio.shield(self._goodbye)
@@ -140,7 +148,9 @@ class PsdkChannel:
             if call.is_over:
                 return None
             if self._failure:
-                return not_sent(f"{self._failure} Nothing was sent.", call.reference_id)
+                return not_sent(
+                    term("{why} Nothing was sent.", why=self._failure), call.reference_id
+                )
             call.has_begun = True
         seconds = self._due(call) - self._loop.time()
         try:
@@ -148,8 +158,8 @@ class PsdkChannel:
                 self._opened.protocol, call.request, call.reference_id, seconds, self._peer
             )
         except BaseException as error:  # whatever it is, Java may have been told to send before it
-            why = f"The console failed while sending: {error!r}. {NOBODY_KNOWS}"
-            return unknown(why, call.reference_id)
+            why = term("The console failed while sending: {error}.", error=repr(error))
+            return nobody_knows(why, call.reference_id)
 
     # Outcomes
 
@@ -177,7 +187,11 @@ class PsdkChannel:
     def _on_time(self) -> None:
         """End requests whose timeout has passed, whatever Java does."""
         self._timer = None
-        why = f"No answer from {self._peer} within {self._request_timeout:g} seconds."
+        why = term(
+            "No answer from {peer} within {seconds:g} seconds.",
+            peer=self._peer,
+            seconds=self._request_timeout,
+        )
         for call in list(self._calls.values()):
             if self._due(call) > self._loop.time():
                 self._timer = self._loop.call_at(self._due(call), self._on_time)
@@ -187,9 +201,9 @@ class PsdkChannel:
             del self._calls[call.reference_id]
             self._fail(why)
             if call.has_begun:
-                self._settle(call, unknown(f"{why} {NOBODY_KNOWS}", call.reference_id))
+                self._settle(call, nobody_knows(why, call.reference_id))
             else:
-                self._settle(call, not_sent(f"{why} Nothing was sent.", call.reference_id))
+                self._settle(call, nothing_sent(why, call.reference_id))
 
 
 def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:

@@ -20,11 +20,11 @@ from console.esp.messages import (
     Pair,
     ValueType,
 )
-from console.esp.outcomes import Outcome, from_answer, not_sent, unknown
+from console.esp.outcomes import Outcome, from_answer, nobody_knows, not_sent
 from console.esp.requests import EspRequest
+from console.text.sentences import term
 
 WANTED_FOR = "the Platform SDK for Java"
-NOBODY_KNOWS = "It may have been carried out or not."
 
 _ROOT = "com.genesyslab.platform"
 _CLASSES = {
@@ -120,35 +120,42 @@ class Sdk:
         except Exception as error:
             # If Java refuses a value, the request is at fault; if the SDK lacks something, it is
             # not.
-            why = f"The SDK could not build the request: {_said(error)}."
+            why = term("The SDK could not build the request: {error}.", error=_said(error))
             return not_sent(why, reference_id, retryable=not isinstance(error, self.unfit))
         began = time.monotonic()
         try:
             answer = protocol.request(message, max(1, int(seconds * 1000)))
         except (self.closed_on_send, self.closed_on_request) as error:
-            why = f"{peer} closed the connection ({_said(error)}). {NOBODY_KNOWS}"
-            return unknown(why, reference_id)
+            why = term("{peer} closed the connection ({error}).", peer=peer, error=_said(error))
+            return nobody_knows(why, reference_id)
         except self.not_opened as error:
-            return not_sent(f"The connection to {peer} is not open ({_said(error)}).", reference_id)
+            said = _said(error)
+            why = term("The connection to {peer} is not open ({error}).", peer=peer, error=said)
+            return not_sent(why, reference_id)
         except Exception as error:
-            why = f"The SDK failed while sending: {_said(error)}. {NOBODY_KNOWS}"
-            return unknown(why, reference_id)
+            why = term("The SDK failed while sending: {error}.", error=_said(error))
+            return nobody_knows(why, reference_id)
         if answer is None:
-            return unknown(f"No answer from {peer} in time. {NOBODY_KNOWS}", reference_id)
+            return nobody_knows(term("No answer from {peer} in time.", peer=peer), reference_id)
         return self._meaning(answer, reference_id, time.monotonic() - began)
 
     def _meaning(self, answer: Any, reference_id: int, round_trip: float) -> Outcome:
         kind = int(answer.messageId())
         if kind not in (MessageId.EVENT_3RD_SERVER_RESPONSE, MessageId.EVENT_3RD_SERVER_FAULT):
-            said = f"The answer is a message with the id {kind}, which ESP does not have."
-            return unknown(f"{said} {NOBODY_KNOWS}", reference_id)
+            said = term(
+                "The answer is a message with the id {kind}, which ESP does not have.", kind=kind
+            )
+            return nobody_knows(said, reference_id)
         unreadable = ""
         try:
             carried = answer.getRequest()
             request = None if carried is None else self.from_java(carried)
         except Exception as error:
             # It was accepted or refused, whatever else the answer carries.
-            request, unreadable = None, f"What the answer carries can't be read: {_said(error)}."
+            request, unreadable = (
+                None,
+                term("What the answer carries can't be read: {error}.", error=_said(error)),
+            )
         if kind == MessageId.EVENT_3RD_SERVER_FAULT:
             outcome = from_answer(Event3rdServerFault(reference_id, request), round_trip)
         else:
@@ -179,10 +186,10 @@ class Sdk:
                 if name in _java_name(cause):
                     return words.format(_message(cause))
         if isinstance(error, self.timeout):
-            return "it did not answer in time"
+            return term("it did not answer in time")
         if isinstance(error, self.not_registered):
-            return f"it refuses the console ({_message(error)})"
-        return f"the SDK says {_said(error)}"
+            return term("it refuses the console ({message})", message=_message(error))
+        return term("the SDK says {error}", error=_said(error))
 
 
 _REASONS = [

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from console.esp import jvm
+from console.text.sentences import term
 
 _DNS, _IP = 2, 7  # the numbers that X509Certificate gives to kinds of alternative names
 _PEM = b"-----BEGIN CERTIFICATE-----"
@@ -156,7 +157,11 @@ def _checking() -> type[Any]:
             names = [(int(pair[0]), str(pair[1])) for pair in _alternatives(chain[0])]
             if not name_fits(self._host, names):
                 carried = ", ".join(name for _kind, name in names) or "no name"
-                raise refused(f"it is for {carried}, and not for {self._host}")
+                raise refused(
+                    term(
+                        "it is for {carried}, and not for {host}", carried=carried, host=self._host
+                    )
+                )
 
         @jvm.overriding
         def getAcceptedIssuers(self) -> Any:

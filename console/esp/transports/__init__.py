@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from console.esp.errors import InvalidAddress
 from console.esp.outcomes import Outcome
 from console.esp.requests import EspRequest
+from console.text.sentences import term
 
 SCHEMES: dict[str, str] = {
     "esp+json": "console.esp.transports.esp_json",
@@ -113,8 +114,12 @@ def _transport_of(url: str) -> _Transport:
     try:
         scheme = urlsplit(url).scheme
     except ValueError as error:
-        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+        raise InvalidAddress(
+            term("The address {url!r} cannot be read: {error}.", url=url, error=error)
+        ) from error
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise InvalidAddress(f"The address {url!r} must begin with one of {known}.")
+        raise InvalidAddress(
+            term("The address {url!r} must begin with one of {known}.", url=url, known=known)
+        )
     return cast(_Transport, import_module(SCHEMES[scheme]))

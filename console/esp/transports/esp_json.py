@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from console.esp.connection import DEFAULT_PING_INTERVAL, EspConnection
 from console.esp.errors import InvalidAddress, NotConnected
+from console.text.sentences import term
 
 TLS_SCHEME = "esp+json+tls"
 _TLS_GOODBYE = 1.0  # seconds that a closing TLS connection waits for its peer
@@ -38,12 +39,17 @@ def parse_address(url: str) -> Address:
         host, port = parts.hostname, parts.port
         (host or "").encode("idna")
     except ValueError as error:
-        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+        raise InvalidAddress(
+            term("The address {url!r} cannot be read: {error}.", url=url, error=error)
+        ) from error
     extras = ("@" in parts.netloc, parts.path.strip("/"), parts.query, parts.fragment)
     if not host or not port or any(extras) or " " in url or not url.isprintable():
         raise InvalidAddress(
-            f"The address {url!r} must be a scheme, a host and a port, and nothing else: "
-            "for example esp+json://chat1.example.com:4801."
+            term(
+                "The address {url!r} must be a scheme, a host and a port, and nothing else: for "
+                "example esp+json://chat1.example.com:4801.",
+                url=url,
+            )
         )
     return Address(host, port, tls=parts.scheme == TLS_SCHEME)
 
@@ -70,10 +76,16 @@ async def open_channel(
             await _connect(address, connection, ssl_context)
     except TimeoutError as error:
         raise NotConnected(
-            f"No connection to {address} within {connect_timeout:g} seconds."
+            term(
+                "No connection to {address} within {seconds:g} seconds.",
+                address=address,
+                seconds=connect_timeout,
+            )
         ) from error
     except OSError as error:
-        raise NotConnected(f"No connection to {address}: {_reason(error)}.") from error
+        raise NotConnected(
+            term("No connection to {address}: {reason}.", address=address, reason=_reason(error))
+        ) from error
     return connection
 
 
@@ -95,11 +107,14 @@ async def _connect(
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "it was refused (is the Chat Server running there?)"
+        return term("it was refused (is the Chat Server running there?)")
     if isinstance(error, socket.gaierror):
-        return "the host name cannot be resolved"
+        return term("the host name cannot be resolved")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is not trusted ({error.verify_message})"
+        return term(
+            "its TLS certificate is not trusted ({verify_message})",
+            verify_message=error.verify_message,
+        )
     if isinstance(error, ssl.SSLError):
-        return f"TLS could not be agreed on ({error.reason})"
+        return term("TLS could not be agreed on ({reason})", reason=error.reason)
     return error.strerror or str(error) or type(error).__name__

@@ -27,10 +27,11 @@ import msgspec
 
 from console.esp.errors import InvalidAddress, NotConnected
 from console.esp.messages import KVList
-from console.esp.outcomes import Outcome, OutcomeKind, not_sent, unknown
+from console.esp.outcomes import Outcome, OutcomeKind, nobody_knows, not_sent, nothing_sent
 from console.esp.requests import SERVICE, EspRequest
 from console.esp.transports.ors_affinity import affinity_of
 from console.esp.transports.ors_answers import NO_SESSION, from_http, trouble_of
+from console.text.sentences import term
 
 SCHEMES = {"ors+http": "http", "ors+https": "https"}
 SESSION_KEY = "OrsSessionId"
@@ -42,7 +43,6 @@ KEEP_IDLE_SECONDS = 4.0
 
 # httpx does not wrap a TLS alert after the handshake.
 _EXCHANGE_FAILED = (httpx.HTTPError, OSError)
-_NOBODY_KNOWS = "It may have been carried out or not."
 _WRITING = ".send_request_headers.started"  # in httpcore's trace
 _SESSION = re.compile(r"(?!\.{1,2}$)[!-~]{1,256}")
 
@@ -76,21 +76,28 @@ def parse_address(url: str) -> str:
         host, port = parts.hostname, parts.port
         name = (host or "").encode("idna").decode()
     except ValueError as error:
-        raise InvalidAddress(f"The address {url!r} cannot be read: {error}.") from error
+        raise InvalidAddress(
+            term("The address {url!r} cannot be read: {error}.", url=url, error=error)
+        ) from error
     extras = ("@" in parts.netloc, parts.query, parts.fragment)
     is_plain = url.isprintable() and " " not in url and parts.path.isascii()
     if not host or not port or any(extras) or not is_plain:
         raise InvalidAddress(
-            f"The address {url!r} must be a scheme, a host, a port and, if need be, the path "
-            "before /scxml: for example ors+https://ors.example.com:7210. "
-            "User name and password are settings."
+            term(
+                "The address {url!r} must be a scheme, a host, a port and, if need be, the path "
+                "before /scxml: for example ors+https://ors.example.com:7210. User name and "
+                "password are settings.",
+                url=url,
+            )
         )
     shown = f"[{name}]" if ":" in name else name
     base = f"{SCHEMES[parts.scheme]}://{shown}:{port}{parts.path.rstrip('/')}"
     try:
         httpx.URL(base)
     except httpx.InvalidURL as error:
-        raise InvalidAddress(f"The address {url!r} cannot be used: {error}.") from error
+        raise InvalidAddress(
+            term("The address {url!r} cannot be used: {error}.", url=url, error=error)
+        ) from error
     return base
 
 
@@ -115,8 +122,12 @@ async def open_channel(
         context = ssl_context or _ssl_context(base, chosen)
     except OSError as error:  # an SSLError is one
         raise NotConnected(
-            f"The certificates for {base} cannot be used: {error.strerror or error}. "
-            "Correct CONSOLE_ORS_CERTIFICATE, CONSOLE_ORS_CERTIFICATE_KEY or CONSOLE_ORS_CA."
+            term(
+                "The certificates for {base} cannot be used: {error}. Correct "
+                "CONSOLE_ORS_CERTIFICATE, CONSOLE_ORS_CERTIFICATE_KEY or CONSOLE_ORS_CA.",
+                base=base,
+                error=error.strerror or error,
+            )
         ) from error
     channel = OrsChannel(base, chosen, context, connect_timeout, request_timeout)
     try:
@@ -139,13 +150,19 @@ def _protect_credentials(base: str, options: Options) -> None:
     host = parts.hostname or ""
     if host not in {name.lower() for name in options.hosts}:
         raise NotConnected(
-            f"The credentials for Orchestration are not shown to {host}. If they are meant for "
-            "it, add it to CONSOLE_ORS_HOSTS; if not, correct the Chat Server's address."
+            term(
+                "The credentials for Orchestration are not shown to {host}. If they are meant for "
+                "it, add it to CONSOLE_ORS_HOSTS; if not, correct the Chat Server's address.",
+                host=host,
+            )
         )
     if options.username and parts.scheme == "http" and not _is_this_machine(host):
         raise NotConnected(
-            f"The password for Orchestration would go to {host} in the clear. Give the Chat "
-            "Server an address with ors+https://, or unset CONSOLE_ORS_USERNAME."
+            term(
+                "The password for Orchestration would go to {host} in the clear. Give the Chat "
+                "Server an address with ors+https://, or unset CONSOLE_ORS_USERNAME.",
+                host=host,
+            )
         )
 
 
@@ -234,7 +251,9 @@ class OrsChannel:
 
     async def close(self) -> None:
         """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
-        self._refusal = self._refusal or f"The connection to {self._base} was closed."
+        self._refusal = self._refusal or term(
+            "The connection to {address} was closed.", address=self._base
+        )
         while self._tasks:
             await asyncio.wait(set(self._tasks))
         await self._http.aclose()
@@ -253,10 +272,20 @@ class OrsChannel:
                 self.security = _security_of(response)
         except TimeoutError as error:
             raise NotConnected(
-                f"No answer from {self._base} within {self._connect_timeout:g} seconds."
+                term(
+                    "No answer from {address} within {seconds:g} seconds.",
+                    address=self._base,
+                    seconds=self._connect_timeout,
+                )
             ) from error
         except _EXCHANGE_FAILED as error:
-            raise NotConnected(f"No connection to {self._base}: {_reason(error)}.") from error
+            raise NotConnected(
+                term(
+                    "No connection to {address}: {reason}.",
+                    address=self._base,
+                    reason=_reason(error),
+                )
+            ) from error
         if trouble:
             raise NotConnected(trouble)
         return asyncio.get_running_loop().time() - began_at
@@ -270,17 +299,29 @@ class OrsChannel:
                 outcome = await self._exchange(exchange, session, request)
         except TimeoutError:
             outcome = exchange.without_answer(
-                f"No answer from {self._base} within {self._request_timeout:g} seconds."
+                term(
+                    "No answer from {address} within {seconds:g} seconds.",
+                    address=self._base,
+                    seconds=self._request_timeout,
+                )
             )
         except _EXCHANGE_FAILED as error:
             outcome = exchange.without_answer(
-                f"The exchange with {self._base} failed: {_reason(error)}."
+                term(
+                    "The exchange with {address} failed: {reason}.",
+                    address=self._base,
+                    reason=_reason(error),
+                )
             )
         except Exception as error:  # whatever it is, the request needs an outcome
-            outcome = exchange.without_answer(f"The console failed to send it: {error!r}.")
+            outcome = exchange.without_answer(
+                term("The console failed to send it: {error}.", error=repr(error))
+            )
         if outcome.kind is OutcomeKind.UNKNOWN or outcome.kind is OutcomeKind.NOT_SENT:
             # The next channel makes a test request before any chat's request is at risk.
-            self._refusal = self._refusal or f"The connection to {self._base} had failed."
+            self._refusal = self._refusal or term(
+                "The connection to {address} had failed.", address=self._base
+            )
         settle(outcome)
 
     async def _exchange(self, exchange: "_Exchange", session: str, request: EspRequest) -> Outcome:
@@ -297,7 +338,11 @@ class OrsChannel:
                 body += chunk
                 if len(body) > ANSWER_MOST:
                     return exchange.without_answer(
-                        f"The answer of {self._base} is longer than {ANSWER_MOST:,} bytes."
+                        term(
+                            "The answer of {address} is longer than {limit:,} bytes.",
+                            address=self._base,
+                            limit=ANSWER_MOST,
+                        )
                     )
         if response.status_code in NO_SESSION:
             self._affinity.forget(session)
@@ -314,11 +359,16 @@ class OrsChannel:
     def _complaint(self, session: object) -> str:
         key = self._options.session_key
         if session is None:
-            return (
-                f"The chat's user data has no {key}, so its Orchestration session is not known. "
-                "Let the feed tell it (docs/orchestration.md)."
+            return term(
+                "The chat's user data has no {key}, so its Orchestration session is not "
+                "known. Let the feed tell it (docs/orchestration.md).",
+                key=key,
             )
-        return f"The chat's {key} is no id of an Orchestration session: {str(session)[:100]!r}."
+        return term(
+            "The chat's {key} is no id of an Orchestration session: {session!r}.",
+            key=key,
+            session=str(session)[:100],
+        )
 
 
 @dataclass(slots=True)
@@ -335,8 +385,8 @@ class _Exchange:
 
     def without_answer(self, why: str) -> Outcome:
         if self.may_have_left:
-            return unknown(f"{why} {_NOBODY_KNOWS}", self.reference_id)
-        return not_sent(f"{why} Nothing was sent.", self.reference_id)
+            return nobody_knows(why, self.reference_id)
+        return nothing_sent(why, self.reference_id)
 
 
 def body_of(request: EspRequest, reference_id: int) -> bytes:
@@ -358,7 +408,11 @@ def _security_of(response: httpx.Response) -> str:
     tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     if tls is None:
         return ""
-    return f"{tls.version()}, {tls.cipher()[0]}; the certificate is trusted and of this host."
+    return term(
+        "{version}, {cipher}; the certificate is trusted and of this host.",
+        version=tls.version(),
+        cipher=tls.cipher()[0],
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -366,9 +420,12 @@ def _reason(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted ({cause.verify_message})"
+            return term(
+                "its TLS certificate is not trusted ({verify_message})",
+                verify_message=cause.verify_message,
+            )
         if isinstance(cause, ConnectionRefusedError):
-            return "it was refused (is Orchestration running there?)"
+            return term("it was refused (is Orchestration running there?)")
         cause = cause.__cause__ or cause.__context__
     return str(error).rstrip(".") or type(error).__name__
 

@@ -26,6 +26,7 @@ from msgspec import Struct
 
 from console.esp.messages import KVList
 from console.esp.outcomes import Outcome, OutcomeKind, plain
+from console.text.sentences import term
 
 BODY_KEPT = 4096  # characters of an answer that are stored for people to read
 
@@ -35,8 +36,8 @@ NO_SESSION = {404, 410}
 BUSY = {429, 503}
 TIMED_OUT = 408
 
-_NOBODY_KNOWS = "It may have been carried out or not."
-_NOT_PASSED_ON = "Nothing was sent to the Chat Server."
+_NOBODY_KNOWS = term("It may have been carried out or not.")
+_NOT_PASSED_ON = term("Nothing was sent to the Chat Server.")
 
 
 class _WorkflowAnswer(Struct):
@@ -68,16 +69,18 @@ def from_http(
 def trouble_of(status: int) -> str:
     """Return why a server with this answer can't be used at the moment; empty if it can."""
     if status in CREDENTIALS_WRONG:
-        return (
-            f"Orchestration refuses the console's credentials (HTTP {status}). Correct "
-            "CONSOLE_ORS_USERNAME, CONSOLE_ORS_PASSWORD or the client certificate."
+        return term(
+            "Orchestration refuses the console's credentials (HTTP {status}). Correct "
+            "CONSOLE_ORS_USERNAME, CONSOLE_ORS_PASSWORD or the client certificate.",
+            status=status,
         )
     if status in BUSY:
-        return f"Orchestration is too busy to take requests (HTTP {status})."
+        return term("Orchestration is too busy to take requests (HTTP {status}).", status=status)
     if status in MOVED:
-        return (
-            f"Orchestration is not at this address (HTTP {status}, a redirect). "
-            "Correct the Chat Server's address."
+        return term(
+            "Orchestration is not at this address (HTTP {status}, a redirect). Correct the "
+            "Chat Server's address.",
+            status=status,
         )
     return ""
 
@@ -91,8 +94,12 @@ def _judged(status: int, body: bytes, *, trust_503: bool) -> tuple[OutcomeKind, 
             OutcomeKind.REFUSED,
             "no_session",
             "",
-            f"Orchestration has no such session (HTTP {status}): the chat has ended, or the feed "
-            f"told an old session. {_NOT_PASSED_ON}",
+            term(
+                "Orchestration has no such session (HTTP {status}): the chat has ended, or the "
+                "feed told an old session. {not_passed_on}",
+                status=status,
+                not_passed_on=_NOT_PASSED_ON,
+            ),
         )
     if (trouble := trouble_of(status)) and (trust_503 or status != 503):
         return OutcomeKind.NOT_SENT, "", "", f"{trouble} {_NOT_PASSED_ON}"
@@ -101,9 +108,22 @@ def _judged(status: int, body: bytes, *, trust_503: bool) -> tuple[OutcomeKind, 
             OutcomeKind.REFUSED,
             f"http_{status}",
             "",
-            f"Orchestration refused the request (HTTP {status}). {_NOT_PASSED_ON}",
+            term(
+                "Orchestration refused the request (HTTP {status}). {not_passed_on}",
+                status=status,
+                not_passed_on=_NOT_PASSED_ON,
+            ),
         )
-    return OutcomeKind.UNKNOWN, "", "", f"Orchestration answered HTTP {status}. {_NOBODY_KNOWS}"
+    return (
+        OutcomeKind.UNKNOWN,
+        "",
+        "",
+        term(
+            "Orchestration answered HTTP {status}. {nobody_knows}",
+            status=status,
+            nobody_knows=_NOBODY_KNOWS,
+        ),
+    )
 
 
 def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
@@ -114,8 +134,11 @@ def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
             OutcomeKind.UNKNOWN,
             "",
             "",
-            "The workflow's answer is not the JSON with an outcome that docs/orchestration.md asks "
-            f"for. {_NOBODY_KNOWS}",
+            term(
+                "The workflow's answer is not the JSON with an outcome that docs/orchestration.md "
+                "asks for. {nobody_knows}",
+                nobody_knows=_NOBODY_KNOWS,
+            ),
         )
     code, text = str(answer.fault_code), answer.fault_text
     kind = OutcomeKind(answer.outcome)
@@ -123,8 +146,10 @@ def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
         return kind, "", "", ""
     said = f"{text or 'without saying why'}{f' (fault code {code})' if code else ''}"
     sentence = {
-        OutcomeKind.REFUSED: f"It was refused, says the workflow: {said}",
-        OutcomeKind.NOT_SENT: f"The workflow could not send it: {said}",
-        OutcomeKind.UNKNOWN: f"The workflow does not know what became of it: {said}",
+        OutcomeKind.REFUSED: term("It was refused, says the workflow: {said}", said=said),
+        OutcomeKind.NOT_SENT: term("The workflow could not send it: {said}", said=said),
+        OutcomeKind.UNKNOWN: term(
+            "The workflow does not know what became of it: {said}", said=said
+        ),
     }
     return kind, code, text, sentence[kind]

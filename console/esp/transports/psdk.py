@@ -14,6 +14,7 @@ from console.esp.psdk.address import Address, parse_address
 from console.esp.psdk.channel import PsdkChannel
 from console.esp.psdk.sdk import Opened, Sdk
 from console.esp.psdk.tls import ssl_context as java_ssl_context
+from console.text.sentences import sentence_of, term
 
 CLIENT_NAME = "NoticeConsole"
 # The SDK's own timeout comes first; this is in case it does not hold.
@@ -38,7 +39,7 @@ async def open_channel(
     """
     address = parse_address(url)
     if ssl_context is not None:
-        raise InvalidAddress("Java takes no SSLContext of Python's. Use the settings PSDK_….")
+        raise InvalidAddress(term("Java takes no SSLContext of Python's. Use the settings PSDK_…."))
     try:
         sdk = await jvm.in_thread(_load, "java starts")
         opening = asyncio.ensure_future(
@@ -47,10 +48,14 @@ async def open_channel(
         opened = await _within(opening, connect_timeout + _GRACE_SECONDS)
     except TimeoutError as error:
         raise NotConnected(
-            f"No connection to {address} within {connect_timeout:g} seconds."
+            term(
+                "No connection to {address} within {seconds:g} seconds.",
+                address=address,
+                seconds=connect_timeout,
+            )
         ) from error
     except jvm.JavaUnavailable as error:
-        raise NotConnected(str(error)) from error
+        raise NotConnected(sentence_of(error)) from error
     return PsdkChannel(
         sdk,
         opened,
@@ -85,7 +90,9 @@ def _open(sdk: Sdk, address: Address, connect_timeout: float) -> Opened:
     try:
         return sdk.opened(endpoint_of(sdk, address), connect_timeout)
     except Exception as error:
-        raise NotConnected(f"No connection to {address}: {sdk.reason(error)}.") from error
+        raise NotConnected(
+            term("No connection to {address}: {reason}.", address=address, reason=sdk.reason(error))
+        ) from error
 
 
 def endpoint_of(sdk: Sdk, address: Address, *, client_name: str = CLIENT_NAME) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, term
 from console.text.visible import is_blank, one_line
 
 UPSERT = "upsert"
@@ -66,7 +67,9 @@ def parse_event(raw: object) -> FeedEvent:
     event = _mapping(raw, "the event", EVENT_FIELDS)
     kind = event.get("type")
     if kind not in (UPSERT, STOPPED):
-        raise _bad("type", f'must be "{UPSERT}" or "{STOPPED}"')
+        raise _bad(
+            "type", term('must be "{upsert}" or "{stopped}"', upsert=UPSERT, stopped=STOPPED)
+        )
     interaction = _mapping(event.get("interaction"), "interaction", INTERACTION_FIELDS)
     texts = {name: _text(interaction, name, most) for name, most in TEXT_FIELDS.items()}
     user_data = _user_data(interaction.get("user_data"))
@@ -98,7 +101,7 @@ def chat_server_from(user_data: Mapping[str, Any] | None) -> str | None:
 
 def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | None:
     if given is not None and not isinstance(given, bool):
-        raise _bad("is_online", "must be true or false")
+        raise _bad("is_online", term("must be true or false"))
     if user_data is not None and says_offline(user_data):
         # A closing value wins over an opening one: nothing may go to an ended session.
         return False
@@ -110,18 +113,18 @@ def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | Non
 def _mapping(value: object, name: str, fields: set[str]) -> Mapping[str, Any]:
     """Return an object that has only these fields: a misspelt one must not pass as absent."""
     if not isinstance(value, Mapping):
-        raise _bad(name, "must be an object")
+        raise _bad(name, term("must be an object"))
     unknown = sorted(set(map(str, value)) - fields)
     if unknown:
-        raise _bad(name, f"has unknown fields: {', '.join(unknown)[:200]}")
+        raise _bad(name, term("has unknown fields: {unknown}", unknown=", ".join(unknown)[:200]))
     return value
 
 
 def _interaction_id(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 64 or not value.isascii():
-        raise _bad("interaction.id", "must be the interaction's id: 1 to 64 ASCII characters")
+        raise _bad("interaction.id", term("must be the interaction's id: 1 to 64 ASCII characters"))
     if not value.isprintable() or "/" in value or " " in value:
-        raise _bad("interaction.id", "must not contain spaces, slashes or control characters")
+        raise _bad("interaction.id", term("must not contain spaces, slashes or control characters"))
     return value
 
 
@@ -130,7 +133,9 @@ def _text(interaction: Mapping[str, Any], name: str, most: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > most or not _is_storable(value):
-        raise _bad(f"interaction.{name}", f"must be a text of at most {most} characters")
+        raise _bad(
+            f"interaction.{name}", term("must be a text of at most {limit} characters", limit=most)
+        )
     if name == "chat_server_app_name":
         return value  # unchanged, since the Chat Server is looked up by it
     return "" if is_blank(value) else one_line(value)
@@ -140,7 +145,7 @@ def _integer(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not INT_MIN <= value <= INT_MAX:
-        raise _bad(f"interaction.{name}", "must be a whole number of 32 bits")
+        raise _bad(f"interaction.{name}", term("must be a whole number of 32 bits"))
     return value
 
 
@@ -148,7 +153,7 @@ def _sequence(value: object) -> int:
     if value is None:
         return -1
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= SEQUENCE_MAX:
-        raise _bad("sequence", "must be a whole number from 0")
+        raise _bad("sequence", term("must be a whole number from 0"))
     return value
 
 
@@ -156,13 +161,13 @@ def _time(value: object, name: str) -> datetime:
     try:
         parsed = parse_datetime(value) if isinstance(value, str) else None
     except ValueError as error:
-        raise _bad(name, f"is no time: {error}") from error
+        raise _bad(name, term("is no time: {error}", error=error)) from error
     if parsed is None or parsed.tzinfo is None:
-        raise _bad(name, "must be a time with its zone, as in 2026-01-31T12:00:00Z")
+        raise _bad(name, term("must be a time with its zone, as in 2026-01-31T12:00:00Z"))
     try:
         return parsed.astimezone(UTC)
     except OverflowError as error:
-        raise _bad(name, "is out of range") from error
+        raise _bad(name, term("is out of range")) from error
 
 
 def _optional_time(value: object, name: str) -> datetime | None:
@@ -173,12 +178,15 @@ def _user_data(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise _bad("interaction.user_data", "must be an object")
+        raise _bad("interaction.user_data", term("must be an object"))
     _check_kv(value, "interaction.user_data", DEPTH_LIMIT)
     size = len(json.dumps(value, ensure_ascii=False).encode())
     if size > USER_DATA_LIMIT:
         raise _bad(
-            "interaction.user_data", f"has {size:,} bytes; at most {USER_DATA_LIMIT:,} can travel"
+            "interaction.user_data",
+            term(
+                "has {size:,} bytes; at most {limit:,} can travel", size=size, limit=USER_DATA_LIMIT
+            ),
         )
     return value
 
@@ -186,18 +194,20 @@ def _user_data(value: object) -> dict[str, Any] | None:
 def _check_kv(value: Mapping[Any, Any], name: str, depth: int) -> None:
     """Accept only what a KV list can carry (docs/domain.md section 4)."""
     if depth == 0:
-        raise _bad(name, f"is nested deeper than {DEPTH_LIMIT} levels")
+        raise _bad(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
     for key, item in value.items():
         where = f"{name}.{key}"[:200]
         if not key or not key.isascii() or "\0" in key:
-            raise _bad(where, "has a key that can't travel: keys are ASCII and not empty")
+            raise _bad(where, term("has a key that can't travel: keys are ASCII and not empty"))
         if isinstance(item, Mapping):
             _check_kv(item, where, depth - 1)
         elif not _travels(item):
             raise _bad(
                 where,
-                "must be a text, a whole number of 32 bits or an object: "
-                'a KV list has nothing else (for a yes or no write "1" or "0")',
+                term(
+                    "must be a text, a whole number of 32 bits or an object: a KV list has "
+                    'nothing else (for a yes or no write "1" or "0")'
+                ),
             )
 
 
@@ -212,7 +222,10 @@ def _is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _bad(name: str, what: str) -> InvalidInput:
-    # Names from the event may contain what UTF-8 can't encode.
-    message = f"{name} {what}.".encode(errors="replace").decode()
-    return InvalidInput("invalid_event", message)
+def _bad(name: str, what: Sentence) -> InvalidInput:
+    return InvalidInput("invalid_event", "{name} {what}.", name=_answerable(name), what=what)
+
+
+def _answerable(text: str) -> str:
+    """Names from the event may hold what can't be answered as UTF-8."""
+    return text.encode(errors="replace").decode()

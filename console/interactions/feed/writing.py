@@ -14,6 +14,7 @@ from console.actors import Actor, Permission
 from console.database import notify
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import FeedEvent, parse_event
+from console.text.sentences import plain_params
 from console.text.visible import is_blank, one_line
 
 
@@ -84,7 +85,9 @@ def feed_apply(actor: Actor, events: Sequence[object]) -> FeedResult:
     if len(events) > settings.FEED_EVENT_LIMIT:
         raise InvalidInput(
             "too_many_events",
-            f"{len(events):,} events came at once; send at most {settings.FEED_EVENT_LIMIT:,}.",
+            "{count:,} events came at once; send at most {limit:,}.",
+            count=len(events),
+            limit=settings.FEED_EVENT_LIMIT,
         )
     result = FeedResult()
     if good := list(_parse_all(events, result)):
@@ -97,7 +100,15 @@ def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEve
         try:
             yield parse_event(raw)
         except ConsoleError as error:
-            result.rejected.append({"index": index, "code": error.code, "message": error.message})
+            params = plain_params(error.said.params)
+            result.rejected.append(
+                {
+                    "index": index,
+                    "code": error.code,
+                    "message": str(error.said),
+                    "params": params,
+                }
+            )
 
 
 def _apply(events: list[FeedEvent], result: FeedResult) -> None:

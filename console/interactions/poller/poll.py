@@ -25,6 +25,7 @@ from console.interactions.poller.writing import (
 )
 from console.ixn.errors import SnapshotFailed
 from console.ixn.snapshots import Reader, Snapshot, Source
+from console.text.sentences import sentence_of
 
 logger = structlog.get_logger("console.interactions")
 
@@ -52,7 +53,7 @@ def poll_interactions(
         except SnapshotFailed as error:
             logger.warning("poll failed", reason=str(error))
             poll_fail(actor, reason=str(error))
-            raise Unavailable("poll_failed", str(error)) from error
+            raise Unavailable("poll_failed", sentence_of(error)) from error
         except Exception as error:
             # If the database failed, poll_fail fails too. Only the first error matters.
             with suppress(DatabaseError):

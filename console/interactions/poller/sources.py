@@ -20,7 +20,8 @@ def configured_source() -> OpenSource:
     if missing:
         raise Unprocessable(
             "poller_not_set_up",
-            f"The poller is not set up: set {' and '.join(missing)} (docs/poller.md).",
+            "The poller is not set up: set {missing:and} (docs/poller.md).",
+            missing=missing,
         )
     wanted = psdk.Wanted(
         addresses=settings.POLL.addresses,

@@ -16,6 +16,7 @@ from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput
 from console.interactions import chat_server_addresses
 from console.interactions.models import ChatServer, Health, HealthChange
+from console.text.sentences import by_name, sentence_of, term
 
 CHAT_SERVER_FIELDS = {
     "url",
@@ -80,7 +81,9 @@ def chat_server_update(
     with transaction.atomic():
         if expected is not None:
             held = ChatServer.objects.select_for_update(no_key=True).get(pk=server.pk)
-            require_unchanged(chat_server_state(held), expected, f"the Chat Server {server.name}")
+            require_unchanged(
+                chat_server_state(held), expected, term("the Chat Server {name}", name=server.name)
+            )
         return _save_chat_server(actor, server, Action.CHAT_SERVER_CHANGED, changes)
 
 
@@ -89,7 +92,7 @@ def _save_chat_server(
 ) -> ChatServer:
     unknown = sorted(set(values) - CHAT_SERVER_FIELDS)
     if unknown:
-        raise InvalidInput("unknown_field", f"A Chat Server has no {', '.join(unknown)}.")
+        raise InvalidInput("unknown_field", "A Chat Server has no {unknown}.", unknown=unknown)
     if "url" in values:
         check_address(values["url"])
     is_moved = values.get("url", server.url) != server.url
@@ -111,8 +114,9 @@ def _save_chat_server(
     except IntegrityError as error:
         raise Conflict(
             "name_taken",
-            f"There is a Chat Server named {server.name} already; change that one.",
+            "There is a Chat Server named {name} already; change that one.",
             {"field": "name"},
+            name=server.name,
         ) from error
     return server
 
@@ -128,10 +132,11 @@ def _check_chat_server(server: ChatServer) -> None:
         value = getattr(server, name)
         # Every comparison with NaN is false, so the range check does not stop it.
         if isinstance(value, float) and not math.isfinite(value):
-            messages[name] = "Enter a number."
+            messages[name] = term("Enter a number.")
     if messages:
-        summary = "; ".join(f"{name}: {text}" for name, text in messages.items())
-        raise InvalidInput("invalid_chat_server", summary, {**messages, "fields": messages})
+        raise InvalidInput(
+            "invalid_chat_server", by_name(messages), {**messages, "fields": messages}
+        )
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
@@ -144,7 +149,7 @@ def check_address(url: str) -> None:
     try:
         chat_server_addresses.check(url)
     except ValueError as error:
-        raise InvalidInput("invalid_address", str(error), {"field": "url"}) from error
+        raise InvalidInput("invalid_address", sentence_of(error), {"field": "url"}) from error
 
 
 def chat_server_reached(server: ChatServer) -> None:

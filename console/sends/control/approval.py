@@ -20,6 +20,8 @@ from console.sends.plan.quota import hold_quota, sent_alone
 from console.sends.plan.schedule import require_near_future, zone_named
 from console.sends.plan.values import needs_approval
 from console.text.inputs import require_given
+from console.text.sentences import term
+from console.text.wording import term_of
 
 MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
 
@@ -71,7 +73,7 @@ def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:
     send does not await approval (any more).
     """
     _require_other(actor, send)
-    note = required_reason(reason, "why this send is not to leave")
+    note = required_reason(reason, term("why this send is not to leave"))
     with transaction.atomic():
         locked = _lock_awaiting(send)
         end_send(actor, locked, Action.SEND_REJECTED, note=note)
@@ -88,17 +90,14 @@ def send_reschedule(
     """
     actor.require(Permission.SEND)
     if send.actor_ref != actor.ref:
-        raise PermissionRefused("not_sender", f"Only {send.actor_name} may move this send.")
+        raise PermissionRefused(
+            "not_sender", "Only {sender} may move this send.", sender=send.actor_name
+        )
     require_given(time_zone, field="time_zone")
     zone = zone_named(time_zone).key if time_zone else ""
     with transaction.atomic():
         locked = lock_send(send)
-        if locked.status not in MOVABLE:
-            raise Conflict(
-                "send_not_movable",
-                f"This send is {SendStatus(locked.status).label.lower()}: only one that is "
-                "scheduled or awaits approval can get another time.",
-            )
+        _require_movable(locked)
         now = database_now()
         require_near_future(scheduled_at, now)
         require_valid(locked.version, at=scheduled_at, now=now)
@@ -117,6 +116,16 @@ def send_reschedule(
             data["approval"] = "voided"
         record_control(actor, locked, Action.SEND_RESCHEDULED, data)
     return locked
+
+
+def _require_movable(send: Send) -> None:
+    if send.status not in MOVABLE:
+        raise Conflict(
+            "send_not_movable",
+            "This send is {status:lower}: only one that is scheduled or awaits approval can get "
+            "another time.",
+            status=term_of(SendStatus(send.status).label),
+        )
 
 
 def _move(send: Send, scheduled_at: datetime, time_zone: str, *, sent_before: int) -> None:
@@ -153,6 +162,7 @@ def _lock_awaiting(send: Send) -> Send:
     if locked.status != SendStatus.AWAITING_APPROVAL:
         raise Conflict(
             "not_awaiting_approval",
-            f"This send is {SendStatus(locked.status).label.lower()}: it does not await approval.",
+            "This send is {status:lower}: it does not await approval.",
+            status=term_of(SendStatus(locked.status).label),
         )
     return locked

@@ -19,6 +19,7 @@ from console.interactions.services import interaction_blank
 from console.sends.models import OPEN_STATUSES, Delivery, Send
 from console.sends.proof import ledger
 from console.text.inputs import read_line, require_given
+from console.text.sentences import term
 
 DELIVERIES_A_PART = 1000
 KEEPER = system_actor("retention")
@@ -33,7 +34,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
     """
     actor.require(Permission.ADMINISTER)
     require_given(interaction_id, field="interaction")
-    why = read_line(why, what="The reason (why)", field="why")
+    why = read_line(why, what=term("The reason (why)"), field="why")
     with transaction.atomic():
         chat = Interaction.objects.select_for_update().filter(pk=interaction_id).first()
         deliveries = list(
@@ -59,7 +60,9 @@ def _require_over(
     interaction_id: str, chat: Interaction | None, deliveries: list[Delivery]
 ) -> None:
     if chat is None and not deliveries:
-        raise NotFound("interaction_not_found", f"There is no chat {interaction_id}.")
+        raise NotFound(
+            "interaction_not_found", "There is no chat {interaction}.", interaction=interaction_id
+        )
     if chat is not None and chat.is_live:
         raise Conflict(
             "chat_is_live",
@@ -70,8 +73,9 @@ def _require_over(
     if waiting:
         raise Conflict(
             "deliveries_waiting",
-            f"Send {waiting[0].send_id} has still something to bring to this chat. Stop that send "
-            "or let it end, then erase.",
+            "Send {send} has still something to bring to this chat. Stop that send or let it end, "
+            "then erase.",
+            send=waiting[0].send_id,
         )
 
 

@@ -23,6 +23,8 @@ from console.sends.models import (
 )
 from console.sends.observe import logs
 from console.sends.proof import ledger
+from console.text.sentences import Sentence
+from console.text.wording import term_of
 
 CANCELLABLE = LIVE_STATUSES
 
@@ -38,7 +40,8 @@ def send_pause(actor: Actor, send: Send) -> Send:
         if locked.status != SendStatus.RUNNING:
             raise Conflict(
                 "send_not_running",
-                f"This send is {_status(locked)}: only one that is sending can be paused.",
+                "This send is {status:lower}: only one that is sending can be paused.",
+                status=_status(locked),
             )
         locked.status = SendStatus.PAUSED
         locked.save(update_fields=["status"])
@@ -58,7 +61,8 @@ def send_resume(actor: Actor, send: Send) -> Send:
         if locked.status != SendStatus.PAUSED:
             raise Conflict(
                 "send_not_paused",
-                f"This send is {_status(locked)}: only a paused one can go on.",
+                "This send is {status:lower}: only a paused one can go on.",
+                status=_status(locked),
             )
         locked.status = SendStatus.RUNNING
         locked.save(update_fields=["status"])
@@ -81,7 +85,11 @@ def send_cancel(actor: Actor, send: Send) -> Send:
     with transaction.atomic():
         locked = lock_send(send)
         if locked.status not in CANCELLABLE:
-            raise Conflict("send_over", f"This send is {_status(locked)}: nothing waits any more.")
+            raise Conflict(
+                "send_over",
+                "This send is {status:lower}: nothing waits any more.",
+                status=_status(locked),
+            )
         end_send(actor, locked, Action.SEND_CANCELLED)
     return locked
 
@@ -148,9 +156,10 @@ def _require_control(actor: Actor, send: Send) -> None:
     if send.actor_ref != actor.ref:
         raise PermissionRefused(
             "not_sender",
-            f"Only {send.actor_name} or an administrator may stop, pause or resume this send.",
+            "Only {sender} or an administrator may stop, pause or resume this send.",
+            sender=send.actor_name,
         )
 
 
-def _status(send: Send) -> str:
-    return str(SendStatus(send.status).label).lower()
+def _status(send: Send) -> Sentence:
+    return term_of(SendStatus(send.status).label)

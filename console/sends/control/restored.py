@@ -25,11 +25,8 @@ from console.sends.models import (
     SendStatus,
 )
 from console.sends.proof.ledger import send_target, write_records
+from console.sends.reasons import RESTORED_OPEN
 
-DETAIL = (
-    "The database was restored from a backup in which this was still open. It may have gone out "
-    "since. Sending again may show it twice."
-)
 # How many deliveries are held in memory at once.
 BATCH = 5000
 
@@ -71,7 +68,9 @@ def stop_after_restore(actor: Actor, *, reason: str) -> None:
 
 def _end(actor: Actor, ids: Sequence[int], status: DeliveryStatus) -> Counter[int]:
     rows = locked_rows(Delivery.objects.filter(pk__in=ids, status=status), wait=True)
-    endings = [Ending(row, DeliveryStatus.UNKNOWN, Reason.RESTORED, DETAIL) for row in rows]
+    endings = [
+        Ending(row, DeliveryStatus.UNKNOWN, Reason.RESTORED, RESTORED_OPEN()) for row in rows
+    ]
     written = write_endings(endings, from_status=status)
     write_records(actor, ended_records(written))
     return Counter(ending.delivery.send_id for ending in written)

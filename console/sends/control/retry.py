@@ -25,6 +25,8 @@ from console.sends.plan.quota import hold_quota, require_quota, sent_alone
 from console.sends.plan.resend_guard import guarded, guards, hold_notice
 from console.sends.plan.values import SendPlan
 from console.sends.plan.writing import new_send, send_write
+from console.text.sentences import counted
+from console.text.wording import term_of
 
 
 def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: str = "") -> Send:
@@ -87,7 +89,8 @@ def _retry(
         if not left:
             raise Conflict(
                 "nothing_to_retry",
-                f"Nothing of this send is {status.label.lower()} that has not been tried again.",
+                "Nothing of this send is {status:lower} that has not been tried again.",
+                status=term_of(status.label),
             )
         line = _line_of(original)
         plan = guarded(plan_retry(actor, original, left), release_at=now, now=now, apart_from=line)
@@ -132,7 +135,9 @@ def _those_seen(left: Sequence[Delivery], seen: str) -> Sequence[Delivery]:
 def _require_retrier(actor: Actor, send: Send) -> None:
     actor.require(Permission.SEND)
     if send.actor_ref != actor.ref and not actor.may(Permission.ADMINISTER):
-        raise PermissionRefused("not_sender", f"Only {send.actor_name} may try this send again.")
+        raise PermissionRefused(
+            "not_sender", "Only {sender} may try this send again.", sender=send.actor_name
+        )
 
 
 def _line_of(send: Send) -> list[int]:
@@ -150,8 +155,11 @@ def _require_ready(plan: SendPlan) -> None:
         (detail, _number), *_others = Counter(t.detail for t in plan.targets).most_common(1)
         raise Conflict(
             "nothing_to_retry",
-            f"None of these {len(plan.targets):,} chats can be sent to now. {detail}"
-            if len(plan.targets) > 1
-            else f"This chat can't be sent to now. {detail}",
+            counted(
+                "This chat can't be sent to now. {detail}",
+                "None of these {n:,} chats can be sent to now. {detail}",
+                n=len(plan.targets),
+                detail=detail,
+            ),
             {"counts": plan.counts},
         )

@@ -12,6 +12,7 @@ from console.sends import selectors
 from console.sends.engine import queue
 from console.sends.engine.outbox import outbox_renew
 from console.sends.models import SendingStop
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 REASON_LIMIT = 2000
@@ -26,7 +27,7 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
     """
     actor.require(Permission.ADMINISTER)
     stop = SendingStop(
-        reason=required_reason(reason, "why all sending is stopped"),
+        reason=required_reason(reason, term("why all sending is stopped")),
         actor_ref=actor.ref,
         actor_name=actor.name,
         stopped_at=database_now(),
@@ -68,9 +69,9 @@ def required_reason(reason: str, of_what: str) -> str:
     """Return the given reason, stripped. Raises InvalidInput if it is blank or too long."""
     reason = reason.strip()
     if is_blank(reason):
-        raise InvalidInput("reason_missing", f"Say {of_what}: others need to know.")
+        raise InvalidInput("reason_missing", "Say {of_what}: others need to know.", of_what=of_what)
     if len(reason) > REASON_LIMIT:
         raise InvalidInput(
-            "reason_too_long", f"A reason may have at most {REASON_LIMIT:,} characters."
+            "reason_too_long", "A reason may have at most {limit:,} characters.", limit=REASON_LIMIT
         )
     return reason

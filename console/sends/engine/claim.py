@@ -20,6 +20,12 @@ from console.sends.engine.outbox import time_to_live
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
+from console.sends.reasons import (
+    SENDER_WITHOUT_NOTICE,
+    SENDER_WITHOUT_PERMISSION,
+    SENDER_WITHOUT_TEAM,
+    said,
+)
 
 # While a Chat Server makes progress, a delivery whose time to live is over still waits for its
 # turn. It counts as late only after more than this many attempts.
@@ -254,7 +260,7 @@ class _Sorter:
 
     def _notice_obstacle(self, send: _Shared) -> tuple[str, str] | None:
         if send.is_retired or not is_valid_at(send.valid_from, send.valid_until, self.now):
-            return Reason.EXPIRED_NOTICE, str(Reason.EXPIRED_NOTICE.label)
+            return Reason.EXPIRED_NOTICE, said(Reason.EXPIRED_NOTICE)
         return None
 
     def _not_allowed(self, send: _Shared, team_id: int | None) -> tuple[str, str] | None:
@@ -264,14 +270,11 @@ class _Sorter:
             self.senders[ref] = actor_by_ref(ref)
         sender = self.senders[ref]
         if sender is None or not sender.may(Permission.SEND):
-            return (
-                Reason.NOT_ALLOWED,
-                "The sender lost the permission to send before this could leave.",
-            )
+            return Reason.NOT_ALLOWED, SENDER_WITHOUT_PERMISSION()
         if not sender.may_send_notice(send.notice_key):
-            return Reason.NOT_ALLOWED, "The sender may not send this notice any more."
+            return Reason.NOT_ALLOWED, SENDER_WITHOUT_NOTICE()
         if not sender.sees_team(team_id):
-            return Reason.NOT_ALLOWED, "The chat is in another team's queue now."
+            return Reason.NOT_ALLOWED, SENDER_WITHOUT_TEAM()
         return None
 
 

@@ -35,6 +35,7 @@ from console.sends.engine.gateway import (
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.engine.record import deliveries_recover, drain_step
 from console.sends.observe.worker_metrics import DrainRecord
+from console.text.sentences import sentence_of, term
 
 logger = structlog.get_logger("console.sends")
 
@@ -260,10 +261,12 @@ class Drain:
         try:
             self.channel = await self.gateway.channel(self.server)
         except Unreachable as error:
-            self.failed = str(error)
+            self.failed = sentence_of(error)
         except Exception as error:  # whatever it is, nothing was written: record that
             logger.exception("no channel", chat_server=self.server.name)
-            self.failed = storable(f"The console failed to open a connection: {error}")
+            self.failed = storable(
+                term("The console failed to open a connection: {error}", error=error)
+            )
 
     async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
         """Submit all deliveries. They wait again if there is no channel, as after a new address."""
@@ -290,7 +293,7 @@ class Drain:
             request = esp_request(delivery)
         except InvalidRequest as error:
             self._is_settled(delivery)
-            self.endings.append(refused_here(delivery, str(error)))
+            self.endings.append(refused_here(delivery, sentence_of(error)))
             return
         channel.send(request, partial(self._settle, delivery))
 

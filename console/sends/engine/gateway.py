@@ -20,12 +20,10 @@ from console.esp.transports import Channel, open_channel
 from console.interactions.models import ChatServer
 from console.sends.engine.outcomes import ClaimedDelivery, Ending
 from console.sends.models import DeliveryStatus, Reason
+from console.sends.reasons import NO_ANSWER_FOR, NO_ANSWER_SINCE, WORDLESS
+from console.text.sentences import Sentence, sentence_of, with_texts
 
-UNKNOWN_SENTENCE = (
-    "The request was handed to the network and no answer came. The customer may have seen it. "
-    "Sending again may show it twice."
-)
-WORDLESS_SENTENCE = "What was said of it could not be recorded."
+WORDLESS_SENTENCE = WORDLESS()
 
 
 class Unreachable(Exception):
@@ -77,7 +75,7 @@ def _user_data(delivery: ClaimedDelivery) -> KVList:
     try:
         return KVList.of(data)
     except (EspError, TypeError, ValueError) as error:
-        raise InvalidRequest("invalid_user_data", str(error)) from error
+        raise InvalidRequest("invalid_user_data", sentence_of(error)) from error
 
 
 def refused_here(delivery: ClaimedDelivery, why: str) -> Ending:
@@ -96,7 +94,8 @@ def ending(delivery: ClaimedDelivery, outcome: Outcome) -> Ending | None:
         detail = outcome.detail
     else:
         status, reason = DeliveryStatus.UNKNOWN, str(Reason.NO_ANSWER)
-        detail = f"{UNKNOWN_SENTENCE} ({outcome.detail})" if outcome.detail else UNKNOWN_SENTENCE
+        why = outcome.detail
+        detail = NO_ANSWER_FOR(why=why) if why else NO_ANSWER_SINCE()
     return Ending(
         delivery,
         status,
@@ -118,6 +117,8 @@ def wordless(ending: Ending) -> Ending:
 
 def storable(text: str) -> str:
     """Replace NUL and lone surrogates, which a peer may send and PostgreSQL's text can't hold."""
+    if isinstance(text, Sentence):
+        return with_texts(text, storable)
     return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
@@ -175,7 +176,7 @@ class Gateway:
                 options=settings.TRANSPORT_OPTIONS,
             )
         except (NotConnected, InvalidAddress) as error:
-            raise Unreachable(storable(str(error))) from error
+            raise Unreachable(storable(sentence_of(error))) from error
         self._channels[server.pk] = (wanted, channel)
         return channel
 

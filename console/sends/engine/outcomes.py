@@ -13,6 +13,8 @@ from console.audit.services import Record
 from console.database.prepared_statements import array, execute_rows
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.proof import ledger
+from console.sends.reasons import NOT_SENT_FOR, said
+from console.text.sentences import read_stored, stored
 
 
 class ClaimedDelivery(Struct, frozen=True, gc=False):
@@ -144,7 +146,7 @@ def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
             delivery.claim if is_claimed else None,
             ending.status.value,
             str(ending.reason) if ending.reason else "",
-            ending.detail,
+            stored(ending.detail),
             ending.fault_code[:100],
             ending.fault_text,
             ending.answer,
@@ -193,7 +195,7 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
                     [item.delivery.id for item in postponements],
                     [item.delivery.claim for item in postponements],
                     [item.due_at for item in postponements],
-                    [item.detail for item in postponements],
+                    [stored(item.detail) for item in postponements],
                 ],
             )
 
@@ -226,5 +228,6 @@ def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[Claimed
 def expired(delivery: ClaimedDelivery, obstacle: str = "") -> Ending:
     """Return the ending of a delivery that was not sent within its time to live. It names the last
     obstacle, the delivery's own or its Chat Server's."""
-    why = f"{Reason.NOT_SENT.label} {delivery.last_detail or obstacle}".strip()
-    return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, why)
+    why = read_stored(delivery.last_detail) or obstacle
+    detail = NOT_SENT_FOR(why=why) if why else said(Reason.NOT_SENT)
+    return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, detail)

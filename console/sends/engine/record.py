@@ -44,6 +44,7 @@ from console.sends.models import (
 )
 from console.sends.observe import logs
 from console.sends.proof.ledger import send_finished, write_records
+from console.sends.reasons import WORKER_STOPPED
 
 logger = structlog.get_logger("console.sends")
 
@@ -128,8 +129,7 @@ def _lost(delivery: ClaimedDelivery) -> Ending:
         delivery,
         DeliveryStatus.UNKNOWN,
         Reason.WORKER_LOST,
-        "The worker stopped while it was sending. The customer may have seen it. "
-        "Sending again may show it twice.",
+        WORKER_STOPPED(),
     )
 
 

@@ -56,7 +56,7 @@ def approve(request: HttpRequest, send_id: int) -> HttpResponse:
         if form.cleaned_data["seen"] != shown:
             raise Conflict(
                 "send_changed",
-                _("Not approved: its sender has given it another time. Go back and look again."),
+                "Not approved: its sender has given it another time. Go back and look again.",
             )
         after = send_approve(actor, send)
         words = _("Send %(id)s is approved and leaves at its time.")

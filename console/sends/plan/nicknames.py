@@ -15,6 +15,7 @@ from console.security.lookalikes import require_plain
 from console.sends.models import Send
 from console.sends.plan.nickname_sources import NicknameSource
 from console.text.inputs import read_line, require_given
+from console.text.sentences import term
 
 LONGEST = 100  # characters, as in the column
 _ORDER = [str(visibility) for visibility in VISIBILITY_ORDER]
@@ -39,12 +40,13 @@ def chosen_nickname(
     if wanted is None:
         return Nickname(version.nickname)
     require_given(wanted, field="nickname")
-    text = read_line(wanted, what="A nickname", field="nickname")
+    text = read_line(wanted, what=term("A nickname"), field="nickname")
     if len(text) > LONGEST:
         raise InvalidInput(
             "invalid_nickname",
-            f"A nickname has at most {LONGEST} characters.",
+            "A nickname has at most {limit} characters.",
             {"field": "nickname"},
+            limit=LONGEST,
         )
     if text == version.nickname:
         return Nickname(text)
@@ -57,10 +59,10 @@ def chosen_nickname(
     known = VisibilityPreset.objects.exclude(nickname="").values_list("nickname", flat=True)
     require_plain(
         text,
-        what="The nickname",
+        what=term("The nickname"),
         field="nickname",
         others=[name for name in (version.nickname, *known) if name],
-        of_others="which the notice or a preset has",
+        of_others=term("which the notice or a preset has"),
     )
     return Nickname(text, NicknameSource.SENDER)
 
@@ -86,9 +88,10 @@ def require_still_approved(send: Send) -> None:
     if not lending.filter(visibility__in=_as_wide(send.visibility)).exists():
         raise Unprocessable(
             "nickname_not_approved",
-            f"The nickname {send.nickname}, under which this was sent, is approved no more. Send "
-            "the notice anew, under another.",
+            "The nickname {nickname}, under which this was sent, is approved no more. Send the "
+            "notice anew, under another.",
             {"field": "nickname"},
+            nickname=send.nickname,
         )
 
 
@@ -113,9 +116,11 @@ def _not_approved(
     text: str, version: NoticeVersion, approved: Sequence[VisibilityPreset]
 ) -> Unprocessable:
     names = sorted({version.nickname, *(preset.nickname for preset in approved)} - {""})
-    choose = f"Use {' or '.join(names)}, or leave it out" if names else "Leave it out"
+    choose = term("Use {names:or}, or leave it out", names=names) if names else term("Leave it out")
     return Unprocessable(
         "nickname_not_approved",
-        f"Nobody has approved the nickname {text} for this send. {choose} for the notice's own.",
+        "Nobody has approved the nickname {text} for this send. {choose} for the notice's own.",
         {"field": "nickname", "approved": names},
+        text=text,
+        choose=choose,
     )

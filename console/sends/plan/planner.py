@@ -34,9 +34,20 @@ from console.sends.plan.resend_guard import guarded
 from console.sends.plan.values import LeaveOut
 from console.sends.plan.values import SendPlan as SendPlan
 from console.sends.plan.values import Target as Target
+from console.sends.reasons import (
+    CHAT_SERVER_OFF,
+    CHAT_SERVER_UNNAMED,
+    CHAT_SERVER_UNREGISTERED,
+    LANGUAGE_UNSAID,
+    TEXT_ERASED,
+    TEXT_MISSING,
+    said,
+)
 from console.text.inputs import require_given
-from console.text.language_tags import is_known, name
+from console.text.language_tags import is_known
+from console.text.sentences import term
 from console.text.visible import is_blank
+from console.text.wording import term_of
 
 
 def plan_send(actor: Actor, order: SendOrder, *, now: datetime | None = None) -> SendPlan:
@@ -114,7 +125,7 @@ def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool
     if obstacle:
         return _skipped(chat.pk, chat, *obstacle)
     if not delivery.body:
-        return _skipped(chat.pk, chat, Reason.EMPTY_TEXT, "Its text has been erased.")
+        return _skipped(chat.pk, chat, Reason.EMPTY_TEXT, TEXT_ERASED())
     return Target(
         interaction_id=chat.pk,
         customer_name=delivery.customer_name,
@@ -141,7 +152,8 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
     if not traits(notice.kind).is_sent:
         raise Unprocessable(
             "notice_is_snippet",
-            f"{notice.key} is a snippet, which stands in other notices. Send one of these.",
+            "{notice} is a snippet, which stands in other notices. Send one of these.",
+            notice=notice.key,
         )
     its_own = versions(actor, notice)
     version = its_own.in_effect(at).first()
@@ -150,7 +162,8 @@ def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:
     if version is None and notice.retired_at is None:
         raise Unprocessable(
             "notice_not_published",
-            f"The notice {notice.key} has no published version. An approver has to publish one.",
+            "The notice {notice} has no published version. An approver has to publish one.",
+            notice=notice.key,
         )
     if version is None:
         raise _retired(notice)
@@ -162,15 +175,17 @@ def require_valid(version: NoticeVersion, *, at: datetime, now: datetime) -> Non
     if version.notice.retired_at is not None:
         raise _retired(version.notice)
     if not is_valid_at(version.valid_from, version.valid_until, at):
-        when = "now" if at <= now else "at that time"
+        when = term("now") if at <= now else term("at that time")
         raise Unprocessable(
             "notice_expired",
-            f"The notice {version.notice.key} is not valid {when}; see its validity.",
+            "The notice {notice} is not valid {when}; see its validity.",
+            notice=version.notice.key,
+            when=when,
         )
 
 
 def _retired(notice: CannedNotice) -> Unprocessable:
-    return Unprocessable("notice_retired", f"The notice {notice.key} is retired.")
+    return Unprocessable("notice_retired", "The notice {notice} is retired.", notice=notice.key)
 
 
 def is_valid_at(start: datetime | None, end: datetime | None, now: datetime) -> bool:
@@ -185,14 +200,20 @@ def _visibility(version: NoticeVersion, wanted: str | None) -> str:
     if wanted not in Visibility.values:
         raise InvalidInput(
             "unknown_visibility",
-            f"{wanted!r} is no visibility: choose {', '.join(Visibility.values)}.",
+            "{wanted!r} is no visibility: choose {known}.",
+            wanted=wanted,
+            known=Visibility.values,
         )
     order = [str(visibility) for visibility in VISIBILITY_ORDER]
     if order.index(wanted) < order.index(version.visibility):
         raise Unprocessable(
             "visibility_widened",
-            f"This notice was approved for {Visibility(version.visibility).label!s} "
-            f"({version.visibility}); it can't be sent to {Visibility(wanted).label!s} ({wanted}).",
+            "This notice was approved for {approved} ({text_visibility}); it can't be sent to "
+            "{label} ({wanted}).",
+            approved=term_of(Visibility(version.visibility).label),
+            text_visibility=version.visibility,
+            label=term_of(Visibility(wanted).label),
+            wanted=wanted,
         )
     return wanted
 
@@ -222,7 +243,8 @@ def _require_within_limit(chosen: Sequence[object]) -> None:
     if len(chosen) > settings.TARGET_LIMIT:
         raise InvalidInput(
             "too_many_targets",
-            f"More than {settings.TARGET_LIMIT:,} chats were chosen. Narrow the choice.",
+            "More than {limit:,} chats were chosen. Narrow the choice.",
+            limit=settings.TARGET_LIMIT,
         )
 
 
@@ -236,7 +258,8 @@ def _check_ids(ids: Sequence[object]) -> None:
         ):
             raise InvalidInput(
                 "invalid_interaction_id",
-                f"{str(interaction_id)[:64]!r} is no interaction id: a text of 1 to 64 characters.",
+                "{interaction!r} is no interaction id: a text of 1 to 64 characters.",
+                interaction=str(interaction_id)[:64],
             )
 
 
@@ -280,8 +303,10 @@ class _Planner:
         except BudgetSpent as error:
             raise Unprocessable(
                 "too_much_to_fill_in",
-                f"Filling in this text takes too long for {len(chats):,} chats: it was done for "
-                f"{len(planned):,}. Choose fewer chats, or have the text made simpler.",
+                "Filling in this text takes too long for {count:,} chats: it was done for "
+                "{done:,}. Choose fewer chats, or have the text made simpler.",
+                count=len(chats),
+                done=len(planned),
             ) from error
         return planned
 
@@ -298,7 +323,7 @@ class _Planner:
         try:
             body = self.renderers[locale](chat)
         except RenderingRefused as refusal:
-            return _skipped(interaction_id, chat, refusal.reason, refusal.message)
+            return _skipped(interaction_id, chat, refusal.reason, refusal.said)
         return Target(
             interaction_id=interaction_id,
             customer_name=chat.customer_name,
@@ -313,11 +338,10 @@ def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] |
     """Return why a chat without a text in its own language is left out, if the sender chose so."""
     if not is_known(chat_locale):
         is_left = LeaveOut.UNKNOWN_LANGUAGE in leave_out
-        words = "The chat does not say its language, and such chats are left out."
-        return (Reason.UNKNOWN_LANGUAGE, words) if is_left else None
+        return (Reason.UNKNOWN_LANGUAGE, LANGUAGE_UNSAID()) if is_left else None
     if LeaveOut.OTHER_LANGUAGE not in leave_out:
         return None
-    return Reason.NO_TEXT_IN_LANGUAGE, f"The notice has no text in {name(chat_locale)}."
+    return Reason.NO_TEXT_IN_LANGUAGE, TEXT_MISSING(locale=chat_locale)
 
 
 def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
@@ -331,27 +355,18 @@ def chat_obstacle(
 ) -> tuple[str, str] | None:
     """Return why nothing may go to this chat: docs/domain.md section 2, step 1."""
     if ended or not is_online or says_offline(user_data):
-        return Reason.OFFLINE, str(Reason.OFFLINE.label)
+        return Reason.OFFLINE, said(Reason.OFFLINE)
     return None
 
 
 def server_obstacle(name: str, servers: dict[str, bool]) -> tuple[str, str] | None:
     """Return why the chat's Chat Server can't be used. `servers` maps names to enabled."""
     if not name:
-        return (
-            Reason.UNKNOWN_CHAT_SERVER,
-            "The chat's user data has no ChatServerAppName, which would say where it is.",
-        )
+        return Reason.UNKNOWN_CHAT_SERVER, CHAT_SERVER_UNNAMED()
     if name not in servers:
-        return (
-            Reason.UNKNOWN_CHAT_SERVER,
-            f"No Chat Server named {name} is registered; an administrator can add it.",
-        )
+        return Reason.UNKNOWN_CHAT_SERVER, CHAT_SERVER_UNREGISTERED(name=name)
     if not servers[name]:
-        return (
-            Reason.CHAT_SERVER_DISABLED,
-            f"The Chat Server {name} is switched off in the console.",
-        )
+        return Reason.CHAT_SERVER_DISABLED, CHAT_SERVER_OFF(name=name)
     return None
 
 
@@ -363,6 +378,6 @@ def _skipped(
         customer_name=chat.customer_name if chat else "",
         chat_server_name=chat.chat_server_name if chat else "",
         reason=str(reason),
-        detail=detail or str(Reason(reason).label),
+        detail=detail or said(Reason(reason)),
         chat_locale=chat.locale if chat else None,
     )

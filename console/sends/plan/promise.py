@@ -16,6 +16,8 @@ from typing import Any, Self
 from console.errors import Conflict
 from console.sends.models import Reason
 from console.sends.plan.values import SendPlan, Target
+from console.sends.reasons import said
+from console.text.sentences import counted, term
 
 # Enough for 10,000 chats, the most that a send may have, with the longest ids and a margin.
 WRITTEN_LIMIT = 1_000_000
@@ -23,13 +25,13 @@ READ_LIMIT = 2_000_000
 TERM_LENGTH = 16
 # How the message names each changed term.
 CHANGES = {
-    "notice": "another notice was chosen",
-    "version": "the notice has another version",
-    "visibility": "who would see it has changed",
-    "nickname": "the nickname has changed",
-    "fields": "what is filled in has changed",
-    "scheduled_at": "the time has changed",
-    "allows_repeat": "whether it goes again to who just got it has changed",
+    "notice": term("another notice was chosen"),
+    "version": term("the notice has another version"),
+    "visibility": term("who would see it has changed"),
+    "nickname": term("the nickname has changed"),
+    "fields": term("what is filled in has changed"),
+    "scheduled_at": term("the time has changed"),
+    "allows_repeat": term("whether it goes again to who just got it has changed"),
 }
 
 
@@ -118,19 +120,19 @@ class Promise:
         changed = [name for name in CHANGES if terms[name] != self.terms.get(name)]
         if "notice" in changed:
             changed = ["notice"]
-        said = [CHANGES[name] for name in changed]
+        news = [CHANGES[name] for name in changed]
         more = len({target.interaction_id for target in plan.targets} - set(self.chats))
         if more:
-            chats = "1 more chat was" if more == 1 else f"{more:,} more chats were"
-            said.append(f"{chats} chosen")
+            news.append(counted("{n} more chat was chosen", "{n:,} more chats were chosen", n=more))
         if plan.needs_approval and not self.needs_approval:
-            said.append("it has come to need a second person's approval")
-        if said:
+            news.append(term("it has come to need a second person's approval"))
+        if news:
             raise Conflict(
                 "plan_changed",
-                f"Nothing was sent: since the preview {', and '.join(said)}. "
-                "Look at the new preview, then send again.",
+                "Nothing was sent: since the preview {news:and_also}. Look at the new "
+                "preview, then send again.",
                 {"changed": changed, "ready": len(plan.ready)},
+                news=news,
             )
 
 
@@ -158,5 +160,5 @@ def _left_out(target: Target, reason: Reason) -> Target:
         customer_name=target.customer_name,
         chat_server_name=target.chat_server_name,
         reason=reason.value,
-        detail=str(reason.label),
+        detail=said(reason),
     )

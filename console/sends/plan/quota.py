@@ -18,6 +18,7 @@ from console.actors import Actor
 from console.catalogue.models import CannedNotice
 from console.errors import TooManyRequests
 from console.sends.models import Delivery, Send, SendStatus
+from console.text.sentences import counted, term
 
 PERIOD = timedelta(hours=1)
 # Any fixed number will do: it separates these locks from others in the same database.
@@ -96,22 +97,26 @@ def exceeded(quota: Quota | None, wanted: int, now: datetime) -> TooManyRequests
     """Return the refusal of a send to `wanted` chats; None within the quota."""
     if quota is None or wanted <= quota.left:
         return None
-    message = (
-        f"This send is to {wanted:,} chats. Of the {quota.limit:,} to which a person or a program "
-        f"may send within an hour {quota.left:,} are left. "
-    )
     free_at = quota.free_at(wanted)
     if free_at is None:
-        seconds = None
-        message += "Choose fewer chats."
+        seconds, advice = None, term("Choose fewer chats.")
     else:
         seconds = max(1, math.ceil((free_at - now).total_seconds()))
-        minutes = math.ceil(seconds / 60)
-        message += "Choose fewer chats, or send it in " + (
-            "a minute." if minutes == 1 else f"{minutes} minutes."
+        advice = counted(
+            "Choose fewer chats, or send it in a minute.",
+            "Choose fewer chats, or send it in {n} minutes.",
+            n=math.ceil(seconds / 60),
         )
     return TooManyRequests(
-        "quota_exceeded", message, {"limit": quota.limit, "left": quota.left}, retry_after=seconds
+        "quota_exceeded",
+        "This send is to {wanted:,} chats. Of the {limit:,} to which a person or a program may "
+        "send within an hour {left:,} are left. {advice}",
+        {"limit": quota.limit, "left": quota.left},
+        retry_after=seconds,
+        wanted=wanted,
+        limit=quota.limit,
+        left=quota.left,
+        advice=advice,
     )
 
 

@@ -11,6 +11,8 @@ from django.db import connection
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.values import SendPlan, Target
+from console.sends.reasons import GOT_IT, MAY_HAVE_IT, ON_ITS_WAY, WAITS_ALREADY, WAITS_UNTIL
+from console.text.sentences import Sentence, counted, term
 
 # Any fixed number will do: it separates these locks from others in the same database.
 GUARD_LOCK = 0x4E47
@@ -109,18 +111,19 @@ def _skipped(target: Target, recent: _Recent, now: datetime) -> Target:
     )
 
 
-def _when(recent: _Recent, now: datetime) -> str:
+def _when(recent: _Recent, now: datetime) -> Sentence:
     if recent.status == DeliveryStatus.PENDING:
-        ahead = f"It is due in {_minutes(recent.at - now)}." if recent.at > now else ""
-        return f"This notice waits for the chat already, by another send. {ahead}".strip()
+        if recent.at > now:
+            return WAITS_UNTIL(span=_minutes(recent.at - now))
+        return WAITS_ALREADY()
     if recent.status == DeliveryStatus.SENDING:
-        return "This notice is on its way to the chat already, by another send."
-    got = "may have got" if recent.status == DeliveryStatus.UNKNOWN else "got"
-    return f"The chat {got} this notice {_minutes(now - recent.at)} ago."
+        return ON_ITS_WAY()
+    got = MAY_HAVE_IT if recent.status == DeliveryStatus.UNKNOWN else GOT_IT
+    return got(span=_minutes(now - recent.at))
 
 
-def _minutes(span: timedelta) -> str:
+def _minutes(span: timedelta) -> Sentence:
     minutes = max(0, round(span.total_seconds() / 60))
     if minutes == 0:
-        return "less than a minute"
-    return "1 minute" if minutes == 1 else f"{minutes:,} minutes"
+        return term("less than a minute")
+    return counted("{n:,} minute", "{n:,} minutes", n=minutes)

@@ -16,8 +16,9 @@ def zone_named(name: str) -> ZoneInfo:
     if zone is None:
         raise InvalidInput(
             "unknown_time_zone",
-            f"{name[:64]!r} is no time zone: use a name such as Europe/Berlin or UTC.",
+            "{name!r} is no time zone: use a name such as Europe/Berlin or UTC.",
             {"field": "time_zone"},
+            name=name[:64],
         )
     return zone
 
@@ -51,5 +52,6 @@ def require_near_future(scheduled_at: datetime, now: datetime) -> None:
     if scheduled_at > now + AHEAD:
         raise InvalidInput(
             "scheduled_too_late",
-            f"That is more than {AHEAD.days} days ahead. Choose an earlier time.",
+            "That is more than {days} days ahead. Choose an earlier time.",
+            days=AHEAD.days,
         )

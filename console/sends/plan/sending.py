@@ -21,6 +21,7 @@ from console.sends.plan.schedule import require_near_future
 from console.sends.plan.values import SendPlan
 from console.sends.plan.writing import new_send, send_write
 from console.text.inputs import read_line
+from console.text.sentences import term
 from console.text.visible import is_blank
 
 
@@ -107,7 +108,7 @@ def _decide(
             undo_seconds=order.undo_seconds,
             time_zone=order.zone,
             target=order.target,
-            why=read_line(order.why, what="The reason (why)", field="why"),
+            why=read_line(order.why, what=term("The reason (why)"), field="why"),
             idempotency_key=order.key or "",
             request_digest=order.digest(),
         )
@@ -139,10 +140,14 @@ def _known(actor: Actor, order: SendOrder) -> Send | None:
     )
     if send is not None and send.request_digest != order.digest():
         told = (
-            "This notice was sent into this chat once, and that request was not the same as this "
-            "one. Ask without once to send it again."
+            term(
+                "This notice was sent into this chat once, and that request was not the same as "
+                "this one. Ask without once to send it again."
+            )
             if idempotency_key.startswith(ONCE)
-            else "This Idempotency-Key was used for another send. Use a new key for a new send."
+            else term(
+                "This Idempotency-Key was used for another send. Use a new key for a new send."
+            )
         )
         raise Conflict("idempotency_key_reused", told, {"send": send.pk})
     if send is not None:

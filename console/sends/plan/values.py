@@ -104,8 +104,10 @@ def known_leave_out(wanted: Collection[str]) -> tuple[str, ...]:
     if unknown:
         raise InvalidInput(
             "unknown_leave_out",
-            f"leave_out: {unknown[0][:40]!r} is none; choose {', '.join(LeaveOut.values)}.",
+            "leave_out: {unknown!r} is none; choose {known}.",
             {"field": "leave_out"},
+            unknown=unknown[0][:40],
+            known=LeaveOut.values,
         )
     return tuple(sorted(set(wanted)))
 

@@ -23,6 +23,7 @@ from console.sends.plan.order import digest
 from console.sends.plan.values import SendPlan, Target
 from console.sends.proof import ledger
 from console.sends.proof.archive import version_digest
+from console.text.sentences import stored
 
 SALT_BYTES = 16
 
@@ -169,7 +170,7 @@ def _delivery_row(send: Send, method: str, item: _Planned, now: datetime) -> tup
         target.chat_server_name,
         (DeliveryStatus.SKIPPED if skipped else DeliveryStatus.PENDING).value,
         target.reason,
-        target.detail,
+        stored(target.detail),
         0,
         now,
         now if skipped else None,

@@ -14,6 +14,7 @@ from console.errors import Conflict
 from console.sends.models import Send
 from console.sends.proof import ledger
 from console.sends.proof.archive import ProofWriter, checkpoint_after, entries_of
+from console.text.sentences import term
 
 
 def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
@@ -49,10 +50,10 @@ def _require_here(send: Send) -> None:
     if entries_of(send).filter(action=Action.SEND_CREATED).exists():
         return
     seals = AuditSeal.objects.order_by("last")
-    names = ", ".join(seal.file for seal in seals) or "none"
     raise Conflict(
         "send_archived",
-        f"The entries of this send are in an archive ({names}), and no longer here: that file "
+        "The entries of this send are in an archive ({names}), and no longer here: that file "
         "proves it.",
         {"files": [seal.file for seal in seals]},
+        names=[seal.file for seal in seals] or term("none"),
     )

@@ -47,8 +47,8 @@ def read_send_filter(query: QueryDict) -> InteractionFilter:
     if unknown:
         raise InvalidInput(
             "unknown_filter",
-            str(_("There is no filter %(names)s. Choose the chats again."))
-            % {"names": ", ".join(unknown)[:100]},
+            "There is no filter {names}. Choose the chats again.",
+            names=", ".join(unknown)[:100],
         )
     given = {name: query[name] for name in FILTERS if name in query}
     return InteractionFilter.from_mapping(given or {"all": True})
@@ -196,11 +196,12 @@ class ComposeForm(forms.Form):
         given = self.cleaned_data
         if given.get("everything"):
             if not given["filters"]:  # even without filters it has the list's order
-                words = _("The filters are gone. Choose the chats again on the board.")
-                raise InvalidInput("no_targets", str(words))
+                raise InvalidInput(
+                    "no_targets", "The filters are gone. Choose the chats again on the board."
+                )
             return {"filter": read_send_filter(QueryDict(given["filters"]))}
         if not self.selected:
-            raise InvalidInput("no_targets", str(_("Choose at least one chat on the board.")))
+            raise InvalidInput("no_targets", "Choose at least one chat on the board.")
         return {"interactions": self.selected}
 
     @property

@@ -11,6 +11,7 @@ from console.sends.models import Reason
 from console.sends.pages.wording import gap_words
 from console.sends.plan.values import LeaveOut, SendPlan, Target
 from console.text import language_tags
+from console.text.wording import worded
 
 SAMPLES = 3
 NAMES = 50
@@ -158,6 +159,6 @@ def skipped_groups(plan: SendPlan) -> list[SkippedGroup]:
     groups = []
     for reason, targets in found.items():
         details = {target.detail for target in targets}
-        why = details.pop() if len(details) == 1 else str(Reason(reason).label)
+        why = worded(details.pop()) if len(details) == 1 else str(Reason(reason).label)
         groups.append(SkippedGroup(why or _("Skipped"), targets, len(details) > 0))
     return sorted(groups, key=lambda group: (-len(group.targets), group.why))

@@ -40,8 +40,8 @@ PAGE_SIZE = 100
 QUOTA_IS_NEAR = 0.1
 # If there are more notices than these, people find them by typing.
 NOTICES_SHOWN = 100
-# Seconds and their labels.
-WAITS = ((60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10 min"), (1800, "30 min"))
+# Seconds, and the same in minutes.
+WAITS = tuple((60 * minutes, minutes) for minutes in (1, 2, 5, 10, 30))
 
 
 @require_GET

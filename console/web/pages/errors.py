@@ -5,12 +5,14 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from console.site.problems import API, body, too_large
+from console.text.sentences import Sentence, term
+from console.text.wording import worded
 
 
-def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+def _answer(request: HttpRequest, status: int, code: str, said: Sentence) -> HttpResponse:
     if request.path.startswith(API):
-        return JsonResponse(body(code, message), status=status)
-    context = {"status": status, "code": code, "message": message}
+        return JsonResponse(body(code, said), status=status)
+    context = {"status": status, "code": code, "message": worded(said)}
     return render(request, "errors/console_error.html", context, status=status)
 
 
@@ -19,29 +21,34 @@ def too_large_request(request: HttpRequest) -> HttpResponse:
 
 
 def length_required(request: HttpRequest) -> HttpResponse:
-    message = "The body came in chunks, which this server can't read. Send its Content-Length."
-    return _answer(request, 411, "length_required", message)
+    said = term("The body came in chunks, which this server can't read. Send its Content-Length.")
+    return _answer(request, 411, "length_required", said)
 
 
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
-    what = "calls" if request.path.startswith(API) else "pages"
-    message = f"Too many {what} in so short a time. Try again in {seconds} s."
-    answer = _answer(request, 429, "too_many_requests", message)
+    said = (
+        term("Too many calls in so short a time. Try again in {seconds} s.", seconds=seconds)
+        if request.path.startswith(API)
+        else term("Too many pages in so short a time. Try again in {seconds} s.", seconds=seconds)
+    )
+    answer = _answer(request, 429, "too_many_requests", said)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 400, "bad_request", "The request could not be read. Nothing was done.")
+    return _answer(
+        request, 400, "bad_request", term("The request could not be read. Nothing was done.")
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 403, "permission_refused", "You may not do this.")
+    return _answer(request, 403, "permission_refused", term("You may not do this."))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(API):
-        return _answer(request, 404, "not_found", "There is nothing at this address.")
+        return _answer(request, 404, "not_found", term("There is nothing at this address."))
     return render(request, "404.html", status=404)
 
 
@@ -58,7 +65,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         403,
         "csrf_failed",
-        "This form is from before you signed in anew, or cookies are blocked. Nothing of it was "
-        "done. Open its page again: what you wrote there is offered to you, if the browser kept "
-        "it.",
+        term(
+            "This form is from before you signed in anew, or cookies are blocked. Nothing of it "
+            "was done. Open its page again: what you wrote there is offered to you, if the browser "
+            "kept it."
+        ),
     )

@@ -18,6 +18,7 @@ from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
 from console.audit.export import verify_part
 from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
+from console.audit.sentences import in_words
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.editing.paging import older_page
 from console.site.access import actor_of, require
@@ -86,12 +87,12 @@ def audit_verify(request: HttpRequest) -> HttpResponse:
     try:
         is_done = verify_part(report, most=ENTRIES_A_PART)
     except Unreadable as error:
-        context["trouble"] = str(error)
+        context["trouble"] = in_words(error.args[0])
     else:
         context |= {
             "report": report,
             "is_done": is_done,
-            "sentences": list(sentences(report))[:-1] if is_done else [],
+            "sentences": [in_words(said) for said in sentences(report)][:-1] if is_done else [],
             "state": "" if is_done else _state_of(report),
         }
     is_fragment = bool(getattr(request, "htmx", False))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from console.catalogue.kinds import traits
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery
+from console.text.wording import worded
 from console.web.templatetags.languages import written
 
 register = template.Library()
@@ -80,19 +81,25 @@ def picker_text(version: NoticeVersion) -> str:
     )
 
 
+@register.filter
+def in_words(text: str) -> str:
+    """A sentence in the language of the page's reader (console.text.sentences)."""
+    return worded(text)
+
+
 @register.simple_tag
 def sent_text(delivery: Delivery) -> str:
     """What a chat got, or in its place why it got nothing."""
     if delivery.body:
         return delivery.body
-    return _("The text is erased.") if delivery.erased_at else delivery.detail
+    return _("The text is erased.") if delivery.erased_at else worded(delivery.detail)
 
 
 @register.simple_tag
 def sent_or_why(delivery: Delivery) -> SafeString | str:
     """As `sent_text`, but of what was not delivered as usual the reason."""
     if delivery.reason:
-        return muted(delivery.detail or delivery.get_reason_display())
+        return muted(worded(delivery.detail) or delivery.get_reason_display())
     if delivery.erased_at:
         return muted(_("The text is erased."))
     return delivery.body

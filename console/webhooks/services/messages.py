@@ -63,7 +63,9 @@ def message_redeliver(actor: Actor, sent: Message) -> Message:
 def _require_enabled(webhook: Webhook) -> None:
     if not webhook.enabled:
         raise Conflict(
-            "webhook_disabled", f"{webhook} is switched off: switch it on, then nothing is lost."
+            "webhook_disabled",
+            "{webhook} is switched off: switch it on, then nothing is lost.",
+            webhook=webhook,
         )
 
 

@@ -16,6 +16,7 @@ from console.editing.rotation import OVERLAPS
 from console.errors import Conflict, InvalidInput, NotFound
 from console.text.inputs import read_name
 from console.text.moments import moment_text
+from console.text.sentences import term
 from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.services.gathering import mark_begin
@@ -45,7 +46,8 @@ def webhook_create(
             if Webhook.objects.count() >= MOST:
                 raise Conflict(
                     "too_many_webhooks",
-                    f"There are {MOST} webhooks already. Delete one that nobody needs any more.",
+                    "There are {limit} webhooks already. Delete one that nobody needs any more.",
+                    limit=MOST,
                 )
             webhook.save()
             notify.publish(notify.WEBHOOKS)
@@ -69,7 +71,9 @@ def webhook_update(
     actor.require(Permission.ADMINISTER)
     unknown = sorted(set(values) - set(EDITABLE))
     if unknown:
-        raise InvalidInput("unknown_field", f"A webhook has no {', '.join(unknown)} to change.")
+        raise InvalidInput(
+            "unknown_field", "A webhook has no {unknown} to change.", unknown=unknown
+        )
     if "url" in values and values["url"] != webhook.url:
         destinations.check(values["url"])
     try:
@@ -110,8 +114,9 @@ def webhook_secret_rotate(
         if expected is not None and secret_seen(locked) != expected:
             raise Conflict(
                 "changed_meanwhile",
-                f"No new secret was made: {locked} has got another one since you opened this page. "
+                "No new secret was made: {name} has got another one since you opened this page. "
                 "Look whether that is the one you need.",
+                name=locked,
             )
         until = database_now() + overlap if overlap else None
         locked.previous_secret = locked.secret if overlap else ""
@@ -176,7 +181,7 @@ def lock(webhook: Webhook) -> Webhook:
     """Lock and reload a webhook. Raises NotFound if it was deleted meanwhile."""
     locked = Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
     if locked is None:
-        raise NotFound("webhook_not_found", f"{webhook} was deleted meanwhile.")
+        raise NotFound("webhook_not_found", "{webhook} was deleted meanwhile.", webhook=webhook)
     return locked
 
 
@@ -186,7 +191,7 @@ def target(webhook: Webhook) -> audit.Target:
 
 def _set(webhook: Webhook, given: dict[str, Any]) -> None:
     """Set the given values, once all of them are valid."""
-    name = read_name(given["name"], "the webhook")
+    name = read_name(given["name"], term("the webhook"))
     webhook.events = _read_events(given["events"])
     webhook.name, webhook.url = name, given["url"]
     webhook.enabled = given["enabled"]
@@ -198,8 +203,13 @@ def _read_events(events: Iterable[str]) -> list[str]:
     if unknown or not wanted:
         raise InvalidInput(
             "unknown_event",
-            f"Choose at least one event from {', '.join(EventType.values)}"
-            + (f"; {', '.join(unknown)[:100]} is none of them." if unknown else "."),
+            term(
+                "Choose at least one event from {known}; {unknown} is none of them.",
+                known=EventType.values,
+                unknown=", ".join(unknown)[:100],
+            )
+            if unknown
+            else term("Choose at least one event from {known}.", known=EventType.values),
             {"field": "events"},
         )
     return [value for value in EventType.values if value in wanted]
@@ -208,6 +218,7 @@ def _read_events(events: Iterable[str]) -> list[str]:
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         "name_taken",
-        f"There is a webhook named {name.strip()} already. Choose another name.",
+        "There is a webhook named {name} already. Choose another name.",
         {"field": "name"},
+        name=name.strip(),
     )

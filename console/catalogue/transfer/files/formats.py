@@ -22,6 +22,7 @@ from console.catalogue.transfer.files.escaping import with_formula, without_form
 from console.catalogue.transfer.files.tables import bounded, require_size, table
 from console.catalogue.transfer.files.workbooks import XLSX
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, term
 
 # Without it, Excel does not recognize UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
@@ -48,7 +49,9 @@ class CSV(base_formats.CSV):
             rows = list(bounded(read, is_limited=kwargs.get("is_limited", True)))
         except csv.Error as error:
             raise InvalidInput(
-                "unreadable_file", f"This is no CSV that can be read: {error}. Export it anew."
+                "unreadable_file",
+                "This is no CSV that can be read: {error}. Export it anew.",
+                error=error,
             ) from error
         while rows and not any(rows[-1]):
             rows.pop()
@@ -70,7 +73,7 @@ class JSON(base_formats.JSON):
             parsed = json.loads(_decoded(in_stream))
         except (ValueError, RecursionError) as error:
             raise InvalidInput(
-                "unreadable_file", f"This is no JSON that can be read: {error}."
+                "unreadable_file", "This is no JSON that can be read: {error}.", error=error
             ) from error
         return document_table(parsed)
 
@@ -123,7 +126,8 @@ def format_of(name: str) -> str:
     if ending not in FORMATS:
         raise InvalidInput(
             "unknown_format",
-            f"{name} ends with none of .csv, .xlsx and .json: rename or save it as one of these.",
+            "{name} ends with none of .csv, .xlsx and .json: rename or save it as one of these.",
+            name=name,
         )
     return ending
 
@@ -136,8 +140,9 @@ def read_file(name: str, content: bytes, *, is_limited: bool = True) -> Dataset:
     if is_limited and len(content) > settings.IMPORT_LIMIT:
         raise InvalidInput(
             "file_too_large",
-            f"The file has {len(content):,} bytes; at most {settings.IMPORT_LIMIT:,} go. "
-            "Import it in parts.",
+            "The file has {count:,} bytes; at most {limit:,} go. Import it in parts.",
+            count=len(content),
+            limit=settings.IMPORT_LIMIT,
         )
     dataset: Dataset = FORMATS[format_of(name)]().create_dataset(content, is_limited=is_limited)
     return dataset
@@ -149,8 +154,9 @@ def _decoded(content: bytes) -> str:
     except UnicodeDecodeError as error:
         raise InvalidInput(
             "not_utf8",
-            f"The file is not in UTF-8: its byte {error.start + 1:,} can't be read. "
-            "Save it as “CSV UTF-8”.",
+            "The file is not in UTF-8: its byte {position:,} can't be read. Save it as “CSV "
+            "UTF-8”.",
+            position=error.start + 1,
         ) from error
 
 
@@ -168,10 +174,10 @@ def _record(names: Iterable[str], row: Iterable[str]) -> dict[str, Any]:
 
 def _cells(number: int, record: Any) -> dict[str, str]:
     if not isinstance(record, dict):
-        raise _not_a_record(number, "is no object")
+        raise _not_a_record(number, term("is no object"))
     bodies = record.get("bodies") or {}
     if not isinstance(bodies, dict):
-        raise _not_a_record(number, "has bodies that are no object of languages and texts")
+        raise _not_a_record(number, term("has bodies that are no object of languages and texts"))
     flat = {name: value for name, value in record.items() if name != "bodies"}
     flat |= {f"{BODY}{locale}": body for locale, body in bodies.items()}
     cells = {}
@@ -179,10 +185,15 @@ def _cells(number: int, record: Any) -> dict[str, str]:
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # some programs write all numbers so
         if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
-            raise _not_a_record(number, f"has a {name} that is no text")
+            raise _not_a_record(number, term("has a {name} that is no text", name=name))
         cells[name] = "" if value is None else str(value)
     return cells
 
 
-def _not_a_record(number: int, what: str) -> InvalidInput:
-    return InvalidInput("unreadable_file", f"Record {number} of the JSON {what}. Mend it there.")
+def _not_a_record(number: int, what: Sentence) -> InvalidInput:
+    return InvalidInput(
+        "unreadable_file",
+        "Record {number} of the JSON {what}. Mend it there.",
+        number=number,
+        what=what,
+    )

@@ -21,8 +21,14 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, VALUE_TAG, WorkSheetParser
 
 from console.catalogue.transfer.files.escaping import with_formula, xml_unescaped
-from console.catalogue.transfer.files.tables import COLUMNS_LIMIT, not_read, too_many_rows
+from console.catalogue.transfer.files.tables import (
+    COLUMNS_LIMIT,
+    cell_name,
+    not_read,
+    too_many_rows,
+)
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, term
 
 CELL_LIMIT = 32_767  # Excel's limit
 # A sheet of texts shrinks to a fifth; a zip bomb to a thousandth.
@@ -30,7 +36,6 @@ INFLATION_LIMIT = 10
 PARTS_LIMIT = 1000
 DEPTH_LIMIT = 100
 XML = (".xml", ".rels", ".vml")
-NOT_READABLE = "This is no XLSX file that can be read. Save it again as .xlsx, or use CSV or JSON."
 # Everything that openpyxl passes on from its parsers, zipfile and zlib.
 _ERRORS = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError),
@@ -49,7 +54,10 @@ def sheet_rows(content: bytes) -> Iterator[list[str]]:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         yield from _rows(book)
     except _ERRORS as error:
-        raise InvalidInput("unreadable_file", NOT_READABLE) from error
+        raise InvalidInput(
+            "unreadable_file",
+            "This is no XLSX file that can be read. Save it again as .xlsx, or use CSV or JSON.",
+        ) from error
 
 
 # --- Checks before parsing ----------------------------------------------------------------------
@@ -81,8 +89,9 @@ def _require_harmless(content: bytes) -> None:
         if len(parts) > PARTS_LIMIT or sum(part.file_size for part in parts) > most:
             raise InvalidInput(
                 "file_too_large",
-                f"Unpacked this file would have more than {most:,} bytes. "
-                "Import it in parts, or as CSV.",
+                "Unpacked this file would have more than {limit:,} bytes. Import it in parts, or "
+                "as CSV.",
+                limit=most,
             )
         for part in parts:
             if part.filename.lower().endswith(XML):
@@ -146,40 +155,51 @@ def _row(number: int, cells: list[dict[str, Any]]) -> list[str]:
     """Return the texts of a row, without empty cells at its end."""
     row: list[str] = []
     for cell in cells:
-        text = _text(cell, f"Row {number:,}, column {get_column_letter(cell['column'])}")
+        text = _text(cell, cell_name(number, cell["column"]))
         if not text:
             continue
         column = cell["column"]
         if column > COLUMNS_LIMIT:
             raise InvalidInput(
                 "too_many_columns",
-                f"Row {number:,} has a cell in column {get_column_letter(column)}; at most "
-                f"{COLUMNS_LIMIT:,} columns go. Look at an export for their names.",
+                "Row {number:,} has a cell in column {letter}; at most {limit:,} columns go. Look "
+                "at an export for their names.",
+                number=number,
+                letter=get_column_letter(column),
+                limit=COLUMNS_LIMIT,
             )
         row += [""] * (column - len(row))
         row[column - 1] = text
     return row
 
 
-def _text(cell: dict[str, Any], where: str) -> str:
+def _text(cell: dict[str, Any], where: Sentence) -> str:
     """Return a cell's value as text, whatever type the spreadsheet gave it."""
     value = cell["value"]
     if cell["data_type"] == "f":
         return not_read(
             "(formula)",
-            "A formula stands here whose value is not in the file. Open the file in a spreadsheet "
-            "and save it, or write the text.",
+            term(
+                "A formula stands here whose value is not in the file. Open the file in a "
+                "spreadsheet and save it, or write the text."
+            ),
         )
     if value is None:
         return ""
     if cell["data_type"] == "e":
         return not_read(
-            str(value)[:40], f"The spreadsheet has an error here, {str(value)[:40]}. Mend it there."
+            str(value)[:40],
+            term(
+                "The spreadsheet has an error here, {error}. Mend it there.", error=str(value)[:40]
+            ),
         )
     if isinstance(value, str) and len(value) > CELL_LIMIT:
         raise InvalidInput(
             "cell_too_long",
-            f"{where} has {len(value):,} characters; at most {CELL_LIMIT:,} go. Shorten it.",
+            "{where} has {count:,} characters; at most {limit:,} go. Shorten it.",
+            where=where,
+            count=len(value),
+            limit=CELL_LIMIT,
         )
     return _plain(value)
 

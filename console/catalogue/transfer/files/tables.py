@@ -7,6 +7,7 @@ from openpyxl.utils import get_column_letter
 from tablib import Dataset
 
 from console.errors import InvalidInput
+from console.text.sentences import Sentence, term
 from console.text.visible import is_blank
 
 # XLSX allows 16,384. A catalogue has some thirty, and one for each language.
@@ -22,10 +23,10 @@ class NotRead(str):
     """A cell without a value. Its row is refused with the reason `why`, and the text is dropped."""
 
     __slots__ = ("why",)
-    why: str
+    why: Sentence
 
 
-def not_read(shown: str, why: str) -> NotRead:
+def not_read(shown: str, why: Sentence) -> NotRead:
     made = NotRead(shown)
     made.why = why
     return made
@@ -39,8 +40,11 @@ def bounded(rows: Iterable[list[str]], *, is_limited: bool = True) -> Iterator[l
         if len(row) > COLUMNS_LIMIT:
             raise InvalidInput(
                 "too_many_columns",
-                f"Row {number:,} has {len(row):,} columns; at most {COLUMNS_LIMIT:,} go. "
-                "Look at an export for their names.",
+                "Row {number:,} has {count:,} columns; at most {limit:,} go. Look at an export "
+                "for their names.",
+                number=number,
+                count=len(row),
+                limit=COLUMNS_LIMIT,
             )
         if is_limited and number > settings.IMPORT_ROW_LIMIT + 1:
             raise too_many_rows()
@@ -49,8 +53,13 @@ def bounded(rows: Iterable[list[str]], *, is_limited: bool = True) -> Iterator[l
         if is_limited and (cells > CELLS_LIMIT or characters > most):
             raise InvalidInput(
                 "file_too_large",
-                f"Up to row {number:,} this file has {cells:,} cells with {characters:,} "
-                f"characters; at most {CELLS_LIMIT:,} with {most:,} go. Import it in parts.",
+                "Up to row {number:,} this file has {cells:,} cells with {characters:,} "
+                "characters; at most {limit:,} with {most:,} go. Import it in parts.",
+                number=number,
+                cells=cells,
+                characters=characters,
+                limit=CELLS_LIMIT,
+                most=most,
             )
         yield row
 
@@ -58,7 +67,8 @@ def bounded(rows: Iterable[list[str]], *, is_limited: bool = True) -> Iterator[l
 def too_many_rows() -> InvalidInput:
     return InvalidInput(
         "too_many_rows",
-        f"An import has at most {settings.IMPORT_ROW_LIMIT:,} rows. Import it in parts.",
+        "An import has at most {limit:,} rows. Import it in parts.",
+        limit=settings.IMPORT_ROW_LIMIT,
     )
 
 
@@ -67,8 +77,10 @@ def require_size(columns: Sequence[str], rows: int) -> None:
     if len(columns) > COLUMNS_LIMIT:
         raise InvalidInput(
             "too_many_columns",
-            f"The records have {len(columns):,} names of columns; at most {COLUMNS_LIMIT:,} go. "
-            "Look at an export for them.",
+            "The records have {count:,} names of columns; at most {limit:,} go. Look at an export "
+            "for them.",
+            count=len(columns),
+            limit=COLUMNS_LIMIT,
         )
     if rows * len(columns) > CELLS_LIMIT and rows > settings.IMPORT_ROW_LIMIT:
         raise too_many_rows()
@@ -96,7 +108,9 @@ def table(rows: list[list[str]]) -> Dataset:
 def _require_plain_headers(headers: list[str]) -> None:
     for place, name in enumerate(headers):
         if isinstance(name, NotRead):
-            raise InvalidInput("unreadable_file", f"{_cell(1, place)}: {name.why}")
+            raise InvalidInput(
+                "unreadable_file", "{cell}: {why}", cell=cell_name(1, place + 1), why=name.why
+            )
 
 
 def _require_no_others(rows: list[list[str]], named: set[int]) -> None:
@@ -105,10 +119,13 @@ def _require_no_others(rows: list[list[str]], named: set[int]) -> None:
             if place not in named and not is_blank(cell):
                 raise InvalidInput(
                     "column_without_name",
-                    f"{_cell(number, place)} has “{cell[:SHOWN]}”, and the column has no name in "
-                    "the first row. Name the column, or empty it.",
+                    "{cell} has “{content}”, and the column has no name in the first row. Name "
+                    "the column, or empty it.",
+                    cell=cell_name(number, place + 1),
+                    content=cell[:SHOWN],
                 )
 
 
-def _cell(number: int, place: int) -> str:
-    return f"Row {number:,}, column {get_column_letter(place + 1)}"
+def cell_name(number: int, column: int) -> Sentence:
+    """Where a cell stands, as spreadsheets say it; columns count from 1."""
+    return term("Row {number:,}, column {letter}", number=number, letter=get_column_letter(column))

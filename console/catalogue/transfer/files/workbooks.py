@@ -45,8 +45,10 @@ def _written(cell: str) -> str:
     if len(text) > CELL_LIMIT:
         raise Unprocessable(
             "text_too_long_for_xlsx",
-            f"A text of {len(cell):,} characters is too long for a cell of XLSX, which holds "
-            f"{CELL_LIMIT:,}. Export as CSV or JSON.",
+            "A text of {count:,} characters is too long for a cell of XLSX, which holds "
+            "{limit:,}. Export as CSV or JSON.",
+            count=len(cell),
+            limit=CELL_LIMIT,
         )
     return text
 

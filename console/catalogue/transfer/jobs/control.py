@@ -24,12 +24,17 @@ from console.catalogue.transfer.reports import counts
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, ConsoleError, InvalidInput, TooManyRequests
+from console.text.sentences import wording
 
 TASK = "console.catalogue.tasks.run_import"
-FAILED = "The console failed, and nothing was imported. The failure is logged. Try it again."
-TOO_LARGE = (
+FAILED = wording(
+    "import_failed",
+    "The console failed, and nothing was imported. The failure is logged. Try it again.",
+)
+TOO_LARGE = wording(
+    "import_too_large",
     "There is more in this file than the console has memory for, and nothing was imported. Import "
-    "it in parts, or as CSV."
+    "it in parts, or as CSV.",
 )
 # For each person: the most imports that run, and the most that wait for confirmation.
 RUNNING_MOST = 2
@@ -55,8 +60,9 @@ def import_job_start(actor: Actor, *, file_name: str, content: bytes) -> ImportJ
     if len(content) > settings.IMPORT_LIMIT:
         raise InvalidInput(
             "file_too_large",
-            f"The file has {len(content):,} bytes; at most {settings.IMPORT_LIMIT:,} go. "
-            "Import it in parts.",
+            "The file has {count:,} bytes; at most {limit:,} go. Import it in parts.",
+            count=len(content),
+            limit=settings.IMPORT_LIMIT,
         )
     with transaction.atomic():
         _make_room(actor)
@@ -81,8 +87,9 @@ def _make_room(actor: Actor) -> None:
     if len(running) >= RUNNING_MOST:
         raise TooManyRequests(
             "too_many_imports",
-            f"{len(running)} files of yours are being checked or imported. Wait until one of them "
-            "is done, and upload this one then.",
+            "{count} files of yours are being checked or imported. Wait until one of them is "
+            "done, and upload this one then.",
+            count=len(running),
         )
     checked = [job.pk for job in own if job.status == ImportStatus.CHECKED]
     ImportJob.objects.filter(pk__in=checked[CHECKED_MOST - 1 :]).delete()
@@ -93,7 +100,7 @@ def import_job_failed(job_id: int, *, for_memory: bool) -> None:
     running = [ImportStatus.CHECKING, ImportStatus.WRITING]
     job = ImportJob.objects.defer("content").filter(pk=job_id, status__in=running).first()
     if job is not None:
-        _end(job, status=ImportStatus.REFUSED, error=TOO_LARGE if for_memory else FAILED)
+        _end(job, status=ImportStatus.REFUSED, error=TOO_LARGE() if for_memory else FAILED())
 
 
 def import_job_confirm(actor: Actor, job: ImportJob, *, skip_refused: bool = False) -> ImportJob:
@@ -131,12 +138,12 @@ def import_job_run(job_id: int) -> None:
     try:
         plan = _run(job, is_check)
     except ConsoleError as error:
-        _end(job, status=ImportStatus.REFUSED, error=error.message)
+        _end(job, status=ImportStatus.REFUSED, error=error.said)
         return
     except MemoryError:  # no memory is left to record it: the waiting parent process does
         raise
     except Exception:
-        _end(job, status=ImportStatus.REFUSED, error=FAILED)
+        _end(job, status=ImportStatus.REFUSED, error=FAILED())
         raise
     status = ImportStatus.CHECKED if is_check else ImportStatus.IMPORTED
     if not is_check and plan.is_refused and not job.skip_refused:
@@ -161,7 +168,7 @@ def _run(job: ImportJob, is_check: bool) -> Plan:
 def _end(job: ImportJob, plan: Plan | None = None, **values: Any) -> None:
     rows = plan.rows if plan else []
     if plan is not None:
-        said = json.dumps([row.to_json() for row in rows], ensure_ascii=False)
+        said = json.dumps([row.to_keep() for row in rows], ensure_ascii=False)
         values |= {
             "report": zlib.compress(said.encode(), 1),
             "counts": counts(rows),

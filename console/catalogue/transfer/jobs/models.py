@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from console.database.clock import near_now
+from console.text.sentence_field import SentenceField
 
 # A check reports its progress several times a second; a single statement takes at most some
 # seconds.
@@ -41,7 +42,7 @@ class ImportJob(models.Model):
     total = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
     report = models.BinaryField(default=bytes)
-    error = models.TextField(blank=True)
+    error = SentenceField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)

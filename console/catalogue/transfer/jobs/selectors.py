@@ -11,6 +11,7 @@ from console.catalogue.models import ImportJob
 from console.catalogue.transfer.files.escaping import without_formula
 from console.catalogue.transfer.files.formats import BYTE_ORDER_MARK
 from console.errors import NotFound
+from console.text.sentences import from_parts
 
 REFUSED_COLUMNS = ("row", "name", "column", "why")
 
@@ -39,7 +40,16 @@ def report_rows(job: ImportJob, outcome: str = "") -> list[dict[str, Any]]:
     if not job.report:
         return []
     rows: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(job.report)))
-    return [row for row in rows if not outcome or row["outcome"] == outcome]
+    return [_worded(row) for row in rows if not outcome or row["outcome"] == outcome]
+
+
+def _worded(row: dict[str, Any]) -> dict[str, Any]:
+    """With Sentences for messages, except those that were kept as words."""
+    refusals = [
+        {**each, "message": from_parts(each["said"]) if "said" in each else each["message"]}
+        for each in row["refusals"]
+    ]
+    return row | {"refusals": refusals}
 
 
 def refused_csv(job: ImportJob) -> bytes:

@@ -1,0 +1,21 @@
+"""Collect what is to be translated: Django's command, which also knows how this console makes
+sentences (console.text.sentences, console.errors)."""
+
+from django.core.management.commands import makemessages
+
+# By what is called, which argument is a template; two are singular and plural.
+TEMPLATES = {
+    **dict.fromkeys(("term", "phrase", "prove"), (1,)),
+    "counted": (1, 2),
+    **dict.fromkeys(("Sentence", "wording", "Refused", "broken", "fault"), (2,)),
+    **dict.fromkeys(("ConsoleError", "InvalidInput", "PermissionRefused", "NotFound"), (2,)),
+    **dict.fromkeys(("Conflict", "PreconditionFailed", "Unprocessable", "TooManyRequests"), (2,)),
+    **dict.fromkeys(("Unavailable", "BodyTooLarge", "UnsupportedEncoding"), (2,)),
+}
+
+
+class Command(makemessages.Command):
+    xgettext_options = [
+        *makemessages.Command.xgettext_options,
+        *(f"--keyword={name}:{','.join(map(str, at))}" for name, at in TEMPLATES.items()),
+    ]
