@@ -112,7 +112,7 @@ OF_ACCOUNTS = {
 }
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "metrics", "models"),
-    *("rollback", "selectors", "services", "verify"),
+    *("rollback", "selectors", "sentences", "services", "verify"),
 }
 
 
