@@ -14,6 +14,7 @@ AT_THE_DEMO = (
         "tests/pages/test_every_page_in_browser.py",
         "tests/pages/test_search_in_browser.py",
         "tests/pages/test_clock_in_browser.py",
+        "tests/pages/test_edit_conflict_in_browser.py",
         "tests/pages/test_focus_in_browser.py",
         "tests/pages/test_in_browser.py",
         "tests/pages/test_writing_in_browser.py",
