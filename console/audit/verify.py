@@ -202,19 +202,22 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
         previous = digest
         if seq in marks:
             if marks[seq].encode() != digest:
-                finding = broken(
-                    seq,
-                    "Entry {seq} is not the one that its checkpoint vouches for: the chain "
-                    "was written anew somewhere after entry {vouched}, at entry {seq} at the "
-                    "latest.",
-                    vouched=report.vouched,
-                )
+                finding = _rewritten(seq, report.vouched)
                 break
             report.vouched = seq
     report.followed += seq - begun_at
     report.head = Head(seq, previous.decode())
     if finding is not None:
         report.findings.append(finding)
+
+
+def _rewritten(seq: int, vouched: int) -> Finding:
+    return broken(
+        seq,
+        "Entry {seq} is not the one that its checkpoint vouches for: the chain was written anew "
+        "somewhere after entry {vouched}, at entry {seq} at the latest.",
+        vouched=vouched,
+    )
 
 
 def _diagnosis(line: bytes, seq: int, previous: str) -> Finding:

@@ -278,14 +278,8 @@ def database_settle(
     """
     actor.require(Permission.ADMINISTER)
     lost_since = rollback.lost_checkpoint()
-    if nothing_sent_since and lost_since is not None:
-        raise Conflict(
-            "worked_since",
-            "Entry {seq} of the ledger was signed at {at} and is not in this backup: the console "
-            "went on working. Restore it without --nothing-sent-since.",
-            seq=lost_since["seq"],
-            at=lost_since["at"],
-        )
+    if nothing_sent_since:
+        _require_nothing_lost(lost_since)
     now = timezone.now()
     of = f"the backup of {backup['made_at']}" if backup else "an older state"
     with transaction.atomic():
@@ -304,6 +298,17 @@ def database_settle(
         )
     aside = rollback.set_aside(now) if lost_since is not None else None
     return Settled(unknown, webhooks, lost_since, aside)
+
+
+def _require_nothing_lost(lost_since: Mapping[str, Any] | None) -> None:
+    if lost_since is not None:
+        raise Conflict(
+            "worked_since",
+            "Entry {seq} of the ledger was signed at {at} and is not in this backup: the console "
+            "went on working. Restore it without --nothing-sent-since.",
+            seq=lost_since["seq"],
+            at=lost_since["at"],
+        )
 
 
 def _said_of_it(
