@@ -8,6 +8,7 @@ from django import forms
 from console.accounts.pages.administration_forms import EditForm
 from console.accounts.states import State
 from console.errors import ConsoleError
+from console.text.wording import worded
 
 T = TypeVar("T")
 
@@ -44,6 +45,6 @@ def show_refusal(form: forms.Form, refusal: ConsoleError) -> None:
         name: text for name, text in refusal.details.items() if name in form.fields
     }
     for name, text in by_field.items():
-        form.add_error(name, str(text))
+        form.add_error(name, str(worded(text)))
     if not by_field:
         form.add_error(None, refusal.message)

@@ -18,6 +18,7 @@ from console.catalogue.templating.filling.patterns import BadPattern, compiled, 
 from console.catalogue.templating.filling.printing import as_text, is_time
 from console.catalogue.templating.filling.times import read_zone
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+from console.text.sentences import sentence_of, term
 
 Reader = Callable[[Any], Any]
 EPOCHS = {"epoch": 1, "epoch_ms": 1000}
@@ -51,7 +52,14 @@ class Signature:
         if not least <= given <= most:
             expected = str(most) if least == most else f"{least} to {most}"
             raise LiquidTypeError(
-                f"{name} takes {expected} argument{'' if expected == '1' else 's'}, not {given}",
+                term("{name} takes 1 argument, not {given}", name=name, given=given)
+                if expected == "1"
+                else term(
+                    "{name} takes {expected} arguments, not {given}",
+                    name=name,
+                    expected=expected,
+                    given=given,
+                ),
                 token=None,
             )
 
@@ -59,7 +67,9 @@ class Signature:
         """Raise LiquidTypeError for an argument of a name that the filter does not know."""
         unknown = sorted(set(given) - self.named)
         if unknown:
-            raise LiquidTypeError(f"{name} takes no argument {', '.join(unknown)}", token=None)
+            raise LiquidTypeError(
+                term("{name} takes no argument {unknown}", name=name, unknown=unknown), token=None
+            )
 
 
 def any_value(value: object) -> object:
@@ -74,7 +84,7 @@ def some_value(value: object) -> object:
 def text(value: object) -> str:
     """A text, or what is printed as one. A whole list is none."""
     if isinstance(value, (list, tuple)):
-        raise Unreadable("is a list, and has to be a text")
+        raise Unreadable(term("is a list, and has to be a text"))
     return as_text(value)
 
 
@@ -82,8 +92,10 @@ def cut_text(value: object) -> str:
     """A text to take apart; nobody knows where the parts of a written date stand."""
     if is_time(value):
         raise Unreadable(
-            f"is {quoted(value)}, a date and no text; name the part of it with date, as in "
-            "date: '%Y'"
+            term(
+                "is {value}, a date and no text; name the part of it with date, as in date: '%Y'",
+                value=quoted(value),
+            )
         )
     return text(value)
 
@@ -102,7 +114,7 @@ def sized(value: object) -> object:
 def text_of_literal(value: object) -> str:
     require_value(value)
     if not isinstance(value, str):
-        raise Unreadable(f"is {quoted(value)}, and has to be a text")
+        raise Unreadable(term("is {value}, and has to be a text", value=quoted(value)))
     return value
 
 
@@ -117,7 +129,9 @@ def form(value: object) -> str:
 def length(value: object) -> str:
     name = text_of_literal(value)
     if name not in LENGTHS:
-        raise Unreadable(f"is {quoted(name)}, and has to be one of {', '.join(LENGTHS)}")
+        raise Unreadable(
+            term("is {name}, and has to be one of {known}", name=quoted(name), known=list(LENGTHS))
+        )
     return name
 
 
@@ -125,7 +139,7 @@ def plain_form(value: object) -> str:
     """As `form`, where no language writes: in a URL."""
     name = text_of_literal(value)
     if name in LENGTHS:
-        raise Unreadable(f"is {name}, and a URL takes a pattern such as '%Y-%m-%d'")
+        raise Unreadable(term("is {name}, and a URL takes a pattern such as '%Y-%m-%d'", name=name))
     _checked(compiled, name)
     return name
 
@@ -141,27 +155,31 @@ def _checked(function: Callable[[str], object], pattern: str) -> None:
     try:
         function(pattern)
     except BadPattern as error:
-        raise Unreadable(f"is {quoted(pattern)}, which {error}") from error
+        raise Unreadable(
+            term("is {pattern}, which {error}", pattern=quoted(pattern), error=sentence_of(error))
+        ) from error
 
 
 def currency(value: object) -> str:
     require_value(value)
     if not is_currency(value):
-        raise Unreadable(f"is {quoted(value)}, which is no currency's code such as EUR")
+        raise Unreadable(
+            term("is {value}, which is no currency's code such as EUR", value=quoted(value))
+        )
     return str(value)
 
 
 def divisor(value: object) -> Any:
     number = read_number(value)
     if number == 0:
-        raise Unreadable("is 0, and nothing can be divided by 0")
+        raise Unreadable(term("is 0, and nothing can be divided by 0"))
     return number
 
 
 def positive(value: object) -> int:
     found = whole(value)
     if found < 1:
-        raise Unreadable(f"is {found}, and has to be 1 or more")
+        raise Unreadable(term("is {found}, and has to be 1 or more", found=found))
     return found
 
 

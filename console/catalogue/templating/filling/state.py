@@ -11,6 +11,7 @@ from liquid.exceptions import ResourceLimitError
 from console.catalogue.templating.filling.forms import Forms
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted
 from console.catalogue.templating.filling.zones import zone_named
+from console.text.sentences import term
 
 # Of one text: characters, items or bytes of a number that variables and filters take, all together.
 # Some filters multiply them, and each call costs something by itself.
@@ -72,7 +73,7 @@ class Filling:
     def count(self, work: int) -> None:
         self.work += work
         if self.work > WORK_LIMIT:
-            raise ResourceLimitError("there is too much to do", token=None)
+            raise ResourceLimitError(term("there is too much to do"), token=None)
 
     def zone(self) -> ZoneInfo:
         """The zone of this chat's times: its own, or the site's. Raises Unreadable for a name that
@@ -87,8 +88,12 @@ class Filling:
         if zone is None:
             key = settings.CHAT_TIME_ZONE_KEY
             raise Unreadable(
-                f"The chat's time zone, data.{key}, is {quoted(name)}, which is no zone such as "
-                "Europe/Berlin: no time can be told",
+                term(
+                    "The chat's time zone, data.{key}, is {name}, which is no zone such as "
+                    "Europe/Berlin: no time can be told",
+                    key=key,
+                    name=quoted(name),
+                ),
                 whole=True,
             )
         return zone

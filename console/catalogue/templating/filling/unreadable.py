@@ -1,12 +1,19 @@
 """What is said of a value that can't be read."""
 
-from liquid.exceptions import FilterArgumentError, UndefinedError
+from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 from liquid.undefined import Undefined
 
 from console.catalogue.templating.filling.lines import bare
+from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import one_line
 
 SHOWN = 40
+
+
+def liquid_words(error: LiquidError) -> Sentence:
+    """What is wrong, without where in the template: that of the language itself is in English."""
+    said = sentence_of(error)
+    return said if said is error.args[0] else term("{words}", words=str(error.message))
 
 
 class Unreadable(FilterArgumentError):
@@ -14,7 +21,7 @@ class Unreadable(FilterArgumentError):
     name, or are `whole` sentences; `place` is which it is: 0 what stands before the filter, then
     its arguments."""
 
-    def __init__(self, words: str, *, place: int = 0, whole: bool = False) -> None:
+    def __init__(self, words: Sentence, *, place: int = 0, whole: bool = False) -> None:
         super().__init__(words, token=None)
         self.words = words
         self.place = place
@@ -22,7 +29,11 @@ class Unreadable(FilterArgumentError):
 
     def of(self, name: str) -> "Unreadable":
         """The same, said of what has this name."""
-        return self if self.whole else Unreadable(f"{name} {self.words}", whole=True)
+        return (
+            self
+            if self.whole
+            else Unreadable(term("{name} {words}", name=name, words=self.words), whole=True)
+        )
 
 
 class Nothing(str):
@@ -44,7 +55,7 @@ def require_value(value: object) -> None:
     if issubclass(type(value), Undefined):
         str(value)
     if type(value) is Nothing:
-        raise UndefinedError(f"{value.what} is empty", token=None)
+        raise UndefinedError(term("{name} is empty", name=value.what), token=None)
 
 
 def quoted(value: object) -> str:
@@ -53,13 +64,13 @@ def quoted(value: object) -> str:
         text = one_line(bare(value[: SHOWN * 2])).strip()
         return f"'{text}'" if len(text) <= SHOWN else f"'{text[:SHOWN]}…'"
     if value is None:
-        return "nothing"
+        return term("nothing")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return str(value) if value.bit_length() < 128 else "a huge number"
+        return str(value) if value.bit_length() < 128 else term("a huge number")
     if isinstance(value, (list, tuple)):
-        return "a list"
+        return term("a list")
     if isinstance(value, dict):
-        return "an object"
+        return term("an object")
     return str(value)[:SHOWN]
