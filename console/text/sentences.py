@@ -24,10 +24,12 @@ This needs the standard library alone, so that `console.esp` can say what went w
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from string import Formatter
 from typing import Any
 
 _PLAIN = (str, int, float)
+REMEMBERED = 256
 # How a column of text tells a stored sentence from old words, which begin with a letter.
 _STORED = '{"code":'
 
@@ -61,7 +63,15 @@ class Wording:
         self.template = template
 
     def __call__(self, **params: Any) -> Sentence:
+        """A send may say the same of each of a hundred thousand chats: that is made once."""
+        if all(type(value) is str for value in params.values()):
+            return _remembered(self, tuple(params.items()))
         return Sentence(self.code, self.template, **params)
+
+
+@lru_cache(REMEMBERED)
+def _remembered(said: Wording, params: tuple[tuple[str, str], ...]) -> Sentence:
+    return Sentence(said.code, said.template, **dict(params))
 
 
 # Forms of parameters that take more to know than is known here: from the parameter and the code of
@@ -272,7 +282,11 @@ def stored(text: str) -> str:
     """What a column of text keeps of it: of a Sentence its code and parameters, as JSON."""
     if not isinstance(text, Sentence) or not text:
         return str(text)
-    return json.dumps(as_parts(text), ensure_ascii=False, separators=(",", ":"))
+    kept: str | None = text.__dict__.get("kept")
+    if kept is None:
+        kept = json.dumps(as_parts(text), ensure_ascii=False, separators=(",", ":"))
+        text.__dict__["kept"] = kept
+    return kept
 
 
 def read_stored(text: str) -> str:

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from console.errors import InvalidInput
 from console.text.sentences import Sentence
+from console.text.wording import worded
 
 LOOKUP_SECONDS = 3.0
 LENGTH = 2000
@@ -69,7 +70,12 @@ class Refused(Exception):
 
     def __init__(self, code: str, template: str, /, **params: Any) -> None:
         self.said = Sentence(code, template, **params)
+        self.code = code
         super().__init__(self.said)
+
+    @property
+    def message(self) -> str:
+        return worded(self.said)
 
 
 def read_url(url: str) -> Destination:
@@ -130,7 +136,7 @@ def check(url: str) -> None:
     try:
         resolve(read_url(url))
     except Refused as refusal:
-        raise InvalidInput(refusal.said.code, refusal.said, {"field": "url"}) from refusal
+        raise InvalidInput(refusal.code, refusal.said, {"field": "url"}) from refusal
 
 
 def is_allowed(text: str) -> bool:

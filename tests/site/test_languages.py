@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,35 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from console.accounts.models import ApiClient, User
+from console.catalogue.transfer.jobs.control import import_job_run, import_job_start
+from console.catalogue.transfer.jobs.selectors import report_rows
 from console.errors import NotFound
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_unreachable
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
 from console.sends.reasons import CHAT_SERVER_UNREGISTERED
 from console.site.languages import languages_in
+from console.text.sentences import term
 from console.text.wording import worded
+from console.webhooks.models import Attempt
+from console.webhooks.problems import STATUS
+from console.webhooks.services import webhook_test
+from tests.conftest import ROOT
 from tests.signing_in import sign_in
 from tests.translations import Message, compiled
+from tests.webhooks.things import make_public_webhook
 
 UNREGISTERED = "No Chat Server named {name} is registered; an administrator can add it."
 TRANSLATED = {
     UNREGISTERED: "Kein Chat Server namens {name} ist eingetragen.",
     "There is no send {send}.": "Es gibt keine Sendung {send}.",
     "History": "Verlauf",
+    "No connection within {seconds:g} seconds.": "Keine Verbindung in {seconds:g} Sekunden.",
+    "It answers with status {status}: 200 to 299 count as taken.": "Status {status}.",
+    "There is nothing in this file. Look at an export.": "Die Datei ist leer.",
+    "Give the notice a {name}.": "Es fehlt: {name}.",
     "{n:,} minute": "{n:,} Minute",
     "{count:,} events came at once; send at most {limit:,}.": "{count:,} statt {limit:,}.",
 }
@@ -115,6 +130,31 @@ def test_what_was_stored_as_words_stays_words(german: Path, skipped: Delivery) -
         assert worded(Delivery.objects.get(pk=before.pk).detail) == old
         said = Delivery.objects.get(pk=skipped.pk).detail
         assert worded(said) == "Kein Chat Server namens chat-west ist eingetragen."
+
+
+def test_health_attempts_and_imports_are_kept_by_code_too(
+    german: Path, chat_server: ChatServer, editor: User
+) -> None:
+    failed = term("No connection within {seconds:g} seconds.", seconds=5.0)
+    chat_server_unreachable(chat_server, detail=failed, rest=timedelta(seconds=1))
+    message = webhook_test(ROOT, make_public_webhook())
+    Attempt.objects.create(message=message, started_at=timezone.now(), problem=STATUS(status=500))
+    empty = import_job_start(editor.to_actor(), file_name="a.csv", content=b"")
+    import_job_run(empty.pk)
+    bad = import_job_start(editor.to_actor(), file_name="b.csv", content=b"key,kind\nbad,message\n")
+    import_job_run(bad.pk)
+
+    with translation.override("de"):
+        server = ChatServer.objects.get(pk=chat_server.pk)
+        assert worded(server.health_detail) == "Keine Verbindung in 5 Sekunden."
+        attempt = Attempt.objects.get(message=message)
+        assert worded(attempt.problem) == "Status 500."
+        assert attempt.problem == "It answers with status 500: 200 to 299 count as taken."
+        empty.refresh_from_db()
+        assert worded(empty.error) == "Die Datei ist leer."
+        bad.refresh_from_db()
+        (row,) = report_rows(bad, "refused")
+        assert "Es fehlt: title." in [worded(each["message"]) for each in row["refusals"]]
 
 
 def test_errors_are_worded_when_they_are_shown(german: Path) -> None:

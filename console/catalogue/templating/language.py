@@ -43,6 +43,8 @@ from console.catalogue.templating.filling.output import (
 from console.catalogue.templating.filling.shape import require_readable
 from console.catalogue.templating.filling.signatures import SIGNATURES, URL_SIGNATURES
 from console.catalogue.templating.filling.state import WORK_LIMIT, Filling, current
+from console.catalogue.templating.filling.unreadable import liquid_words
+from console.text.sentences import term
 
 LOOP_LIMIT = 1000
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -246,14 +248,14 @@ def _read_once(is_url: bool, template: str) -> _Read | str:
     """Return the parsed template or its error message, so that each is parsed only once."""
     try:
         if UNSTORABLE.search(template):  # the marks of values are surrogates
-            return "it has characters that can't be stored or sent"
+            return term("it has characters that can't be stored or sent")
         require_readable(template)
         parsed = _environment(is_url).from_string(template)
         for node in _nodes(parsed):
             if any(isinstance(found, RangeLiteral) for found in careful(node)):
-                return "there are no ranges such as (1..9) here"
+                return term("there are no ranges such as (1..9) here")
     except LiquidError as error:
-        return str(error.message)
+        return liquid_words(error)
     context = RenderContext(parsed)
     return _Read(parsed, sum(weigh(node, context) for node in parsed.nodes))
 
@@ -305,18 +307,22 @@ def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> s
         parsed = parse(is_url, template)
         found = parsed.analyze(include_partials=False)
     except LiquidError as error:
-        return str(error.message)
+        return liquid_words(error)
     except RecursionError:
-        return "too much stands inside of something else"
+        return term("too much stands inside of something else")
     except Exception as error:  # Liquid's parser may raise anything on odd input
-        return f"it can't be understood ({type(error).__name__})"
+        return term("it can't be understood ({error})", error=type(error).__name__)
     environment = _environment(is_url)
     for name in found.filters:
         if name not in environment.filters:
             return _no_filter(name, is_url)
     for name in found.globals:
         if name not in roots:
-            return f"there is no variable {name}; all begin with {', '.join(sorted(roots))}"
+            return term(
+                "there is no variable {name}; all begin with {roots}",
+                name=name,
+                roots=sorted(roots),
+            )
     signatures = URL_SIGNATURES if is_url else SIGNATURES
     before = current.set(filling_for(is_url))
     try:
@@ -330,9 +336,9 @@ def first_mistake(is_url: bool, template: str, roots: set[str] = VARIABLES) -> s
 
 
 def _no_filter(name: str, is_url: bool) -> str:
-    why = (
-        ": programs read a URL, and no language writes in it"
-        if is_url and name in SIGNATURES
-        else ""
-    )
-    return f"there is no filter {name}{why}"
+    if is_url and name in SIGNATURES:
+        return term(
+            "there is no filter {name}: programs read a URL, and no language writes in it",
+            name=name,
+        )
+    return term("there is no filter {name}", name=name)

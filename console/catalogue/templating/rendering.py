@@ -18,6 +18,7 @@ from liquid.exceptions import LiquidError, OutputStreamLimitError, UndefinedErro
 from console.catalogue.kinds import traits
 from console.catalogue.templating.filling.lines import on_one_line
 from console.catalogue.templating.filling.state import Budget, Filling
+from console.catalogue.templating.filling.unreadable import liquid_words
 from console.catalogue.templating.filling.values import prepared, preparing_work
 from console.catalogue.templating.language import (
     UNSTORABLE,
@@ -30,7 +31,7 @@ from console.catalogue.templating.language import (
 )
 from console.catalogue.templating.push_urls import check_push_url
 from console.errors import InvalidInput
-from console.text.sentences import Sentence, term, wording
+from console.text.sentences import Sentence, sentence_of, term, with_texts, wording
 from console.text.visible import is_blank
 from console.text.wording import worded
 
@@ -39,8 +40,12 @@ WORDS_LENGTH = 400
 URL_START = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 
 
-WITHOUT_VALUE = wording(
-    "without_value", "{words}: this chat has no value for it, and the text no default."
+UNDEFINED_VALUE = wording(
+    "undefined_value",
+    "{name} is undefined: this chat has no value for it, and the text no default.",
+)
+EMPTY_VALUE = wording(
+    "empty_variable", "{name} is empty: this chat has no value for it, and the text no default."
 )
 NOT_FILLED_IN = wording("not_filled_in", "The text can't be filled in: {words}")
 UNSTORABLE_TEXT = wording(
@@ -199,25 +204,30 @@ def _filled_in(
     try:
         text = fill(is_url, template, variables, snippets, filling)
     except UndefinedError as error:
-        words = _said(error.message)
-        raise RenderingRefused(
-            "unresolved_variable",
-            WITHOUT_VALUE(words=words),
-            words.removesuffix(" is undefined").removesuffix(" is empty"),
-        ) from error
+        words = _said(error)
+        name = words.removesuffix(" is undefined").removesuffix(" is empty")
+        said = EMPTY_VALUE if words.endswith(" is empty") else UNDEFINED_VALUE
+        raise RenderingRefused("unresolved_variable", said(name=name), name) from error
     except OutputStreamLimitError as error:
         raise _too_long(term("more than {limit:,}", limit=settings.TEXT_LIMIT)) from error
     except Exception as error:  # a filter may raise anything on an unusable value
-        words = _said(error.message if isinstance(error, LiquidError) else error)
+        words = _said(error)
         raise RenderingRefused("template_error", NOT_FILLED_IN(words=words)) from error
     if UNSTORABLE.search(text):
         raise RenderingRefused("template_error", UNSTORABLE_TEXT())
     return text
 
 
-def _said(words: object) -> str:
-    """Return an error message of the language for people: on one line and shortened."""
-    return UNSTORABLE.sub("\ufffd", on_one_line(str(words)))[:WORDS_LENGTH]
+def _said(error: Exception) -> Sentence:
+    """What the language says of a value, for people: on one line, and not too much of it."""
+    said = liquid_words(error) if isinstance(error, LiquidError) else sentence_of(error)
+    if len(said) > WORDS_LENGTH:
+        said = term("{words}", words=str(said))
+    return with_texts(said, _in_short)
+
+
+def _in_short(text: str) -> str:
+    return UNSTORABLE.sub("\ufffd", on_one_line(text))[:WORDS_LENGTH]
 
 
 def _finish_text(text: str) -> str:

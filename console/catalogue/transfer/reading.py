@@ -201,7 +201,7 @@ def _check_name(row: Row, *, has_key: bool) -> None:
     """The key of a notice, or the name of a preset; `has_key` where its cell could be read."""
     report = row.report
     if row.record == NOTICE and not row.key and has_key:
-        report.refuse("key", term("This row has no key: write the row.key of its notice there."))
+        report.refuse("key", term("This row has no key: write the key of its notice there."))
     elif row.record == NOTICE and not (KEY.fullmatch(row.key) and len(row.key) <= 100):
         report.refuse(
             "key",

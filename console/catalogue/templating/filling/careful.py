@@ -17,6 +17,7 @@ from console.catalogue.templating.filling.conditions import Loop, OneOf, better,
 from console.catalogue.templating.filling.lines import Written
 from console.catalogue.templating.filling.times import MOMENT_WORDS, Now
 from console.catalogue.templating.filling.unreadable import Nothing, Unreadable
+from console.text.sentences import term
 
 # The cost of visiting a node or an expression, besides the values that it reads.
 VISIT_WORK = 20
@@ -47,7 +48,7 @@ class NamedFilter(Filter):
         name = self.names[place]
         if not place or name != "The value":
             return name
-        return f"What stands behind {self.name}"
+        return term("What stands behind {name}", name=self.name)
 
 
 def careful(node: Node) -> Iterator[Expression]:

@@ -30,6 +30,7 @@ from console.catalogue.templating.filling.printing import as_text
 from console.catalogue.templating.filling.state import current
 from console.catalogue.templating.filling.times import time_or_none
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+from console.text.sentences import term
 
 
 def name_of(expression: Expression) -> str:
@@ -93,13 +94,20 @@ def comparable(left: object, right: object) -> Comparable:
         require_value(value)
         if numbers[place] is None and times[place] is None:
             raise Unreadable(
-                f"is {quoted(value)}, which is neither a plain number such as 12 or -3.5 nor a "
-                "date such as 2026-04-03, so it is neither more nor less than anything",
+                term(
+                    "is {value}, which is neither a plain number such as 12 or -3.5 nor a date "
+                    "such as 2026-04-03, so it is neither more nor less than anything",
+                    value=quoted(value),
+                ),
                 place=place,
             )
     raise Unreadable(
-        f"is {quoted(left)} and can't be compared with {quoted(right)}: both have to be numbers, "
-        "days, times, or times with a zone"
+        term(
+            "is {left} and can't be compared with {right}: both have to be numbers, days, times, "
+            "or times with a zone",
+            left=quoted(left),
+            right=quoted(right),
+        )
     )
 
 

@@ -24,6 +24,7 @@ from console.catalogue.templating.filling.signatures import EPOCHS, Signature
 from console.catalogue.templating.filling.state import FORM_WORK, current
 from console.catalogue.templating.filling.unreadable import Nothing, Unreadable, nothing, quoted
 from console.text.moments import in_utc
+from console.text.sentences import sentence_of, term
 from console.text.visible import is_blank
 
 Function = Callable[..., Any]
@@ -158,7 +159,13 @@ def date_in(value: object, pattern: str) -> date:
         found, offset = reader(pattern).read(lines.bare(text).strip())
         return in_utc(found, offset) if isinstance(found, datetime) and offset else found
     except (ValueError, OverflowError) as error:
-        raise Unreadable(f"is {quoted(value)}, which is no date of the form {pattern}") from error
+        raise Unreadable(
+            term(
+                "is {value}, which is no date of the form {pattern}",
+                value=quoted(value),
+                pattern=pattern,
+            )
+        ) from error
 
 
 def in_words(value: object, form: str = "long") -> str:
@@ -186,7 +193,14 @@ def _written(value: object, what: str, form: str) -> str:
     try:
         return _in_form(found, zone, what, form, forms)
     except HasNone as error:
-        raise Unreadable(f"is {quoted(value)}, {error}, and {form} asks for that") from error
+        raise Unreadable(
+            term(
+                "is {value}, {error}, and {form} asks for that",
+                value=quoted(value),
+                error=sentence_of(error),
+                form=form,
+            )
+        ) from error
 
 
 @lru_cache(maxsize=4096)
@@ -203,9 +217,9 @@ def _in_form(value: date, zone: ZoneInfo | None, what: str, form: str, forms: Fo
     if what == "date":
         return forms.as_date(value, form)  # type: ignore[arg-type]
     if not isinstance(value, datetime):
-        raise HasNone("a date without a time")
+        raise HasNone(term("a date without a time"))
     if what == "time" and form in ("long", "full") and value.tzinfo is None:
-        raise HasNone("a time without a zone of its own")
+        raise HasNone(term("a time without a zone of its own"))
     write = forms.as_time if what == "time" else forms.as_datetime
     return write(value, form)  # type: ignore[arg-type]
 
@@ -253,9 +267,11 @@ def _calculated(name: str, function: Function, arguments: list[Any]) -> Any:
     try:
         result = function(*arguments)
     except ArithmeticError as error:
-        raise FilterArgumentError(f"{name} makes too large a number", token=None) from error
+        raise FilterArgumentError(
+            term("{name} makes too large a number", name=name), token=None
+        ) from error
     if not abs(result) <= NUMBER_LIMIT:
-        raise FilterArgumentError(f"{name} makes too large a number", token=None)
+        raise FilterArgumentError(term("{name} makes too large a number", name=name), token=None)
     return result
 
 

@@ -15,7 +15,8 @@ from console.catalogue.templating.filling.careful import expressions
 from console.catalogue.templating.filling.conditions import Loop, _Comparing, comparable
 from console.catalogue.templating.filling.numbers import read_count
 from console.catalogue.templating.filling.signatures import Signature
-from console.catalogue.templating.filling.unreadable import Unreadable
+from console.catalogue.templating.filling.unreadable import Unreadable, liquid_words
+from console.text.sentences import sentence_of, term
 
 
 def mistake_in(node: Node, signatures: Mapping[str, Signature], context: RenderContext) -> str:
@@ -24,9 +25,9 @@ def mistake_in(node: Node, signatures: Mapping[str, Signature], context: RenderC
         for expression in expressions(node):
             _check(expression, signatures, context)
     except Unreadable as error:
-        return str(error.of("The value").message)
+        return sentence_of(error.of(term("The value")))
     except LiquidError as error:
-        return str(error.message)
+        return liquid_words(error)
     return ""
 
 
@@ -57,7 +58,7 @@ def _check_filter(filter_: Filter, signature: Signature, context: RenderContext)
             try:
                 reader(value.evaluate(context))
             except Unreadable as error:
-                raise error.of(f"What stands behind {filter_.name}") from error
+                raise error.of(term("What stands behind {name}", name=filter_.name)) from error
 
 
 def _check_literal(expression: FilteredExpression, context: RenderContext) -> None:
@@ -82,7 +83,7 @@ def _check_loop(loop: Loop, context: RenderContext) -> None:
             try:
                 read_count(value)
             except Unreadable as error:
-                raise error.of(f"What stands behind {name}") from error
+                raise error.of(term("What stands behind {name}", name=name)) from error
 
 
 def _is_literal(expression: Expression) -> bool:

@@ -7,6 +7,7 @@ from liquid.exceptions import FilterArgumentError
 
 from console.catalogue.templating.filling.lines import bare
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+from console.text.sentences import term
 
 Number = int | Decimal
 NUMBER_LIMIT = 10**15
@@ -54,8 +55,11 @@ def read_number(value: object) -> Number:
     if found is None:
         require_value(value)
         raise Unreadable(
-            f"is {quoted(value)}, which is no plain number such as 12 or -3.5; name the decimal "
-            "mark of another form, as in number_in: ','"
+            term(
+                "is {value}, which is no plain number such as 12 or -3.5; name the decimal mark "
+                "of another form, as in number_in: ','",
+                value=quoted(value),
+            )
         )
     return found
 
@@ -64,21 +68,27 @@ def read_whole(value: object) -> int:
     """Return the value as a whole number. Raises Unreadable."""
     found = read_number(value)
     if found != int(found):
-        raise Unreadable(f"is {quoted(value)}, and has to be a whole number")
+        raise Unreadable(term("is {value}, and has to be a whole number", value=quoted(value)))
     return int(found)
 
 
 def read_count(value: object) -> int:
     found = read_whole(value)
     if found < 0:
-        raise Unreadable(f"is {found}, and can't be less than 0")
+        raise Unreadable(term("is {found}, and can't be less than 0", found=found))
     return found
 
 
 def read_decimals(value: object) -> int:
     found = read_count(value)
     if found > DECIMALS_LIMIT:
-        raise Unreadable(f"is {quoted(value)}, and can be {DECIMALS_LIMIT} decimals at most")
+        raise Unreadable(
+            term(
+                "is {value}, and can be {limit} decimals at most",
+                value=quoted(value),
+                limit=DECIMALS_LIMIT,
+            )
+        )
     return found
 
 
@@ -86,7 +96,9 @@ def read_mark(value: object) -> str:
     """Return the decimal mark for other notations of numbers. Raises Unreadable."""
     require_value(value)
     if value not in MARKED:
-        raise Unreadable(f"is {quoted(value)}, and has to be the decimal mark: '.' or ','")
+        raise Unreadable(
+            term("is {value}, and has to be the decimal mark: '.' or ','", value=quoted(value))
+        )
     return str(value)
 
 
@@ -98,11 +110,23 @@ def number_in(value: object, mark: str) -> Number:
     text = bare(value).strip() if len(value) <= LENGTH else ""
     found = MARKED[mark].fullmatch(text)
     if not found:
-        raise Unreadable(f"is {quoted(value)}, which is no number with the decimal mark {mark}")
+        raise Unreadable(
+            term(
+                "is {value}, which is no number with the decimal mark {mark}",
+                value=quoted(value),
+                mark=mark,
+            )
+        )
     digits = text.replace(found[2], "") if found[2] else text
     number = _plain(digits.replace(mark, "."))
     if number is None:
-        raise Unreadable(f"is {quoted(value)}, which is no number with the decimal mark {mark}")
+        raise Unreadable(
+            term(
+                "is {value}, which is no number with the decimal mark {mark}",
+                value=quoted(value),
+                mark=mark,
+            )
+        )
     return number
 
 
@@ -151,7 +175,7 @@ def at_decimals(number: Number, decimals: int) -> Decimal:
     try:
         return unsigned_zero(Decimal(number).quantize(Decimal(1).scaleb(-decimals), context=_EXACT))
     except ArithmeticError as error:
-        raise FilterArgumentError("the number is too large", token=None) from error
+        raise FilterArgumentError(term("the number is too large"), token=None) from error
 
 
 def unsigned_zero(number: Decimal) -> Decimal:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from console.catalogue.templating.filling.forms import Forms
+from console.text.sentences import term
 
 PATTERN_LENGTH = 200
 _DIRECTIVE = re.compile(r"%([-_0^#]?)(:?[A-Za-z%]?)")
@@ -106,11 +107,11 @@ class Pattern:
         if isinstance(value, datetime):
             at = value
         elif self.needs_time:
-            raise HasNone("a date without a time")
+            raise HasNone(term("a date without a time"))
         else:
             at = datetime(value.year, value.month, value.day)
         if self.needs_zone and at.tzinfo is None:
-            raise HasNone("a time without a zone of its own")
+            raise HasNone(term("a time without a zone of its own"))
         return "".join(self._piece(piece, at, forms) for piece in self.pieces)
 
     def _piece(self, piece: Piece, at: datetime, forms: Forms) -> str:
@@ -135,8 +136,10 @@ def compiled(pattern: str) -> Pattern:
     names = {piece.name for piece in pieces}
     if names <= {""}:
         raise BadPattern(
-            "asks for nothing of a date; write a pattern such as '%d.%m.%Y', or one of short, "
-            "medium, long, full"
+            term(
+                "asks for nothing of a date; write a pattern such as '%d.%m.%Y', or one of short, "
+                "medium, long, full"
+            )
         )
     return Pattern(
         pieces=tuple(pieces),
@@ -149,7 +152,7 @@ def compiled(pattern: str) -> Pattern:
 
 def _pieces(pattern: str, *, composed: bool = True) -> list[Piece]:
     if len(pattern) > PATTERN_LENGTH:
-        raise BadPattern(f"is longer than {PATTERN_LENGTH} characters")
+        raise BadPattern(term("is longer than {limit} characters", limit=PATTERN_LENGTH))
     pieces: list[Piece] = []
     start = 0
     for found in _DIRECTIVE.finditer(pattern):
@@ -164,7 +167,9 @@ def _pieces(pattern: str, *, composed: bool = True) -> list[Piece]:
         elif name in NUMBERS or name in NAMES:
             pieces.append(Piece(name, flag))
         else:
-            raise BadPattern(f"has {found[0]}, which stands for nothing of a date")
+            raise BadPattern(
+                term("has {found}, which stands for nothing of a date", found=found[0])
+            )
     if start < len(pattern):
         pieces.append(Piece("", text=pattern[start:]))
     return pieces
@@ -307,19 +312,19 @@ def _expected(piece: Piece, is_beside_digits: bool) -> str:
         return rf"\d{{{most if is_beside_digits else least},{most}}}"
     if piece.name in WORDS:
         return WORDS[piece.name]
-    raise BadPattern(f"has %{piece.name}, by which no date can be read")
+    raise BadPattern(term("has %{name}, by which no date can be read", name=piece.name))
 
 
 def _require_one_meaning(groups: list[str]) -> None:
     names = set(groups)
     if len(names) < len(groups):
-        raise BadPattern("names one part of the date twice")
+        raise BadPattern(term("names one part of the date twice"))
     has_month = len(names & {"m", "B", "b"})
     if len(names & {"Y", "y"}) != 1 or (has_month, "d" in names) != (
         (0, False) if "j" in names else (1, True)
     ):
-        raise BadPattern("has to name a whole date: one year, one month and one day")
+        raise BadPattern(term("has to name a whole date: one year, one month and one day"))
     if len(names & {"H", "I"}) > 1 or ("I" in names) != ("p" in names):
-        raise BadPattern("has to name hours once: as %H, or as %I with %p")
+        raise BadPattern(term("has to name hours once: as %H, or as %I with %p"))
     if names & {"M", "S", "f", "L", "z"} and not names & {"H", "I"}:
-        raise BadPattern("has to name the hours, too")
+        raise BadPattern(term("has to name the hours, too"))

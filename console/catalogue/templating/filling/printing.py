@@ -11,6 +11,7 @@ from console.catalogue.templating.filling.lines import Written
 from console.catalogue.templating.filling.state import FORM_WORK, current
 from console.catalogue.templating.filling.times import placed
 from console.catalogue.templating.filling.unreadable import Nothing, nothing, require_value
+from console.text.sentences import term
 
 
 def as_text(value: object) -> str:
@@ -34,7 +35,7 @@ def as_text(value: object) -> str:
     if kind is Nothing or issubclass(kind, Undefined):
         require_value(value)
     if isinstance(value, Mapping):
-        raise LiquidTypeError("this prints a whole object; name the value in it", token=None)
+        raise LiquidTypeError(term("this prints a whole object; name the value in it"), token=None)
     if isinstance(value, Sequence) and not isinstance(value, str):
         require_value(value or nothing("a list"))
         return "".join(map(as_text, value))

@@ -9,6 +9,8 @@ import re
 
 from liquid.exceptions import LiquidSyntaxError
 
+from console.text.sentences import term
+
 # CONSOLE_TEXT_LIMIT can't be set higher.
 TEMPLATE_LENGTH = 100_000
 # Largest number of tags and outputs in a template.
@@ -30,18 +32,21 @@ _ENDS_OF_RAW = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("
 def require_readable(template: str) -> None:
     """Raise LiquidSyntaxError for a template that could take long to parse. Takes linear time."""
     if len(template) > TEMPLATE_LENGTH:
-        raise _refused(f"it has more than {TEMPLATE_LENGTH:,} characters")
+        raise _refused(term("it has more than {limit:,} characters", limit=TEMPLATE_LENGTH))
     at = parts = 0
     while found := _BEGINNING.search(template, at):
         parts += 1
         if parts > MOST_PARTS:
             raise _refused(
-                f"it has more than {MOST_PARTS:,} tags and outputs; take some into a snippet"
+                term(
+                    "it has more than {limit:,} tags and outputs; take some into a snippet",
+                    limit=MOST_PARTS,
+                )
             )
         beginning, end = found[0], _ENDS[found[0]]
         at = template.find(end, found.end())
         if at < 0:
-            raise _refused(f"a {beginning} has no {end}")
+            raise _refused(term("a {beginning} has no {end}", beginning=beginning, end=end))
         _require_short(template[found.end() : at])
         at = _behind(template, found.start(), at + len(end))
 
@@ -56,13 +61,18 @@ def _require_short(inside: str) -> None:
     bare = _QUOTED.sub('""', inside)
     if len(bare) > PART_LENGTH:
         raise _refused(
-            f"a tag or output has more than {PART_LENGTH:,} characters outside of quotes; make "
-            "several of it"
+            term(
+                "a tag or output has more than {limit:,} characters outside of quotes; make "
+                "several of it",
+                limit=PART_LENGTH,
+            )
         )
     if len(_BRACKET.findall(bare)) > MOST_BRACKETS:
-        raise _refused(f"a tag or output has more than {MOST_BRACKETS} brackets")
+        raise _refused(term("a tag or output has more than {limit} brackets", limit=MOST_BRACKETS))
     if _BLANKS.search(bare):
-        raise _refused(f"a tag or output has more than {MOST_BLANKS} blanks in a row")
+        raise _refused(
+            term("a tag or output has more than {limit} blanks in a row", limit=MOST_BLANKS)
+        )
 
 
 def _behind(template: str, start: int, end: int) -> int:
@@ -72,7 +82,7 @@ def _behind(template: str, start: int, end: int) -> int:
         return end
     found = _ENDS_OF_RAW[raw[1]].search(template, end)
     if not found:
-        raise _refused(f"a {raw[1]} has no end{raw[1]}")
+        raise _refused(term("a {tag} has no end{tag}", tag=raw[1]))
     return found.end()
 
 

@@ -18,6 +18,7 @@ from console.catalogue.templating.filling.patterns import BadPattern, compiled, 
 from console.catalogue.templating.filling.printing import as_text, is_time
 from console.catalogue.templating.filling.times import read_zone
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
+from console.text.sentences import sentence_of, term
 
 Reader = Callable[[Any], Any]
 EPOCHS = {"epoch": 1, "epoch_ms": 1000}
@@ -53,7 +54,14 @@ class Signature:
         if not least <= given <= most:
             expected = str(most) if least == most else f"{least} to {most}"
             raise LiquidTypeError(
-                f"{name} takes {expected} argument{'' if expected == '1' else 's'}, not {given}",
+                term("{name} takes 1 argument, not {given}", name=name, given=given)
+                if expected == "1"
+                else term(
+                    "{name} takes {expected} arguments, not {given}",
+                    name=name,
+                    expected=expected,
+                    given=given,
+                ),
                 token=None,
             )
 
@@ -61,7 +69,9 @@ class Signature:
         """Raise LiquidTypeError for a named argument that the filter does not have."""
         unknown = sorted(set(given) - self.named)
         if unknown:
-            raise LiquidTypeError(f"{name} takes no argument {', '.join(unknown)}", token=None)
+            raise LiquidTypeError(
+                term("{name} takes no argument {unknown}", name=name, unknown=unknown), token=None
+            )
 
 
 def any_value(value: object) -> object:
@@ -76,7 +86,7 @@ def some_value(value: object) -> object:
 def text(value: object) -> str:
     """Return the value as printed text. Raises Unreadable for a list."""
     if isinstance(value, (list, tuple)):
-        raise Unreadable("is a list, and has to be a text")
+        raise Unreadable(term("is a list, and has to be a text"))
     return as_text(value)
 
 
@@ -87,8 +97,10 @@ def cut_text(value: object) -> str:
     """
     if is_time(value):
         raise Unreadable(
-            f"is {quoted(value)}, a date and no text; name the part of it with date, as in "
-            "date: '%Y'"
+            term(
+                "is {value}, a date and no text; name the part of it with date, as in date: '%Y'",
+                value=quoted(value),
+            )
         )
     return text(value)
 
@@ -106,7 +118,7 @@ def sized(value: object) -> object:
 def text_of_literal(value: object) -> str:
     require_value(value)
     if not isinstance(value, str):
-        raise Unreadable(f"is {quoted(value)}, and has to be a text")
+        raise Unreadable(term("is {value}, and has to be a text", value=quoted(value)))
     return value
 
 
@@ -121,7 +133,9 @@ def form(value: object) -> str:
 def length(value: object) -> str:
     name = text_of_literal(value)
     if name not in LENGTHS:
-        raise Unreadable(f"is {quoted(name)}, and has to be one of {', '.join(LENGTHS)}")
+        raise Unreadable(
+            term("is {name}, and has to be one of {known}", name=quoted(name), known=list(LENGTHS))
+        )
     return name
 
 
@@ -129,7 +143,7 @@ def plain_form(value: object) -> str:
     """Return the form of a date in a URL: only a pattern, since no language applies there."""
     name = text_of_literal(value)
     if name in LENGTHS:
-        raise Unreadable(f"is {name}, and a URL takes a pattern such as '%Y-%m-%d'")
+        raise Unreadable(term("is {name}, and a URL takes a pattern such as '%Y-%m-%d'", name=name))
     _checked(compiled, name)
     return name
 
@@ -145,27 +159,31 @@ def _checked(function: Callable[[str], object], pattern: str) -> None:
     try:
         function(pattern)
     except BadPattern as error:
-        raise Unreadable(f"is {quoted(pattern)}, which {error}") from error
+        raise Unreadable(
+            term("is {pattern}, which {error}", pattern=quoted(pattern), error=sentence_of(error))
+        ) from error
 
 
 def currency(value: object) -> str:
     require_value(value)
     if not is_currency(value):
-        raise Unreadable(f"is {quoted(value)}, which is no currency's code such as EUR")
+        raise Unreadable(
+            term("is {value}, which is no currency's code such as EUR", value=quoted(value))
+        )
     return str(value)
 
 
 def divisor(value: object) -> Any:
     number = read_number(value)
     if number == 0:
-        raise Unreadable("is 0, and nothing can be divided by 0")
+        raise Unreadable(term("is 0, and nothing can be divided by 0"))
     return number
 
 
 def positive(value: object) -> int:
     found = whole(value)
     if found < 1:
-        raise Unreadable(f"is {found}, and has to be 1 or more")
+        raise Unreadable(term("is {found}, and has to be 1 or more", found=found))
     return found
 
 

@@ -11,6 +11,7 @@ from liquid.exceptions import ResourceLimitError
 from console.catalogue.templating.filling.forms import Forms
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted
 from console.catalogue.templating.filling.zones import zone_named
+from console.text.sentences import term
 
 # Limit for one text: the sum of characters, items or bytes of a number that variables and filters
 # read. Some filters multiply them, and each call has a cost of its own.
@@ -76,7 +77,7 @@ class Filling:
     def count(self, work: int) -> None:
         self.work += work
         if self.work > WORK_LIMIT:
-            raise ResourceLimitError("there is too much to do", token=None)
+            raise ResourceLimitError(term("there is too much to do"), token=None)
 
     def zone(self) -> ZoneInfo:
         """Return the time zone of this chat: its own, or the site's.
@@ -93,8 +94,12 @@ class Filling:
         if zone is None:
             key = settings.CHAT_TIME_ZONE_KEY
             raise Unreadable(
-                f"The chat's time zone, data.{key}, is {quoted(name)}, which is no zone such as "
-                "Europe/Berlin: no time can be told",
+                term(
+                    "The chat's time zone, data.{key}, is {name}, which is no zone such as "
+                    "Europe/Berlin: no time can be told",
+                    key=key,
+                    name=quoted(name),
+                ),
                 whole=True,
             )
         return zone

@@ -15,6 +15,7 @@ from console.catalogue.templating.filling.state import current
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
 from console.catalogue.templating.filling.zones import zone_named
 from console.text.moments import read_iso
+from console.text.sentences import term
 
 # A longer text is never read as a date.
 LENGTH = 64
@@ -45,8 +46,11 @@ def read_time(value: object) -> date:
     if found is None:
         require_value(value)
         raise Unreadable(
-            f"is {quoted(value)}, which is neither a date such as 2026-04-03 nor a time such as "
-            "2026-04-03T14:30Z; name its form, as in date_in: '%d.%m.%Y'"
+            term(
+                "is {value}, which is neither a date such as 2026-04-03 nor a time such as "
+                "2026-04-03T14:30Z; name its form, as in date_in: '%d.%m.%Y'",
+                value=quoted(value),
+            )
         )
     return found
 
@@ -58,14 +62,18 @@ def from_epoch(value: object, unit: int) -> datetime:
         micros = int(Decimal(number) * 1_000_000 / unit)
         return EPOCH + timedelta(microseconds=micros)
     except (OverflowError, ArithmeticError) as error:
-        raise Unreadable(f"is {quoted(value)}, which is no time in the years 1 to 9999") from error
+        raise Unreadable(
+            term("is {value}, which is no time in the years 1 to 9999", value=quoted(value))
+        ) from error
 
 
 def read_zone(value: object) -> ZoneInfo:
     require_value(value)
     zone = zone_named(value)
     if zone is None:
-        raise Unreadable(f"is {quoted(value)}, which is no time zone such as Europe/Berlin")
+        raise Unreadable(
+            term("is {value}, which is no time zone such as Europe/Berlin", value=quoted(value))
+        )
     return zone
 
 
@@ -73,9 +81,13 @@ def in_zone(value: object, zone: ZoneInfo) -> datetime:
     """Return a moment on the clocks of this zone. Raises Unreadable."""
     found = read_time(value)
     if not isinstance(found, datetime):
-        raise Unreadable(f"is {quoted(value)}, a date without a time, which no zone can change")
+        raise Unreadable(
+            term("is {value}, a date without a time, which no zone can change", value=quoted(value))
+        )
     if found.tzinfo is None:
-        raise Unreadable(f"is {quoted(value)}, a time without a zone of its own, such as Z")
+        raise Unreadable(
+            term("is {value}, a time without a zone of its own, such as Z", value=quoted(value))
+        )
     return moved(found, zone)
 
 
@@ -83,7 +95,9 @@ def moved(moment: datetime, zone: ZoneInfo) -> datetime:
     try:
         return moment.astimezone(zone)
     except OverflowError as error:
-        raise Unreadable(f"is {quoted(moment)}, which is out of the calendar") from error
+        raise Unreadable(
+            term("is {moment}, which is out of the calendar", moment=quoted(moment))
+        ) from error
 
 
 def placed(value: date) -> date:

@@ -1,12 +1,19 @@
 """Errors about values that can't be read."""
 
-from liquid.exceptions import FilterArgumentError, UndefinedError
+from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 from liquid.undefined import Undefined
 
 from console.catalogue.templating.filling.lines import bare
+from console.text.sentences import Sentence, sentence_of, term
 from console.text.visible import one_line
 
 SHOWN = 40
+
+
+def liquid_words(error: LiquidError) -> Sentence:
+    """Return what is wrong, without the place. Messages of Liquid itself are English."""
+    said = sentence_of(error)
+    return said if said is error.args[0] else term("{words}", words=str(error.message))
 
 
 class Unreadable(FilterArgumentError):
@@ -16,7 +23,7 @@ class Unreadable(FilterArgumentError):
     is the value at fault: 0 is the filter's left side, the arguments follow.
     """
 
-    def __init__(self, words: str, *, place: int = 0, whole: bool = False) -> None:
+    def __init__(self, words: Sentence, *, place: int = 0, whole: bool = False) -> None:
         super().__init__(words, token=None)
         self.words = words
         self.place = place
@@ -24,7 +31,11 @@ class Unreadable(FilterArgumentError):
 
     def of(self, name: str) -> "Unreadable":
         """Return the same error with the value's name."""
-        return self if self.whole else Unreadable(f"{name} {self.words}", whole=True)
+        return (
+            self
+            if self.whole
+            else Unreadable(term("{name} {words}", name=name, words=self.words), whole=True)
+        )
 
 
 class Nothing(str):
@@ -48,7 +59,7 @@ def require_value(value: object) -> None:
     if issubclass(type(value), Undefined):
         str(value)
     if type(value) is Nothing:
-        raise UndefinedError(f"{value.what} is empty", token=None)
+        raise UndefinedError(term("{name} is empty", name=value.what), token=None)
 
 
 def quoted(value: object) -> str:
@@ -57,13 +68,13 @@ def quoted(value: object) -> str:
         text = one_line(bare(value[: SHOWN * 2])).strip()
         return f"'{text}'" if len(text) <= SHOWN else f"'{text[:SHOWN]}…'"
     if value is None:
-        return "nothing"
+        return term("nothing")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return str(value) if value.bit_length() < 128 else "a huge number"
+        return str(value) if value.bit_length() < 128 else term("a huge number")
     if isinstance(value, (list, tuple)):
-        return "a list"
+        return term("a list")
     if isinstance(value, dict):
-        return "an object"
+        return term("an object")
     return str(value)[:SHOWN]
