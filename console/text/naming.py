@@ -6,7 +6,6 @@ columns `name_key` have its answers. What a name looks like stays as it was writ
 """
 
 import re
-import sys
 import unicodedata
 
 from console.text.visible import UNSEEN
@@ -16,10 +15,11 @@ _blanks = re.compile(f"[{BLANKS}]+")
 _unseen = re.compile(f"[{UNSEEN}]+")
 # Simple case folding: each character stands for one other. PostgreSQL's own depends on the locale
 # of the database, and may know ASCII alone.
+CASED = range(0x20000)  # what comes behind it is ideographs and signs for machines, without case
 FOLDS = {
-    code: chr(code).casefold()
-    for code in range(sys.maxunicode + 1)
-    if len(chr(code).casefold()) == 1 and chr(code).casefold() != chr(code)
+    code: fold
+    for code, fold in zip(CASED, map(str.casefold, map(chr, CASED)), strict=True)
+    if len(fold) == 1 and fold != chr(code)
 }
 
 
