@@ -1,5 +1,6 @@
 """What all tests share: named people, a small world of chats and notices, and a real simulator."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -36,6 +37,12 @@ PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  #
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Spreading())
     config.pluginmanager.register(Untraced())
+    gc.disable()  # what is loaded and collected stays: looking it through takes a quarter of it
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
