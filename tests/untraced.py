@@ -6,7 +6,7 @@ code runs nowhere else. The ESP library, which has to be covered whole, is measu
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pytest
 from coverage import Coverage
@@ -52,19 +52,19 @@ WITH_PROCESSES = ("tests/esp/",)
 CONFIGURATION = "COVERAGE_PROCESS_CONFIG"
 
 
-def traced(nodeids: Iterable[str]) -> set[str]:
-    """Those of the tests that are measured, whatever order they come in."""
+def first_cases(nodeids: Iterable[str]) -> set[str]:
+    """One case of each test, the same whatever order they come in."""
     first: dict[str, str] = {}
-    found = set()
     for nodeid in nodeids:
-        if nodeid.startswith(UNTRACED):
-            continue
-        if nodeid.startswith(EACH_CASE):
-            found.add(nodeid)
-            continue
         test = nodeid.partition("[")[0]
         first[test] = min(nodeid, first.get(test, nodeid))
-    return found | set(first.values())
+    return set(first.values())
+
+
+def traced(nodeids: Collection[str]) -> set[str]:
+    """Those of the tests that are measured."""
+    each = {nodeid for nodeid in nodeids if nodeid.startswith(EACH_CASE)}
+    return each | {it for it in first_cases(nodeids) if not it.startswith(UNTRACED)}
 
 
 class Untraced:
@@ -77,7 +77,7 @@ class Untraced:
         self.traced: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.traced = traced(item.nodeid for item in session.items)
+        self.traced = traced([item.nodeid for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
