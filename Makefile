@@ -1,5 +1,6 @@
 # make demo     bring up the whole console with a database of its own (PORT=8000 SESSIONS=40)
 # make test     everything that CI runs, browser tests included; installs what it needs
+# make test-quick  some tests of each file in two minutes, none with a browser or processes (TESTS=tests)
 # make check    linters, formats, types, layers, Django's checks
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again;
@@ -33,7 +34,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test check bench torture drill fuzz board pictures format install install-dev
+.PHONY: demo test test-quick check bench torture drill fuzz board pictures format install install-dev
 
 # A production site's settings in this shell are none of the demo's; CONSOLE_DATA may be.
 demo: install
@@ -49,6 +50,10 @@ test: install-dev
 	@.ci/install-pgbouncer
 	@.ci/install-promtool
 	@.ci/test
+
+TESTS ?= tests
+test-quick: install-dev
+	@.ci/test-quick $(TESTS)
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What all tests share: named people, a small world of chats and notices, and a real simulator."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from hypothesis import settings as hypothesis_settings
 from servestatic.middleware import ServeStaticMiddleware
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
@@ -23,19 +25,35 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
 from tests.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
 from tests.demos import demo  # noqa: F401 - one more
+from tests.quick import Quick
 from tests.simulators import Simulator, running_simulator
 from tests.spreading import Spreading
 from tests.untraced import Untraced
 
 ROOT = system_actor("tests")
 REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions, sees_all_teams=True)
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("however long it takes", deadline=None)
+hypothesis_settings.load_profile("however long it takes")
 PASSWORD = "correct horse battery staple"
 PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  # by a migration
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="what tests/quick.py says")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        config.pluginmanager.register(Quick())
     config.pluginmanager.register(Spreading())
     config.pluginmanager.register(Untraced())
+    gc.disable()  # what is loaded and collected stays: looking it through takes a quarter of it
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

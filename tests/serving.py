@@ -3,7 +3,7 @@
 import http.client
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
@@ -112,3 +113,15 @@ def serving(listener: socket.socket | None = None, **environment: str) -> Iterat
             server.close()
         # A failure that it wrote of is one, whatever it answered.
         assert "Traceback" not in server.output, server.output
+
+
+def shared_server(**environment: str) -> Callable[..., Iterator[Server]]:
+    """A fixture: one web server for all tests of a module. What they commit is all that it knows
+    of them, and that is gone with each."""
+
+    @pytest.fixture(scope="module")
+    def server(django_db_setup: None) -> Iterator[Server]:
+        with serving(**environment) as running:
+            yield running
+
+    return server

@@ -1,15 +1,21 @@
-"""How tests are spread over processes, with `pytest -n 2 --dist loadgroup`."""
+"""How tests are spread over processes, with `pytest -n 2 --dist loadgroup`.
 
+A file goes to one process as a whole, so that what its tests share (a web server, a wheel, a
+cluster) is made once. Some files share more, and go together.
+"""
+
+from collections import OrderedDict
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Those that use the shared demo: together, so that it starts once in a process, and in two groups
-# of about the same length. As the largest groups they are begun first; the other processes take
-# all else meanwhile.
-AT_THE_DEMO = (
-    (
+# What goes together, and those that take long, in the order in which they are begun: what is left
+# for the end has to be short, or others would wait for it.
+GROUPS = {
+    # Those that use the shared demo, so that it starts once in a process: two groups of about the
+    # same length.
+    "demo 0": (
         "tests/pages/test_axe_in_browser.py",
         "tests/pages/test_every_page_in_browser.py",
         "tests/pages/test_search_in_browser.py",
@@ -19,7 +25,7 @@ AT_THE_DEMO = (
         "tests/pages/test_in_browser.py",
         "tests/pages/test_writing_in_browser.py",
     ),
-    (
+    "demo 1": (
         "tests/demo/test_demo.py",
         "tests/demo/test_serve.py",
         "tests/journey/",
@@ -29,32 +35,52 @@ AT_THE_DEMO = (
         "tests/pages/test_unanswered_in_browser.py",
         "tests/pages/test_unsaved_in_browser.py",
     ),
-)
-# Those with Java: together, so that its classes are compiled and it is started once.
-WITH_JAVA = (
-    "tests/esp/psdk/",
-    "tests/esp/test_every_transport.py",
-    "tests/sends/test_java.py",
-    "tests/sends/test_psdk.py",
-)
-# Those that start much of their own. They are the next: at the end others would wait for them.
-SLOW = ("tests/api/test_docs.py", "tests/demo/test_demo_ends.py")
+    "upgrade": ("tests/deploy/test_upgrade.py",),
+    "end of the demo": ("tests/demo/test_demo_ends.py",),
+    # Those with Java, so that its classes are compiled and it is started once.
+    "java": (
+        "tests/esp/psdk/",
+        "tests/esp/test_every_transport.py",
+        "tests/interactions/test_poll_command.py",
+        "tests/sends/test_java.py",
+        "tests/sends/test_psdk.py",
+    ),
+    # Those with a directory, whose provider is a process.
+    "directory": (
+        "tests/accounts/test_directory.py",
+        "tests/accounts/test_directory_links.py",
+        "tests/accounts/test_lying_directory.py",
+    ),
+    "clients": ("tests/clients/",),
+    "imports": ("tests/catalogue/test_imports_apart.py",),
+    "restart": ("tests/deploy/test_restart.py",),
+    "hostile pages": ("tests/fuzz/test_pages.py",),
+    "hostile calls": ("tests/fuzz/test_api.py",),
+    "torture": ("tests/torture/",),
+    "roles": ("tests/deploy/test_postgresql.py",),
+    "workers": ("tests/sends/test_workers.py",),
+    "commands of the API": ("tests/api/test_docs.py",),
+}
+AT_THE_DEMO = GROUPS["demo 0"] + GROUPS["demo 1"]
+ORDER = {group: number for number, group in enumerate(GROUPS)}
 
 
-class ByGroup(LoadScopeScheduling):
-    """By file where that was said above, else test by test.
+class ByFile(LoadScopeScheduling):
+    """The groups are not marked as xdist would have it, since it forgets marks with pytest 9."""
 
-    The groups are not marked as xdist would have it, since it forgets marks with pytest 9.
-    """
+    is_ordered = False
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        for number, files in enumerate(AT_THE_DEMO):
-            if file.startswith(files):
-                return f"demo {number}"
-        if file.startswith(WITH_JAVA):
-            return "java"
-        return file if file in SLOW else nodeid
+        return next((group for group, files in GROUPS.items() if file.startswith(files)), file)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if not self.is_ordered:
+            # Those that are no group come in the order of xdist: the most tests first.
+            units = sorted(self.workqueue.items(), key=lambda unit: ORDER.get(unit[0], len(ORDER)))
+            self.workqueue = OrderedDict(units)
+            self.is_ordered = True
+        super()._assign_work_unit(node)
 
 
 class Spreading:
@@ -62,11 +88,11 @@ class Spreading:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        return ByGroup(config, log) if config.getoption("dist") == "loadgroup" else None
+        return ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             if "demo" in getattr(item, "fixturenames", ()):
-                assert item.nodeid.startswith(sum(AT_THE_DEMO, ())), (
+                assert item.nodeid.startswith(AT_THE_DEMO), (
                     f"{item.nodeid} uses the demo: name its file in {__name__}"
                 )

@@ -1,9 +1,12 @@
-"""Which tests run without coverage, which makes Python slower by two thirds: those that go over and
-over through what other tests cover, and what they start."""
+"""Which tests are measured by coverage, which makes Python slower by two thirds.
+
+Of the cases of one test the first is: the others go the same way with other values. Not measured
+are tests that go over and over through what other tests cover, and processes, but for those whose
+code runs nowhere else. The ESP library, which has to be covered whole, is measured in all cases.
+"""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 
 import pytest
 from coverage import Coverage
@@ -11,12 +14,18 @@ from coverage import Coverage
 UNTRACED = (
     "tests/api/test_access.py",
     "tests/api/test_docs.py",
+    "tests/api/test_http_forms.py",
     "tests/catalogue/test_any_template.py",
+    "tests/catalogue/test_imports_apart.py",
+    "tests/catalogue/test_reading_time.py",
     "tests/catalogue/test_transfer_round_trip.py",
+    "tests/clients/",
     "tests/demo/test_demo.py",
     "tests/demo/test_demo_ends.py",
     "tests/demo/test_serve.py",
-    "tools/fuzz/",
+    "tests/deploy/",
+    "tests/fuzz/",
+    "tests/interactions/test_poller.py::test_five_thousand_with_changes_while_it_pages",
     "tests/journey/",
     "tests/pages/test_access.py",
     "tests/pages/test_axe_in_browser.py",
@@ -33,33 +42,61 @@ UNTRACED = (
     "tests/pages/test_unsaved_in_browser.py",
     "tests/pages/test_writing_in_browser.py",
     "tests/security/",
-    "tools/torture/",
+    "tests/site/test_answers_meanwhile.py",
+    "tests/site/test_reading_time.py",
+    "tests/torture/",
 )
+EACH_CASE = ("tests/esp/",)
+WITH_PROCESSES = ("tests/esp/",)
 # By this coverage of the tests' processes starts.
 CONFIGURATION = "COVERAGE_PROCESS_CONFIG"
 
 
-@contextmanager
-def untraced() -> Iterator[None]:
-    coverage = Coverage.current()
-    if coverage is None:
-        yield
-        return
-    configuration = os.environ.pop(CONFIGURATION)
-    coverage.stop()
-    try:
-        yield
-    finally:
-        coverage.start()
-        os.environ[CONFIGURATION] = configuration
+def first_cases(nodeids: Iterable[str]) -> set[str]:
+    """One case of each test, the same whatever order they come in."""
+    first: dict[str, str] = {}
+    for nodeid in nodeids:
+        test = nodeid.partition("[")[0]
+        first[test] = min(nodeid, first.get(test, nodeid))
+    return set(first.values())
+
+
+def traced(nodeids: Collection[str]) -> set[str]:
+    """Those of the tests that are measured."""
+    each = {nodeid for nodeid in nodeids if nodeid.startswith(EACH_CASE)}
+    return each | {it for it in first_cases(nodeids) if not it.startswith(UNTRACED)}
 
 
 class Untraced:
     """The plugin for pytest."""
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        if not item.nodeid.startswith(UNTRACED):
-            return (yield)
-        with untraced():
-            return (yield)
+    def __init__(self) -> None:
+        self.coverage = Coverage.current()
+        self.configuration = os.environ.get(CONFIGURATION)
+        self.is_measuring = self.coverage is not None
+        self.traced: set[str] = set()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.traced = traced([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        if self.coverage is None or self.configuration is None:
+            return
+        self._measure(item.nodeid in self.traced)
+        if self.is_measuring and item.nodeid.startswith(WITH_PROCESSES):
+            os.environ[CONFIGURATION] = self.configuration
+        else:
+            os.environ.pop(CONFIGURATION, None)
+
+    def pytest_sessionfinish(self) -> None:
+        self._measure(True)
+
+    def _measure(self, wanted: bool) -> None:
+        if self.coverage is None or self.is_measuring == wanted:
+            return
+        if wanted:
+            self.coverage.start()
+        else:
+            self.coverage.stop()
+        self.is_measuring = wanted

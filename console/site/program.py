@@ -1,5 +1,6 @@
 """The console's management commands: `manage.py`, and `notice-console` of the installed package."""
 
+import gc
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ HELP = {"-h", "--help"}
 
 
 def main() -> None:
+    gc.disable()  # until all is loaded, since that stays: looking it through takes a tenth of it
     endings = Endings()
     try:
         _run(endings)
@@ -75,6 +77,8 @@ def _run(endings: Endings) -> None:
     class Utility(ManagementUtility):
         def fetch_command(self, subcommand: str) -> Any:
             command = super().fetch_command(subcommand)
+            gc.freeze()
+            gc.enable()
             endings.loaded()
             return command
 

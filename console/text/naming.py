@@ -6,7 +6,6 @@ store its results. A name is displayed as it was written.
 """
 
 import re
-import sys
 import unicodedata
 
 from console.text.visible import UNSEEN
@@ -16,10 +15,11 @@ _blanks = re.compile(f"[{BLANKS}]+")
 _unseen = re.compile(f"[{UNSEEN}]+")
 # Simple case folding: each character maps to one other. PostgreSQL's own depends on the database's
 # locale, and may know only ASCII.
+CASED = range(0x20000)  # higher codes are ideographs and control signs, without case
 FOLDS = {
-    code: chr(code).casefold()
-    for code in range(sys.maxunicode + 1)
-    if len(chr(code).casefold()) == 1 and chr(code).casefold() != chr(code)
+    code: fold
+    for code, fold in zip(CASED, map(str.casefold, map(chr, CASED)), strict=True)
+    if len(fold) == 1 and fold != chr(code)
 }
 
 

@@ -16,7 +16,7 @@ from console.accounts.models import ApiClient, Scope
 from console.catalogue.models import CannedNotice
 from tests.api.each_call import each_call, outcomes_of_each_call
 from tests.api.test_access import TABLE, addresses  # noqa: F401 - a fixture
-from tests.serving import Server, serving
+from tests.serving import Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,10 +73,7 @@ def after_asking_first(
 JSON = {"Content_Type": "application/json"}
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(CONSOLE_API_RATE="99999/min") as running:
-        yield running
+server = shared_server(CONSOLE_API_RATE="99999/min")
 
 
 @pytest.fixture

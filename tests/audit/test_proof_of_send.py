@@ -104,6 +104,7 @@ def told(path: Path, settings: Any) -> str:
 # --- The true one --------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_third_party_verifies_it_alone(
     send: Send, prove: Callable[[Send], Path], settings: Any, tmp_path: Path
 ) -> None:

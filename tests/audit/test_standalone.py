@@ -13,6 +13,7 @@ from console.audit.services import audit_export, record
 from tests.conftest import ROOT
 
 
+@pytest.mark.processes
 @pytest.mark.django_db
 def test_the_file_alone_verifies_an_export(settings, tmp_path: Path) -> None:
     settings.AUDIT_KEY = new_key()
@@ -33,6 +34,7 @@ def test_the_file_alone_verifies_an_export(settings, tmp_path: Path) -> None:
     assert done.stdout.endswith("HOLDS\n")
 
 
+@pytest.mark.processes
 def test_it_imports_nothing_of_the_console_and_no_django() -> None:
     code = (
         "import sys, console.audit.verify\n"

@@ -23,7 +23,7 @@ from tests.api.each_call import outcomes_of_each_call
 from tests.api.test_access import addresses  # noqa: F401 - a fixture
 from tests.clients.writing import Call, calls, in_python, in_typescript
 from tests.demos import Program
-from tests.serving import Server, serving
+from tests.serving import Server, shared_server
 from tests.simulators import Simulator
 
 HERE = Path(__file__).resolve().parent
@@ -45,28 +45,24 @@ TOLD = {
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def document(tmp_path: Path) -> Path:
-    path = tmp_path / "openapi.json"
-    path.write_text(json.dumps(SchemaGenerator().get_schema(public=True)), "utf-8")
-    return path
+server = shared_server(CONSOLE_API_RATE="99999/min")
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """With a worker."""
-    with serving() as running:
-        worker = Program("worker", data=running.data, **running.settings)
-        try:
-            worker.says("Worker ready")
-            yield running
-        finally:
-            worker.close()
+@pytest.fixture(scope="module")
+def worker(server: Server) -> Iterator[None]:
+    """Beside it."""
+    running = Program("worker", data=server.data, **server.settings)
+    try:
+        running.says("Worker ready")
+        yield
+    finally:
+        running.close()
 
 
 @pytest.fixture
 def settings_of_a_program(
     server: Server,
+    worker: None,
     start_simulator: Callable[..., Simulator],
     make_client: Callable[..., tuple[ApiClient, str]],
 ) -> dict[str, str]:
@@ -96,95 +92,110 @@ def check(said: str) -> None:
     assert "Method" in answered or answered, "what Chat Server said comes as pairs"
 
 
-@pytest.fixture
-def python_client(document: Path, tmp_path: Path) -> Callable[[Path], str]:
-    """Checks a program by the generated client, runs it and answers what it said."""
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("document") / "openapi.json"
+    path.write_text(json.dumps(SchemaGenerator().get_schema(public=True)), "utf-8")
+    return path
+
+
+class Generated:
+    """A generated client in a folder of its own, into which programs go."""
+
+    def __init__(self, folder: Path, check: Callable[[str], object], program: list[str]) -> None:
+        self.folder = folder
+        self._check = check
+        self._program = program
+
+    def run(self, name: str, **settings: str) -> str:
+        """Check the program of that name in the folder, run it and answer what it said."""
+        self._check(name)
+        command = [word.format(Path(name).stem) for word in self._program]
+        return run(*command, folder=self.folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def python_client(document: Path, tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    """What mypy has found out of it once, it knows of the next program too."""
+    folder = tmp_path_factory.mktemp("python")
     run(
         *("openapi-python-client", "generate", "--path", str(document), "--meta", "none"),
         *("--output-path", "notice_console_client", "--fail-on-warning"),
         *("--config", str(HERE / "openapi-python-client.yml")),
-        folder=tmp_path,
+        folder=folder,
     )
 
-    def check_and_run(program: Path, **settings: str) -> str:
+    def check_types(name: str) -> None:
         run(
-            *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", program.name),
-            folder=tmp_path,
-            MYPYPATH=str(tmp_path),
-            MYPY_CACHE_DIR=str(tmp_path / "mypy"),
+            *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", name),
+            folder=folder,
+            MYPYPATH=str(folder),
+            MYPY_CACHE_DIR=str(folder / "mypy"),
         )
-        return run(sys.executable, program.name, folder=tmp_path, **settings)
 
-    return check_and_run
+    return Generated(folder, check_types, [sys.executable, "{}.py"])
 
 
-@pytest.fixture
-def typescript_client(document: Path, tmp_path: Path) -> Callable[[Path], str]:
-    """Checks a program by the generated types, runs it and answers what it said."""
+@pytest.fixture(scope="module")
+def typescript_client(document: Path, tmp_path_factory: pytest.TempPathFactory) -> Generated:
     modules = HERE / "node_modules"
     if shutil.which("node") is None or not modules.exists():
         pytest.skip("no Node.js, or nothing is installed: run .ci/install-interpreters")
+    folder = tmp_path_factory.mktemp("typescript")
     for name in ("package.json", "tsconfig.json"):
-        shutil.copy(HERE / name, tmp_path)
-    (tmp_path / "node_modules").symlink_to(modules)
+        shutil.copy(HERE / name, folder)
+    (folder / "node_modules").symlink_to(modules)
     programs = modules / ".bin"
-    run(str(programs / "openapi-typescript"), str(document), "-o", "api.d.ts", folder=tmp_path)
+    run(str(programs / "openapi-typescript"), str(document), "-o", "api.d.ts", folder=folder)
 
-    def check_and_run(program: Path, **settings: str) -> str:
-        run(str(programs / "tsc"), folder=tmp_path)
-        return run("node", f"built/{program.stem}.js", folder=tmp_path, **settings)
+    def check_types(_name: str) -> None:
+        run(str(programs / "tsc"), folder=folder)
 
-    return check_and_run
+    return Generated(folder, check_types, ["node", "built/{}.js"])
 
 
 def test_the_journey_in_python(
-    python_client: Callable[..., str], tmp_path: Path, settings_of_a_program: dict[str, str]
+    python_client: Generated, settings_of_a_program: dict[str, str]
 ) -> None:
-    program = Path(shutil.copy(HERE / "journey.py", tmp_path))
+    program = Path(shutil.copy(HERE / "journey.py", python_client.folder))
     assert not re.search(r"\bcast\b|\bAny\b|type: ignore", program.read_text("utf-8"))
-    check(python_client(program, **settings_of_a_program))
+    check(python_client.run(program.name, **settings_of_a_program))
 
 
 def test_the_journey_in_typescript(
-    typescript_client: Callable[..., str], tmp_path: Path, settings_of_a_program: dict[str, str]
+    typescript_client: Generated, settings_of_a_program: dict[str, str]
 ) -> None:
-    program = Path(shutil.copy(HERE / "journey.ts", tmp_path))
+    program = Path(shutil.copy(HERE / "journey.ts", typescript_client.folder))
     assert not re.search(r"\bas \w|\bany\b|@ts-", program.read_text("utf-8"))
-    check(typescript_client(program, **settings_of_a_program))
+    check(typescript_client.run(program.name, **settings_of_a_program))
 
 
 @pytest.fixture
 def every_call(
+    server: Server,
     addresses: dict[str, str],  # noqa: F811
     make_client: Callable[..., tuple[ApiClient, str]],
-) -> Iterator[tuple[list[Call], dict[str, str]]]:
+) -> tuple[list[Call], dict[str, str]]:
     """The calls, and the settings of a program that makes them."""
     token = make_client(*Scope.values, name="Almighty")[1]
-    with serving(CONSOLE_API_RATE="99999/min") as running:
-        settings = {"PATH": os.environ["PATH"], "NO_PROXY": "*"}
-        yield calls(addresses), settings | {"CONSOLE": running.address, "TOKEN": token}
+    settings = {"PATH": os.environ["PATH"], "NO_PROXY": "*"}
+    return calls(addresses), settings | {"CONSOLE": server.address, "TOKEN": token}
 
 
 def test_each_call_in_python(
-    python_client: Callable[..., str],
-    every_call: tuple[list[Call], dict[str, str]],
-    tmp_path: Path,
+    python_client: Generated, every_call: tuple[list[Call], dict[str, str]]
 ) -> None:
     made, settings = every_call
-    program = tmp_path / "each_call.py"
-    program.write_text(in_python(made), "utf-8")
-    check_each(made, python_client(program, **settings))
+    (python_client.folder / "each_call.py").write_text(in_python(made), "utf-8")
+    check_each(made, python_client.run("each_call.py", **settings))
 
 
 def test_each_call_in_typescript(
-    typescript_client: Callable[..., str],
-    every_call: tuple[list[Call], dict[str, str]],
-    tmp_path: Path,
+    typescript_client: Generated, every_call: tuple[list[Call], dict[str, str]]
 ) -> None:
     made, settings = every_call
-    program = tmp_path / "each_call.ts"
-    program.write_text(in_typescript(made), "utf-8")
-    check_each(made, typescript_client(program, **settings))
+    (typescript_client.folder / "each_call.ts").write_text(in_typescript(made), "utf-8")
+    check_each(made, typescript_client.run("each_call.ts", **settings))
 
 
 def check_each(made: list[Call], said: str) -> None:

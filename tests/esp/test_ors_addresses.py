@@ -67,6 +67,7 @@ def both_ways(certificate: tuple[Path, Path]) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.processes
 def test_a_certificate_on_both_sides(
     certificate: tuple[Path, Path], both_ways: ssl.SSLContext
 ) -> None:
@@ -100,6 +101,7 @@ def test_nothing_is_said_of_tls_where_there_is_none() -> None:
         assert run(security_of(ors.url, {})) == ""
 
 
+@pytest.mark.processes
 def test_certificates_that_can_t_be_used(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     wrong: list[dict[str, Any]] = [
         {"certificate": tmp_path / "none.pem"},

@@ -185,6 +185,7 @@ def test_unknown_because_nothing_is_read(simulator: SimulatorProcess) -> None:
     assert outcome.kind is UNKNOWN
 
 
+@pytest.mark.processes
 def test_unknown_because_the_server_was_killed(tmp_path: Path) -> None:
     with simulator_process(tmp_path / "journal", "--silent-every", "1") as simulator:
 

@@ -89,6 +89,7 @@ def test_a_keep_alive_that_is_out_already_serves() -> None:
     run_with_clock(wait())
 
 
+@pytest.mark.processes
 def test_what_was_agreed_on(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     files = ["--tls-certificate", str(certificate[0]), "--tls-key", str(certificate[1])]
 

@@ -3,7 +3,7 @@ them: what it says there is asked of the server here."""
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import Role, User
-from tests.serving import Answer, Server, serving
+from tests.serving import Answer, Server, shared_server
 from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,15 +45,12 @@ def ordered(name: str, value: str) -> str:
     return "; ".join(sorted(part.strip() for part in value.split(";")))
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(
-        CONSOLE_HTTPS="1",
-        CONSOLE_TRUST_PROXY="1",
-        CONSOLE_AUDIT_KEY=base64.b64encode(b"test" * 8).decode(),
-        CONSOLE_TRUSTED_ORIGINS="https://console.example",
-    ) as running:
-        yield running
+server = shared_server(
+    CONSOLE_HTTPS="1",
+    CONSOLE_TRUST_PROXY="1",
+    CONSOLE_AUDIT_KEY=base64.b64encode(b"test" * 8).decode(),
+    CONSOLE_TRUSTED_ORIGINS="https://console.example",
+)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from console.accounts.models import ApiClient, Scope
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
 from console.web.requests.bodies import WholeBody
-from tests.serving import Answer, Server, serving
+from tests.serving import Answer, Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,10 +21,7 @@ BROKEN = b'{"broken": '
 JSON = {"Content_Type": "application/json"}
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(CONSOLE_STRANGER_RATE="9999/min", CONSOLE_API_RATE="9999/min") as running:
-        yield running
+server = shared_server(CONSOLE_STRANGER_RATE="9999/min", CONSOLE_API_RATE="9999/min")
 
 
 @pytest.fixture

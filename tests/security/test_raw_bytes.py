@@ -1,10 +1,8 @@
 """What no client library would send: bytes to the running server, by socket."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.serving import Server, serving
+from tests.serving import Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -12,10 +10,7 @@ FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 LIMIT = 4 * 1024 * 1024
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(CONSOLE_STRANGER_RATE="9999/min") as running:
-        yield running
+server = shared_server(CONSOLE_STRANGER_RATE="9999/min")
 
 
 def request(line: bytes, headers: bytes = b"", body: bytes = b"") -> bytes:

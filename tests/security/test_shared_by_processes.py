@@ -30,8 +30,8 @@ RATES = {
 }
 
 
-@pytest.fixture
-def servers(request: pytest.FixtureRequest) -> Iterator[list[Server]]:
+@pytest.fixture(scope="module")
+def servers(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[list[Server]]:
     """Both are ready."""
     rates = getattr(request, "param", {})
     with serving(**rates) as one, serving(**rates) as other:

@@ -1,6 +1,6 @@
 """What a stranger uploads is refused before it is read: these bodies never come."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.test import Client
 
 from console.accounts.models import ApiClient, User
 from console.web.requests.bodies import OF_A_STRANGER, WholeBody
-from tests.serving import Server, serving
+from tests.serving import Server, shared_server
 from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,10 +40,7 @@ STRANGERS = [
 ]
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
+server = shared_server()
 
 
 def test_it_is_answered_without_waiting_for_it(server: Server) -> None:

@@ -1,7 +1,7 @@
 """A web process answers while others ask for the largest that there is: to the running server."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from console.accounts.models import ApiClient, Scope
-from tests.serving import Answer, Server, serving
+from tests.serving import Answer, Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,10 +27,7 @@ ENDLESS = {
 }
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(CONSOLE_STRANGER_RATE="9999/min", CONSOLE_API_RATE="9999/min") as running:
-        yield running
+server = shared_server(CONSOLE_STRANGER_RATE="9999/min", CONSOLE_API_RATE="9999/min")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
+import pytest_randomly
 from django.core.management import get_commands, load_command_class
 
 from tests.demos import ROOT
@@ -57,3 +58,36 @@ def test_they_take_what_is_given(file: str) -> None:
                 for flag in action.option_strings
             }
             assert set(options) <= known, f"{file}: {name} {' '.join(words)}"
+
+
+# --- For who works on it -------------------------------------------------------------------------
+
+CONTRIBUTING = (DOCS / "contributing.md").read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+def test_what_make_is_asked_for_is_there() -> None:
+    asked = re.findall(r"(?:^ +|`)make ([a-z-]+)((?: [A-Z]+=\S+)*)", CONTRIBUTING, re.MULTILINE)
+    assert {"test", "test-quick", "check", "torture"} <= {target for target, _given in asked}
+    for target, given in asked:
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+        for name in re.findall(r"([A-Z]+)=", given):
+            assert f"$({name})" in MAKEFILE or f"$(if $({name})" in MAKEFILE, (target, name)
+
+
+def test_a_test_is_run_as_it_is_said(pytestconfig: pytest.Config) -> None:
+    lines = re.findall(
+        r"^ +\.venv/bin/python -m pytest (.*?)(?: *#.*)?$", CONTRIBUTING, re.MULTILINE
+    )
+    assert len(lines) > 2
+    parser = pytestconfig._parser
+    if not pytestconfig.pluginmanager.hasplugin("randomly"):
+        pytest_randomly.pytest_addoption(parser)  # it was switched off for this run
+    known = {
+        name for group in parser._groups for option in group.options for name in option.names()
+    }
+    for line in lines:
+        path, *words = line.split()
+        assert (ROOT / path).exists(), line
+        options = {word.partition("=")[0] for word in words if word.startswith("-")}
+        assert options <= known, line

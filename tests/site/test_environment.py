@@ -135,6 +135,7 @@ def test_an_address_of_a_database_that_is_none(
         load(monkeypatch, tmp_path, **{**SITE, "DATABASE_URL": url})
 
 
+@pytest.mark.processes
 def test_a_wrong_address_of_a_database_keeps_its_password(tmp_path: Path) -> None:
     """A slash that is not encoded ends the host, and half of the password passes for its port."""
     url = "postgresql://ann:hush%20hush/more@db.example/console"
@@ -198,6 +199,7 @@ def test_a_proxy_is_believed_only_when_told_so(
 # --- As commands see it --------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_the_command_says_the_sentence(tmp_path: Path) -> None:
     done = check(tmp_path, CONSOLE_TEXT_LIMIT="many")
     assert done.returncode != 0
@@ -205,6 +207,7 @@ def test_the_command_says_the_sentence(tmp_path: Path) -> None:
     assert "CONSOLE_TEXT_LIMIT='many': set it to a whole number of characters" in done.stderr
 
 
+@pytest.mark.processes
 def test_production_settings_pass_djangos_own_review(tmp_path: Path) -> None:
     done = check(
         tmp_path,

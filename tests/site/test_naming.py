@@ -18,7 +18,7 @@ from console.catalogue.selectors import notices
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import ConsoleError
 from console.interactions.services import chat_server_create
-from console.text.naming import folded
+from console.text.naming import FOLDS, folded
 from console.webhooks.services import webhook_create
 from tests.conftest import ROOT
 
@@ -62,6 +62,13 @@ def test_chat_servers_too() -> None:
 def test_ones_own_name_may_be_spelled_otherwise() -> None:
     team = team_create(ROOT, name="sales")
     assert team_update(ROOT, team, name="Sales", queues=[], members=[]).name == "Sales"
+
+
+def test_each_character_that_folds_to_one_is_known() -> None:
+    folds = {code: chr(code).casefold() for code in range(sys.maxunicode + 1)}
+    assert {
+        code: fold for code, fold in folds.items() if len(fold) == 1 and fold != chr(code)
+    } == FOLDS
 
 
 def test_postgresql_folds_as_python_does() -> None:

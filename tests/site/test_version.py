@@ -10,6 +10,7 @@ from console.site.version import console_version
 from tests.demos import MANAGE, ROOT
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("word", ["--version", "version"])
 def test_manage_tells_the_consoles_own(word: str) -> None:
     done = subprocess.run([sys.executable, MANAGE, word], capture_output=True, text=True)

@@ -70,6 +70,7 @@ def test_what_was_checked_is_what_is_connected_to(
     assert receiver.received[0].headers["host"] == f"hooks.example.org:{receiver.port}"
 
 
+@pytest.mark.processes
 def test_the_certificate_must_be_that_of_the_name(
     make_webhook: Make, loopback_allowed: None, settings: Any, tmp_path: Path
 ) -> None:
