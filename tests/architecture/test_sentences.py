@@ -34,7 +34,7 @@ MADE_OF_OTHERS = {
     "webhooks/destinations.py": "those of who raises Refused",
 }
 # Who makes a Sentence, or has one.
-MAKERS = {*TEMPLATES, "sentence_of", "by_name", "term_of", "too_large"}
+MAKERS = {*TEMPLATES, "sentence_of", "by_name", "term_of", "too_large", "with_texts"}
 HAVE = {"said"}
 # Of the same names as ours, and something else.
 OTHERS = {"exceptions.NotFound", "counters.counted"}

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from console.errors import InvalidInput
-from console.text.sentences import Sentence, term
+from console.text.sentences import Sentence, term, with_texts
 from console.text.visible import is_blank, one_line
 
 UPSERT = "upsert"
@@ -223,7 +223,8 @@ def _is_storable(text: str) -> bool:
 
 
 def _bad(name: str, what: Sentence) -> InvalidInput:
-    return InvalidInput("invalid_event", "{name} {what}.", name=_answerable(name), what=what)
+    said = term("{name} {what}.", name=name, what=what)
+    return InvalidInput("invalid_event", with_texts(said, _answerable))
 
 
 def _answerable(text: str) -> str:
