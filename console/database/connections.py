@@ -1,11 +1,58 @@
-"""Connections that a request borrows from the pool."""
+"""Connections that are given back to the pool, and statements that a connection prepares.
 
-from django.db import connections
+Django puts the values into the text of each query, so that each is a new one. It also turns off
+psycopg's prepared statements, for poolers that assign connections by transaction. The statements
+here run where a connection is held anyway, for its locks.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection, connections
 
 
 def give_back_connections() -> None:
     """Return the borrowed connections to the pool. Django does so only at the end of a response,
     and some responses last as long as a page is open: a few open pages would use up the pool."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close()
+
+
+# Executions before psycopg prepares a statement by itself: its default. Django's cursors don't.
+THRESHOLD = 5
+
+
+def execute(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a prepared statement, as mappings; see `execute_rows`."""
+    with _executed(sql, values) as cursor:
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a prepared statement, within Django's present transaction.
+
+    Cast each array and each number (`%(ids)s::bigint[]`): PostgreSQL can't infer their types.
+    Raises Django's database errors.
+    """
+    with _executed(sql, values) as cursor:
+        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+
+
+def array(values: Iterable[int | UUID | None]) -> str:
+    """Return an array of numbers or ids for PostgreSQL, ten times faster than psycopg."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
+
+
+@contextmanager
+def _executed(sql: str, values: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+    connection.ensure_connection()
+    driver = connection.connection
+    if driver.prepare_threshold is None:
+        driver.prepare_threshold = THRESHOLD  # with None psycopg ignores `prepare=True`
+    with connection.wrap_database_errors, psycopg.Cursor(driver) as cursor:
+        yield cursor.execute(sql, values, prepare=True)

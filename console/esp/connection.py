@@ -14,8 +14,7 @@ from functools import partial
 from typing import cast
 
 from console.esp.errors import InvalidRequest, NotConnected, ProtocolError
-from console.esp.limits import DEFAULT_LIMITS, Limits
-from console.esp.messages import Answer
+from console.esp.messages import DEFAULT_LIMITS, Answer, Limits
 from console.esp.outcomes import Outcome, from_answer, nobody_knows, not_sent, nothing_sent
 from console.esp.protocol import ClientProtocol
 from console.esp.requests import EspRequest

@@ -7,20 +7,21 @@ by one, so that whole answers before a broken frame are not lost with it.
 from collections.abc import Iterator
 
 from console.esp.errors import ProtocolError
-from console.esp.framing import Decoder, encode
-from console.esp.limits import DEFAULT_LIMITS, Limits
 from console.esp.messages import (
+    DEFAULT_LIMITS,
     INT_MAX,
     Answer,
     Event3rdServerFault,
     Event3rdServerResponse,
     KVList,
+    Limits,
     Message,
     Ping,
     Pong,
     Request3rdServer,
 )
 from console.esp.requests import EspRequest
+from console.esp.wire import Decoder, encode
 from console.text.sentences import term
 
 MAX_UNSENT_PONGS = 10_000

@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import reduce
 from operator import add
 
-from django.db import connection
 from django.db.models import (
     Case,
     Exists,
@@ -26,15 +25,12 @@ from console.actors import Actor, Permission
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import NotFound
-from console.interactions.models import ChatServer
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,
-    Claim,
     Delivery,
     DeliveryStatus,
-    Outbox,
     Send,
     SendingStop,
     SendOutcome,
@@ -204,46 +200,6 @@ def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
         actor, target_kind="send", target_ref=str(delivery.send_id), actions=ENDED
     )
     return entries.filter(data__deliveries__contains=[{"id": delivery.pk}])
-
-
-NEXT_DUE = """
-SELECT min(o.due_at), EXISTS (SELECT FROM sends_claim WHERE chat_server_name = %(name)s)
-FROM sends_send s
-CROSS JOIN LATERAL (
-    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %(name)s
-    ORDER BY due_at LIMIT 1) o
-WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
-"""
-
-
-def next_due_at(server_name: str) -> datetime | None:
-    """Return when a Chat Server's first pending delivery is due that may leave: of running sends,
-    and not while all sending is stopped. Call it when nothing is on the wire."""
-    return work_of(server_name)[1]
-
-
-def work_of(server_name: str) -> tuple[bool, datetime | None]:
-    """Return whether anything is claimed at a Chat Server, and `next_due_at`."""
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_DUE, {"name": server_name})
-        due_at, has_claims = cursor.fetchone()
-    return has_claims, due_at
-
-
-def servers_with_open_deliveries(now: datetime) -> list[str]:
-    """Return Chat Servers with something due, or on the wire, perhaps of a lost worker."""
-    due = Outbox.objects.filter(
-        chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
-    )
-    claimed = Claim.objects.filter(chat_server_name=OuterRef("name"))
-    servers = ChatServer.objects.filter(Exists(due) | Exists(claimed))
-    return list(servers.order_by("name").values_list("name", flat=True))
-
-
-def servers_of_sends(send_ids: Collection[int]) -> list[str]:
-    """Return the Chat Servers for which these sends have pending deliveries."""
-    rows = Outbox.objects.filter(send__in=send_ids).order_by("chat_server_name")
-    return list(rows.values_list("chat_server_name", flat=True).distinct())
 
 
 def sends_running(actor: Actor) -> QuerySet[Send]:

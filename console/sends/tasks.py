@@ -9,7 +9,6 @@ from procrastinate.contrib.django import app
 
 from console.database.clock import database_now
 from console.interactions.services import interactions_forget
-from console.sends import selectors
 from console.sends.control.erasure import texts_expire
 from console.sends.engine import queue, record
 from console.sends.engine.dispatcher import Dispatch
@@ -52,7 +51,7 @@ def sweep_now() -> None:
     record.deliveries_expire()
     record.sends_finish()
     with transaction.atomic():
-        queue.enqueue_drains(selectors.servers_with_open_deliveries(database_now()))
+        queue.enqueue_drains(queue.servers_with_open_deliveries(database_now()))
     outcomes_count()
     workers_forget()
 

@@ -18,8 +18,8 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.api.conftest import Caller, by_token
 from tests.conftest import upsert

@@ -21,8 +21,8 @@ from console.errors import InvalidInput
 from console.interactions.models import ChatServer
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendingStop
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.models import Webhook
 from tests.api.conftest import Caller, error
 from tests.conftest import REVIEWER

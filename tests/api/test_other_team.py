@@ -15,8 +15,8 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.api.conftest import Caller
 from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
 

@@ -47,8 +47,8 @@ from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
 from console.sends.history_filter import DeliveryFilter
 from console.sends.pages import history_export_record
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 from tests.preset_proposals import approve_seen, reject_seen

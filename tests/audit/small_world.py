@@ -36,8 +36,8 @@ from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.outcomes import Ending
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test

@@ -19,8 +19,8 @@ from console.errors import PermissionRefused
 from console.interactions.models import Interaction
 from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.models import Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 pytestmark = pytest.mark.django_db
 

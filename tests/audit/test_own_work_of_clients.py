@@ -22,8 +22,8 @@ from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.review.presets import preset_create
 from console.editing.revision import revision
 from console.errors import PermissionRefused
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.signing_in import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chat_server")]

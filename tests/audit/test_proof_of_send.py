@@ -31,8 +31,8 @@ from console.sends.control.erasure import interaction_erase
 from console.sends.engine.outcomes import Ending
 from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
 from tests.audit.tampering import run, triggers_off

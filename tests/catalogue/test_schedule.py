@@ -23,8 +23,8 @@ from console.catalogue.content.versions import (
 )
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, PermissionRefused, Unprocessable
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
+from console.sends.plan.values import SendOrder
 from tests.conftest import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,10 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput, Unprocessable
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
-from console.sends.proof.archive import version_facts
+from console.sends.plan.values import SendOrder
+from console.sends.proof.ledger import version_facts
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)

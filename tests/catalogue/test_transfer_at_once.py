@@ -14,8 +14,8 @@ from console.catalogue.content.versions import version_approve, version_create, 
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer import importing
 from console.interactions.models import ChatServer
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

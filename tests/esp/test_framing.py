@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.esp import InvalidRequest, KVList, Pair, ProtocolError, ValueType
-from console.esp.framing import Decoder, encode
-from console.esp.limits import Limits
 from console.esp.messages import (
     Event3rdServerFault,
     Event3rdServerResponse,
+    Limits,
     Message,
     Ping,
     Request3rdServer,
 )
+from console.esp.wire import Decoder, encode
 from tests.esp.test_wire import LITERAL
 
 PING = b'\x00\x00\x00\x26{"messageName":"Ping","ReferenceId":7}'

@@ -1,17 +1,17 @@
 import pytest
 
 from console.esp import InvalidRequest, KVList, ProtocolError
-from console.esp.framing import Decoder, encode
-from console.esp.limits import Limits
 from console.esp.messages import (
     Event3rdServerFault,
     Event3rdServerResponse,
+    Limits,
     Message,
     Ping,
     Pong,
     Request3rdServer,
 )
 from console.esp.protocol import MAX_UNSENT_PONGS, ClientProtocol, ServerProtocol
+from console.esp.wire import Decoder, encode
 from tests.esp.support import a_message
 
 NOTHING = KVList()

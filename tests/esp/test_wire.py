@@ -6,18 +6,17 @@ from typing import Any
 import pytest
 
 from console.esp import InvalidRequest, KVList, Pair, ProtocolError, ValueType
-from console.esp.framing import encode
-from console.esp.limits import Limits
 from console.esp.messages import (
     Event3rdServerFault,
     Event3rdServerResponse,
+    Limits,
     Message,
     MessageId,
     Ping,
     Pong,
     Request3rdServer,
 )
-from console.esp.wire import decode_body, encode_body
+from console.esp.wire import decode_body, encode, encode_body
 
 LITERAL: list[tuple[bytes, Message]] = [
     (

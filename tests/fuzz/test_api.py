@@ -19,8 +19,8 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.demos import environment

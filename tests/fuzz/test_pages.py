@@ -25,8 +25,8 @@ from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.jobs.control import import_job_start
 from console.interactions.models import ChatServer
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.pages.test_access import PAGES

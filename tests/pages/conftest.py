@@ -16,8 +16,8 @@ from playwright.sync_api import Browser
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.compact import PageClient
 from tests.demos import Demo
 from tests.pages.browsing import Desk

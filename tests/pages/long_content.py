@@ -24,8 +24,8 @@ from console.catalogue.transfer.jobs.models import ImportJob
 from console.demo.people import PASSWORD
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_create
 
 ROOT = system_actor("long-content")

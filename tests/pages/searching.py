@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.content.notices import notice_retire, notice_update
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook
 

@@ -13,8 +13,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_start
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.webhooks.things import make_public_webhook

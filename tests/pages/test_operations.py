@@ -17,8 +17,8 @@ from console.accounts.models import User
 from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.control.pausing import send_pause
 from console.sends.models import SendingStop, Worker
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 pytestmark = pytest.mark.django_db
 

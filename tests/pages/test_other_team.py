@@ -12,8 +12,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.catalogue.transfer.jobs.control import import_job_start
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.pages.test_access import PAGES, _answer, _open_each
 
 ROOT = system_actor("tests")

@@ -14,8 +14,8 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.sends.models import Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from console.accounts.models import Role, Team, User
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.interactions.models import Interaction
 from console.sends.models import Delivery, Send, SendingStop
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.sends.models import Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.pages.conftest import end
 
 HTMX = {"HX-Request": "true"}

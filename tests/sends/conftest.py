@@ -6,8 +6,8 @@ import pytest
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.orchestration import Orchestration, running_orchestration
 

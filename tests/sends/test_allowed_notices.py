@@ -8,9 +8,9 @@ from console.accounts.services import api_client_create, api_client_update
 from console.errors import PermissionRefused
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import DeliveryStatus, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.drains import drain
 

@@ -15,9 +15,9 @@ from console.sends.control.approval import send_approve, send_reject, send_resch
 from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Delivery, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.working import last_entry, statuses, work
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from console.sends import selectors
+from console.sends.engine import queue
 from console.sends.engine.drain import backoff_seconds
 from console.sends.engine.outcomes import Postponement
 from console.sends.engine.record import deliveries_expire, drain_step
@@ -235,11 +235,11 @@ def test_backoff_doubles_to_a_cap_with_jitter():
 
 
 def test_next_due_at_sees_only_running_sends(chat_server, chats, send_to):
-    assert selectors.next_due_at("chat-east") is None
+    assert queue.next_due_at("chat-east") is None
     send_to(chats(1), undo_seconds=30)
-    assert selectors.next_due_at("chat-east") is None
+    assert queue.next_due_at("chat-east") is None
     Send.objects.update(status=SendStatus.RUNNING)
-    assert selectors.next_due_at("chat-east") > timezone.now() + timedelta(seconds=20)
+    assert queue.next_due_at("chat-east") > timezone.now() + timedelta(seconds=20)
 
 
 def test_a_send_whose_end_nobody_noted_is_finished_by_the_sweep(simulator, chats, send_to):

@@ -17,9 +17,9 @@ from console.interactions.models import ChatServer
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.plan.writing import fields_digest
 
 FIELDS = [

@@ -21,8 +21,8 @@ from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import deliveries_recover, drain_step, sends_finish
 from console.sends.engine.worker import run_worker
 from console.sends.models import Claim, Delivery
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.plan.writing import _copy
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees

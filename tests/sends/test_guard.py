@@ -15,10 +15,10 @@ from console.catalogue.content.versions import version_approve, version_create, 
 from console.catalogue.selectors import notice_get
 from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.working import last_entry, statuses
 

@@ -19,8 +19,8 @@ from console.sends.history_filter import DeliveryFilter
 from console.sends.pages import history_csv
 from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.serving import serving
 from tests.signing_in import sign_in
 

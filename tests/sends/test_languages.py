@@ -12,11 +12,10 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery, Reason, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
-from console.sends.plan.values import LeaveOut
+from console.sends.plan.values import LeaveOut, SendOrder
 
 TEXTS = {"en": "Hello", "no": "Hei", "zh-Hans": "你好"}
 # What each chat says, the text that it gets, and whether that is its own language.

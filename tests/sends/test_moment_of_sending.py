@@ -9,8 +9,8 @@ from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.record import deliveries_expire, deliveries_follow, sends_release
 from console.sends.models import DeliveryStatus, Outbox, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT, upsert
 from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 

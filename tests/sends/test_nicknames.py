@@ -12,9 +12,9 @@ from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Send, SendStatus
 from console.sends.plan.nicknames import require_still_approved
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import REVIEWER
 from tests.sends.test_retrying import FAILED, end
 

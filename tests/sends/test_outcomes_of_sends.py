@@ -13,8 +13,8 @@ from console.accounts.models import User
 from console.catalogue.usage import Use, version_uses
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, Send, SendOutcome
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.selectors import send_counts, send_get, sends_visible
 from tests.sends.drains import assert_ledger_agrees, drain
 from tests.sends.working import changing_what_has_ended

@@ -10,8 +10,8 @@ from console.sends import selectors
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.sends.working import last_entry, statuses, work
 
 

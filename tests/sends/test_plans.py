@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from console.database.prepared_statements import array
+from console.database.connections import array
 from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED
 from console.sends.engine.database import try_lock, unlock
 from console.sends.engine.outcomes import END

@@ -14,10 +14,10 @@ from console.catalogue.selectors import notice_get
 from console.errors import Conflict
 from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("chat_server")

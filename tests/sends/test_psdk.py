@@ -12,8 +12,8 @@ import pytest
 
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT, upsert
 from tests.demos import MANAGE, until
 from tests.java_stand_ins import OPTIONS, java_classes, needs_java

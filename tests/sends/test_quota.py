@@ -12,9 +12,9 @@ from console.accounts.services import api_client_create
 from console.errors import TooManyRequests
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended
 

@@ -28,8 +28,8 @@ from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine.outcomes import Ending, Postponement
 from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
 

@@ -15,8 +15,8 @@ from console.sends.engine.outcomes import Postponement
 from console.sends.engine.record import deliveries_abandon, deliveries_expire, drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees, drain
 

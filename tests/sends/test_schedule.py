@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from console.errors import InvalidInput, Unprocessable
 from console.sends.models import SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.schedule import moment, require_near_future
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 WINTER = datetime(2027, 1, 15, 9, 30)
 SUMMER = datetime(2027, 7, 15, 9, 30)

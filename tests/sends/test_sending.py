@@ -14,10 +14,10 @@ from console.interactions.selectors import InteractionFilter
 from console.interactions.services import chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.broken_ledger import broken_ledger
 from tests.conftest import REVIEWER, ROOT
 from tests.preset_proposals import approve_seen

@@ -20,10 +20,10 @@ from console.sends.control.approval import send_approve, send_reject, send_resch
 from console.sends.control.pausing import send_cancel
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended
 

@@ -13,8 +13,8 @@ from console.sends.control.pausing import send_pause, send_resume
 from console.sends.control.stop_switch import sending_restart, sending_stop
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import Delivery, Outbox, Send, SendingStop, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.selectors import sending_stopped
 from tests.sends.working import statuses, work
 

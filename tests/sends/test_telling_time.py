@@ -2,10 +2,10 @@
 
 import pytest
 
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 

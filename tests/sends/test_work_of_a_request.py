@@ -12,9 +12,9 @@ from console.errors import Unprocessable
 from console.interactions.models import Interaction
 from console.sends.models import Send
 from console.sends.plan import planner
-from console.sends.plan.order import SendOrder
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.growth import seconds
 
 pytestmark = pytest.mark.usefixtures("chat_server")

@@ -24,8 +24,8 @@ from console.sends.engine import queue
 from console.sends.engine.database import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
 from console.sends.observe import operations
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT, upsert
 from tests.demos import MANAGE, until
 from tests.sends.drains import assert_ledger_agrees, statuses, work

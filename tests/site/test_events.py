@@ -23,8 +23,8 @@ from console.asgi import application
 from console.database import notify
 from console.live.events import TOPIC_LIMIT, Hub, end_streams
 from console.live.topics import refused_topics
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.signing_in import sign_in
 
 DEADLINE_SECONDS = 20

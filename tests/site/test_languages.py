@@ -18,8 +18,8 @@ from console.errors import NotFound
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_unreachable
 from console.sends.models import Delivery, DeliveryStatus, Reason
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.reasons import CHAT_SERVER_UNREGISTERED
 from console.site.languages import languages_in
 from console.text.sentences import term

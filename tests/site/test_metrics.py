@@ -23,8 +23,8 @@ from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop,
 from console.sends.observe import scraping, worker_metrics
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.observe.worker_metrics import DrainRecord
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.sends.tasks import sweep_now
 
 Samples = dict[tuple[str, ...], float]

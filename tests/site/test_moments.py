@@ -14,8 +14,7 @@ from console.catalogue.transfer.reading import read_rows
 from console.errors import InvalidInput
 from console.sends.history_filter import DeliveryFilter
 from console.sends.plan.schedule import zone_named
-from console.sends.plan.time_zones import ClockField
-from console.text.form_fields import MomentField, SinceField
+from console.text.form_fields import ClockField, MomentField, SinceField
 from console.text.moments import read_iso
 from tests.api.conftest import by_token, error
 

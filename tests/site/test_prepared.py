@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from console.database.prepared_statements import array, execute, execute_rows
+from console.database.connections import array, execute, execute_rows
 
 pytestmark = pytest.mark.django_db
 

@@ -23,8 +23,8 @@ from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Ending
 from console.sends.engine.record import drain_step
 from console.sends.models import DeliveryStatus, Reason, Send
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
 from console.webhooks.services import facts_gather, webhook_test, webhook_update

@@ -8,8 +8,8 @@ import pytest
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import Interaction
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.sends.working import work
 from tests.simulators import Simulator
 from tests.webhooks.conftest import tell

@@ -13,8 +13,8 @@ from console.esp.transports import open_channel
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.worker import prepare_process
 from console.sends.models import DeliveryStatus, Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
 from tools.bench.world import NOTICE, RENDERED, SERVER, WINDOW, World, user_data

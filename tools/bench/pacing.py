@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 from console.actors import system_actor
 from console.sends.models import Send, SendStatus
-from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
+from console.sends.plan.values import SendOrder
 from tests.simulators import Simulator, running_simulator
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row

@@ -21,8 +21,8 @@ from console.sends.history_filter import Kind
 from console.sends.models import DeliveryStatus, SendStatus
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
-from console.sends.plan.order import SendOrder
 from console.sends.plan.schedule import moment, zone_named
+from console.sends.plan.values import SendOrder
 
 # A date means its first moment; without an offset it is of the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}

@@ -16,7 +16,7 @@ from itertools import count
 from queue import SimpleQueue
 
 from console.esp import jvm
-from console.esp.limits import DEFAULT_LIMITS
+from console.esp.messages import DEFAULT_LIMITS
 from console.esp.outcomes import Outcome, OutcomeKind, nobody_knows, not_sent, nothing_sent
 from console.esp.psdk.sdk import Opened, Sdk
 from console.esp.requests import EspRequest

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import F
 
-from console.database.prepared_statements import execute
+from console.database.connections import execute
 from console.interactions.models import ChatServer
 
 # One token a message. The bucket is in the database so that all workers share it, and runs by

@@ -13,7 +13,7 @@ from console.sends import selectors
 from console.sends.control.pausing import announce, end_send, lock_send, record_control
 from console.sends.control.stop_switch import required_reason
 from console.sends.engine import queue
-from console.sends.engine.outbox import outbox_move
+from console.sends.engine.queue import outbox_move
 from console.sends.models import Send, SendStatus
 from console.sends.plan.planner import require_valid
 from console.sends.plan.quota import hold_quota, sent_alone
@@ -51,7 +51,7 @@ def send_approve(actor: Actor, send: Send) -> Send:
         else:
             locked.status, locked.release_at = SendStatus.RUNNING, now
             outbox_move(locked, now)
-            queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
+            queue.enqueue_drains(queue.servers_of_sends([locked.pk]))
         locked.save(
             update_fields=[
                 *("approved_by_ref", "approved_by_name", "approved_at", "status", "release_at")

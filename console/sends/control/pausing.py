@@ -8,10 +8,9 @@ from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
-from console.sends import selectors
 from console.sends.engine import queue
-from console.sends.engine.outbox import outbox_move
 from console.sends.engine.outcomes import Ending, ended_records, locked_rows
+from console.sends.engine.queue import outbox_move
 from console.sends.engine.record import sends_finish
 from console.sends.models import (
     LIVE_STATUSES,
@@ -67,7 +66,7 @@ def send_resume(actor: Actor, send: Send) -> Send:
         locked.status = SendStatus.RUNNING
         locked.save(update_fields=["status"])
         outbox_move(locked, database_now())
-        queue.enqueue_drains(selectors.servers_of_sends([locked.pk]))
+        queue.enqueue_drains(queue.servers_of_sends([locked.pk]))
         announce(locked)
         record_control(actor, locked, Action.SEND_RESUMED)
     # During the pause its last deliveries may have come back from the wire.

@@ -8,9 +8,8 @@ from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
-from console.sends import selectors
 from console.sends.engine import queue
-from console.sends.engine.outbox import outbox_renew
+from console.sends.engine.queue import outbox_renew
 from console.sends.models import SendingStop
 from console.text.sentences import term
 from console.text.visible import is_blank
@@ -55,7 +54,7 @@ def sending_restart(actor: Actor) -> None:
         now = database_now()
         stop.delete()
         outbox_renew(now)
-        queue.enqueue_drains(selectors.servers_with_open_deliveries(now))
+        queue.enqueue_drains(queue.servers_with_open_deliveries(now))
         notify.publish(notify.SENDING, notify.SENDS)
         audit.record(
             actor,

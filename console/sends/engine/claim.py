@@ -12,12 +12,12 @@ from msgspec import structs
 
 from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
-from console.database.prepared_statements import array, execute_rows
+from console.database.connections import array, execute_rows
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
 from console.sends.engine import queue
-from console.sends.engine.outbox import time_to_live
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
+from console.sends.engine.queue import time_to_live
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
 from console.sends.reasons import (

@@ -15,7 +15,6 @@ from django.db import DatabaseError, InterfaceError
 from console.database.clock import database_now
 from console.database.listen import LISTENING, LOST, listen
 from console.interactions.models import ChatServer
-from console.sends import selectors
 from console.sends.engine import queue
 from console.sends.engine.database import (
     DatabaseThread,
@@ -144,7 +143,7 @@ def _begin(name: str) -> tuple[ChatServer, bool] | None:
     if not try_lock(server.pk):
         return None
     # Read after the lock is taken, when the claims of a lost drain are visible.
-    has_claims, due_at = selectors.work_of(name)
+    has_claims, due_at = queue.work_of(name)
     if has_claims:
         lost = deliveries_recover(name)
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
@@ -154,7 +153,7 @@ def _begin(name: str) -> tuple[ChatServer, bool] | None:
 def _continue_or_wake(server_id: int) -> bool:
     """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
     server = ChatServer.objects.get(pk=server_id)
-    due_at = selectors.next_due_at(server.name)
+    due_at = queue.next_due_at(server.name)
     if due_at is None:
         return False
     if _is_due(server, due_at):

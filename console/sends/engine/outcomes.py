@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from msgspec import Struct
 
 from console.audit.services import Record
-from console.database.prepared_statements import array, execute_rows
+from console.database.connections import array, execute_rows
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.proof import ledger
 from console.sends.reasons import NOT_SENT_FOR, said

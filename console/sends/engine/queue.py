@@ -1,21 +1,25 @@
-"""The jobs of sending, deferred to procrastinate in the transaction that makes their work.
+"""Writes when pending deliveries may leave, and the jobs that tell workers of them.
 
 A job only says that a Chat Server has work; the work itself is in the outbox. So a doubled job does
 nothing, and the sweep makes up for a lost one (console.sends.tasks). Workers are also told by
-NOTIFY, which saves them fetching the job.
+NOTIFY, which saves them fetching the job. Functions that change the outbox first lock their
+deliveries in the order of their ids, as all bulk writes do.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 
-from console.sends.models import Send, SendStatus
+from console.interactions.models import ChatServer
+from console.sends.models import Claim, Outbox, Send, SendStatus
 
 DRAIN = "console.sends.tasks.drain"
 RELEASE = "console.sends.tasks.release"
@@ -68,3 +72,85 @@ def _djangos_errors() -> Iterator[None]:
             if error.__cause__ is None:
                 raise
             raise error.__cause__ from None
+
+
+MOVE_SEND = """
+WITH waiting AS (
+    SELECT id FROM sends_delivery WHERE send_id = %(send)s AND status = 'pending'
+    ORDER BY id FOR NO KEY UPDATE)
+UPDATE sends_outbox o SET due_at = %(due)s, expires_at = %(expires)s
+FROM waiting WHERE o.delivery_id = waiting.id
+"""
+
+RENEW_RUNNING = """
+WITH waiting AS (
+    SELECT d.id
+    FROM sends_outbox o
+    JOIN sends_send s ON s.id = o.send_id
+    JOIN sends_delivery d ON d.id = o.delivery_id
+    WHERE s.status = 'running' AND d.status = 'pending'
+    ORDER BY d.id FOR NO KEY UPDATE OF d)
+UPDATE sends_outbox o SET expires_at = greatest(o.expires_at, %(expires)s)
+FROM waiting WHERE o.delivery_id = waiting.id
+"""
+
+
+def time_to_live() -> timedelta:
+    return timedelta(seconds=settings.DELIVERY_TTL_SECONDS)
+
+
+def expires_at(due_at: datetime) -> datetime:
+    """Return when the time to live of a delivery due at `due_at` ends."""
+    return due_at + time_to_live()
+
+
+def outbox_move(send: Send, due_at: datetime) -> None:
+    """Let the pending deliveries of a send leave from `due_at` on, with a whole time to live."""
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE_SEND, {"send": send.pk, "due": due_at, "expires": expires_at(due_at)})
+
+
+def outbox_renew(now: datetime) -> None:
+    """Give pending deliveries of running sends at least a whole time to live from `now`."""
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW_RUNNING, {"expires": expires_at(now)})
+
+
+NEXT_DUE = """
+SELECT min(o.due_at), EXISTS (SELECT FROM sends_claim WHERE chat_server_name = %(name)s)
+FROM sends_send s
+CROSS JOIN LATERAL (
+    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %(name)s
+    ORDER BY due_at LIMIT 1) o
+WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
+"""
+
+
+def next_due_at(server_name: str) -> datetime | None:
+    """Return when a Chat Server's first pending delivery is due that may leave: of running sends,
+    and not while all sending is stopped. Call it when nothing is on the wire."""
+    return work_of(server_name)[1]
+
+
+def work_of(server_name: str) -> tuple[bool, datetime | None]:
+    """Return whether anything is claimed at a Chat Server, and `next_due_at`."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_DUE, {"name": server_name})
+        due_at, has_claims = cursor.fetchone()
+    return has_claims, due_at
+
+
+def servers_with_open_deliveries(now: datetime) -> list[str]:
+    """Return Chat Servers with something due, or on the wire, perhaps of a lost worker."""
+    due = Outbox.objects.filter(
+        chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
+    )
+    claimed = Claim.objects.filter(chat_server_name=OuterRef("name"))
+    servers = ChatServer.objects.filter(Exists(due) | Exists(claimed))
+    return list(servers.order_by("name").values_list("name", flat=True))
+
+
+def servers_of_sends(send_ids: Collection[int]) -> list[str]:
+    """Return the Chat Servers for which these sends have pending deliveries."""
+    rows = Outbox.objects.filter(send__in=send_ids).order_by("chat_server_name")
+    return list(rows.values_list("chat_server_name", flat=True).distinct())

@@ -20,7 +20,6 @@ from console.audit.actions import Action
 from console.database import notify
 from console.database.clock import database_now
 from console.interactions.models import ChatServer
-from console.sends import selectors
 from console.sends.engine import queue
 from console.sends.engine.claim import Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
@@ -225,7 +224,7 @@ def sends_release(now: datetime | None = None) -> list[int]:
         )
         ids = [send.pk for send in due]
         Send.objects.filter(pk__in=ids).update(status=SendStatus.RUNNING)
-        queue.enqueue_drains(selectors.servers_of_sends(ids))
+        queue.enqueue_drains(queue.servers_of_sends(ids))
         if ids:
             notify.publish(notify.SENDS, *map(notify.send_topic, ids))
             records = [audit.Record(Action.SEND_STARTED, ("send", pk, f"send {pk}")) for pk in ids]

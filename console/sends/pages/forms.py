@@ -10,8 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from console.sends.history_filter import FILTERS, Filter, Kind
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.schedule import moment
-from console.sends.plan.time_zones import ClockField, ZoneSelect
-from console.text.form_fields import FilterForm, LineField, SinceField, TextField
+from console.text.form_fields import (
+    ClockField,
+    FilterForm,
+    LineField,
+    SinceField,
+    TextField,
+    ZoneSelect,
+)
 
 
 class SendFilterForm(FilterForm):

@@ -12,13 +12,12 @@ from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.interactions.selectors import interactions_visible
 from console.sends.models import Send
-from console.sends.plan.order import ONCE, SendOrder
 from console.sends.plan.planner import plan_order, with_others
 from console.sends.plan.promise import Promise
 from console.sends.plan.quota import hold_quota, require_quota
 from console.sends.plan.resend_guard import guards, hold_notice
 from console.sends.plan.schedule import require_near_future
-from console.sends.plan.values import SendPlan
+from console.sends.plan.values import ONCE, SendOrder, SendPlan
 from console.sends.plan.writing import new_send, send_write
 from console.text.inputs import read_line
 from console.text.sentences import term

@@ -16,13 +16,12 @@ from console.audit.chain import canonical_data
 from console.catalogue.kinds import traits
 from console.database import notify
 from console.sends.engine import queue
-from console.sends.engine.outbox import expires_at
+from console.sends.engine.queue import expires_at
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.observe import logs
-from console.sends.plan.order import digest
-from console.sends.plan.values import SendPlan, Target
+from console.sends.plan.values import SendPlan, Target, digest
 from console.sends.proof import ledger
-from console.sends.proof.archive import version_digest
+from console.sends.proof.ledger import version_digest
 from console.text.sentences import stored
 
 SALT_BYTES = 16

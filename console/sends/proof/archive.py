@@ -3,7 +3,6 @@
 docs/audit.md says what is in it and what that proves; `console/audit/verify.py` reads it.
 """
 
-import hashlib
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import IO, Any
 from django.db.models import Max, Min, QuerySet, Subquery
 
 from console.audit.actions import Action
-from console.audit.chain import canonical_data, canonical_time
+from console.audit.chain import canonical_time
 from console.audit.export import (
     ENTRIES_A_FETCH,
     json_lines,
@@ -22,40 +21,8 @@ from console.audit.export import (
 )
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, SEND
-from console.catalogue.content import snippets
-from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, Send
-
-# The entry about a proof is also an entry of the send, but the next proof need not prove it.
-
-
-def version_facts(version: NoticeVersion) -> dict[str, Any]:
-    """Return what was sent: the texts, including those of the snippets in them, and the two people
-    responsible for them. Never changes."""
-    facts = {
-        "notice": version.notice.key,
-        "kind": version.notice.kind,
-        "number": version.number,
-        "default_locale": version.default_locale,
-        "bodies": version.bodies,
-        "message_type": version.message_type,
-        "author_ref": version.author_ref,
-        "author_name": version.author_name,
-        "reviewer_ref": version.reviewer_ref,
-        "reviewer_name": version.reviewer_name,
-    }
-    # Left out if empty, so that older digests stay valid.
-    if version.fields:
-        facts["fields"] = version.fields
-    if version.snippets:
-        among = snippets.loaded([version.snippets])
-        facts["snippets"] = [version_facts(among[pin]) for pin in sorted(version.snippets.items())]
-    return facts
-
-
-def version_digest(version: NoticeVersion) -> str:
-    """Return the SHA-256 of `version_facts` in the ledger's form. A send's entry contains it."""
-    return hashlib.sha256(canonical_data(version_facts(version))).hexdigest()
+from console.sends.proof.ledger import version_facts
 
 
 def send_facts(send: Send) -> dict[str, Any]:

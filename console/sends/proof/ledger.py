@@ -5,6 +5,7 @@ So a broadcast needs few entries, and the hash still covers the outcome of each 
 included only as salted digests.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,8 +14,10 @@ from django.db import connection
 
 from console.actors import Actor
 from console.audit.actions import Action
-from console.audit.chain import text_digest
+from console.audit.chain import canonical_data, text_digest
 from console.audit.services import Record, Target, record_many
+from console.catalogue.content import snippets
+from console.catalogue.models import NoticeVersion
 from console.sends.models import Send
 
 # An entry should stay short enough for a person to read.
@@ -123,3 +126,32 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
             said = {**shared, "deliveries": part}
             yield Record(ACTIONS[status], _target(send_id), said)
+
+
+def version_facts(version: NoticeVersion) -> dict[str, Any]:
+    """Return what was sent: the texts, including those of the snippets in them, and the two people
+    responsible for them. Never changes."""
+    facts = {
+        "notice": version.notice.key,
+        "kind": version.notice.kind,
+        "number": version.number,
+        "default_locale": version.default_locale,
+        "bodies": version.bodies,
+        "message_type": version.message_type,
+        "author_ref": version.author_ref,
+        "author_name": version.author_name,
+        "reviewer_ref": version.reviewer_ref,
+        "reviewer_name": version.reviewer_name,
+    }
+    # Left out if empty, so that older digests stay valid.
+    if version.fields:
+        facts["fields"] = version.fields
+    if version.snippets:
+        among = snippets.loaded([version.snippets])
+        facts["snippets"] = [version_facts(among[pin]) for pin in sorted(version.snippets.items())]
+    return facts
+
+
+def version_digest(version: NoticeVersion) -> str:
+    """Return the SHA-256 of `version_facts` in the ledger's form. A send's entry contains it."""
+    return hashlib.sha256(canonical_data(version_facts(version))).hexdigest()

@@ -31,8 +31,7 @@ from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
 from console.web.board import columns
-from console.web.board.answers import questions
-from console.web.board.forms import ComposeForm, read_filter
+from console.web.board.forms import ComposeForm, questions, read_filter
 from console.web.board.preview import gaps, skipped_groups, text_groups
 from console.web.board.rows import rows_elsewhere, rows_of, shown_ids
 

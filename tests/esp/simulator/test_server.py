@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from console.esp import Client, OutcomeKind
-from console.esp.framing import encode
 from console.esp.messages import Ping, Request3rdServer
 from console.esp.simulator.connection import Connection
 from console.esp.simulator.faults import Faults
 from console.esp.simulator.journal import Journal
 from console.esp.simulator.server import Simulator
+from console.esp.wire import encode
 from tests.esp.support import (
     APP_NAME,
     a_message,
