@@ -23,7 +23,7 @@ from console.catalogue.review.presets import preset_create
 from console.errors import PermissionRefused
 from console.sends.plan.order import SendOrder
 from console.sends.plan.sending import send_create
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chat_server")]
 ROOT = system_actor("tests")

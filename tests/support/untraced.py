@@ -29,7 +29,7 @@ UNTRACED = (
     "tests/deploy/",
     "tests/fuzz/",
     "tests/interactions/test_poller.py::test_five_thousand_with_changes_while_it_pages",
-    "tests/journey/",
+    "tests/journeys/",
     "tests/pages/test_access.py",
     "tests/pages/test_axe_in_browser.py",
     "tests/pages/test_catalogue_in_browser.py",
