@@ -69,7 +69,7 @@ PICTURES ?=
 pictures: install-dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/install-chromium
 	@CONSOLE_EMBEDDED=1 PICTURES="$(PICTURES)" $(BIN)/python manage.py shell -v0 --no-imports \
-	  -c "from tests import pictures; pictures.take()"
+	  -c "from tests.support import pictures; pictures.take()"
 
 ROUNDS ?= 5
 NUMBER ?= 100000

@@ -23,12 +23,12 @@ from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.database.clock import near_now
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, feed_apply
-from tests.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
-from tests.demos import demo  # noqa: F401 - one more
-from tests.quick import Quick
-from tests.simulators import Simulator, running_simulator
-from tests.spreading import Spreading
-from tests.untraced import Untraced
+from tests.support.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
+from tests.support.demos import demo  # noqa: F401 - one more
+from tests.support.quick import Quick
+from tests.support.simulators import Simulator, running_simulator
+from tests.support.spreading import Spreading
+from tests.support.untraced import Untraced
 
 ROOT = system_actor("tests")
 REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions, sees_all_teams=True)
@@ -40,7 +40,7 @@ PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  #
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="what tests/quick.py says")
+    parser.addoption("--quick", action="store_true", help="what tests/support/quick.py says")
 
 
 def pytest_configure(config: pytest.Config) -> None:

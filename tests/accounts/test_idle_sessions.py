@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.accounts.signing_in.session_store import SIGNED_IN_AT
-from tests.serving import serving
-from tests.signing_in import sign_in
+from tests.support.serving import serving
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Security keys, as far as no browser is needed (tests/journey/test_doors.py has one)."""
+"""Security keys, as far as no browser is needed (tests/journeys/test_doors.py has one)."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.accounts.services import security_events
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -20,10 +20,10 @@ from console.accounts.services import security_events
 from console.accounts.signing_in.lockout import locked_until
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused
-from tests import one_time_codes
-from tests.broken_ledger import broken_ledger
 from tests.conftest import PASSWORD
-from tests.signing_in import sign_in
+from tests.support import one_time_codes
+from tests.support.broken_ledger import broken_ledger
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from console.audit.models import AuditEntry
 from console.editing.revision import revision
 from console.errors import Conflict, ConsoleError, InvalidInput, PermissionRefused
 from tests.conftest import PASSWORD
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 ROOT = system_actor("tests")
 ANOTHER_PASSWORD = "a horse that staples batteries"

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.accounts.models import ApiClient, Scope, User
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 API = "/api/v1/"
 

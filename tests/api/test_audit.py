@@ -15,7 +15,7 @@ from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys, verify_export
 from tests.api.conftest import Caller
 from tests.conftest import ROOT
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 
 from console.accounts.models import Scope
 from tests.api import workflow_page
-from tests.demos import ROOT, Program, data_folder, environment, manage
-from tests.simulators import Simulator, running_simulator
+from tests.support.demos import ROOT, Program, data_folder, environment, manage
+from tests.support.simulators import Simulator, running_simulator
 
 DOCUMENT = (ROOT / "docs" / "api.md").read_text("utf-8")
 ADDRESS = "http://127.0.0.1:8000"

@@ -16,7 +16,7 @@ from console.accounts.models import ApiClient, Scope
 from console.catalogue.models import CannedNotice
 from tests.api.each_call import each_call, outcomes_of_each_call
 from tests.api.test_access import TABLE, addresses  # noqa: F401 - a fixture
-from tests.serving import Server, shared_server
+from tests.support.serving import Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

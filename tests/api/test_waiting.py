@@ -28,8 +28,8 @@ from console.sends.models import Send
 from tests.api.conftest import Caller
 from tests.conftest import ROOT
 from tests.sends.working import work
-from tests.serving import serving
-from tests.simulators import running_simulator
+from tests.support.serving import serving
+from tests.support.simulators import running_simulator
 
 REQUEST = {"notice": "greeting", "interactions": ["a1"], "why": "From a strategy"}
 DEADLINE_SECONDS = 20

@@ -11,9 +11,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.demos import ROOT, until
 from tests.scxml.interpreter import Said, can_interpret, interpreting
-from tests.simulators import Simulator
+from tests.support.demos import ROOT, until
+from tests.support.simulators import Simulator
 
 EXAMPLES = ROOT / "docs" / "examples"
 PAGE = (ROOT / "docs" / "workflows.md").read_text("utf-8")

@@ -12,7 +12,7 @@ from django.db import connection, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
-from tests.serving import database_url
+from tests.support.serving import database_url
 
 # The newest of each app that is no newer than these rules. Those before stay as they are: what of
 # them makes an index does so on tables of people, programs, presets, categories and Chat Servers,

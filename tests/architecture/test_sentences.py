@@ -1,8 +1,8 @@
 """Each sentence of ours is a literal with named parameters, so that a translator finds it, and none
 is put together from parts that only fit in English.
 
-`manage.py makemessages` collects what tests.translations finds by itself: a second language needs
-files with translations, and no code.
+`manage.py makemessages` collects what tests.support.translations finds by itself. A second language
+needs files with translations, and no code.
 """
 
 import ast
@@ -20,7 +20,14 @@ from babel.messages.pofile import read_po
 
 from console import errors
 from console.text.sentences import WORDINGS
-from tests.translations import ROOT, TEMPLATES, called, of_the_console, sources, templates_of
+from tests.support.translations import (
+    ROOT,
+    TEMPLATES,
+    called,
+    of_the_console,
+    sources,
+    templates_of,
+)
 
 # What makes sentences of templates that are literals elsewhere.
 MADE_OF_OTHERS = {

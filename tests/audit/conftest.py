@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 BY_THE_APPLICATIONS_ROLE = {
     *("test_own_work", "test_own_work_of_clients", "test_ledger", "test_chain"),

@@ -51,7 +51,7 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
-from tests.preset_proposals import approve_seen, reject_seen
+from tests.support.preset_proposals import approve_seen, reject_seen
 
 PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
 TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"

@@ -22,7 +22,7 @@ from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

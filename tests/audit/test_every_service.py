@@ -19,8 +19,8 @@ from console.interactions.models import ChatServer, Interaction
 from tests.architecture.services_found import services
 from tests.audit.every_service import CALLS, PARTS, UNRECORDED
 from tests.audit.small_world import Call, World
-from tests.broken_ledger import break_ledger
 from tests.conftest import ROOT
+from tests.support.broken_ledger import break_ledger
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 DIGEST = """

@@ -24,7 +24,7 @@ from console.editing.revision import revision
 from console.errors import PermissionRefused
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chat_server")]
 ROOT = system_actor("tests")

@@ -37,7 +37,7 @@ from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 OUTCOMES = [DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN, DeliveryStatus.FAILED]

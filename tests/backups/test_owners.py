@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.demos import data_folder
+from tests.support.demos import data_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

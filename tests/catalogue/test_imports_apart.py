@@ -24,8 +24,8 @@ from console.catalogue.transfer.jobs.importer import NICENESS, NO_MEMORY
 from console.catalogue.transfer.jobs.processes import run_apart
 from console.sends.engine.worker import run_worker
 from tests.catalogue.hostile import row, sheet, workbook
-from tests.demos import until
-from tests.serving import site_settings
+from tests.support.demos import until
+from tests.support.serving import site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ from console.catalogue.models import (
 )
 from console.catalogue.review.presets import preset_create, preset_update
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
-from tests.preset_proposals import approve_seen
+from tests.support.preset_proposals import approve_seen
 
 ROOT = system_actor("tests")
 REVIEWER = Actor("user:2", "Rita Reviewer", ROOT.permissions)

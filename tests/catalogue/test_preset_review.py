@@ -16,7 +16,7 @@ from console.catalogue.models import PresetChange, VisibilityPreset
 from console.catalogue.review.presets import preset_approve, preset_create, preset_update
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from tests.conftest import REVIEWER, ROOT
-from tests.preset_proposals import approve_seen, reject_seen
+from tests.support.preset_proposals import approve_seen, reject_seen
 
 pytestmark = pytest.mark.django_db
 REFUSED = (IntegrityError, InternalError)

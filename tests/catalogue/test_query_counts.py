@@ -13,7 +13,7 @@ from console.actors import system_actor
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_restore
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

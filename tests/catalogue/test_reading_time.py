@@ -21,7 +21,7 @@ from console.catalogue.templating.rendering import RenderingRefused, check_templ
 from console.errors import InvalidInput
 from tests.catalogue.filled import NOW, filled
 from tests.catalogue.test_rendering import Chat
-from tests.growth import require_linear
+from tests.support.growth import require_linear
 
 # --- Templates -----------------------------------------------------------------------------------
 

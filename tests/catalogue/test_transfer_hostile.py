@@ -14,7 +14,7 @@ from console.catalogue.transfer.files.tables import COLUMNS_LIMIT
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import ConsoleError
 from tests.catalogue.hostile import HEADERS, entities, row, sheet, text, workbook
-from tests.growth import seconds
+from tests.support.growth import seconds
 
 pytestmark = pytest.mark.django_db
 

@@ -40,7 +40,7 @@ from console.catalogue.transfer.columns import COLUMNS
 from console.catalogue.transfer.files.formats import FORMATS
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import InvalidInput
-from tests.preset_proposals import approve_seen
+from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db
 

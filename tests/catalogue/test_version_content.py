@@ -22,7 +22,7 @@ from console.catalogue.content.versions import (
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
 from console.catalogue.review.presets import preset_update
 from console.errors import InvalidInput, NotFound, PermissionRefused
-from tests.preset_proposals import approve_seen
+from tests.support.preset_proposals import approve_seen
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)

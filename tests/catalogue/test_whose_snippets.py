@@ -29,7 +29,7 @@ from console.errors import InvalidInput, Unprocessable
 from tests.catalogue.test_transfer_round_trip import empty, exported, restore
 from tests.conftest import REVIEWER, ROOT
 from tests.pages.test_catalogue import version as posted_version
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:author", "Ada Author", EVERYTHING, sees_all_teams=True)

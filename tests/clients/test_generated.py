@@ -22,9 +22,9 @@ from console.catalogue.models import CannedNotice
 from tests.api.each_call import outcomes_of_each_call
 from tests.api.test_access import addresses  # noqa: F401 - a fixture
 from tests.clients.writing import Call, calls, in_python, in_typescript
-from tests.demos import Program
-from tests.serving import Server, shared_server
-from tests.simulators import Simulator
+from tests.support.demos import Program
+from tests.support.serving import Server, shared_server
+from tests.support.simulators import Simulator
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 120

@@ -9,7 +9,7 @@ import pytest
 
 from console.demo.control import SimulatorRefused, SimulatorSilent, ask
 from console.demo.feed import Feed, FeedFailed, FeedRejected
-from tests.simulators import Simulator
+from tests.support.simulators import Simulator
 
 
 @contextmanager

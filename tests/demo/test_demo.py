@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from console.demo import customers
 from console.demo.notices import NOTICES, Stage
 from console.demo.people import PASSWORD, PEOPLE
-from tests.demos import SESSIONS, Browser, Demo, manage, until
+from tests.support.demos import SESSIONS, Browser, Demo, manage, until
 
 
 def test_it_prints_the_logins(demo: Demo) -> None:

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from tests.architecture.test_files import tracked
-from tests.demos import ROOT as REPOSITORY
-from tests.demos import Api, Demo, data_folder, environment, manage, until
+from tests.support.demos import ROOT as REPOSITORY
+from tests.support.demos import Api, Demo, data_folder, environment, manage, until
 
 PARTS = {"serve", "worker", "console.esp.simulator", "console.demo.traffic"}
 

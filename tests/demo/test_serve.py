@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.db.migrations.recorder import MigrationRecorder
 
 from console.web.server.http import CannotListen, address_of, listen
-from tests.demos import Browser, Demo, Program
+from tests.support.demos import Browser, Demo, Program
 
 
 @pytest.fixture

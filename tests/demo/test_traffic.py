@@ -10,7 +10,7 @@ import pytest
 from console.demo.feed import Feed, FeedFailed, FeedRejected
 from console.demo.traffic import LONGEST_WAIT, Traffic
 from console.interactions.feed.events import parse_event
-from tests.simulators import Simulator
+from tests.support.simulators import Simulator
 
 WANTED = 12
 

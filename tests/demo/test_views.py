@@ -11,8 +11,8 @@ from django.urls import reverse
 from console.accounts.models import Team, User
 from console.interactions.models import Interaction
 from tests.conftest import ROOT, upsert
-from tests.signing_in import sign_in
-from tests.simulators import Simulator
+from tests.support.signing_in import sign_in
+from tests.support.simulators import Simulator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.demo.urls")]
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from tests.architecture.test_files import tracked
-from tests.demos import ROOT, environment
 from tests.deploy.proxy import free_port
+from tests.support.demos import ROOT, environment
 
 FOLDERS = ("/opt/", "/etc/notice-console", "/etc/systemd/system", "/usr/local/bin", "/var/backups")
 IN_A_RELEASE = ("manage.py", "pyproject.toml", "requirements", "console/", "templates/", "static/")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.demos import data_folder, until
 from tests.deploy.proxy import free_port
+from tests.support.demos import data_folder, until
 from tools.torture.cluster import USER
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")

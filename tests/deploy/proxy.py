@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from console.demo.children import end_with_parent
-from tests.demos import ROOT, until
+from tests.support.demos import ROOT, until
 
 EXAMPLE = ROOT / "deploy" / "nginx" / "notice-console.conf"
 HOST = "console.example.org"

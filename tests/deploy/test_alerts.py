@@ -15,7 +15,7 @@ from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.observe import worker_metrics
 from console.sends.observe.metrics import site_registry, worker_registry
 from console.webhooks.metrics import WebhookMetrics
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 from tests.webhooks.things import make_public_webhook
 
 RULES = ROOT / "deploy" / "prometheus" / "notice-console.rules.yml"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 SCRIPT = ROOT / "deploy" / "notice-console"
 ADDRESS = "postgresql://console:s$cret@db/console?sslmode=verify-full&sslrootcert=/etc/a b.pem"

@@ -18,7 +18,7 @@ import pytest
 
 from console.security.generated_secrets import made_up_key
 from tests.architecture.test_files import tracked
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 FILE = ROOT / "Containerfile"
 SECRETS = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|DATABASE_URL")

@@ -12,8 +12,8 @@ from console.accounts.models import User
 from console.database import notify
 from deploy import healthcheck
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
-from tests.serving import Server, serving
-from tests.signing_in import sign_in
+from tests.support.serving import Server, serving
+from tests.support.signing_in import sign_in
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

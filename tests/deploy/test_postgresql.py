@@ -17,11 +17,11 @@ import pytest
 from psycopg import errors
 
 from console.embedded.server import PROGRAMS
-from tests.demos import MANAGE, ROOT, Program, data_folder, environment, until
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.pooler import pooler
-from tests.serving import Server, site_settings
-from tests.simulators import running_simulator
+from tests.support.demos import MANAGE, ROOT, Program, data_folder, environment, until
+from tests.support.serving import Server, site_settings
+from tests.support.simulators import running_simulator
 from tools.torture.cluster import Cluster
 
 PSQL = PROGRAMS / "psql"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests.demos import MANAGE, ROOT, data_folder, environment
 from tests.deploy.proxy import HOST, make_certificate
-from tests.serving import site_settings
+from tests.support.demos import MANAGE, ROOT, data_folder, environment
+from tests.support.serving import site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,10 +19,10 @@ from console.accounts.models import ApiClient
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer
 from console.sends.models import Send
-from tests.demos import until
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
 from tests.security.test_as_deployed import ordered
-from tests.serving import SECONDS, Server, serving
+from tests.support.demos import until
+from tests.support.serving import SECONDS, Server, serving
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from console.web.server.service_manager import WrongSocket, handed_socket, tell
-from tests.demos import ROOT
 from tests.deploy.proxy import free_port
+from tests.support.demos import ROOT
 
 ACTIVATE = shutil.which("systemd-socket-activate")
 # Takes one connection on what it was handed, and says what a child of it would find.

@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 
 from console.sends.management.commands.worker import FIRST_PORT, MOST_WORKERS, worker_number
 from console.web.server.http import STOP_SECONDS
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 PROGRAM = shutil.which("systemd-analyze")

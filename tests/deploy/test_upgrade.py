@@ -19,11 +19,11 @@ from django.db.migrations.loader import MigrationLoader
 
 from console.embedded.server import PROGRAMS
 from console.site.version import console_version
-from tests.demos import ROOT, data_folder, until
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.machine import Machine, lines_of
-from tests.serving import database_url
-from tests.simulators import running_simulator
+from tests.support.demos import ROOT, data_folder, until
+from tests.support.serving import database_url
+from tests.support.simulators import running_simulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
 from tests.conftest import REVIEWER, ROOT
 from tests.pages.conftest import browse as browse  # a fixture
-from tests.preset_proposals import approve_seen
+from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db
 

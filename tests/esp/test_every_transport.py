@@ -3,7 +3,7 @@
 import pytest
 
 from tests.esp.transport_legs import LEGS, NEVER_SECONDS, SOON_SECONDS, Leg, leg_of
-from tests.java_stand_ins import java, java_classes
+from tests.support.java_stand_ins import java, java_classes
 
 __all__ = ["java", "java_classes"]
 

@@ -13,7 +13,7 @@ from console.esp import Client, EspRequest, KVList, NotConnected, Outcome, Outco
 from console.esp.transports import open_channel
 from console.esp.transports.ors import OrsChannel
 from tests.esp.support import NEVER, SOON, a_message, free_port, run, serving, silence
-from tests.orchestration import Orchestration, Session, running_orchestration
+from tests.support.orchestration import Orchestration, Session, running_orchestration
 
 ACCEPTED, REFUSED = OutcomeKind.ACCEPTED, OutcomeKind.REFUSED
 NOT_SENT, UNKNOWN = OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN

@@ -13,7 +13,7 @@ from console.esp.transports.ors import OrsChannel, parse_address
 from console.esp.transports.ors_affinity import Affinity
 from tests.esp.support import NEVER, run
 from tests.esp.test_ors import a_request, ask
-from tests.orchestration import running_orchestration
+from tests.support.orchestration import running_orchestration
 
 
 @pytest.mark.parametrize(

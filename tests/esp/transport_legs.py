@@ -14,8 +14,8 @@ import pytest
 from console.esp import Client, NotConnected, Outcome
 from tests.esp.psdk.scenes import request_of
 from tests.esp.support import SimulatorProcess, free_port, run
-from tests.java_stand_ins import JAVAC, NO_JDK, JavaProcess
-from tests.orchestration import running_orchestration
+from tests.support.java_stand_ins import JAVAC, NO_JDK, JavaProcess
+from tests.support.orchestration import running_orchestration
 
 NEVER_SECONDS, SOON_SECONDS = 30.0, 0.3
 _numbers = count(1)

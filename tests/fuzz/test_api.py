@@ -23,9 +23,9 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
-from tests.demos import environment
-from tests.serving import Server, serving
-from tests.signing_in import sign_in
+from tests.support.demos import environment
+from tests.support.serving import Server, serving
+from tests.support.signing_in import sign_in
 from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)

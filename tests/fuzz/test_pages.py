@@ -30,7 +30,7 @@ from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
 from tests.pages.test_access import PAGES
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 from tests.webhooks.things import make_public_webhook
 from tools.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tools.fuzz.payloads import BODIES, PATHS, TEXTS

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from console.demo.people import PASSWORD
-from tests.browsing import COMPLAINTS
+from tests.support.browsing import COMPLAINTS
 
 DESK = {"width": 1440, "height": 900}
 

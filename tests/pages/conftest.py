@@ -18,11 +18,11 @@ from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.compact import PageClient
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import EXPECTED
-from tests.signing_in import sign_in
+from tests.support.compact import PageClient
+from tests.support.demos import Demo
+from tests.support.signing_in import sign_in
 
 
 @pytest.fixture

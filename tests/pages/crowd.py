@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from console.demo.control import ask
 from console.demo.feed import Feed
-from tests.demos import Demo
+from tests.support.demos import Demo
 
 SERVER = "chat-east"
 

@@ -9,9 +9,9 @@ import psutil
 from playwright.sync_api import Page, Route, expect
 
 from console.demo.people import PASSWORD
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import choose_staying, send_button, wait_for_scripts
+from tests.support.demos import Demo
 
 NOTICE = "An agent will be with you shortly"
 REASON = "a storm on the coast"

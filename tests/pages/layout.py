@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from playwright.sync_api import Page
 
-from tests import axe
+from tests.support import axe
 
 # Three windows at 100 %, and the first two at 200 %, which is half of them.
 SIZES = {1440: 900, 1024: 768, 720: 450, 512: 384, 390: 844}

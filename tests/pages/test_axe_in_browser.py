@@ -11,8 +11,6 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route, expect
 
-from tests import axe
-from tests.demos import Demo, manage
 from tests.pages.browsing import Desk
 from tests.pages.layout import PHONE, SIZES, faults
 from tests.pages.test_in_browser import (
@@ -21,6 +19,8 @@ from tests.pages.test_in_browser import (
     send_button,
     wait_for_scripts,
 )
+from tests.support import axe
+from tests.support.demos import Demo, manage
 
 pytestmark = pytest.mark.browser
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.axe import faults
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import choose_chats, choose_notice, wait_for_scripts
+from tests.support.axe import faults
 
 pytestmark = pytest.mark.browser
 

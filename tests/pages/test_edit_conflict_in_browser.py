@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.axe import faults
 from tests.pages.browsing import Desk
+from tests.support.axe import faults
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1440, 390)

@@ -9,10 +9,10 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, Response
 
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.test_access import PAGES
 from tests.pages.test_in_browser import wait_for_scripts
+from tests.support.demos import Demo
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +29,12 @@ NO_PAGES = (
     *("board-rows", "board-notices", "send-progress", "sending-band"),
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
 )
-# Of second factors that nobody has at the demo; tests/journey/test_signing_in.py opens them.
+# Of second factors that nobody has at the demo; tests/journeys/test_signing_in.py opens them.
 NOT_AT_THE_DEMO = (
     *("mfa_deactivate_totp", "mfa_remove_webauthn", "mfa_view_recovery_codes"),
     "mfa_generate_recovery_codes",
 )
-# There is no directory either; tests/journey/test_doors.py has one.
+# There is no directory either; tests/journeys/test_doors.py has one.
 WITH_A_DIRECTORY = (
     *("account-directory", "account-directory-begin", "account-directory-link"),
     *("account-directory-undo", "directory-confirm-begin"),

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import rows, wait_for_scripts
+from tests.support.demos import Demo
 
 pytestmark = pytest.mark.browser
 

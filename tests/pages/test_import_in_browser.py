@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.axe import faults
-from tests.demos import Demo
 from tests.pages.browsing import Desk
+from tests.support.axe import faults
+from tests.support.demos import Demo
 
 pytestmark = pytest.mark.browser
 

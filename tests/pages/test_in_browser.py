@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from tests.axe import faults
-from tests.browsing import Complaints
 from tests.pages.browsing import Desk
+from tests.support.axe import faults
+from tests.support.browsing import Complaints
 
 pytestmark = pytest.mark.browser
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.axe import faults
-from tests.demos import Demo, until
 from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
 from tests.pages.test_in_browser import send_button, wait_for_scripts
+from tests.support.axe import faults
+from tests.support.demos import Demo, until
 
 SECONDS = float(os.environ.get("BOARD_SECONDS", "9"))
 CHATS = int(os.environ.get("BOARD_CHATS", "130"))

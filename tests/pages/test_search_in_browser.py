@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.axe import faults
-from tests.browsing import Complaints
 from tests.pages.browsing import Desk
 from tests.pages.test_in_browser import wait_for_scripts
+from tests.support.axe import faults
+from tests.support.browsing import Complaints
 
 pytestmark = pytest.mark.browser
 

@@ -1,8 +1,8 @@
 """Nothing of ours on a page is English where its reader has another language.
 
 The other language is made of all that can be translated, each in ⟦brackets⟧
-(tests.translations). What stands outside of brackets is what people and programs brought, or is
-named here with why.
+(tests.support.translations). What stands outside of brackets is what people and programs brought,
+or is named here with why.
 """
 
 import re
@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.pages.test_access import PAGES, PEOPLE, world
-from tests.translations import CODE, ROOT, bracketed
+from tests.support.translations import CODE, ROOT, bracketed
 
 __all__ = ["world"]
 

@@ -18,7 +18,7 @@ from console.catalogue.content.versions import version_create
 from console.catalogue.models import NoticeVersion, VersionStatus
 from console.interactions.models import ChatServer
 from console.sends.models import Send
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 ROOT = Path(__file__).resolve().parents[2]
 HTMX = {"HX-Request": "true"}

@@ -7,9 +7,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.axe import faults
-from tests.browsing import Complaints
-from tests.demos import Demo
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import (
     NOTICE,
@@ -23,6 +20,9 @@ from tests.pages.interrupting import (
     write,
 )
 from tests.pages.test_in_browser import wait_for_scripts
+from tests.support.axe import faults
+from tests.support.browsing import Complaints
+from tests.support.demos import Demo
 
 pytestmark = pytest.mark.browser
 

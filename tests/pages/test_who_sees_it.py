@@ -15,7 +15,7 @@ from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
 from console.catalogue.review.presets import preset_create, preset_update
 from tests.conftest import REVIEWER, ROOT
-from tests.preset_proposals import approve_seen
+from tests.support.preset_proposals import approve_seen
 
 STAFF = "Staff only"
 EDITOR = reverse("notice-edit", args=["hello"])

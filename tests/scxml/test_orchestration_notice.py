@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from console.esp import Client, KVList, OutcomeKind, build_message
-from tests.orchestration import running_orchestration
 from tests.scxml.interpreter import EXAMPLES, Interpreter, Said, interpreting
+from tests.support.orchestration import running_orchestration
 
 SKELETON = "orchestration-notice.scxml"
 ONLINE = {"InteractionId": "a1", "IsOnline": "1", "ChatServerAppName": "chat-east"}

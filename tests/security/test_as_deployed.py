@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import Role, User
-from tests.serving import Answer, Server, shared_server
-from tests.signing_in import sign_in
+from tests.support.serving import Answer, Server, shared_server
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from console.accounts.models import ApiClient, Scope
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
 from console.web.requests.bodies import WholeBody
-from tests.serving import Answer, Server, shared_server
+from tests.support.serving import Answer, Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ from console.accounts.models import RateCount, User
 from console.database.clock import database_now
 from console.security.generated_secrets import made_up_secret_key
 from console.web.requests import limits
-from tests.demos import until
-from tests.serving import serving
-from tests.signing_in import sign_in
+from tests.support.demos import until
+from tests.support.serving import serving
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 # No window ends in the middle of a test.

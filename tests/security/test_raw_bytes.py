@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.serving import Server, shared_server
+from tests.support.serving import Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import ApiClient, User
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

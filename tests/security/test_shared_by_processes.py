@@ -14,10 +14,10 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT
-from tests import one_time_codes
 from tests.conftest import PASSWORD
-from tests.serving import Answer, Server, serving
-from tests.signing_in import sign_in
+from tests.support import one_time_codes
+from tests.support.serving import Answer, Server, serving
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

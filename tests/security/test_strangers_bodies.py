@@ -10,8 +10,8 @@ from django.test import Client
 
 from console.accounts.models import ApiClient, User
 from console.web.requests.bodies import OF_A_STRANGER, WholeBody
-from tests.serving import Server, shared_server
-from tests.signing_in import sign_in
+from tests.support.serving import Server, shared_server
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,7 +9,7 @@ from console.interactions.services import chat_server_update
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
-from tests.orchestration import Orchestration, running_orchestration
+from tests.support.orchestration import Orchestration, running_orchestration
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
 from tests.conftest import ROOT
 from tests.esp.support import free_port
-from tests.simulators import Simulator
+from tests.support.simulators import Simulator
 
 
 @pytest.fixture(autouse=True)

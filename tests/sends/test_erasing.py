@@ -20,7 +20,7 @@ from console.sends.models import Delivery, Outbox, Send
 from console.sends.tasks import erase
 from tests.conftest import ROOT
 from tests.sends.working import changing_what_has_ended, last_entry, work
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 

@@ -21,8 +21,8 @@ from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.serving import serving
-from tests.signing_in import sign_in
+from tests.support.serving import serving
+from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 

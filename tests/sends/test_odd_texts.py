@@ -16,8 +16,8 @@ from console.sends.engine.gateway import WORDLESS_SENTENCE
 from console.sends.engine.record import drain_step
 from console.sends.models import Send
 from tests.conftest import ROOT
-from tests.orchestration import Orchestration
 from tests.sends.drains import assert_ledger_agrees, drain, statuses
+from tests.support.orchestration import Orchestration
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from console.sends.plan.values import SendOrder
 from console.sends.selectors import send_counts, send_get, sends_visible
 from tests.sends.drains import assert_ledger_agrees, drain
 from tests.sends.working import changing_what_has_ended
-from tests.simulators import Simulator
+from tests.support.simulators import Simulator
 
 
 def counted(user: User, send: Send) -> dict[str, int]:

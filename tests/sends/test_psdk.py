@@ -15,11 +15,11 @@ from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT, upsert
-from tests.demos import MANAGE, until
-from tests.java_stand_ins import OPTIONS, java_classes, needs_java
 from tests.sends.drains import assert_ledger_agrees, statuses
 from tests.sends.test_workers import WorkerProcess, process_environment
-from tests.simulators import Simulator
+from tests.support.demos import MANAGE, until
+from tests.support.java_stand_ins import OPTIONS, java_classes, needs_java
+from tests.support.simulators import Simulator
 
 __all__ = ["java_classes"]
 

@@ -15,7 +15,7 @@ from console.sends.plan import planner
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.growth import seconds
+from tests.support.growth import seconds
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 

@@ -27,9 +27,9 @@ from console.sends.observe import operations
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT, upsert
-from tests.demos import MANAGE, until
 from tests.sends.drains import assert_ledger_agrees, statuses, work
-from tests.simulators import Simulator
+from tests.support.demos import MANAGE, until
+from tests.support.simulators import Simulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

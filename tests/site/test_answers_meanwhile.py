@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from console.accounts.models import ApiClient, Scope
-from tests.serving import Answer, Server, shared_server
+from tests.support.serving import Answer, Server, shared_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 # Its requirements of levels 1 and 2: section, and the numbers in it.

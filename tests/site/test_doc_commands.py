@@ -8,7 +8,7 @@ import pytest
 import pytest_randomly
 from django.core.management import get_commands, load_command_class
 
-from tests.demos import ROOT
+from tests.support.demos import ROOT
 
 DOCS = ROOT / "docs"
 # In running text or in a block, and as the command of a container; goes on after a backslash.

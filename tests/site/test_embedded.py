@@ -7,7 +7,7 @@ import sys
 
 import psutil
 
-from tests.demos import ROOT, data_folder, environment
+from tests.support.demos import ROOT, data_folder, environment
 
 ASK = """
 import sys, threading

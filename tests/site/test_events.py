@@ -25,7 +25,7 @@ from console.live.events import TOPIC_LIMIT, Hub, end_streams
 from console.live.topics import refused_topics
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 DEADLINE_SECONDS = 20
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.accounts.models import User
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 
 POLICY = {
     "default-src 'self'",

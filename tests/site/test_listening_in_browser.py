@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browsing import Complaints
+from tests.support.browsing import Complaints
 
 pytestmark = pytest.mark.browser
 

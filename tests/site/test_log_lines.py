@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.demos import Program, data_folder
-from tests.serving import Server, serving, site_settings
+from tests.support.demos import Program, data_folder
+from tests.support.serving import Server, serving, site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ from console.security.lookalikes import are_alike, require_plain
 from console.text import language_tags, visible
 from console.text.inputs import read_line
 from console.web.templatetags.differences import difference
-from tests.growth import require_linear
+from tests.support.growth import require_linear
 
 SHAPES: dict[str, Callable[[int], str]] = {
     "letters": lambda n: "a" * n,

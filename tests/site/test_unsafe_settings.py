@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from console.audit.checkpoints import new_key, public_key
 from console.site import environment as env
 from console.site.unsafe_settings import ALSO_KNOWN
-from tests.demos import MANAGE, ROOT
 from tests.site.test_docs import documented
 from tests.site.test_environment import SITE, check, load
+from tests.support.demos import MANAGE, ROOT
 
 EXAMPLE = ROOT / "deploy" / "console.env.example"
 NUMBER, HOSTS = "set it to a whole number of", "set it to names of hosts such as"

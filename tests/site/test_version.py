@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from console.site.version import console_version
-from tests.demos import MANAGE, ROOT
+from tests.support.demos import MANAGE, ROOT
 
 
 @pytest.mark.processes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.java_stand_ins import JAVAC
+from tests.support.java_stand_ins import JAVAC
 from tools.torture.faults import HARD, KINDS, SOFT, plan
 from tools.torture.processes import ROOT, environment
 

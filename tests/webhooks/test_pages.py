@@ -13,7 +13,7 @@ from console.webhooks import signing
 from console.webhooks.models import Attempt, Message, MessageStatus, Webhook
 from console.webhooks.services import webhook_test, webhook_update
 from tests.conftest import ROOT
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 from tests.webhooks.things import PUBLIC, make_public_webhook
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from console.interactions.models import Interaction
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.sends.working import work
-from tests.simulators import Simulator
+from tests.support.simulators import Simulator
 from tests.webhooks.conftest import tell
 from tests.webhooks.receiver import Receiver
 

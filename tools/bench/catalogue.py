@@ -14,7 +14,7 @@ from console.accounts.services import api_client_create, user_create
 from console.actors import Actor, system_actor
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.catalogue.transfer.plans import Plan
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, percentile_95, row
 from tools.bench.served import Visitor, served

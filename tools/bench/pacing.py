@@ -9,7 +9,7 @@ from console.actors import system_actor
 from console.sends.models import Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.simulators import Simulator, running_simulator
+from tests.support.simulators import Simulator, running_simulator
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
 from tools.bench.world import NOTICE, World, make_chats, register_chat_server, worker

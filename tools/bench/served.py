@@ -19,7 +19,7 @@ from console.accounts.services import api_client_create, user_create
 from console.actors import system_actor
 from console.esp.client import Client
 from console.sends.models import OPEN_STATUSES, Send, SendStatus
-from tests.signing_in import sign_in
+from tests.support.signing_in import sign_in
 from tools.bench.measures import create_send, requests, require_delivered
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, percentile_95, row

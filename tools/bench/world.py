@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from tests.simulators import Simulator
+    from tests.support.simulators import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_DATA = {
@@ -99,7 +99,7 @@ def _end_database(folder: Path) -> None:
 @contextmanager
 def world(folder: Path, *, rounds: int, number: int) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
-    from tests.simulators import running_simulator
+    from tests.support.simulators import running_simulator
 
     with running_simulator(SERVER, folder / "journal.jsonl") as simulator:
         register_chat_server(

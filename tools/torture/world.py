@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from console.security.generated_secrets import made_up_key
-from tests.java_stand_ins import OPTIONS, compiled
+from tests.support.java_stand_ins import OPTIONS, compiled
 from tools.torture.cluster import Cluster
 from tools.torture.evidence import WINDOW
 from tools.torture.processes import Simulator, Supervisor, Web, Worker, environment

@@ -15,7 +15,7 @@ from console.esp import jvm
 from console.esp.jars import find_jvm
 from console.esp.psdk.sdk import CLASSES, WANTED_FOR
 from tests.esp.support import SimulatorProcess
-from tests.java_stand_ins import OPTIONS, ROOT, JavaProcess, needs_java
+from tests.support.java_stand_ins import OPTIONS, ROOT, JavaProcess, needs_java
 
 JAVA_21, JAVA_8 = 21 + 44, 8 + 44
 

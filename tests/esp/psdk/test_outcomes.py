@@ -14,7 +14,7 @@ from tests.esp.psdk.servers import (
     hangs_up_while_it_is_written_to,
 )
 from tests.esp.support import SimulatorProcess, free_port, silence
-from tests.java_stand_ins import JavaProcess, needs_java
+from tests.support.java_stand_ins import JavaProcess, needs_java
 
 pytestmark = needs_java
 

@@ -11,7 +11,7 @@ import pytest
 from console.esp.psdk.tls import name_fits
 from tests.esp.psdk.servers import answering, beside
 from tests.esp.support import silence
-from tests.java_stand_ins import JavaProcess, needs_java
+from tests.support.java_stand_ins import JavaProcess, needs_java
 
 Certificate = tuple[Path, Path]
 PASSWORD = "only for tests"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.esp.psdk.servers import beside, echoing_out_of_order
 from tests.esp.support import SimulatorProcess, silence
-from tests.java_stand_ins import JavaProcess, needs_java
+from tests.support.java_stand_ins import JavaProcess, needs_java
 
 pytestmark = needs_java
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browsing import FLAGS, WAIT_MILLISECONDS, chromium_path, sign_in
-from tests.demos import ROOT, Demo, data_folder, manage
+from tests.support.browsing import FLAGS, WAIT_MILLISECONDS, chromium_path, sign_in
+from tests.support.demos import ROOT, Demo, data_folder, manage
 
 IMAGES = ROOT / "docs" / "images"
 CHATS = 40

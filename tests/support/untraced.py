@@ -7,9 +7,12 @@ code runs nowhere else. The ESP library, which has to be covered whole, is measu
 
 import os
 from collections.abc import Collection, Iterable
+from importlib import import_module
 
 import pytest
 from coverage import Coverage
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
 
 UNTRACED = (
     "tests/api/test_access.py",
@@ -26,7 +29,7 @@ UNTRACED = (
     "tests/deploy/",
     "tests/fuzz/",
     "tests/interactions/test_poller.py::test_five_thousand_with_changes_while_it_pages",
-    "tests/journey/",
+    "tests/journeys/",
     "tests/pages/test_access.py",
     "tests/pages/test_axe_in_browser.py",
     "tests/pages/test_catalogue_in_browser.py",
@@ -67,6 +70,14 @@ def traced(nodeids: Collection[str]) -> set[str]:
     return each | {it for it in first_cases(nodeids) if not it.startswith(UNTRACED)}
 
 
+def load_all() -> None:
+    """What is loaded when it is first needed: the first may be a test that is not measured."""
+    import_module(settings.ROOT_URLCONF)
+    for name, app in get_commands().items():
+        if app.startswith("console."):
+            load_command_class(app, name)
+
+
 class Untraced:
     """The plugin for pytest."""
 
@@ -77,6 +88,8 @@ class Untraced:
         self.traced: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.is_measuring:
+            load_all()
         self.traced = traced([item.nodeid for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)

@@ -30,7 +30,7 @@ from console.demo.control import ask
 from console.demo.feed import Feed
 from console.demo.people import PASSWORD
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
 START_SECONDS = 90.0
 STOP_SECONDS = 45.0

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.axe import dark, faults
-from tests.journey.conftest import Person, take_picture
+from tests.journeys.conftest import Person, take_picture
+from tests.support.axe import dark, faults
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.untraced import first_cases
+from tests.support.untraced import first_cases
 
 # What starts a process for who is given it.
 PROCESSES = {
@@ -45,7 +45,7 @@ LEFT_OUT = (
     "tests/fuzz/",
     "tests/interactions/test_poll_command.py",
     "tests/interactions/test_poll_converges.py",
-    "tests/journey/",
+    "tests/journeys/",
     "tests/pages/test_access.py",
     "tests/pages/test_import.py",
     "tests/pages/test_other_team.py",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "tests" / "java"
 JAVAC = shutil.which("javac")
 NO_JDK = "There is no Java compiler (javac) here: install a JDK, such as default-jdk-headless."
@@ -22,7 +22,7 @@ DEADLINE_SECONDS = 60.0
 OPTIONS = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _QUICK = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-proc:none", "-nowarn")
 
-# Files of such tests are named in tests/spreading.py, so that one process compiles them all.
+# Files of such tests are named in tests.support.spreading, so that one process compiles them all.
 needs_java = pytest.mark.skipif(JAVAC is None, reason=NO_JDK)
 
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import sign_in
-from tests.demos import Demo, until
-from tests.journey.conftest import Person, take_picture
+from tests.journeys.conftest import Person, take_picture
+from tests.support.browsing import sign_in
+from tests.support.demos import Demo, until
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from console.demo.people import PASSWORD
-from tests.demos import Demo
+from tests.support.demos import Demo
 
 # The first is Chromium without a window: it needs a third less time for a page.
 NAMES = (

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests.demos import Program
+from tests.support.demos import Program
 
 SECONDS = 30.0
 RAW_SECONDS = 5.0

@@ -28,7 +28,7 @@ GROUPS = {
     "demo 1": (
         "tests/demo/test_demo.py",
         "tests/demo/test_serve.py",
-        "tests/journey/",
+        "tests/journeys/",
         "tests/pages/test_catalogue_in_browser.py",
         "tests/pages/test_import_in_browser.py",
         "tests/pages/test_living_board.py",

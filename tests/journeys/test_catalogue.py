@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.demos import Demo
-from tests.journey.conftest import Person, take_picture
-from tests.journey.test_journey import Chat, expect_delivered, send_button
+from tests.journeys.conftest import Person, take_picture
+from tests.journeys.test_journey import Chat, expect_delivered, send_button
+from tests.support.demos import Demo
 
 pytestmark = [
     pytest.mark.browser,

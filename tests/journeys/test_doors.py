@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET
 from tests.accounts.lying_proxy import LyingProxy, running_proxy
-from tests.demos import Demo, Program
-from tests.journey.conftest import Person, take_picture
-from tests.journey.test_signing_in import (
+from tests.journeys.conftest import Person, take_picture
+from tests.journeys.test_signing_in import (
     OWN_PASSWORD,
     give_password,
     newcomer,
@@ -18,6 +17,7 @@ from tests.journey.test_signing_in import (
     with_security_key,
 )
 from tests.oidc.provider import running_provider
+from tests.support.demos import Demo, Program
 
 pytestmark = pytest.mark.browser
 

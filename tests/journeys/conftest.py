@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browsing import WAIT_MILLISECONDS
-from tests.demos import ROOT, Demo
+from tests.support.browsing import WAIT_MILLISECONDS
+from tests.support.demos import ROOT, Demo
 
 
 @dataclass

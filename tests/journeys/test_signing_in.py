@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
-from tests.browsing import Complaints
-from tests.demos import MANAGE, Demo, environment
-from tests.journey.conftest import Person, take_picture
+from tests.journeys.conftest import Person, take_picture
+from tests.support.browsing import Complaints
+from tests.support.demos import MANAGE, Demo, environment
 
 pytestmark = pytest.mark.browser
 

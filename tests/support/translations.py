@@ -21,7 +21,7 @@ from django.utils.translation.template import templatize
 
 from console.web.management.commands.makemessages import TEMPLATES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # Of Django's own functions, which arguments are looked up.
 FUNCTIONS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), (1,)),
