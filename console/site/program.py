@@ -77,6 +77,9 @@ def _run(endings: Endings) -> None:
     class Utility(ManagementUtility):
         def fetch_command(self, subcommand: str) -> Any:
             command = super().fetch_command(subcommand)
+            # Django's own commands would go on without settings: "No changes detected".
+            if self.settings_exception is not None:
+                raise self.settings_exception
             gc.freeze()
             gc.enable()
             endings.loaded()

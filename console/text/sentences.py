@@ -22,6 +22,7 @@ This needs the standard library alone, so that `console.esp` can say what went w
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -32,6 +33,8 @@ _PLAIN = (str, int, float)
 REMEMBERED = 256
 # How a column of text tells a stored sentence from old words, which begin with a letter.
 _STORED = '{"code":'
+# A stored template may name its parameters and their forms, and reaches for nothing inside of them.
+_ONLY_NAMES = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?:![rs])?(?::[\w,]*)?\})*")
 
 
 class Sentence(str):
@@ -262,7 +265,9 @@ def from_parts(parts: Mapping[str, Any]) -> Sentence:
     """The sentence that `as_parts` took apart. A code that nobody knows stands for itself."""
     code = str(parts["code"])
     known = WORDINGS.get(code)
-    template = parts.get("template") or (known.template if known else code)
+    template = str(parts.get("template") or (known.template if known else code))
+    if not _ONLY_NAMES.fullmatch(template):
+        template = code
     params = {name: _from_kept(value) for name, value in parts.get("params", {}).items()}
     try:
         said = _made(code, template, parts.get("plural", ""), params)
@@ -279,9 +284,12 @@ def _from_kept(value: Any) -> Any:
 
 
 def stored(text: str) -> str:
-    """What a column of text keeps of it: of a Sentence its code and parameters, as JSON."""
+    """Return what a column of text holds: of a Sentence its code and parameters, as JSON. Foreign
+    text that looks like that becomes a parameter, so that `read_stored` takes it for text."""
     if not isinstance(text, Sentence) or not text:
-        return str(text)
+        if not text.startswith(_STORED):
+            return str(text)
+        text = term("{words}", words=str(text))
     kept: str | None = text.__dict__.get("kept")
     if kept is None:
         kept = json.dumps(as_parts(text), ensure_ascii=False, separators=(",", ":"))

@@ -2,21 +2,49 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
+from console.web.board.rows import LOOKED_AT, Row
 from tests.pages.test_board import HTMX, compose, promised
 
 
 @pytest.fixture
 def page(supervisor: User, chat_server: ChatServer, browse: Callable[..., Client]) -> Client:
     return browse(supervisor)
+
+
+def test_a_row_comes_anew_when_anything_in_it_changes() -> None:
+    """Its revision covers each field that its template shows."""
+    template = (Path(__file__).parents[2] / "templates" / "board" / "_row.html").read_text("utf-8")
+    shown = set(re.findall(r"\bchat\.(\w+)", template)) - {"pk"}
+    assert len(shown) > 5
+    assert shown <= {name.partition("__")[0] for name in LOOKED_AT}
+
+
+def test_a_row_comes_anew_when_a_column_of_user_data_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("console.web.board.rows.LOOKED_AT", ("user_data__Segment",))
+    now = timezone.now()
+    revisions = {
+        Row("a", Interaction(pk="a", received_at=now, user_data=data)).revision
+        for data in (
+            {},
+            {"Segment": "gold"},
+            {"Segment": "blue"},
+            {"Segment": "blue", "Other": "x"},
+        )
+    }
+    assert len(revisions) == 3
 
 
 def refreshed(client: Client, shown: list[str], **query: str) -> str:

@@ -262,7 +262,9 @@ def test_nothing_has_to_be_set_for_them(tmp_path: Path, arguments: list[str]) ->
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("arguments", [["audit_key", "--public"], ["check"], ["serve"]])
+@pytest.mark.parametrize(
+    "arguments", [["audit_key", "--public"], ["check"], ["serve"], ["makemigrations", "--check"]]
+)
 def test_what_needs_them_all(tmp_path: Path, arguments: list[str]) -> None:
     done = manage(tmp_path, *arguments)
     assert done.returncode == 1

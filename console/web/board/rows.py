@@ -17,14 +17,15 @@ from django.utils.translation import gettext_lazy as _
 from console.actors import Actor
 from console.interactions.models import Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.web.board.columns import COLUMNS
 
 LONG_WAIT_SECONDS = 300
 SHOWN_LIMIT = 300
 ID_LENGTH = 64
-# The attributes of a chat that templates/board/_row.html uses.
+# The fields of a chat by which a row looks different: its state, and what the columns sort by.
 LOOKED_AT = (
-    *("is_online", "customer_name", "queue", "locale", "agent", "chat_server_name"),
-    *("received_at", "ended_at"),
+    *("is_online", "ended_at"),
+    *dict.fromkeys(name.removeprefix("-") for column in COLUMNS for name in column.fields),
 )
 
 
@@ -69,8 +70,16 @@ class Row:
         """A digest that changes whenever the row looks different."""
         facts: list[object] = [self.state.value, self.waits_long]
         if self.chat is not None:
-            facts += [getattr(self.chat, name) for name in LOOKED_AT]
+            facts += [_value(self.chat, name) for name in LOOKED_AT]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
+def _value(chat: Interaction, path: str) -> object:
+    """Return the value of a field, or of a key in it, as `user_data__Segment` names one."""
+    found: object = chat
+    for name in path.split("__"):
+        found = found.get(name) if isinstance(found, dict) else getattr(found, name)
+    return found
 
 
 def rows_of(chats: Iterable[Interaction]) -> list[Row]:
