@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from django.utils.translation import gettext_noop
-
 from console.errors import PermissionRefused
-from console.text.sentences import Sentence, term
+from console.text.sentences import Sentence, gettext_noop, term
 
 
 class Permission(StrEnum):

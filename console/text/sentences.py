@@ -92,6 +92,12 @@ def wording(code: str, template: str) -> Wording:
     return WORDINGS[code]
 
 
+def gettext_noop(message: str) -> str:
+    """Mark a literal for `makemessages`, which knows this name. Django's own function reads the
+    settings, and must not be called while these are loaded."""
+    return message
+
+
 def term(template: str, /, **params: Any) -> Sentence:
     """A part of a sentence: a parameter that is translated as well."""
     return _made("", template, "", params)
