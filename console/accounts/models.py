@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.roles import ROLE_PERMISSIONS, Role
+from console.accounts.roles import OF_ALL_TEAMS, ROLE_PERMISSIONS, Role
 from console.actors import Actor, Permission
 from console.database.clock import near_now
 
@@ -130,7 +130,7 @@ class User(AbstractUser):
             permissions=permissions,
             roles=frozenset(self.roles),
             team_ids=frozenset(self.teams.values_list("pk", flat=True)),
-            sees_all_teams=Role.AUDITOR in self.roles or Role.ADMINISTRATOR in self.roles,
+            sees_all_teams=not OF_ALL_TEAMS.isdisjoint(self.roles),
         )
 
 

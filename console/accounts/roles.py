@@ -62,5 +62,7 @@ ROLE_HINTS = {
     ),
 }
 
+# See what all teams share, and not their own teams' alone.
+OF_ALL_TEAMS = {Role.AUDITOR, Role.ADMINISTRATOR}
 # Whoever decides for others, or over others: they need a second factor (CONSOLE_SECOND_FACTOR).
 PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}

@@ -7,6 +7,8 @@ versions may have. `console/sends/engine/gateway.py` has the builder of each met
 from dataclasses import dataclass
 
 from django.db import models
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,13 +24,15 @@ class NoticeKind(models.TextChoices):
 class KindTraits:
     """What differs between kinds.
 
-    `method` is the ESP request's ("" for a kind that is not sent by itself), `notice_type` the
-    NoticeType on the wire, `icon` the name of the drawing in the sprite. The text of a URL kind is
-    a URL.
+    `method` is the ESP request's ("" for a kind that is not sent by itself), `text_parameter` the
+    parameter that carries the text, `notice_type` the NoticeType on the wire, `icon` the name of
+    the drawing in the sprite, `hint` what editors are told. The text of a URL kind is a URL.
     """
 
     icon: str
+    hint: Promise | str = ""
     method: str = ""
+    text_parameter: str = ""
     notice_type: str = ""
     is_url: bool = False
     has_message_type: bool = False
@@ -39,13 +43,38 @@ class KindTraits:
 
 
 TRAITS = {
-    NoticeKind.MESSAGE: KindTraits("message", method="Message", has_message_type=True),
-    NoticeKind.PUSH_URL: KindTraits(
-        "push_url", method="Notice", notice_type="USER_PUSHED_URL", is_url=True
+    NoticeKind.MESSAGE: KindTraits(
+        "message",
+        _("A message is a text."),
+        method="Message",
+        text_parameter="MessageText",
+        has_message_type=True,
     ),
-    NoticeKind.CUSTOM: KindTraits("custom", method="Notice", notice_type="USER_CUSTOM"),
-    NoticeKind.SNIPPET: KindTraits("snippet"),
+    NoticeKind.PUSH_URL: KindTraits(
+        "push_url",
+        _("A push URL opens a page at the customer's."),
+        method="Notice",
+        text_parameter="NoticeText",
+        notice_type="USER_PUSHED_URL",
+        is_url=True,
+    ),
+    NoticeKind.CUSTOM: KindTraits(
+        "custom",
+        _("What a custom notice does is up to the client that receives it."),
+        method="Notice",
+        text_parameter="NoticeText",
+        notice_type="USER_CUSTOM",
+    ),
+    NoticeKind.SNIPPET: KindTraits(
+        "snippet", _("A snippet is a part of other notices' texts, and is not sent by itself.")
+    ),
 }
+
+
+def hints() -> Promise:
+    """Return the hints of all kinds, one after another, in the reader's language."""
+    given = [each.hint for each in TRAITS.values() if each.hint]
+    return format_lazy(" ".join("{}" for _hint in given), *given)
 
 
 def traits(kind: str) -> KindTraits:

@@ -78,5 +78,7 @@ def _shown(entry: dict[str, Any]) -> dict[str, Any]:
         **entry,
         "at": datetime.fromtimestamp(entry["at"], UTC),
         "mine": entry["role"] == "customer",
+        "is_link": is_link,
+        "is_line": entry["kind"] == "message",
         "host": urlsplit(entry["text"]).hostname if is_link else "",
     }

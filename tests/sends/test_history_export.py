@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.audit.actions import EVENTS, Action
 from console.audit.models import AuditEntry
 from console.errors import PermissionRefused
-from console.sends.history_filter import DeliveryFilter
+from console.sends.history_filter import FILTERS, DeliveryFilter
 from console.sends.pages import history_csv
 from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
@@ -150,3 +151,7 @@ def test_the_running_server_streams_it(
     assert answer.status == 200
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert [row["body"] for row in read(iter([answer.body]))] == ["Zoë"] * 3
+
+
+def test_the_ledger_may_say_each_filter_of_an_export() -> None:
+    assert set(FILTERS) <= EVENTS[Action.HISTORY_EXPORTED].data

@@ -17,6 +17,7 @@ from console.catalogue.content.categories import category_state
 from console.catalogue.content.languages import direction
 from console.catalogue.content.questions import CHOICE_LIMIT, LABEL_LENGTH, TEXT_LENGTH, FieldType
 from console.catalogue.content.version_content import CONTENT
+from console.catalogue.kinds import hints
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -212,10 +213,7 @@ class NoticeForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"),
         choices=NoticeKind.choices,
-        help_text=_(
-            "A message is a text. A push URL opens a page at the customer's. "
-            "What a custom notice does is up to the client that receives it."
-        ),
+        help_text=hints(),  # type: ignore[arg-type]  # lazy
     )
     category = CategoryChoice()
     team = forms.ModelChoiceField(

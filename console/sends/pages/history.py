@@ -75,8 +75,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "send": delivery.send,
         "version": delivery.send.version,
         "notice": delivery.send.version.notice,
-        "is_message": not kind.notice_type,
-        "notice_type": kind.notice_type,
+        "kind": kind,
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
     }
