@@ -1,7 +1,7 @@
-"""Editing by several people: what every page shares that changes something.
+"""What pages for editing by several people share.
 
-`forms` and `saving` take what was typed, `revision` tells whether somebody else was faster,
-`conflict` shows both states side by side, `refusals` puts what a service refused beside its fields,
-`confirmation` asks first, and `paging` lists page by page. It knows no app: what is edited, and the
-sentences, are each app's own.
+`forms` and `saving` process the input, `revision` detects that somebody else has saved meanwhile,
+`conflict` shows both states side by side, `refusals` puts a service's refusal beside its fields,
+`confirmation` asks first, and `paging` shows lists page by page. It depends on no app: each app has
+its own states and sentences.
 """

@@ -16,11 +16,11 @@ asks = require_http_methods(["GET", "HEAD", "POST"])
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, at the address that is posted to. `back` is where a no leads, `place` heads
-    the page.
+    """A question before an action, at the address that the answer is posted to. A no leads to
+    `back`; `place` heads the page.
 
-    `answer_to` selects the element that takes the answer where the page stays open behind the
-    dialog. Without a `button` there is nothing to be done.
+    `answer_to` selects the element that receives the response if the page stays open behind the
+    dialog. Without a `button` there is nothing to confirm.
     """
 
     place: str
@@ -36,8 +36,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something that is done with one thing after a yes, in words; %(name)s in `title` and `done`
-    is the name of the thing."""
+    """The texts of one action on one thing, which needs a yes. %(name)s in `title` and `done` is
+    the thing's name."""
 
     title: str
     text: str
@@ -67,7 +67,7 @@ def ask_then(
     request: HttpRequest, question: Question, do: Callable[[], str | HttpResponse]
 ) -> HttpResponse:
     """Ask on GET. On POST call `do`, then redirect to the address that it returns (or return its
-    response). A refusal is shown in place, with all that was typed."""
+    response). A refusal is shown in place, with all input."""
     if request.method != "POST":
         return ask(request, question)
     if question.form is not None and not question.form.is_valid():
@@ -89,8 +89,8 @@ def take_step(
     leads_to: str = "",
     form: forms.Form | None = None,
 ) -> HttpResponse:
-    """Ask about the thing called `name`, whose page a no leads back to. After a yes `act`, say that
-    it is done and lead there too, or to `leads_to`; where `act` has an answer of its own, that."""
+    """Ask about the thing called `name`. A no leads back to its `page`. After a yes call `act` and
+    return its response; if it has none, report success and redirect to `leads_to` or `page`."""
     names = {"name": name}
 
     def do() -> str | HttpResponse:

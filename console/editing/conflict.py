@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field: what somebody else has saved meanwhile, and what was typed."""
+    """One field: the value that somebody else has saved meanwhile, and the typed one."""
 
     label: str
     saved: str
@@ -15,8 +15,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class EditConflict:
-    """What templates/editing/conflict.html shows. `passable` says whether saving again puts what
-    was typed in the place of what is saved; `status` is that of what is saved, if it has one."""
+    """The context of templates/editing/conflict.html. `passable` says whether saving again replaces
+    the saved state with the input; `status` is the saved state's, if it has one."""
 
     title: str
     differences: Sequence[Difference]

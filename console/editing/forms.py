@@ -1,4 +1,4 @@
-"""The base of forms that edit what others may edit at the same time."""
+"""The base of forms for things that others may edit at the same time."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from console.text.form_fields import LineField
 
 
 def said_token(form: forms.Form, name: str) -> str | None:
-    """The value of a hidden field that says what the page was filled with, None without the field.
-    An empty one would mean that nothing has to be compared, so it is refused."""
+    """Return the hidden field that identifies what the page was filled with; None if the form has
+    no such field. An empty value would switch the comparison off, so it is refused."""
     if form.add_prefix(name) not in form.data:
         return None
     token: str = form.cleaned_data[name]
@@ -25,10 +25,11 @@ def said_token(form: forms.Form, name: str) -> str | None:
 
 
 class EditForm(forms.Form):
-    """Edits something that others may edit at the same time: `expected` is the revision of the
-    state that it was filled with. Without a `state` it makes something new, and has no such field.
+    """Edits something that others may edit at the same time. `expected` is the revision of the
+    state that the form was filled with. Without a `state` the form creates something, and has no
+    such field.
 
-    `initial` is for fields whose value is not written as the state has it.
+    `initial` is for fields whose input is not written as in the state.
     """
 
     expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -51,8 +52,8 @@ class EditForm(forms.Form):
         return said_token(self, "expected")
 
     def show_conflict(self, saved: State, *, passable: bool) -> None:
-        """Show what is saved now beside what was typed. Where that is `passable`, say it at each
-        field that differs, and let saving once more replace it."""
+        """Show the saved state beside the input. If the conflict is `passable`, add an error to
+        each field that differs, and let the next save replace the saved state."""
         differences = self.differences(saved)
         title = _("What is saved now, and what you typed")
         self.conflict = EditConflict(str(title), list(differences.values()), passable=passable)
@@ -67,7 +68,7 @@ class EditForm(forms.Form):
             self.add_error(name, _("Kept now: %(value)s") % {"value": shown})
 
     def differences(self, saved: State) -> dict[str, Difference]:
-        """By field, of those that differ."""
+        """Return the differences, by field name."""
         typed = self.typed_state()
         return {
             name: Difference(
@@ -80,16 +81,16 @@ class EditForm(forms.Form):
         }
 
     def in_words(self, name: str, value: Any) -> str:
-        """A value of a state as the page says it; empty for none."""
+        """Return a value of a state as text for the page; empty for none."""
         field = self.fields[name]
         if isinstance(value, bool):
             return str(_("yes") if value else _("no"))
         is_choice = isinstance(field, forms.ChoiceField)
-        of_rows = isinstance(field, forms.ModelChoiceField)  # whose state has their names already
+        of_rows = isinstance(field, forms.ModelChoiceField)  # the state has the rows' names
         labels: dict[Any, Any] = dict(field.widget.choices) if is_choice and not of_rows else {}
         values = value if isinstance(value, list) else [value]
         return ", ".join(str(labels.get(each, each)) for each in values)
 
     def typed_state(self) -> State:
-        """What was typed, in the form of a state."""
+        """Return the input in the form of a state."""
         raise NotImplementedError

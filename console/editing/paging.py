@@ -1,4 +1,4 @@
-"""Lists, page by page: numbered pages, and those of lists that only grow, without counting."""
+"""Pages of lists: numbered, or by a cursor without counting for lists that only grow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from console.text.form_fields import FilterForm
 
 
 def numbered_page(request: HttpRequest, found: Any, size: int) -> Page[Any]:
-    """The page of the address, or the nearest that there is."""
+    """Return the page with the number in the address, or the nearest that exists."""
     return Paginator(found, size).get_page(request.GET.get("page"))
 
 
@@ -26,7 +26,7 @@ def filtered_list(
     find: Callable[..., QuerySet[Any, Any]],
     size: int,
 ) -> HttpResponse:
-    """The page of a list: `size` of what `find` answers to the actor and the filters."""
+    """Show a page of a list: `size` rows of what `find` returns for the actor and the filters."""
     actor: Actor = actor_of(request)
     found = form.only(find(actor, **form.chosen))
     context = {

@@ -1,5 +1,5 @@
-"""Where a form shows what a service refused: at the fields that the refusal names in its details
-(`field`, or `fields` with a sentence for each), else above all of them."""
+"""Shows a service's refusal in a form: at the fields that its details name (`field`, or `fields`
+with a sentence for each), otherwise above all fields."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ def show_refusal(form: forms.Form, refusal: ConsoleError) -> None:
 
 
 def show_also(form: forms.Form, check: Callable[[], object]) -> None:
-    """What a service would refuse of a form that is not valid, beside its other fields: so all that
-    is wrong is said at once."""
+    """Add to an invalid form what a service would refuse in its other fields, so that all errors
+    are shown at once."""
     try:
         check()
     except ConsoleError as refusal:

@@ -1,4 +1,4 @@
-"""A new secret in the place of an old one, which may hold beside it for a while."""
+"""Replaces a secret by a new one. The old one may stay valid for a while."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,12 +8,12 @@ from django import forms
 from console.editing.forms import said_token
 from console.text.form_fields import LineField
 
-# How long the old one may hold.
+# How long the old secret may stay valid.
 OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 
 
 def overlap_field(label: Any, words: tuple[Any, Any, Any], initial: timedelta) -> forms.Field:
-    """Which of OVERLAPS, each in the words of what is rotated."""
+    """Return a field to choose one of OVERLAPS, with a label for each."""
     seconds = [int(overlap.total_seconds()) for overlap in OVERLAPS]
     return forms.TypedChoiceField(
         label=label,
@@ -24,8 +24,8 @@ def overlap_field(label: Any, words: tuple[Any, Any, Any], initial: timedelta) -
 
 
 class RotationForm(forms.Form):
-    """`overlap` is the field of each kind of secret; `expected` tells which secret the page knows,
-    so that of two people who rotate it at once the second is told."""
+    """Rotates a secret. `overlap` is the field of each kind of secret. `expected` identifies the
+    secret that the page was loaded with: if two people rotate at once, the second is refused."""
 
     expected = LineField(required=False, max_length=64, widget=forms.HiddenInput)
 

@@ -1,4 +1,4 @@
-"""Save what was typed into a form, or show the form with all that was typed and why not."""
+"""Saves the input of a form, or shows the form again with all input and the errors."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,11 +22,11 @@ def save(
     saved_now: Callable[[], State] | None = None,
     check: Callable[[dict[str, Any]], object] | None = None,
 ) -> T | None:
-    """What `write` answers to the values of the form. None where nothing was posted, or where it
-    can't be written, which the form then says.
+    """Return what `write` returns for the form's values. Return None if nothing was posted, or if
+    it can't be written; the form then has the errors.
 
-    `saved_now` reads the state that is saved, for a form that somebody else was faster than.
-    `check` is the service's own, for a form in which something is wrong already.
+    `saved_now` reads the saved state, to show an edit conflict. `check` is the service's own check,
+    for a form that is already invalid.
     """
     if not form.is_valid():
         if form.is_bound and check is not None:
@@ -46,6 +46,6 @@ def save(
 def form_page(
     request: HttpRequest, template: str, form: forms.Form, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """The page of a form: 422 where something is wrong with what was posted."""
+    """Show the page of a form, with status 422 if the input has errors."""
     status = 422 if form.errors else status
     return render(request, template, {"form": form, **context}, status=status)
