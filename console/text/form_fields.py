@@ -63,7 +63,7 @@ class MomentField(forms.DateTimeField):
 
 
 class SinceField(MomentField):
-    """The same for filters: a date alone means its first moment."""
+    """A MomentField for filters: a date alone means its first moment."""
 
     def is_read(self, text: str) -> bool:
         return read_iso(text) is not None

@@ -186,7 +186,7 @@ def _distance(wanted: Tag, reader: str, text: str, default: str) -> tuple[object
     """Return a sort key: how far a text in the reader's own language is from their tag.
 
     The order is: what the tag inherits from (es-MX, es-419, es), then the nearest related one
-    (es-AR before es-ES). Of two spellings of one tag the reader's own comes first.
+    (es-AR before es-ES). Between two spellings of one tag the reader's own comes first.
     """
     found = read(text)
     ours, theirs = list(_line(wanted)), list(_line(found)) if found else []
@@ -264,7 +264,7 @@ def name(tag: str, *, with_region: bool = False) -> str:
 
 
 def name_for(tag: str, reader: str, *, with_region: bool = False) -> str:
-    """As `name`, in the language with the code `reader`."""
+    """Return the language's name, as `name` does, in the language with the code `reader`."""
     found = read(tag)
     return tag if found is None else _name(found, reader, with_region=with_region)
 

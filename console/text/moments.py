@@ -34,7 +34,7 @@ def read_iso(text: str) -> date | None:
 
 
 def is_time(text: object) -> bool:
-    """Return whether the text is a time. A day alone is none, since its time is unknown."""
+    """Return whether the text is a time. A day alone is not, since its time is unknown."""
     return isinstance(text, str) and isinstance(read_iso(text), datetime)
 
 
@@ -57,7 +57,7 @@ def in_utc(at: datetime, offset: str) -> datetime:
 
 
 def moment_text(moment: datetime | None) -> str:
-    """A moment in UTC to the last digit, so that it comes back as the same; empty for none."""
+    """Return a moment in UTC with all digits, so that it reads back as the same; empty for None."""
     return "" if moment is None else moment.astimezone(UTC).isoformat()
 
 

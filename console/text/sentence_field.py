@@ -1,4 +1,4 @@
-"""A column of text that keeps sentences as their code and parameters."""
+"""A column of text that stores sentences as their code and parameters."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ else:
 
 
 class SentenceField(_TextField):
-    """Read, it is a Sentence; or plain words where these were written before there were codes.
+    """A field whose values are read as Sentences, or as plain text if they were stored before there
+    were codes.
 
-    To the database it is a plain column of text, and to migrations a TextField.
+    The database sees a plain column of text, and migrations see a TextField.
     """
 
     def deconstruct(self) -> Any:

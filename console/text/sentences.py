@@ -1,24 +1,24 @@
-"""Sentences that the console says, as a code with parameters: worded where somebody reads them.
+"""Sentences as a code with parameters. They are worded where somebody reads them.
 
 A Sentence is a `str`: its English words. Logs, the ledger and programs get these. It also knows its
-`code`, the `template` that its words are made of, and the `params` that the template names. With
-these `console.text.wording.worded` says the same in the language of a reader.
+`code`, the `template` of its words, and the `params` that the template names. From these
+`console.text.wording.worded` makes the words in a reader's language.
 
 A template is a literal, so that `manage.py makemessages` finds it. It names its parameters in
-braces, with one of these forms where it needs one:
+braces, if needed with one of these forms:
 
-    {name}          as it is; of a list its items, with commas between
+    {name}          the value as it is; the items of a list, with commas between
     {number:,}      a number with groups of digits
     {label:lower}   a term in the middle of a sentence
-    {names:and}     of a list its items, with "and" between; in the same way :or and :and_also
-    {all:spaced}    of a list its items, with blanks between: sentences that follow one another
+    {names:and}     the items of a list, with "and" between; likewise :or and :and_also
+    {all:spaced}    the items of a list, with blanks between: sentences in a row
     {at:clock}      a time with its day
     {tag:language}  a language, by its tag
 
-A parameter is a text, a number, a time, another Sentence, or a list of these. Nothing in a
-parameter may be secret, and nothing that the reader may not see: programs get all of them.
+A parameter is a text, a number, a time, another Sentence, or a list of these. A parameter must not
+contain secrets, or anything that the reader may not see: programs get all of them.
 
-This needs the standard library alone, so that `console.esp` can say what went wrong by it.
+This needs only the standard library, so that `console.esp` can use it for its errors.
 """
 
 import json
@@ -31,17 +31,18 @@ from typing import Any
 
 _PLAIN = (str, int, float)
 REMEMBERED = 256
-# How a column of text tells a stored sentence from old words, which begin with a letter.
+# The start of a stored sentence. Text from before there were codes begins with a letter.
 _STORED = '{"code":'
-# A stored template may name its parameters and their forms, and reaches for nothing inside of them.
+# A stored template may name parameters and their forms, but no attributes or items of them.
 _ONLY_NAMES = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?:![rs])?(?::[\w,]*)?\})*")
 
 
 class Sentence(str):
-    """English words that know what they are made of. `code` is "" for a part of a sentence.
+    """English words that know their code, template and parameters. `code` is "" for a part of a
+    sentence.
 
-    `template` may be another Sentence, for instance one that `counted` made: then this says the
-    same under another code. `plural` is the template that holds where `params["n"]` is not one.
+    `template` may be another Sentence, for instance one from `counted`: its words then get another
+    code. `plural` is the template for a `params["n"]` other than one.
     """
 
     code: str
@@ -59,14 +60,15 @@ class Sentence(str):
 
 
 class Wording:
-    """A code with its template, known to all processes: what is stored is worded by it later."""
+    """A code with its template, known to all processes. Stored sentences are worded by it later."""
 
     def __init__(self, code: str, template: str) -> None:
         self.code = code
         self.template = template
 
     def __call__(self, **params: Any) -> Sentence:
-        """A send may say the same of each of a hundred thousand chats: that is made once."""
+        """Return the sentence with these parameters. A send may have the same for each of a hundred
+        thousand chats, so those with texts alone are cached."""
         if all(type(value) is str for value in params.values()):
             return _remembered(self, tuple(params.items()))
         return Sentence(self.code, self.template, **params)
@@ -77,15 +79,15 @@ def _remembered(said: Wording, params: tuple[tuple[str, str], ...]) -> Sentence:
     return Sentence(said.code, said.template, **dict(params))
 
 
-# Forms of parameters that take more to know than is known here: from the parameter and the code of
-# the reader's language to words. console.text.wording has them.
+# Forms of parameters that need more than this module has. The functions take the parameter and the
+# code of the reader's language, and return text. console.text.wording adds them.
 FORMS: dict[str, Callable[[Any, str], str]] = {}
-# By code, all wordings that there are; console.sends.reasons and others declare them.
+# All wordings, by code. console.sends.reasons and others declare them.
 WORDINGS: dict[str, Wording] = {}
 
 
 def wording(code: str, template: str) -> Wording:
-    """Declare how a code is worded that may be stored, once in the console."""
+    """Declare the wording of a code that may be stored. Raises ValueError if the code has one."""
     if code in WORDINGS:
         raise ValueError(f"The code {code} has a wording already.")
     WORDINGS[code] = Wording(code, template)
@@ -99,23 +101,24 @@ def gettext_noop(message: str) -> str:
 
 
 def term(template: str, /, **params: Any) -> Sentence:
-    """A part of a sentence: a parameter that is translated as well."""
+    """Return a part of a sentence: a parameter that is translated as well."""
     return _made("", template, "", params)
 
 
 def counted(one: str, many: str, /, *, n: int, **params: Any) -> Sentence:
-    """A part of a sentence, or one without its code yet, whose words depend on the number `n`."""
+    """Return a part of a sentence, or one without its code yet, whose words depend on the number
+    `n`."""
     return _made("", one, many, {"n": n, **params})
 
 
 def sentence_of(error: Exception) -> Sentence:
-    """What an error says: its own Sentence, or the words of one that is not ours."""
+    """Return an error's own Sentence, or the text of a foreign error as a part of a sentence."""
     said = error.args[0] if error.args else ""
     return said if isinstance(said, Sentence) else term("{words}", words=str(error))
 
 
 def by_name(words: Mapping[str, str]) -> Sentence:
-    """What is wrong with several fields, by their names."""
+    """Return the errors of several fields in one sentence, each after its field's name."""
     parts = [term("{name}: {words}", name=name, words=text) for name, text in words.items()]
     return term("{parts:semicolon}", parts=parts)
 
@@ -124,7 +127,7 @@ JOINTS = {"semicolon": "; ", "and": " and ", "or": " or ", "and_also": ", and ",
 
 
 class Words(Formatter):
-    """Makes words of sentences, in English. console.text.wording does so in other languages."""
+    """Formats sentences in English. console.text.wording does so in other languages."""
 
     @property
     def reader(self) -> str:
@@ -133,7 +136,7 @@ class Words(Formatter):
 
     def of(self, sentence: Sentence) -> str:
         template = self.translated(sentence)
-        # Without parameters, a brace is a brace.
+        # Without parameters, braces are literal.
         return self.vformat(template, (), sentence.params) if sentence.params else template
 
     def translated(self, sentence: Sentence) -> str:
@@ -141,7 +144,7 @@ class Words(Formatter):
         return sentence.plural if is_many else sentence.template
 
     def joint(self, spec: str) -> str:
-        """What stands between the items of a list."""
+        """Return the separator of a list's items."""
         return JOINTS.get(spec, ", ")
 
     def number(self, value: Any) -> str:
@@ -170,7 +173,7 @@ ENGLISH = Words()
 
 
 def _made(code: str, template: str, plural: str, params: dict[str, Any]) -> Sentence:
-    """Sentences are made for each chat of a send: the common ones without a Formatter's work."""
+    """Return a Sentence. A send makes one for each chat, so common ones do without a Formatter."""
     if any(type(value) not in _PLAIN for value in params.values()):
         params = {name: _param(value) for name, value in params.items()}
     words = None if plural else _quickly(template, params)
@@ -184,7 +187,7 @@ def _made(code: str, template: str, plural: str, params: dict[str, Any]) -> Sent
 
 
 def with_texts(said: Sentence, change: Callable[[str], str]) -> Sentence:
-    """The same sentence, each text among its parameters changed."""
+    """Return the same sentence, with each text among its parameters changed."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, Sentence):
@@ -198,7 +201,7 @@ def with_texts(said: Sentence, change: Callable[[str], str]) -> Sentence:
 
 
 def _param(value: Any) -> Any:
-    """What can be kept: of a person, an error or a path its words."""
+    """Return a storable value: a person, an error or a path becomes its text."""
     if value is None or isinstance(value, (str, int, float, date)):
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -207,18 +210,18 @@ def _param(value: Any) -> Any:
 
 
 def _quickly(template: str, params: dict[str, Any]) -> str | None:
-    """The words of a sentence that needs nothing of Words; None for all others."""
+    """Return the words of a sentence that does not need Words; None for all others."""
     if any(type(value) not in _PLAIN for value in params.values()):
         return None
     try:
         return template.format_map(params) if params else template
-    except ValueError:  # a form of its own, such as `lower`
+    except ValueError:  # one of the forms above, such as `lower`
         return None
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON data, for programs. A nested sentence has its code, words and parameters;
-    a term is its English words."""
+    """Return parameters as JSON data, for programs. A nested sentence becomes its code, words and
+    parameters; a term becomes its English words."""
     return {name: _plain(value) for name, value in params.items()}
 
 
@@ -245,8 +248,8 @@ def _scalar(value: Any) -> Any:
 
 
 def as_parts(said: Sentence) -> dict[str, Any]:
-    """A sentence as JSON data from which `from_parts` makes it again: its code and parameters, and
-    its template where no wording is declared for the code."""
+    """Return a sentence as JSON data for `from_parts`: its code and parameters, and its template
+    unless that is the declared wording of the code."""
     parts: dict[str, Any] = {"code": said.code}
     known = WORDINGS.get(said.code)
     if known is None or known.template != said.template:
@@ -263,12 +266,13 @@ def _kept(value: Any) -> Any:
         return as_parts(value)
     if isinstance(value, (list, tuple)):
         return [_kept(item) for item in value]
-    # A time keeps its form: a template may say how it is written.
+    # A time stays a time, since a template may format it.
     return {"at": value.isoformat()} if isinstance(value, datetime) else _scalar(value)
 
 
 def from_parts(parts: Mapping[str, Any]) -> Sentence:
-    """The sentence that `as_parts` took apart. A code that nobody knows stands for itself."""
+    """Return the sentence that `as_parts` took apart. A code without a usable template becomes its
+    own text."""
     code = str(parts["code"])
     known = WORDINGS.get(code)
     template = str(parts.get("template") or (known.template if known else code))
@@ -277,7 +281,7 @@ def from_parts(parts: Mapping[str, Any]) -> Sentence:
     params = {name: _from_kept(value) for name, value in parts.get("params", {}).items()}
     try:
         said = _made(code, template, parts.get("plural", ""), params)
-    except (KeyError, ValueError, TypeError):  # the template has other parameters now
+    except (KeyError, ValueError, TypeError):  # the template's parameters have changed
         said = Sentence(code, code)
         said.params = params
     return said
@@ -290,8 +294,9 @@ def _from_kept(value: Any) -> Any:
 
 
 def stored(text: str) -> str:
-    """Return what a column of text holds: of a Sentence its code and parameters, as JSON. Foreign
-    text that looks like that becomes a parameter, so that `read_stored` takes it for text."""
+    """Return the form for a column of text: a Sentence becomes its code and parameters, as JSON.
+    Foreign text that looks like that becomes a parameter, so that `read_stored` takes it for
+    text."""
     if not isinstance(text, Sentence) or not text:
         if not text.startswith(_STORED):
             return str(text)
@@ -304,7 +309,7 @@ def stored(text: str) -> str:
 
 
 def read_stored(text: str) -> str:
-    """What `stored` made a text of. Words that were stored before there were codes stay words."""
+    """Return the text that `stored` encoded. Text from before there were codes stays as it is."""
     if not text.startswith(_STORED):
         return text
     try:

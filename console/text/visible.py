@@ -1,8 +1,9 @@
 """What is visible in a text: whether anything is, and whether it is one line.
 
-Invisible are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt, version 15.1), for
-which fonts draw nothing, and the few other characters with an empty glyph. None of these is removed
-from a stored text: the joiners between Persian letters, emoji and Hebrew points belong there.
+The invisible characters are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt,
+version 15.1), for which fonts draw nothing, and the few others with an empty glyph. None of these
+is removed from a stored text: the joiners between Persian letters, emoji and Hebrew points belong
+there.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Words of sentences in the language of whoever reads them: that which is active."""
+"""Words sentences in the active language, which is the reader's."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from console.text.sentences import ENGLISH, FORMS, Sentence, Words, term
 
 
 class ReadersWords(Words):
-    """As the catalogue of the active language has them (locale/<language>/LC_MESSAGES)."""
+    """Words from the message catalogue of the active language (locale/<language>/LC_MESSAGES)."""
 
     def translated(self, sentence: Sentence) -> str:
         if sentence.plural:
@@ -36,7 +36,7 @@ class ReadersWords(Words):
 
 
 def term_of(label: object) -> Sentence:
-    """A lazily translated label, such as that of a choice, as a part of a sentence."""
+    """Return a lazily translated label, such as that of a choice, as a part of a sentence."""
     with override(None):  # without a catalogue, a label is its own template
         return term(str(label))
 
@@ -49,13 +49,13 @@ READERS = ReadersWords()
 FORMS["language"] = name_for
 
 
-# What programs are told, whoever calls.
+# The language of all texts for programs, whoever calls.
 PROGRAMS_LANGUAGE = "en"
 
 
 def worded(text: str) -> str:
-    """A sentence in the active language. Words without a code, such as old ones of the database,
-    stay as they are; so does a sentence whose translation does not fit it."""
+    """Return a sentence in the active language. Text without a code, such as old database rows,
+    stays as it is; a sentence whose translation does not fit it stays in English."""
     if not isinstance(text, Sentence):
         return text
     try:
