@@ -1,4 +1,4 @@
-"""What the verifier says, as sentences: it stands alone, and so has no more than English words."""
+"""The verifier's findings as sentences. The verifier is standalone, so it has only English text."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from console.text.wording import worded
 
 
 def in_words(said: str) -> str:
-    """A finding in the language of the page's reader."""
+    """Return a finding in the language of the page's reader."""
     return worded(as_sentence(said)) if isinstance(said, Said) else said
 
 
