@@ -1,7 +1,7 @@
-"""The roles of people: their names, what each may do, and what pages say of them.
+"""The roles of people: their names, their permissions, and their hints on pages.
 
-Read by the settings too, so that nothing of Django needs to be set up for it. A new role is added
-here and to docs/people.md; `manage.py makemigrations` writes it into the lists of the database.
+The settings read this module too, so it must not need Django to be set up. A new role is added here
+and to docs/people.md; `manage.py makemigrations` writes it into the lists of the database.
 """
 
 from django.db.models import TextChoices
@@ -39,7 +39,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
             Permission.VIEW_CHAT_SERVERS,
         }
     ),
-    # Writes the catalogue as an editor does; what an administrator wrote, others approve.
+    # Writes the catalogue as an editor does. Others approve what an administrator wrote.
     Role.ADMINISTRATOR: frozenset(
         {
             Permission.ADMINISTER,
@@ -50,7 +50,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     ),
 }
 
-# What the form of a person says of each.
+# The hint to each role in the form of a person.
 ROLE_HINTS = {
     Role.SUPERVISOR: _("Sees the chats of their teams, and sends published notices into them."),
     Role.EDITOR: _("Writes notices and presets. Somebody else approves them."),
@@ -62,7 +62,7 @@ ROLE_HINTS = {
     ),
 }
 
-# See what all teams share, and not their own teams' alone.
+# Roles that see all teams, not only their own.
 OF_ALL_TEAMS = {Role.AUDITOR, Role.ADMINISTRATOR}
-# Whoever decides for others, or over others: they need a second factor (CONSOLE_SECOND_FACTOR).
+# Roles that decide for others, or over others. They need a second factor (CONSOLE_SECOND_FACTOR).
 PRIVILEGED = {Role.ADMINISTRATOR, Role.APPROVER}

@@ -1,6 +1,6 @@
-"""What of a person, a team or an API client can be edited, as plain data.
+"""The editable state of a person, a team or an API client, as plain data.
 
-Two of these tell what a change was, for the ledger; the revision of one tells whether somebody else
+The ledger records the differences of two states. The revision of one tells whether somebody else
 changed it since a page showed it.
 """
 

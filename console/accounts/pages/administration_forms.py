@@ -1,4 +1,4 @@
-"""What the pages of people, teams and API clients take. The services decide what of it is right."""
+"""Forms of the pages of people, teams and API clients. The services validate the values."""
 
 from typing import Any, ClassVar
 
@@ -20,7 +20,8 @@ from console.text.visible import is_blank
 
 
 class LinesField(forms.CharField):
-    """Several short texts, one a line. `needed` says, in place of "optional", when it is not."""
+    """Several short texts, one a line. `needed` is shown in place of "optional", and says when a
+    value is required."""
 
     def __init__(self, *, needed: Any = "", required: bool = False, **kwargs: Any) -> None:
         self.needed = needed
@@ -58,7 +59,7 @@ class UserFilterForm(FilterForm):
 
 
 class UserForm(EditForm):
-    """A person, but for their password and user name."""
+    """A person without their password and user name."""
 
     role_hints: ClassVar = ROLE_HINTS
 
@@ -85,7 +86,7 @@ class UserForm(EditForm):
     ) -> None:
         super().__init__(data, state=None if user is None else user_state(user))
         if is_own:
-            # Another administrator gives and takes them.
+            # Only another administrator may change one's roles.
             del self.fields["roles"]
 
     def typed_state(self) -> State:
@@ -98,7 +99,7 @@ class UserForm(EditForm):
 
 
 class PasswordForm(forms.Form):
-    """A password to be handed over: it is shown, since somebody has to pass it on."""
+    """A password to hand over. It is shown, since somebody has to pass it on."""
 
     password = forms.CharField(
         label=_("Password"),
@@ -113,7 +114,7 @@ class PasswordForm(forms.Form):
 
 
 class NewUserForm(UserForm, PasswordForm):
-    """A new person. The user name is given once."""
+    """A new person. The user name can't be changed later."""
 
     username = LineField(
         label=_("User name"),
@@ -190,7 +191,7 @@ class ApiClientFilterForm(FilterForm):
 
 
 class ApiClientForm(EditForm):
-    """What a program may do. Its token is no field: it is made, and shown once."""
+    """What a program may do. Its token is not a field: it is generated, and shown once."""
 
     scope_hints: ClassVar = {
         Scope.FEED: _("feed: tells the console which chats there are."),
@@ -263,7 +264,7 @@ class ApiClientForm(EditForm):
 
 
 def _as_typed(client: ApiClient) -> dict[str, Any]:
-    """What stands in the form otherwise than in the state."""
+    """Return the initial values that the form writes otherwise than the state."""
     given = {"expires_at": client.expires_at, "addresses": client.addresses or [ALL]}
     if Scope.SEND in client.wanted_scopes:
         given["allowed_notices"] = client.wanted_notices or [ALL]
@@ -271,12 +272,12 @@ def _as_typed(client: ApiClient) -> dict[str, Any]:
 
 
 def _limits(lines: list[str]) -> list[str]:
-    """As a client keeps them."""
+    """Return the limits as a client stores them: a lone * becomes an empty list."""
     return [] if lines == [ALL] else lines
 
 
 class TokenForm(RotationForm):
-    """A new token, and how long the old one stays."""
+    """A new token, and how long the old one stays valid."""
 
     overlap = overlap_field(
         _("The old token"),
@@ -286,6 +287,6 @@ class TokenForm(RotationForm):
 
 
 class SeenForm(forms.Form):
-    """What of a client was seen by who decides on it."""
+    """The revision of a client that the deciding administrator has seen."""
 
     seen = LineField(max_length=64, widget=forms.HiddenInput)

@@ -63,7 +63,7 @@ def api_client_new(request: HttpRequest) -> HttpResponse:
 
 
 def _token_page(request: HttpRequest, client: ApiClient, token: str) -> HttpResponse:
-    """The answer itself, and no redirect: a token is kept nowhere, so it can't be shown again."""
+    """Show the token without a redirect: it is not stored, so it can't be shown again."""
     context = {"client": client, "token": token}
     return render(request, "accounts/api_client_token.html", context)
 
@@ -104,13 +104,13 @@ def _is_of(actor: Actor, client: ApiClient) -> bool:
     return client.owner_ref == actor.person_ref or is_own(actor, client.proposed_by_ref)
 
 
-# --- What is asked first --------------------------------------------------------------------------
+# --- With confirmation ----------------------------------------------------------------------------
 
 
 @asks
 @require(Permission.ADMINISTER)
 def api_client_token(request: HttpRequest, client_id: int) -> HttpResponse:
-    """A new token. The answer shows it."""
+    """Rotate the token after confirmation. The response shows the new one."""
     client = api_client_get(actor_of(request), client_id)
     form = TokenForm(posted(request), initial={"expected": token_seen(client)})
     step = Step(
@@ -171,7 +171,7 @@ def _seen(request: HttpRequest, client: ApiClient) -> SeenForm:
 
 
 def _proposal(client: ApiClient) -> str:
-    """What holds once it is confirmed."""
+    """Describe what takes effect once the proposal is confirmed."""
     return _("Proposed by %(who)s. Scopes: %(scopes)s. Notices that it may send: %(notices)s.") % {
         "who": client.proposed_by_name or _("nobody"),
         "scopes": ", ".join(client.wanted_scopes),

@@ -1,4 +1,4 @@
-"""The organisation's directory: signing in by it, confirming by it, linking one's account to it."""
+"""The organisation's directory: signing in, confirming and linking one's account with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,16 +47,18 @@ from console.errors import ConsoleError, InvalidInput
 
 logger = structlog.get_logger("console.accounts")
 
-PENDING = "directory_link"  # of a session: whom the directory has named, until it is confirmed
+PENDING = "directory_link"  # session key of the identity that awaits confirmation
 PENDING_SECONDS = 10 * 60
 
 View = Callable[..., HttpResponse]
 
 
 def with_directory(view: View) -> View:
-    """404 where no directory is set up; a page, a line and an entry where it refuses.
+    """Respond 404 if no directory is set up. If the directory refuses, show a page, log a line and
+    write a ledger entry.
 
-    In no transaction: it asks the directory over the network. What it writes is one each.
+    The view runs in no transaction, since it calls the directory over the network. Each write has
+    its own transaction.
     """
 
     @wraps(view)
@@ -72,7 +74,8 @@ def with_directory(view: View) -> View:
 
 
 def _refused(request: HttpRequest, refusal: DirectoryRefusal) -> HttpResponse:
-    """The page that says why. The trail has each, but for what strangers can repeat at will."""
+    """Show the reason. The ledger records each refusal that names somebody, and a limited number of
+    the others, which strangers can repeat at will."""
     address = sender_address(request)
     known = user_by_subject(refusal.subject) if refusal.subject else None
     logger.warning(
@@ -101,7 +104,8 @@ def _refused(request: HttpRequest, refusal: DirectoryRefusal) -> HttpResponse:
 @require_GET
 @with_directory
 def directory_login(request: HttpRequest) -> HttpResponse:
-    """A link leads here: the content policy lets no form lead on to the directory."""
+    """Redirect to the directory. A link leads here, since the content security policy lets no form
+    do so."""
     return redirect(leave(request, SIGN_IN, get_next_redirect_url(request) or ""))
 
 
@@ -130,7 +134,7 @@ def _sign_in(request: HttpRequest, errand: Errand, identity: Identity) -> HttpRe
     record_authentication(
         request, user, "socialaccount", provider=services.PROVIDER, uid=identity.subject
     )
-    if identity.two_factors:  # this console does not ask again
+    if identity.two_factors:  # so the console does not ask for another
         record_authentication(request, user, "mfa", type="directory")
     back = request.build_absolute_uri(reverse("account_login"))
     request.session[SIGNED_IN] = sign_out_address(identity, comes_back_to=back)
@@ -138,7 +142,8 @@ def _sign_in(request: HttpRequest, errand: Errand, identity: Identity) -> HttpRe
 
 
 def _admitted(identity: Identity) -> User:
-    """The person, as the directory's groups have them now; one who is new is made."""
+    """Return the person, with the roles and teams that the directory's groups give now. A new
+    person is created."""
     user = user_by_subject(identity.subject)
     if user is not None and not user.is_active:
         raise DirectoryRefusal("account_closed", subject=identity.subject)
@@ -186,8 +191,8 @@ def _of(error: ConsoleError, identity: Identity) -> DirectoryRefusal:
 
 @require_GET
 def directory_confirm(request: HttpRequest) -> HttpResponse:
-    """Says why something has to be confirmed, and leads there; or what to do where that is not
-    possible."""
+    """Show why something has to be confirmed, and lead to the directory. If that is not possible,
+    show what to do instead."""
     leads_to = get_next_redirect_url(request) or ""
     context = {
         "possible": can_confirm_there(_person(request)),
@@ -225,7 +230,7 @@ def _confirm(request: HttpRequest, errand: Errand, identity: Identity) -> HttpRe
     if identity.two_factors:
         record_authentication(request, user, "mfa", type="directory")
     security_events.directory_confirmed(user, sender_address(request), identity.subject)
-    if errand.leads_to:  # what was asked for before, be it a form that was sent
+    if errand.leads_to:  # the interrupted request, which may have posted a form
         request.GET = QueryDict(urlencode({"next": errand.leads_to}))
     return resume_request(request) or redirect("mfa_index")
 
@@ -235,7 +240,7 @@ def _confirm(request: HttpRequest, errand: Errand, identity: Identity) -> HttpRe
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Whom the directory has named, before the person says that this is them."""
+    """The identity that the directory named, before the person confirms that it is theirs."""
 
     user: int
     subject: str
@@ -276,8 +281,8 @@ def _pending(request: HttpRequest) -> Pending | None:
 @require_GET
 @with_directory
 def directory_account_page(request: HttpRequest) -> HttpResponse:
-    """What links one's account to the directory; and once the directory has named somebody, the
-    question whether that is oneself."""
+    """Show the link from one's account to the directory. Once the directory has named an identity,
+    ask whether it is one's own."""
     user = _person(request)
     pending = _pending(request)
     if pending is not None and not own_factor_fresh(request, user):
@@ -294,7 +299,7 @@ def directory_account_page(request: HttpRequest) -> HttpResponse:
 @require_GET
 @with_directory
 def directory_link_begin(request: HttpRequest) -> HttpResponse:
-    """Changes nothing: whoever comes back is only asked about."""
+    """Redirect to the directory. The link needs a confirmation afterwards: this changes nothing."""
     return redirect(leave(request, LINK))
 
 
@@ -332,7 +337,7 @@ def directory_unlink(request: HttpRequest) -> HttpResponse:
 
 
 def _to_own_factor(user: User) -> HttpResponse:
-    """To give the second factor again, or the password where there is none."""
+    """Redirect to confirm with the second factor, or with the password if there is none."""
     ways = get_adapter().get_reauthentication_methods(user)
     own = [way for way in ways if way["id"].startswith("mfa_reauthenticate")] or ways
     query = urlencode({"next": reverse("account-directory")})
@@ -340,5 +345,5 @@ def _to_own_factor(user: User) -> HttpResponse:
 
 
 def _person(request: HttpRequest) -> User:
-    """Who is signed in: all of this but signing in is behind the sign-in."""
+    """Return who is signed in. All views here require that, except those of signing in."""
     return cast(User, request.user)

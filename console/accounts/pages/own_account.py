@@ -27,17 +27,17 @@ from console.accounts.services import security_events
 from console.accounts.signing_in.second_factor import second_factor_given, second_factor_required
 from console.audit.actions import Action
 
-# What changes, and the entry that says so, are one.
+# A change and its ledger entry are one transaction.
 together = method_decorator(transaction.atomic, name="dispatch")
 
 
 def person(request: HttpRequest) -> User:
-    """Who is signed in; every page here is behind the sign-in."""
+    """Return who is signed in. Every page here requires that."""
     return cast(User, request.user)
 
 
 class SecondFactors(IndexView):
-    """What proves this person beside the password, and what is still missing."""
+    """A person's second factors, and what is still missing."""
 
     template_name = "accounts/second_factors.html"
 
@@ -54,7 +54,7 @@ class SecondFactors(IndexView):
 
 
 def _set_up(request: HttpRequest, kind: str) -> None:
-    """Whoever has just shown the new factor has given it: this session needs no other."""
+    """Record a new factor. This session has thereby given it, and needs no other."""
     user = person(request)
     record_authentication(request, user, "mfa", type=kind)
     security_events.second_factor_changed(user, Action.USER_SECOND_FACTOR_ADDED, kind)
@@ -75,7 +75,7 @@ class AddApp(totp.ActivateTOTPView):
 
 
 class _Removal:
-    """Whoever takes away two factors at once takes away one after the other."""
+    """Locks the person, so that simultaneous removals of factors run one after the other."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         list(User.objects.filter(pk=person(request).pk).select_for_update(no_key=True))
@@ -114,7 +114,7 @@ class RemoveKey(_Removal, webauthn.RemoveWebAuthnView):
     success_url = reverse_lazy("mfa_index")
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        # With data, be it nothing: the page says at once that the last one stays.
+        # Empty data binds the form, so the page shows at once that the last factor stays.
         given: dict[str, Any] = {"data": {}, **super().get_form_kwargs()}
         return given | {"authenticator": self.object}
 
@@ -151,7 +151,7 @@ class ChangePassword(PasswordChangeView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not person(request).has_usable_password():
-            return redirect("account")  # the directory has it
+            return redirect("account")  # the directory holds the password
         return super().dispatch(request, *args, **kwargs)
 
     def get_default_success_url(self) -> str:
@@ -167,7 +167,7 @@ class ChangePassword(PasswordChangeView):
 
 
 def account(request: HttpRequest) -> HttpResponse:
-    """One's own account, and where one is signed in."""
+    """Show one's own account and sessions."""
     user = person(request)
     sessions = UserSession.objects.purge_and_list(user)
     context = {
@@ -184,7 +184,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 @reauthentication_required
 def end_sessions(request: HttpRequest) -> HttpResponse:
-    """End one session (`session`, its id), or with none all but this one."""
+    """End one session (`session`, its id), or all but this one if none is given."""
     user = person(request)
     chosen = UserSession.objects.filter(user=user)
     number = request.POST.get("session", "")

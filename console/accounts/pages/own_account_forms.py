@@ -31,7 +31,7 @@ class SignInForm(LoginForm):
 
 
 class PasswordForm(ChangePasswordForm):
-    """The password of now, and the new one twice."""
+    """The current password, and the new one twice."""
 
     missing: ClassVar = {
         "oldpassword": _("Give the password that you have now."),
@@ -59,7 +59,7 @@ class PasswordForm(ChangePasswordForm):
 
 
 class CodeForm(AuthenticateForm):
-    """A code of the app, or one of the recovery codes."""
+    """A code of the authenticator app, or a recovery code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,7 +67,7 @@ class CodeForm(AuthenticateForm):
 
 
 class ConfirmCodeForm(ReauthenticateForm):
-    """The same, of a person who is in already."""
+    """A CodeForm's code, from a person who is already signed in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -83,7 +83,7 @@ class AppForm(ActivateTOTPForm):
 
 
 class KeyForm(AddWebAuthnForm):
-    """A name for a new security key; what the key says comes by script."""
+    """A name for a new security key. A script adds the key's response."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,16 +112,16 @@ class _CountedKey:
 
 
 class KeyUseForm(_CountedKey, AuthenticateWebAuthnForm):
-    """What a security key says at the sign-in; it comes by script."""
+    """A security key's response at sign-in, which a script adds."""
 
 
 class ConfirmKeyForm(_CountedKey, ReauthenticateWebAuthnForm):
-    """The same, of a person who is in already."""
+    """A KeyUseForm's response, from a person who is already signed in."""
 
 
 class RemoveKeyForm(DeactivateTOTPForm):
-    """django-allauth asks of the app alone whether it is the last factor of somebody who needs
-    one: of security keys this asks."""
+    """Refuses to remove the last factor of somebody who needs one. django-allauth checks this only
+    for the app; this form checks it for security keys."""
 
 
 def _as_code(form: Any) -> None:
@@ -131,6 +131,6 @@ def _as_code(form: Any) -> None:
 
 
 def _without_placeholders(form: Any) -> None:
-    """A label stays readable while one types."""
+    """Remove the placeholders: a label stays readable while one types."""
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)

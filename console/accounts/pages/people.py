@@ -1,4 +1,4 @@
-"""Pages of people: who there is, what they may do, and the ways to end that."""
+"""Pages of people: who they are, what they may do, and how to end their access."""
 
 import secrets
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from console.site.access import actor_of, require
 
 PEOPLE_A_PAGE = 50
 ENTRIES_SHOWN = 10
-# Without letters and digits that are taken for one another.
+# Without letters and digits that are easily confused.
 SUGGESTED_FROM = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -68,7 +68,7 @@ def user_new(request: HttpRequest) -> HttpResponse:
 
 
 def suggested_password() -> str:
-    """Four groups of four, so that it can be read out; 79 bits."""
+    """Return four groups of four characters (79 bits), which can be read out."""
     groups = ["".join(secrets.choice(SUGGESTED_FROM) for _ in range(4)) for _ in range(4)]
     return "-".join(groups)
 
@@ -76,7 +76,7 @@ def suggested_password() -> str:
 @require_http_methods(["GET", "POST"])
 @require(Permission.ADMINISTER)
 def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
-    """A person, to look at and to change."""
+    """Show a person, or change them."""
     actor = actor_of(request)
     user = user_get(actor, user_id)
     is_own = user.ref == actor.ref
@@ -102,14 +102,14 @@ def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 def _entries(actor: Actor, user: User) -> list[object]:
-    """The newest of what the trail has of the account, for those who may read it."""
+    """Return the newest ledger entries of the account, if the actor may read them."""
     if not actor.may(Permission.VIEW_AUDIT):
         return []
     found = audit_entries(actor, target_kind="user", target_ref=str(user.pk))
     return list(found[:ENTRIES_SHOWN])
 
 
-# --- What is asked first --------------------------------------------------------------------------
+# --- With confirmation ----------------------------------------------------------------------------
 
 
 @asks
@@ -139,7 +139,7 @@ def user_password(request: HttpRequest, user_id: int) -> HttpResponse:
 @require(Permission.ADMINISTER)
 def user_sign_out(request: HttpRequest, user_id: int) -> HttpResponse:
     if actor_of(request).ref == f"user:{user_id}":
-        return redirect("account")  # where one ends one's own, and stays in this one
+        return redirect("account")  # where one ends all of one's own but this one
     step = Step(
         title=_("End all sessions of %(name)s?"),
         text=_("They are signed out on all machines, at once. Signing in again stays possible."),

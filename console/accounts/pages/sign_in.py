@@ -1,4 +1,4 @@
-"""Signing in and out: name and password, then a second factor where there is one."""
+"""Signing in and out: name and password, then a second factor if there is one."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from console.accounts.signing_in.addresses import sender_address
 from console.accounts.signing_in.directory import SIGNED_IN, directories
 from console.accounts.signing_in.login_throttle import Attempt
 
-# Who gets in, and the entry that says so, are one: without the entry nobody gets in.
+# A sign-in and its ledger entry are one transaction: without the entry nobody gets in.
 together = method_decorator(transaction.atomic, name="dispatch")
 
 
@@ -35,8 +35,9 @@ class SignIn(LoginView):
     form_class = SignInForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """429 after too many attempts, whether the name exists or not. They are counted outside of
-        the transaction: what fails counts, and nobody waits for who is tried at the same time."""
+        """Respond 429 after too many attempts, whether the name exists or not. They are counted
+        outside of the transaction: failed ones count too, and nobody waits for an attempt at the
+        same time."""
         is_attempt = request.method == "POST" and not request.user.is_authenticated
         attempt = Attempt(request) if is_attempt else None
         wait = attempt.seconds_to_wait() if attempt else 0
@@ -59,8 +60,8 @@ class SignOut(LogoutView):
     http_method_names = ["post", "options"]
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Whom the directory has signed in is signed out there, too, where it offers that. The page
-        leads on: the content policy lets no form do so."""
+        """Sign out at the directory too, if it signed the person in and offers that. The page
+        itself redirects, since the content security policy lets no form do so."""
         there = self.request.session.get(SIGNED_IN)
         response = super().post(*args, **kwargs)
         if not there:
@@ -88,13 +89,13 @@ class GiveSecondFactor(mfa.AuthenticateView):
 
 
 def _failed(request: HttpRequest, user: Any, form: Any) -> None:
-    """A wrong code or key, at the door or later."""
+    """Record a wrong code or key, at sign-in or later."""
     reason = "counter" if form.has_error("credential", COUNTER_WENT_BACK) else ""
     security_events.second_factor_failed(user, sender_address(request), reason)
 
 
 class Confirm(ReauthenticateView):
-    """The password again, before something grave."""
+    """Asks for the password again, before something sensitive."""
 
     template_name = "accounts/confirm_password.html"
 
