@@ -1,4 +1,4 @@
-"""A draft that saves itself while it is being written. It is never submitted by itself."""
+"""Saves a draft while it is being written. It never submits the draft."""
 
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -16,8 +16,8 @@ from console.site.access import actor_of, require
 @require_POST
 @require(Permission.EDIT_CATALOGUE)
 def notice_autosave(request: HttpRequest, key: str) -> JsonResponse:
-    """Save what is valid into the author's own draft. Answers the new mark, or why not: then what
-    was typed stays where it is, in the editor."""
+    """Save valid input into the author's own draft. Respond with the new revision, or with the
+    reason for not saving; then the input stays in the editor."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     draft = own_draft(actor, notice)

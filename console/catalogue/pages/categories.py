@@ -58,7 +58,7 @@ def category_edit(request: HttpRequest, category_id: int) -> HttpResponse:
     ):
         messages.success(request, _("Saved. What is below it came along."))
         return redirect("category-list")
-    # Read anew: what was refused is not its name.
+    # Load it again: a refused name must not be shown as its name.
     category = category_get(actor, category_id)
     return form_page(request, "catalogue/category_form.html", form, category=category)
 

@@ -1,4 +1,4 @@
-"""An edit conflict in the editor of a notice: the texts of both, by language."""
+"""An edit conflict in the editor of a notice: both people's texts, by language."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from console.errors import ConsoleError
 def edit_conflict(
     actor: Actor, notice: CannedNotice, refusal: ConsoleError, typed: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What the editor's page shows of a refusal: nothing, where nobody else was at it."""
+    """Return what the editor's page shows of a refusal; nothing if it is not an edit conflict."""
     newest = versions(actor, notice).first() if refusal.code in CONFLICTS else None
     if newest is None:
         return {}
@@ -29,6 +29,6 @@ def edit_conflict(
         passable=CONFLICTS[refusal.code],
         status=newest.status,
     )
-    # Whoever saves again after this has seen it.
+    # The page shows the newest version, so the next save may replace it.
     seen = {"expected": revision(newest)} if conflict.passable else {}
     return {"conflict": conflict, **seen}

@@ -45,7 +45,7 @@ ASKED = "asked"
 
 
 def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
-    """The editor with the draft, or with the newest version to go on from."""
+    """Show the editor with the draft, or with the newest version to continue from."""
     base = versions(actor, notice).first()
     initial = version_initial(base)
     if base is not None and base.status != VersionStatus.DRAFT:
@@ -62,10 +62,10 @@ def edit_page(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
 
 
 def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
-    """Save the draft, hand it over, or add a row for one more language."""
+    """Save the draft, submit it, or add a row for another language or question."""
     if "add" in request.POST or "add_field" in request.POST:
         return _with_one_more_row(request, actor, notice)
-    if "put_back" in request.POST:  # what the browser has kept, with all its rows
+    if "put_back" in request.POST:  # the copy in the browser, with all its rows
         return _put_back(request, actor, notice)
     form, bodies = VersionForm(request.POST), BodyFormSet(request.POST)
     asked = _asked(request.POST)
@@ -79,7 +79,7 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
             version_submit(actor, version)
     except ConsoleError as refusal:
         conflict = edit_conflict(actor, notice, refusal, read_bodies(bodies))
-        if version is not None:  # saved, and not submitted: the author goes on from there
+        if version is not None:  # saved, but not submitted: the author continues from there
             conflict = {"expected": revision(version)} | conflict
         return _page(
             request,
@@ -109,12 +109,12 @@ def _save(
 
 
 def own_draft(actor: Actor, notice: CannedNotice) -> NoticeVersion | None:
-    """The draft that the actor may go on with."""
+    """Return the draft that the actor may continue."""
     return versions(actor, notice).filter(status=VersionStatus.DRAFT, author_ref=actor.ref).first()
 
 
 def read_content(data: QueryDict) -> dict[str, Any] | None:
-    """The content of a version as it was typed; None where a field is not valid."""
+    """Return the typed content of a version; None if a field is invalid."""
     form, bodies, asked = VersionForm(data), BodyFormSet(data), _asked(data)
     if not (form.is_valid() and bodies.is_valid() and (asked.is_valid() or not asked.is_bound)):
         return None
@@ -134,7 +134,7 @@ def _put_back(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpR
 
 
 def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice) -> HttpResponse:
-    """With the focus in it, where else a person has to look for it again."""
+    """Show the editor with one more row. The focus is in it, so nobody has to look for it."""
     changed = request.POST.copy()
     if "add_field" in changed:
         rows = _asked(changed).total_form_count()
@@ -150,7 +150,8 @@ def _with_one_more_row(request: HttpRequest, actor: Actor, notice: CannedNotice)
 
 
 def _asked(data: QueryDict) -> Any:
-    """The fields that the sender fills in; a page without them says nothing of them."""
+    """Return the formset of the questions. It is unbound, and changes none, if the page has
+    none."""
     if f"{ASKED}-TOTAL_FORMS" in data:
         return AskedFormSet(data, prefix=ASKED)
     return AskedFormSet(prefix=ASKED)
@@ -171,7 +172,7 @@ def _page(
 ) -> HttpResponse:
     if traits(notice.kind).is_url:
         for row in bodies:
-            # The bound one too: it keeps the label that it was made with, when it was validated.
+            # The bound field too: it copied the label when it was validated.
             row.fields["body"].label = row["body"].label = _("URL")
     context = {
         "expected": expected or request.POST.get("expected", ""),
@@ -198,7 +199,7 @@ def preview_context(
     bodies: Any,
     asked: Any,
 ) -> dict[str, Any]:
-    """Each text as the chosen chat would get it, and what live chats carry."""
+    """Return each text as the chosen chat would get it, and what live chats carry."""
     chat = chosen_chat(actor, request.POST.get("chat", ""))
     version = draft_of(
         notice,
@@ -224,7 +225,7 @@ def preview_context(
 
 
 def posted_preview(request: HttpRequest, actor: Actor, notice: CannedNotice) -> dict[str, Any]:
-    """The preview of what stands in the editor now."""
+    """Return the preview of the editor's present input."""
     data = request.POST
     form, bodies = VersionForm(data), BodyFormSet(data)
     return preview_context(request, actor, notice, form, bodies, _asked(data))
@@ -236,7 +237,7 @@ def _typed_bodies(bodies: Any) -> dict[str, str]:
 
 
 def _typed_fields(asked: Any) -> list[dict[str, Any]]:
-    """The fields as far as they can be asked: what is wrong with them is said at saving."""
+    """Return the questions; none if they are invalid, which is reported when saving."""
     try:
         if asked.is_bound:
             return declared(read_asked(asked)) if asked.is_valid() else []
@@ -248,14 +249,14 @@ def _typed_fields(asked: Any) -> list[dict[str, Any]]:
 
 
 def _nickname(form: VersionForm) -> str:
-    """Under which name the chat would show it: the version's own, or the preset's."""
+    """Return the name that the chat would show: the version's own, or the preset's."""
     own = str(form["nickname"].value() or "").strip()
     preset = None if own else preset_of(str(form["preset"].value() or ""))
     return preset.nickname if preset else own
 
 
 def _stale(actor: Actor, version: NoticeVersion) -> list[Stale]:
-    """The translations that would be behind, were this submitted."""
+    """Return the translations that would be out of date if the version were submitted."""
     if not version.bodies:
         return []
     known = list(versions(actor, version.notice))

@@ -1,4 +1,4 @@
-"""What the pages of the catalogue take. The services decide what of it is right."""
+"""Forms of the pages of the catalogue. The services validate the values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ from console.text.language_tags import html_tag
 
 
 class NoticeFilterForm(FilterForm):
-    """The filters of the list."""
+    """The filters of the list of notices."""
 
     q = LineField(label=_("Words of any language"), max_length=200, required=False)
     status = forms.ChoiceField(
@@ -68,7 +68,7 @@ class NoticeFilterForm(FilterForm):
 
 
 class CategoryChoice(LineField):
-    """A category by its path, which is made where it is not there yet."""
+    """A category by its path. It is created if it does not exist."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -81,8 +81,8 @@ class CategoryChoice(LineField):
 
 
 class NoticeSettingsForm(EditForm):
-    """What of a notice can change without review: how people find it, and whose it is. Once it is
-    published, its title and shortcut change with a version."""
+    """What can change in a notice without review: how people find it, and its team. The title and
+    shortcut of a published notice change only with a version."""
 
     title = LineField(
         label=_("Title"),
@@ -135,7 +135,7 @@ class NoticeSettingsForm(EditForm):
 
 
 class CategoryForm(EditForm):
-    """A category's name, its place and whose it is."""
+    """A category's name, place and team."""
 
     name = LineField(
         label=_("Name"),
@@ -187,7 +187,7 @@ class CategoryForm(EditForm):
 
 
 class NoticeForm(forms.Form):
-    """A notice without its words. The key and the kind are given once."""
+    """A new notice without its texts. The key and the kind can't be changed later."""
 
     title = LineField(
         label=_("Title"),
@@ -247,7 +247,7 @@ BodyFormSet = formset_factory(BodyForm, extra=0, max_num=100)
 
 
 class AskedForm(forms.Form):
-    """A field that the sender fills in."""
+    """A question to the sender."""
 
     name = LineField(label=_("Name"), max_length=40, required=False)
     label = LineField(label=_("Question"), max_length=LABEL_LENGTH, required=False)
@@ -269,7 +269,7 @@ AskedFormSet = formset_factory(AskedForm, extra=0, max_num=100)
 
 
 class VersionForm(forms.Form):
-    """A version, but for its texts (BodyFormSet)."""
+    """A version without its texts (BodyFormSet)."""
 
     default_locale = LineField(
         label=_("Default language"),
@@ -323,8 +323,9 @@ class VersionForm(forms.Form):
         self.fields["preset"].choices = audience_choices(kept)  # type: ignore[attr-defined]
 
     def clean_preset(self) -> str:
-        """A page without the choice, as of a snippet, is for everyone. A choice that is given and
-        empty is none; neither is none where the words of now are for the staff."""
+        """Return the chosen audience. A page without the choice, such as a snippet's, means
+        everyone. An empty choice is refused; so is a missing one if the page was filled with
+        another audience than everyone."""
         chosen: str = self.cleaned_data["preset"]
         if not chosen and ("preset" in self.data or self.data.get("kept")):
             raise forms.ValidationError(_("Choose who sees it."))
@@ -332,7 +333,7 @@ class VersionForm(forms.Form):
 
 
 def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
-    """A form filled with a version, to go on from there."""
+    """Return a version as the form's initial values."""
     if version is None:
         return {"default_locale": "en", "preset": EVERYONE}
     kept = kept_choice(version)
@@ -342,7 +343,7 @@ def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
 
 
 def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:
-    """The texts, the default language first."""
+    """Return the texts, the default language first."""
     if version is None:
         return [{"locale": default, "body": ""}]
     first = version.default_locale
@@ -351,13 +352,13 @@ def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[d
 
 
 def asked_initial(version: NoticeVersion | None) -> list[dict[str, Any]]:
-    """The fields that the sender fills in."""
+    """Return the questions as the formset's initial values."""
     fields = version.fields if version else []
     return [{**field, "choices": "\n".join(field["choices"])} for field in fields]
 
 
 def read_asked(formset: "BaseFormSet[AskedForm]") -> list[dict[str, Any]]:
-    """The fields, as `version_create` takes them, of the rows that have a name or a question."""
+    """Return the questions for `version_create`, from the rows that have a name or a question."""
     rows = (form.cleaned_data for form in formset.forms)
     return [
         {
@@ -374,7 +375,7 @@ def read_asked(formset: "BaseFormSet[AskedForm]") -> list[dict[str, Any]]:
 
 
 def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
-    """Locale to text, of the rows that have either."""
+    """Return the texts by locale, from the rows that have either."""
     rows = (form.cleaned_data for form in formset.forms)
     return {
         row["locale"].strip(): row["body"]
@@ -384,7 +385,7 @@ def read_bodies(formset: "BaseFormSet[BodyForm]") -> dict[str, str]:
 
 
 def version_content(form: VersionForm, bodies: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of VersionContent that the form has."""
+    """Return the fields of VersionContent that the form has."""
     content = {name: value for name, value in form.cleaned_data.items() if name != "kept"}
     return {**content, **audience(content["preset"]), "bodies": bodies}
 
@@ -402,7 +403,7 @@ class PresetForm(EditForm):
     )
     visibility = forms.ChoiceField(
         label=_("Who sees it"),
-        # Made for each form, in the language of its reader.
+        # Called for each form, so the labels are in the reader's language.
         choices=lambda: [(value, f"{label} ({value})") for value, label in Visibility.choices],
         error_messages={"required": _("Choose who sees it.")},
     )
@@ -433,7 +434,7 @@ class PresetForm(EditForm):
             super().__init__(data, state=preset_state(proposed), initial=as_typed)
 
     def clean_roles(self) -> list[str] | None:
-        """None is everybody."""
+        """Return the roles; None means everybody."""
         roles: list[str] = self.cleaned_data["roles"]
         if EVERYBODY not in roles:
             return roles

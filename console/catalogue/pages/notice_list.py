@@ -1,4 +1,4 @@
-"""The list of notices: filtered, searched, and by how much they are used."""
+"""The list of notices, with filters, search and usage."""
 
 from typing import Any
 
@@ -42,7 +42,8 @@ def notice_list(request: HttpRequest) -> HttpResponse:
 
 
 def _uses(actor: Actor, shown: list[Any], show: str, days: int) -> dict[int, usage.Use]:
-    """Of the notices on the page, where it is about that."""
+    """Return the uses of the notices on the page, if the list is the most used ones; else
+    nothing."""
     if show != "most_used":
         return {}
     return usage.notice_uses(actor, [notice.pk for notice in shown], days=days)

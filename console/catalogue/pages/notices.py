@@ -86,12 +86,12 @@ def _detail(
     return render(request, "catalogue/notice_detail.html", context, status=status)
 
 
-# These stand above the others on their page.
+# The page shows these above the other versions.
 UNDECIDED = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW, VersionStatus.SCHEDULED)
 
 
 def _ends_soon(found: list[NoticeVersion]) -> datetime | None:
-    """When the words that hold now end, where that is soon."""
+    """Return when the published version ends, if that is soon."""
     for version in found:
         until = version.valid_until
         if version.status == VersionStatus.PUBLISHED and until is not None:
@@ -102,7 +102,7 @@ def _ends_soon(found: list[NoticeVersion]) -> datetime | None:
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_CATALOGUE)
 def notice_edit(request: HttpRequest, key: str) -> HttpResponse:
-    """Write the next version, or go on with the draft."""
+    """Write the next version, or continue the draft."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     if request.method == "GET":
@@ -113,7 +113,7 @@ def notice_edit(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @require(Permission.EDIT_CATALOGUE)
 def notice_preview(request: HttpRequest, key: str) -> HttpResponse:
-    """What is being written, as a chosen chat would get it. Writes nothing."""
+    """Show the present input as a chosen chat would get it. Writes nothing."""
     actor = actor_of(request)
     context = posted_preview(request, actor, notice_get(actor, key))
     return render(request, "catalogue/_preview.html", context)
@@ -122,7 +122,7 @@ def notice_preview(request: HttpRequest, key: str) -> HttpResponse:
 def _decide(
     request: HttpRequest, key: str, act: Callable[[Actor, CannedNotice], object], done: str
 ) -> HttpResponse:
-    """One decision on a notice or a version; a refusal is said on the page of the notice."""
+    """Carry out a decision on a notice or a version. A refusal is shown on the notice's page."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     try:
@@ -182,7 +182,7 @@ def notice_back(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_CATALOGUE)
 def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
-    """How a notice is found, and whose it is."""
+    """Change how a notice is found, and its team."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     form = NoticeSettingsForm(posted(request), notice=notice)
@@ -207,7 +207,8 @@ def notice_settings(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @require(Permission.VIEW_CATALOGUE)
 def notice_favourite(request: HttpRequest, key: str) -> HttpResponse:
-    """Star a notice, or take its star. To htmx the star anew, else the page it was on."""
+    """Star a notice, or remove its star. Respond to htmx with the new star, otherwise redirect to
+    the page that it was on."""
     actor = actor_of(request)
     notice = notice_get(actor, key)
     wanted = request.POST.get("wanted") == "1"

@@ -1,4 +1,4 @@
-"""Pages of visibility presets, and of the review of what is proposed for them."""
+"""Pages of visibility presets, and of the review of their proposals."""
 
 from collections.abc import Callable
 
@@ -63,7 +63,7 @@ def reject_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str) -> HttpResponse:
-    """A decision on the proposal that was looked at."""
+    """Carry out a decision on the proposal that was shown."""
     shown = request.POST.get("change") or request.GET.get("change", "")
     change = int(shown) if shown.isdecimal() and len(shown) < 19 else 0
     try:
@@ -100,13 +100,13 @@ def preset_edit(request: HttpRequest, preset_id: int) -> HttpResponse:
 
 
 def _to_change(actor: Actor, preset: VisibilityPreset) -> VisibilityPreset | PresetChange:
-    """One's own proposal, where one waits; else the preset."""
+    """Return the actor's own open proposal, else the preset."""
     waiting = preset_change(preset)
     return waiting if waiting is not None and waiting.author_ref == actor.ref else preset
 
 
 def _saved_now(preset: VisibilityPreset) -> VisibilityPreset | PresetChange:
-    """What waits for somebody's word, whoever proposed it; else the preset."""
+    """Return the open proposal, whoever made it, else the preset."""
     return preset_change(preset) or preset
 
 

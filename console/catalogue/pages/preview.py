@@ -1,4 +1,4 @@
-"""What is being written, in all its languages, as a customer's chat would show it."""
+"""Previews of the version being written, in all languages, as a customer's chat would show it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from console.interactions.models import Interaction
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One language as the chosen chat would get it, or why it would not. `length` is what it has of
-    the `limit`, in characters: filled in, or as it is written where it can't be."""
+    """One language as the chosen chat would get it, or why it would not. `length` and `limit` are
+    in characters: `length` is the rendered text's, or the template's if it can't be rendered."""
 
     locale: str
     body: str
     refusal: str
     length: int
     limit: int
-    # What had no value, where it is that for which it would not.
+    # The variable without a value, if that is the reason.
     variable: str = ""
 
     @property
@@ -46,7 +46,8 @@ def draft_of(
     bodies: Mapping[str, str],
     fields: Sequence[Mapping[str, Any]],
 ) -> NoticeVersion:
-    """What is being written as a version, with the snippets that it would have: never saved."""
+    """Return the content being written as a version, with its future snippets. It is never
+    saved."""
     version = NoticeVersion(
         notice=notice,
         default_locale=default_locale if default_locale in bodies else next(iter(bodies), ""),
@@ -58,7 +59,8 @@ def draft_of(
 
 
 def with_current_snippets(version: NoticeVersion) -> NoticeVersion:
-    """A draft with the snippets that it would be submitted with now; never saved."""
+    """Return the version. A draft gets the snippets that it would be submitted with now, and is
+    never saved."""
     if version.status == VersionStatus.DRAFT:
         named = _named(version.notice.kind, version.bodies)
         version.snippets = snippets.usable(named, version.notice)
@@ -70,7 +72,7 @@ def _named(kind: str, bodies: Mapping[str, str]) -> set[str]:
     for body in bodies.values():
         try:
             keys |= use(traits(kind).is_url, body).snippets
-        except Exception:  # noqa: S112 - half written: its preview says what is wrong with it
+        except Exception:  # noqa: S112 - half written: its preview shows the error
             continue
     return keys
 
@@ -83,8 +85,8 @@ def previews(
     *,
     only: str = "",
 ) -> list[Preview]:
-    """Every language, or the `only` one, whatever the chat's own is. `among` has the version's
-    snippets."""
+    """Return the previews of all languages, or of the `only` one, whatever the chat's language is.
+    `among` has the version's snippets."""
     kind = version.notice.kind
     limit = settings.URL_LIMIT if traits(kind).is_url else settings.TEXT_LIMIT
     shown = []
@@ -112,8 +114,8 @@ def previews(
 
 
 def expected(version: NoticeVersion, among: snippets.Loaded) -> Forecast:
-    """In how many of the current chats it would fail. A text that can't be read fails nowhere: its
-    preview says so."""
+    """Return in how many of the current chats the version would fail. Invalid texts give no
+    failures: their preview shows the error."""
     if not version.bodies:
         return Forecast()
     try:
@@ -125,7 +127,7 @@ def expected(version: NoticeVersion, among: snippets.Loaded) -> Forecast:
 
 
 def foreign(version: NoticeVersion, among: snippets.Loaded) -> list[Foreign]:
-    """The snippets in other languages; a text that can't be read has none."""
+    """Return the snippets in other languages; none if a text is invalid."""
     try:
         return snippets.foreign(version, among)
     except ConsoleError:

@@ -1,4 +1,4 @@
-"""Pages that take the catalogue out as a file, and a file in."""
+"""Pages to export the catalogue as a file, and to import a file."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ FORMAT_WORDS = {
 
 
 class RowFilterForm(FilterForm):
-    """Which rows of an import are shown; where none are chosen, what is wrong comes first."""
+    """The rows of an import to show. The default is the refused rows, if there are any."""
 
     outcome = forms.ChoiceField(
         label=_("Outcome"), choices=[(ALL, _("All")), *OUTCOMES.items()], required=False
@@ -67,7 +67,7 @@ class ImportForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @require(Permission.VIEW_CATALOGUE)
 def export_page(request: HttpRequest) -> HttpResponse:
-    """Choose a form; then the file."""
+    """Choose a format, then download the file."""
     form = ExportForm(request.POST or None, initial={"format": "xlsx"})
     status, error = 200, ""
     if request.method == "POST":
@@ -117,14 +117,14 @@ def import_page(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require(Permission.EDIT_CATALOGUE)
 def import_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """How far it is; then what it would do, row by row; then what it did."""
+    """Show the progress; then what the import would do, row by row; then what it did."""
     return _detail(request, import_job_get(actor_of(request), job_id))
 
 
 @require_GET
 @require(Permission.EDIT_CATALOGUE)
 def import_progress(request: HttpRequest, job_id: int) -> HttpResponse:
-    """The progress alone; when it is over the page is loaded anew."""
+    """Show only the progress. When it is over, the page is reloaded."""
     job = import_job_get(actor_of(request), job_id)
     response = render(request, "catalogue/_import_progress.html", {"job": job})
     if not job.is_running:
@@ -147,7 +147,7 @@ def import_confirm(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_GET
 @require(Permission.EDIT_CATALOGUE)
 def import_refused(request: HttpRequest, job_id: int) -> HttpResponse:
-    """The refusals as CSV."""
+    """Return the refusals as CSV."""
     job = import_job_get(actor_of(request), job_id)
     return HttpResponse(
         refused_csv(job),
