@@ -1,1 +1,1 @@
-"""Pages of webhooks and of what they were told."""
+"""Pages of webhooks and of their messages."""

@@ -1,4 +1,4 @@
-"""What the pages of webhooks take. The services decide what of it is right."""
+"""Forms of the pages of webhooks. The services validate the values."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from console.webhooks.states import webhook_state
 
 
 class WebhookForm(EditForm):
-    """An address and what it is told."""
+    """A webhook's name, address and events."""
 
     event_hints: ClassVar = {
         EventType.SEND_FINISHED: _("Nothing of it is open any more; with its counts by outcome."),
@@ -70,7 +70,7 @@ class WebhookForm(EditForm):
 
 
 class SecretForm(RotationForm):
-    """A new secret, and for how long the old one signs beside it."""
+    """A new secret, and how long the old one signs too."""
 
     overlap = overlap_field(
         _("The old secret"),

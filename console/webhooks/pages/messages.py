@@ -1,4 +1,4 @@
-"""Pages of what webhooks were told: each message with its attempts, sent again, and tests."""
+"""Pages of a webhook's messages: their attempts, sending them again, and test events."""
 
 import json
 
@@ -51,7 +51,7 @@ def webhook_message_again(request: HttpRequest, webhook_id: int, message_id: int
 @require_POST
 @require(Permission.ADMINISTER)
 def webhook_try(request: HttpRequest, webhook_id: int) -> HttpResponse:
-    """Send a test event, and show what becomes of it."""
+    """Send a test event, and show its message."""
     actor = actor_of(request)
     webhook = selectors.webhook_get(actor, webhook_id)
     try:

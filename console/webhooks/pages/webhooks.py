@@ -1,4 +1,4 @@
-"""Pages of webhooks: who is told of what."""
+"""Pages of webhooks: their addresses, events and secrets."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ def webhook_new(request: HttpRequest) -> HttpResponse:
 
 
 def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
-    """The answer itself, and no redirect: nobody can read the secret again."""
+    """Show the secret without a redirect: nobody can read it again."""
     context = {"webhook": webhook, "secret": secret, "old_until": webhook.old_secret_until()}
     return render(request, "webhooks/webhook_secret.html", context)
 
@@ -86,13 +86,13 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
     )
 
 
-# --- What is asked first --------------------------------------------------------------------------
+# --- With confirmation ----------------------------------------------------------------------------
 
 
 @asks
 @require(Permission.ADMINISTER)
 def webhook_secret(request: HttpRequest, webhook_id: int) -> HttpResponse:
-    """A new secret. The answer shows it."""
+    """Rotate the secret after confirmation. The response shows the new one."""
     webhook = selectors.webhook_get(actor_of(request), webhook_id)
     form = SecretForm(posted(request), initial={"expected": secret_seen(webhook)})
     step = Step(
