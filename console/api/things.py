@@ -1,7 +1,7 @@
-"""Operations on one thing of an address: read it, change it, or do something with it.
+"""Operations on the thing at an address: read it, change it, or do something with it.
 
-Each loads the thing, reads the body, calls one service and answers the thing as it is then. A view
-says how its thing is loaded and shown; a method calls the service.
+Each loads the thing, reads the body, calls one service and returns the thing's new state. A view
+defines how its thing is loaded and shown; a method calls the service.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,29 +24,29 @@ Answers = Mapping[Any, Any]
 
 
 class ThingView(ConsoleView):
-    """What the views of one kind of thing share. `kind` is its name in an ETag."""
+    """Base of the views of one kind of thing. `kind` is its name in an ETag."""
 
     kind = ""
 
     def load(self, *args: Any, **address: Any) -> Any:
-        """The thing, as the actor may see it. Raises NotFound."""
+        """Return the thing, as the actor may see it. Raises NotFound."""
         raise NotImplementedError
 
     def show(self, thing: Any) -> Any:
-        """What an answer has of it, as it is now."""
+        """Return the thing's present state in the form of a response."""
         raise NotImplementedError
 
     def held(self, thing: Any) -> QuerySet[Any]:
-        """The rows that are held while it is compared with If-Match and changed."""
+        """Return the rows to lock while the thing is compared with If-Match and changed."""
         raise NotImplementedError
 
     def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
-        """The body, as the service takes it."""
+        """Return the body in the form that the service takes."""
         return self.read(takes, partial=partial)
 
 
 def reads(summary: str, *permissions: Permission, responses: Answers) -> Handler:
-    """Answers the thing, with its ETag."""
+    """Return a handler that returns the thing with its ETag."""
 
     @extend_schema(summary=summary, responses=responses)
     @needs(*permissions)
@@ -63,8 +63,8 @@ def edits(
     responses: Answers,
     partial: bool = False,
 ) -> Callable[[Callable[..., object]], Handler]:
-    """Changes or, with 204, deletes the thing, where it is as If-Match says. The method gets the
-    thing and, by name, what was given."""
+    """Turn a method into a handler that changes or, with 204, deletes the thing if If-Match holds.
+    The method gets the thing and, as keywords, the validated body."""
 
     def decorate(method: Callable[..., object]) -> Handler:
         @extend_schema(
@@ -95,8 +95,9 @@ def action(
     responses: Answers,
     takes: Serializer | None = None,
 ) -> Callable[[Callable[..., object]], Handler]:
-    """Does something with the thing. The method gets the thing and, by name, what was given, and
-    answers what is shown, by the one status of `responses`."""
+    """Turn a method into a handler that does something with the thing. The method gets the thing
+    and, as keywords, the validated body. The handler shows the method's result, with the one status
+    of `responses`."""
     (status,) = responses
 
     def decorate(method: Callable[..., object]) -> Handler:

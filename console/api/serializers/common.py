@@ -22,7 +22,7 @@ from console.catalogue.models import (
 )
 from console.interactions.models import ChatServer, Interaction
 
-# What the services check with a code of their own, for the OpenAPI document.
+# For the OpenAPI document only: the services check these, with their own error codes.
 NOT_BLANK = r"\S"
 KEY = fields.described(
     fields.Line, type="string", pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", maxLength=100
@@ -246,7 +246,7 @@ class VersionInput(StrictInput):
         help_text="The `mark` of the version that was read before, `none` for no version: where "
         "there is another by now nothing is saved, and the answer is 409.",
     )
-    # The last one: from here on `fields` is this.
+    # Last, since it hides the module `fields` from here on.
     fields = ASKED(  # type: ignore[assignment]
         child=serializers.DictField(),
         required=False,
@@ -262,7 +262,7 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
     mark = serializers.SerializerMethodField(help_text="Another for any other content.")
     bodies = fields.named("Bodies")()
     snippets = fields.named("SnippetVersions")()
-    # The last one: from here on `fields` is this.
+    # Last, since it hides the module `fields` from here on.
     fields = fields.described(  # type: ignore[assignment]
         serializers.ListField, type="array", items=reference("AskedField")
     )()

@@ -25,7 +25,7 @@ EMPTY = "This is empty. Give a value, or leave the field out where it may be lef
 
 NOT_ONE_LINE = "It stands on one line: take the line breaks and control characters out."
 ONE_LINE = rf"^[^{CONTROLS}]*\Z"
-# For the OpenAPI document: one line, with something on it.
+# For the OpenAPI document: one line that is not blank.
 FILLED_LINE = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
 
 

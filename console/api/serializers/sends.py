@@ -34,7 +34,7 @@ INTERACTIONS = fields.described(
     minItems=1,
     maxItems=settings.TARGET_LIMIT,
 )
-# What fits depends on the notice, and is refused with 422.
+# The notice determines which answers are valid. Others are refused with 422.
 ANSWERS = fields.described(serializers.DictField, **reference("Answers"))
 TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
 
@@ -95,7 +95,7 @@ class PreviewInput(StrictInput):
         "where the notice, its version, who sees it, the nickname, the answers or the time are "
         "others.",
     )
-    # The last one: from here on `fields` is this.
+    # Last, since it hides the module `fields` from here on.
     fields = ANSWERS(  # type: ignore[assignment]
         required=False, help_text="Answers to the fields that the notice asks for, by their names."
     )

@@ -9,13 +9,13 @@ from console.api.serializers.common import Anything, StrictInput
 from console.api.serializers.values import reference
 
 OUTCOMES = ("created", "changed", "unchanged", "refused")
-# A body has a limit of its own, long before so many columns.
+# The limit of the body is reached long before so many columns.
 COLUMNS_LIMIT = 1000
 COLUMN = fields.described(fields.Line, type="string", pattern=fields.FILLED_LINE, maxLength=100)
 
 
 class ImportInput(StrictInput):
-    # How many are too many the service says, by a code of its own.
+    # The service limits their number, with its own error code.
     records = fields.described(
         serializers.ListField, type="array", items=reference("CatalogueRecord")
     )(child=Anything(), help_text="As in an export.")

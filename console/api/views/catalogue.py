@@ -22,7 +22,7 @@ ERROR = common.ErrorOutput
 NOTICE = {200: common.NoticeOutput}
 VERSION = {200: common.VersionOutput}
 FILTERS = ("q", "status", "kind", "category", "tag", "show", "days")
-DAYS = 30  # of the most used and the never used
+DAYS = 30  # period for the most used and the never used
 DAYS_LIMIT = 3650
 
 
@@ -115,7 +115,7 @@ class Notices(NoticeView):
     def post(self, request: Request) -> Response:
         """Its words come with a version."""
         given = self.read(common.NoticeInput)
-        self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
+        self.actor.require(Permission.EDIT_CATALOGUE)  # before a refusal reveals teams
         given["team"] = team_by_name(given["team"]) if given.get("team") else None
         notice = notices.notice_create(self.actor, **given)
         return self.tagged("notice", self.show(notice), status=201)
@@ -144,10 +144,10 @@ class OneNotice(NoticeView):
 
     def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
         given = super().given(takes, partial=partial)
-        self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
+        self.actor.require(Permission.EDIT_CATALOGUE)  # before a refusal reveals teams
         if "team" in given:
             given["team"] = team_by_name(given["team"]) if given["team"] else None
-        # Null takes it away.
+        # Null removes the value.
         return given | {
             name: given[name] or "" for name in ("category", "shortcut") if name in given
         }

@@ -114,7 +114,7 @@ class CategoryView(ThingView):
     def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
         """With parent and team in the places of their names."""
         given = super().given(takes, partial=partial)
-        self.actor.require(Permission.EDIT_CATALOGUE)  # before anybody learns of teams
+        self.actor.require(Permission.EDIT_CATALOGUE)  # before a refusal reveals teams
         if given.get("parent"):
             given["parent"] = selectors.category_named(self.actor, given["parent"])
         if given.get("team"):

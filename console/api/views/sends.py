@@ -24,7 +24,7 @@ from console.sends.plan import planner, sending
 from console.sends.plan.schedule import moment, zone_named
 from console.sends.plan.values import SendOrder
 
-# A date means its first moment; without an offset it is of the console's zone.
+# A date means its first moment. A time without an offset is in the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
 TYPES: dict[Kind, Any] = {Kind.TEXT: str, Kind.CHOICE: str, Kind.NUMBER: int, Kind.TIME: MOMENT}
 FILTERS = [
@@ -36,7 +36,7 @@ FILTERS = [
     )
     for name, declared in history_filter.FILTERS.items()
 ]
-# RFC 9745, and where the new way is. Since when, in seconds since 1970: 2026-12-01.
+# RFC 9745: deprecated since 2026-12-01, in seconds since 1970. The link leads to the successor.
 OLD_PREVIEW = {
     "Deprecation": "@1796083200",
     "Link": '</api/v1/sends/preview/>; rel="successor-version"',
@@ -103,7 +103,7 @@ class Sends(ConsoleView):
         given = self.read(serializers.SendInput)
         key = read_key(request.headers.get("Idempotency-Key"))
         if given.pop("dry_run"):
-            # Of no use here; but what a send refuses of it, its preview does not let pass.
+            # A preview does not use the key, but refuses the same keys as a send.
             if key is not None:
                 sending.require_key(key)
             return _previewed(self, given, headers=OLD_PREVIEW)

@@ -94,7 +94,7 @@ class RotateSecret(WebhookView):
     )
     def post(self, webhook: Webhook, *, overlap_seconds: int) -> tuple[Webhook, str]:
         """The answer has the new secret, which can't be read again."""
-        # More than there is of time is no choice either.
+        # Clamped, since timedelta can't hold every number. The limits are no valid choices either.
         overlap = timedelta(seconds=min(max(overlap_seconds, -1), 86_401))
         return services.webhook_secret_rotate(self.actor, webhook, overlap=overlap)
 

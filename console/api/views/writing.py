@@ -60,7 +60,7 @@ class VersionPreview(ConsoleView):
         all_versions = selectors.versions(self.actor, version.notice).exclude(pk=version.pk)
         checks = version_checks([version, *all_versions]).get(version.pk)
         among = loaded([version.snippets])
-        # Of a submitted one it is known already.
+        # A submitted version has its forecast already.
         if checks and version.status != VersionStatus.DRAFT:
             forecast = checks.forecast
         else:

@@ -1,4 +1,4 @@
-"""What every page may show: who is here, what they may do, and what waits for them."""
+"""The template context of every page: the person, their permissions, what waits for them."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from console.web.requests.unsaved import kept_forms
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """`actor`, `may` by permission, `demo`, and for a signed-in person `waiting` counts and who
-    has stopped all sending."""
+    """Return `demo`, and for a signed-in person `actor`, `may` by permission, `waiting` counts and
+    who has stopped all sending."""
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"demo": bool(settings.DEMO_SIMULATORS)}
     actor = actor_of(request)
@@ -27,10 +27,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "role_names": [str(Role(role).label) for role in request.user.roles],
         "demo": bool(settings.DEMO_SIMULATORS),
     }
-    if not is_fragment:  # which has no frame
+    if not is_fragment:  # a fragment has no frame
         context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
-        # To whoever has still to choose a password or to give a second factor nothing is told.
+        # No live events before the person has chosen a password and given a second factor.
         context["may_follow"] = not (
             request.user.must_change_password or second_factor_lacking(request, request.user)
         )

@@ -1,4 +1,4 @@
-"""What Django answers by itself when something goes wrong: pages for people, JSON below /api/."""
+"""Responses to errors that no view handles: pages for people, JSON below /api/."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -53,7 +53,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Nothing that could fail once more: no database, no context processor."""
+    """Respond without anything that could fail again: no database, no context processor."""
     message = "The console failed. The failure is logged. Look whether it happened, then try again."
     if request.path.startswith(API):
         return JsonResponse(body("failed", message), status=500)

@@ -1,4 +1,4 @@
-"""The way in, and help."""
+"""The redirect to a person's home, the help page, and what open pages request."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
@@ -11,7 +11,7 @@ from console.sends.models import DeliveryStatus
 from console.site.access import actor_of
 from console.web.requests.middleware import arrived_at
 
-# The first that a person may use is their home.
+# A person's home is the first of these that they may use.
 HOMES = (
     (Permission.VIEW_INTERACTIONS, "board"),
     (Permission.VIEW_HISTORY, "history"),
@@ -32,14 +32,14 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def here(request: HttpRequest) -> JsonResponse:
-    """Who is signed in, and the token that their forms need by now: an open page asks before it
-    sends what must not be lost. Whoever signed in anew in another tab has another token."""
+    """Return who is signed in, and the present CSRF token. An open page requests it before it sends
+    what must not be lost, since a new sign-in in another tab has replaced the token."""
     return JsonResponse({"person": actor_of(request).ref, "token": get_token(request)})
 
 
 @require_GET
 def clock(request: HttpRequest) -> HttpResponse:
-    """What PostgreSQL's clock shows, by which pages count (server-clock.js)."""
+    """Return the time by PostgreSQL's clock, which pages use for counting (server-clock.js)."""
     now, took = stamp(arrived_at(request))
     return JsonResponse({"now": now, "took": took})
 

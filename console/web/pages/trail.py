@@ -1,6 +1,6 @@
 """The audit trail as a page.
 
-It stands here because the ledger, on which all else is built, knows nothing of people.
+It is here because the ledger, which all else is built on, knows nothing of people.
 """
 
 from operator import itemgetter
@@ -26,9 +26,9 @@ from console.text.form_fields import FilterForm, LineField
 
 ENTRIES_A_PAGE = 100
 CHECKPOINTS_SHOWN = 20
-# One answer's part of a verification: a second or two.
+# How many entries one request verifies: a second or two of work.
 ENTRIES_A_PART = 20_000
-# How long somebody may leave a verification lying and still go on with it.
+# How long an interrupted verification can be continued.
 STATE_SECONDS = 3600
 STATE_SALT = "console.web.trail.verify"
 
@@ -63,7 +63,7 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
 
 
 def action_choices(chosen: str) -> list[tuple[str, str]]:
-    """All actions by their labels. What an older address has chosen otherwise stays chosen."""
+    """Return all actions, sorted by label. An unknown one from an older address comes first."""
     choices = sorted(((value, str(label)) for value, label in Action.choices), key=itemgetter(1))
     if chosen and chosen not in Action.values:
         choices.insert(0, (chosen, chosen))
@@ -73,15 +73,15 @@ def action_choices(chosen: str) -> list[tuple[str, str]]:
 @require_GET
 @require(Permission.VIEW_AUDIT)
 def audit_proof(request: HttpRequest) -> HttpResponse:
-    """What can be proved of the trail, and how."""
+    """Show what can be proved of the trail, and how."""
     return render(request, "audit/proof.html", _proof_context(request))
 
 
 @require_POST
 @require(Permission.VIEW_AUDIT)
 def audit_verify(request: HttpRequest) -> HttpResponse:
-    """One part of a verification. The answer carries, signed, how far it came: the next part goes
-    on from there, and nothing is kept here meanwhile."""
+    """Verify one part of the trail. The response carries its signed progress, from which the next
+    request continues, so the server stores nothing meanwhile."""
     report = _report_of(request.POST.get("state", ""))
     context = _proof_context(request)
     try:
@@ -126,7 +126,7 @@ def _state_of(report: Report) -> str:
 
 
 def _report_of(state: str) -> Report:
-    """From the beginning where there is no state, or none that is ours and fresh."""
+    """Return the progress so far; none if `state` is empty, forged or expired."""
     try:
         followed, seq, digest, vouched = signing.loads(
             state, salt=STATE_SALT, max_age=STATE_SECONDS

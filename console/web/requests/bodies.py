@@ -1,7 +1,7 @@
-"""How large a body may be: DATA_UPLOAD_MAX_MEMORY_SIZE, whatever is in it, but for an import.
+"""The limit of request bodies: DATA_UPLOAD_MAX_MEMORY_SIZE for any content except an import.
 
-Of a stranger no more is read than signing in needs. A longer body is left where it is, and the
-request goes on without one: the API answers 401, and pages lead to the sign-in.
+A stranger's body is read only up to the length that signing in needs. A longer one is left unread,
+and the request continues without it: the API responds 401, and pages redirect to the sign-in.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ LENGTH_MISSING = "console.length_missing"
 UNREAD = "console.unread"
 READ_SIZE = 65_536
 OF_A_STRANGER = 65_536
-# A connection that ends while its client still sends is reset, and the client may never see the
-# answer. So it stays for that long, and what comes meanwhile is thrown away.
+# A connection that is closed while its client still sends is reset, and the client may never see
+# the response. So it stays open for this long, and what arrives meanwhile is discarded.
 LINGER_SECONDS = 1.0
 IMPORT_PAGE = "/notices/import/"
 FORM_AROUND_A_FILE = 100_000
 
 
 class BodyLimit:
-    """Around the ASGI application: no more of a body is read than may be.
+    """Wraps the ASGI application, and reads no more of a body than the limit.
 
-    Django itself takes in a body to its end, wherever that is, before it looks at the size. Here
-    the rest is left unread, and ReadableRequestMiddleware answers 413.
+    Django itself reads a body to its end, however long it is, before it checks the size. Here the
+    rest is left unread, and ReadableRequestMiddleware responds 413.
     """
 
     def __init__(self, app: App) -> None:
@@ -62,7 +62,7 @@ class BodyLimit:
             while _is_left(scope) and message["type"] == "http.request":
                 if not message.get("more_body"):
                     all_sent.set()
-                message = await receive()  # passed over until the answer is out
+                message = await receive()  # discarded until the response is sent
             if message["type"] != "http.request":
                 all_sent.set()
                 return message
@@ -86,7 +86,7 @@ class BodyLimit:
         await self.app(scope, bounded, lingering)
 
     async def _look_at(self, scope: Message) -> int:
-        """Note in the scope what is to be left unread; how much of the rest may be read."""
+        """Record in the scope what is to be left unread. Return how many bytes may be read."""
         most = largest_body(scope["path"])
         headers = dict(scope["headers"])
         said = headers.get(b"content-length", b"0").decode("latin-1")
@@ -109,17 +109,17 @@ def _is_left(scope: Message) -> bool:
 
 
 def _say_length(scope: Message, length: int) -> None:
-    """Put the length of the whole body into the headers, where the client has not said it: who
-    sends in chunks does not. Django and REST framework take a body without a length for none. They
-    read the headers after the body."""
+    """Put the length of the whole body into the headers, since a client that sends in chunks gives
+    none. Django and REST framework treat a body without a length as no body. They read the headers
+    after the body."""
     headers = scope["headers"]
     scope["headers"] = [pair for pair in headers if pair[0] != b"content-length"]
     scope["headers"].append((b"content-length", b"%d" % length))
 
 
 class WholeBody:
-    """Around the WSGI application, the same for a body without a length: read to its end, within
-    the limit, where the server ends it; else answered with 411."""
+    """Wraps the WSGI application in the same way. If the server terminates the input, a body
+    without a length is read to its end, within the limit; otherwise the response is 411."""
 
     def __init__(self, app: WsgiApp) -> None:
         self.app = app
@@ -140,7 +140,7 @@ class WholeBody:
             asked[LENGTH_MISSING] = True
             body = b""
         else:
-            # One byte more than may be is enough to be refused.
+            # One byte over the limit is enough for a refusal.
             body = _read(asked["wsgi.input"], most + 1)
             if len(body) > most:
                 asked[TOO_LARGE] = True
@@ -149,7 +149,7 @@ class WholeBody:
 
 
 def _read(stream: Any, most: int) -> bytes:
-    """At most `most` bytes: one call may bring less than there is."""
+    """Read at most `most` bytes. A single call of `stream.read` may return less than there is."""
     parts: list[bytes] = []
     left = most
     while left and (part := stream.read(min(left, READ_SIZE))):
@@ -159,29 +159,29 @@ def _read(stream: Any, most: int) -> bytes:
 
 
 def largest_body(path: str) -> int:
-    """In bytes. The page that takes a catalogue's file takes the file, and the form around it."""
+    """Return the limit in bytes. The import page accepts a catalogue file with the form around."""
     if path == IMPORT_PAGE:
         return int(settings.IMPORT_LIMIT) + FORM_AROUND_A_FILE
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 def is_too_large(request: HttpRequest) -> bool:
-    """By what was read of the body, or by what its header says that will come."""
+    """Return whether the body is over the limit, by what was read of it or by its header."""
     if TOO_LARGE in getattr(request, "scope", {}) or TOO_LARGE in request.META:
         return True
     return _is_over(request.META.get("CONTENT_LENGTH") or "0", largest_body(request.path))
 
 
 def is_unread(request: HttpRequest) -> bool:
-    """Whether it had a body that is not read of a stranger."""
+    """Return whether the body was left unread because a stranger sent it."""
     return UNREAD in getattr(request, "scope", {}) or UNREAD in request.META
 
 
 def lacks_length(request: HttpRequest) -> bool:
-    """Whether it has a body whose end this server can't find."""
+    """Return whether the request has a body whose end this server can't find."""
     return LENGTH_MISSING in request.META
 
 
 def _is_over(length: str, most: int) -> bool:
-    # More digits than that Python may refuse to read.
+    # Python may refuse to convert a number with more digits.
     return length.isdecimal() and (len(length) > 18 or int(length) > most)

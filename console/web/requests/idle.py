@@ -1,5 +1,5 @@
-"""Which requests keep a session alive, or end one: those that a person makes, not those of an open
-page."""
+"""Which requests may extend or end a session: those that a person makes, not those that an open
+page makes by itself."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -7,16 +7,16 @@ from django.http import HttpRequest, HttpResponse
 from console.accounts.services.sessions import session_used
 from console.web.requests.middleware import _Middleware
 
-# Sent by live.js with what a page loads anew by itself.
+# The header that live.js sends when a page reloads a part by itself.
 REFRESH = "Console-Refresh"
 # htmx sends the first; a script that changes something sends the second.
 SCRIPTS = ("HX-Request", "X-CSRFToken")
-# A page asks for these by itself, too.
+# Pages request these by themselves, too.
 BY_ITSELF = ("/events/", "/here/", "/clock/")
 
 
 class SessionUseMiddleware(_Middleware):
-    """A session ends CONSOLE_SESSION_IDLE_MINUTES after the last thing that its person did."""
+    """Ends a session CONSOLE_SESSION_IDLE_MINUTES after its person's last action."""
 
     def process_request(self, request: HttpRequest) -> None:
         if not is_by_itself(request) and request.user.is_authenticated:
@@ -24,9 +24,12 @@ class SessionUseMiddleware(_Middleware):
 
 
 class OpenPageCookiesMiddleware(_Middleware):
-    """An open page makes requests with the cookies of a moment ago while its person signs in again
-    in another tab. Its answers must not undo that: they neither delete the session cookie, which by
-    then is the new one, nor replace the CSRF cookie, by which the sign-in form is checked."""
+    """Prevents a response to an open page from undoing a sign-in in another tab.
+
+    Such a page may have sent the cookies from before the sign-in. The response neither deletes the
+    session cookie, which is already the new one, nor replaces the CSRF cookie, which the sign-in
+    form is checked against.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         session = response.cookies.get(settings.SESSION_COOKIE_NAME)
@@ -39,10 +42,10 @@ class OpenPageCookiesMiddleware(_Middleware):
 
 
 def is_script(request: HttpRequest) -> bool:
-    """Whether a script of an open page makes this request, and the browser stays on that page."""
+    """Return whether a script of an open page makes this request, and the page stays open."""
     return is_by_itself(request) or any(name in request.headers for name in SCRIPTS)
 
 
 def is_by_itself(request: HttpRequest) -> bool:
-    """Whether an open page asks, and not its person."""
+    """Return whether an open page makes this request, and not its person."""
     return REFRESH in request.headers or request.path in BY_ITSELF

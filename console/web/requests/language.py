@@ -1,4 +1,4 @@
-"""In which language an answer is worded."""
+"""The language of a response."""
 
 from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
@@ -9,8 +9,8 @@ from console.text.wording import PROGRAMS_LANGUAGE
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """Pages are in the language that their reader asks for, as far as there are translations of it.
-    The API is in English, whatever its caller asks for: programs go by codes and parameters."""
+    """Sets the language of pages to the one that the browser requests, if it is translated. The API
+    is always in English, since programs use codes and parameters."""
 
     def process_request(self, request: HttpRequest) -> None:
         if request.path.startswith(API):

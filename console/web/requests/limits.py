@@ -1,4 +1,4 @@
-"""How much one person or address may ask for."""
+"""Rate limits for persons and addresses."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,13 +11,13 @@ from console.web.pages import errors
 from console.web.requests.middleware import _Middleware
 
 METRICS = "/metrics"
-# The API counts for itself (console.api.http.throttling); probes come from machines.
+# The API has its own limits (console.api.http.throttling); probes come from machines.
 UNCOUNTED = (API, "/healthz", "/readyz", METRICS)
 
 
 class RateMiddleware(_Middleware):
-    """At most CONSOLE_PAGE_RATE pages a person, and CONSOLE_STRANGER_RATE an address of those who
-    are not signed in; as many calls of an address without a token, or with a wrong one."""
+    """Limits a person to CONSOLE_PAGE_RATE pages, and an address without a sign-in to
+    CONSOLE_STRANGER_RATE pages and as many calls without a valid token."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path.startswith(UNCOUNTED):
@@ -29,7 +29,7 @@ class RateMiddleware(_Middleware):
         return errors.too_many_requests(request, wait) if wait else None
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Nobody tries tokens at leisure. Who has a right one is held up by nobody else's."""
+        """Limit the guessing of tokens. Wrong tokens never delay a caller with a valid one."""
         if response.status_code != 401 or not request.path.startswith((API, METRICS)):
             return response
         wait = _stranger_waits(request, "refused calls")
@@ -37,7 +37,7 @@ class RateMiddleware(_Middleware):
 
 
 def seconds_to_wait(what: str, rate: str) -> int:
-    """Count one more of `what`; 0 lets it pass, else in how many seconds the next may."""
+    """Count one more of `what`. Return 0 if it may pass, else the seconds until the next may."""
     limit, seconds = limit_of(rate)
     return counters.seconds_to_wait(what, limit=limit, seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""What no view should see, what nobody may keep, and errors of the console as pages."""
+"""Middleware that refuses unreadable requests, sets headers, and turns errors into responses."""
 
 import codecs
 import re
@@ -18,12 +18,12 @@ from console.site.problems import API, as_problem
 from console.web.pages.errors import length_required, too_large_request
 from console.web.requests.bodies import is_too_large, lacks_length
 
-# As Django makes them. Others can't be in the database, and some it can't even be asked for.
+# The form of Django's keys. The database can't contain others, and can't even be queried for some.
 SESSION_KEY = re.compile(r"[a-z0-9]+")
-# In a request's META, beside what the server says of it; no header can have such a name.
+# Keys of a request's META, beside the server's own. No header can have such a name.
 ARRIVED = "console.arrived"
 REQUEST_ID = "console.request_id"
-# Of one that a proxy made; anything longer would only fill the log.
+# A request id that a proxy made. Anything longer would only fill the log.
 PROXYS_ID = re.compile(r"[\w.:-]{8,64}", re.ASCII)
 NOT_USED = (
     "accelerometer",
@@ -62,8 +62,8 @@ class _Middleware(MiddlewareMixin):
 
 
 class ArrivalMiddleware(_Middleware):
-    """Notes when a request came, see `arrived_at`, and gives it an id: by it the lines of the log,
-    the answer (X-Request-ID) and the log of a proxy are brought together."""
+    """Records when a request arrived (see `arrived_at`), and gives it an id that the log lines, the
+    response (X-Request-ID) and a proxy's log have in common."""
 
     def process_request(self, request: HttpRequest) -> None:
         request.META[ARRIVED] = time.monotonic()
@@ -78,14 +78,14 @@ class ArrivalMiddleware(_Middleware):
 
 
 def arrived_at(request: HttpRequest | None) -> float:
-    """When a request came, by `time.monotonic`."""
+    """Return when a request arrived, by `time.monotonic`; now if that is unknown."""
     now = time.monotonic()
     return now if request is None else float(request.META.get(ARRIVED, now))
 
 
 class PoliciesMiddleware(_Middleware):
-    """The headers that Django has no setting for: no other site embeds what is here, and no page
-    uses a device. Signing in by a security key is the one thing that is allowed, to this site."""
+    """Sets headers that Django has no setting for: no other site may embed the console's responses,
+    and pages may use no device, except security keys for signing in to this site."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -94,8 +94,8 @@ class PoliciesMiddleware(_Middleware):
 
 
 class NotStoredMiddleware(_Middleware):
-    """Pages and answers tell of customers: no cache keeps them. What says otherwise, as static
-    files do, is left alone."""
+    """Forbids caches to store responses, since they may contain customers' data. A response that
+    sets Cache-Control itself, as static files do, is left unchanged."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if "Cache-Control" not in response.headers:
@@ -104,15 +104,15 @@ class NotStoredMiddleware(_Middleware):
 
 
 class ProblemMiddleware(_Middleware):
-    """The API's errors as problem details, for those who ask for them: also those that Django
-    answers by itself."""
+    """Converts the API's errors to problem details for callers that ask for them, including the
+    errors that Django itself returns."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         return as_problem(request, response) if request.path.startswith(API) else response
 
 
 class ReadableRequestMiddleware(_Middleware):
-    """Answers 400 to what PostgreSQL or the views could not read: a NUL, or another charset."""
+    """Responds 400 to what PostgreSQL or the views can't read: a NUL, or another charset."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if is_too_large(request):
@@ -120,7 +120,7 @@ class ReadableRequestMiddleware(_Middleware):
         if lacks_length(request):
             return length_required(request)
         charset = (request.content_params or {}).get("charset", "utf-8")
-        # By this name alone Django knows it, and the page that refuses another is in it too.
+        # Django recognises only this spelling. The page that refuses another charset uses it too.
         request.encoding = "utf-8"
         if not _is_utf8(charset):
             raise BadRequest("The charset is not utf-8")
@@ -150,7 +150,7 @@ def _has_nul(request: HttpRequest) -> bool:
 
 
 class ConsoleErrorMiddleware(_Middleware):
-    """Answers a ConsoleError that a view lets through with the page of its status."""
+    """Turns a ConsoleError that a view raises into an error page with its status."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, ConsoleError):

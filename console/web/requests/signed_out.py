@@ -1,4 +1,4 @@
-"""A form that comes without a sign-in: nothing of it is done, and the way back in says so."""
+"""Forms sent without a sign-in: they have no effect, and the sign-in page says so."""
 
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -15,9 +15,9 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Leads who sent a form, and was signed out meanwhile, back to the page that they sent it from:
-    its own address may take no more than the form. Whoever sent so much that it was not read is led
-    there wherever it was sent to."""
+    """Redirects a person who was signed out before they sent a form to the sign-in, and from there
+    to the form's page: the address that the form goes to may accept nothing else. If the body was
+    too long to be read, this happens at every address."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if is_unread(request) and not request.path.startswith(API):
@@ -36,7 +36,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
 
 
 def _page_of(request: HttpRequest) -> str:
-    """Where the form stood: at its own address, where the browser does not say."""
+    """Return the page of the form; the address that it goes to if the browser sends no Referer."""
     came_from = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
         return request.path

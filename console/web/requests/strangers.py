@@ -1,4 +1,4 @@
-"""Who is nobody yet, judged before a request is read."""
+"""Recognises strangers, callers without a sign-in or token, before their requests are read."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -9,8 +9,8 @@ from console.database.connections import give_back_connections
 
 
 def is_stranger(request: HttpRequest) -> bool:
-    """Whether neither a session nor a token of an API client comes with it. What the caller may do
-    is judged later, as for every request."""
+    """Return whether the request has neither a session nor a valid token of an API client. What the
+    caller may do is checked later, as for every request."""
     try:
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":

@@ -1,7 +1,7 @@
-"""What was typed stays in the browser until it is saved (static/js/unsaved.js): this tells it when.
+"""Tells the browser when it can delete its copy of a form's text (static/js/unsaved.js).
 
-A form that is kept names its copy (`kept_as`). Where it was taken, the next page names the copy
-too, and only then the browser throws it away: an answer that is lost loses no text.
+A form that the browser has copied names its copy (`kept_as`). If the form is accepted, the next
+page names the copy too, and only then the browser deletes it. So a lost response loses no text.
 """
 
 import re
@@ -13,12 +13,12 @@ from console.web.requests.middleware import _Middleware
 FIELD = "kept_as"
 SAVED = "saved_form"
 NAME = re.compile(r"[\w-]{1,64}")
-# Whoever is led to one of these has to sign in, or to choose a password, first.
+# A redirect to one of these means that the person must sign in or choose a password first.
 NOT_DONE = ("/accounts/", "/account/")
 
 
 class SavedFormMiddleware(_Middleware):
-    """Remembers of a form that leads on that it was taken."""
+    """Records in the session that a form was accepted, if the response redirects."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code not in (302, 303) or not (name := _name_of(request)):
@@ -29,8 +29,8 @@ class SavedFormMiddleware(_Middleware):
 
 
 def kept_forms(request: HttpRequest) -> dict[str, str]:
-    """The copy of the form that has led to this page, which was taken; and that of the form which
-    this page answers, be it with a refusal."""
+    """Return the copies' names of the accepted form that led to this page, and of the form that
+    this page responds to, perhaps with a refusal."""
     saved = str(request.session.pop(SAVED)) if SAVED in request.session else ""
     return {"saved_form": saved, "answered_form": _name_of(request)}
 

@@ -1,4 +1,4 @@
-"""The larger pieces of pages: notes, figures, forms, and buttons that ask first."""
+"""The larger components of pages: notes, figures, forms, and buttons with a confirmation."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ def note(
     focus: bool = False,
     css: str = "",
 ) -> SafeString:
-    """What the reader should know, in a box: {% note "warn" %}…{% endnote %}.
+    """Show a note in a box: {% note "warn" %}…{% endnote %}.
 
-    What is bad is said aloud by a screen reader unless `alert` says otherwise. With `css` the
-    content is not one paragraph but several, in a <div> of that class.
+    Screen readers announce a note with the tone "bad", unless `alert` says otherwise. With `css`
+    the content is not one paragraph but several, in a <div> of that class.
     """
     role = ' role="alert"' if (tone == "bad" if alert is None else alert) else ""
     kind = "div" if css else "p"
@@ -48,13 +48,13 @@ def note(
 
 @register.simple_tag
 def figure(label: str, value: object) -> SafeString:
-    """A number and what it counts, in a list with the class `figures`."""
+    """Show a number and what it counts, in a list with the class `figures`."""
     return format_html("<div><dt>{}</dt><dd>{}</dd></div>", label, value)
 
 
 @register.inclusion_tag("ui/ask.html")
 def ask(words: str, url: str, drawing: str, css: str = "") -> dict[str, Any]:
-    """A button that leads to a question, and with scripts opens it in a dialog."""
+    """Show a button that leads to a confirmation. Scripts open it in a dialog."""
     return {"words": words, "url": url, "drawing": drawing, "css": css}
 
 
@@ -62,8 +62,8 @@ def ask(words: str, url: str, drawing: str, css: str = "") -> dict[str, Any]:
 def edit(
     context: Context, content: str, form: forms.Form, back: str, *args: object, button: str = ""
 ) -> SafeString:
-    """A form that saves what several people may edit: {% edit form "team-list" %}…{% endedit %}
-    with its fields inside. `back` with `args` is the page that Cancel leads to."""
+    """Show a form for what several people may edit: {% edit form "team-list" %}…{% endedit %} with
+    its fields inside. `back` with `args` is the page that Cancel leads to."""
     return render_to_string(
         "editing/form.html",
         {
@@ -78,11 +78,11 @@ def edit(
 
 @register.inclusion_tag("editing/trail.html")
 def trail(to: str, words: str, url: str = "", name: str = "") -> dict[str, str]:
-    """What a page is below: the list of the view `to`, and perhaps one thing of it."""
+    """Show what a page is below: the list of the view `to`, and perhaps one item of the list."""
     return {"list_url": reverse(to), "list_name": words, "url": url, "name": name}
 
 
 @register.inclusion_tag("editing/delete.html")
 def delete_card(words: str, url: str) -> dict[str, str]:
-    """Below a form: when this can be deleted, and the button that asks."""
+    """Show, below a form, when this can be deleted, and the button to the confirmation."""
     return {"words": words, "url": url}

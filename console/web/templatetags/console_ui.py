@@ -1,4 +1,4 @@
-"""The design system's pieces for templates: icons, badges, times, fields. It decides nothing."""
+"""The design system for templates: icons, badges, times, fields. It decides nothing."""
 
 import json
 from datetime import datetime
@@ -81,7 +81,7 @@ JSON_SHOWN = 4000
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """A drawing of static/icons/sprite.svg. It is decoration: words stand beside it."""
+    """Show an icon of static/icons/sprite.svg. It is decoration: text stands beside it."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         css,
@@ -92,7 +92,7 @@ def icon(name: str, css: str = "") -> SafeString:
 
 @register.simple_tag
 def badge(word: object, drawing: str, tone: str = "", title: str = "") -> SafeString:
-    """A state: icon and word, in the colour of `tone`, which is one of the statuses."""
+    """Show a state with icon and label, in the colour of `tone`, which is one of the statuses."""
     return format_html(
         '<span class="status{}"{}>{}<span>{}</span></span>',
         f" status--{tone}" if tone else "",
@@ -104,26 +104,26 @@ def badge(word: object, drawing: str, tone: str = "", title: str = "") -> SafeSt
 
 @register.simple_tag
 def status(value: str, pill: bool = False) -> SafeString:
-    """The status of a delivery, send, notice, version or Chat Server: icon and word."""
+    """Show the status of a delivery, send, notice, version or Chat Server: icon and label."""
     tone = f"{value} status--pill" if pill else value
     return badge(STATUS_WORDS.get(value, value), STATUS_ICONS.get(value, "info"), tone)
 
 
 @register.filter
 def reason_words(why: str) -> str:
-    """The words for the code of a reason; "" for anything else, such as a variable's name."""
+    """Return the label of a reason's code; "" for anything else, such as a variable's name."""
     return str(Reason(why).label) if why in Reason.values else ""
 
 
 @register.filter
 def while_stopped(send: Send, stopped: object) -> str:
-    """The status of a send as pages show it, where all sending is `stopped` or is not."""
+    """Return the status of a send as pages show it. `stopped` is true if all sending is stopped."""
     return wording.shown_status(send.status, stopped=bool(stopped))
 
 
 @register.simple_tag
 def visibility(value: str) -> SafeString:
-    """Who sees a text, in the form that it has everywhere."""
+    """Show who sees a text, in the same form everywhere."""
     return format_html(
         '<span class="visibility visibility--{}">{}{}</span>',
         value,
@@ -134,7 +134,7 @@ def visibility(value: str) -> SafeString:
 
 @register.simple_tag
 def leads_to(notice: Any, url: str) -> SafeString | str:
-    """Beside the URL of a push URL the host that a browser really goes to, in both its forms."""
+    """Show, beside a push URL, the host that a browser really goes to, in both its forms."""
     host = shown_host(url) if traits(notice.kind).is_url else None
     if host is None:
         return ""
@@ -157,13 +157,13 @@ def visibility_icon(value: str) -> SafeString:
 
 @register.simple_tag
 def audience(value: str, count: int) -> str:
-    """To whom a send goes, in the words of its visibility."""
+    """Return whom a send goes to, as text for its visibility."""
     return wording.audience(value, count)
 
 
 @register.simple_tag
 def kind(value: str) -> SafeString:
-    """A notice's kind with its drawing."""
+    """Show a notice's kind with its icon."""
     return format_html(
         '<span class="status">{}<span>{}</span></span>',
         icon(traits(value).icon),
@@ -173,7 +173,7 @@ def kind(value: str) -> SafeString:
 
 @register.filter
 def exact(moment: datetime | None) -> str:
-    """The moment to the second, with its zone: for titles, prints and proofs."""
+    """Return the moment to the second, with its zone: for titles, prints and proofs."""
     if moment is None:
         return ""
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -181,7 +181,7 @@ def exact(moment: datetime | None) -> str:
 
 @register.filter
 def exact_ms(moment: datetime | None) -> str:
-    """The moment to the millisecond, with its zone."""
+    """Return the moment to the millisecond, with its zone."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
@@ -208,7 +208,7 @@ def _ago(seconds: float) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None, absent: str = "–") -> SafeString:
-    """How long ago, with the exact time in the title; older than a week, the date itself."""
+    """Show how long ago it was, or the date from a week on. The title has the exact time."""
     if moment is None:
         return format_html("{}", absent)
     words = _ago((near_now() - moment).total_seconds())
@@ -225,15 +225,15 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def server_time(context: template.Context) -> str:
-    """This moment by the clock that counts, for server-clock.js."""
+    """Return the present time by PostgreSQL's clock, for server-clock.js."""
     now, took = stamp(arrived_at(context.get("request")))
     return f"{now} {took}"
 
 
 @register.simple_tag
 def moment(at: datetime | None, zone: str = "") -> SafeString:
-    """A moment to come, in the zone that it was chosen in and in the site's; times.js adds the
-    browser's where that is a third. How far it is stands beside it, if less than a week."""
+    """Show a future moment in the zone that it was chosen in and in the site's. times.js adds the
+    browser's if that is a third. If it is less than a week away, show also how far."""
     if at is None:
         return format_html("–")
     site = timezone.get_default_timezone_name()
@@ -258,7 +258,7 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
 
 @register.filter
 def clock(seconds: float | None) -> str:
-    """A duration in seconds as 2:14, or 1:02:14 from an hour on."""
+    """Return a duration in seconds as 2:14, or as 1:02:14 from an hour on."""
     if seconds is None:
         return "–"
     whole = max(0, int(seconds))
@@ -270,7 +270,7 @@ def clock(seconds: float | None) -> str:
 
 @register.simple_tag
 def waiting_since(moment: datetime) -> SafeString:
-    """A duration that keeps counting in the browser (times.js)."""
+    """Show a duration that continues to count in the browser (times.js)."""
     seconds = (near_now() - moment).total_seconds()
     return format_html(
         '<span data-since="{}" title="{}">{}</span>',
@@ -282,14 +282,14 @@ def waiting_since(moment: datetime) -> SafeString:
 
 @register.inclusion_tag("ui/copy.html")
 def copy(text: Any, what: str = "") -> dict[str, Any]:
-    """An id or a key in monospace, with a button that copies it."""
+    """Show an id or a key in monospace, with a button that copies it."""
     return {"text": text, "what": what or text}
 
 
 @register.inclusion_tag("ui/field.html")
 def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, Any]:
-    """Label, control, help and errors of a form's field; `quiet` leaves out "optional", or
-    when else the field is needed."""
+    """Show the label, control, help and errors of a form's field. `quiet` leaves out "optional" and
+    the note on when the field is needed."""
     widget = bound.field.widget
     check = isinstance(widget, CheckboxInput)
     if isinstance(widget, Textarea):
@@ -303,7 +303,7 @@ def field(bound: BoundField, css: str = "", quiet: bool = False) -> dict[str, An
         described.append(f"{bound.auto_id}_error")
     attrs: dict[str, Any] = {} if check else {"class": f"{base} {css}".strip()}
     if bound.errors:
-        attrs["autofocus"] = True  # of several a browser takes the first
+        attrs["autofocus"] = True  # a browser takes the first of several
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return {
@@ -326,8 +326,9 @@ def nav_link(
     but: str = "",
     also: str = "",
 ) -> dict[str, Any]:
-    """One entry of the navigation; `count` is what waits for the person there, `but` names a page
-    below that has an entry of its own, and `also` those elsewhere that belong to this one."""
+    """Show one entry of the navigation. `count` is how much waits there for the person, `but` names
+    a page below that has its own entry, and `also` names pages elsewhere that belong to this one.
+    """
     url = reverse(url_name)
     request = context.get("request")
     here = request.path if request else ""
@@ -346,9 +347,9 @@ register.simple_tag(difference)
 
 @register.simple_tag
 def meter(counts: Any, label: str = "") -> SafeString:
-    """A bar of outcomes: of a mapping, or of a send that carries them as attributes.
+    """Show a bar of outcomes, from a mapping or from a send that has them as attributes.
 
-    SVG attributes draw it, because the policy allows no style attribute.
+    SVG attributes draw it, because the content security policy allows no style attribute.
     """
     order = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
     number = counts.get if isinstance(counts, dict) else partial(getattr, counts)
@@ -370,13 +371,13 @@ def meter(counts: Any, label: str = "") -> SafeString:
 
 @register.filter
 def get(mapping: dict[str, Any], key: str) -> Any:
-    """An entry of a mapping by a key that the template has in a variable."""
+    """Return an entry of a mapping by a key that the template has in a variable."""
     return mapping.get(key, "")
 
 
 @register.filter
 def less(number: int, part: int) -> int:
-    """A number without a part of it."""
+    """Return a number minus a part of it."""
     return number - part
 
 
@@ -387,7 +388,7 @@ def in_set(value: Any, known: set[Any]) -> bool:
 
 @register.filter
 def as_json(data: Any) -> str:
-    """Data to read: indented, in its own order, and of a very long one the beginning."""
+    """Return data as indented JSON in its own order. Very long data is cut off."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     if len(text) <= JSON_SHOWN:
         return text

@@ -1,4 +1,4 @@
-"""What became of a text, word by word: in one column or in two beside each other."""
+"""Shows how a text changed, word by word: in one column or in two side by side."""
 
 import difflib
 import re
@@ -21,12 +21,13 @@ def _words(text: str) -> list[str]:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """How many words both begin with."""
+    """Return the length of the common beginning, in tokens."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _is_soon_compared(old: list[str], new: list[str]) -> bool:
-    """difflib looks at every pair of equal words, once for each piece that it finds."""
+    """Return whether difflib is fast enough. It examines every pair of equal words, once for each
+    piece that it finds."""
     if max(len(old), len(new)) > COMPARED_TOKENS:
         return False
     times = Counter(new)
@@ -34,10 +35,10 @@ def _is_soon_compared(old: list[str], new: list[str]) -> bool:
 
 
 def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """What became of what, as difflib's tag and the words of both sides.
+    """Yield the changes as difflib's tag and the tokens of both sides.
 
-    Comparing takes long where much lies between the common start and end: all of it went then,
-    and all came.
+    If comparing what lies between the common start and end would take long, all of it counts as
+    replaced.
     """
     start = _common(before, after)
     end = _common(before[start:][::-1], after[start:][::-1])
@@ -53,7 +54,7 @@ def _changes(before: list[str], after: list[str]) -> Iterator[tuple[str, list[st
 
 
 def difference(old: str, new: str) -> SafeString:
-    """`new` with what came and what went against `old`, marked by <ins> and <del>."""
+    """Return `new` with its insertions and deletions against `old`, marked by <ins> and <del>."""
     parts: list[tuple[str, str]] = []
     for tag, gone, came in _changes(_words(old), _words(new)):
         if tag == "equal":
@@ -66,7 +67,7 @@ def difference(old: str, new: str) -> SafeString:
 
 @register.simple_tag
 def sides(old: str, new: str) -> dict[str, SafeString]:
-    """`old` with what went marked by <del>, and `new` with what came marked by <ins>."""
+    """Return `old` with deletions marked by <del>, and `new` with insertions marked by <ins>."""
     before: list[tuple[str, str]] = []
     after: list[tuple[str, str]] = []
     for tag, gone, came in _changes(_words(old), _words(new)):

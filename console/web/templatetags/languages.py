@@ -1,4 +1,4 @@
-"""How a language is written, for templates."""
+"""Language attributes and names, for templates."""
 
 from django import template
 from django.utils.html import format_html
@@ -12,7 +12,8 @@ register = template.Library()
 
 @register.simple_tag
 def written(locale: str) -> SafeString:
-    """The attributes of an element with a text in this locale, for eyes and for screen readers."""
+    """Return the attributes of an element with a text in this locale, for display and for screen
+    readers."""
     return format_html(
         'lang="{}" dir="{}"', language_tags.html_tag(locale), languages.direction(locale)
     )
@@ -20,11 +21,11 @@ def written(locale: str) -> SafeString:
 
 @register.filter
 def means(tag: str, other: str) -> bool:
-    """Whether two tags are one language, region and all, however each is written."""
+    """Return whether two tags mean the same language and region, however each is written."""
     return language_tags.is_same(tag, other)
 
 
 @register.filter
 def language_name(tag: str) -> str:
-    """What the language is called in that of the page's reader, with its region."""
+    """Return the language's name in the language of the page's reader, with its region."""
     return language_tags.name(tag, with_region=True)

@@ -1,4 +1,4 @@
-"""What the frame needs of the search for everything."""
+"""Tags that the page frame needs for the search for everything."""
 
 from django import template
 from django.utils.translation import gettext as _
@@ -10,12 +10,12 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def recent_reference(context: template.Context) -> str:
-    """How the browser notes that this page was opened."""
+    """Return the reference by which the browser records that this page was opened."""
     request = context.get("request")
     return reference(request) if request is not None else ""
 
 
 @register.simple_tag
 def searchable() -> str:
-    """What one can type into a box of the search for everything."""
+    """Return what can be typed into a box of the search for everything."""
     return _("Notice, /shortcut, chat, send, person, page or action")

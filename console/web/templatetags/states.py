@@ -1,4 +1,4 @@
-"""Which word, drawing and colour the state of something has, for templates."""
+"""The label, icon and colour of each state, for templates."""
 
 from datetime import datetime
 from typing import Protocol
@@ -31,7 +31,7 @@ MESSAGE_LOOKS = {
     MessageStatus.GIVEN_UP: ("failed", "failed"),
     MessageStatus.WAITING: ("pending", "scheduled"),
 }
-# Of the rows of an import; those that change nothing have no badge.
+# For the rows of an import. Rows that change nothing have no badge.
 OUTCOME_LOOKS = {
     "refused": ("failed", "failed"),
     "created": ("plus", "delivered"),
@@ -41,7 +41,7 @@ NOTE_TONES = {DeliveryStatus.FAILED: "bad", DeliveryStatus.UNKNOWN: "warn"}
 
 
 class ShownWebhook(Protocol):
-    """A webhook with what became of its newest messages."""
+    """A webhook with the results of its newest messages."""
 
     enabled: bool
     last_problem: str | None
@@ -129,7 +129,7 @@ def poll_state(poll: InteractionPoll, is_late: bool) -> SafeString:
 
 @register.simple_tag
 def outcome(value: str, words: dict[str, str]) -> SafeString:
-    """What became of a row of an import."""
+    """Show the result of a row of an import."""
     word = words.get(value, "")
     if value in OUTCOME_LOOKS:
         return badge(word, *OUTCOME_LOOKS[value])
@@ -138,19 +138,19 @@ def outcome(value: str, words: dict[str, str]) -> SafeString:
 
 @register.filter
 def note_tone(status: str) -> str:
-    """How loud a note about a delivery with this status is."""
+    """Return the tone of a note about a delivery with this status."""
     return NOTE_TONES.get(DeliveryStatus(status), "")
 
 
 @register.filter
 def button_tone(visibility: str) -> str:
-    """The colour of a button that sends to those who see a text with this visibility."""
+    """Return the colour of a button that sends to those who see a text with this visibility."""
     return "primary" if visibility == Visibility.ALL else visibility
 
 
 @register.simple_tag
 def password_state(person: User) -> str:
-    """Whose the password is that somebody signs in with."""
+    """Return whose the password is that a person signs in with."""
     if not person.has_usable_password():
         return _("the directory's")
     if person.must_change_password:
@@ -160,7 +160,7 @@ def password_state(person: User) -> str:
 
 @register.simple_tag
 def import_step(job: ImportJob) -> str:
-    """What an import that is under way does now."""
+    """Return what a running import does now."""
     if not job.started_at:
         return _("Waiting for a worker …")
     if job.phase == "writing":
@@ -174,7 +174,7 @@ def import_step(job: ImportJob) -> str:
 
 @register.simple_tag
 def import_result(job: ImportJob) -> str:
-    """What the figures of an import that is not under way are."""
+    """Return what the figures of an import mean that is not running."""
     if job.status == ImportStatus.IMPORTED:
         return _("Imported")
     if job.status == ImportStatus.CHECKED:
@@ -184,7 +184,7 @@ def import_result(job: ImportJob) -> str:
 
 @register.simple_tag
 def no_answer(delivery: Delivery) -> str:
-    """Why there is no raw answer to be shown."""
+    """Return why there is no raw answer to show."""
     if delivery.erased_at:
         return _("The raw answer, if there was one, is erased with the text.")
     if delivery.status == DeliveryStatus.UNKNOWN:
@@ -196,7 +196,7 @@ def no_answer(delivery: Delivery) -> str:
 
 @register.simple_tag
 def refusal(status: int) -> str:
-    """The heading of a page that says no."""
+    """Return the heading of a page that shows a refusal."""
     return {403: _("Not allowed"), 404: _("Not found")}.get(status, _("Not possible"))
 
 
@@ -207,7 +207,7 @@ def refusal_icon(status: int) -> str:
 
 @register.simple_tag
 def chats_and_skipped(chats: int, skipped: int) -> str:
-    """To how many chats something goes, and how many were skipped where any were."""
+    """Return how many chats something goes to, and how many were skipped, if any."""
     words = ngettext("%(n)s chat", "%(n)s chats", chats) % {"n": f"{chats:,}"}
     if not skipped:
         return words

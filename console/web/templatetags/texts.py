@@ -1,5 +1,5 @@
-"""Texts that keep the blanks and lines that somebody wrote: no formatter of templates may touch
-what stands inside of them."""
+"""Shows texts with their blanks and line breaks as written. They are built in Python, since no
+formatter of templates may change what is inside of these elements."""
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -17,7 +17,7 @@ register = template.Library()
 
 @register.simple_tag
 def as_written(text: object, block: bool = False) -> SafeString:
-    """A text with its blanks and lines; as a block it begins on the side that its own words do."""
+    """Show a text with its blanks and line breaks. A block takes its direction from the text."""
     if block:
         return format_html('<div class="prewrap" dir="auto">{}</div>', text)
     return format_html('<span class="prewrap">{}</span>', text)
@@ -25,7 +25,7 @@ def as_written(text: object, block: bool = False) -> SafeString:
 
 @register.simple_tag
 def before_and_after(before: str, after: str) -> SafeString:
-    """What a value was and what it is to be, of which one may be missing."""
+    """Show a value before and after a change. One of the two may be empty."""
     values = (("del", before), ("ins", after))
     return format_html(
         '<div class="diff prewrap" dir="auto">{}</div>',
@@ -37,9 +37,9 @@ def before_and_after(before: str, after: str) -> SafeString:
 def body_text(
     text: str | None, visibility: str = "", locale: str = "", nickname: str = "", css: str = ""
 ) -> SafeString:
-    """What customers read, in a box of its own; None is a text that is not there.
+    """Show what customers read, in a box of its own. None means that there is no text.
 
-    Without a locale the text itself says in which direction it runs.
+    Without a locale the direction is taken from the text.
     """
     edge = f"edge edge--{visibility}" if visibility else ""
     return format_html(
@@ -53,7 +53,7 @@ def body_text(
 
 @register.simple_tag
 def said_by(nickname: str) -> SafeString:
-    """The name before a text, as a chat shows it."""
+    """Return the nickname before a text, as a chat shows it."""
     return format_html("<strong><bdi>{}</bdi>:</strong> ", nickname) if nickname else SafeString()
 
 
@@ -61,7 +61,7 @@ def said_by(nickname: str) -> SafeString:
 def paragraph(
     text: str, locale: str, kind: str, nickname: str = "", css: str = "prewrap"
 ) -> SafeString:
-    """A text as its reader would see it; of a push URL the letters run from left to right."""
+    """Show a text as its reader would see it. A push URL runs from left to right."""
     return format_html(
         "<p{} {}>{}{}</p>",
         format_html(' class="{}"', css) if css else "",
@@ -73,7 +73,7 @@ def paragraph(
 
 @register.filter
 def picker_text(version: NoticeVersion) -> str:
-    """All words by which a notice is found in the list that one chooses from."""
+    """Return all text that the list for choosing a notice is searched by."""
     notice = version.notice
     path = notice.category.path if notice.category else ""
     return " ".join(
@@ -83,13 +83,13 @@ def picker_text(version: NoticeVersion) -> str:
 
 @register.filter
 def in_words(text: str) -> str:
-    """A sentence in the language of the page's reader (console.text.sentences)."""
+    """Return a sentence in the language of the page's reader (console.text.sentences)."""
     return worded(text)
 
 
 @register.simple_tag
 def sent_text(delivery: Delivery) -> str:
-    """What a chat got, or in its place why it got nothing."""
+    """Return what a chat got, or why it got nothing."""
     if delivery.body:
         return delivery.body
     return _("The text is erased.") if delivery.erased_at else worded(delivery.detail)
@@ -97,7 +97,7 @@ def sent_text(delivery: Delivery) -> str:
 
 @register.simple_tag
 def sent_or_why(delivery: Delivery) -> SafeString | str:
-    """As `sent_text`, but of what was not delivered as usual the reason."""
+    """Return the text as `sent_text` does, or the reason if it was not delivered as usual."""
     if delivery.reason:
         return muted(worded(delivery.detail) or delivery.get_reason_display())
     if delivery.erased_at:

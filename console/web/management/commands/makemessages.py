@@ -1,9 +1,9 @@
-"""Collect what is to be translated: Django's command, which also knows how this console makes
-sentences (console.text.sentences, console.errors)."""
+"""manage.py makemessages: Django's own, which also collects this console's sentences for
+translation (console.text.sentences, console.errors)."""
 
 from django.core.management.commands import makemessages
 
-# By what is called, which argument is a template; two are singular and plural.
+# Which argument of each function is a template. Two arguments are singular and plural.
 TEMPLATES = {
     **dict.fromkeys(("term", "phrase", "prove"), (1,)),
     "counted": (1, 2),

@@ -1,4 +1,4 @@
-"""manage.py migrate: Django's own, which waits for a table for a while and not for ever."""
+"""manage.py migrate: Django's own, with a limit on how long it waits for a table."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from psycopg.errors import LockNotAvailable
 
 from console.site import commands
 
-# Whatever is asked of the table meanwhile waits behind a migration that waits for it.
+# While a migration waits for a table, all other queries of the table wait behind it.
 LOCK_SECONDS = 10
 
 

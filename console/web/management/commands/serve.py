@@ -16,7 +16,7 @@ from console.site.unsafe_settings import is_loopback
 from console.web.server.http import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
 from console.web.server.service_manager import WrongSocket, handed_socket, tell
 
-# Of STOP_SECONDS, for requests that are under way at a stop; event streams end at once.
+# The part of STOP_SECONDS for requests that are running at a stop. Event streams end at once.
 GRACE_SECONDS = STOP_SECONDS - 2
 
 
@@ -44,11 +44,11 @@ class Command(commands.Service):
         server = ConsoleServer(
             _config(),
             announce=lambda: self._announce(listener),
-            # The embedded PostgreSQL is ended by its last user, at that one's orderly exit.
+            # The last user of the embedded PostgreSQL stops it at its own orderly exit.
             leaves_nothing=not settings.EMBEDDED,
         )
-        # uvicorn raises a caught signal again when it has stopped. Without handlers of our own it
-        # would end the process on the spot, before what is registered with atexit.
+        # uvicorn raises a caught signal again when it has stopped. Without these handlers the
+        # signal would end the process at once, before what is registered with atexit.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         with listener:
@@ -68,7 +68,7 @@ def _config() -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Believe a proxy about scheme and client only where the operator says that there is one.
+        # Trust a proxy's scheme and client only if the operator has configured one.
         proxy_headers=bool(settings.SECURE_PROXY_SSL_HEADER),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
