@@ -1,7 +1,9 @@
 """manage.py makemessages: Django's own, which also collects this console's sentences for
 translation (console.text.sentences, console.errors)."""
 
-from django.core.management.commands import makemessages
+from django.core.management.commands import makemessages as djangos
+
+from console.site import commands
 
 # Which argument of each function is a template. Two arguments are singular and plural.
 TEMPLATES = {
@@ -14,8 +16,8 @@ TEMPLATES = {
 }
 
 
-class Command(makemessages.Command):
+class Command(commands.Command, djangos.Command):
     xgettext_options = [
-        *makemessages.Command.xgettext_options,
+        *djangos.Command.xgettext_options,
         *(f"--keyword={name}:{','.join(map(str, at))}" for name, at in TEMPLATES.items()),
     ]
