@@ -1,4 +1,4 @@
-"""The event stream: tells open pages which topics changed (console.database.notify).
+"""The event stream: tells open pages which topics changed (console.database.notifications).
 
 One connection to PostgreSQL listens for the whole process and passes each topic to the streams that
 follow it. An event carries only the topic's name: the page loads anew what its person may see. A
@@ -19,8 +19,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from console.accounts.selectors import actor_by_ref, session_seconds_left
 from console.database.connections import give_back_connections
-from console.database.listen import LISTENING, LOST, listen
-from console.database.notify import CHANNEL, sessions_topic
+from console.database.notifications import CHANNEL, LISTENING, LOST, listen, sessions_topic
 from console.live.topics import refused_topics
 from console.site.access import actor_of
 

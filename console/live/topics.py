@@ -4,23 +4,23 @@ from collections.abc import Iterable
 
 from console.actors import Actor, Permission
 from console.catalogue.transfer.jobs.selectors import import_job_get
-from console.database import notify
+from console.database import notifications
 from console.errors import ConsoleError
 from console.sends.selectors import READERS, send_get
 
 # Any of these permissions is enough, as on the pages that follow the topic.
 PERMISSIONS = {
-    notify.BOARD: {Permission.VIEW_INTERACTIONS},
-    notify.CHAT_SERVERS: {Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER},
-    notify.SENDS: {
+    notifications.BOARD: {Permission.VIEW_INTERACTIONS},
+    notifications.CHAT_SERVERS: {Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER},
+    notifications.SENDS: {
         *READERS,
         Permission.APPROVE_SENDS,
         Permission.VIEW_CHAT_SERVERS,
         Permission.ADMINISTER,
     },
     # Every page has the banner that says that sending is stopped.
-    notify.SENDING: set(Permission),
-    notify.WEBHOOKS: {Permission.ADMINISTER},
+    notifications.SENDING: set(Permission),
+    notifications.WEBHOOKS: {Permission.ADMINISTER},
 }
 ONE_SEND = {*READERS, Permission.ADMINISTER}
 ONE_IMPORT = {Permission.EDIT_CATALOGUE}
@@ -32,7 +32,7 @@ def refused_topics(actor: Actor, topics: Iterable[str]) -> list[str]:
 
 
 def _may_follow(actor: Actor, topic: str) -> bool:
-    if topic == notify.SENDING:
+    if topic == notifications.SENDING:
         return True
     if topic in PERMISSIONS:
         return bool(PERMISSIONS[topic] & actor.permissions)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import User
-from console.database import notify
+from console.database import notifications
 from deploy import healthcheck
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
 from tests.support.serving import Server, serving
@@ -104,7 +104,7 @@ def _an_event_arrives_at_once(proxy: Proxy, session: str) -> None:
     heard = b""
     while b": connected" not in heard:
         heard += answer.readline()
-    notify.publish(notify.BOARD)
+    notifications.publish(notifications.BOARD)
     while b"data:" not in heard:
         line = answer.readline()  # the socket's time-out ends this if nothing comes
         assert line, heard

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.database import notify
+from console.database import notifications
 from console.sends.control.stop_switch import sending_restart, sending_stop
 from console.sends.models import Send, SendingStop, SendStatus
 
@@ -216,7 +216,7 @@ def test_the_send_bar_says_that_a_send_would_wait(
 def test_open_pages_are_told(page: Client) -> None:
     band = html_of(page, "help").split('id="sending-band"')[1].split(">")[0]
 
-    assert f'data-live-topic="{notify.SENDING}"' in band
+    assert f'data-live-topic="{notifications.SENDING}"' in band
     assert f'hx-get="{reverse("sending-band")}"' in band
 
 

@@ -296,7 +296,7 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     simulator, chats, send_to, monkeypatch, cut_the_drains_connection
 ):
     from console.sends.engine import drain as module
-    from console.sends.engine.database import try_lock
+    from console.sends.engine.claim import try_lock
     from console.sends.engine.record import deliveries_recover
 
     chat_server_update(ROOT, ChatServer.objects.get(), window=2)

@@ -18,9 +18,8 @@ from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_failed
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
 from console.sends.plan.planner import plan_send
-from console.sends.plan.sending import send_create
+from console.sends.plan.sending import fields_digest, send_create
 from console.sends.plan.values import SendOrder
-from console.sends.plan.writing import fields_digest
 
 FIELDS = [
     {"name": "day", "label": "New date", "type": "date"},

@@ -16,14 +16,13 @@ from console.audit import services as audit
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
 from console.sends.engine import queue, record
-from console.sends.engine.database import DRAIN_LOCK, try_lock, unlock
+from console.sends.engine.claim import DRAIN_LOCK, try_lock, unlock
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import deliveries_recover, drain_step, sends_finish
 from console.sends.engine.worker import run_worker
 from console.sends.models import Claim, Delivery
-from console.sends.plan.sending import send_create
+from console.sends.plan.sending import _copy, send_create
 from console.sends.plan.values import SendOrder
-from console.sends.plan.writing import _copy
 from tests.conftest import ROOT
 from tests.sends.drains import assert_ledger_agrees
 

@@ -11,8 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from console.database.connections import array
-from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED
-from console.sends.engine.database import try_lock, unlock
+from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED, try_lock, unlock
 from console.sends.engine.outcomes import END
 from console.sends.engine.record import OVER
 from console.sends.selectors import sends_awaiting_approval, sends_running

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from console.audit.models import AuditEntry
-from console.database import notify
+from console.database import notifications
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends.control.pausing import send_pause, send_resume
 from console.sends.control.stop_switch import sending_restart, sending_stop
@@ -119,13 +119,13 @@ def test_only_administrators_switch(supervisor, approver, auditor, administrator
 @pytest.mark.django_db(transaction=True)
 def test_every_open_page_is_told(administrator):
     with connection.cursor() as cursor:
-        cursor.execute(f"LISTEN {notify.CHANNEL}")
+        cursor.execute(f"LISTEN {notifications.CHANNEL}")
     try:
         sending_stop(administrator.to_actor(), reason="Because")
         told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
-        assert notify.SENDING in told
+        assert notifications.SENDING in told
         sending_restart(administrator.to_actor())
         told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
-        assert notify.SENDING in told
+        assert notifications.SENDING in told
     finally:
         connection.close()

@@ -21,7 +21,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from console.interactions.services import chat_server_create, feed_apply
 from console.security.generated_secrets import made_up_key
 from console.sends.engine import queue
-from console.sends.engine.database import DRAIN_LOCK
+from console.sends.engine.claim import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
 from console.sends.observe import operations
 from console.sends.plan.sending import send_create

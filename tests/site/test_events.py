@@ -20,7 +20,7 @@ from django.utils import timezone
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
-from console.database import notify
+from console.database import notifications
 from console.live.events import TOPIC_LIMIT, Hub, end_streams
 from console.live.topics import refused_topics
 from console.sends.plan.sending import send_create
@@ -103,7 +103,7 @@ class Stream:
 
 async def publish(*topics: str) -> None:
     def now() -> None:
-        notify.publish(*topics)
+        notifications.publish(*topics)
 
     await sync_to_async(now)()
 
@@ -155,7 +155,7 @@ def test_only_the_topics_that_are_followed_are_heard(cookie: str) -> None:
 def test_nothing_is_heard_before_the_commit_nor_after_a_rollback(cookie: str) -> None:
     def rolled_back() -> None:
         with transaction.atomic():
-            notify.publish("sending")
+            notifications.publish("sending")
             transaction.set_rollback(True)
 
     async def story() -> None:
@@ -351,7 +351,7 @@ def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> Non
 def test_a_lost_database_makes_every_page_look_anew(
     cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.database.listen.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("console.database.notifications.RECONNECT_SECONDS", 0.01)
 
     def cut_off() -> None:
         with connection.cursor() as cursor:

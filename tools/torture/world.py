@@ -56,7 +56,7 @@ class World:
 
     def drained_by(self, worker: Worker) -> tuple[str, ...]:
         """The Chat Servers of which this worker has the drain's lock."""
-        from console.sends.engine.database import DRAIN_LOCK
+        from console.sends.engine.claim import DRAIN_LOCK
 
         return tuple(name for (name,) in self.ask(DRAIN_LOCKS, DRAIN_LOCK, worker.tag))
 

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 
 from console.accounts.models import User
 from console.accounts.signing_in.session_store import SIGNED_IN_AT, is_due, unused_until
-from console.database.notify import publish, sessions_topic
+from console.database.notifications import publish, sessions_topic
 
 
 def session_used(session: SessionBase) -> None:

@@ -24,7 +24,7 @@ from console.accounts.services import security_events
 from console.accounts.signing_in.addresses import sender_address
 from console.accounts.signing_in.directory import can_confirm_there
 from console.accounts.signing_in.second_factor import second_factor_required
-from console.database.notify import publish, sessions_topic
+from console.database.notifications import publish, sessions_topic
 from console.security import encryption
 
 SECOND_FACTOR = "second factor"  # the purpose of its encryption

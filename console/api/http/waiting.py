@@ -20,7 +20,7 @@ from rest_framework.renderers import JSONRenderer
 from console.actors import Actor
 from console.api.serializers.sends import SentOutput
 from console.database.connections import give_back_connections
-from console.database.notify import send_topic
+from console.database.notifications import send_topic
 from console.live.events import END, following
 from console.sends import selectors
 

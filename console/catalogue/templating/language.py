@@ -34,7 +34,7 @@ from console.catalogue.templating.filling.filters import CALL_WORK, called, work
 from console.catalogue.templating.filling.forms import forms_of, plain_forms
 from console.catalogue.templating.filling.lines import resolved
 from console.catalogue.templating.filling.mistakes import mistake_in
-from console.catalogue.templating.filling.output import (
+from console.catalogue.templating.filling.printing import (
     CarefulCapture,
     CarefulCycle,
     EncodedOutput,

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from console.accounts.models import Team
 from console.actors import Actor, Permission
-from console.database import notify
+from console.database import notifications
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import FeedEvent, parse_event
 from console.text.sentences import plain_params
@@ -125,7 +125,7 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
             else:
                 result.ignored += 1
         if result.accepted:
-            notify.publish(notify.BOARD)
+            notifications.publish(notifications.BOARD)
 
 
 def queues_stay() -> None:

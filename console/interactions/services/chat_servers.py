@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput
@@ -110,7 +110,7 @@ def _save_chat_server(
             audit.record(
                 actor, action, target=("chat_server", server.name, server.name), data=_texts(values)
             )
-            notify.publish(notify.CHAT_SERVERS)
+            notifications.publish(notifications.CHAT_SERVERS)
     except IntegrityError as error:
         raise Conflict(
             "name_taken",
@@ -188,7 +188,7 @@ def _set_health(
         )
         if noted and changed:
             HealthChange.objects.create(chat_server_name=server.name, health=health, at=now)
-            notify.publish(notify.CHAT_SERVERS, notify.BOARD)
+            notifications.publish(notifications.CHAT_SERVERS, notifications.BOARD)
 
 
 def health_changes_take(most: int) -> list[HealthChange]:

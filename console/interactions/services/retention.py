@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from console.accounts.models import Team
-from console.database import notify
+from console.database import notifications
 from console.database.clock import near_now
 from console.interactions.models import Interaction
 
@@ -30,4 +30,4 @@ def interactions_regroup(queues: Collection[str]) -> None:
     """Give the live chats in these queues to the teams that have the queues now."""
     team = Team.objects.filter(queues__contains=[OuterRef("queue")]).values("pk")[:1]
     Interaction.objects.filter(ended_at=None, queue__in=queues).update(team=Subquery(team))
-    notify.publish(notify.BOARD)
+    notifications.publish(notifications.BOARD)

@@ -15,8 +15,8 @@ from console.sends.control.stop_switch import required_reason
 from console.sends.engine import queue
 from console.sends.engine.queue import outbox_move
 from console.sends.models import Send, SendStatus
+from console.sends.plan.limits import hold_quota, sent_alone
 from console.sends.plan.planner import require_valid
-from console.sends.plan.quota import hold_quota, sent_alone
 from console.sends.plan.schedule import require_near_future, zone_named
 from console.sends.plan.values import needs_approval
 from console.text.inputs import require_given

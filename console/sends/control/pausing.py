@@ -5,7 +5,7 @@ from django.db import transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends.engine import queue
@@ -124,7 +124,7 @@ def lock_send(send: Send) -> Send:
 
 
 def announce(send: Send) -> None:
-    notify.publish(notify.SENDS, notify.send_topic(send.pk))
+    notifications.publish(notifications.SENDS, notifications.send_topic(send.pk))
 
 
 def record_control(

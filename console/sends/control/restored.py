@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from console.actors import Actor
 from console.audit.actions import Action
 from console.audit.services import Record
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.engine.outcomes import Ending, ended_records, locked_rows, write_endings
@@ -63,7 +63,7 @@ def stop_after_restore(actor: Actor, *, reason: str) -> None:
             "stopped_at": database_now(),
         },
     )
-    notify.publish(notify.SENDING, notify.SENDS)
+    notifications.publish(notifications.SENDING, notifications.SENDS)
 
 
 def _end(actor: Actor, ids: Sequence[int], status: DeliveryStatus) -> Counter[int]:

@@ -19,12 +19,18 @@ from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
 from console.sends.control.pausing import lock_send
 from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.plan.limits import (
+    guarded,
+    guards,
+    hold_notice,
+    hold_quota,
+    require_quota,
+    sent_alone,
+)
 from console.sends.plan.nicknames import require_still_approved
 from console.sends.plan.planner import plan_retry, require_valid
-from console.sends.plan.quota import hold_quota, require_quota, sent_alone
-from console.sends.plan.resend_guard import guarded, guards, hold_notice
+from console.sends.plan.sending import new_send, send_write
 from console.sends.plan.values import SendPlan
-from console.sends.plan.writing import new_send, send_write
 from console.text.sentences import counted
 from console.text.wording import term_of
 

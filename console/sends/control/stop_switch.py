@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.sends.engine import queue
@@ -34,7 +34,7 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
     try:
         with transaction.atomic():
             stop.save(force_insert=True)
-            notify.publish(notify.SENDING, notify.SENDS)
+            notifications.publish(notifications.SENDING, notifications.SENDS)
             audit.record(actor, Action.SENDING_STOPPED, target=TARGET, data={"reason": stop.reason})
     except IntegrityError as error:
         raise Conflict("already_stopped", "All sending is stopped already.") from error
@@ -55,7 +55,7 @@ def sending_restart(actor: Actor) -> None:
         stop.delete()
         outbox_renew(now)
         queue.enqueue_drains(queue.servers_with_open_deliveries(now))
-        notify.publish(notify.SENDING, notify.SENDS)
+        notifications.publish(notifications.SENDING, notifications.SENDS)
         audit.record(
             actor,
             Action.SENDING_RESTARTED,

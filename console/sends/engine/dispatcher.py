@@ -13,16 +13,11 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from console.database.clock import database_now
-from console.database.listen import LISTENING, LOST, listen
+from console.database.notifications import LISTENING, LOST, listen
+from console.database.threads import DatabaseThread, DatabaseThreads, drop_if_lost
 from console.interactions.models import ChatServer
 from console.sends.engine import queue
-from console.sends.engine.database import (
-    DatabaseThread,
-    DatabaseThreads,
-    drop_if_lost,
-    try_lock,
-    unlock,
-)
+from console.sends.engine.claim import try_lock, unlock
 from console.sends.engine.drain import Drain
 from console.sends.engine.gateway import Gateway
 from console.sends.engine.record import deliveries_recover

@@ -15,12 +15,13 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from console.database.threads import DatabaseThread, reconnect
 from console.esp.errors import InvalidRequest
 from console.esp.outcomes import Outcome, OutcomeKind
 from console.esp.transports import Channel
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_reached, chat_server_unreachable
-from console.sends.engine.database import DatabaseThread, reconnect, try_lock
+from console.sends.engine.claim import try_lock, with_lock
 from console.sends.engine.gateway import (
     WORDLESS_SENTENCE,
     Gateway,
@@ -163,7 +164,8 @@ class Drain:
             return None if self._is_over() else 0.0
         claim = uuid4()
         try:
-            step = await self.database.call_with_lock(
+            step = await self.database.call(
+                with_lock,
                 self.server.pk,
                 drain_step,
                 self.server.pk,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from console.sends.engine.database import DatabaseThread, reconnect
+from console.database.threads import DatabaseThread, reconnect
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import WorkerName, worker_gone, worker_seen
 

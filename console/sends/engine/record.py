@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from console.actors import system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.interactions.models import ChatServer
 from console.sends.engine import queue
@@ -226,7 +226,7 @@ def sends_release(now: datetime | None = None) -> list[int]:
         Send.objects.filter(pk__in=ids).update(status=SendStatus.RUNNING)
         queue.enqueue_drains(queue.servers_of_sends(ids))
         if ids:
-            notify.publish(notify.SENDS, *map(notify.send_topic, ids))
+            notifications.publish(notifications.SENDS, *map(notifications.send_topic, ids))
             records = [audit.Record(Action.SEND_STARTED, ("send", pk, f"send {pk}")) for pk in ids]
             audit.record_many(WORKER, records)
             logs.sends_changed(records)
@@ -251,7 +251,7 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
     with transaction.atomic():
         finished = [pk for pk in ids if _finish(pk)]
         if finished:
-            notify.publish(notify.SENDS, *map(notify.send_topic, finished))
+            notifications.publish(notifications.SENDS, *map(notifications.send_topic, finished))
             records = [_finished_record(pk) for pk in finished]
             audit.record_many(WORKER, records)
             logs.sends_changed(records)
@@ -295,7 +295,9 @@ def _finished_record(send_id: int) -> audit.Record:
 def _announce(written: Sequence[Ending]) -> None:
     """Notify the pages and write the ledger. The ledger comes last, since all share its lock."""
     if written:
-        notify.publish(*map(notify.send_topic, sorted({item.delivery.send_id for item in written})))
+        notifications.publish(
+            *map(notifications.send_topic, sorted({item.delivery.send_id for item in written}))
+        )
         write_records(WORKER, ended_records(written))
         for item in written:
             if item.status == DeliveryStatus.UNKNOWN:

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor, Permission
-from console.database import notify
+from console.database import notifications
 from console.interactions.models import InteractionPoll
 from console.interactions.selectors import poll_is_late, poll_state
 from console.sends.models import Send, SendStatus
@@ -74,8 +74,8 @@ def _under_way(actor: Actor) -> tuple[list[Progress], int]:
 
 def _topics(sends: Sequence[Progress]) -> list[str]:
     running = [item.send for item in sends if item.send.status == SendStatus.RUNNING]
-    followed = [notify.send_topic(send.pk) for send in running[:SENDS_FOLLOWED]]
-    return [notify.SENDS, notify.CHAT_SERVERS, notify.SENDING, *followed]
+    followed = [notifications.send_topic(send.pk) for send in running[:SENDS_FOLLOWED]]
+    return [notifications.SENDS, notifications.CHAT_SERVERS, notifications.SENDING, *followed]
 
 
 def _figures(queues: Sequence[Queue], workers: Sequence[WorkerState]) -> dict[str, Any]:

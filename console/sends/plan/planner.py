@@ -27,9 +27,8 @@ from console.interactions.feed.events import says_offline
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.selectors import InteractionFilter, interactions_visible
 from console.sends.models import Delivery, Reason, Send
+from console.sends.plan.limits import exceeded, guarded, quota_of, sent_alone
 from console.sends.plan.nicknames import chosen_nickname
-from console.sends.plan.quota import exceeded, quota_of, sent_alone
-from console.sends.plan.resend_guard import guarded
 from console.sends.plan.values import LeaveOut, SendOrder
 from console.sends.plan.values import SendPlan as SendPlan
 from console.sends.plan.values import Target as Target

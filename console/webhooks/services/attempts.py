@@ -9,7 +9,7 @@ from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
 
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.webhooks import signing
 from console.webhooks.models import LONGEST_ATTEMPT, Attempt, Mark, Message, MessageStatus, Webhook
@@ -159,7 +159,7 @@ def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> Me
         )
         if message.status == MessageStatus.WAITING:
             _go_on(message, outcome, now)
-        notify.publish(notify.WEBHOOKS)
+        notifications.publish(notifications.WEBHOOKS)
     return MessageStatus(message.status)
 
 

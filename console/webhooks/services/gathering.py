@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from console.audit.models import AuditEntry
-from console.database import notify
+from console.database import notifications
 from console.database.clock import near_now
 from console.interactions.services import health_changes_take
 from console.webhooks.event_payloads import ACTIONS, Fact, health_fact, ledger_facts
@@ -71,7 +71,7 @@ def _gather_piece(most: int) -> tuple[int, bool]:
             mark.told_to = upto
             mark.save(update_fields=["told_to"])
         if messages:
-            notify.publish(notify.WEBHOOKS)
+            notifications.publish(notifications.WEBHOOKS)
     return len(messages), upto >= newest
 
 

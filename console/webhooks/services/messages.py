@@ -8,7 +8,7 @@ from django.db import transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, NotFound
 from console.webhooks.event_payloads import Fact
@@ -28,7 +28,7 @@ def webhook_test(actor: Actor, webhook: Webhook) -> Message:
         fact = Fact(TEST, database_now(), {"webhook": locked.name})
         made = message(locked, fact)
         made.save()
-        notify.publish(notify.WEBHOOKS)
+        notifications.publish(notifications.WEBHOOKS)
         data = {"message": made.key}
         audit.record(actor, Action.WEBHOOK_TESTED, target=target(locked), data=data)
     return made
@@ -54,7 +54,7 @@ def message_redeliver(actor: Actor, sent: Message) -> Message:
         locked.status, locked.tries = MessageStatus.WAITING, 0
         locked.next_at, locked.ended_at = database_now(), None
         locked.save(update_fields=["status", "tries", "next_at", "ended_at"])
-        notify.publish(notify.WEBHOOKS)
+        notifications.publish(notifications.WEBHOOKS)
         data = {"message": locked.key}
         audit.record(actor, Action.WEBHOOK_REDELIVERED, target=target(webhook), data=data)
     return locked

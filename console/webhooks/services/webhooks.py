@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.editing.revision import changes, require_unchanged
 from console.editing.rotation import OVERLAPS
@@ -50,7 +50,7 @@ def webhook_create(
                     limit=MOST,
                 )
             webhook.save()
-            notify.publish(notify.WEBHOOKS)
+            notifications.publish(notifications.WEBHOOKS)
             state = recorded_state(webhook)
             state.pop("name")
             audit.record(actor, Action.WEBHOOK_CREATED, target=target(webhook), data=state)
@@ -85,7 +85,7 @@ def webhook_update(
             locked.save(update_fields=EDITABLE)
             changed = changes(before, recorded_state(locked))
             if changed:
-                notify.publish(notify.WEBHOOKS)
+                notifications.publish(notifications.WEBHOOKS)
                 audit.record(actor, Action.WEBHOOK_CHANGED, target=target(locked), data=changed)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
@@ -123,7 +123,7 @@ def webhook_secret_rotate(
         locked.previous_secret_until = until
         locked.secret = signing.sealed(secret)
         locked.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
-        notify.publish(notify.WEBHOOKS)
+        notifications.publish(notifications.WEBHOOKS)
         data = {"old_secret_until": moment_text(until)}
         audit.record(actor, Action.WEBHOOK_SECRET_ROTATED, target=target(locked), data=data)
     return locked, secret
@@ -137,7 +137,7 @@ def webhook_delete(actor: Actor, webhook: Webhook) -> None:
         waiting = locked.messages.filter(status=MessageStatus.WAITING).count()
         where = target(locked)
         locked.delete()
-        notify.publish(notify.WEBHOOKS)
+        notifications.publish(notifications.WEBHOOKS)
         audit.record(actor, Action.WEBHOOK_DELETED, target=where, data={"waiting": waiting})
 
 
@@ -173,7 +173,7 @@ def webhooks_stop_after_restore(actor: Actor) -> int:
         data = {"enabled": {"from": True, "to": False}}
         records.append(audit.Record(Action.WEBHOOK_CHANGED, target(webhook), data))
     audit.record_many(actor, records)
-    notify.publish(notify.WEBHOOKS)
+    notifications.publish(notifications.WEBHOOKS)
     return len(records)
 
 

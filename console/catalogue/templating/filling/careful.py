@@ -13,8 +13,9 @@ from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
 from liquid.builtin.tags.for_tag import ForNode
 from liquid.expression import Expression
 
-from console.catalogue.templating.filling.conditions import Loop, OneOf, better, name_of
+from console.catalogue.templating.filling.conditions import Loop, OneOf, better
 from console.catalogue.templating.filling.lines import Written
+from console.catalogue.templating.filling.printing import name_of
 from console.catalogue.templating.filling.times import MOMENT_WORDS, Now
 from console.catalogue.templating.filling.unreadable import Nothing, Unreadable
 from console.text.sentences import term

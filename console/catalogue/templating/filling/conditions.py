@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from liquid import RenderContext
-from liquid.builtin.expressions import LoopExpression, Path, StringLiteral
+from liquid.builtin.expressions import LoopExpression, StringLiteral
 from liquid.builtin.expressions.logical import (
     ContainsExpression,
     EqExpression,
@@ -26,17 +26,11 @@ from liquid.expression import Expression
 
 from console.catalogue.templating.filling.lines import bare, cleaned
 from console.catalogue.templating.filling.numbers import number_or_none, read_count
-from console.catalogue.templating.filling.printing import as_text
+from console.catalogue.templating.filling.printing import as_text, name_of
 from console.catalogue.templating.filling.state import current
 from console.catalogue.templating.filling.times import time_or_none
 from console.catalogue.templating.filling.unreadable import Unreadable, quoted, require_value
 from console.text.sentences import term
-
-
-def name_of(expression: Expression) -> str:
-    """Return the expression's name in the template, for people. Only variables have one."""
-    return str(expression) if isinstance(expression, Path) else "The value"
-
 
 # --- The same ------------------------------------------------------------------------------------
 

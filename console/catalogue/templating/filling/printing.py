@@ -1,14 +1,23 @@
-"""How a text prints values to which no filter is applied."""
+"""Prints values into a text, or percent-encoded into a URL."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from io import StringIO
+from typing import TextIO
+from urllib.parse import quote
 
-from liquid.exceptions import LiquidTypeError
+from liquid import RenderContext
+from liquid.builtin.expressions import Path
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
+from liquid.builtin.tags.cycle_tag import CycleNode, CycleTag
+from liquid.exceptions import LiquidTypeError, OutputStreamLimitError
+from liquid.expression import Expression
 from liquid.undefined import Undefined
 
-from console.catalogue.templating.filling.lines import Written
-from console.catalogue.templating.filling.state import FORM_WORK, current
+from console.catalogue.templating.filling.lines import Captured, Written, on_one_line, outlined
+from console.catalogue.templating.filling.state import FORM_WORK, Filling, current
 from console.catalogue.templating.filling.times import placed
 from console.catalogue.templating.filling.unreadable import Nothing, nothing, require_value
 from console.text.sentences import term
@@ -44,3 +53,89 @@ def as_text(value: object) -> str:
 
 def is_time(value: object) -> bool:
     return isinstance(value, (date, datetime))
+
+
+def name_of(expression: Expression) -> str:
+    """Return the expression's name in the template, for people. Only variables have one."""
+    return str(expression) if isinstance(expression, Path) else "The value"
+
+
+class _TextOutputNode(OutputNode):
+    """`{{ … }}`: prints a text, a number, a date or a list, but never a whole object."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        filling = current.get()
+        value = self.expression.evaluate(context)
+        if isinstance(value, (list, tuple)) and not value:
+            value = nothing(name_of(getattr(self.expression, "left", self.expression)))
+        return _write(self.printed(value, filling), buffer, filling)
+
+    def printed(self, value: object, filling: Filling) -> str:
+        return _outlined(value, filling)
+
+
+class _EncodedOutputNode(_TextOutputNode):
+    """`{{ … }}` in a URL: the result of the filters is percent-encoded."""
+
+    def printed(self, value: object, filling: Filling) -> str:
+        return quote(on_one_line(as_text(value)), safe="")
+
+
+def _outlined(value: object, filling: Filling) -> str:
+    """Return the printed value, its edges marked if it could affect the text around it."""
+    is_rtl = filling.forms.is_rtl
+    if type(value) is str and not is_rtl and value.isascii():
+        return value
+    text = as_text(value)
+    if isinstance(value, Written) or (not is_rtl and text.isascii()):
+        return text
+    marked = outlined(text, is_rtl)
+    filling.marked = filling.marked or marked is not text
+    return marked
+
+
+def _write(text: str, buffer: TextIO, filling: Filling) -> int:
+    filling.written += len(text)
+    if filling.written > filling.limit:
+        raise OutputStreamLimitError("output stream limit reached", token=None)
+    return buffer.write(text)
+
+
+class _CycleNode(CycleNode):
+    """Liquid's `cycle`, printed like all other output."""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        group = as_text(self.group.evaluate(context)) if self.group else str(self.args)
+        place = context.cycle(group, len(self.args))
+        if place >= len(self.args):  # another cycle of this name is longer
+            return 0
+        filling = current.get()
+        return _write(_outlined(self.args[place].evaluate(context), filling), buffer, filling)
+
+
+class CarefulCycle(CycleTag):
+    node_class = _CycleNode
+
+
+class _CaptureNode(CaptureNode):
+    """Liquid's `capture`. The captured text is finished, so it is printed as it is."""
+
+    def render_to_output(self, context: RenderContext, _: TextIO) -> int:
+        filling = current.get()
+        before, captured = filling.written, StringIO()
+        self.block.render(context, captured)
+        kind = Captured if filling.written > before else Written
+        context.assign(self.name, kind(captured.getvalue()))
+        return 0
+
+
+class CarefulCapture(CaptureTag):
+    node_class = _CaptureNode
+
+
+class TextOutput(Output):
+    node_class = _TextOutputNode
+
+
+class EncodedOutput(Output):
+    node_class = _EncodedOutputNode

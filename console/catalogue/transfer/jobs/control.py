@@ -21,7 +21,7 @@ from console.catalogue.transfer.files.formats import format_of
 from console.catalogue.transfer.importing import catalogue_import
 from console.catalogue.transfer.plans import Plan
 from console.catalogue.transfer.reports import counts
-from console.database import notify
+from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, ConsoleError, InvalidInput, TooManyRequests
 from console.text.sentences import wording
@@ -179,7 +179,7 @@ def _end(job: ImportJob, plan: Plan | None = None, **values: Any) -> None:
         values["content"] = b""  # no longer needed
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(finished_at=Now(), **values)
-        notify.publish(notify.import_topic(job.pk))
+        notifications.publish(notifications.import_topic(job.pk))
 
 
 def _defer(job: ImportJob) -> None:
@@ -201,8 +201,8 @@ class _Signs:
         try:
             with beside.cursor() as cursor:
                 cursor.execute(NOTE, [phase, done, total, self.job_id])
-                topic = notify.import_topic(self.job_id)
-                cursor.execute("SELECT pg_notify(%s, %s)", [notify.CHANNEL, topic])
+                topic = notifications.import_topic(self.job_id)
+                cursor.execute("SELECT pg_notify(%s, %s)", [notifications.CHANNEL, topic])
         finally:
             beside.close()
         self.last = time.monotonic()

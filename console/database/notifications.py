@@ -1,4 +1,8 @@
-"""Listens to PostgreSQL's NOTIFY on a connection of its own, and reconnects after a loss."""
+"""Tells open pages and workers that something changed, by PostgreSQL's NOTIFY, and listens to it.
+
+A topic is a word ("board", "send-12"), never data: a page that receives it loads anew what its
+person may see. PostgreSQL delivers topics only when the transaction commits.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,9 +10,39 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import connections
+from django.db import connection, connections
 
-logger = structlog.get_logger("console.database.listen")
+CHANNEL = "console_live"
+
+BOARD = "board"
+SENDS = "sends"
+CHAT_SERVERS = "chat-servers"
+# The stop-everything switch.
+SENDING = "sending"
+WEBHOOKS = "webhooks"
+
+
+def sessions_topic(person: int) -> str:
+    """Return the topic for the end of this person's sessions."""
+    return f"sessions-{person}"
+
+
+def import_topic(job_id: int) -> str:
+    return f"import-{job_id}"
+
+
+def send_topic(send_id: int) -> str:
+    return f"send-{send_id}"
+
+
+def publish(*topics: str) -> None:
+    """Notify pages that follow one of `topics`. A transaction sends each topic once."""
+    with connection.cursor() as cursor:
+        for topic in topics:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])
+
+
+logger = structlog.get_logger("console.database.notifications")
 
 RECONNECT_SECONDS = 1.0
 # What `listen` yields besides payloads, which are never empty.
@@ -23,10 +57,10 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
         try:
             async with await psycopg.AsyncConnection.connect(
                 **await asyncio.to_thread(_connection_params), autocommit=True
-            ) as connection:
-                await connection.execute(f'LISTEN "{channel}"')
+            ) as listening:
+                await listening.execute(f'LISTEN "{channel}"')
                 yield LISTENING
-                async for notification in connection.notifies():
+                async for notification in listening.notifies():
                     yield notification.payload
         except (psycopg.Error, OSError) as error:
             yield LOST
