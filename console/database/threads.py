@@ -1,64 +1,103 @@
-"""Database access for asyncio: threads with one connection each.
+"""Database access for asyncio: a bounded pool of threads with one connection each.
 
-Django's connections belong to threads, and an advisory lock belongs to a connection. So who holds
-one has a thread to itself, and the event loop never waits for a query.
+Django's connections belong to threads, and the event loop must never wait for a query.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class DatabaseThread:
-    """A thread with a connection of its own, which runs functions."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drain-database")
+
+class DatabaseThread:
+    """A thread with a connection of its own, which runs functions.
+
+    `prepare` runs once on each new connection. A connection that is lost, or on which a function
+    failed, is closed, so that the next call opens another.
+    """
+
+    def __init__(self, prepare: Callable[[], None] = _nothing) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._prepare = prepare
+        self.used_at = time.monotonic()
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
         try:
             # A lambda, because `connection.close` would be looked up here, in the wrong thread.
-            await self.call(lambda: connection.close())
+            await asyncio.get_running_loop().run_in_executor(
+                self._executor, lambda: connection.close()
+            )
         finally:
             self._executor.shutdown(wait=False)
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        self.used_at = time.monotonic()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+        run = partial(_run, self._prepare, partial(function, *args, **kwargs))
+        return await loop.run_in_executor(self._executor, run)
 
 
 class DatabaseThreads:
-    """A pool of a worker's threads: connecting anew for each drain would cost more than many drains
-    do. It grows to the number of Chat Servers drained at the same time."""
+    """A pool of at most `most` threads. Calls beyond that wait, first come, first served."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, prepare: Callable[[], None] = _nothing) -> None:
+        self._free = asyncio.Semaphore(most)
+        self._prepare = prepare
         self._idle: list[DatabaseThread] = []
 
-    @asynccontextmanager
-    async def thread(self) -> AsyncIterator[DatabaseThread]:
-        """Lend a thread. The user checks whether its connection is lost (`drop_if_lost`). After an
-        error the thread is closed, since its connection must not keep a lock."""
-        thread = self._idle.pop() if self._idle else DatabaseThread()
-        try:
-            yield thread
-        except BaseException:
-            await thread.close()
-            raise
-        self._idle.append(thread)
+    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function in a thread that is free. Consecutive calls may use different ones."""
+        async with self._free:
+            thread = self._idle.pop() if self._idle else DatabaseThread(self._prepare)
+            try:
+                return await thread.call(function, *args, **kwargs)
+            finally:
+                # Even a cancelled call still runs to its end there, before the next one.
+                self._idle.append(thread)
 
-    async def close(self) -> None:
-        threads, self._idle = self._idle, []
-        for thread in threads:
+    async def close(self, *, idle_seconds: float = 0.0) -> None:
+        """Close the threads that nobody has used for this long."""
+        before = time.monotonic() - idle_seconds
+        over = [thread for thread in self._idle if thread.used_at <= before]
+        self._idle = [thread for thread in self._idle if thread.used_at > before]
+        for thread in over:
             await thread.close()
+
+
+class _Prepared(threading.local):
+    """The connection of this thread that is prepared."""
+
+    connection: object = None
+
+
+_prepared = _Prepared()
+
+
+def _run(prepare: Callable[[], None], function: Callable[[], R]) -> R:
+    drop_if_lost()
+    try:
+        connection.ensure_connection()
+        if _prepared.connection is not connection.connection:
+            prepare()
+            _prepared.connection = connection.connection
+        return function()
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        raise
 
 
 def reconnect() -> None:

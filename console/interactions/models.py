@@ -58,6 +58,11 @@ class ChatServer(models.Model):
     # The token bucket of its pace (chat_server_take_tokens), shared by all workers.
     bucket_tokens = models.FloatField(default=1)
     bucket_at = models.DateTimeField(default=timezone.now)
+    # The lease of its drain (console.interactions.services.wire). `drain_epoch` counts the drains.
+    drain_epoch = models.BigIntegerField(default=0)
+    drain_holder = models.UUIDField(null=True, blank=True)
+    drain_renewed_at = models.DateTimeField(null=True, blank=True)
+    drain_contested_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]

@@ -151,7 +151,7 @@ class World:
     def claimed(self) -> record.Step:
         """One delivery on the wire."""
         self.send()
-        return record.drain_step(self.server.pk, claim=uuid4(), room=1)
+        return leased_step(self.server, claim=uuid4(), room=1)
 
     def step_with_an_ending(self) -> Call:
         (delivery,) = self.claimed().claimed

@@ -29,7 +29,6 @@ from console.errors import PermissionRefused
 from console.interactions.models import ChatServer, Interaction
 from console.sends.control.erasure import interaction_erase
 from console.sends.engine.outcomes import Ending
-from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -37,6 +36,7 @@ from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
 from tests.audit.tampering import run, triggers_off
 from tests.conftest import ROOT
+from tests.sends.drains import leased_step
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -67,13 +67,13 @@ def send(
     )
     noise()
     claim = uuid4()
-    claimed = drain_step(chat_server.pk, claim=claim, room=3).claimed
+    claimed = leased_step(chat_server, claim=claim, room=3).claimed
     endings = [
         Ending(delivery, status, reference_id=number, answer="{}")
         for number, (delivery, status) in enumerate(zip(claimed, OUTCOMES, strict=True))
     ]
     noise()
-    drain_step(chat_server.pk, claim=uuid4(), endings=endings)
+    leased_step(chat_server, claim=uuid4(), endings=endings)
     noise()
     return made
 
@@ -201,7 +201,7 @@ def test_what_was_skipped_in_the_last_moment_was_not_attempted(
     ids = [make_interaction().pk]
     send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
     Interaction.objects.update(ended_at=send.created_at)
-    drain_step(chat_server.pk, claim=uuid4(), room=1)
+    leased_step(chat_server, claim=uuid4(), room=1)
     entry = AuditEntry.objects.get(action="deliveries.skipped")
     assert entry.data["deliveries"][0]["attempts"] == 0
     assert verified(prove(send), settings).findings == []

@@ -23,7 +23,6 @@ from console.interactions.models import ChatServer
 from console.sends.control.pausing import send_pause
 from console.sends.control.retry import send_retry_unknown
 from console.sends.control.stop_switch import sending_restart, sending_stop
-from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, Outbox, Send, SendingStop
 from console.sends.tasks import sweep_now
 from console.webhooks.models import Message, Webhook
@@ -31,7 +30,7 @@ from console.webhooks.services import carrying_begin, webhook_delete, webhook_te
 from tests.backups.elsewhere import another_database
 from tests.conftest import ROOT
 from tests.sends.conftest import chats, send_to  # noqa: F401 - fixtures
-from tests.sends.drains import assert_ledger_agrees, drain, statuses
+from tests.sends.drains import assert_ledger_agrees, drain, leased_step, statuses
 from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +68,7 @@ def open_sends(simulator, chats, send_to, supervisor, settings) -> dict[str, Sen
     made = {"over": send_to(ids[0:2])}
     drain()
     made["on_the_wire"] = send_to(ids[2:4])
-    assert len(drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=2).claimed) == 2
+    assert len(leased_step(ChatServer.objects.get(), claim=uuid4(), room=2).claimed) == 2
     made["waiting"] = send_to(ids[4:6])
     made["holding"] = send_to(ids[6:8], undo_seconds=60)
     tomorrow = timezone.now() + timedelta(days=1)

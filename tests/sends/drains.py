@@ -2,9 +2,12 @@
 
 import asyncio
 from collections import Counter
+from uuid import uuid4
 
 from console.audit.models import AuditEntry
+from console.interactions.services import chat_server_lease_release, chat_server_lease_take
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, Send, SendOutcome, VersionUse
 
@@ -19,6 +22,14 @@ def drain(name="chat-east"):
             await drain_chat_server(name, dispatch)
 
     asyncio.run(run())
+
+
+def leased_step(server, *, claim=None, **options):
+    """One step of a drain that takes the lease for it, and gives it back."""
+    lease = chat_server_lease_take(server.name, uuid4())
+    step = drain_step(server.pk, epoch=lease.epoch, claim=claim or uuid4(), **options)
+    chat_server_lease_release(server.pk, lease.epoch)
+    return step
 
 
 def work():

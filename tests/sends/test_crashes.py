@@ -8,14 +8,27 @@ from uuid import uuid4
 import pytest
 
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_update, feed_apply
+from console.interactions.services import (
+    LeaseLost,
+    chat_server_lease_release,
+    chat_server_lease_take,
+    chat_server_update,
+    feed_apply,
+)
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, DeliveryStatus, SendStatus
 from tests.conftest import ROOT, upsert
-from tests.sends.drains import DEADLINE_SECONDS, assert_ledger_agrees, drain, statuses, work
+from tests.sends.drains import (
+    DEADLINE_SECONDS,
+    assert_ledger_agrees,
+    drain,
+    leased_step,
+    statuses,
+    work,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +48,7 @@ def test_two_drains_at_once_send_nothing_twice(simulator, chats, send_to):
 
 def test_what_a_lost_drain_had_claimed_is_unknown_and_nothing_else(simulator, chats, send_to):
     send = send_to(chats(5))
-    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=2)
+    step = leased_step(ChatServer.objects.get(), room=2)
     assert len(step.claimed) == 2
     drain()
     assert statuses(send) == {"unknown": 2, "delivered": 3}
@@ -50,9 +63,13 @@ def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_t
 
     send = send_to(chats(1))
     server, claim = ChatServer.objects.get(), uuid4()
-    step = drain_step(server.pk, claim=claim, room=1)
+    lease = chat_server_lease_take(server.name, uuid4())
+    step = drain_step(server.pk, epoch=lease.epoch, claim=claim, room=1)
+    chat_server_lease_release(server.pk, lease.epoch)
     drain()
-    drain_step(server.pk, claim=claim, endings=[Ending(step.claimed[0], DeliveryStatus.DELIVERED)])
+    late = [Ending(step.claimed[0], DeliveryStatus.DELIVERED)]
+    with pytest.raises(LeaseLost):
+        drain_step(server.pk, epoch=lease.epoch, claim=claim, endings=late)
     assert statuses(send) == {"unknown": 1}
     assert_ledger_agrees()
 
@@ -131,7 +148,7 @@ def test_the_sweep_finds_work_that_has_no_job(simulator, chats, send_to):
 
 
 def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats, send_to):
-    """A job that finds the lock taken goes away: the holder must look again afterwards."""
+    """A job that finds the lease taken goes away: the holder must look again afterwards."""
     first, second = chats(2)
     send_to([first])
 
@@ -145,8 +162,8 @@ def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats,
             await original(self)
             if Delivery_count["made"] == 0:
                 Delivery_count["made"] = 1
-                await self.database.call(send_to, [second])
-                # Its job comes at once, finds the lock taken, and goes away.
+                await self.databases.call(send_to, [second])
+                # Its job comes at once, finds the lease taken, and goes away.
                 await drain_chat_server("chat-east", dispatch)
 
         Delivery_count = {"made": 0}
@@ -295,8 +312,8 @@ def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send
 def test_who_took_over_meanwhile_is_not_contradicted(
     simulator, chats, send_to, monkeypatch, cut_the_drains_connection
 ):
+    from console.interactions.services import Lease, chat_server_lease_take, wire
     from console.sends.engine import drain as module
-    from console.sends.engine.claim import try_lock
     from console.sends.engine.record import deliveries_recover
 
     chat_server_update(ROOT, ChatServer.objects.get(), window=2)
@@ -304,37 +321,18 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     send = send_to(chats(6))
     taken_over = []
 
-    def take_over_first():
-        """In the drain's thread, but on another connection, which is the other worker's."""
-        from django.db import connections
-
+    def take_over_first(lease, **claims):
         if not taken_over:
-            taken_over.append(other_worker())
-        connections["default"].close()
+            others = uuid4()
+            while not isinstance(taken := chat_server_lease_take("chat-east", others), Lease):
+                pass
+            deliveries_recover(taken)
+            taken_over.append(taken)
+        return deliveries_recover(lease, **claims)
 
-    def other_worker():
-        import threading
-
-        held = threading.Event()
-
-        def work():
-            assert try_lock(ChatServer.objects.get().pk)
-            deliveries_recover("chat-east")
-            held.set()
-            over.wait(DEADLINE_SECONDS)
-            from django.db import connection
-
-            connection.close()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert held.wait(DEADLINE_SECONDS)
-        return thread
-
-    import threading
-
-    over = threading.Event()
-    monkeypatch.setattr(module, "reconnect", take_over_first)
+    monkeypatch.setattr(wire, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(wire, "CONTEST_SECONDS", 0.0)
+    monkeypatch.setattr(module, "deliveries_recover", take_over_first)
 
     async def run():
         async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
@@ -346,11 +344,10 @@ def test_who_took_over_meanwhile_is_not_contradicted(
                 await asyncio.sleep(0.005)
 
     asyncio.run(run())
-    over.set()
-    taken_over[0].join(DEADLINE_SECONDS)
     assert statuses(send) == {"unknown": 2, "pending": 4}
     assert len(simulator.journalled()) == 2
     monkeypatch.undo()
+    chat_server_lease_release(taken_over[0].server.pk, taken_over[0].epoch)
     drain()
     assert statuses(send) == {"unknown": 2, "delivered": 4}
     assert_ledger_agrees()

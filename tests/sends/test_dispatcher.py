@@ -17,10 +17,10 @@ from console.interactions.services import chat_server_update
 from console.sends.engine import queue
 from console.sends.engine.drain import backoff_seconds
 from console.sends.engine.outcomes import Postponement
-from console.sends.engine.record import deliveries_expire, drain_step
+from console.sends.engine.record import deliveries_expire
 from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
 from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
+from tests.sends.drains import assert_ledger_agrees, drain, leased_step, statuses, work
 from tests.sends.working import changing_what_has_ended
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -259,7 +259,7 @@ def test_a_send_whose_end_nobody_noted_is_finished_by_the_sweep(simulator, chats
 def test_a_small_send_does_not_wait_for_a_large_one(chat_server, chats, send_to):
     ids = chats(21)
     large, small = send_to(ids[:20]), send_to(ids[20:])
-    step = drain_step(chat_server.pk, claim=uuid4(), room=4)
+    step = leased_step(chat_server, claim=uuid4(), room=4)
     taken = Counter(delivery.send_id for delivery in step.claimed)
     assert taken == {large.pk: 3, small.pk: 1}
 
@@ -267,15 +267,15 @@ def test_a_small_send_does_not_wait_for_a_large_one(chat_server, chats, send_to)
 def test_sends_of_equal_size_take_turns(chat_server, chats, send_to):
     ids = chats(30)
     sends = [send_to(ids[start : start + 10]) for start in (0, 10, 20)]
-    step = drain_step(chat_server.pk, claim=uuid4(), room=9)
+    step = leased_step(chat_server, claim=uuid4(), room=9)
     assert [delivery.send_id for delivery in step.claimed] == [send.pk for send in sends] * 3
 
 
 def test_what_is_on_the_wire_is_not_claimed_again(chat_server, chats, send_to):
     send_to(chats(5))
-    first = drain_step(chat_server.pk, claim=uuid4(), room=3)
+    first = leased_step(chat_server, claim=uuid4(), room=3)
     on_the_wire = [delivery.id for delivery in first.claimed]
-    second = drain_step(chat_server.pk, claim=uuid4(), room=3, on_the_wire=on_the_wire)
+    second = leased_step(chat_server, claim=uuid4(), room=3, on_the_wire=on_the_wire)
     assert len(on_the_wire) == 3
     assert len(second.claimed) == 2
     assert not {delivery.id for delivery in second.claimed} & set(on_the_wire)
@@ -285,12 +285,12 @@ def test_what_came_back_unsent_takes_turns(chat_server, chats, send_to):
     """Whoever failed last is due last: an old send does not get every single try for itself."""
     ids = chats(3)
     sends = [send_to([pk]) for pk in ids]
-    claimed = drain_step(chat_server.pk, claim=uuid4(), room=3).claimed
+    claimed = leased_step(chat_server, claim=uuid4(), room=3).claimed
     now = timezone.now()
     Outbox.objects.update(expires_at=now + timedelta(seconds=60))
     back = [
         Postponement(delivery, now - timedelta(seconds=number), "The network failed.")
         for number, delivery in enumerate(claimed)
     ]
-    step = drain_step(chat_server.pk, claim=uuid4(), postponements=back, room=1)
+    step = leased_step(chat_server, claim=uuid4(), postponements=back, room=1)
     assert [delivery.send_id for delivery in step.claimed] == [sends[2].pk]

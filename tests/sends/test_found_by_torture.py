@@ -14,9 +14,13 @@ from psycopg import sql
 
 from console.audit import services as audit
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_update
+from console.interactions.services import (
+    Lease,
+    chat_server_lease_release,
+    chat_server_lease_take,
+    chat_server_update,
+)
 from console.sends.engine import queue, record
-from console.sends.engine.claim import DRAIN_LOCK, try_lock, unlock
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import deliveries_recover, drain_step, sends_finish
 from console.sends.engine.worker import run_worker
@@ -51,11 +55,12 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
     send = send_create(
         supervisor.to_actor(), SendOrder(notice_key=make_notice().notice.key, interactions=ids)
     )
-    held, _free = drain_step(chat_server.pk, claim=uuid4(), room=2).claimed
+    lease = chat_server_lease_take(chat_server.name, uuid4())
+    held, _free = drain_step(chat_server.pk, epoch=lease.epoch, claim=uuid4(), room=2).claimed
     counts = []
 
     def recover() -> None:
-        counts.append(deliveries_recover(chat_server.name))
+        counts.append(deliveries_recover(lease))
         connection.close()
 
     recovery = threading.Thread(target=recover)
@@ -158,18 +163,12 @@ def lose_connection() -> None:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
-def is_locked(server_id: int) -> bool:
-    """Whether somebody has a Chat Server's drain lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted "
-            "AND classid = %s AND objid = %s)",
-            [DRAIN_LOCK, server_id],
-        )
-        return bool(cursor.fetchone()[0])
+def is_held(server_id: int) -> bool:
+    """Whether a drain has the Chat Server's lease."""
+    return ChatServer.objects.get(pk=server_id).drain_holder is not None
 
 
-def test_a_drain_never_goes_on_without_its_lock(
+def test_a_drain_never_goes_on_without_its_lease(
     simulator, supervisor, make_notice, make_interaction, monkeypatch
 ):
     """A connection that was lost where that is of no concern was replaced without a word, and two
@@ -184,7 +183,7 @@ def test_a_drain_never_goes_on_without_its_lock(
 
     def finish(send_ids: Collection[int] | None = None) -> list[int]:
         if send_ids:
-            seen.append(is_locked(server.pk))
+            seen.append(is_held(server.pk))
             if len(seen) == 2:
                 lose_connection()
         return sends_finish(send_ids)
@@ -202,10 +201,15 @@ def test_a_drain_never_goes_on_without_its_lock(
     assert len(simulator.journalled()) == 6
 
 
-def test_a_lock_taken_again_is_free_when_it_is_given_back_once(chat_server):
-    """After a failure that left the connection as it was, the lock was taken a second time, given
-    back once, and so kept for ever by a worker that did nothing with it."""
-    assert try_lock(chat_server.pk)
-    assert try_lock(chat_server.pk)
-    unlock(chat_server.pk)
-    assert not is_locked(chat_server.pk)
+def test_a_lease_taken_again_is_free_when_it_is_given_back(chat_server):
+    """After a failure that left the connection as it was, the lock of before was taken a second
+    time, given back once, and so kept for ever by a worker that did nothing with it."""
+    worker = uuid4()
+    first = chat_server_lease_take(chat_server.name, worker)
+    second = chat_server_lease_take(chat_server.name, worker)
+    assert isinstance(first, Lease)
+    assert isinstance(second, Lease)
+    chat_server_lease_release(chat_server.pk, first.epoch)
+    assert is_held(chat_server.pk)
+    chat_server_lease_release(chat_server.pk, second.epoch)
+    assert not is_held(chat_server.pk)

@@ -26,11 +26,11 @@ from console.sends.control.approval import send_reject
 from console.sends.control.pausing import send_cancel
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine.outcomes import Ending, Postponement
-from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
+from tests.sends.drains import leased_step
 from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
 
 FAILED, UNKNOWN = DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN
@@ -168,15 +168,15 @@ def _rejected(retry, supervisor, approver):
 
 def _left_behind(retry, supervisor, approver):
     """Cancelled while it was taken to the wire, and come back: nothing could be written."""
-    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9)
+    step = leased_step(ChatServer.objects.get(), claim=uuid4(), room=9)
     send_cancel(supervisor.to_actor(), retry)
     back = [Postponement(delivery, timezone.now(), "") for delivery in step.claimed]
-    drain_step(ChatServer.objects.get().pk, claim=uuid4(), postponements=back)
+    leased_step(ChatServer.objects.get(), claim=uuid4(), postponements=back)
 
 
 def _gone_at_the_last_moment(retry, supervisor, approver):
     Interaction.objects.update(is_online=False)
-    assert drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9).claimed == []
+    assert leased_step(ChatServer.objects.get(), claim=uuid4(), room=9).claimed == []
     Interaction.objects.update(is_online=True)
 
 
@@ -213,11 +213,11 @@ def test_a_retry_of_which_something_left_stays_the_only_one(send, supervisor):
     actor = supervisor.to_actor()
     end(send, FAILED, "delivered", "delivered")
     retry = send_retry_failed(actor, send)
-    claimed = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=9).claimed
+    claimed = leased_step(ChatServer.objects.get(), claim=uuid4(), room=9).claimed
     send_cancel(actor, retry)
     with pytest.raises(Conflict):
         send_retry_failed(actor, send)
-    drain_step(ChatServer.objects.get().pk, claim=uuid4(), endings=[Ending(claimed[0], UNKNOWN)])
+    leased_step(ChatServer.objects.get(), claim=uuid4(), endings=[Ending(claimed[0], UNKNOWN)])
     assert retry.deliveries.get().retry_of == send.deliveries.get(status=FAILED)
     with pytest.raises(Conflict):
         send_retry_failed(actor, send)

@@ -12,13 +12,13 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Postponement
-from console.sends.engine.record import deliveries_abandon, deliveries_expire, drain_step
+from console.sends.engine.record import deliveries_abandon, deliveries_expire
 from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain
+from tests.sends.drains import assert_ledger_agrees, drain, leased_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,10 +40,10 @@ def test_what_comes_back_unsent_after_its_send_was_cancelled_is_cancelled_too(
 
     send = send_hello(1)
     claim = uuid4()
-    step = drain_step(chat_server.pk, claim=claim, room=1)
+    step = leased_step(chat_server, claim=claim, room=1)
     send_cancel(supervisor.to_actor(), send)
     back = [Postponement(step.claimed[0], timezone.now(), "no connection")]
-    drain_step(chat_server.pk, claim=claim, postponements=back)
+    leased_step(chat_server, claim=claim, postponements=back)
     assert send.deliveries.get().status == "cancelled"
     assert deliveries_abandon() == 0
     assert_ledger_agrees()

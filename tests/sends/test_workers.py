@@ -21,7 +21,6 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from console.interactions.services import chat_server_create, feed_apply
 from console.security.generated_secrets import made_up_key
 from console.sends.engine import queue
-from console.sends.engine.claim import DRAIN_LOCK
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Worker
 from console.sends.observe import operations
 from console.sends.plan.sending import send_create
@@ -93,14 +92,12 @@ class WorkerProcess:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def holds(self) -> set[str]:
-        """The Chat Servers that it drains, by PostgreSQL's locks."""
+        """The Chat Servers of which it has the lease."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT s.name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
-                "JOIN interactions_chatserver s ON s.id = l.objid "
-                "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s "
-                "AND a.application_name = %s AND a.datname = current_database()",
-                [DRAIN_LOCK, self.name],
+                "SELECT s.name FROM interactions_chatserver s "
+                "JOIN sends_worker w ON w.id = s.drain_holder WHERE w.pid = %s",
+                [self.process.pid],
             )
             return {name for (name,) in cursor.fetchall()}
 

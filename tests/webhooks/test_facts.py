@@ -21,7 +21,6 @@ from console.interactions.models import ChatServer, HealthChange, Interaction
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Ending
-from console.sends.engine.record import drain_step
 from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -29,6 +28,7 @@ from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
 from console.webhooks.services import facts_gather, webhook_test, webhook_update
 from tests.conftest import ROOT
+from tests.sends.drains import leased_step
 
 pytestmark = pytest.mark.django_db
 TEXT, CUSTOMER = "A text for customers", "Zoë"
@@ -51,12 +51,12 @@ def make_send(
 
 def end_all(server: ChatServer, statuses: Sequence[DeliveryStatus]) -> None:
     """What waits ends so, in the order of its ids, in one step of a drain."""
-    step = drain_step(server.pk, claim=uuid4(), room=len(statuses))
+    step = leased_step(server, claim=uuid4(), room=len(statuses))
     endings = [
         Ending(delivery, status, Reason.REFUSED if status == DeliveryStatus.FAILED else "")
         for delivery, status in zip(step.claimed, statuses, strict=True)
     ]
-    drain_step(server.pk, claim=uuid4(), endings=endings)
+    leased_step(server, claim=uuid4(), endings=endings)
 
 
 def told(type_: str = "") -> list[dict[str, Any]]:

@@ -113,10 +113,12 @@ def drain() -> None:
 
 
 def claim(number: int) -> None:
-    from console.interactions.models import ChatServer
+    from console.interactions.services import Lease, chat_server_lease_take
     from console.sends.engine.record import drain_step
 
-    step = drain_step(ChatServer.objects.get().pk, claim=uuid4(), room=number)
+    lease = chat_server_lease_take(SERVER, uuid4())
+    assert isinstance(lease, Lease)
+    step = drain_step(lease.server.pk, epoch=lease.epoch, claim=uuid4(), room=number)
     assert len(step.claimed) == number
 
 

@@ -23,11 +23,9 @@ CHATS = 1500
 # How long each Chat Server takes for an answer: so there is always something on the wire.
 LATENCIES = (0.05, 0.15, 0.3)
 WORKERS = 3
-DRAIN_LOCKS = """
-SELECT c.name FROM pg_locks l
-JOIN pg_stat_activity a USING (pid)
-JOIN interactions_chatserver c ON c.id = l.objid::bigint
-WHERE l.locktype = 'advisory' AND l.classid = %s AND l.granted AND a.application_name = %s
+DRAINED = """
+SELECT c.name FROM interactions_chatserver c
+JOIN sends_worker w ON w.id = c.drain_holder WHERE w.pid = %s
 """
 CLAIMED = "SELECT DISTINCT chat_server_name FROM sends_claim WHERE chat_server_name = ANY(%s)"
 
@@ -55,10 +53,8 @@ class World:
             return connection.execute(query, values).fetchall()
 
     def drained_by(self, worker: Worker) -> tuple[str, ...]:
-        """The Chat Servers of which this worker has the drain's lock."""
-        from console.sends.engine.claim import DRAIN_LOCK
-
-        return tuple(name for (name,) in self.ask(DRAIN_LOCKS, DRAIN_LOCK, worker.tag))
+        """The Chat Servers of which this worker has the lease."""
+        return tuple(name for (name,) in self.ask(DRAINED, worker.process.pid))
 
     def open_deliveries(self) -> int | None:
         """None while there is no database."""

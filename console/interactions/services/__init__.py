@@ -12,21 +12,33 @@ from console.interactions.services.chat_servers import (
     default_burst,
     health_changes_take,
 )
-from console.interactions.services.pace import (
-    chat_server_buckets,
-    chat_server_return_tokens,
-    chat_server_take_tokens,
-)
 from console.interactions.services.retention import (
     interaction_blank,
     interactions_forget,
     interactions_regroup,
 )
+from console.interactions.services.wire import (
+    Lease,
+    LeaseLost,
+    chat_server_buckets,
+    chat_server_lease_hold,
+    chat_server_lease_release,
+    chat_server_lease_take,
+    chat_server_leases_renew,
+    chat_server_return_tokens,
+    chat_server_take_tokens,
+)
 
 __all__ = [
     "FeedResult",
+    "Lease",
+    "LeaseLost",
     "chat_server_buckets",
     "chat_server_create",
+    "chat_server_lease_hold",
+    "chat_server_lease_release",
+    "chat_server_lease_take",
+    "chat_server_leases_renew",
     "chat_server_reached",
     "chat_server_return_tokens",
     "chat_server_state",

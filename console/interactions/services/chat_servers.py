@@ -28,7 +28,11 @@ CHAT_SERVER_FIELDS = {
     "enabled",
 }
 HEALTH_FIELDS = {"health", "health_detail", "health_since", "failures_in_a_row", "retry_at"}
-WORKERS_FIELDS = {*HEALTH_FIELDS, "progressed_at", "bucket_tokens", "bucket_at"}
+WORKERS_FIELDS = {
+    *HEALTH_FIELDS,
+    *("progressed_at", "bucket_tokens", "bucket_at"),
+    *("drain_epoch", "drain_holder", "drain_renewed_at", "drain_contested_at"),
+}
 
 
 def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> ChatServer:

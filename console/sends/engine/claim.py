@@ -1,15 +1,14 @@
-"""Writes claims of due deliveries. Only the holder of a Chat Server's drain lock claims; a claim is
+"""Writes claims of due deliveries. Only the holder of a Chat Server's lease claims; a claim is
 committed before a byte goes to the wire."""
 
-import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db import InterfaceError, connection
+from django.db import connection
 from msgspec import structs
 
 from console.accounts.selectors import actor_by_ref
@@ -29,16 +28,11 @@ from console.sends.reasons import (
     said,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 # While a Chat Server makes progress, a delivery whose time to live is over still waits for its
 # turn. It counts as late only after more than this many attempts.
 TRIES_WHEN_LATE = 10
 
 
-# Any fixed number will do: it separates these locks from others in the same database.
-DRAIN_LOCK = 0x4E43
 # A drain's statements take a few rows each and are planned once per connection. If the tables are
 # nearly empty then, PostgreSQL would plan sequential scans and keep those plans when the tables
 # have grown.
@@ -47,47 +41,10 @@ BY_INDEX = ", ".join(
 )
 
 
-class _Held(threading.local):
-    """The lock that a thread got last, and the connection that holds it."""
-
-    server_id: int | None = None
-    by: object = None
-
-
-_held = _Held()
-
-
-def _has_lock(server_id: int) -> bool:
-    return _held.server_id == server_id and _held.by is connection.connection is not None
-
-
-def try_lock(server_id: int) -> bool:
-    """Take a Chat Server's drain lock; return False if another drain has it. PostgreSQL frees the
-    lock when this connection ends, however it ends."""
-    if _has_lock(server_id):
-        return True  # taken twice, it would have to be released twice
+def plan_by_index() -> None:
+    """Prepare a drain's connection."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock(%s, %s), {BY_INDEX}", [DRAIN_LOCK, server_id])
-        is_ours = bool(cursor.fetchone()[0])
-    _held.server_id, _held.by = server_id, connection.connection if is_ours else None
-    return is_ours
-
-
-def unlock(server_id: int) -> None:
-    _held.by = None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [DRAIN_LOCK, server_id])
-
-
-def with_lock(server_id: int, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function that only the holder of a Chat Server's drain lock may run.
-
-    Raises InterfaceError if the connection that held the lock is gone: Django silently opens
-    another.
-    """
-    if not _has_lock(server_id):
-        raise InterfaceError("the connection that had the drain's lock was lost")
-    return function(*args, **kwargs)
+        cursor.execute(f"SELECT {BY_INDEX}")
 
 
 @dataclass(slots=True)

@@ -5,19 +5,28 @@ looks for itself, so a doubled wake-up does nothing.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 
 from console.database.clock import database_now
 from console.database.notifications import LISTENING, LOST, listen
-from console.database.threads import DatabaseThread, DatabaseThreads, drop_if_lost
+from console.database.threads import DatabaseThread, DatabaseThreads
 from console.interactions.models import ChatServer
+from console.interactions.services import (
+    Lease,
+    chat_server_lease_release,
+    chat_server_lease_take,
+    chat_server_leases_renew,
+)
+from console.interactions.services.wire import RENEW_SECONDS
 from console.sends.engine import queue
-from console.sends.engine.claim import try_lock, unlock
+from console.sends.engine.claim import plan_by_index
 from console.sends.engine.drain import Drain
 from console.sends.engine.gateway import Gateway
 from console.sends.engine.record import deliveries_recover
@@ -26,29 +35,66 @@ from console.sends.observe.worker_metrics import drain_failed
 logger = structlog.get_logger("console.sends")
 
 LOCKED_ROWS_SECONDS = 0.2
+# The drains of a worker share this many connections, however many they are. One that nobody has
+# used for a while is closed.
+DRAIN_CONNECTIONS = 4
+IDLE_CONNECTION_SECONDS = 30.0
 
 
 @dataclass
 class Dispatch:
     """The drains of a worker, and what they share: channels, database threads, the stop signal.
 
-    An async context manager, to be used within one event loop.
+    An async context manager, to be used within one event loop. `worker` identifies the holder of
+    leases.
     """
 
+    worker: UUID = field(default_factory=uuid4)
     gateway: Gateway = field(default_factory=Gateway)
-    databases: DatabaseThreads = field(default_factory=DatabaseThreads)
+    databases: DatabaseThreads = field(
+        default_factory=lambda: DatabaseThreads(DRAIN_CONNECTIONS, plan_by_index)
+    )
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     drains: dict[str, Drain] = field(default_factory=dict)
+    # The Chat Servers that have a drain of this worker, or whose drain is just beginning.
+    begun: set[str] = field(default_factory=set)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
+    _renewing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._renewing = asyncio.create_task(self._keep_leases(), name="leases")
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.settled()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
         await self.gateway.close()
         await self.databases.close()
+
+    async def _keep_leases(self) -> None:
+        """Renew the leases of drains that only wait, on a connection that no drain waits for."""
+        database = DatabaseThread()
+        try:
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                await self.databases.close(idle_seconds=IDLE_CONNECTION_SECONDS)
+                waiting = [drain for drain in self.drains.values() if not drain.is_superseded]
+                if not waiting:
+                    continue
+                leases = {drain.server.pk: drain.lease.epoch for drain in waiting}
+                try:
+                    held = await database.call(chat_server_leases_renew, leases)
+                except (DatabaseError, InterfaceError) as error:
+                    logger.warning("leases not renewed", error=str(error))
+                    continue
+                for drain in waiting:
+                    if drain.server.pk not in held:
+                        drain.supersede()
+        finally:
+            await database.close()
 
     def wake(self, name: str) -> None:
         """Start a drain of a Chat Server, or make the running one look again."""
@@ -90,33 +136,36 @@ class Dispatch:
 
 
 async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
-    """Send everything that is due to a Chat Server, unless another drain holds its lock.
+    """Send everything that is due to a Chat Server, unless another drain holds its lease.
 
-    After releasing the lock it looks once more: a drain that gave up while the lock was held relies
-    on this second check.
+    After releasing the lease it looks once more: a drain that gave up while the lease was held
+    relies on this second check.
     """
-    async with dispatch.databases.thread() as database:
+    if name in dispatch.begun:
+        return
+    dispatch.begun.add(name)
+    try:
         while not dispatch.stopping.is_set():
-            begun = await database.call(_begin, name)
-            if begun is None:
+            begun = await dispatch.databases.call(_begin, name, dispatch.worker)
+            if isinstance(begun, float):  # the holder has gone silent
+                await _pause(begun, dispatch)
+            elif begun is None or not await _drain(begun, dispatch):
                 return
-            server, has_work = begun
-            has_claimed = not has_work or await _drain(server, database, dispatch)
-            if has_claimed is None:
-                return
-            await database.call(unlock, server.pk)
-            if not await database.call(_continue_or_wake, server.pk):
-                return
-            if not has_claimed:
-                # Another transaction has locked what is due. That takes only a moment.
-                await asyncio.sleep(LOCKED_ROWS_SECONDS)
+    finally:
+        dispatch.begun.discard(name)
 
 
-async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatch) -> bool | None:
-    """Run one drain as the holder of the lock. Return whether it found something to claim; None if
-    the lock was lost to another worker."""
+async def _pause(seconds: float, dispatch: Dispatch) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await dispatch.stopping.wait()
+
+
+async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
+    """Run one drain as the holder of the lease, and release it. Return whether more is due."""
+    server = lease.server
     drain = dispatch.drains[server.name] = Drain(
-        server, database, dispatch.gateway, dispatch.stopping
+        lease, dispatch.databases, dispatch.gateway, dispatch.stopping
     )
     drain.record.start()
     try:
@@ -124,25 +173,43 @@ async def _drain(server: ChatServer, database: DatabaseThread, dispatch: Dispatc
     finally:
         del dispatch.drains[server.name]
         drain.record.stop()
-    return None if drain.is_superseded else drain.has_claimed
+        if not drain.is_superseded:
+            # If this fails, this worker can still take its lease again.
+            await dispatch.databases.call(chat_server_lease_release, server.pk, lease.epoch)
+    if drain.is_superseded or not await dispatch.databases.call(_continue_or_wake, server.pk):
+        return False
+    if not drain.has_claimed:
+        # Another transaction has locked what is due. That takes only a moment.
+        await asyncio.sleep(LOCKED_ROWS_SECONDS)
+    return True
 
 
-def _begin(name: str) -> tuple[ChatServer, bool] | None:
-    """Take a Chat Server's drain lock and recover what a lost drain left. Return the Chat Server
-    and whether anything is due; None if the lock is taken or there is no such Chat Server."""
-    drop_if_lost()
+def _begin(name: str, worker: UUID) -> Lease | float | None:
+    """Take a Chat Server's lease and recover what a lost drain left. Return the lease, or the
+    seconds to another try; None if nothing is to be done, or another drain does it."""
     server = ChatServer.objects.filter(name=name).first()
     if server is None:
         logger.warning("chat server unknown", chat_server=name)
         return None
-    if not try_lock(server.pk):
+    if not _has_work(server):
         return None
-    # Read after the lock is taken, when the claims of a lost drain are visible.
-    has_claims, due_at = queue.work_of(name)
-    if has_claims:
-        lost = deliveries_recover(name)
+    lease = chat_server_lease_take(name, worker)
+    # Read after the lease is taken, when the claims of a lost drain are final.
+    if isinstance(lease, Lease) and queue.work_of(name)[0]:
+        lost = deliveries_recover(lease)
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
-    return server, _is_due(server, due_at)
+    return lease
+
+
+def _has_work(server: ChatServer) -> bool:
+    """Return whether anything is due, or left by a lost drain. Otherwise enqueue a job for when the
+    next delivery is due."""
+    has_claims, due_at = queue.work_of(server.name)
+    if has_claims or _is_due(server, due_at):
+        return True
+    if due_at is not None:
+        queue.enqueue_wake(server.name, _next_try(server, due_at))
+    return False
 
 
 def _continue_or_wake(server_id: int) -> bool:

@@ -1,7 +1,8 @@
 """Drains a Chat Server's due deliveries: claims, sends and records until nothing is due.
 
-A Chat Server has one drain at a time, whatever the number of workers. Never more than `window`
-deliveries are claimed and not yet recorded, so a crash can leave at most that many unknown.
+A Chat Server has one drain at a time, whatever the number of workers: the holder of its lease.
+Never more than `window` deliveries are claimed and not yet recorded, so a crash can leave at most
+that many unknown.
 """
 
 import asyncio
@@ -15,13 +16,17 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from console.database.threads import DatabaseThread, reconnect
+from console.database.threads import DatabaseThreads
 from console.esp.errors import InvalidRequest
 from console.esp.outcomes import Outcome, OutcomeKind
 from console.esp.transports import Channel
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_reached, chat_server_unreachable
-from console.sends.engine.claim import try_lock, with_lock
+from console.interactions.services import (
+    Lease,
+    LeaseLost,
+    chat_server_reached,
+    chat_server_unreachable,
+)
 from console.sends.engine.gateway import (
     WORDLESS_SENTENCE,
     Gateway,
@@ -48,9 +53,12 @@ PARTS = 4
 SUBMIT_AT_ONCE = 128
 # Outcomes are recorded after this time at the latest, however slow the others are.
 RECORD_AFTER_SECONDS = 0.2
-# How long outcomes are held while the database is away, and how often it is tried.
-DATABASE_PATIENCE_SECONDS = 120.0
+# How often the database is tried while it is away. Outcomes are held until it is back; a worker
+# that is asked to stop waits this long at most.
 DATABASE_RETRY_SECONDS = 0.5
+STOP_PATIENCE_SECONDS = 120.0
+# After this many steps in a row that failed although the database takes other writes, the outcomes
+# are recorded without their texts.
 DATABASE_FAILURES_MOST = 5
 
 
@@ -61,22 +69,23 @@ def backoff_seconds(failures: int, jitter: Callable[[], float] = random.random) 
 
 
 class Drain:
-    """One drain of one Chat Server, by the holder of its lock.
+    """One drain of one Chat Server, by the holder of its lease.
 
-    `is_superseded` says that the lock was lost with the database connection and another worker has
-    it; that worker has recorded as unknown what was on the wire here. `is_wordless` says that the
-    database refused the outcomes each time, so they are recorded without their texts.
+    `is_superseded` says that another worker has the lease; that worker has recorded as unknown what
+    was on the wire here. `is_wordless` says that the database refused the outcomes each time, so
+    they are recorded without their texts.
     """
 
     def __init__(
         self,
-        server: ChatServer,
-        database: DatabaseThread,
+        lease: Lease,
+        databases: DatabaseThreads,
         gateway: Gateway,
         stopping: asyncio.Event,
     ) -> None:
-        self.server = server
-        self.database = database
+        self.lease = lease
+        self.server = lease.server
+        self.databases = databases
         self.gateway = gateway
         self.stopping = stopping
         self.channel: Channel | None = None
@@ -96,7 +105,7 @@ class Drain:
         self.open_claims: Counter[UUID] = Counter()
         self.settled: list[UUID] = []
         self.progress = asyncio.Event()
-        self.record = DrainRecord(server.name)
+        self.record = DrainRecord(lease.server.name)
 
     def look_again(self) -> None:
         """Take notice that there may be more to send."""
@@ -164,11 +173,10 @@ class Drain:
             return None if self._is_over() else 0.0
         claim = uuid4()
         try:
-            step = await self.database.call(
-                with_lock,
-                self.server.pk,
+            step = await self.databases.call(
                 drain_step,
                 self.server.pk,
+                epoch=self.lease.epoch,
                 claim=claim,
                 endings=endings,
                 postponements=self._postponements(unsent),
@@ -176,6 +184,10 @@ class Drain:
                 on_the_wire=tuple(self.on_the_wire),
                 settled=settled,
             )
+        except LeaseLost:
+            self.endings, self.unsent = endings + self.endings, unsent + self.unsent
+            self.supersede()
+            return None
         except (DatabaseError, InterfaceError) as error:
             self.endings, self.unsent = endings + self.endings, unsent + self.unsent
             self.settled = settled + self.settled
@@ -200,35 +212,38 @@ class Drain:
         return [Postponement(delivery, due_at, detail) for delivery, detail in unsent]
 
     async def _regain_database(self, error: Exception, *, unwritten: UUID) -> None:
-        """Take the lock again after the database failed, and continue with what is in flight.
+        """Wait for the database after it failed, and continue with what is in flight.
 
         `unwritten` is the claim of the failed step. Committed or not, it was not written to the
-        wire, so its deliveries become pending again. Raises the error if the database stays away or
-        keeps failing.
+        wire, so its deliveries become pending again. Raises the error only if no outcome would be
+        lost with this drain, or if the worker was asked to stop and the database stays away.
         """
         self.database_failures += 1
         if self.database_failures > DATABASE_FAILURES_MOST and not self._give_up_words():
-            raise error
+            if not (self.on_the_wire or self.endings or self.unsent):
+                raise error
+            await self._sleep(DATABASE_RETRY_SECONDS * self.database_failures)
         logger.warning(
             "database failed while sending", chat_server=self.server.name, error=str(error)
         )
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + DATABASE_PATIENCE_SECONDS
+        asked_to_stop_at: float | None = None
+        now = asyncio.get_running_loop().time
         while True:
             try:
-                await self.database.call(reconnect)
-                if not await self.database.call(try_lock, self.server.pk):
-                    self._supersede()
-                    return
-                lost = await self.database.call(
+                lost = await self.databases.call(
                     deliveries_recover,
-                    self.server.name,
+                    self.lease,
                     ours=set(self.open_claims) | set(self.settled),
                     unwritten={unwritten},
                 )
+            except LeaseLost:
+                self.supersede()
+                return
             except (DatabaseError, InterfaceError):
-                if loop.time() > deadline:
-                    raise
+                if self.stopping.is_set():
+                    asked_to_stop_at = asked_to_stop_at or now()
+                    if now() > asked_to_stop_at + STOP_PATIENCE_SECONDS:
+                        raise
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
             else:
                 logger.info("database is back", chat_server=self.server.name, lost=lost)
@@ -244,9 +259,10 @@ class Drain:
         logger.error("recorded without words", chat_server=self.server.name, deliveries=ids)
         return True
 
-    def _supersede(self) -> None:
-        """Stop: another worker has the lock, and has recorded as unknown what is in flight."""
+    def supersede(self) -> None:
+        """Stop: another worker has the lease, and has recorded as unknown what is in flight."""
         self.is_superseded = True
+        self.progress.set()
         logger.warning(
             "another worker took over",
             chat_server=self.server.name,
@@ -342,7 +358,7 @@ class Drain:
     async def _note(self, write: Callable[[], None]) -> None:
         """Write the health. If that fails, recover the database, so that no outcome is lost."""
         try:
-            await self.database.call(write)
+            await self.databases.call(write)
         except (DatabaseError, InterfaceError) as error:
             await self._regain_database(error, unwritten=uuid4())
 

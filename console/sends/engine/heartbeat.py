@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from uuid import uuid4
 
 import structlog
 from django.db import DatabaseError, InterfaceError
@@ -20,7 +19,7 @@ logger = structlog.get_logger("console.sends")
 @asynccontextmanager
 async def present(dispatch: Dispatch, *, every_seconds: float) -> AsyncIterator[None]:
     """Write the heartbeat every few seconds. An unavailable database does not end it."""
-    name = WorkerName(uuid4(), socket.gethostname(), os.getpid())
+    name = WorkerName(dispatch.worker, socket.gethostname(), os.getpid())
     database = DatabaseThread()
     beating = asyncio.create_task(_beat(name, dispatch, database, every_seconds), name="heartbeat")
     logger.info("worker started", worker=str(name.id), host=name.host, pid=name.pid)

@@ -20,6 +20,7 @@ from console.audit.actions import Action
 from console.database import notifications
 from console.database.clock import database_now
 from console.interactions.models import ChatServer
+from console.interactions.services import Lease, chat_server_lease_hold
 from console.sends.engine import queue
 from console.sends.engine.claim import Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
@@ -53,6 +54,7 @@ WORKER = system_actor("worker")
 def drain_step(
     server_id: int,
     *,
+    epoch: int,
     claim: UUID,
     endings: Sequence[Ending] = (),
     postponements: Sequence[Postponement] = (),
@@ -66,9 +68,11 @@ def drain_step(
     deliveries have all ended with this step. A delivery that can't be sent any more is skipped
     here, at the last moment: the chat ended, the notice is past its validity, the sender lost the
     permission, or the Chat Server is gone. A pending delivery follows its chat to another Chat
-    Server (docs/domain.md section 2, step 2).
+    Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing, if the lease of
+    this `epoch` is another's by now.
     """
     with transaction.atomic():
+        chat_server_lease_hold(server_id, epoch)
         written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
         write_postponements(postponements)
         step = Step()
@@ -90,16 +94,17 @@ def drain_step(
 
 
 def deliveries_recover(
-    server_name: str, *, ours: Collection[UUID] = (), unwritten: Collection[UUID] = ()
+    lease: Lease, *, ours: Collection[UUID] = (), unwritten: Collection[UUID] = ()
 ) -> int:
     """Mark what a lost drain of this Chat Server left in `sending` as unknown. Return how many.
 
-    Only for the holder of the Chat Server's drain lock: nobody else is sending to it then. `ours`
-    are claims that the caller still has in flight. `unwritten` are claims of which the caller knows
-    that not a byte was written: their deliveries become pending again.
+    `ours` are claims that the caller still has in flight. `unwritten` are claims of which the
+    caller knows that not a byte was written: their deliveries become pending again. Raises
+    LeaseLost if the lease is another's by now.
     """
     with transaction.atomic():
-        claims = Claim.objects.filter(chat_server_name=server_name).exclude(pk__in=ours)
+        chat_server_lease_hold(lease.server.pk, lease.epoch)
+        claims = Claim.objects.filter(chat_server_name=lease.server.name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
         # Waits for all of them: their claims are deleted, and a row left out here would never be
         # found again. A transaction that cancels the send may hold some for a moment.

@@ -1,0 +1,198 @@
+"""Who may write to a Chat Server's wire, and how fast: the lease of its drain and the bucket of its
+pace. Both are in the database, shared by all workers, and run by PostgreSQL's clock.
+
+A lease has an epoch. Whoever takes the lease counts it up, and each transaction of a drain first
+locks the Chat Server's row and compares the epoch. So a drain that has lost its lease can commit
+nothing more, however long it stood still, and no statement depends on a session of its own.
+
+A holder renews its lease every second. The next in line does not trust the time alone, since the
+database itself may have been away: it first writes that it contests the lease, and takes it only
+if the holder has not renewed it a few seconds later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+
+from console.database.connections import array, execute, execute_rows
+from console.interactions.models import ChatServer
+
+# A holder that has not renewed its lease for STALE_SECONDS is contested, and loses it after
+# CONTEST_SECONDS more. With the sweep every five seconds, others go on within 11 s.
+STALE_SECONDS = 3.0
+CONTEST_SECONDS = 3.0
+RENEW_SECONDS = 1.0
+
+
+class LeaseLost(Exception):
+    """Another worker has the lease of this Chat Server's drain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drain a Chat Server. `server` is the Chat Server when the lease was taken."""
+
+    server: ChatServer
+    epoch: int
+
+
+TAKE_LEASE = """
+WITH found AS (
+    SELECT id,
+        drain_holder IS NULL OR drain_holder = %(worker)s::uuid
+        OR (drain_renewed_at < clock_timestamp() - %(stale)s::interval
+            AND coalesce(drain_contested_at < clock_timestamp() - %(contest)s::interval, false))
+            AS is_free,
+        drain_renewed_at < clock_timestamp() - %(stale)s::interval AS is_stale
+    FROM interactions_chatserver
+    WHERE name = %(name)s
+    FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE interactions_chatserver server SET
+    drain_epoch = drain_epoch + is_free::int,
+    drain_holder = CASE WHEN is_free THEN %(worker)s::uuid ELSE drain_holder END,
+    drain_renewed_at = CASE WHEN is_free THEN clock_timestamp() ELSE drain_renewed_at END,
+    drain_contested_at =
+        CASE WHEN NOT is_free THEN coalesce(drain_contested_at, clock_timestamp()) END
+FROM found
+WHERE server.id = found.id AND (is_free OR is_stale)
+RETURNING server.*, is_free
+"""
+HOLD_LEASE = """
+UPDATE interactions_chatserver
+SET drain_renewed_at = clock_timestamp(), drain_contested_at = NULL
+WHERE id = %(id)s::bigint AND drain_epoch = %(epoch)s::bigint AND drain_holder IS NOT NULL
+RETURNING id
+"""
+RENEW_LEASES = """
+WITH mine AS (
+    SELECT server.id
+    FROM unnest(%(ids)s::bigint[], %(epochs)s::bigint[]) AS mine(id, epoch)
+    JOIN interactions_chatserver server ON server.id = mine.id AND server.drain_epoch = mine.epoch),
+free AS (
+    SELECT id FROM interactions_chatserver WHERE id IN (SELECT id FROM mine)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+renewed AS (
+    UPDATE interactions_chatserver
+    SET drain_renewed_at = clock_timestamp(), drain_contested_at = NULL
+    WHERE id IN (SELECT id FROM free))
+SELECT id FROM mine
+"""
+
+
+def chat_server_lease_take(name: str, worker: UUID) -> Lease | float | None:
+    """Take the lease of a Chat Server's drain, if it is free or its holder is lost.
+
+    Return the seconds until another try is worthwhile if the holder has gone silent, and None if it
+    is alive, or if there is no such Chat Server. A worker gets its own lease again at once.
+    """
+    values = {
+        "name": name,
+        "worker": worker,
+        "stale": timedelta(seconds=STALE_SECONDS),
+        "contest": timedelta(seconds=CONTEST_SECONDS),
+    }
+    rows = execute(TAKE_LEASE, values)
+    if not rows:
+        return None
+    (row,) = rows
+    if not row["is_free"]:
+        return CONTEST_SECONDS
+    return Lease(_server(row), row["drain_epoch"])
+
+
+def chat_server_lease_hold(server_id: int, epoch: int) -> None:
+    """Lock the Chat Server's row until the transaction ends, and renew the lease. Raises LeaseLost.
+
+    Call it first in a transaction that only the holder of the lease may commit.
+    """
+    if not execute_rows(HOLD_LEASE, {"id": server_id, "epoch": epoch}):
+        raise LeaseLost
+
+
+def chat_server_leases_renew(leases: Mapping[int, int]) -> set[int]:
+    """Renew leases, given as epochs by the Chat Servers' ids. Return the ids still held."""
+    values = {"ids": array(leases), "epochs": array(leases.values())}
+    return {pk for (pk,) in execute_rows(RENEW_LEASES, values)} if leases else set()
+
+
+def chat_server_lease_release(server_id: int, epoch: int) -> None:
+    """Give a lease back, unless another worker has taken it."""
+    ChatServer.objects.filter(pk=server_id, drain_epoch=epoch).update(
+        drain_holder=None, drain_renewed_at=None, drain_contested_at=None
+    )
+
+
+def _server(row: Mapping[str, object]) -> ChatServer:
+    columns = [column.attname for column in ChatServer._meta.concrete_fields]
+    return ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
+
+
+# One token a message. The bucket is in the database so that all workers share it, and runs by
+# PostgreSQL's clock, even if that is set back. Its capacity is `burst` less a second's inflow, so
+# that no second, wherever it begins, sees more than `burst`. If the burst is near the pace, the
+# bucket still gets 2% of it, and the pace is reduced by that much.
+_LEAST = "greatest(1, burst * 0.02)"
+_RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
+_TOKENS = f"""least(
+        greatest({_LEAST}, burst - {_RATE}),
+        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at)))"""
+TAKE = f"""
+WITH bucket AS (
+    SELECT id, {_RATE} AS rate, {_TOKENS} AS tokens
+    FROM interactions_chatserver
+    WHERE id = %(id)s::bigint AND drain_epoch = coalesce(%(epoch)s::bigint, drain_epoch)
+    FOR NO KEY UPDATE),
+grant_ AS (
+    SELECT *, greatest(0, least(%(most)s::int, floor(tokens)))::int AS granted FROM bucket)
+UPDATE interactions_chatserver server SET
+    bucket_tokens = tokens - granted,
+    bucket_at = clock_timestamp(),
+    progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END,
+    drain_renewed_at =
+        CASE WHEN %(epoch)s::bigint IS NULL THEN drain_renewed_at ELSE clock_timestamp() END,
+    drain_contested_at = CASE WHEN %(epoch)s::bigint IS NULL THEN drain_contested_at END
+FROM grant_
+WHERE server.id = grant_.id
+RETURNING server.*, granted, tokens, rate, clock_timestamp() AS now
+"""  # noqa: S608 - put together from the constants above
+QUANTUM_SECONDS = 0.1
+
+
+def chat_server_take_tokens(
+    server_id: int, *, most: int, progressed: bool = False, epoch: int | None = None
+) -> tuple[ChatServer, int, float, datetime]:
+    """Take up to `most` tokens. Return the Chat Server as it is now, how many were granted, the
+    seconds to wait if none were, and the present time by PostgreSQL's clock.
+
+    The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
+    records that the Chat Server took something. With `epoch`, renews the lease too, or raises
+    LeaseLost: see `chat_server_lease_hold`.
+    """
+    values = {"id": server_id, "most": most, "progressed": progressed, "epoch": epoch}
+    rows = execute(TAKE, values)
+    if not rows:
+        raise LeaseLost
+    (row,) = rows
+    granted, tokens, rate = row["granted"], row["tokens"], row["rate"]
+    server = _server(row)
+    if granted:
+        return server, granted, 0.0, row["now"]
+    worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
+    return server, 0, max(0.001, (worthwhile - tokens) / rate), row["now"]
+
+
+def chat_server_buckets() -> dict[str, float]:
+    """Return how many tokens each Chat Server's bucket holds now, by name. Takes none."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, {_TOKENS} FROM interactions_chatserver")  # noqa: S608
+        return {name: float(tokens) for name, tokens in cursor.fetchall()}
+
+
+def chat_server_return_tokens(server_id: int, unused: int) -> None:
+    """Return tokens that were not used to the bucket."""
+    if unused:
+        ChatServer.objects.filter(pk=server_id).update(bucket_tokens=F("bucket_tokens") + unused)
