@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -58,6 +59,8 @@ class ChatServer(models.Model):
     # The token bucket of its pace (chat_server_take_tokens), shared by all workers.
     bucket_tokens = models.FloatField(default=1)
     bucket_at = models.DateTimeField(default=timezone.now)
+    grant_slots = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    grant_counts = ArrayField(models.IntegerField(), default=list, editable=False)
     # The lease of its drain (console.interactions.services.wire). `drain_epoch` counts the drains.
     drain_epoch = models.BigIntegerField(default=0)
     drain_holder = models.UUIDField(null=True, blank=True)

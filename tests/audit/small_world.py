@@ -41,6 +41,7 @@ from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
+from tests.sends.drains import leased_step
 
 Call = Callable[[], object]
 

@@ -25,6 +25,7 @@ STATEMENTS = {
             "now": NOW,
             "on_the_wire": "{}",
             "room": 512,
+            "turns": '{"1": 1.5}',
             "time_to_live": timedelta(seconds=120),
         },
     ),

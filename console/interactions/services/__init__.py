@@ -18,6 +18,7 @@ from console.interactions.services.retention import (
     interactions_regroup,
 )
 from console.interactions.services.wire import (
+    Grant,
     Lease,
     LeaseLost,
     chat_server_buckets,
@@ -31,6 +32,7 @@ from console.interactions.services.wire import (
 
 __all__ = [
     "FeedResult",
+    "Grant",
     "Lease",
     "LeaseLost",
     "chat_server_buckets",

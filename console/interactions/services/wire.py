@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
 
 from console.database.connections import array, execute, execute_rows
 from console.interactions.models import ChatServer
@@ -131,58 +130,99 @@ def _server(row: Mapping[str, object]) -> ChatServer:
     return ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
 
 
-# One token a message. The bucket is in the database so that all workers share it, and runs by
-# PostgreSQL's clock, even if that is set back. Its capacity is `burst` less a second's inflow, so
-# that no second, wherever it begins, sees more than `burst`. If the burst is near the pace, the
-# bucket still gets 2% of it, and the pace is reduced by that much.
-_LEAST = "greatest(1, burst * 0.02)"
-_RATE = f"least(pace_per_second, greatest(burst - {_LEAST}, burst * 0.5))"
-_TOKENS = f"""least(
-        greatest({_LEAST}, burst - {_RATE}),
-        bucket_tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at)))"""
+# One token a message. The bucket fills by the pace and holds a burst. Besides, the grants of the
+# last second are counted in slots of 20 ms, so that no second sees more than the burst. A burst
+# near the pace costs at most one such slot: 2 % of the pace.
+SLOTS_PER_SECOND = 50
+_NOW_SLOT = f"floor(extract(epoch FROM clock_timestamp()) * {SLOTS_PER_SECOND})::bigint"
+# The slot of now is not over, so it takes one more to cover a whole second.
+_RECENT = f"slot > now_slot - {SLOTS_PER_SECOND + 1} AND slot <= now_slot"
+_TOKENS = """least(burst, bucket_tokens + pace_per_second
+        * greatest(0, extract(epoch FROM clock_timestamp() - bucket_at)))"""
 TAKE = f"""
 WITH bucket AS (
-    SELECT id, {_RATE} AS rate, {_TOKENS} AS tokens
+    SELECT id, burst, pace_per_second, {_TOKENS} AS tokens, {_NOW_SLOT} AS now_slot,
+        grant_slots, grant_counts
     FROM interactions_chatserver
     WHERE id = %(id)s::bigint AND drain_epoch = coalesce(%(epoch)s::bigint, drain_epoch)
     FOR NO KEY UPDATE),
+recent AS (
+    SELECT coalesce(array_agg(slot ORDER BY slot), '{{}}') AS slots,
+        coalesce(array_agg(number ORDER BY slot), '{{}}') AS numbers,
+        coalesce(sum(number), 0) AS granted
+    FROM bucket, unnest(grant_slots, grant_counts) AS each(slot, number)
+    WHERE {_RECENT}),
 grant_ AS (
-    SELECT *, greatest(0, least(%(most)s::int, floor(tokens)))::int AS granted FROM bucket)
+    SELECT id, tokens, slots, numbers, now_slot,
+        greatest(0, least(%(most)s::int, floor(tokens), burst - recent.granted))::int AS granted,
+        greatest(0, ((least(%(most)s::int, burst,
+            greatest(1, pace_per_second * %(quantum)s::float8)) - tokens) / pace_per_second))
+            AS for_tokens,
+        CASE WHEN recent.granted >= burst
+            THEN (slots[1] + {SLOTS_PER_SECOND + 1})::float8 / {SLOTS_PER_SECOND}
+                - extract(epoch FROM clock_timestamp()) ELSE 0 END AS for_a_second
+    FROM bucket, recent)
 UPDATE interactions_chatserver server SET
     bucket_tokens = tokens - granted,
     bucket_at = clock_timestamp(),
+    grant_slots = CASE WHEN granted = 0 OR slots[cardinality(slots)] = now_slot THEN slots
+        ELSE slots || now_slot END,
+    grant_counts = CASE WHEN granted = 0 THEN numbers
+        WHEN slots[cardinality(slots)] = now_slot
+            THEN numbers[:cardinality(numbers) - 1] || (numbers[cardinality(numbers)] + granted)
+        ELSE numbers || granted END,
     progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END,
     drain_renewed_at =
         CASE WHEN %(epoch)s::bigint IS NULL THEN drain_renewed_at ELSE clock_timestamp() END,
     drain_contested_at = CASE WHEN %(epoch)s::bigint IS NULL THEN drain_contested_at END
 FROM grant_
 WHERE server.id = grant_.id
-RETURNING server.*, granted, tokens, rate, clock_timestamp() AS now
+RETURNING server.*, granted, greatest(for_tokens, for_a_second) AS wait_seconds,
+    clock_timestamp() AS now
 """  # noqa: S608 - put together from the constants above
+RETURN = """
+UPDATE interactions_chatserver SET
+    bucket_tokens = bucket_tokens + %(unused)s,
+    grant_counts[cardinality(grant_counts)] =
+        greatest(0, grant_counts[cardinality(grant_counts)] - %(unused)s)
+WHERE id = %(id)s
+"""
 QUANTUM_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many messages may leave now. `wait_seconds` is the time to another try if none may. `now`
+    is the present time by PostgreSQL's clock, `server` the Chat Server as it is now."""
+
+    server: ChatServer
+    number: int
+    wait_seconds: float
+    now: datetime
 
 
 def chat_server_take_tokens(
     server_id: int, *, most: int, progressed: bool = False, epoch: int | None = None
-) -> tuple[ChatServer, int, float, datetime]:
-    """Take up to `most` tokens. Return the Chat Server as it is now, how many were granted, the
-    seconds to wait if none were, and the present time by PostgreSQL's clock.
+) -> Grant:
+    """Take up to `most` tokens.
 
     The wait is for a tenth of a second's worth of tokens, not for each single one. `progressed`
     records that the Chat Server took something. With `epoch`, renews the lease too, or raises
     LeaseLost: see `chat_server_lease_hold`.
     """
-    values = {"id": server_id, "most": most, "progressed": progressed, "epoch": epoch}
+    values = {
+        "id": server_id,
+        "most": most,
+        "progressed": progressed,
+        "epoch": epoch,
+        "quantum": QUANTUM_SECONDS,
+    }
     rows = execute(TAKE, values)
     if not rows:
         raise LeaseLost
     (row,) = rows
-    granted, tokens, rate = row["granted"], row["tokens"], row["rate"]
-    server = _server(row)
-    if granted:
-        return server, granted, 0.0, row["now"]
-    worthwhile = min(most, max(1.0, rate * QUANTUM_SECONDS))
-    return server, 0, max(0.001, (worthwhile - tokens) / rate), row["now"]
+    wait_seconds = 0.0 if row["granted"] else max(0.001, float(row["wait_seconds"]))
+    return Grant(_server(row), row["granted"], wait_seconds, row["now"])
 
 
 def chat_server_buckets() -> dict[str, float]:
@@ -195,4 +235,5 @@ def chat_server_buckets() -> dict[str, float]:
 def chat_server_return_tokens(server_id: int, unused: int) -> None:
     """Return tokens that were not used to the bucket."""
     if unused:
-        ChatServer.objects.filter(pk=server_id).update(bucket_tokens=F("bucket_tokens") + unused)
+        with connection.cursor() as cursor:
+            cursor.execute(RETURN, {"id": server_id, "unused": unused})

@@ -1,9 +1,10 @@
 """Writes claims of due deliveries. Only the holder of a Chat Server's lease claims; a claim is
 committed before a byte goes to the wire."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.database.connections import array, execute_rows
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_return_tokens, chat_server_take_tokens
+from console.interactions.services import Grant, chat_server_return_tokens
 from console.sends.engine import queue
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
 from console.sends.engine.queue import time_to_live
@@ -53,34 +54,44 @@ class Step:
 
     `wait_seconds` is the time until the pace allows more; None if nothing is due. `server` is the
     Chat Server as it was when the deliveries were claimed: its address and limits may have changed.
+    `now` is the time of the claim by PostgreSQL's clock.
     """
 
     claimed: list[ClaimedDelivery] = field(default_factory=list)
     wait_seconds: float | None = None
     server: ChatServer | None = None
+    now: datetime | None = None
 
 
-# Takes one delivery of each running send in turn, so that a small send never waits for a large one.
-# Within a turn, deliveries that came back unsent go last, ordered by when they are due: a Chat
-# Server that rested is tried with one delivery, which must not always be one whose chat can't be
-# reached. A delivery that came back is recognised by its time to live: less is left after its due
-# time than a new one has. Deliveries on the wire are in the outbox too, and are excluded by their
-# ids. OFFSET makes the planner look up the chats one by one.
+# Deliveries that can't be sent any more cost no token, so a step looks for others in their place.
+# This bounds the work of one step.
+LOOKED_AT_MOST = 512
+
+# Takes one delivery of each running send in turn. Who had no turn for longest comes first, so each
+# send gets a delivery out before any other send gets two more, however few a step may take. A new
+# send stands in line from when it is due. `turns` has the last turns, in seconds since 1970, by the
+# sends' ids. Within a turn, deliveries that came back unsent go last: a Chat Server that rested is
+# tried with one delivery, which must not always be one whose chat can't be reached. A delivery that
+# came back is recognised by its time to live: less is left after its due time than a new one has.
+# Deliveries on the wire are in the outbox too, and are excluded by their ids. OFFSET makes the
+# planner look up the chats one by one.
 CLAIM = """
 WITH due AS (
-    SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id
+    SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id,
+        coalesce((%(turns)s::jsonb ->> s.id::text)::float8, extract(epoch FROM o.since)) AS last
     FROM sends_send s
     CROSS JOIN LATERAL (
         SELECT delivery_id, expires_at, due_at,
             expires_at < due_at + %(time_to_live)s::interval AS came_back,
-            row_number() OVER (ORDER BY due_at, delivery_id) AS turn
+            row_number() OVER (ORDER BY due_at, delivery_id) AS turn,
+            first_value(due_at) OVER (ORDER BY due_at, delivery_id) AS since
         FROM sends_outbox
         WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
             AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
         ORDER BY due_at, delivery_id
         LIMIT %(room)s::int) o
     WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
-    ORDER BY o.turn, o.came_back, o.due_at, s.id
+    ORDER BY o.turn, o.came_back, last, o.due_at, s.id
     LIMIT %(room)s::int)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
        d.attempts + 1, d.detail, i.user_data::text,
@@ -91,7 +102,7 @@ JOIN sends_delivery d ON d.id = due.delivery_id
 LEFT JOIN LATERAL (
     SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
 WHERE d.status = 'pending'
-ORDER BY due.turn, due.came_back, due.due_at, due.send_id
+ORDER BY due.turn, due.came_back, due.last, due.due_at, due.send_id
 FOR UPDATE OF d SKIP LOCKED
 """
 
@@ -154,53 +165,75 @@ class _Chat(NamedTuple):
 
 
 def claim_due(
-    server_id: int,
+    grant: Grant,
     *,
     claim: UUID,
-    room: int,
     on_the_wire: Collection[int] = (),
-    has_answered: bool = False,
+    turns: Mapping[int, float] = MappingProxyType({}),
 ) -> tuple[Step, list[Ending]]:
-    """Claim up to `room` due deliveries. Return with them those that can't be sent any more.
+    """Claim as many due deliveries as are granted. Return with them those that can't be sent any
+    more.
 
-    Call it in a transaction. `on_the_wire` are the caller's own deliveries. `has_answered` says
-    that the Chat Server answered since the last call.
+    Call it in a transaction. `on_the_wire` are the caller's own deliveries. `turns` says when each
+    send had its last turn, in seconds since 1970.
     """
-    server, granted, wait_seconds, now = chat_server_take_tokens(
-        server_id, most=room, progressed=has_answered
-    )
+    server, granted, now = grant.server, grant.number, grant.now
     if not granted:
-        return Step(wait_seconds=wait_seconds, server=server), []
-    rows = _due_rows(server, now, on_the_wire, granted)
-    sorter = _Sorter(server, now, rows)
-    claimed: list[ClaimedDelivery] = []
-    endings: list[Ending] = []
-    moved: list[tuple[int, str]] = []
-    for row in rows:
-        delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
-        fate = sorter.sort(delivery, _Chat(*row[10:]))
+        return Step(wait_seconds=grant.wait_seconds, server=server, now=now), []
+    found = _Found()
+    looked_at, is_all = 0, False
+    while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
+        # After the first look, look further: whoever is skipped is rarely alone.
+        most = min(max(granted, 2 * looked_at), LOOKED_AT_MOST - looked_at)
+        rows = _due_rows(server, now, {*on_the_wire, *found.ids}, most, turns)
+        sorter = _Sorter(server, now, rows)
+        for row in rows:
+            if len(found.claimed) == granted:
+                break
+            delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
+            found.add(delivery, sorter.sort(delivery, _Chat(*row[10:])))
+        looked_at += len(rows)
+        # Fewer rows than requested means that nothing more is due.
+        is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0
+    _mark_sending(server, found.claimed, claim, now)
+    _move(found.moved)
+    chat_server_return_tokens(server.pk, granted - len(found.claimed))
+    return Step(found.claimed, None if is_all else 0.0, server, now), found.endings
+
+
+@dataclass(slots=True)
+class _Found:
+    """The due deliveries that a step looked at, by what is to be done with them."""
+
+    claimed: list[ClaimedDelivery] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    moved: list[tuple[int, str]] = field(default_factory=list)
+    ids: set[int] = field(default_factory=set)
+
+    def add(self, delivery: ClaimedDelivery, fate: Ending | str | None) -> None:
+        self.ids.add(delivery.id)
         if fate is None:
-            claimed.append(delivery)
+            self.claimed.append(delivery)
         elif isinstance(fate, Ending):
-            endings.append(_not_attempted(fate))
+            self.endings.append(_not_attempted(fate))
         else:
-            moved.append((delivery.id, fate))
-    _mark_sending(server, claimed, claim, now)
-    _move(moved)
-    chat_server_return_tokens(server_id, granted - len(claimed))
-    # Fewer rows than requested means that nothing more is due. Skipped rows made room for others.
-    return Step(claimed, 0.0 if len(rows) == granted else None, server), endings
+            self.moved.append((delivery.id, fate))
 
 
 def _due_rows(
-    server: ChatServer, now: datetime, on_the_wire: Collection[int], room: int
+    server: ChatServer,
+    now: datetime,
+    apart_from: Collection[int],
+    room: int,
+    turns: Mapping[int, float],
 ) -> list[tuple[Any, ...]]:
     values = {
         "server": server.name,
         "now": now,
-        "on_the_wire": array(on_the_wire),
+        "on_the_wire": array(apart_from),
         "room": room,
         "time_to_live": time_to_live(),
+        "turns": msgspec.json.encode({str(pk): at for pk, at in turns.items()}).decode(),
     }
     return execute_rows(CLAIM, values)
 

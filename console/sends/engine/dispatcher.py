@@ -58,6 +58,8 @@ class Dispatch:
     drains: dict[str, Drain] = field(default_factory=dict)
     # The Chat Servers that have a drain of this worker, or whose drain is just beginning.
     begun: set[str] = field(default_factory=set)
+    # When each send had its last turn at a Chat Server: the memory of fairness (claim_due).
+    turns: dict[str, dict[int, float]] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
     _renewing: asyncio.Task[None] | None = None
@@ -165,7 +167,11 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
     """Run one drain as the holder of the lease, and release it. Return whether more is due."""
     server = lease.server
     drain = dispatch.drains[server.name] = Drain(
-        lease, dispatch.databases, dispatch.gateway, dispatch.stopping
+        lease,
+        dispatch.databases,
+        dispatch.gateway,
+        dispatch.stopping,
+        dispatch.turns.setdefault(server.name, {}),
     )
     drain.record.start()
     try:

@@ -27,6 +27,7 @@ from console.interactions.services import (
     chat_server_reached,
     chat_server_unreachable,
 )
+from console.sends.engine.claim import Step
 from console.sends.engine.gateway import (
     WORDLESS_SENTENCE,
     Gateway,
@@ -60,6 +61,8 @@ STOP_PATIENCE_SECONDS = 120.0
 # After this many steps in a row that failed although the database takes other writes, the outcomes
 # are recorded without their texts.
 DATABASE_FAILURES_MOST = 5
+# Of how many sends the last turn is remembered at a Chat Server.
+TURNS_MOST = 1000
 
 
 def backoff_seconds(failures: int, jitter: Callable[[], float] = random.random) -> float:
@@ -73,7 +76,7 @@ class Drain:
 
     `is_superseded` says that another worker has the lease; that worker has recorded as unknown what
     was on the wire here. `is_wordless` says that the database refused the outcomes each time, so
-    they are recorded without their texts.
+    they are recorded without their texts. `turns` has the last turns of sends (`claim_due`).
     """
 
     def __init__(
@@ -82,12 +85,14 @@ class Drain:
         databases: DatabaseThreads,
         gateway: Gateway,
         stopping: asyncio.Event,
+        turns: dict[int, float],
     ) -> None:
         self.lease = lease
         self.server = lease.server
         self.databases = databases
         self.gateway = gateway
         self.stopping = stopping
+        self.turns = turns
         self.channel: Channel | None = None
         self.failed = ""
         self.failure_noted = False
@@ -183,6 +188,7 @@ class Drain:
                 room=room,
                 on_the_wire=tuple(self.on_the_wire),
                 settled=settled,
+                turns=self.turns,
             )
         except LeaseLost:
             self.endings, self.unsent = endings + self.endings, unsent + self.unsent
@@ -200,12 +206,21 @@ class Drain:
         if step.claimed:
             self.has_claimed = True
             self.open_claims[claim] = len(step.claimed)
+            self._note_turns(step)
             self.on_the_wire |= {delivery.id for delivery in step.claimed}
             channel = None if has_moved else self.channel
             writing = asyncio.create_task(self._write(step.claimed, channel))
             self.writing.add(writing)
             writing.add_done_callback(self._is_written)
         return step.wait_seconds
+
+    def _note_turns(self, step: Step) -> None:
+        assert step.now is not None  # noqa: S101
+        for delivery in step.claimed:
+            self.turns[delivery.send_id] = step.now.timestamp()
+        if len(self.turns) > TURNS_MOST:
+            for send_id in sorted(self.turns, key=self.turns.__getitem__)[: TURNS_MOST // 2]:
+                del self.turns[send_id]
 
     def _postponements(self, unsent: list[tuple[ClaimedDelivery, str]]) -> list[Postponement]:
         due_at = self.server.retry_at

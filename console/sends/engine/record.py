@@ -5,8 +5,9 @@ id) and committed before a byte is written; the outcome is recorded only if the 
 that claim. So nothing is sent twice and no outcome overwrites another.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,7 @@ from console.audit.actions import Action
 from console.database import notifications
 from console.database.clock import database_now
 from console.interactions.models import ChatServer
-from console.interactions.services import Lease, chat_server_lease_hold
+from console.interactions.services import Lease, chat_server_lease_hold, chat_server_take_tokens
 from console.sends.engine import queue
 from console.sends.engine.claim import Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
@@ -61,29 +62,31 @@ def drain_step(
     room: int = 0,
     on_the_wire: Collection[int] = (),
     settled: Collection[UUID] = (),
+    turns: Mapping[int, float] = MappingProxyType({}),
 ) -> Step:
     """Record endings and claim up to `room` deliveries more under `claim`, in one transaction.
 
     `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
-    deliveries have all ended with this step. A delivery that can't be sent any more is skipped
-    here, at the last moment: the chat ended, the notice is past its validity, the sender lost the
-    permission, or the Chat Server is gone. A pending delivery follows its chat to another Chat
-    Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing, if the lease of
-    this `epoch` is another's by now.
+    deliveries have all ended with this step. For `turns` see `claim_due`. A delivery that can't be
+    sent any more is skipped here, at the last moment: the chat ended, the notice is past its
+    validity, the sender lost the permission, or the Chat Server is gone. A pending delivery follows
+    its chat to another Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes
+    nothing, if the lease of this `epoch` is another's by now.
     """
     with transaction.atomic():
-        chat_server_lease_hold(server_id, epoch)
+        grant = None
+        if room > 0:
+            is_answered = any(ending.is_answered for ending in endings)
+            grant = chat_server_take_tokens(
+                server_id, most=room, progressed=is_answered, epoch=epoch
+            )
+        else:
+            chat_server_lease_hold(server_id, epoch)
         written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
         write_postponements(postponements)
         step = Step()
-        if room > 0:
-            step, skipped = claim_due(
-                server_id,
-                claim=claim,
-                room=room,
-                on_the_wire=on_the_wire,
-                has_answered=any(ending.is_answered for ending in endings),
-            )
+        if grant is not None:
+            step, skipped = claim_due(grant, claim=claim, on_the_wire=on_the_wire, turns=turns)
             written += write_endings(skipped, from_status=DeliveryStatus.PENDING)
         send_ids = {item.delivery.send_id for item in [*endings, *written]}
         _announce(written)
