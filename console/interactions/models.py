@@ -49,6 +49,10 @@ class ChatServer(models.Model):
         default=10, validators=[MinValueValidator(0.1), MaxValueValidator(120)]
     )
     enabled = models.BooleanField(default=True)
+    # While it is held, as for maintenance, its deliveries wait and their time to live stands still.
+    held_at = models.DateTimeField(null=True, blank=True, editable=False)
+    held_by = models.CharField(max_length=200, blank=True, editable=False)
+    held_reason = models.TextField(blank=True, editable=False)
     health = models.CharField(max_length=10, choices=Health.choices, default=Health.UNTRIED)
     health_since = models.DateTimeField(null=True, blank=True)
     health_detail = SentenceField(blank=True)
@@ -78,6 +82,11 @@ class ChatServer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_deliveries(self) -> bool:
+        """Whether deliveries may leave for it now; otherwise they wait."""
+        return self.enabled and self.held_at is None
 
 
 class HealthChange(models.Model):

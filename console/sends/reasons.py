@@ -35,7 +35,7 @@ class Reason(models.TextChoices):
     REFUSED = "refused", _("Chat Server refused it.")
     NOT_SENT = "not_sent", _("It could not be sent within its time to live. Nothing went out.")
     NO_ANSWER = "no_answer", _("The request went out and no answer came.")
-    WORKER_LOST = "worker_lost", _("The worker stopped while it was sending.")
+    WORKER_LOST = "worker_lost", _("Its worker was lost while it was sending.")
     RESTORED = "restored", _("It was open in the backup that the database was restored from.")
 
 
@@ -95,8 +95,8 @@ NOT_SENT_FOR = wording(
 WORDLESS = wording("wordless", "What was said of it could not be recorded.")
 WORKER_STOPPED = wording(
     "worker_stopped",
-    "The worker stopped while it was sending. The customer may have seen it. Sending again may "
-    "show it twice.",
+    "The worker was lost before it could record an answer. The customer may have seen it. Sending "
+    "again may show it twice.",
 )
 RESTORED_OPEN = wording(
     "restored_open",

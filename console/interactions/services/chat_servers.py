@@ -30,6 +30,7 @@ CHAT_SERVER_FIELDS = {
 HEALTH_FIELDS = {"health", "health_detail", "health_since", "failures_in_a_row", "retry_at"}
 WORKERS_FIELDS = {
     *HEALTH_FIELDS,
+    *("held_at", "held_by", "held_reason"),
     *("progressed_at", "bucket_tokens", "bucket_at", "grant_slots", "grant_counts"),
     *("drain_epoch", "drain_holder", "drain_renewed_at", "drain_contested_at"),
 }

@@ -178,6 +178,9 @@ def claim_due(
     send had its last turn, in seconds since 1970.
     """
     server, granted, now = grant.server, grant.number, grant.now
+    if not server.takes_deliveries:
+        chat_server_return_tokens(server.pk, granted)
+        return Step(server=server, now=now), []
     if not granted:
         return Step(wait_seconds=grant.wait_seconds, server=server, now=now), []
     found = _Found()
@@ -271,7 +274,7 @@ class _Sorter:
     def __init__(self, server: ChatServer, now: datetime, rows: Sequence[Sequence[Any]]) -> None:
         self.now = now
         self.sends = _shared({row[1] for row in rows})
-        self.servers = _enabled(server, {row[13] for row in rows})
+        self.servers = _known(server, {row[13] for row in rows})
         self.senders: dict[str, Actor | None] = {}
         # Keyed by send, Chat Server and team.
         self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
@@ -332,14 +335,12 @@ def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
     return {row[0]: _Shared(*row) for row in execute_rows(SHARED, {"ids": array(send_ids)})}
 
 
-def _enabled(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
-    """Return which of `names` are Chat Servers, and whether each is enabled."""
-    enabled = {server.name: server.enabled}
+def _known(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
+    """Return those of `names` that are Chat Servers, as `server_obstacle` takes them. Deliveries
+    wait for one that is switched off."""
     others = [name for name in names if name != server.name]
-    if others:
-        rows = ChatServer.objects.filter(name__in=others).values_list("name", "enabled")
-        enabled.update(rows)
-    return enabled
+    found = ChatServer.objects.filter(name__in=others).values_list("name", flat=True)
+    return dict.fromkeys([server.name, *(found if others else ())], True)
 
 
 def is_progressing(server: ChatServer, now: datetime) -> bool:

@@ -211,9 +211,9 @@ def _has_work(server: ChatServer) -> bool:
     """Return whether anything is due, or left by a lost drain. Otherwise enqueue a job for when the
     next delivery is due."""
     has_claims, due_at = queue.work_of(server.name)
-    if has_claims or _is_due(server, due_at):
+    if has_claims or (server.takes_deliveries and _is_due(server, due_at)):
         return True
-    if due_at is not None:
+    if due_at is not None and server.takes_deliveries:
         queue.enqueue_wake(server.name, _next_try(server, due_at))
     return False
 
@@ -222,7 +222,7 @@ def _continue_or_wake(server_id: int) -> bool:
     """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
     server = ChatServer.objects.get(pk=server_id)
     due_at = queue.next_due_at(server.name)
-    if due_at is None:
+    if due_at is None or not server.takes_deliveries:
         return False
     if _is_due(server, due_at):
         return True

@@ -289,7 +289,7 @@ class Drain:
 
     async def _connect(self) -> None:
         """Open a channel before anything is claimed for it."""
-        if self._is_over() or not self.server.enabled:
+        if self._is_over() or not self.server.takes_deliveries:
             return
         try:
             self.channel = await self.gateway.channel(self.server)

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
@@ -89,6 +89,7 @@ WITH waiting AS (
     JOIN sends_send s ON s.id = o.send_id
     JOIN sends_delivery d ON d.id = o.delivery_id
     WHERE s.status = 'running' AND d.status = 'pending'
+        AND o.chat_server_name = coalesce(%(server)s, o.chat_server_name)
     ORDER BY d.id FOR NO KEY UPDATE OF d)
 UPDATE sends_outbox o SET expires_at = greatest(o.expires_at, %(expires)s)
 FROM waiting WHERE o.delivery_id = waiting.id
@@ -110,10 +111,11 @@ def outbox_move(send: Send, due_at: datetime) -> None:
         cursor.execute(MOVE_SEND, {"send": send.pk, "due": due_at, "expires": expires_at(due_at)})
 
 
-def outbox_renew(now: datetime) -> None:
-    """Give pending deliveries of running sends at least a whole time to live from `now`."""
+def outbox_renew(now: datetime, server_name: str | None = None) -> None:
+    """Give pending deliveries of running sends at least a whole time to live from `now`: those to
+    one Chat Server, or with None to all."""
     with connection.cursor() as cursor:
-        cursor.execute(RENEW_RUNNING, {"expires": expires_at(now)})
+        cursor.execute(RENEW_RUNNING, {"expires": expires_at(now), "server": server_name})
 
 
 NEXT_DUE = """
@@ -146,7 +148,8 @@ def servers_with_open_deliveries(now: datetime) -> list[str]:
         chat_server_name=OuterRef("name"), due_at__lte=now, send__status=SendStatus.RUNNING
     )
     claimed = Claim.objects.filter(chat_server_name=OuterRef("name"))
-    servers = ChatServer.objects.filter(Exists(due) | Exists(claimed))
+    takes = Q(enabled=True, held_at=None)
+    servers = ChatServer.objects.filter((takes & Exists(due)) | Exists(claimed))
     return list(servers.order_by("name").values_list("name", flat=True))
 
 

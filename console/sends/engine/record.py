@@ -45,7 +45,7 @@ from console.sends.models import (
 )
 from console.sends.observe import logs
 from console.sends.proof.ledger import send_finished, write_records
-from console.sends.reasons import WORKER_STOPPED
+from console.sends.reasons import CHAT_SERVER_OFF, WORKER_STOPPED
 
 logger = structlog.get_logger("console.sends")
 
@@ -144,30 +144,40 @@ def deliveries_expire(now: datetime | None = None) -> int:
     """End deliveries that could not be sent within their time to live. Return how many.
 
     While its Chat Server takes others, a delivery only waits for its turn and does not expire. Nor
-    does it while an administrator has stopped all sending.
+    does it while an administrator has stopped all sending or holds its Chat Server.
     """
     with transaction.atomic():
         now = now or database_now()
         if SendingStop.objects.exists():
             return 0
         servers = {server.name: server for server in ChatServer.objects.all()}
-        details = {name: server.health_detail for name, server in servers.items()}
-        progressing = [name for name, server in servers.items() if is_progressing(server, now)]
+        waiting = [
+            name
+            for name, server in servers.items()
+            if server.held_at is not None or (server.enabled and is_progressing(server, now))
+        ]
         late = locked_rows(
             Delivery.objects.filter(
                 outbox__expires_at__lte=now,
                 status=DeliveryStatus.PENDING,
                 send__status=SendStatus.RUNNING,
-            ).exclude(outbox__chat_server_name__in=progressing)
+            ).exclude(outbox__chat_server_name__in=waiting)
         )
         endings = [
-            expired(delivery, details.get(delivery.chat_server_name, "")) for delivery in late
+            expired(delivery, _obstacle(servers.get(delivery.chat_server_name)))
+            for delivery in late
         ]
         written = write_endings(endings, from_status=DeliveryStatus.PENDING)
         send_ids = {delivery.send_id for delivery in late}
         _announce(written)
     _tidy_up(send_ids)
     return len(written)
+
+
+def _obstacle(server: ChatServer | None) -> str:
+    if server is None:
+        return ""
+    return server.health_detail if server.enabled else CHAT_SERVER_OFF(name=server.name)
 
 
 def deliveries_abandon() -> int:
