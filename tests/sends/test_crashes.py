@@ -284,6 +284,64 @@ def test_outcomes_wait_for_a_database_that_goes_away(
     assert_ledger_agrees()
 
 
+FULL = """
+CREATE SEQUENCE refused;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('refused');
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+END $$;
+"""
+FREE = "DROP FUNCTION refuse CASCADE; DROP SEQUENCE refused"
+
+
+@pytest.mark.parametrize(
+    "tables", [("sends_delivery",), ("sends_delivery", "interactions_chatserver")]
+)
+def test_outcomes_wait_for_a_database_that_takes_nothing(
+    tables, simulator, chats, send_to, monkeypatch
+):
+    """A disk that is full, a database that is read only: what was answered was called unknown after
+    a few tries."""
+    from django.db import connection
+
+    from console.sends.engine import drain as module
+
+    monkeypatch.setattr(module, "DATABASE_RETRY_SECONDS", 0.01)
+    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
+    simulator.faults(latency=0.1)
+    ids = chats(16)
+    send = send_to(ids)
+
+    def execute(*statements):
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchone() if cursor.description else None
+
+    async def run():
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            dispatch.wake("chat-east")
+            while not simulator.journalled():
+                await asyncio.sleep(0.005)
+            triggers = [
+                f"CREATE TRIGGER full_{table} BEFORE UPDATE ON {table} EXECUTE FUNCTION refuse()"
+                for table in tables
+            ]
+            await asyncio.to_thread(execute, FULL, *triggers)
+            while (await asyncio.to_thread(execute, "SELECT last_value FROM refused"))[0] < 20:
+                await asyncio.sleep(0.005)
+            await asyncio.to_thread(execute, FREE)
+            while dispatch.drains:
+                await asyncio.sleep(0.005)
+
+    asyncio.run(run())
+    drain()
+    assert statuses(send) == {"delivered": 16}
+    assert_each_arrived_once(simulator, ids)
+    assert_ledger_agrees()
+
+
 def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send_to, monkeypatch):
     """Its deliveries were not written to the wire: to call them unknown would be untrue."""
     from django.db import OperationalError

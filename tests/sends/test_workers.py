@@ -198,6 +198,36 @@ def test_one_stops_one_is_killed_and_the_third_goes_on(
     assert status == 0, survivor.log.read_text()
 
 
+def test_a_frozen_worker_stops_nobody_and_contradicts_nobody(
+    workers: list[WorkerProcess], simulators: dict[str, Simulator], send: Send
+) -> None:
+    """As a paused virtual machine: its sessions and its leases stay, and nothing comes of them."""
+    until(lambda: all(s.journalled() for s in simulators.values()), within=PATIENCE_SECONDS)
+    frozen = a_busy_one(workers)
+    frozen.process.send_signal(signal.SIGSTOP)
+    held = frozen.holds()
+    assert held
+    until(lambda: not Outbox.objects.exists(), within=PATIENCE_SECONDS)
+    until(
+        lambda: Send.objects.get(pk=send.pk).status == SendStatus.FINISHED, within=PATIENCE_SECONDS
+    )
+    before = statuses(send)
+    frozen.process.send_signal(signal.SIGCONT)
+    until(lambda: not frozen.holds(), within=PATIENCE_SECONDS)
+    superseded = {
+        line["chat_server"]
+        for line in until(
+            lambda: [x for x in frozen.lines() if x["event"] == "another worker took over"],
+            within=PATIENCE_SECONDS,
+        )
+    }
+    assert superseded <= held
+    assert statuses(send) == before
+    assert_nothing_lost_and_nothing_doubled(send, simulators, most_unknown=WINDOW * len(held))
+    status, said = frozen.end(signal.SIGTERM)
+    assert (status, said) == (0, "Worker stopped."), frozen.log.read_text()
+
+
 def console_round_trips(worker: WorkerProcess) -> int:
     """How many answers a worker's own metrics have counted."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -14,7 +14,7 @@ from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from console.database.threads import DatabaseThreads
 from console.esp.errors import InvalidRequest
@@ -234,10 +234,12 @@ class Drain:
         lost with this drain, or if the worker was asked to stop and the database stays away.
         """
         self.database_failures += 1
-        if self.database_failures > DATABASE_FAILURES_MOST and not self._give_up_words():
+        if self.database_failures > DATABASE_FAILURES_MOST:
             if not (self.on_the_wire or self.endings or self.unsent):
                 raise error
-            await self._sleep(DATABASE_RETRY_SECONDS * self.database_failures)
+            # Only what is refused for what it says may be right without its words.
+            if not isinstance(error, DataError | IntegrityError) or not self._give_up_words():
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
         logger.warning(
             "database failed while sending", chat_server=self.server.name, error=str(error)
         )
