@@ -125,11 +125,13 @@ def storable(text: str) -> str:
 def storable_outcome(outcome: Outcome) -> Outcome:
     """Make the outcome's texts storable. Otherwise one bad text would fail the whole batch of
     outcomes that is written with it."""
-    texts = (outcome.detail, outcome.fault_code, outcome.fault_text)
+    texts = (outcome.detail, outcome.fault_code, outcome.fault_text, outcome.why)
     if not any(texts):
         return outcome
-    detail, fault_code, fault_text = map(storable, texts)
-    return structs.replace(outcome, detail=detail, fault_code=fault_code, fault_text=fault_text)
+    detail, fault_code, fault_text, why = map(storable, texts)
+    return structs.replace(
+        outcome, detail=detail, fault_code=fault_code, fault_text=fault_text, why=why
+    )
 
 
 def _as_json(answer: Any) -> str | None:
