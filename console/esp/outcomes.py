@@ -80,10 +80,10 @@ def not_sent(why: str, reference_id: int | None = None, *, retryable: bool = Tru
     return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=why, retryable=retryable, why=why)
 
 
-def nothing_sent(why: str, reference_id: int | None = None) -> Outcome:
+def nothing_sent(why: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
     """As `not_sent`, for a reason that does not say so."""
     said = term("{why} Nothing was sent.", why=why)
-    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=said, why=why)
+    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=said, retryable=retryable, why=why)
 
 
 def nobody_knows(why: str, reference_id: int | None = None) -> Outcome:
