@@ -57,6 +57,34 @@ class _Call:
     listens_until: float = 0.0
 
 
+class _StrayAnswers:
+    """Counts answers that nobody awaits, and logs them: in a flood, one line for many."""
+
+    def __init__(self, peer: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._peer = peer
+        self._loop = loop
+        self._logged = 0
+        self._quiet_until = 0.0
+        self.number = 0
+
+    def note(self, reference_id: int) -> None:
+        self.number += 1
+        now = self._loop.time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + STRAY_LINE_SECONDS
+            self.log(reference_id)
+
+    def log(self, reference_id: int | None) -> None:
+        """Write one line for all since the last one, if there were any."""
+        dropped = self.number - self._logged
+        if dropped:
+            self._logged = self.number
+            _log.warning(
+                "answers that nobody awaits",
+                extra={"peer": self._peer, "reference_id": reference_id, "dropped": dropped},
+            )
+
+
 class EspConnection(asyncio.Protocol):
     """A `Channel`; times are in seconds. Made by `transports.esp_json.open_channel`."""
 
@@ -74,7 +102,8 @@ class EspConnection(asyncio.Protocol):
         self._ping_interval = ping_interval
         self._late_grace = late_grace
         self._loop = asyncio.get_running_loop()
-        self._protocol = ClientProtocol(limits, on_stray=self._note_stray)
+        self._strays = _StrayAnswers(peer, self._loop)
+        self._protocol = ClientProtocol(limits, on_stray=self._strays.note)
         self._calls: dict[int, _Call] = {}
         self._due_of_last = 0.0
         self._is_in_order = True  # whether the oldest call is the next one due
@@ -93,9 +122,6 @@ class EspConnection(asyncio.Protocol):
         self._pong_due = _NEVER
         self._pong_came: asyncio.Future[str] | None = None  # why none comes; empty if it came
         self._timer: asyncio.TimerHandle | None = None
-        self._stray_line_at = 0.0
-        self._strays_logged = 0
-        self.stray_answers = 0
         self.late_answers = 0
 
     # The channel
@@ -109,6 +135,11 @@ class EspConnection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether new requests are accepted."""
         return not self._refusal
+
+    @property
+    def stray_answers(self) -> int:
+        """The number of answers that nobody awaits; see `Channel.stray_answers`."""
+        return self._strays.number
 
     def submit(
         self, request: EspRequest, *, since: float | None = None
@@ -244,7 +275,7 @@ class EspConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._given_up.clear()
-        self._log_strays()
+        self._strays.log(None)
         self._closed.set()
 
     def pause_writing(self) -> None:
@@ -306,7 +337,7 @@ class EspConnection(asyncio.Protocol):
             self._came_late(self._given_up.pop(answer.reference_id), answer)
         elif call.begins_at < 0:  # nobody can answer what has not been written
             self._protocol.await_answer(answer.reference_id)
-            self._note_stray(answer.reference_id)
+            self._strays.note(answer.reference_id)
         else:
             del self._calls[answer.reference_id]
             call.settle(from_answer(answer, self._heard_at - call.sent_at))
@@ -347,7 +378,7 @@ class EspConnection(asyncio.Protocol):
         )
         return nothing_sent(why, reference_id)
 
-    # Late and stray answers
+    # Late answers
 
     def _listen_for(self, call: _Call, now: float) -> None:
         """Remember a request whose answer did not come in time."""
@@ -371,22 +402,6 @@ class EspConnection(asyncio.Protocol):
         return self._listens_until > self._loop.time() and any(
             call.late is not None for call in self._given_up.values()
         )
-
-    def _note_stray(self, reference_id: int) -> None:
-        self.stray_answers += 1
-        if self._heard_at >= self._stray_line_at:
-            self._stray_line_at = self._heard_at + STRAY_LINE_SECONDS
-            self._log_strays(reference_id)
-
-    def _log_strays(self, reference_id: int | None = None) -> None:
-        """Write one line for all since the last line."""
-        dropped = self.stray_answers - self._strays_logged
-        if dropped:
-            self._strays_logged = self.stray_answers
-            _log.warning(
-                "answers that nobody awaits",
-                extra={"peer": self._peer, "reference_id": reference_id, "dropped": dropped},
-            )
 
     # Closing
 

@@ -123,10 +123,7 @@ class Sdk:
         the request must not be sent any more. Returns None then, and if no answer came.
         """
         try:
-            message = self.request.create(
-                self.to_java(request.request), self.to_java(request.user_data)
-            )
-            message.setReferenceId(reference_id)
+            message = self._built(request, reference_id)
         except Exception as error:
             # If Java refuses a value, the request is at fault; if the SDK lacks something, it is
             # not.
@@ -151,6 +148,13 @@ class Sdk:
         if answer is None:
             return None
         return self._meaning(answer, reference_id, time.monotonic() - began)
+
+    def _built(self, request: EspRequest, reference_id: int) -> Any:
+        message = self.request.create(
+            self.to_java(request.request), self.to_java(request.user_data)
+        )
+        message.setReferenceId(reference_id)
+        return message
 
     def _meaning(self, answer: Any, reference_id: int, round_trip: float) -> Outcome:
         kind = int(answer.messageId())
