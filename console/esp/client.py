@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from console.esp.errors import NotConnected
-from console.esp.outcomes import Outcome, not_sent, unknown
+from console.esp.outcomes import Outcome, not_sent
 from console.esp.requests import EspRequest
 from console.esp.transports import Channel, TransportOptions, check_address, open_channel
 from console.text.sentences import sentence_of, term
@@ -61,9 +61,9 @@ class Client:
         """
         if self._channel is not None and self._channel.is_open:
             return await self._channel.submit(request)
-        deadline = asyncio.get_running_loop().time() + self._request_timeout
+        since = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(since + self._request_timeout):
                 channel = await self._open_channel()
         except NotConnected as error:
             return not_sent(sentence_of(error))
@@ -71,7 +71,7 @@ class Client:
             return not_sent(
                 term("No connection within {seconds:g} seconds.", seconds=self._request_timeout)
             )
-        return await self._until(deadline, channel, request)
+        return await channel.submit(request, since=since)
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
         """Send on the open connection without waiting; NOT_SENT if there is none."""
@@ -103,22 +103,6 @@ class Client:
                     options=self._options,
                 )
             return self._channel
-
-    async def _until(self, deadline: float, channel: Channel, request: EspRequest) -> Outcome:
-        """Wait for the outcome until the deadline. The channel's own timeout began later."""
-        future = channel.submit(request)
-        await asyncio.wait({future}, timeout=deadline - asyncio.get_running_loop().time())
-        if future.done():
-            return future.result()
-        if channel is self._channel:
-            self._retire()
-        return unknown(
-            term(
-                "No answer within {seconds:g} seconds, connecting included. It may have been "
-                "carried out or not.",
-                seconds=self._request_timeout,
-            )
-        )
 
     def _retire(self) -> None:
         """Close the channel in the background, after requests in flight have ended."""

@@ -1,34 +1,88 @@
 """One connection that speaks the open framing: the channel of `esp+json` addresses.
 
 Guarantees that every submitted request gets exactly one outcome, by its deadline at the latest, and
-NOT_SENT only if none of its bytes were handed to the network.
+NOT_SENT only if none of its bytes were handed to the network. What is past its deadline is not
+written any more.
 
-A request costs two dictionary entries: no task, and one timer for them all. As the timeout is the
-same for all, the oldest entry is always the next one due.
+A request costs two dictionary entries: no task, and one timer for them all.
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
 from console.esp.errors import InvalidRequest, NotConnected, ProtocolError
 from console.esp.messages import DEFAULT_LIMITS, Answer, Limits
-from console.esp.outcomes import Outcome, from_answer, nobody_knows, not_sent, nothing_sent
+from console.esp.outcomes import (
+    DEFAULT_LATE_GRACE,
+    Outcome,
+    from_answer,
+    nobody_knows,
+    not_sent,
+    nothing_sent,
+)
 from console.esp.protocol import ClientProtocol
 from console.esp.requests import EspRequest
 from console.text.sentences import sentence_of, term
 
 DEFAULT_PING_INTERVAL = 30.0
+# Of so many requests late answers are waited for.
+GIVEN_UP_MOST = 1000
+# The most bytes that one write gives to the transport, which keeps what the network does not take.
+WRITE_MOST = 64 * 1024
+# Answers that nobody awaits get one line of the log in this time.
+STRAY_LINE_SECONDS = 10.0
 
 _NEVER = float("inf")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Call:
+    """A request. `begins_at` and `ends_at` are its place in all that was given to the transport."""
+
+    reference_id: int
     settle: Callable[[Outcome], None]
-    submitted_at: float
+    late: Callable[[Outcome], None] | None
+    sent_at: float
+    due: float
+    frame: bytes
+    begins_at: int = -1
+    ends_at: int = -1
+    is_over: bool = False
+    listens_until: float = 0.0
+
+
+class _StrayAnswers:
+    """Counts answers that nobody awaits, and logs them: in a flood, one line for many."""
+
+    def __init__(self, peer: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._peer = peer
+        self._loop = loop
+        self._logged = 0
+        self._quiet_until = 0.0
+        self.number = 0
+
+    def note(self, reference_id: int) -> None:
+        self.number += 1
+        now = self._loop.time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + STRAY_LINE_SECONDS
+            self.log(reference_id)
+
+    def log(self, reference_id: int | None) -> None:
+        """Write one line for all since the last one, if there were any."""
+        dropped = self.number - self._logged
+        if dropped:
+            self._logged = self.number
+            _log.warning(
+                "answers that nobody awaits",
+                extra={"peer": self._peer, "reference_id": reference_id, "dropped": dropped},
+            )
 
 
 class EspConnection(asyncio.Protocol):
@@ -40,17 +94,26 @@ class EspConnection(asyncio.Protocol):
         *,
         request_timeout: float,
         ping_interval: float = DEFAULT_PING_INTERVAL,
+        late_grace: float = DEFAULT_LATE_GRACE,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._peer = peer
         self._request_timeout = request_timeout
         self._ping_interval = ping_interval
+        self._late_grace = late_grace
         self._loop = asyncio.get_running_loop()
-        self._protocol = ClientProtocol(limits)
+        self._strays = _StrayAnswers(peer, self._loop)
+        self._protocol = ClientProtocol(limits, on_stray=self._strays.note)
         self._calls: dict[int, _Call] = {}
-        self._unwritten: dict[int, bytes] = {}
+        self._due_of_last = 0.0
+        self._is_in_order = True  # whether the oldest call is the next one due
+        self._unwritten: deque[_Call] = deque()
+        self._given_up: dict[int, _Call] = {}
+        self._listens_until = _NEVER
         self._flush_is_due = False
         self._write_paused = False
+        self._has_tls = False
+        self._given_to_transport = 0  # bytes
         self._transport: asyncio.Transport | None = None
         # Why nothing is taken; empty if open.
         self._refusal: str = term("Not connected to {peer} yet.", peer=peer)
@@ -59,6 +122,7 @@ class EspConnection(asyncio.Protocol):
         self._pong_due = _NEVER
         self._pong_came: asyncio.Future[str] | None = None  # why none comes; empty if it came
         self._timer: asyncio.TimerHandle | None = None
+        self.late_answers = 0
 
     # The channel
 
@@ -72,29 +136,50 @@ class EspConnection(asyncio.Protocol):
         """Whether new requests are accepted."""
         return not self._refusal
 
-    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+    @property
+    def stray_answers(self) -> int:
+        """The number of answers that nobody awaits; see `Channel.stray_answers`."""
+        return self._strays.number
+
+    def submit(
+        self, request: EspRequest, *, since: float | None = None
+    ) -> "asyncio.Future[Outcome]":
         """Send a request; see `Channel.submit`."""
         future: asyncio.Future[Outcome] = self._loop.create_future()
-        self.send(request, partial(_resolve, future))
+        self.send(request, partial(_resolve, future), since=since)
         return future
 
-    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+    def send(
+        self,
+        request: EspRequest,
+        settle: Callable[[Outcome], None],
+        *,
+        since: float | None = None,
+        late: Callable[[Outcome], None] | None = None,
+    ) -> None:
         """Send a request; see `Channel.send`."""
         if self._refusal:
-            settle(not_sent(self._refusal))
+            settle(nothing_sent(self._refusal))
+            return
+        now = self._loop.time()
+        due = self._request_timeout + (now if since is None else min(since, now))
+        if due <= now:
+            settle(self._too_late_to_write(None))
             return
         try:
             reference_id, frame = self._protocol.send_request(request)
         except InvalidRequest as error:
             settle(not_sent(sentence_of(error), retryable=False))
             return
-        now = self._loop.time()
-        self._calls[reference_id] = _Call(settle, now)
-        self._unwritten[reference_id] = frame
+        call = _Call(reference_id, settle, late, now, due, frame)
+        self._is_in_order = not self._calls or (self._is_in_order and due >= self._due_of_last)
+        self._due_of_last = due
+        self._calls[reference_id] = call
+        self._unwritten.append(call)
         if not self._flush_is_due:  # all requests of one turn of the loop go out in one write
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
-        self._wake_by(now + self._request_timeout)
+        self._wake_by(due)
 
     @property
     def security(self) -> str:
@@ -124,15 +209,21 @@ class EspConnection(asyncio.Protocol):
             raise NotConnected(refusal)
         return self._loop.time() - began
 
-    async def close(self) -> None:
-        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
+    async def close(self, *, listen: float = 0.0) -> None:
+        """Accept no new requests, wait for those in flight, and close; see `Channel.close`."""
+        self._listens_until = min(self._listens_until, self._loop.time() + listen)
         self._stop_taking(term("The connection to {peer} was closed.", peer=self._peer))
+        if self._given_up:
+            self._wake_by(self._listens_until)
         await self._closed.wait()
 
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        # What the network does not take stays here, where it can still be kept back.
+        self._transport.set_write_buffer_limits(high=0)
+        self._has_tls = self._transport.get_extra_info("ssl_object") is not None
         self._refusal = ""
         self._heard_at = self._loop.time()
         self._wake_by(self._heard_at + self._ping_interval)
@@ -183,6 +274,8 @@ class EspConnection(asyncio.Protocol):
         )
         if self._timer is not None:
             self._timer.cancel()
+        self._given_up.clear()
+        self._strays.log(None)
         self._closed.set()
 
     def pause_writing(self) -> None:
@@ -196,25 +289,119 @@ class EspConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_is_due = False
-        if self._transport is None or self._write_paused:
-            return  # what is still unwritten counts as NOT_SENT
-        data = self._protocol.data_to_send() + b"".join(self._unwritten.values())
-        self._unwritten.clear()
-        if data:
-            self._transport.write(data)
+        while self._transport is not None and not self._write_paused:
+            data = self._next_to_write()
+            if not data:
+                return
+            self._write(self._transport, data)
+        # What is still unwritten counts as NOT_SENT.
+
+    def _next_to_write(self) -> bytes:
+        """Return the next part of what must go out. A request past its deadline is ended."""
+        parts = [self._protocol.data_to_send()]
+        place = self._given_to_transport + len(parts[0])
+        most = place + WRITE_MOST
+        now = self._loop.time()
+        while self._unwritten and place < most:
+            call = self._unwritten.popleft()
+            if call.is_over:
+                continue
+            if call.due <= now:
+                self._end_unwritten(call)
+                continue
+            call.begins_at = place
+            parts.append(call.frame)
+            place += len(call.frame)
+            call.ends_at = place
+        return b"".join(parts)
+
+    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
+        self._given_to_transport += len(data)
+        transport.write(data)
+
+    def _taken(self) -> int:
+        """Return how many of the bytes given to the transport have certainly left it."""
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return self._given_to_transport - waiting
+
+    def _may_have_left(self, call: _Call) -> bool:
+        """Return whether the network may have a part of the request. Of what TLS has encrypted
+        nobody can say which part that is."""
+        return 0 <= call.begins_at < (self._given_to_transport if self._has_tls else self._taken())
 
     # Outcomes
 
     def _settle_by(self, answer: Answer) -> None:
-        call = self._calls.pop(answer.reference_id)
-        call.settle(from_answer(answer, self._heard_at - call.submitted_at))
-
-    def _settle_without_answer(self, reference_id: int, why: str) -> None:
-        call = self._calls.pop(reference_id)
-        if self._unwritten.pop(reference_id, None) is not None:
-            call.settle(nothing_sent(why, reference_id))
+        call = self._calls.get(answer.reference_id)
+        if call is None:
+            self._came_late(self._given_up.pop(answer.reference_id), answer)
+        elif call.begins_at < 0:  # nobody can answer what has not been written
+            self._protocol.await_answer(answer.reference_id)
+            self._strays.note(answer.reference_id)
         else:
-            call.settle(nobody_knows(why, reference_id))
+            del self._calls[answer.reference_id]
+            call.settle(from_answer(answer, self._heard_at - call.sent_at))
+
+    def _came_late(self, call: _Call, answer: Answer) -> None:
+        self.late_answers += 1
+        round_trip = self._heard_at - call.sent_at
+        _log.info(
+            "a late answer",
+            extra={
+                "peer": self._peer,
+                "reference_id": call.reference_id,
+                "round_trip": round(round_trip, 3),
+            },
+        )
+        if call.late is not None:
+            call.late(from_answer(answer, round_trip))
+
+    def _settle_without_answer(self, call: _Call, why: str) -> None:
+        outcome = nobody_knows if self._may_have_left(call) else nothing_sent
+        self._drop(call)
+        call.settle(outcome(why, call.reference_id))
+
+    def _end_unwritten(self, call: _Call) -> None:
+        self._drop(call)
+        call.settle(self._too_late_to_write(call.reference_id))
+
+    def _drop(self, call: _Call) -> None:
+        call.is_over = True
+        del self._calls[call.reference_id]
+        self._protocol.forget(call.reference_id)
+
+    def _too_late_to_write(self, reference_id: int | None) -> Outcome:
+        why = term(
+            "It could not be written to {peer} within {seconds:g} seconds.",
+            peer=self._peer,
+            seconds=self._request_timeout,
+        )
+        return nothing_sent(why, reference_id)
+
+    # Late answers
+
+    def _listen_for(self, call: _Call, now: float) -> None:
+        """Remember a request whose answer did not come in time."""
+        self._protocol.give_up(call.reference_id)
+        call.listens_until = now + self._late_grace
+        self._given_up[call.reference_id] = call
+        if len(self._given_up) > GIVEN_UP_MOST:
+            self._forget(next(iter(self._given_up)))
+
+    def _forget(self, reference_id: int) -> None:
+        del self._given_up[reference_id]
+        self._protocol.forget(reference_id)
+
+    def _stop_listening(self, now: float) -> None:
+        for reference_id, call in list(self._given_up.items()):
+            if min(call.listens_until, self._listens_until) > now:
+                return
+            self._forget(reference_id)
+
+    def _is_listening(self) -> bool:
+        return self._listens_until > self._loop.time() and any(
+            call.late is not None for call in self._given_up.values()
+        )
 
     # Closing
 
@@ -224,7 +411,7 @@ class EspConnection(asyncio.Protocol):
         self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self._refusal and not self._calls and self._transport is not None:
+        if self._refusal and not self._calls and self._transport and not self._is_listening():
             if self._transport.get_write_buffer_size():
                 self._transport.abort()  # the peer does not read the rest, so waiting is useless
             else:
@@ -234,8 +421,8 @@ class EspConnection(asyncio.Protocol):
         """End every request in flight and the connection, which is of no use any more."""
         self._refusal = self._refusal or why
         self._end_round_trip(self._refusal)
-        for reference_id in list(self._calls):
-            self._settle_without_answer(reference_id, why)
+        for call in list(self._calls.values()):
+            self._settle_without_answer(call, why)
         if self._transport is not None:
             self._transport.abort()
 
@@ -253,22 +440,53 @@ class EspConnection(asyncio.Protocol):
         self._timer = None
         now = self._loop.time()
         self._expire_calls(now)
+        self._stop_listening(now)
+        self._close_if_done()
         self._keep_alive(now)
         self._wake_by(self._next_event(now))
 
     def _expire_calls(self, now: float) -> None:
+        overdue = list(self._overdue(now))
+        if not overdue:
+            return
+        taken = self._taken()
+        is_stuck = any(call.ends_at > taken for call in overdue)
+        if is_stuck or self._write_paused:
+            self._refusal = self._refusal or term(
+                "{peer} did not read what was written to it within {seconds:g} seconds.",
+                peer=self._peer,
+                seconds=self._request_timeout,
+            )
+        for call in overdue:
+            if self._may_have_left(call):
+                self._expire(call, now)
+            else:
+                self._end_unwritten(call)
+        if is_stuck:  # the rest of what is overdue waits in the transport, and must not leave it
+            self._fail(self._refusal)
+
+    def _overdue(self, now: float) -> Iterator[_Call]:
+        for call in self._calls.values():
+            if call.due <= now:
+                yield call
+            elif self._is_in_order:
+                return
+
+    def _expire(self, call: _Call, now: float) -> None:
+        """End a request that is on the wire, and go on listening for its answer."""
+        self._refusal = self._refusal or term(
+            "{peer} left a request without an answer for {seconds:g} seconds.",
+            peer=self._peer,
+            seconds=self._request_timeout,
+        )
+        del self._calls[call.reference_id]
+        self._listen_for(call, now)
         why = term(
             "No answer from {peer} within {seconds:g} seconds.",
             peer=self._peer,
             seconds=self._request_timeout,
         )
-        for reference_id, call in list(self._calls.items()):
-            if call.submitted_at + self._request_timeout > now:
-                break
-            self._refusal = self._refusal or why
-            self._protocol.give_up(reference_id)
-            self._settle_without_answer(reference_id, why)
-        self._close_if_done()
+        call.settle(nobody_knows(why, call.reference_id))
 
     def _keep_alive(self, now: float) -> None:
         if now >= self._pong_due:
@@ -280,7 +498,7 @@ class EspConnection(asyncio.Protocol):
     def _ping(self, transport: asyncio.Transport, now: float) -> None:
         self._pong_due = now + self._request_timeout
         self._wake_by(self._pong_due)
-        transport.write(self._protocol.send_ping())
+        self._write(transport, self._protocol.send_ping())
 
     def _end_round_trip(self, refusal: str) -> None:
         waiting, self._pong_came = self._pong_came, None
@@ -294,9 +512,18 @@ class EspConnection(asyncio.Protocol):
         return quiet_since + self._ping_interval
 
     def _next_event(self, now: float) -> float:
-        oldest = next(iter(self._calls.values()), None)
-        due = oldest.submitted_at + self._request_timeout if oldest else _NEVER
-        return min(due, self._pong_due, self._ping_at(now))
+        return min(self._next_due(), self._next_end(), self._pong_due, self._ping_at(now))
+
+    def _next_due(self) -> float:
+        if self._is_in_order:
+            oldest = next(iter(self._calls.values()), None)
+            return oldest.due if oldest else _NEVER
+        return min((call.due for call in self._calls.values()), default=_NEVER)
+
+    def _next_end(self) -> float:
+        """Return when the next late answer is not waited for any more."""
+        oldest = next(iter(self._given_up.values()), None)
+        return min(oldest.listens_until, self._listens_until) if oldest else _NEVER
 
 
 def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:

@@ -9,6 +9,9 @@ from msgspec import Struct
 from console.esp.messages import Answer, Event3rdServerResponse, KVList
 from console.text.sentences import term
 
+# How long transports wait for an answer after its request ended as unknown, in seconds.
+DEFAULT_LATE_GRACE = 60.0
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[list[dict[str, Any]]] = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -23,10 +26,14 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+_ANSWERS = (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED)
+
+
 class Outcome(Struct, frozen=True, gc=False):
     """`retryable` is False if the request itself can never be sent. `detail` is a sentence for
-    people; `answer` is the raw KV list as JSON data (bytes as base64); `round_trip` is in
-    seconds."""
+    people. `why` is its cause alone, without what that means for this request: it may be said of
+    other requests, too. `answer` is the raw KV list as JSON data (bytes as base64); `round_trip` is
+    in seconds."""
 
     kind: OutcomeKind
     reference_id: int | None
@@ -36,6 +43,12 @@ class Outcome(Struct, frozen=True, gc=False):
     answer: list[dict[str, Any]] | None = None
     round_trip: float | None = None
     retryable: bool = True
+    why: str = ""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the request was answered, with or without contents."""
+        return self.kind in _ANSWERS
 
 
 def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
@@ -61,25 +74,22 @@ def from_answer(answer: Answer, round_trip: float | None = None) -> Outcome:
     )
 
 
-def not_sent(detail: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
-    """Return the outcome of a request that did not reach the network and may be `retryable`."""
-    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=detail, retryable=retryable)
+def not_sent(why: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
+    """Return the outcome of a request that did not reach the network and may be `retryable`. The
+    reason itself must say so."""
+    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=why, retryable=retryable, why=why)
 
 
-def unknown(detail: str, reference_id: int | None = None) -> Outcome:
-    """Return the outcome of a request that was handed to the network without an answer."""
-    return Outcome(OutcomeKind.UNKNOWN, reference_id, detail=detail)
-
-
-def nothing_sent(why: str, reference_id: int | None = None) -> Outcome:
-    """As `not_sent`, and it says so."""
-    return not_sent(term("{why} Nothing was sent.", why=why), reference_id)
+def nothing_sent(why: str, reference_id: int | None = None, *, retryable: bool = True) -> Outcome:
+    """As `not_sent`, for a reason that does not say so."""
+    said = term("{why} Nothing was sent.", why=why)
+    return Outcome(OutcomeKind.NOT_SENT, reference_id, detail=said, retryable=retryable, why=why)
 
 
 def nobody_knows(why: str, reference_id: int | None = None) -> Outcome:
-    """As `unknown`, and it says so."""
+    """Return the outcome of a request that was handed to the network without an answer."""
     said = term("{why} It may have been carried out or not.", why=why)
-    return unknown(said, reference_id)
+    return Outcome(OutcomeKind.UNKNOWN, reference_id, detail=said, why=why)
 
 
 def plain(kvlist: KVList) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ The caller passes in received bytes and writes the bytes that must go out. Answe
 by one, so that whole answers before a broken frame are not lost with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from console.esp.errors import ProtocolError
 from console.esp.messages import (
@@ -52,10 +52,21 @@ class _Peer:
 
 
 class ClientProtocol(_Peer):
-    """The client's side: numbers requests and pairs answers with them."""
+    """The client's side: numbers requests and pairs answers with them.
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, last_reference_id: int = 0) -> None:
+    An answer or a Pong that nobody awaits is dropped: it harms none that somebody does. `on_stray`
+    gets its reference id.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        last_reference_id: int = 0,
+        on_stray: Callable[[int], None] = lambda reference_id: None,
+    ) -> None:
         super().__init__(limits)
+        self._on_stray = on_stray
         self._last_reference_id = last_reference_id
         self._pending: set[int] = set()
         self._given_up: set[int] = set()
@@ -86,12 +97,22 @@ class ClientProtocol(_Peer):
         return encode(Ping(self._last_reference_id))
 
     def give_up(self, reference_id: int) -> None:
-        """Stop waiting for an answer; if it comes, it is dropped."""
+        """Await an answer no longer in time. It is returned all the same if it comes."""
         self._pending.remove(reference_id)
         self._given_up.add(reference_id)
 
+    def forget(self, reference_id: int) -> None:
+        """Await no answer at all; one that comes is a stray one."""
+        self._pending.discard(reference_id)
+        self._given_up.discard(reference_id)
+
+    def await_answer(self, reference_id: int) -> None:
+        """Await an answer again, because the one that came can't have been the request's."""
+        self._pending.add(reference_id)
+
     def receive_data(self, data: bytes) -> Iterator[Answer]:
-        """Return the answers that `data` completes. The iterator may raise ProtocolError."""
+        """Return the answers that `data` completes, late ones as well. The iterator may raise
+        ProtocolError."""
         self._decoder.feed(data)
         return self._answers()
 
@@ -106,28 +127,27 @@ class ClientProtocol(_Peer):
             return self._paired(message)
         if isinstance(message, Ping):
             self._answer_ping(message)
-        elif isinstance(message, Pong) and message.reference_id in self._pings:
-            self._pings.remove(message.reference_id)
+        elif isinstance(message, Pong):
+            self._received_pong(message.reference_id)
         else:
             raise ProtocolError(
                 term("An unexpected {name} came from the server.", name=type(message).__name__)
             )
         return None
 
+    def _received_pong(self, reference_id: int) -> None:
+        if reference_id in self._pings:
+            self._pings.remove(reference_id)
+        else:
+            self._on_stray(reference_id)
+
     def _paired(self, answer: Answer) -> Answer | None:
-        reference_id = answer.reference_id
-        if reference_id in self._pending:
-            self._pending.remove(reference_id)
-            return answer
-        if reference_id in self._given_up:
-            self._given_up.remove(reference_id)
-            return None
-        raise ProtocolError(
-            term(
-                "An answer to reference id {reference_id}, which awaits none.",
-                reference_id=reference_id,
-            )
-        )
+        for awaited in (self._pending, self._given_up):
+            if answer.reference_id in awaited:
+                awaited.remove(answer.reference_id)
+                return answer
+        self._on_stray(answer.reference_id)
+        return None
 
     def _free_reference_id(self) -> int:
         """Return the next free id: positive and within signed 32 bits, then from 1 again."""

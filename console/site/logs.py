@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 
 FIRST = ["timestamp", "level", "logger", "event"]
+# It knows only Python's logging, and gives these by `extra`.
+OF_THE_ESP_LIBRARY = ["peer", "reference_id", "dropped", "round_trip"]
 
 
 def configure_structlog() -> None:
@@ -88,6 +90,7 @@ def _line(form: str) -> dict[str, Any]:
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(OF_THE_ESP_LIBRARY),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
         ],

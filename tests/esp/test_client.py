@@ -6,13 +6,14 @@ import pytest
 from console.esp import (
     Channel,
     Client,
-    EspRequest,
     InvalidAddress,
     NotConnected,
     Outcome,
     OutcomeKind,
 )
 from console.esp import client as client_module
+from console.esp.connection import EspConnection
+from tests.esp.channels import FakeTransport, connected
 from tests.esp.support import (
     NEVER,
     SOON,
@@ -127,55 +128,51 @@ def test_the_deadline_holds_while_connecting() -> None:
     assert (outcome.kind, outcome.detail) == (NOT_SENT, "No connection within 0.15 seconds.")
 
 
-class SlowChannel:
-    """Takes requests and has nothing to say."""
-
-    in_flight = 0
-    is_open = True
-    is_closed = False
-
-    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
-        return asyncio.get_running_loop().create_future()
-
-    async def close(self) -> None:
-        self.is_open = False
-        self.is_closed = True
-
-
 def test_the_time_to_connect_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A channel counts from when it got the request, the client from when it was asked."""
+    """A channel counts from when the client was asked, not from when it got the request."""
 
     async def slow_channel(url: str, **options: Any) -> Channel:
         await asyncio.sleep(60)
-        return channel
+        opened.append(connected(request_timeout=100))
+        return opened[-1][0]
 
     async def send() -> tuple[Outcome, Outcome]:
         async with Client("esp+json://chat1:1", request_timeout=100) as client:
             waiting = asyncio.ensure_future(client.request(a_message()))
             await pass_time(0)
             await pass_time(60)
-            assert client._channel is channel
+            connection, _transport = opened[0]
+            assert client._channel is connection
             await pass_time(39)
             assert not waiting.done()
             await pass_time(1)
+            connection.connection_lost(None)
             return await waiting, await client.submit(a_message())
 
-    channel = SlowChannel()
+    opened: list[tuple[EspConnection, FakeTransport]] = []
     monkeypatch.setattr(client_module, "open_channel", slow_channel)
     unanswered, next_one = run_with_clock(send())
     assert (unanswered.kind, next_one.kind) == (UNKNOWN, NOT_SENT)
     assert unanswered.detail == (
-        "No answer within 100 seconds, connecting included. It may have been carried out or not."
+        "No answer from chat1:1 within 100 seconds. It may have been carried out or not."
     )
-    assert not channel.is_open  # it was let go of, and the next request opens another
+
+
+class SlowChannel:
+    """Takes requests and has nothing to say."""
+
+    is_open = True
+    is_closed = False
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[SlowChannel]:
-    """The channels that clients opened, none of which ever answers."""
+    """The channels that clients opened."""
 
-    async def slow_channel(url: str, **options: Any) -> Channel:
-        await asyncio.sleep(0)
+    async def slow_channel(url: str, **options: Any) -> Any:
         channels.append(SlowChannel())
         return channels[-1]
 
@@ -185,30 +182,19 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[SlowChannel]:
 
 
 def test_two_that_gave_up_on_the_same_channel_let_go_of_it_once(
-    opened: list[SlowChannel],
+    simulator: SimulatorProcess,
 ) -> None:
-    async def send() -> list[Outcome]:
-        async with Client("esp+json://chat1:1", request_timeout=SOON) as client:
-            return await asyncio.gather(*(client.request(a_message()) for _ in range(2)))
-
-    assert [outcome.kind for outcome in run(send())] == [UNKNOWN, UNKNOWN]
-    assert [channel.is_closed for channel in opened] == [True]
-
-
-def test_giving_up_on_an_old_channel_leaves_the_new_one(opened: list[SlowChannel]) -> None:
-    async def send() -> bool:
-        async with Client("esp+json://chat1:1", request_timeout=100) as client:
-            waiting = asyncio.ensure_future(client.request(a_message()))
-            await pass_time(0)
-            opened[0].is_open = False
+    async def send() -> list[OutcomeKind]:
+        async with Client(simulator.url, request_timeout=1.0) as client:
             await client.connect()
-            await pass_time(100)
-            assert (await waiting).kind is UNKNOWN
-            await pass_time(0)
-            return opened[1].is_open
+            await asyncio.to_thread(simulator.set_faults, silent_every=1, times=2)
+            outcomes = await asyncio.gather(*(client.request(a_message()) for _ in range(2)))
+            outcomes += await asyncio.gather(*(client.request(a_message()) for _ in range(2)))
+        return [outcome.kind for outcome in outcomes]
 
-    assert run_with_clock(send())
-    assert len(opened) == 2
+    before = simulator.ask("stats")["stats"]["connections_total"]
+    assert run(send()) == [UNKNOWN, UNKNOWN, ACCEPTED, ACCEPTED]
+    assert simulator.ask("stats")["stats"]["connections_total"] == before + 2
 
 
 def test_a_channel_that_takes_nothing_more_is_closed_too(opened: list[SlowChannel]) -> None:

@@ -144,7 +144,9 @@ def test_what_waits_for_room_too_long_is_not_sent_and_never_will_be() -> None:
 
     outcome, transport = run(send())
     assert outcome.kind is NOT_SENT
-    assert outcome.detail == "No answer from chat1:1 within 0.15 seconds. Nothing was sent."
+    assert outcome.detail == (
+        "It could not be written to chat1:1 within 0.15 seconds. Nothing was sent."
+    )
     assert transport.written == []
 
 
@@ -167,7 +169,10 @@ def test_before_it_is_connected_nothing_is_sent() -> None:
         return await EspConnection("chat1:1", request_timeout=NEVER).submit(a_message())
 
     outcome = run(send())
-    assert (outcome.kind, outcome.detail) == (NOT_SENT, "Not connected to chat1:1 yet.")
+    assert (outcome.kind, outcome.detail) == (
+        NOT_SENT,
+        "Not connected to chat1:1 yet. Nothing was sent.",
+    )
 
 
 def test_a_timeout_stops_new_requests_while_the_others_still_get_their_answers() -> None:
@@ -188,8 +193,12 @@ def test_a_timeout_stops_new_requests_while_the_others_still_get_their_answers()
 
     timed_out, refused, answered = run_with_clock(send())
     assert (timed_out.kind, refused.kind, answered.kind) == (UNKNOWN, NOT_SENT, ACCEPTED)
-    assert refused.detail == "No answer from chat1:1 within 100 seconds."
-    assert timed_out.detail == f"{refused.detail} It may have been carried out or not."
+    assert refused.detail == (
+        "chat1:1 left a request without an answer for 100 seconds. Nothing was sent."
+    )
+    assert timed_out.detail == (
+        "No answer from chat1:1 within 100 seconds. It may have been carried out or not."
+    )
 
 
 def test_every_request_has_its_own_deadline() -> None:

@@ -107,7 +107,7 @@ def test_without_a_pong_the_connection_is_closed() -> None:
 
     outcome = run(idle())
     assert outcome.kind is NOT_SENT
-    assert outcome.detail.endswith("did not answer a keep-alive.")
+    assert outcome.detail.endswith("did not answer a keep-alive. Nothing was sent.")
 
 
 def test_without_a_pong_requests_in_flight_still_have_their_time() -> None:

@@ -3,7 +3,15 @@ from typing import Any
 import pytest
 
 from console.esp.messages import Event3rdServerFault, Event3rdServerResponse, KVList
-from console.esp.outcomes import Outcome, OutcomeKind, from_answer, not_sent, plain, unknown
+from console.esp.outcomes import (
+    Outcome,
+    OutcomeKind,
+    from_answer,
+    nobody_knows,
+    not_sent,
+    nothing_sent,
+    plain,
+)
 
 
 def test_a_response_is_accepted() -> None:
@@ -42,8 +50,29 @@ def test_a_fault_may_carry_nothing() -> None:
 
 
 def test_without_an_answer() -> None:
-    assert not_sent("why") == Outcome(OutcomeKind.NOT_SENT, None, detail="why")
-    assert unknown("why", 7) == Outcome(OutcomeKind.UNKNOWN, 7, detail="why")
+    assert not_sent("Why.") == Outcome(OutcomeKind.NOT_SENT, None, detail="Why.", why="Why.")
+    assert nothing_sent("Why.", 7) == Outcome(
+        OutcomeKind.NOT_SENT, 7, detail="Why. Nothing was sent.", why="Why."
+    )
+    assert nobody_knows("Why.", 7) == Outcome(
+        OutcomeKind.UNKNOWN, 7, detail="Why. It may have been carried out or not.", why="Why."
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_answer"),
+    [
+        (from_answer(Event3rdServerResponse(7, KVList())), True),
+        (from_answer(Event3rdServerFault(7)), True),
+        (nobody_knows("Why."), False),
+        (nothing_sent("Why."), False),
+        (Outcome(OutcomeKind.UNKNOWN, 7, answer=[]), False),
+    ],
+)
+def test_what_is_an_answer_does_not_depend_on_its_contents(
+    outcome: Outcome, is_answer: bool
+) -> None:
+    assert outcome.is_answer is is_answer
 
 
 def test_a_raw_answer_is_plain_json_data() -> None:

@@ -46,27 +46,47 @@ def test_answers_in_any_order_are_paired() -> None:
     assert answers[1] == fault
 
 
-def test_a_second_answer_is_a_protocol_error() -> None:
-    client = ClientProtocol()
+def test_a_second_answer_is_dropped_and_told() -> None:
+    strays: list[int] = []
+    client = ClientProtocol(on_stray=strays.append)
     client.send_request(a_message())
-    received = client.receive_data(accepted(1) + accepted(1))
-    assert next(received).reference_id == 1
-    with pytest.raises(ProtocolError, match="reference id 1, which awaits none"):
-        next(received)
+    other, _ = client.send_request(a_message())
+    received = client.receive_data(accepted(1) + accepted(1) + accepted(other))
+    assert [answer.reference_id for answer in received] == [1, other]
+    assert strays == [1]
 
 
-def test_an_answer_to_nothing_is_a_protocol_error() -> None:
-    with pytest.raises(ProtocolError, match="awaits none"):
-        list(ClientProtocol().receive_data(accepted(1)))
+def test_an_answer_to_nothing_is_dropped_and_told() -> None:
+    strays: list[int] = []
+    client = ClientProtocol(on_stray=strays.append)
+    assert list(client.receive_data(accepted(7) + encode(Event3rdServerFault(8)))) == []
+    assert strays == [7, 8]
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_dropped_once() -> None:
-    client = ClientProtocol()
+def test_an_answer_to_nothing_needs_nobody_to_be_told() -> None:
+    assert list(ClientProtocol().receive_data(accepted(7))) == []
+
+
+def test_an_answer_that_nobody_waits_for_any_more_comes_once() -> None:
+    strays: list[int] = []
+    client = ClientProtocol(on_stray=strays.append)
     client.send_request(a_message())
     client.give_up(1)
-    assert list(client.receive_data(accepted(1))) == []
-    with pytest.raises(ProtocolError, match="awaits none"):
-        list(client.receive_data(accepted(1)))
+    received = client.receive_data(accepted(1) + accepted(1))
+    assert [answer.reference_id for answer in received] == [1]
+    assert strays == [1]
+
+
+def test_what_is_forgotten_is_not_awaited() -> None:
+    strays: list[int] = []
+    client = ClientProtocol(on_stray=strays.append)
+    for _ in range(2):
+        client.send_request(a_message())
+    client.give_up(1)
+    client.forget(1)
+    client.forget(2)
+    assert list(client.receive_data(accepted(1) + accepted(2))) == []
+    assert strays == [1, 2]
 
 
 def test_reference_ids_start_again_and_step_over_those_in_use() -> None:
@@ -104,7 +124,7 @@ def test_a_client_waits_for_its_pong() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Pong(1), Request3rdServer(1, NOTHING, NOTHING)], ids=["Pong", "Request3rdServer"]
+    "message", [Request3rdServer(1, NOTHING, NOTHING)], ids=["Request3rdServer"]
 )
 def test_what_a_server_must_not_send(message: Message) -> None:
     with pytest.raises(ProtocolError, match=f"unexpected {type(message).__name__}"):
@@ -112,10 +132,14 @@ def test_what_a_server_must_not_send(message: Message) -> None:
 
 
 def test_a_pong_with_another_number_is_not_the_one() -> None:
-    client = ClientProtocol()
+    strays: list[int] = []
+    client = ClientProtocol(on_stray=strays.append)
     client.send_ping()
-    with pytest.raises(ProtocolError, match="unexpected Pong"):
-        list(client.receive_data(encode(Pong(99))))
+    assert list(client.receive_data(encode(Pong(99)))) == []
+    assert client.awaits_pong
+    assert list(client.receive_data(encode(Pong(1)) + encode(Pong(1)))) == []
+    assert not client.awaits_pong
+    assert strays == [99, 1]
 
 
 @pytest.mark.parametrize("make", [ClientProtocol, ServerProtocol])

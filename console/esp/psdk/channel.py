@@ -4,9 +4,12 @@ Only the SDK's `request` is documented with its result and exceptions. So each r
 a thread that only waits in Java. The guarantees are those of `EspConnection`: one outcome a
 request, by its deadline at the latest, and NOT_SENT only if the SDK was never told to send it, or
 says that it did not.
+
+If somebody wants to know a late answer, Java waits for it beyond the deadline.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +20,13 @@ from queue import SimpleQueue
 
 from console.esp import jvm
 from console.esp.messages import DEFAULT_LIMITS
-from console.esp.outcomes import Outcome, OutcomeKind, nobody_knows, not_sent, nothing_sent
+from console.esp.outcomes import (
+    DEFAULT_LATE_GRACE,
+    Outcome,
+    nobody_knows,
+    not_sent,
+    nothing_sent,
+)
 from console.esp.psdk.sdk import Opened, Sdk
 from console.esp.requests import EspRequest
 from console.text.sentences import term
@@ -26,13 +35,16 @@ from console.text.sentences import term
 THREADS_MOST = 256
 GOODBYE_SECONDS = 1.0
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class _Call:
     reference_id: int
     request: EspRequest
     settle: Callable[[Outcome], None]
-    submitted_at: float
+    late: Callable[[Outcome], None] | None
+    due: float
     has_begun: bool = False  # Java was told to send it
     is_over: bool = False  # it must not begin any more
 
@@ -41,23 +53,34 @@ class PsdkChannel:
     """A channel made by `transports.psdk.open_channel`; times are in seconds."""
 
     def __init__(
-        self, sdk: Sdk, opened: Opened, peer: str, *, request_timeout: float, tls_host: str = ""
+        self,
+        sdk: Sdk,
+        opened: Opened,
+        peer: str,
+        *,
+        request_timeout: float,
+        late_grace: float = DEFAULT_LATE_GRACE,
+        tls_host: str = "",
     ) -> None:
         self._sdk = sdk
         self._opened = opened
         self._peer = peer
         self._tls_host = tls_host
         self._request_timeout = request_timeout
+        self._late_grace = late_grace
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, _Call] = {}
+        self._given_up: dict[int, _Call] = {}  # Java waits on for their answers
+        self._listens_until = float("inf")
+        self.stray_answers = 0  # the SDK drops them
+        self.late_answers = 0
         self._reference_ids = count(1)
         self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
         self._threads = 0
         self._lock = threading.Lock()
         self._refusal = ""  # why requests are refused; empty if open
-        self._failure = ""  # why waiting requests are not sent any more
         self._timer: asyncio.TimerHandle | None = None
-        self._settled = asyncio.Event()
+        self._changed = asyncio.Event()
         self._goodbye: asyncio.Task[None] | None = None
 
     # The channel
@@ -81,16 +104,25 @@ class PsdkChannel:
             "Java trusts the certificate, and it is for {tls_host}.", tls_host=self._tls_host
         ) * bool(self._tls_host)
 
-    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+    def submit(
+        self, request: EspRequest, *, since: float | None = None
+    ) -> "asyncio.Future[Outcome]":
         """Send a request; see `Channel.submit`."""
         future: asyncio.Future[Outcome] = self._loop.create_future()
-        self.send(request, partial(_resolve, future))
+        self.send(request, partial(_resolve, future), since=since)
         return future
 
-    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+    def send(
+        self,
+        request: EspRequest,
+        settle: Callable[[Outcome], None],
+        *,
+        since: float | None = None,
+        late: Callable[[Outcome], None] | None = None,
+    ) -> None:
         """Send a request; see `Channel.send`."""
         if self._refusal:
-            settle(not_sent(self._refusal))
+            settle(nothing_sent(self._refusal))
             return
         complaint = DEFAULT_LIMITS.complaint((request.request, request.user_data))
         if complaint:
@@ -101,27 +133,36 @@ class PsdkChannel:
                 )
             )
             return
-        call = _Call(next(self._reference_ids), request, settle, self._loop.time())
+        now = self._loop.time()
+        due = self._request_timeout + (now if since is None else min(since, now))
+        call = _Call(next(self._reference_ids), request, settle, late, due)
         self._calls[call.reference_id] = call
         if self._threads < min(len(self._calls), THREADS_MOST):
             self._start_thread()
         self._waiting.put(call)
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._due(call), self._on_time)
+        self._wake_by(due)
 
-    async def close(self) -> None:
-        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
+    async def close(self, *, listen: float = 0.0) -> None:
+        """Accept no new requests, wait for those in flight, and close; see `Channel.close`."""
         self._refusal = self._refusal or term(
             "The connection to {peer} was closed.", peer=self._peer
         )
+        self._listens_until = min(self._listens_until, self._loop.time() + listen)
+        self._changed.set()
         if self._goodbye is None:
             self._goodbye = asyncio.ensure_future(self._close())
         await asyncio.shield(self._goodbye)
 
     async def _close(self) -> None:
         while self._calls:
-            self._settled.clear()
-            await self._settled.wait()
+            self._changed.clear()
+            await self._changed.wait()
+        while self._given_up and self._listens_until > self._loop.time():
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._listens_until):
+                    await self._changed.wait()
+        self._given_up.clear()
         for _ in range(self._threads):
             self._waiting.put(None)
         closing = jvm.in_thread(self._opened.close, "psdk goodbye")
@@ -139,71 +180,109 @@ class PsdkChannel:
 
     def _serve(self) -> None:
         while (call := self._waiting.get()) is not None:
-            outcome = self._carry_out(call)
-            if outcome is not None:
-                jvm.post(self._loop, self._finish, call, outcome)
+            jvm.post(self._loop, self._finish, call, self._carry_out(call))
 
     def _carry_out(self, call: _Call) -> Outcome | None:
-        with self._lock:
-            if call.is_over:
-                return None
-            if self._failure:
-                return not_sent(
-                    term("{why} Nothing was sent.", why=self._failure), call.reference_id
-                )
-            call.has_begun = True
-        seconds = self._due(call) - self._loop.time()
+        if call.is_over:
+            return None
         try:
             return self._sdk.ask(
-                self._opened.protocol, call.request, call.reference_id, seconds, self._peer
+                self._opened.protocol,
+                call.request,
+                call.reference_id,
+                partial(self._begin, call),
+                self._peer,
             )
         except BaseException as error:  # whatever it is, Java may have been told to send before it
             why = term("The console failed while sending: {error}.", error=repr(error))
-            return nobody_knows(why, call.reference_id)
+            outcome = nobody_knows if call.has_begun else nothing_sent
+            return outcome(why, call.reference_id)
+
+    def _begin(self, call: _Call) -> float:
+        """Return the seconds to wait for the answer; none if it must not be sent any more."""
+        with self._lock:
+            left = call.due - self._loop.time()
+            if call.is_over or left <= 0:
+                return 0.0
+            call.has_begun = True
+            return left if call.late is None else left + self._late_grace
 
     # Outcomes
 
-    def _finish(self, call: _Call, outcome: Outcome) -> None:
-        if self._calls.pop(call.reference_id, None) is None:
-            return  # its deadline had passed
-        answered = outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED)
-        if not answered and outcome.retryable:  # otherwise it says nothing about the connection
-            self._fail(outcome.detail)
-        self._settle(call, outcome)
+    def _finish(self, call: _Call, outcome: Outcome | None) -> None:
+        """Take what a thread brings. Where it has no outcome, the deadline ends the request."""
+        if outcome is not None and self._calls.pop(call.reference_id, None) is not None:
+            if not outcome.is_answer and outcome.retryable:
+                self._fail(outcome.why)  # otherwise it says nothing about the connection
+            call.settle(outcome)
+        elif self._given_up.pop(call.reference_id, None) is not None:
+            self._came_late(call, outcome)
+        self._changed.set()
+
+    def _came_late(self, call: _Call, outcome: Outcome | None) -> None:
+        if call.late is not None and outcome is not None and outcome.is_answer:
+            self.late_answers += 1
+            _log.info(
+                "a late answer", extra={"peer": self._peer, "reference_id": call.reference_id}
+            )
+            call.late(outcome)
 
     def _fail(self, why: str) -> None:
         """Mark the channel as useless. Requests that Java has are still waited for."""
         self._refusal = self._refusal or why
-        self._failure = self._failure or why
+        self._loop.call_soon(self._end_unbegun)
 
-    def _settle(self, call: _Call, outcome: Outcome) -> None:
+    def _end_unbegun(self) -> None:
+        for call in list(self._calls.values()):
+            if self._must_not_begin(call):
+                self._end(call, nothing_sent(self._refusal, call.reference_id))
+
+    def _must_not_begin(self, call: _Call) -> bool:
+        """Keep a request from being sent. Return whether that came in time."""
+        with self._lock:
+            call.is_over = True
+            return not call.has_begun
+
+    def _end(self, call: _Call, outcome: Outcome) -> None:
+        del self._calls[call.reference_id]
+        self._changed.set()
         call.settle(outcome)
-        if not self._calls:
-            self._settled.set()
 
-    def _due(self, call: _Call) -> float:
-        return call.submitted_at + self._request_timeout
+    # Time
+
+    def _wake_by(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_time)
 
     def _on_time(self) -> None:
         """End requests whose timeout has passed, whatever Java does."""
         self._timer = None
-        why = term(
-            "No answer from {peer} within {seconds:g} seconds.",
-            peer=self._peer,
-            seconds=self._request_timeout,
-        )
+        now = self._loop.time()
         for call in list(self._calls.values()):
-            if self._due(call) > self._loop.time():
-                self._timer = self._loop.call_at(self._due(call), self._on_time)
-                return
-            with self._lock:
-                call.is_over = True
-            del self._calls[call.reference_id]
-            self._fail(why)
-            if call.has_begun:
-                self._settle(call, nobody_knows(why, call.reference_id))
+            if call.due > now:
+                self._wake_by(call.due)
             else:
-                self._settle(call, nothing_sent(why, call.reference_id))
+                self._expire(call)
+
+    def _expire(self, call: _Call) -> None:
+        words = {"peer": self._peer, "seconds": self._request_timeout}
+        if self._must_not_begin(call):
+            why = term("It could not be written to {peer} within {seconds:g} seconds.", **words)
+            outcome = nothing_sent(why, call.reference_id)
+            refusal = term("A request waited for {seconds:g} seconds to be written.", **words)
+        else:
+            why = term("No answer from {peer} within {seconds:g} seconds.", **words)
+            outcome = nobody_knows(why, call.reference_id)
+            refusal = term(
+                "{peer} left a request without an answer for {seconds:g} seconds.", **words
+            )
+            if call.late is not None:
+                self._given_up[call.reference_id] = call
+        self._fail(refusal)
+        self._end(call, outcome)
 
 
 def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:

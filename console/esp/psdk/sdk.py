@@ -5,6 +5,7 @@ claims the least: a request that may have been written is unknown.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +21,7 @@ from console.esp.messages import (
     Pair,
     ValueType,
 )
-from console.esp.outcomes import Outcome, from_answer, nobody_knows, not_sent
+from console.esp.outcomes import Outcome, from_answer, nobody_knows, nothing_sent
 from console.esp.requests import EspRequest
 from console.text.sentences import term
 
@@ -109,19 +110,28 @@ class Sdk:
         return Pair.of(key, bytes(value))
 
     def ask(
-        self, protocol: Any, request: EspRequest, reference_id: int, seconds: float, peer: str
-    ) -> Outcome:
-        """Send a request over an open protocol and wait for its outcome. Blocks."""
+        self,
+        protocol: Any,
+        request: EspRequest,
+        reference_id: int,
+        begin: Callable[[], float],
+        peer: str,
+    ) -> Outcome | None:
+        """Send a request over an open protocol and wait for its outcome. Blocks.
+
+        `begin` is called at the last moment. It returns the seconds to wait for an answer; none if
+        the request must not be sent any more. Returns None then, and if no answer came.
+        """
         try:
-            message = self.request.create(
-                self.to_java(request.request), self.to_java(request.user_data)
-            )
-            message.setReferenceId(reference_id)
+            message = self._built(request, reference_id)
         except Exception as error:
             # If Java refuses a value, the request is at fault; if the SDK lacks something, it is
             # not.
             why = term("The SDK could not build the request: {error}.", error=_said(error))
-            return not_sent(why, reference_id, retryable=not isinstance(error, self.unfit))
+            return nothing_sent(why, reference_id, retryable=not isinstance(error, self.unfit))
+        seconds = begin()
+        if not seconds:
+            return None
         began = time.monotonic()
         try:
             answer = protocol.request(message, max(1, int(seconds * 1000)))
@@ -131,13 +141,20 @@ class Sdk:
         except self.not_opened as error:
             said = _said(error)
             why = term("The connection to {peer} is not open ({error}).", peer=peer, error=said)
-            return not_sent(why, reference_id)
+            return nothing_sent(why, reference_id)
         except Exception as error:
             why = term("The SDK failed while sending: {error}.", error=_said(error))
             return nobody_knows(why, reference_id)
         if answer is None:
-            return nobody_knows(term("No answer from {peer} in time.", peer=peer), reference_id)
+            return None
         return self._meaning(answer, reference_id, time.monotonic() - began)
+
+    def _built(self, request: EspRequest, reference_id: int) -> Any:
+        message = self.request.create(
+            self.to_java(request.request), self.to_java(request.user_data)
+        )
+        message.setReferenceId(reference_id)
+        return message
 
     def _meaning(self, answer: Any, reference_id: int, round_trip: float) -> Outcome:
         kind = int(answer.messageId())

@@ -39,16 +39,45 @@ class Channel(Protocol):
     def is_open(self) -> bool:
         """Whether new requests are accepted. Once False, it stays so: open another channel."""
 
-    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
-        """Send a request. Never raises, and the future never has an exception: the outcome says
-        what went wrong. It comes by the request timeout at the latest."""
+    @property
+    def stray_answers(self) -> int:
+        """The number of answers that nobody awaits. They were dropped."""
 
-    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
-        """As `submit`, for many requests: passes the outcome to `settle`, which must not raise, and
-        which may be called before this returns."""
+    @property
+    def late_answers(self) -> int:
+        """The number of answers that came after their request had ended as unknown."""
 
-    async def close(self) -> None:
-        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
+    def submit(
+        self, request: EspRequest, *, since: float | None = None
+    ) -> "asyncio.Future[Outcome]":
+        """Send a request; see `send`. The future never has an exception: the outcome says what went
+        wrong."""
+
+    def send(
+        self,
+        request: EspRequest,
+        settle: Callable[[Outcome], None],
+        *,
+        since: float | None = None,
+        late: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Send a request, and pass its outcome to `settle`. Never raises. `settle` and `late` must
+        not raise, and `settle` may be called before this returns.
+
+        The outcome comes by the request timeout at the latest, which counts from `since`: a
+        `loop.time()`, by default now. A request that was not written by then is not written any
+        more, and ends as NOT_SENT.
+
+        `late` gets the outcome of an answer that comes after that: at most once, and only after
+        `settle` got UNKNOWN. Such an answer is waited for as long as the transport's grace, also
+        while another channel is open beside this one.
+        """
+
+    async def close(self, *, listen: float = 0.0) -> None:
+        """Accept no new requests, wait for those in flight (up to their deadlines), and close.
+
+        For late answers it waits `listen` seconds at most. Called again, the shortest time holds.
+        """
 
 
 @runtime_checkable

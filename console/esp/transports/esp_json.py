@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from console.esp.connection import DEFAULT_PING_INTERVAL, EspConnection
 from console.esp.errors import InvalidAddress, NotConnected
+from console.esp.outcomes import DEFAULT_LATE_GRACE
 from console.text.sentences import term
 
 TLS_SCHEME = "esp+json+tls"
@@ -61,6 +62,7 @@ async def open_channel(
     request_timeout: float,
     ssl_context: ssl.SSLContext | None = None,
     ping_interval: float = DEFAULT_PING_INTERVAL,
+    late_grace: float = DEFAULT_LATE_GRACE,
 ) -> EspConnection:
     """Connect. Raises InvalidAddress or NotConnected.
 
@@ -69,7 +71,10 @@ async def open_channel(
     """
     address = parse_address(url)
     connection = EspConnection(
-        str(address), request_timeout=request_timeout, ping_interval=ping_interval
+        str(address),
+        request_timeout=request_timeout,
+        ping_interval=ping_interval,
+        late_grace=late_grace,
     )
     try:
         async with asyncio.timeout(connect_timeout):

@@ -6,14 +6,18 @@ that handles the chat. The session's workflow makes the ESP request and answers 
 The guarantees are those of every channel: one outcome for each request, by its deadline at the
 latest, and NOT_SENT only if nothing of the request was handed to the network, or the answer says so
 with certainty. httpcore's trace shows the former: a request whose headers it did not begin to write
-has not left.
+has not left. So its deadline is looked at just then.
+
+An exchange whose request is out goes on after the deadline, as long as somebody wants to know a
+late answer.
 """
 
 import asyncio
 import itertools
+import logging
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -27,7 +31,14 @@ import msgspec
 
 from console.esp.errors import InvalidAddress, NotConnected
 from console.esp.messages import KVList
-from console.esp.outcomes import Outcome, OutcomeKind, nobody_knows, not_sent, nothing_sent
+from console.esp.outcomes import (
+    DEFAULT_LATE_GRACE,
+    Outcome,
+    OutcomeKind,
+    nobody_knows,
+    not_sent,
+    nothing_sent,
+)
 from console.esp.requests import SERVICE, EspRequest
 from console.esp.transports.ors_affinity import affinity_of
 from console.esp.transports.ors_answers import NO_SESSION, from_http, trouble_of
@@ -43,8 +54,11 @@ KEEP_IDLE_SECONDS = 4.0
 
 # httpx does not wrap a TLS alert after the handshake.
 _EXCHANGE_FAILED = (httpx.HTTPError, OSError)
-_WRITING = ".send_request_headers.started"  # in httpcore's trace
+# In httpcore's trace.
+_WRITING = ".send_request_headers.started"
+_WRITTEN = ".send_request_body.complete"
 _SESSION = re.compile(r"(?!\.{1,2}$)[!-~]{1,256}")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Options:
     hosts: Sequence[str] = ()  # only these may see the password or the certificate
     trust_503: bool = True
     connections: int = CONNECTIONS_MOST
+    late_grace: float = DEFAULT_LATE_GRACE  # seconds
 
 
 def check_address(url: str) -> None:
@@ -203,6 +218,9 @@ class OrsChannel:
         self._affinity = affinity_of(base)
         self._reference_ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: set[asyncio.Task[None]] = set()
+        self.stray_answers = 0  # HTTP has none
+        self.late_answers = 0
         self._refusal = ""  # why requests are refused; empty if open
         self.security = ""  # of the last round trip; empty without TLS
         self._http = httpx.AsyncClient(
@@ -230,33 +248,58 @@ class OrsChannel:
         """Whether new requests are accepted."""
         return not self._refusal
 
-    def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
+    def submit(
+        self, request: EspRequest, *, since: float | None = None
+    ) -> "asyncio.Future[Outcome]":
         """Send a request; see `Channel.submit`."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.send(request, partial(_resolve, future))
+        self.send(request, partial(_resolve, future), since=since)
         return future
 
-    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+    def send(
+        self,
+        request: EspRequest,
+        settle: Callable[[Outcome], None],
+        *,
+        since: float | None = None,
+        late: Callable[[Outcome], None] | None = None,
+    ) -> None:
         """Send a request; see `Channel.send`."""
         if self._refusal:
-            settle(not_sent(self._refusal))
+            settle(nothing_sent(self._refusal))
             return
         session = request.user_data.get(self._options.session_key)
         if not isinstance(session, str) or not _SESSION.fullmatch(session):
             settle(not_sent(self._complaint(session), retryable=False))
             return
-        task = asyncio.ensure_future(self._carry_out(session, request, settle))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        now = asyncio.get_running_loop().time()
+        due = self._request_timeout + (now if since is None else min(since, now))
+        exchange = _Exchange(next(self._reference_ids), now, due)
+        answering = self._answered(exchange, session, request)
+        self._start(self._tasks, self._carry_out(exchange, answering, settle, late))
 
-    async def close(self) -> None:
-        """Accept no new requests, wait for those in flight (up to their deadlines), and close."""
+    async def close(self, *, listen: float = 0.0) -> None:
+        """Accept no new requests, wait for those in flight, and close; see `Channel.close`."""
         self._refusal = self._refusal or term(
             "The connection to {address} was closed.", address=self._base
         )
+        deadline = asyncio.get_running_loop().time() + listen
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+        if self._listening:
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.wait(set(self._listening), timeout=max(0.0, left))
+        for task in self._listening:
+            task.cancel()
+        await asyncio.gather(*self._listening, return_exceptions=True)
         await self._http.aclose()
+
+    def _start(
+        self, tasks: "set[asyncio.Task[None]]", coroutine: Coroutine[Any, Any, None]
+    ) -> None:
+        task = asyncio.ensure_future(coroutine)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     # Exchanges
 
@@ -291,22 +334,64 @@ class OrsChannel:
         return asyncio.get_running_loop().time() - began_at
 
     async def _carry_out(
-        self, session: str, request: EspRequest, settle: Callable[[Outcome], None]
+        self,
+        exchange: "_Exchange",
+        answered: Coroutine[Any, Any, Outcome],
+        settle: Callable[[Outcome], None],
+        late: Callable[[Outcome], None] | None,
     ) -> None:
-        exchange = _Exchange(next(self._reference_ids), asyncio.get_running_loop().time())
+        answering = asyncio.ensure_future(answered)
+        left = exchange.due - asyncio.get_running_loop().time()
+        await asyncio.wait({answering}, timeout=max(0.0, left))
+        if late is None or not exchange.is_out:
+            await _cancelled(answering)
+        is_answered = answering.done() and not answering.cancelled()
+        outcome = answering.result() if is_answered else self._in_vain(exchange)
+        if outcome.kind is OutcomeKind.UNKNOWN or outcome.kind is OutcomeKind.NOT_SENT:
+            # The next channel makes a test request before any chat's request is at risk.
+            self._refusal = self._refusal or outcome.why
+        settle(outcome)
+        if late is not None and not answering.done():
+            self._start(self._listening, self._await_late(exchange, answering, late))
+
+    async def _await_late(
+        self,
+        exchange: "_Exchange",
+        answering: "asyncio.Future[Outcome]",
+        late: Callable[[Outcome], None],
+    ) -> None:
         try:
-            async with asyncio.timeout(self._request_timeout):
-                outcome = await self._exchange(exchange, session, request)
-        except TimeoutError:
-            outcome = exchange.without_answer(
-                term(
-                    "No answer from {address} within {seconds:g} seconds.",
-                    address=self._base,
-                    seconds=self._request_timeout,
-                )
-            )
+            await asyncio.wait({answering}, timeout=self._options.late_grace)
+        finally:
+            await _cancelled(answering)
+        if answering.cancelled():
+            return
+        outcome = answering.result()
+        if outcome.kind is OutcomeKind.UNKNOWN:
+            return  # as it was, or because the exchange failed
+        self.late_answers += 1
+        _log.info(
+            "a late answer", extra={"peer": self._base, "reference_id": exchange.reference_id}
+        )
+        late(outcome)
+
+    def _in_vain(self, exchange: "_Exchange") -> Outcome:
+        """Return the outcome of an exchange whose time is over."""
+        words = {"address": self._base, "seconds": self._request_timeout}
+        if exchange.may_have_left:
+            why = term("No answer from {address} within {seconds:g} seconds.", **words)
+        else:
+            why = term("It could not be written to {address} within {seconds:g} seconds.", **words)
+        return exchange.without_answer(why)
+
+    async def _answered(self, exchange: "_Exchange", session: str, request: EspRequest) -> Outcome:
+        """Carry out an exchange, and return its outcome whatever fails."""
+        try:
+            return await self._exchange(exchange, session, request)
+        except _Overdue:
+            return self._in_vain(exchange)
         except _EXCHANGE_FAILED as error:
-            outcome = exchange.without_answer(
+            return exchange.without_answer(
                 term(
                     "The exchange with {address} failed: {reason}.",
                     address=self._base,
@@ -314,15 +399,9 @@ class OrsChannel:
                 )
             )
         except Exception as error:  # whatever it is, the request needs an outcome
-            outcome = exchange.without_answer(
+            return exchange.without_answer(
                 term("The console failed to send it: {error}.", error=repr(error))
             )
-        if outcome.kind is OutcomeKind.UNKNOWN or outcome.kind is OutcomeKind.NOT_SENT:
-            # The next channel makes a test request before any chat's request is at risk.
-            self._refusal = self._refusal or term(
-                "The connection to {address} had failed.", address=self._base
-            )
-        settle(outcome)
 
     async def _exchange(self, exchange: "_Exchange", session: str, request: EspRequest) -> Outcome:
         path = f"/scxml/session/{quote(session, safe='')}/request/"
@@ -371,17 +450,29 @@ class OrsChannel:
         )
 
 
+class _Overdue(Exception):
+    """The request's time was over before it could be written."""
+
+
 @dataclass(slots=True)
 class _Exchange:
-    """One request on its way, and whether any of it may have left."""
+    """One request on its way, whether any of it may have left, and whether all of it has."""
 
     reference_id: int
     began_at: float
+    due: float
     may_have_left: bool = False
+    is_out: bool = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Record whether sending has begun. httpcore calls this at each of its steps."""
-        self.may_have_left = self.may_have_left or event.endswith(_WRITING)
+        """Record how far sending is. httpcore calls this at each of its steps. Raises _Overdue if
+        it must not begin any more."""
+        if event.endswith(_WRITING):
+            if asyncio.get_running_loop().time() >= self.due:
+                raise _Overdue
+            self.may_have_left = True
+        elif event.endswith(_WRITTEN):
+            self.is_out = True
 
     def without_answer(self, why: str) -> Outcome:
         if self.may_have_left:
@@ -428,6 +519,12 @@ def _reason(error: Exception) -> str:
             return term("it was refused (is Orchestration running there?)")
         cause = cause.__cause__ or cause.__context__
     return str(error).rstrip(".") or type(error).__name__
+
+
+async def _cancelled(task: "asyncio.Future[Any]") -> None:
+    """Cancel a task unless it is done, and wait for its end."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ The meaning of all other answers depends on who must have sent them, and on what
     all else            unknown     500, 502, 504: it may have been passed on before it failed
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -53,16 +53,17 @@ def from_http(
     status: int, body: bytes, *, reference_id: int, round_trip: float, trust_503: bool = True
 ) -> Outcome:
     """Return the outcome of a request that got a whole answer."""
-    kind, code, text, detail = _judged(status, body, trust_503=trust_503)
+    kind, code, text, why, meaning = _judged(status, body, trust_503=trust_503)
     kept = body.decode("utf-8", "replace")[:BODY_KEPT]
     return Outcome(
         kind,
         reference_id,
         fault_code=code,
         fault_text=text,
-        detail=detail,
+        detail=term("{why} {meaning}", why=why, meaning=meaning) if meaning else why,
         answer=plain(KVList.of({"HTTPStatus": status, "Body": kept})),
         round_trip=round_trip,
+        why=why,
     )
 
 
@@ -85,65 +86,48 @@ def trouble_of(status: int) -> str:
     return ""
 
 
-def _judged(status: int, body: bytes, *, trust_503: bool) -> tuple[OutcomeKind, str, str, str]:
-    """Return kind, fault code, fault text and sentence."""
+class _Judgement(NamedTuple):
+    """`why` is the cause; `meaning` what it means for this request, if `why` does not say so."""
+
+    kind: OutcomeKind
+    code: str = ""
+    text: str = ""
+    why: str = ""
+    meaning: str = ""
+
+
+def _judged(status: int, body: bytes, *, trust_503: bool) -> _Judgement:
     if status == 200:
         return _judged_by_workflow(body)
     if status in NO_SESSION:
-        return (
-            OutcomeKind.REFUSED,
-            "no_session",
-            "",
-            term(
-                "Orchestration has no such session (HTTP {status}): the chat has ended, or the "
-                "feed told an old session. {not_passed_on}",
-                status=status,
-                not_passed_on=_NOT_PASSED_ON,
-            ),
-        )
-    if (trouble := trouble_of(status)) and (trust_503 or status != 503):
-        return OutcomeKind.NOT_SENT, "", "", f"{trouble} {_NOT_PASSED_ON}"
-    if 400 <= status < 500 and status != TIMED_OUT:
-        return (
-            OutcomeKind.REFUSED,
-            f"http_{status}",
-            "",
-            term(
-                "Orchestration refused the request (HTTP {status}). {not_passed_on}",
-                status=status,
-                not_passed_on=_NOT_PASSED_ON,
-            ),
-        )
-    return (
-        OutcomeKind.UNKNOWN,
-        "",
-        "",
-        term(
-            "Orchestration answered HTTP {status}. {nobody_knows}",
+        why = term(
+            "Orchestration has no such session (HTTP {status}): the chat has ended, or the feed "
+            "told an old session.",
             status=status,
-            nobody_knows=_NOBODY_KNOWS,
-        ),
-    )
+        )
+        return _Judgement(OutcomeKind.REFUSED, "no_session", "", why, _NOT_PASSED_ON)
+    if (trouble := trouble_of(status)) and (trust_503 or status != 503):
+        return _Judgement(OutcomeKind.NOT_SENT, "", "", trouble, _NOT_PASSED_ON)
+    if 400 <= status < 500 and status != TIMED_OUT:
+        why = term("Orchestration refused the request (HTTP {status}).", status=status)
+        return _Judgement(OutcomeKind.REFUSED, f"http_{status}", "", why, _NOT_PASSED_ON)
+    why = term("Orchestration answered HTTP {status}.", status=status)
+    return _Judgement(OutcomeKind.UNKNOWN, "", "", why, _NOBODY_KNOWS)
 
 
-def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
+def _judged_by_workflow(body: bytes) -> _Judgement:
     try:
         answer = _decoder.decode(body)
     except (msgspec.DecodeError, ValueError):
-        return (
-            OutcomeKind.UNKNOWN,
-            "",
-            "",
-            term(
-                "The workflow's answer is not the JSON with an outcome that docs/orchestration.md "
-                "asks for. {nobody_knows}",
-                nobody_knows=_NOBODY_KNOWS,
-            ),
+        why = term(
+            "The workflow's answer is not the JSON with an outcome that docs/orchestration.md "
+            "asks for."
         )
+        return _Judgement(OutcomeKind.UNKNOWN, "", "", why, _NOBODY_KNOWS)
     code, text = str(answer.fault_code), answer.fault_text
     kind = OutcomeKind(answer.outcome)
     if kind is OutcomeKind.ACCEPTED:
-        return kind, "", "", ""
+        return _Judgement(kind)
     said = f"{text or 'without saying why'}{f' (fault code {code})' if code else ''}"
     sentence = {
         OutcomeKind.REFUSED: term("It was refused, says the workflow: {said}", said=said),
@@ -152,4 +136,4 @@ def _judged_by_workflow(body: bytes) -> tuple[OutcomeKind, str, str, str]:
             "The workflow does not know what became of it: {said}", said=said
         ),
     }
-    return kind, code, text, sentence[kind]
+    return _Judgement(kind, code, text, sentence[kind])

@@ -9,6 +9,7 @@ from typing import Any
 
 from console.esp import jvm
 from console.esp.errors import InvalidAddress, NotConnected
+from console.esp.outcomes import DEFAULT_LATE_GRACE
 from console.esp.psdk import sdk as sdk_classes
 from console.esp.psdk.address import Address, parse_address
 from console.esp.psdk.channel import PsdkChannel
@@ -32,6 +33,7 @@ async def open_channel(
     connect_timeout: float,
     request_timeout: float,
     ssl_context: ssl.SSLContext | None = None,
+    late_grace: float = DEFAULT_LATE_GRACE,
 ) -> PsdkChannel:
     """Open a channel of the SDK. Raises InvalidAddress or NotConnected.
 
@@ -61,6 +63,7 @@ async def open_channel(
         opened,
         str(address),
         request_timeout=request_timeout,
+        late_grace=late_grace,
         tls_host=address.tls_host if address.tls else "",
     )
 

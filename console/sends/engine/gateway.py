@@ -4,6 +4,7 @@ Turns a claimed delivery into an ESP request, and an outcome of the wire into an
 can read. Keeps one open channel per Chat Server for the life of the worker.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec import structs
 from console.catalogue.kinds import traits
 from console.esp.errors import EspError, InvalidAddress, InvalidRequest, NotConnected
 from console.esp.messages import KVList
-from console.esp.outcomes import Outcome, OutcomeKind
+from console.esp.outcomes import DEFAULT_LATE_GRACE, Outcome, OutcomeKind
 from console.esp.requests import EspRequest, NoticeType, build_message, build_notice
 from console.esp.transports import Channel, open_channel
 from console.interactions.models import ChatServer
@@ -24,6 +25,8 @@ from console.sends.reasons import NO_ANSWER_FOR, NO_ANSWER_SINCE, WORDLESS
 from console.text.sentences import Sentence, sentence_of, with_texts
 
 WORDLESS_SENTENCE = WORDLESS()
+# Channels of one Chat Server that listen for late answers beside the open one.
+LISTENING_MOST = 2
 
 
 class Unreachable(Exception):
@@ -125,11 +128,13 @@ def storable(text: str) -> str:
 def storable_outcome(outcome: Outcome) -> Outcome:
     """Make the outcome's texts storable. Otherwise one bad text would fail the whole batch of
     outcomes that is written with it."""
-    texts = (outcome.detail, outcome.fault_code, outcome.fault_text)
+    texts = (outcome.detail, outcome.fault_code, outcome.fault_text, outcome.why)
     if not any(texts):
         return outcome
-    detail, fault_code, fault_text = map(storable, texts)
-    return structs.replace(outcome, detail=detail, fault_code=fault_code, fault_text=fault_text)
+    detail, fault_code, fault_text, why = map(storable, texts)
+    return structs.replace(
+        outcome, detail=detail, fault_code=fault_code, fault_text=fault_text, why=why
+    )
 
 
 def _as_json(answer: Any) -> str | None:
@@ -153,10 +158,15 @@ def _replaced(value: Any) -> Any:
 
 
 class Gateway:
-    """Open channels by Chat Server. Use it within one event loop, and close it at the end."""
+    """Open channels by Chat Server. Use it within one event loop, and close it at the end.
+
+    A channel that takes nothing more goes on listening for late answers, beside the next one.
+    """
 
     def __init__(self) -> None:
         self._channels: dict[int, tuple[tuple[str, float], Channel]] = {}
+        self._leaving: dict[int, list[Channel]] = {}
+        self._goodbyes: set[asyncio.Task[None]] = set()
 
     async def channel(self, server: ChatServer) -> Channel:
         """Return the open channel to a Chat Server, opening one if needed. Raises Unreachable."""
@@ -167,7 +177,7 @@ class Gateway:
             if address == wanted and channel.is_open:
                 return channel
             del self._channels[server.pk]
-            await channel.close()
+            self._retire(server.pk, channel)
         try:
             channel = await open_channel(
                 server.url,
@@ -181,7 +191,27 @@ class Gateway:
         return channel
 
     async def close(self) -> None:
-        """Close all channels, after requests in flight have their answers."""
-        channels, self._channels = self._channels, {}
-        for _address, channel in channels.values():
-            await channel.close()
+        """Close all channels, after requests in flight have their answers. Late ones are not waited
+        for."""
+        channels = [channel for _address, channel in self._channels.values()]
+        channels += [channel for leaving in self._leaving.values() for channel in leaving]
+        self._channels, self._leaving = {}, {}
+        await asyncio.gather(*(channel.close() for channel in channels), *self._goodbyes)
+
+    def _retire(self, server_id: int, channel: Channel) -> None:
+        """Let a channel listen for late answers, and of those before it only some."""
+        leaving = self._leaving.setdefault(server_id, [])
+        for older in leaving[: len(leaving) - LISTENING_MOST + 1]:
+            self._say_goodbye(older, leaving, listen=0.0)
+        leaving.append(channel)
+        self._say_goodbye(channel, leaving, listen=DEFAULT_LATE_GRACE)
+
+    def _say_goodbye(self, channel: Channel, leaving: list[Channel], *, listen: float) -> None:
+        def left(goodbye: asyncio.Task[None]) -> None:
+            self._goodbyes.discard(goodbye)
+            if channel in leaving:
+                leaving.remove(channel)
+
+        goodbye = asyncio.ensure_future(channel.close(listen=listen))
+        self._goodbyes.add(goodbye)
+        goodbye.add_done_callback(left)

@@ -54,8 +54,8 @@ class Ending(Struct, frozen=True, gc=False):
 
     @property
     def is_answered(self) -> bool:
-        """Whether Chat Server answered the request."""
-        return self.answer is not None
+        """Whether Chat Server answered the request, with or without contents."""
+        return self.status == DeliveryStatus.DELIVERED or self.reason == Reason.REFUSED
 
 
 class Postponement(Struct, frozen=True, gc=False):

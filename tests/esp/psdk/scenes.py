@@ -313,6 +313,66 @@ async def threads_known_to_java(url: str) -> list[int]:
     return [before, int(java_thread.activeCount())]
 
 
+async def late(
+    url: str, seconds: float, listen: list[float], grace: float = 60.0
+) -> dict[str, Any]:
+    """What was told of a request whose answer comes late, and how long closing took."""
+    opened = await open_channel(
+        url,
+        connect_timeout=20.0,
+        request_timeout=seconds,
+        options={"psdk": {"late_grace": grace}},
+    )
+    assert isinstance(opened, PsdkChannel)
+    told: list[list[Any]] = []
+    opened.send(
+        request_of({"text": "Hello"}),
+        lambda outcome: told.append(["settled", shown(outcome)]),
+        late=lambda outcome: told.append(["late", shown(outcome)]),
+    )
+    while not told:
+        await asyncio.sleep(0.01)
+    refused = await opened.submit(request_of({"text": "after it"}))
+    began = time.monotonic()
+    closing = []
+    for each in listen:
+        closing.append(asyncio.ensure_future(opened.close(listen=each)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*closing)
+    took = time.monotonic() - began
+    await asyncio.sleep(0.3)  # what threads in Java still bring
+    counted = [opened.late_answers, opened.stray_answers]
+    return {"told": told, "refused": refused.detail, "took": took, "counted": counted}
+
+
+async def slow_to_build(url: str) -> list[Any]:
+    """Its time is over when Java could be told to send it."""
+    opened = await channel(url, 0.2)
+    usual = opened._sdk.collection
+
+    def slowly() -> Any:
+        time.sleep(0.3)
+        return usual()
+
+    opened._sdk = dataclasses.replace(opened._sdk, collection=slowly)
+    outcome = await opened.submit(request_of({"text": "too slow"}))
+    await opened.close()
+    return [str(outcome.kind), outcome.detail]
+
+
+async def since(url: str, seconds: float) -> list[str]:
+    """The second request has spent most of its time before, the third one all of it."""
+    opened = await channel(url, seconds)
+    loop = asyncio.get_running_loop()
+    spent = (0.0, seconds - 1.0, seconds)
+    futures = [
+        opened.submit(request_of({"text": f"{each}"}), since=loop.time() - each) for each in spent
+    ]
+    await asyncio.wait(futures[1:])
+    kinds = [str(future.result().kind) for future in futures[1:]]
+    return [*kinds, "waits" if not futures[0].done() else "done"]
+
+
 async def missing_class() -> str:
     try:
         jvm.java_class("com.genesyslab.platform.NotThere")

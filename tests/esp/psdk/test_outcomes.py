@@ -1,6 +1,8 @@
 """What became of a request is said as the SDK's answers and exceptions allow, and no better
 (docs/domain.md section 6)."""
 
+import asyncio
+from asyncio import StreamReader, StreamWriter
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from tests.esp.psdk.servers import (
     goes_at_once,
     hangs_up_while_it_is_written_to,
 )
-from tests.esp.support import SimulatorProcess, free_port, silence
+from tests.esp.support import SimulatorProcess, framed, free_port, read_frame, silence
 from tests.support.java_stand_ins import JavaProcess, needs_java
 
 pytestmark = needs_java
@@ -181,7 +183,7 @@ def test_no_thread_to_be_had(simulator: SimulatorProcess, java: JavaProcess) -> 
 
 @pytest.mark.parametrize(
     ("method", "kind", "said"),
-    [("to_java", "not_sent", "a defect"), ("ask", "unknown", "has no attribute 'ask'")],
+    [("to_java", "not_sent", "a defect"), ("ask", "not_sent", "has no attribute 'ask'")],
 )
 def test_a_defect_of_the_console(
     simulator: SimulatorProcess, java: JavaProcess, method: str, kind: str, said: str
@@ -278,3 +280,71 @@ def test_a_close_waits_for_what_was_submitted(
     simulator.set_faults(latency=0.05)
     played = java.play("graceful_close", url=simulator.url.replace("esp+json", "psdk"))
     assert played == {"kinds": ["accepted"], "after": "not_sent"}
+
+
+# --- Deadlines and late answers ------------------------------------------------------------------
+
+
+def answering_after(seconds: float, message_id: int) -> Any:
+    async def handle(reader: StreamReader, writer: StreamWriter) -> None:
+        asked = await read_frame(reader)
+        await asyncio.sleep(seconds)
+        answer = {"messageId": message_id, "ReferenceId": asked["ReferenceId"], "Request": []}
+        writer.write(framed(answer))
+        await reader.read()
+
+    return handle
+
+
+@pytest.mark.parametrize(("message_id", "kind"), [(501, "accepted"), (502, "refused")])
+def test_a_late_answer_is_told(java: JavaProcess, message_id: int, kind: str) -> None:
+    with beside(answering_after(1.5, message_id)) as port:
+        played = java.play("late", url=f"psdk://127.0.0.1:{port}", seconds=1.0, listen=[20.0])
+    (settled, unknown), (late, outcome) = played["told"]
+    assert (settled, unknown["kind"], late, outcome["kind"]) == ("settled", "unknown", "late", kind)
+    assert outcome["round_trip"] > 1.0
+    assert played["counted"] == [1, 0]
+    assert played["took"] < 15
+    assert played["refused"] == (
+        f"127.0.0.1:{port} left a request without an answer for 1 seconds. Nothing was sent."
+    )
+
+
+@pytest.mark.parametrize("listen", [[0.0], [0.1], [20.0, 0.1]])
+def test_closing_waits_for_it_no_longer_than_it_is_told(
+    java: JavaProcess, listen: list[float]
+) -> None:
+    with beside(answering_after(5.0, 501)) as port:
+        played = java.play("late", url=f"psdk://127.0.0.1:{port}", seconds=0.3, listen=listen)
+    assert [how for how, _outcome in played["told"]] == ["settled"]
+    assert played["took"] < 4
+
+
+def test_after_the_grace_nobody_waits(java: JavaProcess) -> None:
+    with beside(silence) as port:
+        played = java.play(
+            "late", url=f"psdk://127.0.0.1:{port}", seconds=0.3, listen=[40.0], grace=0.2
+        )
+    assert [how for how, _outcome in played["told"]] == ["settled"]
+    assert played["took"] < 20
+
+
+def test_what_is_past_its_deadline_before_it_is_built_is_not_sent(java: JavaProcess) -> None:
+    came = bytearray()
+
+    async def keeping(reader: StreamReader, writer: StreamWriter) -> None:
+        while data := await reader.read(65536):
+            came.extend(data)
+
+    with beside(keeping) as port:
+        kind, detail = java.play("slow_to_build", url=f"psdk://127.0.0.1:{port}")
+    assert (kind, bytes(came)) == ("not_sent", b"")
+    assert detail == (
+        f"It could not be written to 127.0.0.1:{port} within 0.2 seconds. Nothing was sent."
+    )
+
+
+def test_what_was_spent_before_counts(java: JavaProcess) -> None:
+    with beside(silence) as port:
+        played = java.play("since", url=f"psdk://127.0.0.1:{port}", seconds=30.0)
+    assert played == ["unknown", "not_sent", "waits"]
