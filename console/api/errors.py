@@ -32,10 +32,6 @@ DATABASE_AWAY = (
     "The database does not answer, so it is not known whether this was done. Look, or repeat it "
     "with the same Idempotency-Key."
 )
-DATABASE_BUSY = (
-    "Others hold in the database what this call needs, for longer than it may wait. Repeat it in "
-    "{seconds} s with the same Idempotency-Key."
-)
 MISSING_TOKEN = "Send the header Authorization: Bearer <token>, or sign in to the pages."  # noqa: S105
 
 
@@ -71,7 +67,11 @@ def _answer_database(error: Exception) -> Response:
     set_rollback()
     if is_busy(error):
         logger.warning("the database is busy", error=str(error))
-        said = term(DATABASE_BUSY, seconds=RETRY_SECONDS)
+        said = term(
+            "Others hold in the database what this call needs, for longer than it may wait. Repeat "
+            "it in {seconds} s with the same Idempotency-Key.",
+            seconds=RETRY_SECONDS,
+        )
         answer = Response(body("database_busy", said), status=503)
     else:
         logger.error("the database failed", exc_info=error)
