@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import resolve
 from rest_framework import exceptions
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from console.api.http.negotiation import UnsupportedEncoding
+from console.database.failures import RETRY_SECONDS, is_busy, is_passing
 from console.errors import ConsoleError, TooManyRequests
 from console.site.problems import body, too_large
 from console.text.sentences import term
@@ -58,10 +58,26 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer_api_exception(error)
     if isinstance(error, RequestDataTooBig):
         return Response(body("body_too_large", too_large()), status=413)
-    if isinstance(error, OperationalError):
-        logger.error("the database failed", exc_info=error)
-        return Response(body("database_unavailable", DATABASE_AWAY), status=503)
+    if is_passing(error):
+        return _answer_database(error)
     return None
+
+
+def _answer_database(error: Exception) -> Response:
+    set_rollback()
+    if is_busy(error):
+        logger.warning("the database is busy", error=str(error))
+        said = term(
+            "Others hold in the database what this call needs, for longer than it may wait. Repeat "
+            "it in {seconds} s with the same Idempotency-Key.",
+            seconds=RETRY_SECONDS,
+        )
+        answer = Response(body("database_busy", said), status=503)
+    else:
+        logger.error("the database failed", exc_info=error)
+        answer = Response(body("database_unavailable", DATABASE_AWAY), status=503)
+    answer["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 def _answer_api_exception(error: exceptions.APIException) -> Response:

@@ -44,9 +44,32 @@ class ChainedEntry(Struct, frozen=True, gc=False):
     target_name: str
     target_ref: str
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical entry, in hexadecimal."""
-        return hashlib.sha256(_sorted_json(self)).hexdigest()
+
+class _Head(Struct, frozen=True, gc=False):
+    """The fields of the canonical form before `data`, in its order."""
+
+    action: str
+    actor_name: str
+    actor_ref: str
+    at: str
+
+
+class _Tail(Struct, frozen=True, gc=False):
+    """The fields of the canonical form after `seq`, in its order."""
+
+    target_kind: str
+    target_name: str
+    target_ref: str
+
+
+def canonical_parts(
+    *, action: str, actor_name: str, actor_ref: str, at: str, target: tuple[str, str, str]
+) -> tuple[str, str]:
+    """Return the canonical form before the data and after the number. Between them PostgreSQL puts
+    data, hash and number (migration 0006_append). `target` is (kind, name, ref)."""
+    head = _sorted_json(_Head(action, actor_name, actor_ref, at))
+    tail = _sorted_json(_Tail(*target))
+    return f'{head[:-1].decode()},"data":', f",{tail[1:].decode()}"
 
 
 def canonical(entry: Mapping[str, Any]) -> bytes:
@@ -95,7 +118,7 @@ def canonical_time(at: datetime) -> str:
 
 def entry_hash(entry: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the canonical entry, in hexadecimal."""
-    return _chained(entry).digest()
+    return hashlib.sha256(canonical(entry)).hexdigest()
 
 
 def text_digest(text: str, salt: str) -> str:

@@ -10,29 +10,24 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Subquery
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from console.actors import Actor, Permission, system_actor
 from console.audit.actions import Action
-from console.audit.chain import (
-    FIELDS,
-    GENESIS,
-    ChainedEntry,
-    canonical_data,
-    canonical_time,
-)
+from console.audit.chain import canonical_data, canonical_parts, canonical_time
 from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.sentences import as_sentence
 from console.audit.verify import verify_export
 from console.database.clock import near_now
+from console.database.committing import add_to_commit, carry_out_now
 from console.errors import Conflict, Unavailable
 from console.site.fsync import to_disk
 from console.text.sentences import term
 
-# Arbitrary fixed numbers of the locks for extending the chain and for making checkpoints.
-CHAIN_LOCK = 0x4C45444745520001
+# An arbitrary fixed number of the lock for making checkpoints. That for extending the chain is in
+# migration 0006_append.
 CHECKPOINT_LOCK = 0x4C45444745520002
 
 CONSOLE = system_actor("audit")
@@ -63,50 +58,48 @@ def record(
 
 
 def record_many(actor: Actor, records: Iterable[Record]) -> None:
-    """Append entries in order, chained to the newest.
+    """Append entries in order, chained to the newest, with the commit of the transaction.
 
-    Holds the chain's lock until the transaction ends, so callers append last.
+    PostgreSQL chains them, while it holds the chain's lock (migration 0006_append). They are
+    visible in the transaction itself only after `entries_write`.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
-    # Evaluated before the lock is taken, since a lazy iterable may need the connection itself.
+    # Evaluated before anything is added, since a lazy iterable may need the connection itself.
     records = list(records)
     at = canonical_time(near_now())
-    rows: list[tuple[Any, ...]] = []
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_AND_NEWEST)
-        cursor.nextset()
-        seq, previous = cursor.fetchone() or (0, GENESIS)
-        for item in records:
-            seq += 1
-            rows.append(_row(actor, item, at=at, seq=seq, previous=previous))
-            previous = rows[-1][-1]
-        for start in range(0, len(rows), ROWS_AN_INSERT):
-            part = rows[start : start + ROWS_AN_INSERT]
-            values = ", ".join([ONE_ROW] * len(part))
-            cursor.execute(f"{INSERT} {values}", [value for row in part for value in row])
+    for start in range(0, len(records), ENTRIES_A_CALL):
+        part = records[start : start + ENTRIES_A_CALL]
+        rows = [_row(actor, item, at) for item in part]
+        columns = [value for column in zip(*rows, strict=True) for value in column]
+        arrays = ", ".join([f"ARRAY[{', '.join(['%s'] * len(part))}]::text[]"] * len(rows[0]))
+        add_to_commit(
+            f"SELECT audit_append(%s, %s, %s, {arrays})",
+            [at, actor.ref, actor.name, *columns],
+        )
 
 
-# Two statements: the second must see all that was committed before the lock was granted.
-LOCK_AND_NEWEST = f"""
-SELECT pg_advisory_xact_lock({CHAIN_LOCK});
-SELECT seq, hash FROM audit_auditentry ORDER BY seq DESC LIMIT 1
-"""  # noqa: S608 - a number of ours
-INSERT = f"""INSERT INTO audit_auditentry ({", ".join(FIELDS)}, hash) VALUES"""
-ONE_ROW = f"({', '.join(['%s'] * (len(FIELDS) + 1))})"
-ROWS_AN_INSERT = 500
+ENTRIES_A_CALL = 500
 
 
-def _row(actor: Actor, item: Record, *, at: str, seq: int, previous: str) -> tuple[Any, ...]:
-    """Return an entry's parameters for INSERT: FIELDS and, last, its hash."""
+def _row(actor: Actor, item: Record, at: str) -> tuple[str, ...]:
+    """Return an entry's elements for the arrays of `audit_append`."""
     kind, ref, name = item.target
     action, ref, name = str(item.action), str(ref), name[:255]
-    data = canonical_data(item.data)
-    digest = ChainedEntry(
-        action, actor.name, actor.ref, at, Raw(data), previous, seq, kind, name, ref
-    ).digest()
-    text = data.decode()
-    return seq, at, actor.ref, actor.name, action, kind, ref, name, text, previous, digest
+    head, tail = canonical_parts(
+        action=action,
+        actor_name=actor.name,
+        actor_ref=actor.ref,
+        at=at,
+        target=(kind, name, ref),
+    )
+    return action, kind, ref, name, head, canonical_data(item.data).decode(), tail
+
+
+def entries_write() -> None:
+    """Write the entries of the present transaction now, for whoever reads them in it. It holds the
+    chain's lock from now on until it ends, so callers do this last."""
+    carry_out_now()
 
 
 # --- Checkpoints and exports -------------------------------------------------------------------
@@ -142,6 +135,7 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
         if last is not None and last.key_id != key_id:
             target = ("key", key_id, f"key {key_id}")
             record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
+            entries_write()
             newest = AuditEntry.objects.latest("seq")  # that entry; this holds the chain's lock
         at = canonical_time(near_now())
         said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
@@ -265,4 +259,5 @@ def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
     data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
     target = ("ledger", last, f"entries {first} to {last}")
     record(actor, Action.AUDIT_ARCHIVED, target=target, data=data)
+    entries_write()  # a refusal must come before the commit, of which none may be known
     return seal

@@ -98,6 +98,8 @@ def _snapshot() -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with other.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # It is idle for as long as pg_dump takes.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_export_snapshot()")
             ((snapshot,),) = cursor.fetchall()
             yield snapshot, facts_with(cursor)

@@ -4,6 +4,11 @@ from typing import Any
 
 import environ
 
+from console.database.sessions import BoundedConnection
+
+# How long a request waits for a connection of the pool.
+POOL_SECONDS = 4.0
+
 
 def postgresql(url: str) -> str:
     """Return the address of a PostgreSQL. Raises ValueError if it can't be read."""
@@ -30,10 +35,15 @@ def database_settings(url: str, *, embedded: bool, pool_size: int) -> dict[str, 
         return {"ENGINE": "django.db.backends.dummy"}
     chosen: dict[str, Any] = {"ENGINE": "console.embedded", "NAME": "console"}
     if url:
-        chosen = environ.Env.db_url_config(url) | {"ENGINE": "django.db.backends.postgresql"}
+        chosen = environ.Env.db_url_config(url) | {"ENGINE": "console.database.backend"}
     options = chosen.setdefault("OPTIONS", {})
     if pool_size:
         # Finds connections that died in the pool before they are used.
         chosen["CONN_HEALTH_CHECKS"] = True
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": pool_size,
+            "timeout": POOL_SECONDS,
+            "connection_class": BoundedConnection,
+        }
     return chosen

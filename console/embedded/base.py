@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.backends.postgresql import base
 
+from console.database.backend import base
 from console.embedded.server import ensure_running
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, except for the server's address, which is known only when it runs."""
+    """The console's own, except for the server's address, which is known only when it runs."""
 
     def get_connection_params(self) -> dict[str, Any]:
         server = ensure_running(settings.CONSOLE_DATA)

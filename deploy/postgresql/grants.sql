@@ -7,8 +7,9 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO console;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM console;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO console;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO console;
 
--- The ledger is added to. Of a checkpoint it is noted when it came to be kept outside.
+-- The ledger is added to, by the function audit_append. Of a checkpoint it is noted when it came to be kept outside.
 REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal FROM console;
 GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
 -- Only a migration says that it was made.

@@ -21,7 +21,7 @@ NO_ROWS = {"cache", "digest", "book"}
 NO_DATABASE = {"esp", "ixn"}
 WRITING_SQL = re.compile(
     r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
-    r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+)"
+    r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+|SELECT\s+audit_append\b)"
 )
 
 
@@ -64,6 +64,7 @@ def writes(source: str) -> Iterator[str]:
         ("x = 1\nawait rows.adelete()", ["2: .adelete()"]),
         ("cursor.execute('UPDATE sends_send SET status = 1')", ["1: UPDATE …"]),
         ("SQL = '''\nDELETE FROM x'''", ["1: DELETE …"]),
+        ("SQL = f'SELECT audit_append({1})'", ["1: SELECT …"]),
         ("SQL = f'COPY x ({1}) FROM STDIN'", ["1: COPY …"]),
         ("'''A page that says: DELETE FROM x.'''", []),
         ("rows.filter(name='UPDATE').first()", []),

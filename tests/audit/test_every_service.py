@@ -81,8 +81,10 @@ def test_each_is_listed_once() -> None:
 
 @contextmanager
 def taken_back() -> Iterator[None]:
-    """The world as it was, when this is over."""
-    with transaction.atomic():
+    """The world as it was, when this is over. In it a service's transaction is the outermost."""
+    world = transaction.atomic()
+    world._from_testcase = True  # type: ignore[attr-defined]
+    with world:
         yield
         transaction.set_rollback(True)
 

@@ -111,6 +111,7 @@ def test_a_missing_page_does_not_break_for_strangers(db: None) -> None:
 
 def test_the_page_for_a_crash_needs_nothing() -> None:
     assert "The console could not answer" in render_to_string("500.html")
+    assert "The database is busy or away" in render_to_string("503.html")
 
 
 def test_help_says_what_every_outcome_means(

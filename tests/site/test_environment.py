@@ -177,7 +177,7 @@ def test_production_is_safe_unless_told_otherwise(
         },
     )
     database = settings["DATABASES"]["default"]
-    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["ENGINE"] == "console.database.backend"
     assert (database["USER"], database["PASSWORD"]) == ("ann", "p@ss")
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 5433, "console")
     assert database["OPTIONS"]["pool"]["max_size"] == 7

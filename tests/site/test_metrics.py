@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.control.pausing import send_cancel
-from console.sends.engine import keepalive
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop, Worker
 from console.sends.observe import scraping, worker_metrics
@@ -288,24 +287,6 @@ def test_a_port_that_can_not_be_opened_says_what_to_do() -> None:
         scraping.metrics_port("127.0.0.1", port).__enter__()
     with pytest.raises(scraping.CannotShowMetrics, match="CONSOLE_METRICS_TOKEN"):
         scraping.metrics_port("0.0.0.0", 0).__enter__()
-
-
-# --- Sessions of machines that are gone ----------------------------------------------------------
-
-
-@pytest.mark.parametrize("seconds", [1, 3, 10, 60])
-def test_a_vanished_machine_is_given_up_in_time(seconds: int) -> None:
-    values = keepalive.keepalive_settings(seconds)
-    probing = values["tcp_keepalives_interval"] * values["tcp_keepalives_count"]
-    assert values["tcp_keepalives_idle"] + probing <= max(seconds, 4)
-    assert values["tcp_user_timeout"] == seconds * 1000
-
-
-@pytest.mark.django_db
-def test_postgresql_takes_the_settings() -> None:
-    with CaptureQueriesContext(connection) as queries:
-        keepalive._set(connection)
-    assert "SET tcp_keepalives_idle = 4" in queries.captured_queries[0]["sql"]
 
 
 @pytest.mark.django_db

@@ -7,15 +7,14 @@ import sys
 import warnings
 
 import structlog
-from asgiref.sync import sync_to_async
-from django.db import connections
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django import connector_params
 
+from console.database.sessions import DRAIN, BoundedAsyncConnection, limits_of_process, set_up
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.heartbeat import present
-from console.sends.engine.keepalive import use_keepalives
+from console.sends.engine.job_sessions import around_jobs, shared_thread
 from console.sends.tasks import worker_context
 from console.site.stopping import stop_on
 
@@ -27,8 +26,10 @@ HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
-# How long the job queue waits for a connection before it fails and is started again.
+# How long the job queue waits for a connection before it fails and is started again, and how many
+# it has at most, besides the one that listens.
 CONNECTION_SECONDS = 5.0
+QUEUE_CONNECTIONS = 3
 # How often the event loop and the database threads take turns. With Python's default of 5 ms a
 # drain would wait that long for each of its queries.
 SWITCH_SECONDS = 0.0005
@@ -37,7 +38,14 @@ SWITCH_SECONDS = 0.0005
 def worker_app() -> App:
     """Return an app with a connector for workers. Tasks still defer through Django's connection,
     that is, in the transaction that they are in."""
-    connector = PsycopgConnector(kwargs=connector_params(), timeout=CONNECTION_SECONDS)
+    connector = PsycopgConnector(
+        kwargs=connector_params(),
+        timeout=CONNECTION_SECONDS,
+        connection_class=BoundedAsyncConnection,
+        configure=set_up,
+        min_size=1,
+        max_size=QUEUE_CONNECTIONS,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return django_app.with_connector(connector)
@@ -59,21 +67,18 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
     Drains then finish only what is in flight. If the database goes away, the worker waits for it.
     """
     prepare_process()
-    use_keepalives()
     dispatch = Dispatch()
-    try:
-        if wait:
-            async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
-                await _run_until(stop or asyncio.Event(), dispatch)
-        else:
+    with limits_of_process(DRAIN):
+        async with shared_thread():
+            if wait:
+                async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
+                    await _run_until(stop or asyncio.Event(), dispatch)
+                return
             async with dispatch:
                 while True:
                     await _run_jobs(dispatch, wait=False)
                     if not await dispatch.settled():
                         return
-    finally:
-        # The connections of the thread in which procrastinate defers periodic tasks.
-        await sync_to_async(connections.close_all)()
 
 
 async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
@@ -119,6 +124,7 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
             delete_jobs="always",
             install_signal_handlers=False,
             additional_context=worker_context(dispatch),
+            task_middleware=[around_jobs],
         )
 
 

@@ -1,9 +1,12 @@
 """Responses to errors that no view handles: pages for people, JSON below /api/."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from console.database.failures import RETRY_SECONDS, is_passing
 from console.site.problems import API, body, too_large
 from console.text.sentences import Sentence, term
 from console.text.wording import worded
@@ -54,10 +57,24 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Respond without anything that could fail again: no database, no context processor."""
+    error = sys.exc_info()[1]
+    if error is not None and is_passing(error):
+        return _database_away(request)
     message = "The console failed. The failure is logged. Look whether it happened, then try again."
     if request.path.startswith(API):
         return JsonResponse(body("failed", message), status=500)
     return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    message = "The database does not answer, or is busy. Look whether it happened, then try again."
+    answer: HttpResponse
+    if request.path.startswith(API):
+        answer = JsonResponse(body("database_unavailable", message), status=503)
+    else:
+        answer = HttpResponse(render_to_string("503.html"), status=503)
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

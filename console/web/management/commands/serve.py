@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from console.database.sessions import WEB, use_limits
 from console.site import commands
 from console.site.unsafe_settings import is_loopback
 from console.web.server.http import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
@@ -34,6 +35,7 @@ class Command(commands.Service):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        use_limits(WEB)
         _require_https(options["host"])
         _require_migrations()
         connection.close()
