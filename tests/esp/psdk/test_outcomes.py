@@ -1,5 +1,5 @@
 """What became of a request is said as the SDK's answers and exceptions allow, and no better
-(docs/domain.md section 6)."""
+(docs/transports.md)."""
 
 from typing import Any
 
