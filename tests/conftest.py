@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
-from servestatic.middleware import ServeStaticMiddleware
 
 from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.accounts.services import api_client_create, team_create, user_create
@@ -28,6 +27,7 @@ from tests.support.demos import demo  # noqa: F401 - one more
 from tests.support.quick import Quick
 from tests.support.simulators import Simulator, running_simulator
 from tests.support.spreading import Spreading
+from tests.support.static_files import cheap_static_files
 from tests.support.untraced import Untraced
 
 ROOT = system_actor("tests")
@@ -63,19 +63,8 @@ def _cheap_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _static_files_listed_once() -> Iterator[None]:
-    """Each test client makes its middlewares anew, and most of its time would go into this."""
-    listed: dict[str, Any] = {}
-    list_them = ServeStaticMiddleware.add_files_from_finders
-
-    def add_listed(middleware: ServeStaticMiddleware) -> None:
-        if not listed:
-            list_them(middleware)
-            listed.update(middleware.files)
-        middleware.files.update(listed)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", add_listed)
+def _cheap_static_files() -> Iterator[None]:
+    with cheap_static_files():
         yield
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 
 from console.accounts.models import User
@@ -64,10 +63,8 @@ class Browser:
 
 @pytest.fixture
 def sue(make_user: Callable[..., User]) -> User:
-    """With an authenticator app, and a password as the servers hash it."""
+    """With an authenticator app."""
     user = make_user("sue", "supervisor")
-    hashed = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
-    User.objects.filter(pk=user.pk).update(password=hashed)
     TOTP.activate(user, SECRET)
     return user
 
