@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from console.accounts.models import User
-from console.audit.actions import EVENTS, OF_A_FILE, Action
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
@@ -21,6 +21,7 @@ from tests.audit.every_service import CALLS, PARTS, UNRECORDED
 from tests.audit.small_world import Call, World
 from tests.conftest import ROOT
 from tests.support.broken_ledger import break_ledger
+from tests.support.ledger_entries import EVENTS, OF_A_FILE
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 DIGEST = """
@@ -100,7 +101,7 @@ def test_each_writes_an_entry(world: World) -> None:
                 silent.append(service)
             unlisted += [f"{service}: {wrong}" for entry in entries if (wrong := undeclared(entry))]
     assert silent == [], "these have recorded nothing"
-    assert unlisted == [], "say so in console/audit/actions.py"
+    assert unlisted == [], "say so in tests/support/ledger_entries.py"
 
 
 def undeclared(entry: AuditEntry) -> str:

@@ -31,7 +31,7 @@ from tests.webhooks.things import make_public_webhook
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TREE = Path(__file__).resolve().parents[2]
-FOLDER = TREE / "tools" / "fuzz"
+FOLDER = Path(__file__).parent
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 # Of so many calls, drawn by the seed, every limit of every field is tried; 0: of all.
 THOROUGH = int(os.environ.get("FUZZ_THOROUGH", "4"))

@@ -29,11 +29,11 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.conftest import ROOT
+from tests.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
+from tests.fuzz.payloads import BODIES, PATHS, TEXTS
 from tests.pages.test_access import PAGES
 from tests.support.signing_in import sign_in
 from tests.webhooks.things import make_public_webhook
-from tools.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
-from tools.fuzz.payloads import BODIES, PATHS, TEXTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 

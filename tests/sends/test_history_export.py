@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.audit.actions import EVENTS, Action
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.errors import PermissionRefused
 from console.sends.history_filter import FILTERS, DeliveryFilter
@@ -22,6 +22,7 @@ from console.sends.pages.history_csv import COLUMNS, cell
 from console.sends.pages.history_export_record import history_export
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
+from tests.support.ledger_entries import EVENTS
 from tests.support.serving import serving
 from tests.support.signing_in import sign_in
 

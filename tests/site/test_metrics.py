@@ -20,7 +20,7 @@ from console.sends.control.pausing import send_cancel
 from console.sends.engine import keepalive
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop, Worker
-from console.sends.observe import scraping, worker_metrics
+from console.sends.observe import outcome_counts, scraping, worker_metrics
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.observe.worker_metrics import DrainRecord
 from console.sends.plan.sending import send_create
@@ -128,13 +128,17 @@ def test_outcomes_are_counted_from_the_ledger_and_only_grow(
 
 
 @pytest.mark.django_db
-def test_a_long_history_is_counted_piece_by_piece(sender: Any, three_waiting: Any) -> None:
+def test_a_long_history_is_counted_piece_by_piece(
+    sender: Any, three_waiting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send_cancel(sender, three_waiting)
-    outcomes_count(entries_a_piece=1)
-    part = OutcomeMark.objects.get().counted_to
-    assert 0 < part < 100
-    for _call in range(20):
-        outcomes_count(entries_a_piece=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(outcome_counts, "ENTRIES_A_PIECE", 1)
+        outcomes_count()
+        part = OutcomeMark.objects.get().counted_to
+        assert 0 < part < 100
+        for _call in range(20):
+            outcomes_count()
     outcomes_count()
     totals = dict(OutcomeTotal.objects.values_list("outcome", "total"))
     assert totals == {"cancelled": 3, "skipped": 1}

@@ -27,7 +27,7 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
-from console.webhooks.services import facts_gather, webhook_test, webhook_update
+from console.webhooks.services import facts_gather, gathering, webhook_test, webhook_update
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -241,13 +241,17 @@ def test_without_webhooks_nothing_piles_up(
 
 
 def test_all_is_told_once_however_small_the_pieces(
-    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+    make_webhook: Any,
+    make_send: Callable[..., Send],
+    chat_server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(gathering, "ENTRIES_A_PIECE", 3)
     make_webhook("http://127.0.0.1:9/", "send.finished")
     sends = [make_send(1).pk for _ in range(3)]
     end_all(chat_server, [D, D, D])
     for _ in range(20):
-        facts_gather(entries_a_piece=3)
+        facts_gather()
     assert sorted(each["data"]["send"] for each in told()) == sends
     assert Message.objects.values("key").distinct().count() == 3
 

@@ -1,7 +1,7 @@
 """Completes drf-spectacular's document with error responses and exact schemas.
 
 Views declare "4XX" for errors in the common form; here it becomes each status that such a call can
-return. The fuzzer checks the API against this document (tools/fuzz).
+return. The fuzzer checks the API against this document (tests/fuzz).
 """
 
 import json

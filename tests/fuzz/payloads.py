@@ -1,6 +1,6 @@
 """What an attacker sends. Each text carries the marker by which it is found again."""
 
-from tools.fuzz.crawling import MARKER
+from tests.fuzz.crawling import MARKER
 
 TEXTS = [
     f"\"'><script>alert('{MARKER}')</script><{MARKER} a=\"",
