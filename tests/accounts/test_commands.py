@@ -16,7 +16,7 @@ from console.accounts.services import api_client_create
 from console.actors import system_actor
 from console.audit import services as audit
 from console.audit.models import AuditEntry
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

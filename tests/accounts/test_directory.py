@@ -15,9 +15,9 @@ from console.accounts.services import team_create
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.audit.models import AuditEntry
 from console.site import environment
-from tests.accounts.lying_proxy import LyingProxy
 from tests.accounts.visiting import Visitor, come_in
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.lying_proxy import LyingProxy
 
 pytestmark = pytest.mark.django_db
 

@@ -13,11 +13,11 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.models import AuditEntry
-from tests.accounts.lying_proxy import LyingProxy
 from tests.accounts.test_signing_in import enrol, try_password
 from tests.accounts.visiting import Visitor, come_in
-from tests.conftest import PASSWORD
 from tests.support import one_time_codes
+from tests.support.factories import PASSWORD
+from tests.support.lying_proxy import LyingProxy
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db

@@ -23,8 +23,9 @@ from console.accounts.signing_in.oidc import DirectoryRefusal
 from console.accounts.signing_in.oidc.refusals import SENTENCES
 from console.accounts.signing_in.oidc.tokens import verify
 from console.audit.models import AuditEntry
-from tests.accounts.directory_server import new_key, public_keys, running_directory
-from tests.accounts.lying_proxy import (
+from tests.accounts.visiting import Visitor, come_in
+from tests.support.directory_server import new_key, public_keys, running_directory
+from tests.support.lying_proxy import (
     DISCOVERY,
     KEYS,
     TOKEN,
@@ -33,8 +34,7 @@ from tests.accounts.lying_proxy import (
     Raw,
     running_proxy,
 )
-from tests.accounts.visiting import Visitor, come_in
-from tests.esp.support import make_certificate
+from tests.support.network import make_certificate
 
 pytestmark = pytest.mark.django_db
 

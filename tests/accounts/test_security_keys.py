@@ -10,7 +10,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from tests.accounts.test_signing_in import enrol, try_password
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

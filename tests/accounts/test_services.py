@@ -20,7 +20,7 @@ from console.accounts.services import (
 from console.actors import system_actor
 from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 ROOT = system_actor("tests")
 

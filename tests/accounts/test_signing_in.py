@@ -20,9 +20,9 @@ from console.accounts.services import security_events
 from console.accounts.signing_in.lockout import locked_until
 from console.audit.models import AuditEntry
 from console.errors import Conflict, PermissionRefused
-from tests.conftest import PASSWORD
 from tests.support import one_time_codes
 from tests.support.broken_ledger import broken_ledger
+from tests.support.factories import PASSWORD
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db

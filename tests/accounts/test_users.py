@@ -24,7 +24,7 @@ from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.editing.revision import revision
 from console.errors import Conflict, ConsoleError, InvalidInput, PermissionRefused
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 from tests.support.signing_in import sign_in
 
 ROOT = system_actor("tests")

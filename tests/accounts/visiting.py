@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from tests.accounts.directory_server import CONSOLE
-from tests.accounts.lying_proxy import LyingProxy
+from tests.support.directory_server import CONSOLE
+from tests.support.lying_proxy import LyingProxy
 
 HERE = urlsplit(CONSOLE).netloc
 

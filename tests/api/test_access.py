@@ -21,9 +21,8 @@ from console.interactions.models import ChatServer, Interaction
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.api.conftest import Caller, by_token
-from tests.conftest import upsert
-from tests.webhooks.things import make_public_webhook
+from tests.support.calling import Caller, by_token
+from tests.support.factories import make_public_webhook, upsert
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from console.accounts.models import User
-from tests.api.conftest import Caller
 from tests.api.test_access import addresses  # noqa: F401 - a fixture
+from tests.support.calling import Caller
 
 pytestmark = pytest.mark.django_db
 

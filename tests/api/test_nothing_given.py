@@ -24,8 +24,8 @@ from console.sends.models import Send, SendingStop
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.models import Webhook
-from tests.api.conftest import Caller, error
-from tests.conftest import REVIEWER
+from tests.support.calling import Caller, error
+from tests.support.factories import REVIEWER
 
 pytestmark = pytest.mark.django_db
 

@@ -17,8 +17,8 @@ from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.api.conftest import Caller
 from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
+from tests.support.calling import Caller
 
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office, and API

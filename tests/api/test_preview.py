@@ -7,7 +7,7 @@ import pytest
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Send
-from tests.api.conftest import Caller
+from tests.support.calling import Caller
 
 REQUEST = {"notice": "greeting", "interactions": ["a1"], "why": "Both take it", "once": True}
 

@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpResponse
 
 from console.catalogue.models import NoticeVersion
-from tests.api.conftest import by_token
+from tests.support.calling import by_token
 
 pytestmark = pytest.mark.django_db
 

@@ -25,11 +25,11 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
 from console.live import events
 from console.sends.models import Send
-from tests.api.conftest import Caller
-from tests.conftest import ROOT
-from tests.sends.working import work
+from tests.support.calling import Caller
+from tests.support.factories import ROOT
 from tests.support.serving import serving
 from tests.support.simulators import running_simulator
+from tests.support.working import work
 
 REQUEST = {"notice": "greeting", "interactions": ["a1"], "why": "From a strategy"}
 DEADLINE_SECONDS = 20

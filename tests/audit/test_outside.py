@@ -25,7 +25,7 @@ from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditCheckpoint
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -30,8 +30,8 @@ from console.audit.verify import (
     signed_bytes,
     verify_export,
 )
-from tests.audit.tampering import WAYS, triggers_off
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.tampering import WAYS, triggers_off
 
 pytestmark = pytest.mark.django_db
 

@@ -29,10 +29,9 @@ from console.sends.tasks import sweep_now
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import carrying_begin, webhook_delete, webhook_test
 from tests.backups.elsewhere import another_database
-from tests.conftest import ROOT
 from tests.sends.conftest import chats, send_to  # noqa: F401 - fixtures
-from tests.sends.drains import assert_ledger_agrees, drain, statuses
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import ROOT, make_public_webhook
+from tests.support.working import assert_ledger_agrees, drain, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

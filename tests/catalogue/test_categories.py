@@ -15,7 +15,7 @@ from console.catalogue.content.notices import notice_create, notice_update
 from console.catalogue.models import CannedNotice, Category
 from console.catalogue.transfer.reading import read_rows
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -32,7 +32,7 @@ from console.catalogue.content.versions import (
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.sends.models import Send, SendOutcome, VersionUse
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from console.catalogue.selectors import notices
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import Conflict, InvalidInput
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)

@@ -25,7 +25,7 @@ from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, PermissionRefused, Unprocessable
 from console.sends.plan.planner import plan_send
 from console.sends.plan.values import SendOrder
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

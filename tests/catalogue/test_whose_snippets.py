@@ -27,8 +27,8 @@ from console.catalogue.selectors import snippet_keys
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import InvalidInput, Unprocessable
 from tests.catalogue.test_transfer_round_trip import empty, exported, restore
-from tests.conftest import REVIEWER, ROOT
 from tests.pages.test_catalogue import version as posted_version
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.signing_in import sign_in
 
 EVERYTHING = frozenset(Permission)

@@ -18,13 +18,13 @@ from tests.esp.support import (
     SOON,
     SimulatorProcess,
     a_message,
-    free_port,
     pass_time,
     run,
     run_with_clock,
     serving,
     silence,
 )
+from tests.support.network import free_port
 
 ACCEPTED, NOT_SENT, UNKNOWN = OutcomeKind.ACCEPTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN
 

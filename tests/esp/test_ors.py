@@ -11,7 +11,8 @@ import pytest
 from console.esp import Client, EspRequest, KVList, NotConnected, Outcome, OutcomeKind
 from console.esp.transports import open_channel
 from console.esp.transports.ors import OrsChannel
-from tests.esp.support import NEVER, SOON, a_message, free_port, run, serving, silence
+from tests.esp.support import NEVER, SOON, a_message, run, serving, silence
+from tests.support.network import free_port
 from tests.support.orchestration import Orchestration, Session, running_orchestration
 
 ACCEPTED, REFUSED = OutcomeKind.ACCEPTED, OutcomeKind.REFUSED

@@ -22,11 +22,10 @@ from console.accounts.models import ApiClient, Role, Scope, Team, User
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
 from tests.support.demos import environment
+from tests.support.factories import ROOT, make_public_webhook
 from tests.support.serving import Server, serving
 from tests.support.signing_in import sign_in
-from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,12 +28,11 @@ from console.interactions.models import ChatServer
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
 from tests.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tests.fuzz.payloads import BODIES, PATHS, TEXTS
 from tests.pages.test_access import PAGES
+from tests.support.factories import ROOT, make_public_webhook
 from tests.support.signing_in import sign_in
-from tests.webhooks.things import make_public_webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 
@@ -272,7 +271,7 @@ def test_strangers_get_no_further_with_an_address(client: Client, path: str) -> 
 
 @pytest.mark.parametrize("next_page", [quote(text, errors="replace") for text in TEXTS])
 def test_signing_in_leads_nowhere_else(client: Client, supervisor: User, next_page: str) -> None:
-    from tests.conftest import PASSWORD
+    from tests.support.factories import PASSWORD
 
     response = client.post(
         f"/accounts/login/?next={next_page}",

@@ -12,7 +12,7 @@ from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import USER_DATA_LIMIT, FeedEvent, parse_event, says_offline
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
-from tests.conftest import upsert
+from tests.support.factories import upsert
 
 FEED = system_actor("tests")
 

@@ -16,7 +16,7 @@ from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer
 from console.interactions.services import feed_apply
 from console.sends.models import Send
-from tests.conftest import ROOT, upsert
+from tests.support.factories import ROOT, upsert
 
 HTMX = {"HX-Request": "true"}
 

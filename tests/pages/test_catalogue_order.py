@@ -18,9 +18,9 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, Category, NoticeVersion
 from console.sends.models import Send
-from tests.conftest import REVIEWER, ROOT
 from tests.pages.conftest import end
 from tests.pages.test_catalogue import version
+from tests.support.factories import REVIEWER, ROOT
 
 
 @pytest.fixture

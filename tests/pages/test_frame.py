@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.interactions.models import ChatServer
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 
 def test_signing_in_and_out(supervisor: User) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from console.accounts.models import Role, Team, User
 from console.accounts.services import user_deactivate, user_update
 from console.actors import system_actor
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 ROOT = system_actor("tests")
 

@@ -15,8 +15,8 @@ from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make, record
 from console.web.pages import trail
-from tests.audit.tampering import run, triggers_off
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.tampering import run, triggers_off
 
 PROOF, VERIFY, EXPORT = (reverse(f"audit-{name}") for name in ("proof", "verify", "export"))
 

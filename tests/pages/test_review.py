@@ -13,7 +13,7 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus, VisibilityPreset
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 AUTHOR = Actor("user:author", "Author", ROOT.permissions)
 

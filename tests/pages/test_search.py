@@ -17,9 +17,9 @@ from console.catalogue.content.versions import version_create
 from console.sends.models import Send
 from console.web.search import bounds
 from console.web.search.hits import MOST_A_GROUP
-from tests.conftest import ROOT
 from tests.pages.searching import GROUP, HIT, answer, hits
 from tests.pages.searching import world as world
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.sends.models import Delivery
-from tests.sends.drains import drain
+from tests.support.working import drain
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = str(ROOT / "console") + "/"

@@ -14,7 +14,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.errors import InvalidInput
 from console.sends.history_filter import DeliveryFilter
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT, NAME_LIMIT, WINDOW_SECONDS
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

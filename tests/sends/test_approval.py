@@ -18,8 +18,8 @@ from console.sends.models import Delivery, Outbox, Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import last_entry, statuses, work
+from tests.support.factories import ROOT
+from tests.support.working import last_entry, statuses, work
 
 HOUR = timedelta(hours=1)
 

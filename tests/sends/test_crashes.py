@@ -14,8 +14,8 @@ from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, DeliveryStatus, SendStatus
-from tests.conftest import ROOT, upsert
-from tests.sends.drains import DEADLINE_SECONDS, assert_ledger_agrees, drain, statuses, work
+from tests.support.factories import ROOT, upsert
+from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

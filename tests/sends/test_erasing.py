@@ -19,9 +19,9 @@ from console.sends.control.retry import send_retry_failed
 from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, Send
 from console.sends.tasks import erase
-from tests.conftest import ROOT
-from tests.sends.working import changing_what_has_ended, last_entry, work
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
+from tests.support.working import changing_what_has_ended, last_entry, work
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 

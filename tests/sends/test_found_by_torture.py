@@ -24,8 +24,8 @@ from console.sends.models import Claim, Delivery
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.plan.writing import _copy
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees
+from tests.support.factories import ROOT
+from tests.support.working import assert_ledger_agrees
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

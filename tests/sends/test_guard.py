@@ -19,8 +19,8 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import last_entry, statuses
+from tests.support.factories import ROOT
+from tests.support.working import last_entry, statuses
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 MINUTE = timedelta(minutes=1)

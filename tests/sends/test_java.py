@@ -14,7 +14,7 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
 from console.security.generated_secrets import made_up_key
 from console.site import environment as env
-from tests.conftest import ROOT as BY
+from tests.support.factories import ROOT as BY
 from tests.support.java_stand_ins import ROOT, java_classes, needs_java
 
 __all__ = ["java_classes"]

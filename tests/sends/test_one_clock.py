@@ -14,7 +14,7 @@ from console.interactions.models import ChatServer
 from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Outbox, Send, SendStatus
 from console.sends.plan import sending
-from tests.sends.drains import drain, statuses, work
+from tests.support.working import drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.sends.working import last_entry, statuses, work
+from tests.support.working import last_entry, statuses, work
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 

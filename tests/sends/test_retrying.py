@@ -30,8 +30,8 @@ from console.sends.engine.record import drain_step
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
+from tests.support.factories import ROOT
+from tests.support.working import changing_what_has_ended, last_entry, statuses, work
 
 FAILED, UNKNOWN = DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN
 

@@ -17,8 +17,8 @@ from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain
+from tests.support.factories import ROOT
+from tests.support.working import assert_ledger_agrees, drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

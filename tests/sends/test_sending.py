@@ -18,8 +18,8 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import REVIEWER, ROOT
 from tests.support.broken_ledger import broken_ledger
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.usefixtures("chat_server")

@@ -116,7 +116,7 @@ def test_for_static_files(client: Client) -> None:
 def test_a_session_cookie_is_out_of_reach_for_scripts(
     client: Client, make_user: Callable[..., User]
 ) -> None:
-    from tests.conftest import PASSWORD
+    from tests.support.factories import PASSWORD
 
     make_user("sue", "supervisor")
     response = client.post("/accounts/login/", {"login": "sue", "password": PASSWORD})

@@ -13,7 +13,6 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from prometheus_client.parser import text_string_to_metric_families
 
 from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.control.pausing import send_cancel
@@ -26,25 +25,7 @@ from console.sends.observe.worker_metrics import DrainRecord
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.tasks import sweep_now
-
-Samples = dict[tuple[str, ...], float]
-
-
-def samples(text: str) -> Samples:
-    """Values by name and the values of the labels, in the order of the labels' names."""
-    return {
-        (sample.name, *(value for _label, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def scrape(client: Client) -> Samples:
-    answer = client.get("/metrics")
-    assert answer.status_code == 200, answer.content
-    assert answer["Content-Type"].startswith("text/plain")
-    return samples(answer.content.decode())
-
+from tests.support.scraping import samples, scrape
 
 # --- What they say -------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from console.sends.control.stop_switch import required_reason, sending_stop
 from console.text.form_fields import LineField, TextField
 from console.webhooks.services import webhook_create
 from tests.api.test_nothing_given import bodies
-from tests.conftest import PASSWORD, REVIEWER, ROOT, upsert
+from tests.support.factories import PASSWORD, REVIEWER, ROOT, upsert
 
 INVISIBLE = (
     "",

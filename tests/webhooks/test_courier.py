@@ -33,7 +33,7 @@ from console.webhooks.services import (
 )
 from console.webhooks.services.attempts import RETRIES, ROOM_EACH, retry_seconds
 from console.webhooks.tasks import tell as job
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 from tests.webhooks.conftest import now_due, sent_test, tell
 from tests.webhooks.receiver import Receiver, receiving
 
