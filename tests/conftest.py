@@ -12,7 +12,8 @@ from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from servestatic.middleware import ServeStaticMiddleware
 
-from console.accounts.models import ApiClient, Role, Team, User
+from console.accounts.models import ApiClient, Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.database.clock import near_now
@@ -83,7 +84,7 @@ def _emptied_quickly() -> Iterator[None]:
     from django.db import connection
     from django.test import TransactionTestCase
 
-    empty_slowly = TransactionTestCase._fixture_teardown
+    empty_slowly = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty(case: TransactionTestCase) -> None:
         with connection.cursor() as cursor:

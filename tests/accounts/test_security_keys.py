@@ -58,4 +58,4 @@ def test_who_needs_none_may_remove_the_last_one(supervisor: User, settings: Any)
 
 def test_a_wrong_code_is_in_the_trail_also_of_who_is_in_already(anna: Client) -> None:
     anna.post(reverse("mfa_reauthenticate"), {"code": "000000"})
-    assert AuditEntry.objects.first().action == "user.second_factor_failed"  # type: ignore[union-attr]
+    assert AuditEntry.objects.first().action == "user.second_factor_failed"

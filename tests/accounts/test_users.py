@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import (
     team_create,
     user_deactivate,

@@ -52,4 +52,4 @@ def test_an_auditors_program_reads_and_proves(
     for path in ("audit/export/", addresses["send-proof"]):
         response = auditing.raw("GET", path)
         assert response.status_code == 200
-        assert b"".join(response.streaming_content).startswith(b"PK")  # type: ignore[attr-defined]
+        assert b"".join(response.streaming_content).startswith(b"PK")

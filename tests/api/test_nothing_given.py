@@ -201,7 +201,8 @@ FILTERS = list(InteractionFilter.__dataclass_fields__)
 
 
 def test_an_unfilled_filter_sends_to_nobody(world: dict[str, Any], almighty: Caller) -> None:
-    for name, nothing in product(FILTERS, (*TEXT, [], {})):
+    wrong: tuple[Any, ...] = (*TEXT, [], {})
+    for name, nothing in product(FILTERS, wrong):
         for others in ({}, {"queue": "billing"} if name != "queue" else {"agent": "ann"}):
             request = {"notice": "delay", "filter": {**others, name: nothing}}
             answer = error(almighty.raw("POST", "sends/", request), 400, "invalid_filter")

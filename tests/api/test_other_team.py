@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.categories import category_create

@@ -229,7 +229,7 @@ def test_every_byte_of_the_entries_counts(settings: Any, tmp_path: Path) -> None
         content = archive.read(ENTRIES)
     for place in range(0, len(content), 97):
         changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-        assert findings(rewritten(path, ENTRIES, lambda _old, new=changed: new), settings), place
+        assert findings(rewritten(path, ENTRIES, lambda _old, new=changed: new), settings), place  # type: ignore[misc]
 
 
 @pytest.mark.usefixtures("ledger")

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import Actor, Permission
 from console.catalogue.content.notices import notice_create

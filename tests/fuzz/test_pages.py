@@ -16,7 +16,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import ApiClient, Role, Team, User
+from console.accounts.models import ApiClient, Team, User
+from console.accounts.roles import Role
 from console.actors import Permission
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create, notice_update
@@ -103,7 +104,8 @@ class Attacker:
 
     def crawl(self, starts: list[str]) -> tuple[list[str], list[Form]]:
         """All addresses and forms that lead from there, each shape of them once."""
-        waiting, addresses = list(starts), []
+        waiting = list(starts)
+        addresses: list[str] = []
         seen: set[Any] = set()
         forms: dict[Any, Form] = {}
         while waiting and len(addresses) < PAGE_LIMIT:

@@ -36,7 +36,7 @@ def chat(interaction_id: str = "a1") -> Interaction:
 
 
 def state() -> list[dict[str, Any]]:
-    return list(Interaction.objects.order_by("pk").values())
+    return list(Interaction.objects.order_by("pk").values())  # type: ignore[arg-type]
 
 
 # --- Once, twice, late ---------------------------------------------------------------------------

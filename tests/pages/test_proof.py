@@ -106,7 +106,7 @@ def test_the_export_is_a_file_and_recorded(page: Client, auditor: User) -> None:
     last = AuditEntry.objects.count()
     answer = page.post(EXPORT)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="ledger-to-{last}.zip"'
-    content = b"".join(answer)  # type: ignore[arg-type]
+    content = b"".join(answer)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert len(archive.read("entries.jsonl").splitlines()) == last
     newest = AuditEntry.objects.latest("seq")

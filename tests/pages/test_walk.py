@@ -50,7 +50,7 @@ def entered() -> Iterator[set[str]]:
         yield files
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def listed() -> set[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.models import ApiClient, Scope, Team, User
+from console.accounts.roles import Role
 from console.catalogue.content.bodies import LOCALE_LIMIT
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
@@ -19,7 +20,7 @@ from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = {"key": "newest", "kind": "message", "title": "New"}
+NOTICE: dict[str, Any] = {"key": "newest", "kind": "message", "title": "New"}
 
 
 @pytest.fixture

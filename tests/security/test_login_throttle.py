@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import hashers
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -16,9 +15,9 @@ from tests.support.factories import PASSWORD
 pytestmark = pytest.mark.django_db
 
 
-def sign_in(name: str, password: str = "wrong", **extra: Any) -> HttpResponse:
+def sign_in(name: str, password: str = "wrong", **extra: Any) -> Any:
     fields = {"login": name, "password": password}
-    response: HttpResponse = Client().post(reverse("account_login"), fields, **extra)
+    response: Any = Client().post(reverse("account_login"), fields, **extra)
     return response
 
 

@@ -244,7 +244,7 @@ def test_a_worker_does_it_at_night(over, settings):
     long_ago = timezone.now() - timedelta(days=2)
     with changing_what_has_ended():
         Send.objects.filter(pk=over.pk).update(finished_at=long_ago)
-    erase.defer(timestamp=0)
+    erase.defer(timestamp=0)  # type: ignore[call-arg]
     work()
     assert over.deliveries.filter(body="", erased_on_request=False).count() == 3
 

@@ -45,7 +45,7 @@ def test_they_begin_when_all_is_planned(
     chat_server: ChatServer, chats: Any, send_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned_at = []
-    plan = sending.plan_order
+    plan = sending.plan_order  # type: ignore[attr-defined]
 
     def plan_slowly(*args: Any, **wanted: Any) -> Any:
         planned = plan(*args, **wanted)

@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.catalogue.content.notices import notice_retire
 from console.catalogue.models import VisibilityPreset
 from console.errors import (

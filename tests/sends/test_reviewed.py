@@ -74,7 +74,7 @@ def test_a_changed_address_is_used_from_the_next_claim_on(
     send = send_hello(10)
     from console.sends.engine import record
 
-    original = record.claim_due
+    original = record.claim_due  # type: ignore[attr-defined]
 
     def move_then_claim(*arguments, **options):
         monkeypatch.setattr(record, "claim_due", original)

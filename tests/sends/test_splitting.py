@@ -160,10 +160,11 @@ def test_two_at_once_do_not_exceed_it_together(supervisor: User, ids: list[str])
         api_client_create(ROOT, name=str(number), scopes=["send"], owner=supervisor)[0]
         for number in range(3)
     ]
+    people: list[User | ApiClient] = [supervisor, *programs]
     start = Barrier(4)
 
     def click(number: int) -> str:
-        who: User | ApiClient = [supervisor, *programs][number]
+        who = people[number]
         try:
             start.wait(10)
             chats = ids[2 * number : 2 * number + 2]

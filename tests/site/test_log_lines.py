@@ -54,7 +54,7 @@ def _ask_as_somebody(server: Server, request_id: str) -> Any:
 )
 def test_why_it_does_not_start_is_json_too(wrong: dict[str, str], reason: str) -> None:
     with data_folder() as folder:
-        given = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
+        given: dict[str, Any] = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
         program = Program("serve", "--port", "0", data=folder, **given)
         assert program.wait() == 1
         program.close()

@@ -179,7 +179,7 @@ def test_a_database_that_is_away_is_said(client: Client, monkeypatch: pytest.Mon
         {"HTTP_AUTHORIZATION": "Bearer ", "REMOTE_ADDR": "192.0.2.7"},
     ],
 )
-def test_without_a_token_they_are_for_this_machine(environ: dict[str, str]) -> None:
+def test_without_a_token_they_are_for_this_machine(environ: dict[str, Any]) -> None:
     answer = Client().get("/metrics", **environ)
     assert answer.status_code == 403
     assert "console_" not in answer.content.decode()
@@ -195,10 +195,15 @@ def test_behind_a_proxy_everybody_seems_to_be_this_machine(client: Client, setti
 @pytest.mark.django_db
 def test_a_token_opens_them_from_anywhere_and_nothing_else_does(settings: Any) -> None:
     settings.METRICS_TOKEN = "s3cret-and-long"
-    far = {"REMOTE_ADDR": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
-    right = {"HTTP_AUTHORIZATION": "Bearer s3cret-and-long"}
+    far: dict[str, Any] = {"REMOTE_ADDR": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
+    right: dict[str, Any] = {"HTTP_AUTHORIZATION": "Bearer s3cret-and-long"}
     assert Client().get("/metrics", **far, **right).status_code == 200
-    for wrong in ({}, {"HTTP_AUTHORIZATION": "Bearer é"}, {"HTTP_AUTHORIZATION": "Basic s3cret"}):
+    refusals: list[dict[str, Any]] = [
+        {},
+        {"HTTP_AUTHORIZATION": "Bearer é"},
+        {"HTTP_AUTHORIZATION": "Basic s3cret"},
+    ]
+    for wrong in refusals:
         refused = Client().get("/metrics", **wrong)
         assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="metrics"')
         assert "console_" not in refused.content.decode()

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 API = "/api/v1/"
@@ -23,14 +22,13 @@ class Caller:
         response = self.raw(method, path, body, **headers)
         return response.status_code, response.json() if response.content else None
 
-    def raw(self, method: str, path: str, body: object = None, **headers: str) -> HttpResponse:
+    def raw(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         given: dict[str, Any] = {"headers": {**self.headers, **named}}
         if body is not None:
             given["data"] = body if isinstance(body, (str, bytes)) else json.dumps(body)
             given["content_type"] = named.get("Content-Type", "application/json")
-        response: HttpResponse = self.client.generic(method, path_of(path), **given)
-        return response
+        return self.client.generic(method, path_of(path), **given)
 
     def get(self, path: str) -> Any:
         """The body of a 200."""
@@ -52,7 +50,7 @@ def by_token(token: str) -> Caller:
     return Caller(Client(enforce_csrf_checks=True), {"Authorization": f"Bearer {token}"})
 
 
-def error(response: HttpResponse, status: int, code: str) -> Any:
+def error(response: Any, status: int, code: str) -> Any:
     """The one shape, or a failure that says what came instead."""
     assert response.status_code == status, response.content[:500]
     assert response.headers["Content-Type"] == "application/json"
