@@ -16,7 +16,7 @@ from console.sends.plan.nicknames import require_still_approved
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.sends.test_retrying import FAILED, end
+from tests.sends.test_retry import FAILED, end
 from tests.support.factories import REVIEWER
 
 HOUR = timedelta(hours=1)

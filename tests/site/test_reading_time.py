@@ -70,7 +70,7 @@ READ: dict[str, Callable[[str], object]] = {
     "a file of CSV": lambda value: CSV().create_dataset(value.encode()),
     "a file of JSON": lambda value: JSON().create_dataset(value.encode()),
     "a difference": lambda value: difference(value, value[1:] + "x"),
-    **{f"a column {name}": reader for name, reader in READERS.items()},
+    **{f"a column {name}": reader for name, reader in sorted(READERS.items())},
 }
 
 
