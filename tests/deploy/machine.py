@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.architecture.test_files import tracked
 from tests.deploy.proxy import free_port
 from tests.support.demos import ROOT, environment
+from tests.support.tracked import tracked
 
 FOLDERS = ("/opt/", "/etc/notice-console", "/etc/systemd/system", "/usr/local/bin", "/var/backups")
 IN_A_RELEASE = ("manage.py", "pyproject.toml", "requirements", "console/", "templates/", "static/")

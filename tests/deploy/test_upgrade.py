@@ -174,7 +174,7 @@ def test_from_the_first_release(machine: Machine, database: str, tmp_path: Path)
     prove = prove.format("send_prove", before, new_proof)
     machine.carry_out(f"notice-console shell -v0 -c '{prove}{VERIFY}'")
     for proof in (old_proof, new_proof):
-        verify = [sys.executable, ROOT / "console/audit/verify.py", proof, "--key", key]
+        verify = [sys.executable, str(ROOT / "console/audit/verify.py"), str(proof), "--key", key]
         done = subprocess.run(verify, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((machine.root / "var/backups/notice-console").iterdir())) == 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.test_files import tracked
 from tests.support.demos import ROOT, data_folder, environment
+from tests.support.tracked import tracked
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,13 +19,13 @@ from tests.esp.support import (
     SOON,
     SimulatorProcess,
     a_message,
-    free_port,
     pass_time,
     run,
     run_with_clock,
     serving,
     silence,
 )
+from tests.support.network import free_port
 
 ACCEPTED, NOT_SENT, UNKNOWN = OutcomeKind.ACCEPTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN
 
@@ -130,12 +131,14 @@ def test_the_deadline_holds_while_connecting() -> None:
 class SlowChannel:
     """Takes requests and has nothing to say."""
 
-    in_flight = 0
     is_open = True
     is_closed = False
 
     def submit(self, request: EspRequest) -> "asyncio.Future[Outcome]":
         return asyncio.get_running_loop().create_future()
+
+    def send(self, request: EspRequest, settle: Callable[[Outcome], None]) -> None:
+        """As `submit`."""
 
     async def close(self) -> None:
         self.is_open = False

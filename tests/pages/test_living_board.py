@@ -7,6 +7,7 @@ Longer, and with more chats: `make board` (BOARD_SECONDS, BOARD_CHATS, BOARD_SEN
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -100,7 +101,7 @@ def nothing_move(pages: list[Page], seconds: float) -> int:
         page.evaluate(WATCH)
     pages[0].wait_for_timeout(seconds * 1000)
     for page in pages:
-        until(lambda page=page: page.evaluate("watching.refreshes() >= 3"))
+        until(partial(page.evaluate, "watching.refreshes() >= 3"))
     refreshes = 0
     for page in pages:
         seen = page.evaluate(

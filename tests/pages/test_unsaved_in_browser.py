@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import (
@@ -181,7 +181,12 @@ def test_leaving_unsaved_text_asks(seated: Callable[..., Desk], complaints: Comp
     desk = seated()
     page = desk.let_in("eddy")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
     # A draft saves itself when its page goes away, where there is still time for that.
     complaints.expect("Failed to load resource")
     page.route("**/autosave/", lambda route: route.abort())

@@ -13,8 +13,8 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT
-from tests.conftest import PASSWORD
 from tests.support import one_time_codes
+from tests.support.factories import PASSWORD
 from tests.support.serving import Answer, Server, serving
 from tests.support.signing_in import sign_in
 

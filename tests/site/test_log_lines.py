@@ -28,7 +28,7 @@ def refused(django_db_setup: None) -> Iterator[dict[str, Program]]:
     with data_folder() as folder, ExitStack() as stack:
         started = {}
         for reason, wrong in WRONG.items():
-            given = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
+            given: dict[str, Any] = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
             started[reason] = Program("serve", "--port", "0", data=folder, **given)
             stack.callback(started[reason].close)
         yield started

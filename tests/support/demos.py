@@ -70,7 +70,7 @@ def data_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def until(true: Callable[[], T], *, within: float = 30.0) -> T:
+def until(true: Callable[[], T | None], *, within: float = 30.0) -> T:
     """What `true` answers once it answers something; fails with its last answer after `within`
     seconds."""
     deadline = time.monotonic() + within

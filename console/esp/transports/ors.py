@@ -221,11 +221,6 @@ class OrsChannel:
     # The channel
 
     @property
-    def in_flight(self) -> int:
-        """The number of requests that wait for their outcome."""
-        return len(self._tasks)
-
-    @property
     def is_open(self) -> bool:
         """Whether new requests are accepted."""
         return not self._refusal

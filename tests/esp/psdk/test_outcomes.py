@@ -13,8 +13,9 @@ from tests.esp.psdk.servers import (
     goes_at_once,
     hangs_up_while_it_is_written_to,
 )
-from tests.esp.support import SimulatorProcess, free_port, silence
+from tests.esp.support import SimulatorProcess, silence
 from tests.support.java_stand_ins import JavaProcess, needs_java
+from tests.support.network import free_port
 
 pytestmark = needs_java
 

@@ -2,6 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
 
 from console.audit.models import AuditEntry
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
@@ -11,32 +15,33 @@ from console.sends.models import Delivery, Send, SendOutcome, VersionUse
 DEADLINE_SECONDS = 60
 
 
-def drain(name="chat-east"):
+def drain(name: str = "chat-east") -> None:
     """One drain, as a worker's job would do it."""
 
-    async def run():
+    async def run() -> None:
         async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
             await drain_chat_server(name, dispatch)
 
     asyncio.run(run())
 
 
-def work():
+def work() -> None:
     """A worker that runs all jobs that are there, and ends."""
 
-    async def run():
+    async def run() -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await run_worker(wait=False)
 
     asyncio.run(run())
 
 
-def statuses(send=None):
+def statuses(send: Send | None = None) -> Counter[str]:
+    """How many deliveries are in which status, of one send or of all."""
     rows = Delivery.objects.filter(send=send) if send else Delivery.objects.all()
     return Counter(rows.values_list("status", flat=True))
 
 
-def assert_ledger_agrees():
+def assert_ledger_agrees() -> None:
     """Each ended delivery stands in exactly one entry, that of its status, and no other in any; and
     sends and versions count them right."""
     told = Counter(
@@ -56,3 +61,28 @@ def assert_ledger_agrees():
     assert {use.pk: (use.sends, use.delivered) for use in VersionUse.objects.all()} == {
         version: (number, delivered[version]) for version, number in sends.items()
     }
+
+
+# What PostgreSQL refuses to change, and the trigger by which it does.
+KEPT = [
+    ("sends_delivery", "ended_delivery_kept"),
+    ("sends_send", "send_request_kept"),
+    ("sends_send", "send_status_goes_on"),
+]
+
+
+@contextmanager
+def changing_what_has_ended() -> Iterator[None]:
+    """As if time had passed since: PostgreSQL refuses to change such a send or delivery."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the table is held by what is deferred
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        yield
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+
+
+def last_entry(action: str) -> AuditEntry:
+    """The newest entry of the ledger for this action."""
+    return AuditEntry.objects.filter(action=action).latest("seq")
