@@ -3,39 +3,37 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.test import Client
 from hypothesis import settings as hypothesis_settings
-from servestatic.middleware import ServeStaticMiddleware
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
-from console.accounts.services import api_client_create, team_create, user_create
-from console.actors import Actor, system_actor
-from console.catalogue.content.notices import notice_create
-from console.catalogue.content.version_content import VersionContent
-from console.catalogue.content.versions import version_approve, version_create, version_submit
+from console.accounts.models import ApiClient, Team, User
+from console.accounts.roles import Role
+from console.accounts.services import team_create
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.database.clock import near_now
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.services import chat_server_create, feed_apply
+from console.interactions.services import chat_server_create
+from console.sends.models import Send
+from tests.support import factories
 from tests.support.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
+from tests.support.compact import PageClient
 from tests.support.demos import demo  # noqa: F401 - one more
+from tests.support.factories import ROOT
 from tests.support.quick import Quick
+from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator, running_simulator
 from tests.support.spreading import Spreading
+from tests.support.static_files import cheap_static_files
 from tests.support.untraced import Untraced
 
-ROOT = system_actor("tests")
-REVIEWER = Actor("user:reviewer", "Reviewer", ROOT.permissions, sees_all_teams=True)
 # How long an example takes says how busy the machine is.
 hypothesis_settings.register_profile("however long it takes", deadline=None)
 hypothesis_settings.load_profile("however long it takes")
-PASSWORD = "correct horse battery staple"
 PRESETS = {"Everyone": "ALL", "Staff only": "INT", "Supervisors only": "VIP"}  # by a migration
 
 
@@ -63,19 +61,8 @@ def _cheap_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _static_files_listed_once() -> Iterator[None]:
-    """Each test client makes its middlewares anew, and most of its time would go into this."""
-    listed: dict[str, Any] = {}
-    list_them = ServeStaticMiddleware.add_files_from_finders
-
-    def add_listed(middleware: ServeStaticMiddleware) -> None:
-        if not listed:
-            list_them(middleware)
-            listed.update(middleware.files)
-        middleware.files.update(listed)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", add_listed)
+def _cheap_static_files() -> Iterator[None]:
+    with cheap_static_files():
         yield
 
 
@@ -86,7 +73,7 @@ def _emptied_quickly() -> Iterator[None]:
     from django.db import connection
     from django.test import TransactionTestCase
 
-    empty_slowly = TransactionTestCase._fixture_teardown
+    empty_slowly = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty(case: TransactionTestCase) -> None:
         with connection.cursor() as cursor:
@@ -183,17 +170,7 @@ def _nothing_found_out_yet() -> None:
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    def make(username: str, *roles: str, teams: list[Team] | None = None) -> User:
-        return user_create(
-            ROOT,
-            username=username,
-            password=PASSWORD,
-            roles=list(roles),
-            first_name=username.capitalize(),
-            teams=teams or [],
-        )
-
-    return make
+    return factories.make_user
 
 
 @pytest.fixture
@@ -239,11 +216,20 @@ def make_client(db: None) -> Callable[..., tuple[ApiClient, str]]:
     numbers = count(1)
 
     def make(*scopes: str, name: str = "") -> tuple[ApiClient, str]:
-        return api_client_create(
-            ROOT, name=name or f"client {next(numbers)}", scopes=scopes or Scope.values
-        )
+        return factories.make_client(name or f"client {next(numbers)}", *scopes)
 
     return make
+
+
+@pytest.fixture
+def browse(db: None) -> Callable[[User | None], Client]:
+    """A client signed in as somebody, or as nobody."""
+
+    def browser_of(user: User | None = None) -> Client:
+        client = PageClient()
+        return client if user is None else sign_in(client, user)
+
+    return browser_of
 
 
 # --- The world -----------------------------------------------------------------------------------
@@ -255,44 +241,15 @@ def chat_server(db: None) -> ChatServer:
     return chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
 
 
-def upsert(interaction_id: str, **interaction: Any) -> dict[str, Any]:
-    """A feed event with everything in it; keywords replace fields of the interaction."""
-    user_data = {
-        "InteractionId": interaction_id,
-        "IsOnline": "1",
-        "ChatServerAppName": "chat-east",
-        "FirstName": "Zoë",
-        "LastName": "Martin",
-    } | interaction.pop("user_data", {})
-    return {
-        "type": interaction.pop("type", "upsert"),
-        "occurred_at": interaction.pop("occurred_at", timezone.now().isoformat()),
-        "sequence": interaction.pop("sequence", None),
-        "interaction": {
-            "id": interaction_id,
-            "media_type": "chat",
-            "tenant_id": 101,
-            "state": "handling",
-            "queue": "billing",
-            "agent": "ann",
-            "locale": "en",
-            "received_at": (timezone.now() - timedelta(minutes=2)).isoformat(),
-            "user_data": user_data,
-            **interaction,
-        },
-    }
-
-
 @pytest.fixture
 def make_interaction(db: None) -> Callable[..., Interaction]:
     """A live chat, fed in as a site would feed it."""
     numbers = count(1)
 
     def make(interaction_id: str = "", **interaction: Any) -> Interaction:
-        interaction_id = interaction_id or f"chat{next(numbers):04}"
-        result = feed_apply(ROOT, [upsert(interaction_id, **interaction)])
-        assert result.rejected == []
-        return Interaction.objects.get(pk=interaction_id)
+        return factories.make_interaction(
+            interaction_id or f"chat{next(numbers):04}", **interaction
+        )
 
     return make
 
@@ -300,26 +257,29 @@ def make_interaction(db: None) -> Callable[..., Interaction]:
 @pytest.fixture
 def make_notice(db: None) -> Callable[..., NoticeVersion]:
     """A published notice: written by one, approved by another."""
-    author = Actor("user:author", "Author", ROOT.permissions)
     numbers = count(1)
 
+    def make(*body: str, key: str = "", **version: Any) -> NoticeVersion:
+        return factories.make_notice(key or f"notice-{next(numbers)}", *body, **version)
+
+    return make
+
+
+@pytest.fixture
+def make_send(
+    supervisor: User,
+    chat_server: ChatServer,
+    make_interaction: Callable[..., Interaction],
+    make_notice: Callable[..., NoticeVersion],
+) -> Callable[..., Send]:
+    """A send of the supervisor's to a number of new chats, or to those with these ids."""
+
     def make(
-        body: str = "An agent will be with you shortly.",
-        *,
-        key: str = "",
-        kind: str = "message",
-        bodies: dict[str, str] | None = None,
-        **version: Any,
-    ) -> NoticeVersion:
-        key = key or f"notice-{next(numbers)}"
-        notice = notice_create(author, key=key, kind=kind, title=f"Notice {key}")
-        draft = version_create(
-            author,
-            notice,
-            VersionContent(default_locale="en", bodies=bodies or {"en": body}, **version),
-        )
-        version_submit(author, draft)
-        return version_approve(REVIEWER, draft)
+        chats: int | list[str] = 1, *, body: str = "Hello {{ data.FirstName }}.", **wanted: Any
+    ) -> Send:
+        notice = make_notice(body).notice
+        ids = [make_interaction().pk for _ in range(chats)] if isinstance(chats, int) else chats
+        return factories.make_send(supervisor, notice.key, ids, **wanted)
 
     return make
 

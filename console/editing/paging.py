@@ -46,19 +46,17 @@ class OlderPage:
     newest: str
 
 
-def older_page(
-    found: QuerySet[Any, Any], query: QueryDict, size: int, key: str = "pk"
-) -> OlderPage:
+def older_page(found: QuerySet[Any, Any], query: QueryDict, size: int) -> OlderPage:
     """Return `size` rows older than the query's `before`, the newest first.
 
     A cursor, unlike a page number, is not shifted by new rows, and every page costs the same.
     """
     before = query.get("before", "")
     if before.isdecimal() and len(before) < 19:
-        found = found.filter(**{f"{key}__lt": int(before)})
+        found = found.filter(pk__lt=int(before))
     else:
         before = ""
-    rows: list[Model] = list(found.order_by(f"-{key}")[: size + 1])
+    rows: list[Model] = list(found.order_by("-pk")[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
     return OlderPage(

@@ -8,7 +8,7 @@ from typing import Self
 from console.esp.errors import NotConnected
 from console.esp.outcomes import Outcome, not_sent
 from console.esp.requests import EspRequest
-from console.esp.transports import Channel, TransportOptions, check_address, open_channel
+from console.esp.transports import Channel, check_address, open_channel
 from console.text.sentences import sentence_of, term
 
 
@@ -26,14 +26,12 @@ class Client:
         connect_timeout: float = 5.0,
         request_timeout: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
-        options: TransportOptions | None = None,
     ) -> None:
         check_address(url)
         self._url = url
         self._connect_timeout = connect_timeout
         self._request_timeout = request_timeout
         self._ssl_context = ssl_context
-        self._options = options
         self._channel: Channel | None = None
         self._connecting = asyncio.Lock()
         self._goodbyes: set[asyncio.Task[None]] = set()
@@ -100,7 +98,6 @@ class Client:
                     connect_timeout=self._connect_timeout,
                     request_timeout=self._request_timeout,
                     ssl_context=self._ssl_context,
-                    options=self._options,
                 )
             return self._channel
 

@@ -127,11 +127,6 @@ class EspConnection(asyncio.Protocol):
     # The channel
 
     @property
-    def in_flight(self) -> int:
-        """The number of requests that wait for their outcome."""
-        return len(self._calls)
-
-    @property
     def is_open(self) -> bool:
         """Whether new requests are accepted."""
         return not self._refusal

@@ -104,10 +104,6 @@ class KVList(tuple[Pair, ...]):
                 return pair.value
         return default
 
-    def get_all(self, key: str) -> "list[Value]":
-        """Return every value under the key, in order."""
-        return [pair.value for pair in self if pair.key == key]
-
     def __repr__(self) -> str:
         return f"KVList({list(self)!r})"
 

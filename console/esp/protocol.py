@@ -62,12 +62,11 @@ class ClientProtocol(_Peer):
         self,
         limits: Limits = DEFAULT_LIMITS,
         *,
-        last_reference_id: int = 0,
         on_stray: Callable[[int], None] = lambda reference_id: None,
     ) -> None:
         super().__init__(limits)
         self._on_stray = on_stray
-        self._last_reference_id = last_reference_id
+        self._last_reference_id = 0
         self._pending: set[int] = set()
         self._given_up: set[int] = set()
         self._pings: set[int] = set()
@@ -170,11 +169,9 @@ class ServerProtocol(_Peer):
         self._decoder.feed(data)
         return self._requests()
 
-    def send_response(
-        self, reference_id: int, request: KVList, user_data: KVList | None = None
-    ) -> bytes:
+    def send_response(self, reference_id: int, request: KVList) -> bytes:
         """Return the frame that accepts a request."""
-        return encode(Event3rdServerResponse(reference_id, request, user_data), self._limits)
+        return encode(Event3rdServerResponse(reference_id, request), self._limits)
 
     def send_fault(self, reference_id: int, request: KVList | None = None) -> bytes:
         """Return the frame that refuses a request."""

@@ -1,4 +1,4 @@
-"""Chat Servers and the interactions that they own (docs/domain.md sections 2, 6 and 8)."""
+"""Chat Servers and the interactions that they own (docs/domain.md sections 2 and 7)."""
 
 from typing import ClassVar
 

@@ -7,6 +7,7 @@ store its results. A name is displayed as it was written.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from console.text.visible import UNSEEN
 
@@ -16,11 +17,20 @@ _unseen = re.compile(f"[{UNSEEN}]+")
 # Simple case folding: each character maps to one other. PostgreSQL's own depends on the database's
 # locale, and may know only ASCII.
 CASED = range(0x20000)  # higher codes are ideographs and control signs, without case
-FOLDS = {
-    code: fold
-    for code, fold in zip(CASED, map(str.casefold, map(chr, CASED)), strict=True)
-    if len(fold) == 1 and fold != chr(code)
-}
+
+
+def _folds() -> Iterator[tuple[int, str]]:
+    # Most blocks have no case: a whole block is compared much faster than its characters.
+    for start in CASED[::256]:
+        block = "".join(map(chr, range(start, start + 256)))
+        if block.casefold() != block:
+            folds = ((ord(char), char.casefold()) for char in block)
+            yield from (
+                (code, fold) for code, fold in folds if len(fold) == 1 and fold != chr(code)
+            )
+
+
+FOLDS = dict(_folds())
 
 
 def folded(name: str) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from console.accounts.signing_in.directory_settings import DirectorySettings
-from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET, running_directory
-from tests.accounts.lying_proxy import LyingProxy, running_proxy
 from tests.accounts.visiting import Visitor
 from tests.oidc.provider import running_provider
+from tests.support.directory_server import CLIENT_ID, CLIENT_SECRET, running_directory
+from tests.support.lying_proxy import LyingProxy, running_proxy
 
 ANN = {
     "sub": "4711",

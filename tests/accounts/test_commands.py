@@ -15,8 +15,9 @@ from console.accounts.selectors import api_client_admitted
 from console.accounts.services import api_client_create
 from console.actors import system_actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -171,7 +172,9 @@ def test_clients_of_before_belong_to_whoever_took_their_newest_token(
     }.items():
         client, _token = api_client_create(root, name=name, scopes=["read"])
         for taker in takers:
-            audit.record(taker, "api_client.token_rotated", target=("api_client", client.pk, name))
+            audit.record(
+                taker, Action.API_CLIENT_TOKEN_ROTATED, target=("api_client", client.pk, name)
+            )
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE accounts_apiclient DISABLE TRIGGER USER")

@@ -15,9 +15,9 @@ from console.accounts.services import team_create
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.audit.models import AuditEntry
 from console.site import environment
-from tests.accounts.lying_proxy import LyingProxy
 from tests.accounts.visiting import Visitor, come_in
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.lying_proxy import LyingProxy
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +128,7 @@ def test_a_permanent_id_may_be_as_long_as_the_standard_lets_it(
     for _ in range(2):
         assert come_in(directory, sub="a" * length).headers["Location"] == reverse("home")
     assert SocialAccount.objects.get().uid == "a" * length
-    assert AuditEntry.objects.first().data["sub"] == "a" * length  # type: ignore[union-attr]
+    assert AuditEntry.objects.first().data["sub"] == "a" * length
 
 
 def test_a_directory_without_userinfo_says_all_in_the_token(directory: LyingProxy) -> None:

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.models import AuditEntry
-from tests.accounts.lying_proxy import LyingProxy
 from tests.accounts.test_signing_in import enrol, try_password
 from tests.accounts.visiting import Visitor, come_in
-from tests.conftest import PASSWORD
 from tests.support import one_time_codes
+from tests.support.factories import PASSWORD
+from tests.support.lying_proxy import LyingProxy
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +41,7 @@ def age(client: Client) -> None:
     session.save()
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     return response.content.decode()
 
 

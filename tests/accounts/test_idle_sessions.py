@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -99,7 +100,7 @@ def test_an_idle_session_has_ended_for_every_process(
 ) -> None:
     sign_in(client, make_user("sue", "supervisor"))
     cookie = f"sessionid={client.cookies['sessionid'].value}"
-    idle = {"CONSOLE_SESSION_IDLE_MINUTES": "5"}
+    idle: dict[str, Any] = {"CONSOLE_SESSION_IDLE_MINUTES": "5"}
     with serving(**idle) as one, serving(**idle) as other:
         unused(timedelta(minutes=2))
         assert one.ask("/help/", Cookie=cookie).status == 200

@@ -23,8 +23,9 @@ from console.accounts.signing_in.oidc import DirectoryRefusal
 from console.accounts.signing_in.oidc.refusals import SENTENCES
 from console.accounts.signing_in.oidc.tokens import verify
 from console.audit.models import AuditEntry
-from tests.accounts.directory_server import new_key, public_keys, running_directory
-from tests.accounts.lying_proxy import (
+from tests.accounts.visiting import Visitor, come_in
+from tests.support.directory_server import new_key, public_keys, running_directory
+from tests.support.lying_proxy import (
     DISCOVERY,
     KEYS,
     TOKEN,
@@ -33,8 +34,7 @@ from tests.accounts.lying_proxy import (
     Raw,
     running_proxy,
 )
-from tests.accounts.visiting import Visitor, come_in
-from tests.esp.support import make_certificate
+from tests.support.network import make_certificate
 
 pytestmark = pytest.mark.django_db
 
@@ -156,7 +156,11 @@ LIES: list[tuple[str, Lie, str]] = [
     ("discovery is not found", raw(DISCOVERY, b"{}", 404), "configuration"),
     ("discovery fails", raw(DISCOVERY, b"oops", 500), "directory_failed"),
     ("discovery is long", raw(DISCOVERY, b"x" * 1_100_000), "unreachable"),
-    ("discovery is not gzip", raw(DISCOVERY, b"{}", **{"Content-Encoding": "gzip"}), "unreachable"),
+    (
+        "discovery is not gzip",
+        raw(DISCOVERY, b"{}", 200, **{"Content-Encoding": "gzip"}),
+        "unreachable",
+    ),
     # --- Its other answers
     ("the code is refused", raw(TOKEN, b'{"error": "invalid_client"}', 401), "code_refused"),
     ("the code is refused in HTML", raw(TOKEN, b"<html>", 400), "code_refused"),
@@ -241,7 +245,7 @@ def test_what_the_browser_brings_back(
     assert entry.data["reason"] == reason
     again = visitor.client.get(f"{reverse('directory-callback')}?{query}")
     assert again.status_code == 403
-    assert AuditEntry.objects.first().data["reason"] == "unknown_state"  # type: ignore[union-attr]
+    assert AuditEntry.objects.first().data["reason"] == "unknown_state"
 
 
 def test_a_made_up_answer_signs_nobody_in(directory: LyingProxy) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.models import ApiClient, Scope, Team, User
 from console.accounts.pages.administration_forms import UserForm
+from console.accounts.roles import Role
 from console.actors import Actor, Permission, system_actor
 from console.errors import PermissionRefused
 

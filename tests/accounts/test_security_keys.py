@@ -10,7 +10,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.models import AuditEntry
 from tests.accounts.test_signing_in import enrol, try_password
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -58,4 +58,4 @@ def test_who_needs_none_may_remove_the_last_one(supervisor: User, settings: Any)
 
 def test_a_wrong_code_is_in_the_trail_also_of_who_is_in_already(anna: Client) -> None:
     anna.post(reverse("mfa_reauthenticate"), {"code": "000000"})
-    assert AuditEntry.objects.first().action == "user.second_factor_failed"  # type: ignore[union-attr]
+    assert AuditEntry.objects.first().action == "user.second_factor_failed"

@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.models import ApiClient, Scope, Team, User
+from console.accounts.roles import Role
 from console.accounts.selectors import api_client_admitted, team_by_name
 from console.accounts.services import (
     api_client_create,
@@ -20,7 +21,7 @@ from console.accounts.services import (
 from console.actors import system_actor
 from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 ROOT = system_actor("tests")
 

@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import (
     team_create,
     user_deactivate,
@@ -24,7 +25,7 @@ from console.actors import Actor, system_actor
 from console.audit.models import AuditEntry
 from console.editing.revision import revision
 from console.errors import Conflict, ConsoleError, InvalidInput, PermissionRefused
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 from tests.support.signing_in import sign_in
 
 ROOT = system_actor("tests")

@@ -5,12 +5,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from tests.accounts.directory_server import CONSOLE
-from tests.accounts.lying_proxy import LyingProxy
+from tests.support.directory_server import CONSOLE
+from tests.support.lying_proxy import LyingProxy
 
 HERE = urlsplit(CONSOLE).netloc
 
@@ -22,15 +21,15 @@ class Visitor:
         self.client = client or Client()
         self.there = httpx.Client(trust_env=False)
 
-    def goes(self, path: str = "") -> HttpResponse:
+    def goes(self, path: str = "") -> Any:
         """Follow a link of the console's to the directory, and come back; the console's answer."""
-        leaves: HttpResponse = self.client.get(path or reverse("directory-login"))
+        leaves: Any = self.client.get(path or reverse("directory-login"))
         assert leaves.status_code == 302, leaves.content.decode()
         return self.comes(self.follows(leaves.headers["Location"]))
 
-    def comes(self, address: str) -> HttpResponse:
+    def comes(self, address: str) -> Any:
         back = urlsplit(address)
-        answer: HttpResponse = self.client.get(f"{back.path}?{back.query}")
+        answer: Any = self.client.get(f"{back.path}?{back.query}")
         return answer
 
     def follows(self, address: str) -> str:
@@ -54,7 +53,7 @@ class Visitor:
         self.there.close()
 
 
-def come_in(directory: LyingProxy, **claims: Any) -> HttpResponse:
+def come_in(directory: LyingProxy, **claims: Any) -> Any:
     """In a browser of its own."""
     directory.claims |= claims
     visitor = Visitor()

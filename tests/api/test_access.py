@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.http import HttpResponse
 from django.urls import URLPattern, reverse
 
-from console.accounts.models import ApiClient, Role, Scope, User
+from console.accounts.models import ApiClient, Scope, User
+from console.accounts.roles import Role
 from console.actors import Actor, system_actor
 from console.api import urls
 from console.catalogue.content.categories import category_create
@@ -21,9 +21,8 @@ from console.interactions.models import ChatServer, Interaction
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.api.conftest import Caller, by_token
-from tests.conftest import upsert
-from tests.webhooks.things import make_public_webhook
+from tests.support.calling import Caller, by_token
+from tests.support.factories import make_public_webhook, upsert
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
@@ -288,7 +287,7 @@ def test_who_may_not_is_told_so_before_the_body_is_read(
     assert set(outcomes.values()) == {"refused"}, outcomes
 
 
-def _outcome(response: HttpResponse) -> int | str:
+def _outcome(response: Any) -> int | str:
     refusals = ("permission_refused", "not_sender")
     if response.status_code == 403 and json.loads(response.content)["code"] in refusals:
         return "refused"

@@ -13,8 +13,8 @@ from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys, verify_export
-from tests.api.conftest import Caller
-from tests.conftest import ROOT
+from tests.support.calling import Caller
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
 
 

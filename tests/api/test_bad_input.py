@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from console.catalogue.models import NoticeVersion
-from tests.api.conftest import Caller, error
-from tests.conftest import upsert
+from tests.support.calling import Caller, error
+from tests.support.factories import upsert
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from console.accounts.models import Team
-from tests.api.conftest import Caller
+from tests.support.calling import Caller
 
 pytestmark = pytest.mark.django_db
 

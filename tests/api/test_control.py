@@ -12,7 +12,7 @@ from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Outbox, Send, SendStatus
-from tests.api.conftest import Caller, error
+from tests.support.calling import Caller, error
 
 REQUEST = {"notice": "greeting", "interactions": ["a1", "b1"]}
 pytestmark = pytest.mark.usefixtures("world")

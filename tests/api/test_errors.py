@@ -12,7 +12,7 @@ from django.db import OperationalError
 from console.api.http.parsers import BodyTooLarge, BoundedJSONParser
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
-from tests.api.conftest import Caller, error
+from tests.support.calling import Caller, error
 
 pytestmark = pytest.mark.django_db
 

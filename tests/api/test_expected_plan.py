@@ -8,7 +8,7 @@ import pytest
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery
-from tests.api.conftest import Caller
+from tests.support.calling import Caller
 
 REQUEST: dict[str, Any] = {"notice": "greeting", "filter": {"queue": "sales"}}
 

@@ -8,7 +8,7 @@ import pytest
 from console.accounts.models import User
 from console.interactions.models import ChatServer
 from console.sends.models import Delivery
-from tests.api.conftest import Caller
+from tests.support.calling import Caller
 
 pytestmark = pytest.mark.django_db
 FIELDS = [{"name": "day", "type": "date"}, {"name": "note", "required": False, "max_length": 5}]

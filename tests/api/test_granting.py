@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from console.accounts.models import User
-from tests.api.conftest import Caller
 from tests.api.test_access import addresses  # noqa: F401 - a fixture
+from tests.support.calling import Caller
 
 pytestmark = pytest.mark.django_db
 
@@ -52,4 +52,4 @@ def test_an_auditors_program_reads_and_proves(
     for path in ("audit/export/", addresses["send-proof"]):
         response = auditing.raw("GET", path)
         assert response.status_code == 200
-        assert b"".join(response.streaming_content).startswith(b"PK")  # type: ignore[attr-defined]
+        assert b"".join(response.streaming_content).startswith(b"PK")

@@ -13,8 +13,8 @@ from django.db import connection
 from console.accounts.models import ApiClient, Scope
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer
-from tests.api.conftest import Caller, by_token, error
-from tests.webhooks.things import make_public_webhook
+from tests.support.calling import Caller, by_token, error
+from tests.support.factories import make_public_webhook
 
 pytestmark = pytest.mark.django_db
 PROBLEM = "application/problem+json"

@@ -13,7 +13,7 @@ from console.accounts.models import ApiClient
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Send
-from tests.api.conftest import Caller, by_token
+from tests.support.calling import Caller, by_token
 
 REQUEST = {"notice": "greeting", "interactions": ["a1", "b1"], "why": "Twice"}
 

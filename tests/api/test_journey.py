@@ -12,8 +12,8 @@ from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Send
-from tests.api.conftest import Caller, error
-from tests.conftest import upsert
+from tests.support.calling import Caller, error
+from tests.support.factories import upsert
 
 pytestmark = pytest.mark.django_db
 

@@ -24,8 +24,8 @@ from console.sends.models import Send, SendingStop
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.models import Webhook
-from tests.api.conftest import Caller, error
-from tests.conftest import REVIEWER
+from tests.support.calling import Caller, error
+from tests.support.factories import REVIEWER
 
 pytestmark = pytest.mark.django_db
 
@@ -201,7 +201,8 @@ FILTERS = list(InteractionFilter.__dataclass_fields__)
 
 
 def test_an_unfilled_filter_sends_to_nobody(world: dict[str, Any], almighty: Caller) -> None:
-    for name, nothing in product(FILTERS, (*TEXT, [], {})):
+    wrong: tuple[Any, ...] = (*TEXT, [], {})
+    for name, nothing in product(FILTERS, wrong):
         for others in ({}, {"queue": "billing"} if name != "queue" else {"agent": "ann"}):
             request = {"notice": "delay", "filter": {**others, name: nothing}}
             answer = error(almighty.raw("POST", "sends/", request), 400, "invalid_filter")

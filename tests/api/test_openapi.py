@@ -13,8 +13,8 @@ from django.utils.html import escape
 
 from console.accounts.models import User
 from console.webhooks.models import TEST, EventType
-from tests.api.conftest import Caller
 from tests.api.test_access import TABLE, implemented
+from tests.support.calling import Caller
 
 OPERATIONS = Path(__file__).with_name("operations.txt")
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.categories import category_create
@@ -17,8 +18,8 @@ from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.api.conftest import Caller
 from tests.api.test_access import NEW_VERSION, TABLE, _outcome, address, routes
+from tests.support.calling import Caller
 
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office, and API

@@ -7,7 +7,7 @@ import pytest
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Send
-from tests.api.conftest import Caller
+from tests.support.calling import Caller
 
 REQUEST = {"notice": "greeting", "interactions": ["a1"], "why": "Both take it", "once": True}
 
@@ -38,7 +38,7 @@ def test_the_old_way_answers_the_same_and_says_that_it_is_old(sender: Caller) ->
     plan = sender.post("sends/preview/", REQUEST, status=200)
     old = sender.raw("POST", "sends/", {**REQUEST, "dry_run": True})
     assert old.status_code == 200
-    assert old.json() | {"expected_plan": ""} == plan | {"expected_plan": ""}  # type: ignore[attr-defined]
+    assert old.json() | {"expected_plan": ""} == plan | {"expected_plan": ""}
     assert old.headers["Deprecation"].startswith("@")
     assert old.headers["Link"] == '</api/v1/sends/preview/>; rel="successor-version"'
     assert "Deprecation" not in sender.raw("POST", "sends/", REQUEST).headers

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Caller, error
+from tests.support.calling import Caller, error
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from console.accounts.services import (
 )
 from console.actors import system_actor
 from console.audit.models import AuditEntry
-from tests.api.conftest import by_token, error
+from tests.support.calling import by_token, error
 
 ROOT = system_actor("tests")
 

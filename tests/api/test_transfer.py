@@ -4,10 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 
 from console.catalogue.models import NoticeVersion
-from tests.api.conftest import by_token
+from tests.support.calling import by_token
 
 pytestmark = pytest.mark.django_db
 
@@ -104,9 +103,7 @@ def test_what_is_no_record_is_refused(records: Any, code: str, call: Any) -> Non
 @pytest.mark.parametrize("form", ["", "json", "csv", "xlsx"])
 def test_exports(form: str, call: Any, make_notice: Any) -> None:
     make_notice(key="hello")
-    answer: HttpResponse = call.raw(
-        "GET", "/api/v1/notices/export/" + (f"?format={form}" if form else "")
-    )
+    answer: Any = call.raw("GET", "/api/v1/notices/export/" + (f"?format={form}" if form else ""))
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"].endswith(f'.{form or "json"}"')
     if form in ("", "json"):

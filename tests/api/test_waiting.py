@@ -25,11 +25,11 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
 from console.live import events
 from console.sends.models import Send
-from tests.api.conftest import Caller
-from tests.conftest import ROOT
-from tests.sends.working import work
+from tests.support.calling import Caller
+from tests.support.factories import ROOT
 from tests.support.serving import serving
 from tests.support.simulators import running_simulator
+from tests.support.working import work
 
 REQUEST = {"notice": "greeting", "interactions": ["a1"], "why": "From a strategy"}
 DEADLINE_SECONDS = 20
@@ -174,11 +174,12 @@ def test_what_will_not_be_known_soon_is_answered_at_once(
 ) -> None:
     _client, token = make_client("send")
     settings.APPROVAL_ABOVE = 1
-    for changes, status in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"interactions": ["gone"]}, "finished"),  # skipped: there is no such chat
         ({"scheduled_at": (timezone.now() + timedelta(days=1)).isoformat()}, "scheduled"),
         ({"interactions": ["a1", "b1"], "allow_repeat": True}, "awaiting_approval"),
-    ]:
+    ]
+    for changes, status in cases:
         started = time.monotonic()
         headers, answer = async_to_sync(Asking(token, "wait=9", **changes).answer)()
         assert time.monotonic() - started < 5

@@ -13,7 +13,7 @@ from console.catalogue.content.versions import version_approve, version_create, 
 from console.catalogue.models import CannedNotice
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.api.conftest import Caller, by_token
+from tests.support.calling import Caller, by_token
 
 pytestmark = pytest.mark.django_db
 AUTHOR = Actor("user:author", "Ada", frozenset(Permission), sees_all_teams=True)

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.architecture.test_files import ROOT, text_of, tracked
+from tests.architecture.test_files import ROOT, text_of
+from tests.support.tracked import tracked
 
 NAMED = re.compile(r"`((?:console|tests|templates|static|deploy)/[\w./-]+)`")
 

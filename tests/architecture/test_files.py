@@ -1,8 +1,9 @@
 """What is in the repository: files that one can read, and nothing of where they were written."""
 
 import re
-import subprocess
 from pathlib import Path
+
+from tests.support.tracked import tracked
 
 ROOT = Path(__file__).resolve().parents[2]
 # Put together here, so that this file does not have them in itself.
@@ -13,13 +14,6 @@ ELSEWHERE = {
         ["pypi" + r"\.org", "python" + "hosted", "artifac" + "tory", "index" + "-url"]
     ),
 }
-
-
-def tracked() -> list[str]:
-    done = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return [name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def text_of(name: str) -> str:

@@ -2,7 +2,8 @@
 millions of deliveries, and a plain CREATE INDEX lets nobody write to them until it is done."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -46,13 +47,14 @@ def breaches(migration: migrations.Migration) -> Iterator[str]:
             if model not in made:
                 yield f"an index of {model} that is there: AddIndexConcurrently"
         elif isinstance(operation, (migrations.AddField, migrations.AlterField)):
-            if model not in made and (operation.field.unique or operation.field.db_index):
+            field: Any = operation.field
+            if model not in made and (field.unique or field.db_index):
                 yield f"{model}.{operation.name} with an index: make that concurrently, later"
         elif isinstance(operation, migrations.RunSQL) and PLAIN_INDEX.search(str(operation.sql)):
             yield "CREATE INDEX in SQL: write CONCURRENTLY, with atomic = False"
 
 
-def _all(operations: list[Operation]) -> Iterator[Operation]:
+def _all(operations: Iterable[Operation]) -> Iterator[Operation]:
     for operation in operations:
         yield operation
         if isinstance(operation, migrations.SeparateDatabaseAndState):
@@ -72,7 +74,7 @@ def test_new_migrations_hold_up_nothing() -> None:
 
 
 def _made_of(*operations: Operation, atomic: bool = True) -> migrations.Migration:
-    migration = migrations.Migration("0099_new", "sends")
+    migration: Any = migrations.Migration("0099_new", "sends")
     migration.operations, migration.atomic = list(operations), atomic
     return migration
 

@@ -20,9 +20,9 @@ from babel.messages.pofile import read_po
 
 from console import errors
 from console.text.sentences import WORDINGS
+from console.web.management.commands.makemessages import TEMPLATES
+from tests.support.demos import ROOT
 from tests.support.translations import (
-    ROOT,
-    TEMPLATES,
     called,
     of_the_console,
     sources,

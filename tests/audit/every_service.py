@@ -62,6 +62,11 @@ def _decide_on_client(decide: Callable[..., object], world: World) -> Call:
     return partial(decide, world.root, client, expected=seen)
 
 
+def after(_made: object, call: Call) -> Call:
+    """What is made first is there when `call` is called."""
+    return call
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     "accounts.api_client_confirm": lambda w: _decide_on_client(accounts.api_client_confirm, w),
     "accounts.api_client_create": lambda w: partial(
@@ -157,7 +162,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_export": lambda w: w.exporting(),
     "audit.checkpoint_make": lambda w: w.another_key(),
     "backups.backup_make": lambda w: partial(backups.backup_make, w.root, w.folder),
-    "backups.database_settle": lambda w: w.send() and partial(backups.database_settle, w.root),
+    "backups.database_settle": lambda w: after(w.send(), partial(backups.database_settle, w.root)),
     "catalogue.catalogue_export": lambda w: partial(
         catalogue_export_record.catalogue_export, w.root, file_name="all.csv"
     ),
@@ -229,8 +234,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "catalogue.version_update": lambda w: partial(
         version_update, w.author, w.draft(), {"bodies": {"en": "Other"}}
     ),
-    "catalogue.versions_publish": lambda w: (
-        w.approved_for_later() and partial(versions_publish, soon() + timedelta(days=1))
+    "catalogue.versions_publish": lambda w: after(
+        w.approved_for_later(), partial(versions_publish, soon() + timedelta(days=1))
     ),
     "interactions.chat_server_create": lambda w: partial(
         interactions.chat_server_create, w.root, name="chat-west", url="esp+json://127.0.0.1:9"
@@ -247,12 +252,12 @@ CALLS: dict[str, Callable[[World], Call]] = {
         counts=PollCounts(),
         is_whole=True,
     ),
-    "sends.deliveries_abandon": lambda w: (
-        w.cancelled_with_one_waiting() or record.deliveries_abandon
+    "sends.deliveries_abandon": lambda w: after(
+        w.cancelled_with_one_waiting(), record.deliveries_abandon
     ),
-    "sends.deliveries_expire": lambda w: w.send() and partial(record.deliveries_expire, soon()),
-    "sends.deliveries_recover": lambda w: (
-        w.claimed() and partial(record.deliveries_recover, "chat-east")
+    "sends.deliveries_expire": lambda w: after(w.send(), partial(record.deliveries_expire, soon())),
+    "sends.deliveries_recover": lambda w: after(
+        w.claimed(), partial(record.deliveries_recover, "chat-east")
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
     "sends.history_export": lambda w: partial(
@@ -284,8 +289,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.sending_restart": lambda w: w.stopped(),
     "sends.sending_stop": lambda w: partial(stop_switch.sending_stop, w.root, reason="A rehearsal"),
     "sends.sends_finish": lambda w: partial(record.sends_finish, [w.ended("delivered").pk]),
-    "sends.sends_release": lambda w: (
-        w.send(undo_seconds=5) and partial(record.sends_release, soon())
+    "sends.sends_release": lambda w: after(
+        w.send(undo_seconds=5), partial(record.sends_release, soon())
     ),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
     "webhooks.message_redeliver": lambda w: partial(
@@ -298,8 +303,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "webhooks.webhook_secret_rotate": lambda w: partial(
         webhooks.webhook_secret_rotate, w.root, w.webhook(), overlap=OVERLAPS[1]
     ),
-    "webhooks.webhook_secrets_reencrypt": lambda w: (
-        w.webhook() and partial(webhooks.webhook_secrets_reencrypt, w.root)
+    "webhooks.webhook_secrets_reencrypt": lambda w: after(
+        w.webhook(), partial(webhooks.webhook_secrets_reencrypt, w.root)
     ),
     "webhooks.webhook_test": lambda w: partial(webhooks.webhook_test, w.root, w.webhook()),
     "webhooks.webhook_update": lambda w: partial(

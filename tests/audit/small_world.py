@@ -34,6 +34,7 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.poller.writing import Poll
 from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
+from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
@@ -41,7 +42,7 @@ from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
-from tests.sends.drains import leased_step
+from tests.support.working import leased_step
 
 Call = Callable[[], object]
 
@@ -149,7 +150,7 @@ class World:
         send, now = self.send(), timezone.now()
         Send.objects.filter(pk=send.pk).update(status=SendStatus.CANCELLED, finished_at=now)
 
-    def claimed(self) -> record.Step:
+    def claimed(self) -> Step:
         """One delivery on the wire."""
         self.send()
         return leased_step(self.server, claim=uuid4(), room=1)

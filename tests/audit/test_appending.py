@@ -26,7 +26,7 @@ real = pytest.mark.django_db(transaction=True)
 
 
 def counted(number: int) -> Record:
-    return Record("counted", ("thing", number, "T"), {"n": number})  # type: ignore[arg-type]
+    return Record("counted", ("thing", number, "T"), {"n": number})
 
 
 @given(

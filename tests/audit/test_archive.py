@@ -20,9 +20,9 @@ from console.audit.export import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
-from tests.audit.tampering import run, triggers_off
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
+from tests.support.tampering import run, triggers_off
 
 pytestmark = pytest.mark.django_db
 

@@ -52,7 +52,7 @@ def test_its_hash_is_as_ever() -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_hash_covers_every_field(field: str) -> None:
-    other = 2 if field == "seq" else {} if field == "data" else "another"
+    other: object = 2 if field == "seq" else {} if field == "data" else "another"
     assert entry_hash({**ENTRY, field: other}) != entry_hash(ENTRY)
 
 

@@ -19,13 +19,9 @@ from console.interactions.models import ChatServer, Interaction
 from tests.architecture.services_found import services
 from tests.audit.every_service import CALLS, PARTS, UNRECORDED
 from tests.audit.small_world import Call, World
-from tests.conftest import ROOT
 from tests.support.broken_ledger import break_ledger
-
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
-DIGEST = """
-SELECT '{0}', count(*), md5(string_agg(row::text, E'\\n' ORDER BY row::text)) FROM "{0}" row
-"""
+from tests.support.every_table import everything
+from tests.support.factories import ROOT
 
 
 @pytest.fixture
@@ -49,16 +45,6 @@ def world(
         make_interaction=make_interaction,
         make_notice=make_notice,
     )
-
-
-def everything() -> dict[str, tuple[int, str]]:
-    """Of every table how many rows it has, and a digest of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        tables = [name for (name,) in cursor.fetchall()]
-        assert len(tables) > 20
-        cursor.execute(" UNION ALL ".join(DIGEST.format(name) for name in tables))
-        return {name: (number, digest) for name, number, digest in cursor.fetchall()}
 
 
 def test_no_service_is_forgotten() -> None:

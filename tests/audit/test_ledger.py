@@ -22,7 +22,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import PermissionRefused
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from tests.audit.tampering import triggers_off
+from tests.support.tampering import triggers_off
 
 ROOT = system_actor("tests")
 

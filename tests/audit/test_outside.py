@@ -25,7 +25,7 @@ from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditCheckpoint
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -103,7 +103,7 @@ def listening(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.server, authority.key)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.handle_error = lambda *_arguments: None  # type: ignore[method-assign]
+        server.handle_error = lambda *_arguments: None
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = Thread(target=server.serve_forever)
         thread.start()

@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.actors import Actor
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent

@@ -11,8 +11,9 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import ApiClient, Role, Scope, User
+from console.accounts.models import ApiClient, Scope, User
 from console.accounts.own_work import is_own
+from console.accounts.roles import Role
 from console.accounts.services import api_client_create, api_client_update, user_update
 from console.accounts.states import api_client_state
 from console.actors import Actor, system_actor

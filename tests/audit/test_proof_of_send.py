@@ -34,10 +34,10 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from tests.audit.tampered_proofs import WAYS
-from tests.audit.tampering import run, triggers_off
-from tests.conftest import ROOT
-from tests.sends.drains import leased_step
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
+from tests.support.tampering import run, triggers_off
+from tests.support.working import leased_step
 
 pytestmark = pytest.mark.django_db
 OUTCOMES = [DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN, DeliveryStatus.FAILED]

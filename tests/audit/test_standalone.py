@@ -10,7 +10,7 @@ import pytest
 from console.audit import verify
 from console.audit.checkpoints import new_key, public_key
 from console.audit.services import audit_export, record
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 
 @pytest.mark.processes

@@ -30,8 +30,8 @@ from console.audit.verify import (
     signed_bytes,
     verify_export,
 )
-from tests.audit.tampering import WAYS, triggers_off
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.tampering import WAYS, triggers_off
 
 pytestmark = pytest.mark.django_db
 
@@ -229,7 +229,7 @@ def test_every_byte_of_the_entries_counts(settings: Any, tmp_path: Path) -> None
         content = archive.read(ENTRIES)
     for place in range(0, len(content), 97):
         changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-        assert findings(rewritten(path, ENTRIES, lambda _old, new=changed: new), settings), place
+        assert findings(rewritten(path, ENTRIES, lambda _old, new=changed: new), settings), place  # type: ignore[misc]
 
 
 @pytest.mark.usefixtures("ledger")

@@ -1,7 +1,7 @@
 """Backups, and coming back from one: nothing is sent twice, and nothing is lost without a word."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -27,17 +27,16 @@ from console.sends.models import Delivery, Outbox, Send, SendingStop
 from console.sends.tasks import sweep_now
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import carrying_begin, webhook_delete, webhook_test
-from tests.backups.elsewhere import another_database
-from tests.conftest import ROOT
 from tests.sends.conftest import chats, send_to  # noqa: F401 - fixtures
-from tests.sends.drains import assert_ledger_agrees, drain, leased_step, statuses
-from tests.webhooks.things import make_public_webhook
+from tests.support.elsewhere import another_database
+from tests.support.factories import ROOT, make_public_webhook
+from tests.support.working import assert_ledger_agrees, drain, leased_step, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _keys(settings: Any, tmp_path: Path) -> Iterator[None]:
+def _keys(settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_KEY = new_key()
     settings.CHECKPOINTS_TO = str(tmp_path / "outside")
 

@@ -32,7 +32,7 @@ from console.catalogue.content.versions import (
 from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, InvalidInput
 from console.sends.models import Send, SendOutcome, VersionUse
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -274,7 +274,7 @@ def test_what_ends_soon_comes_by_its_end(make_notice: Callable[..., Any]) -> Non
     make_notice(key="ever")
     ending = usage.ending_soon(selectors.notices(ROOT))
     assert [each.key for each in ending] == ["soon", "later"]
-    assert [each.published_until for each in ending] == [
+    assert [each.published_until for each in ending] == [  # type: ignore[attr-defined]
         now + timedelta(days=1),
         now + timedelta(days=10),
     ]

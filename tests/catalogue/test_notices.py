@@ -48,7 +48,7 @@ def test_a_notice_begins_as_a_draft_without_words(editor: User) -> None:
     notice = create(editor.to_actor(), category=" Delivery ")
     found = selectors.notice_get(editor.to_actor(), "delay")
     assert found == notice
-    assert (found.status, found.published_number) == ("draft", None)
+    assert (found.status, found.published_number) == ("draft", None)  # type: ignore[attr-defined]
     assert found.category is not None
     assert found.category.name == "Delivery"
     entry = newest_entry()
@@ -229,7 +229,7 @@ def test_what_is_retired_stays_so_and_is_not_changed(
 ) -> None:
     notice = make_notice(key="delay").notice
     notice_retire(approver.to_actor(), notice)
-    assert selectors.notice_get(editor.to_actor(), "delay").status == "retired"
+    assert selectors.notice_get(editor.to_actor(), "delay").status == "retired"  # type: ignore[attr-defined]
     assert newest_entry().action == "notice.retired"
     with pytest.raises(Conflict) as refused:
         notice_retire(approver.to_actor(), notice)
@@ -273,7 +273,7 @@ def test_a_list_takes_one_query(
     for _ in range(4):
         make_notice()
     with django_assert_num_queries(1):
-        assert len([(n.status, n.category, n.team) for n in selectors.notices(ROOT)]) == 4
+        assert len([(n.status, n.category, n.team) for n in selectors.notices(ROOT)]) == 4  # type: ignore[attr-defined]
 
 
 # --- Presets -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from console.catalogue.content.versions import version_create
 from console.catalogue.models import PresetChange, VisibilityPreset
 from console.catalogue.review.presets import preset_approve, preset_create, preset_update
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen, reject_seen
 
 pytestmark = pytest.mark.django_db

@@ -25,7 +25,7 @@ from console.catalogue.selectors import notices
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import Conflict, InvalidInput
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 EVERYTHING = frozenset(Permission)
 AUTHOR = Actor("user:1", "Ada Author", EVERYTHING, sees_all_teams=True)
@@ -35,7 +35,7 @@ WORDS: dict[str, Any] = {"default_locale": "en", "bodies": {"en": "Sorry."}}
 pytestmark = pytest.mark.django_db
 
 
-def published(key: str = "late", **facts: str) -> CannedNotice:
+def published(key: str = "late", **facts: Any) -> CannedNotice:
     notice = notice_create(AUTHOR, **{"key": key, "kind": "message", "title": "Late", **facts})
     return approved(version_create(AUTHOR, notice, VersionContent(**WORDS))).notice
 
@@ -106,7 +106,7 @@ def test_a_name_that_it_has_already_is_none() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"new_title": "a\nb"}, {"new_title": "x" * 201}, {"new_shortcut": "not one"}]
 )
-def test_a_name_that_does_not_fit(wrong: dict[str, str]) -> None:
+def test_a_name_that_does_not_fit(wrong: dict[str, Any]) -> None:
     notice = published()
     with pytest.raises(InvalidInput):
         version_create(AUTHOR, notice, VersionContent(**WORDS, **wrong))

@@ -79,7 +79,7 @@ def reason(template: str, kind: str = "message", **user_data: Any) -> str:
 )
 def test_a_text_is_filled_in(template: str, expected: str) -> None:
     check_template("message", template)
-    data = {
+    data: dict[str, Any] = {
         "FirstName": "Zoë",
         "Order Id": "A-1",
         "Address": {"City": "Köln"},
@@ -114,13 +114,13 @@ def test_a_text_is_filled_in(template: str, expected: str) -> None:
 )
 def test_a_value_that_is_missing_is_never_a_gap(template: str) -> None:
     address = {"City": "Köln", "Empty": "", "Nothing": None}
-    data = {"FirstName": "Zoë", "Empty": "", "Nothing": None, "Address": address}
+    data: dict[str, Any] = {"FirstName": "Zoë", "Empty": "", "Nothing": None, "Address": address}
     assert reason(template, **data) == "unresolved_variable"
 
 
 @pytest.mark.parametrize("blank", [" ", "  ", "\t", "\n", "\u00a0", "\u3000"])
 def test_nothing_but_blanks_is_no_value(blank: str) -> None:
-    data = {"FirstName": blank, "Address": {"City": blank}}
+    data: dict[str, Any] = {"FirstName": blank, "Address": {"City": blank}}
     for template in ("Dear {{ data.FirstName }},", "{{ data.Address.City }}!"):
         assert reason(template, **data) == "unresolved_variable"
     with_default = "Dear {{ data.FirstName | default: 'customer' }}"

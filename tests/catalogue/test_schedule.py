@@ -25,7 +25,7 @@ from console.catalogue.models import CannedNotice, NoticeVersion
 from console.errors import Conflict, PermissionRefused, Unprocessable
 from console.sends.plan.planner import plan_send
 from console.sends.plan.values import SendOrder
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -56,7 +56,7 @@ def statuses(notice: CannedNotice) -> dict[int, str]:
 
 
 def state(notice: CannedNotice) -> tuple[str, int | None]:
-    found = selectors.notice_get(ROOT, notice.key)
+    found: Any = selectors.notice_get(ROOT, notice.key)
     return found.status, found.published_number
 
 
@@ -111,7 +111,7 @@ def test_the_filter_and_the_status_agree(status: str, notice: CannedNotice) -> N
     )
     approved(notice, "x", valid_from=TOMORROW)
     notice_retire(ROOT, notice_create(ROOT, key="gone", kind="message", title="x"))
-    by_status = {each.key for each in selectors.notices(ROOT) if each.status == status}
+    by_status = {each.key for each in selectors.notices(ROOT) if each.status == status}  # type: ignore[attr-defined]
     assert {each.key for each in selectors.notices(ROOT, status=status)} == by_status
     assert len(by_status) == 1
 
@@ -224,7 +224,7 @@ def test_a_version_that_somebody_published_meanwhile_is_not_passed_over(
 ) -> None:
     seen = revision(None)
     approved(notice, "Theirs")
-    content = {"default_locale": "en", "bodies": {"en": "Mine"}}
+    content: dict[str, Any] = {"default_locale": "en", "bodies": {"en": "Mine"}}
     with pytest.raises(Conflict, match="has written version 1 since you began"):
         version_create(ROOT, notice, VersionContent(**content), expected=seen)
     assert version_create(

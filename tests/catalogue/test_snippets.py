@@ -200,7 +200,7 @@ def test_a_snippet_in_use_is_not_retired() -> None:
 
     again(hello, en="Without it.")
     notice_retire(REVIEWER, bye.notice)
-    assert selectors.notice_get(REVIEWER, "bye").status == "retired"
+    assert selectors.notice_get(REVIEWER, "bye").status == "retired"  # type: ignore[attr-defined]
 
 
 def test_a_snippet_is_never_sent_itself(sender: Actor, make_interaction: Any) -> None:

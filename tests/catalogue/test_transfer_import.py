@@ -18,7 +18,7 @@ from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus,
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import ConsoleError, PermissionRefused
-from tests.audit.test_every_service import everything
+from tests.support.every_table import everything
 from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db

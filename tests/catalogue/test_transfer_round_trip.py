@@ -352,7 +352,8 @@ def test_a_column_that_is_empty_and_without_others_is_no_crash(column: str, edit
 @pytest.mark.parametrize("column", ["valid_from", "valid_until"])
 def test_an_empty_cell_takes_no_time_away(column: str, editor: User) -> None:
     at = datetime(2027, 3, 4, 9, 10, tzinfo=UTC)
-    publish("late", {"en": "Late"}, **{column: at})
+    changes: dict[str, Any] = {column: at}
+    publish("late", {"en": "Late"}, **changes)
 
     def plan(cell: str) -> Any:
         content = f"key,{column}\nlate,{cell}\n".encode()

@@ -25,7 +25,7 @@ NOTHING = [
 
 @pytest.mark.parametrize("value", NOTHING, ids=ascii)
 def test_what_people_see_as_nothing_is_no_value(value: str) -> None:
-    for template, data in {
+    cases: dict[str, dict[str, Any]] = {
         "Dear {{ data.V }},": {},
         "Dear {{ data.A.B }},": {"A": {"B": value}},
         "Dear {{ data.L[0] }},": {"L": [value]},
@@ -34,7 +34,8 @@ def test_what_people_see_as_nothing_is_no_value(value: str) -> None:
         "Dear {{ data.L | first }},": {"L": [value]},
         "Dear {{ field.f }},": {},
         "Dear {% cycle data.V %},": {},
-    }.items():
+    }
+    for template, data in cases.items():
         why = refused(template, value, fields={"f": value}, **data)
         assert why.reason == "unresolved_variable", template
     assert filled("Dear {{ data.V | default: 'you' }},", value) == "Dear you,"

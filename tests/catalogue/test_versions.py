@@ -63,7 +63,7 @@ def statuses(notice: CannedNotice) -> dict[int, str]:
 
 
 def status(notice: CannedNotice) -> str:
-    found: str = selectors.notice_get(REVIEWER, notice.key).status
+    found: str = selectors.notice_get(REVIEWER, notice.key).status  # type: ignore[attr-defined]
     return found
 
 

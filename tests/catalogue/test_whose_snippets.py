@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import Actor, Permission
 from console.catalogue.content.notices import notice_create
@@ -27,8 +28,8 @@ from console.catalogue.selectors import snippet_keys
 from console.catalogue.transfer.importing import catalogue_import
 from console.errors import InvalidInput, Unprocessable
 from tests.catalogue.test_transfer_round_trip import empty, exported, restore
-from tests.conftest import REVIEWER, ROOT
 from tests.pages.test_catalogue import version as posted_version
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.signing_in import sign_in
 
 EVERYTHING = frozenset(Permission)

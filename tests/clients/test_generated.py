@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drf_spectacular.generators import SchemaGenerator
@@ -51,7 +52,8 @@ server = shared_server(CONSOLE_API_RATE="99999/min")
 @pytest.fixture(scope="module")
 def worker(server: Server) -> Iterator[None]:
     """Beside it."""
-    running = Program("worker", data=server.data, **server.settings)
+    settings: dict[str, Any] = server.settings
+    running = Program("worker", data=server.data, **settings)
     try:
         running.says("Worker ready")
         yield

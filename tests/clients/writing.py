@@ -115,7 +115,8 @@ def _found(paths: dict[str, Any], address: str) -> tuple[str, dict[str, str | in
 
 def in_python(made: list[Call]) -> str:
     """For the client that openapi-python-client makes."""
-    imports, lines = set(), []
+    imports: set[str] = set()
+    lines: list[str] = []
     for call in made:
         function = call.operation["operationId"]
         tag = call.operation["tags"][0].replace("-", "_")

@@ -112,7 +112,7 @@ def test_so_does_each_session_of_the_job_queue(odd_defaults: None) -> None:
         names = ", ".join(f"current_setting('{name}') AS {name}" for name in ODD)
         async with app.open_async():
             pooled = await app.connector.execute_query_one_async(f"SELECT {names}")
-            async with app.connector._get_standalone_connection() as listening:
+            async with app.connector._get_standalone_connection() as listening:  # type: ignore[attr-defined]
                 cursor = await listening.execute(f"SELECT {names}")
                 alone = dict(zip(ODD, await cursor.fetchone(), strict=True))
         return [pooled, alone]

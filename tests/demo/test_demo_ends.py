@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.architecture.test_files import tracked
 from tests.support.demos import ROOT as REPOSITORY
 from tests.support.demos import Api, Demo, data_folder, environment, manage, until
+from tests.support.tracked import tracked
 
 PARTS = {"serve", "worker", "console.esp.simulator", "console.demo.traffic"}
 

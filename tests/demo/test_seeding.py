@@ -36,7 +36,7 @@ def test_everybody_can_do_their_work() -> None:
 def test_the_catalogue_shows_all_kinds_stages_and_visibilities() -> None:
     seed()
 
-    stages = list(CannedNotice.objects.with_status().values_list("status", flat=True))
+    stages = list(CannedNotice.objects.with_status().values_list("status", flat=True))  # type: ignore[misc]
     assert stages.count(NoticeStatus.PUBLISHED) == 8
     assert stages.count(NoticeStatus.DRAFT) == stages.count(NoticeStatus.IN_REVIEW) == 1
     assert set(CannedNotice.objects.values_list("kind", flat=True)) == {

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import Team, User
 from console.interactions.models import Interaction
-from tests.conftest import ROOT, upsert
+from tests.support.factories import ROOT, upsert
 from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator
 

@@ -1,6 +1,7 @@
 """A machine in a folder, on which the documents' own lines are carried out: real releases,
 settings, commands, web server and worker. Stand-ins are for what needs root or the network."""
 
+import compileall
 import os
 import pwd
 import re
@@ -10,14 +11,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.architecture.test_files import tracked
 from tests.deploy.proxy import free_port
 from tests.support.demos import ROOT, environment
+from tests.support.tracked import tracked
 
 FOLDERS = ("/opt/", "/etc/notice-console", "/etc/systemd/system", "/usr/local/bin", "/var/backups")
 IN_A_RELEASE = ("manage.py", "pyproject.toml", "requirements", "console/", "templates/", "static/")
@@ -76,7 +78,7 @@ class Machine:
             if name.startswith((*IN_A_RELEASE, "deploy/")) and name not in without:
                 path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path)
+                _copy(ROOT / name, path)
         project = folder / "pyproject.toml"
         said = re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text("utf-8"))
         project.write_text(said, "utf-8")
@@ -84,7 +86,7 @@ class Machine:
         me = pwd.getpwuid(os.geteuid()).pw_name
         text = script.read_text("utf-8").replace('USER = "notice-console"', f'USER = "{me}"')
         script.write_text(self.here(text), "utf-8")
-        self._move_units(folder)
+        self._unpacked(folder)
         return folder
 
     def first_release(self) -> Path:
@@ -97,10 +99,12 @@ class Machine:
         if packed.returncode:
             pytest.skip(f"the history does not reach back to 0.1.0: {packed.stderr.decode()}")
         subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
-        self._move_units(folder)
+        self._unpacked(folder)
         return folder
 
-    def _move_units(self, folder: Path) -> None:
+    def _unpacked(self, folder: Path) -> None:
+        """Compile it, since its services write nothing there and would compile it at each start."""
+        compileall.compile_dir(folder / "console", quiet=1)
         for unit in (folder / "deploy/systemd").iterdir():
             unit.write_text(self.here(unit.read_text("utf-8")), "utf-8")
 
@@ -145,6 +149,15 @@ class Machine:
     def switch_off(self) -> None:
         for pid in self.running():
             os.killpg(pid, signal.SIGKILL)
+
+
+def _copy(file: Path, to: Path) -> None:
+    """With what Python has compiled of it, if it has."""
+    shutil.copy2(file, to)
+    compiled = Path(cache_from_source(str(file)))
+    if file.suffix == ".py" and compiled.exists():
+        (to.parent / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy(compiled, cache_from_source(str(to)))
 
 
 def lines_of(document: str, section: str, *, docs: Path = ROOT / "docs") -> list[str]:

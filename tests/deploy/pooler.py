@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def pooler(server: int) -> Iterator[int]:
         (folder / "users.txt").write_text('"console" ""\n')
         settings = folder / "pgbouncer.ini"
         settings.write_text(SETTINGS.format(server=server, port=port, folder=folder))
-        as_user = {}
+        as_user: dict[str, Any] = {}
         if os.geteuid() == 0:  # as which it does not run
             shutil.chown(folder, USER)
             as_user = {"user": pwd.getpwnam(USER).pw_uid}

@@ -17,6 +17,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "deploy/notice-console"
 
 
 def main(root: Path, verb: str, *words: str) -> None:
+    """As systemd does it, services are started side by side."""
+    started = []
     for word in words:
         if word.startswith("--"):
             continue
@@ -26,10 +28,12 @@ def main(root: Path, verb: str, *words: str) -> None:
                 if fnmatch.fnmatch(file.stem, unit):
                     stop(file)
         elif verb in ("start", "enable") and not re.search(r"\.(socket|target|timer)$", unit):
-            start(root, unit)
+            started.append(start(root, unit))
+    for process, log in filter(None, started):
+        wait(process, log)
 
 
-def start(root: Path, unit: str) -> None:
+def start(root: Path, unit: str) -> tuple[subprocess.Popen[bytes], Path] | None:
     name, at, number = unit.partition("@")
     units = root / "etc/systemd/system"
     text = (units / f"{name}{at}.service").read_text("utf-8").replace("%i", number)
@@ -45,7 +49,7 @@ def start(root: Path, unit: str) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **settings}
     if said["Type"] == "oneshot":
         subprocess.run(command, cwd=said["WorkingDirectory"], env=environment, check=True)
-        return
+        return None
     log = root / f"run/{unit}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -58,10 +62,15 @@ def start(root: Path, unit: str) -> None:
             start_new_session=True,
         )
     (root / f"run/{unit}.pid").write_text(str(process.pid))
+    return process, log
+
+
+def wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until it is ready."""
     end = time.monotonic() + SECONDS
     while not re.search(r"Serving on|Worker ready|event\W+(serving|worker ready)", log.read_text()):
         if process.poll() is not None or time.monotonic() > end:
-            sys.exit(f"{unit} did not start: {log.read_text()}")
+            sys.exit(f"{log.stem} did not start: {log.read_text()}")
         time.sleep(0.05)
 
 

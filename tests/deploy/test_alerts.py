@@ -16,7 +16,7 @@ from console.sends.observe import worker_metrics
 from console.sends.observe.metrics import site_registry, worker_registry
 from console.webhooks.metrics import WebhookMetrics
 from tests.support.demos import ROOT
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import make_public_webhook
 
 RULES = ROOT / "deploy" / "prometheus" / "notice-console.rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "notice-console.json"

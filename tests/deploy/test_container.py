@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from console.security.generated_secrets import made_up_key
-from tests.architecture.test_files import tracked
 from tests.support.demos import ROOT
+from tests.support.tracked import tracked
 
 FILE = ROOT / "Containerfile"
 SECRETS = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|DATABASE_URL")

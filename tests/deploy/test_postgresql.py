@@ -150,7 +150,7 @@ def way(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[
 
 
 def test_a_notice_is_sent_by_the_applications_role(
-    site: Site, tokens: dict[str, str], way: dict[str, str], tmp_path: Path
+    site: Site, tokens: dict[str, str], way: dict[str, Any], tmp_path: Path
 ) -> None:
     """From its first line of set-up on: people's rules, ledger, queue, worker."""
     name = "hold" if way == site.settings("console") else "pooled"

@@ -29,7 +29,7 @@ class Unit(ConfigParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__(strict=False, interpolation=None)
-        self.optionxform = str  # type: ignore[assignment,method-assign]
+        self.optionxform = str  # type: ignore[assignment]
         self.read_string(path.read_text("utf-8"))
 
 

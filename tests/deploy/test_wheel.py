@@ -1,4 +1,4 @@
-"""The package as `pip wheel .` makes it: with templates, static files and its own command."""
+"""The package as pip makes a wheel of it: with templates, static files and its own command."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.test_files import tracked
 from tests.support.demos import ROOT, data_folder, environment
+from tests.support.tracked import tracked
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +20,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = tree / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes((ROOT / name).read_bytes())
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     folder = tmp_path_factory.mktemp("installed")
-    for words in (
-        ["wheel", "--no-deps", "--wheel-dir", str(folder), str(tree)],
-        ["install", "--no-deps", "--target", str(folder), str(folder / "*.whl")],
-    ):
-        named = [str(next(folder.glob("*.whl"))) if "*" in word else word for word in words]
-        subprocess.run([*pip, *named], check=True, cwd=tree)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    # It makes the wheel on the way.
+    install = [*pip, "install", "--no-deps", "--no-compile", "--target", str(folder), str(tree)]
+    subprocess.run(install, check=True, cwd=tree)
     return folder
 
 

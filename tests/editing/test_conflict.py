@@ -16,8 +16,7 @@ from console.catalogue.review.presets import preset_update
 from console.errors import Conflict
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from tests.conftest import REVIEWER, ROOT
-from tests.pages.conftest import browse as browse  # a fixture
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.esp.support import SimulatorProcess, make_certificate, simulator_process
+from tests.esp.support import SimulatorProcess, simulator_process
+from tests.support.network import make_certificate
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,13 @@ from tests.esp.support import (
     SOON,
     SimulatorProcess,
     a_message,
-    free_port,
     pass_time,
     run,
     run_with_clock,
     serving,
     silence,
 )
+from tests.support.network import free_port
 
 ACCEPTED, NOT_SENT, UNKNOWN = OutcomeKind.ACCEPTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN
 
@@ -130,6 +130,7 @@ def test_the_deadline_holds_while_connecting() -> None:
 
 def test_the_time_to_connect_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel counts from when the client was asked, not from when it got the request."""
+    opened: list[tuple[EspConnection, FakeTransport]] = []
 
     async def slow_channel(url: str, **options: Any) -> Channel:
         await asyncio.sleep(60)
@@ -149,7 +150,6 @@ def test_the_time_to_connect_counts(monkeypatch: pytest.MonkeyPatch) -> None:
             connection.connection_lost(None)
             return await waiting, await client.submit(a_message())
 
-    opened: list[tuple[EspConnection, FakeTransport]] = []
     monkeypatch.setattr(client_module, "open_channel", slow_channel)
     unanswered, next_one = run_with_clock(send())
     assert (unanswered.kind, next_one.kind) == (UNKNOWN, NOT_SENT)

@@ -136,7 +136,6 @@ def test_each_deadline_holds_in_whatever_order_they_are() -> None:
         for _ in range(5):
             await pass_time(20)
             seen.append([future.done() for future in futures])
-        assert connection.in_flight == 0
         connection.connection_lost(None)
         return seen
 
@@ -294,7 +293,7 @@ def test_the_clients_time_counts_from_when_it_was_asked() -> None:
                 asyncio.get_running_loop().call_soon(time.sleep, 0.4)
                 return channel
 
-            client._open_channel = slowly  # type: ignore[method-assign,assignment]
+            client._open_channel = slowly  # type: ignore[assignment]
             return await client.request(a_message())
 
     counting = Counting()

@@ -90,13 +90,11 @@ def test_a_list_keeps_order_and_duplicates() -> None:
     assert [(pair.key, pair.value) for pair in kvlist] == [("b", 1), ("a", 2), ("b", 3)]
     assert len(kvlist) == 3
     assert kvlist.get("b") == 1
-    assert kvlist.get_all("b") == [1, 3]
 
 
 def test_a_missing_key_has_a_default() -> None:
     assert KVList().get("a") is None
     assert KVList().get("a", "b") == "b"
-    assert KVList().get_all("a") == []
 
 
 def test_a_mapping_in_a_mapping_becomes_a_nested_list() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.esp import InvalidAddress, NotConnected, OutcomeKind, check_address
-from console.esp.transports import open_channel
+from console.esp.transports import open_channel, ors_affinity
 from console.esp.transports.ors import OrsChannel, parse_address
 from console.esp.transports.ors_affinity import Affinity
 from tests.esp.support import NEVER, run
@@ -140,8 +140,11 @@ def test_what_is_learnt_of_cookies(set_cookies: list[str], header: dict[str, str
     assert affinity.header("elsewhere") == {}
 
 
-def test_the_session_that_was_silent_for_longest_is_forgotten() -> None:
-    affinity = Affinity(most=2)
+def test_the_session_that_was_silent_for_longest_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ors_affinity, "MOST", 2)
+    affinity = Affinity()
     for session in ("one", "two", "one", "three"):
         affinity.learn(session, [f"ORSSESSIONID={session}"])
     assert [bool(affinity.header(name)) for name in ("one", "two", "three")] == [True, False, True]

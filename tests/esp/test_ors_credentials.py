@@ -7,8 +7,9 @@ import pytest
 
 from console.esp import NotConnected, OutcomeKind
 from console.esp.transports import open_channel
-from tests.esp.support import SOON, free_port, run
+from tests.esp.support import SOON, run
 from tests.esp.test_ors import a_request, ask
+from tests.support.network import free_port
 from tests.support.orchestration import running_orchestration
 
 Options = dict[str, dict[str, Any]]

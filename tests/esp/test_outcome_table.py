@@ -17,12 +17,12 @@ from tests.esp.support import (
     SimulatorProcess,
     a_message,
     framed,
-    free_port,
     read_frame,
     run,
     serving,
     simulator_process,
 )
+from tests.support.network import free_port
 
 ACCEPTED, REFUSED = OutcomeKind.ACCEPTED, OutcomeKind.REFUSED
 NOT_SENT, UNKNOWN = OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN

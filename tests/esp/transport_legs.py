@@ -13,8 +13,9 @@ import pytest
 
 from console.esp import Client, NotConnected, Outcome
 from tests.esp.psdk.scenes import request_of
-from tests.esp.support import SimulatorProcess, free_port, run
+from tests.esp.support import SimulatorProcess, run
 from tests.support.java_stand_ins import JAVAC, NO_JDK, JavaProcess
+from tests.support.network import free_port
 from tests.support.orchestration import running_orchestration
 
 NEVER_SECONDS, SOON_SECONDS = 30.0, 0.3

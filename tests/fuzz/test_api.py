@@ -18,15 +18,15 @@ from django.conf import settings
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.models import ApiClient, Scope, Team, User
+from console.accounts.roles import Role
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
 from tests.support.demos import environment
+from tests.support.factories import ROOT, make_public_webhook
 from tests.support.serving import Server, serving
 from tests.support.signing_in import sign_in
-from tests.webhooks.things import make_public_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,8 +42,10 @@ SECONDS = 280 if THOROUGH else 7200
 @pytest.fixture
 def server() -> Iterator[Server]:
     key = base64.b64encode(b"fuzz" * 8).decode()
-    rates = dict.fromkeys(("CONSOLE_API_RATE", "CONSOLE_STRANGER_RATE"), "9999999/min")
-    with serving(CONSOLE_AUDIT_KEY=key, **rates) as running:
+    often = "9999999/min"
+    with serving(
+        CONSOLE_AUDIT_KEY=key, CONSOLE_API_RATE=often, CONSOLE_STRANGER_RATE=often
+    ) as running:
         yield running
 
 

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import ApiClient, Role, Team, User
+from console.accounts.models import ApiClient, Team, User
+from console.accounts.roles import Role
 from console.actors import Permission
 from console.catalogue.content.categories import category_create
 from console.catalogue.content.notices import notice_create, notice_update
@@ -28,10 +29,9 @@ from console.interactions.models import ChatServer
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
 from tests.pages.test_access import PAGES
+from tests.support.factories import ROOT, make_public_webhook
 from tests.support.signing_in import sign_in
-from tests.webhooks.things import make_public_webhook
 from tools.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tools.fuzz.payloads import BODIES, PATHS, TEXTS
 
@@ -104,7 +104,8 @@ class Attacker:
 
     def crawl(self, starts: list[str]) -> tuple[list[str], list[Form]]:
         """All addresses and forms that lead from there, each shape of them once."""
-        waiting, addresses = list(starts), []
+        waiting = list(starts)
+        addresses: list[str] = []
         seen: set[Any] = set()
         forms: dict[Any, Form] = {}
         while waiting and len(addresses) < PAGE_LIMIT:
@@ -272,7 +273,7 @@ def test_strangers_get_no_further_with_an_address(client: Client, path: str) -> 
 
 @pytest.mark.parametrize("next_page", [quote(text, errors="replace") for text in TEXTS])
 def test_signing_in_leads_nowhere_else(client: Client, supervisor: User, next_page: str) -> None:
-    from tests.conftest import PASSWORD
+    from tests.support.factories import PASSWORD
 
     response = client.post(
         f"/accounts/login/?next={next_page}",

@@ -13,7 +13,7 @@ from console.interactions.models import Interaction
 from console.interactions.poller.poll import poll_interactions
 from console.interactions.poller.writing import PollResult
 from console.interactions.services import feed_apply
-from tests.ixn.stand_in import IxnServer, properties
+from tests.support.ixn_server import IxnServer, properties
 
 POLLER = system_actor("poller")
 FEED = system_actor("tests")

@@ -169,7 +169,7 @@ FIGURES: dict[str, list[Any]] = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in FIGURES.items() for value in values]
 )
-def test_a_figure_out_of_range(db: None, name: str, value: object) -> None:
+def test_a_figure_out_of_range(db: None, name: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
         chat_server_create(ROOT, name="chat-east", url=GOOD_URL, **{name: value})
     assert refused.value.code == "invalid_chat_server"

@@ -15,7 +15,7 @@ from console.actors import Actor, Permission, system_actor
 from console.errors import InvalidInput, PermissionRefused
 from console.interactions.models import Interaction
 from console.interactions.services import FeedResult, feed_apply, interactions_forget
-from tests.conftest import upsert
+from tests.support.factories import upsert
 
 FEED = system_actor("tests")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -36,7 +36,7 @@ def chat(interaction_id: str = "a1") -> Interaction:
 
 
 def state() -> list[dict[str, Any]]:
-    return list(Interaction.objects.order_by("pk").values())
+    return list(Interaction.objects.order_by("pk").values())  # type: ignore[arg-type]
 
 
 # --- Once, twice, late ---------------------------------------------------------------------------

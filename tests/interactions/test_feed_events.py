@@ -12,7 +12,7 @@ from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import USER_DATA_LIMIT, FeedEvent, parse_event, says_offline
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
-from tests.conftest import upsert
+from tests.support.factories import upsert
 
 FEED = system_actor("tests")
 
@@ -127,7 +127,10 @@ BAD_EVENTS: dict[str, Any] = {
         f"tenant_id: {value!r}": upsert("a1", tenant_id=value)
         for value in ("101", 1.0, True, 2**31, -(2**31) - 1, [1])
     },
-    **{f"is_online: {value!r}": upsert("a1", is_online=value) for value in ("1", 1, 0, "true", [])},
+    **{
+        f"is_online: {value!r}": upsert("a1", is_online=value)
+        for value in ("1", 1, 0, "true", list[Any]())
+    },
     **{
         f"received_at: {value!r}": upsert("a1", received_at=value)
         for value in ("yesterday", 5, True, "2026-01-31T12:00:00", "9999-12-31T23:59:59-10:00")

@@ -15,9 +15,9 @@ from django.db import connection
 
 from console.interactions.models import Interaction, InteractionPoll
 from console.security.generated_secrets import made_up_key
-from tests.ixn.stand_in import IxnServer, properties
-from tests.ixn.tcp_server import TcpIxnServer, serving
 from tests.support.demos import MANAGE
+from tests.support.ixn_server import IxnServer, properties
+from tests.support.ixn_tcp_server import TcpIxnServer, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 JAVA = ROOT / "tests" / "ixn"

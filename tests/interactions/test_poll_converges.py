@@ -29,7 +29,7 @@ from console.interactions.poller import writing
 from console.interactions.poller.writing import Poll, PollCounts
 from console.interactions.services import feed_apply, poll_begin, poll_finish, poll_page
 from console.ixn.snapshots import Properties, Reader
-from tests.ixn.stand_in import IxnServer, properties
+from tests.support.ixn_server import IxnServer, properties
 
 FEED = system_actor("tests")
 POLLER = system_actor("poller")

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from console.interactions.models import Interaction
 from console.interactions.poller.poll import poll_interactions
-from tests.conftest import upsert
 from tests.interactions.polls import (
     POLLER,
     counted,
@@ -19,7 +18,8 @@ from tests.interactions.polls import (
     stop,
     taking,
 )
-from tests.ixn.stand_in import Broken, IxnServer, properties
+from tests.support.factories import upsert
+from tests.support.ixn_server import Broken, IxnServer, properties
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("poll_settings")]
 

@@ -28,7 +28,6 @@ from console.interactions.selectors import poll_is_late
 from console.interactions.services import poll_begin
 from console.ixn.errors import SnapshotFailed
 from console.site import environment as env
-from tests.conftest import upsert
 from tests.interactions.polls import (
     POLLER,
     another_session,
@@ -39,7 +38,8 @@ from tests.interactions.polls import (
     server_of,
     taking,
 )
-from tests.ixn.stand_in import Broken, IxnServer, properties
+from tests.support.factories import upsert
+from tests.support.ixn_server import Broken, IxnServer, properties
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("poll_settings")]
 

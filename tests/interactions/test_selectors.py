@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import system_actor
 from console.errors import InvalidInput, NotFound, PermissionRefused
@@ -211,7 +212,7 @@ def test_chat_servers_count_their_live_chats(
     make_interaction(type="stopped")
     make_interaction(user_data={"ChatServerAppName": "chat-west"})
     actor = administrator.to_actor()
-    assert [(s.name, s.live_count) for s in selectors.chat_servers(actor)] == [("chat-east", 2)]
+    assert [(s.name, s.live_count) for s in selectors.chat_servers(actor)] == [("chat-east", 2)]  # type: ignore[attr-defined]
     assert selectors.unregistered_chat_servers(actor) == ["chat-west"]
 
 

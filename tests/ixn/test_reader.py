@@ -7,7 +7,7 @@ from console.ixn import psdk, snapshots
 from console.ixn.classes import class_named
 from console.ixn.errors import SnapshotFailed
 from console.ixn.snapshots import Reader
-from tests.ixn.stand_in import Broken, IxnServer, properties
+from tests.support.ixn_server import Broken, IxnServer, properties
 
 
 def read(snapshot: snapshots.Snapshot, page_size: int = 3) -> tuple[list[str], bool]:

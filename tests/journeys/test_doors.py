@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET
-from tests.accounts.lying_proxy import LyingProxy, running_proxy
 from tests.journeys.conftest import Person, take_picture
 from tests.journeys.test_signing_in import (
     OWN_PASSWORD,
@@ -18,6 +16,8 @@ from tests.journeys.test_signing_in import (
 )
 from tests.oidc.provider import running_provider
 from tests.support.demos import Demo, Program
+from tests.support.directory_server import CLIENT_ID, CLIENT_SECRET
+from tests.support.lying_proxy import LyingProxy, running_proxy
 
 pytestmark = pytest.mark.browser
 

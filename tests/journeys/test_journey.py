@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.conftest import Person, take_picture
 from tests.support.browsing import sign_in
@@ -127,7 +127,7 @@ def send_by_mouse(page: Page, chat: Chat, title: str, *, button: str) -> None:
     expect_delivered(page, 1)
 
 
-def send_button(page: Page) -> object:
+def send_button(page: Page) -> Locator:
     return page.locator("[data-send-button]:not([disabled])")
 
 

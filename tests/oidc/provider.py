@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.accounts.directory_server import CLIENT_ID, CLIENT_SECRET, CONSOLE
+from tests.support.directory_server import CLIENT_ID, CLIENT_SECRET, CONSOLE
 
 HERE = Path(__file__).resolve().parent
 

@@ -9,53 +9,13 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import F
-from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 
-from console.accounts.models import User
-from console.catalogue.models import NoticeVersion
 from console.sends.models import Delivery, DeliveryStatus, Send, SendOutcome, VersionUse
-from console.sends.plan.sending import send_create
-from console.sends.plan.values import SendOrder
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import EXPECTED
-from tests.support.compact import PageClient
 from tests.support.demos import Demo
-from tests.support.signing_in import sign_in
-
-
-@pytest.fixture
-def browse(db: None) -> Callable[[User | None], Client]:
-    """A client signed in as somebody, or as nobody."""
-
-    def browser_of(user: User | None = None) -> Client:
-        client = PageClient()
-        return client if user is None else sign_in(client, user)
-
-    return browser_of
-
-
-@pytest.fixture
-def make_send(
-    supervisor: User,
-    chat_server: Any,
-    make_interaction: Callable[..., Any],
-    make_notice: Callable[..., NoticeVersion],
-) -> Callable[..., Send]:
-    """A send of the supervisor's to a number of new chats, or to those with these ids."""
-
-    def make(chats: int | list[str] = 1, *, undo_seconds: int = 0, **wanted: Any) -> Send:
-        notice = make_notice("Hello {{ data.FirstName }}.")
-        ids = [make_interaction().pk for _ in range(chats)] if isinstance(chats, int) else chats
-        return send_create(
-            supervisor.to_actor(),
-            SendOrder(
-                notice_key=notice.notice.key, interactions=ids, undo_seconds=undo_seconds, **wanted
-            ),
-        )
-
-    return make
 
 
 @pytest.fixture

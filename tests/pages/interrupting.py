@@ -59,7 +59,7 @@ def sign_in_again(page: Page, name: str) -> None:
 
 def compose(desk: Desk, staying: str) -> Page:
     """A notice with a reason for two chats, ready to be sent."""
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     choose_staying(desk, staying)
     page.get_by_role("radio", name=re.compile(NOTICE)).check(force=True)
     page.get_by_text("Nickname and reason").click()

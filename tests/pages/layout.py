@@ -86,18 +86,20 @@ def measured(page: Page) -> list[str]:
     return found
 
 
-def faults(page: Page, widths: Iterable[int] = SIZES) -> list[str]:
-    """In windows of these widths: the page is resized, not loaded anew, as by zoom or by hand."""
+def faults(page: Page, widths: Iterable[int] = SIZES, looks: axe.Looks | None = None) -> list[str]:
+    """In windows of these widths: the page is resized, not loaded anew, as by zoom or by hand.
+    `looks` are those of pages before it, whose colours are not looked at again."""
     usual = page.viewport_size
     assert usual is not None
+    looks = axe.Looks() if looks is None else looks
     found = []
     for width in widths:
         page.set_viewport_size({"width": width, "height": SIZES[width]})
         here = measured(page)
         if width == max(SIZES):
-            here += axe.faults(page)
+            here += axe.faults(page, looks)
         elif width in WITH_AXE:
-            here += axe.layout_faults(page, colours=width == PHONE)
+            here += axe.layout_faults(page, looks if width == PHONE else None)
         found += [f"{width} px: {fault}" for fault in here]
     page.set_viewport_size(usual)
     return found

@@ -12,7 +12,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from console.accounts.models import Role, Scope, Team, User
+from console.accounts.models import Scope, Team, User
+from console.accounts.roles import Role
 from console.accounts.services import api_client_create, team_create, user_create
 from console.actors import Actor, system_actor
 from console.catalogue.content.notices import notice_create, notice_retire

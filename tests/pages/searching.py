@@ -12,8 +12,7 @@ from console.accounts.models import User
 from console.catalogue.content.notices import notice_retire, notice_update
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import ROOT, make_public_webhook
 
 HIT = re.compile(r'<a class="found__hit[^"]*" href="([^"]*)"')
 TITLE = re.compile(r'<bdi class="cut">([^<]*)</bdi>')

@@ -16,8 +16,7 @@ from console.catalogue.transfer.jobs.control import import_job_start
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import ROOT, make_public_webhook
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)

@@ -11,7 +11,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route, expect
 
-from tests.pages.browsing import Desk
+from tests.pages.browsing import Desk, listen_for_failures, look_at
 from tests.pages.layout import PHONE, SIZES, faults
 from tests.pages.test_in_browser import (
     choose_notice,
@@ -20,17 +20,19 @@ from tests.pages.test_in_browser import (
     wait_for_scripts,
 )
 from tests.support import axe
+from tests.support.axe import Looks
 from tests.support.demos import Demo, manage
 
 pytestmark = pytest.mark.browser
 
+NOWHERE = "/no-such-page/"
 # Those in braces are of tests.pages.long_content.
 PAGES = {
-    "": ["/accounts/login/", "/no-such-page/"],
+    "": ["/accounts/login/", NOWHERE],
     "sue": [
         *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
         *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
-        *("/account/second-factor/", "/no-such-page/", "/search/", "/search/?q=an"),
+        *("/account/second-factor/", NOWHERE, "/search/", "/search/?q=an"),
     ],
     "eddy": [
         *("/notices/", "/notices/?show=most_used", "/notices/?q=zebra", "/notices/new/", "{draft}"),
@@ -47,6 +49,8 @@ PAGES = {
         *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
     ],
 }
+# Those of them that answer with an error, as they have to.
+REFUSED_TO = {"": (NOWHERE,), "sue": (NOWHERE, "/people/")}
 REFUSED = ("404 (Not Found)", "403 (Forbidden)", "422 (Unprocessable", "429 (Too Many")
 
 
@@ -79,9 +83,13 @@ def test_each_page_lies_right_in_each_window(
     if person:
         desk.sign_in(person)
     found: dict[str, list[str]] = {}
+    failed = listen_for_failures(desk)
+    looks = Looks()
     for path in PAGES[person]:
-        desk.go(path.format_map(long))
-        found[path] = faults(desk.page)
+        wrong = look_at(desk, path.format_map(long), failed)
+        found[path] = faults(desk.page, looks=looks)
+        if path not in REFUSED_TO.get(person, ()):
+            found[path] += wrong
     forgive_refusals(desk)
 
     assert {path: each for path, each in found.items() if each} == {}
@@ -93,7 +101,7 @@ def test_while_a_notice_is_composed_and_sent(
     """Compose with its preview, also as a sheet; a send that holds, one that is over, and a
     delivery."""
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     choose_staying(desk, staying)
     choose_notice(page, "agent will be")
     page.locator(".presets").get_by_text("Staff only").click()
@@ -135,7 +143,7 @@ def test_what_opens_over_a_page(sit_down: Callable[..., Desk], long: dict[str, s
     """The palette, a person's own menu, the navigation of narrow windows, a question, data of the
     trail, and what says that something was done."""
     desk = sit_down()
-    page = desk.sign_in("adam")
+    page = desk.let_in("adam")
     desk.go("/sending/")
     wait_for_scripts(page)
     page.keyboard.press("Control+k")
@@ -166,7 +174,7 @@ def test_what_opens_over_a_page(sit_down: Callable[..., Desk], long: dict[str, s
     assert faults(page, (1440, PHONE)) == []
 
     auditor = sit_down()
-    auditor.sign_in("audrey")
+    auditor.let_in("audrey")
     auditor.go("/audit/")
     auditor.page.locator("[popovertarget^=entry]").first.click()
     expect(auditor.page.locator(".entry:popover-open")).to_be_visible()
@@ -179,7 +187,7 @@ def test_what_pages_say_when_something_is_wrong(
     """Forms that were refused, sending that is stopped, a connection that is lost, too many
     requests, and a console in trouble."""
     desk = sit_down()
-    page = desk.sign_in("adam")
+    page = desk.let_in("adam")
     for path in ("/people/new/", "/webhooks/new/"):
         desk.go(path)
         page.locator("main form [name]:not([type=hidden], [type=checkbox])").first.fill("")
@@ -249,7 +257,7 @@ def test_those_without_a_text_are_left_out_and_taken_back(
 
 def test_axe_finds_nothing_on_a_first_day(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("adam")
+    page = desk.let_in("adam")
     desk.go("/api-clients/new/")
     page.get_by_label("Name").fill("Night shift")
     page.get_by_label("Send notices").check()

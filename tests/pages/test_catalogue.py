@@ -47,7 +47,9 @@ def test_from_nothing_to_published(writer: Client, reviewer: Client) -> None:
     assert created.url == reverse("notice-edit", args=["hello"])
 
     posted = version(("en", "Hi {{ data.FirstName }}"), ("fr", "Bonjour"), submit="1")
-    assert writer.post(created.url, posted).url == reverse("notice-detail", args=["hello"])
+    assert writer.post(created["Location"], posted)["Location"] == reverse(
+        "notice-detail", args=["hello"]
+    )
     detail = reviewer.get(reverse("notice-detail", args=["hello"])).content.decode()
     assert "Version 1 waits for review" in detail
     assert "Bonjour" in detail

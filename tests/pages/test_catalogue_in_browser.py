@@ -24,7 +24,7 @@ PAGES = [
 
 def test_axe_finds_nothing(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("eddy")
+    page = desk.let_in("eddy")
     found = {}
     for path in PAGES:
         desk.go(path)
@@ -34,8 +34,7 @@ def test_axe_finds_nothing(sit_down: Callable[..., Desk]) -> None:
 
 def test_a_shortcut_and_enter_choose_the_notice(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("sue")
-    desk.go("/board/")
+    page = desk.let_in("sue")
     choose_chats(page, 1)
     choose_notice(page, "/busy")
     chosen = page.locator(".picker__option:has(input:checked)")
@@ -45,7 +44,7 @@ def test_a_shortcut_and_enter_choose_the_notice(sit_down: Callable[..., Desk]) -
 
 def test_a_star_stays_and_brings_its_notice_to_the_top(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go("/notices/?q=busier")
     wait_for_scripts(page)
     star = page.get_by_role("button", name="Favourite: Busier than usual")

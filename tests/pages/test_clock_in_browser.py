@@ -41,7 +41,7 @@ def evaluate(page: Page, script: str, *arguments: Any) -> Any:
 @pytest.fixture
 def page(sit_down: Callable[..., Desk]) -> Page:
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go("/help/")
     return page
 
@@ -49,47 +49,45 @@ def page(sit_down: Callable[..., Desk]) -> Page:
 # --- The measuring, by a table of samples --------------------------------------------------------
 
 # Each sample is (stamp, sent, received); the server's clock is 1,000,000 ms ahead of the page's.
-SAMPLES = [
-    pytest.param([(1_000_010, 0, 20)], 999_990, 1_000_010, id="one"),
-    pytest.param([(1_000_010, None, 20)], 999_990, None, id="nobody knows when it was asked for"),
+SAMPLES = {
+    "one": ([(1_000_010, 0, 20)], 999_990, 1_000_010),
+    "nobody knows when it was asked for": ([(1_000_010, None, 20)], 999_990, None),
     # Of a page whose request was under way for 4 s, or whose answer was.
-    pytest.param([(1_004_000, 0, 4_005)], 999_995, 1_004_000, id="slow there"),
-    pytest.param([(1_000_005, 0, 4_005)], 996_000, 1_000_005, id="slow back"),
-    pytest.param(
-        [(1_004_000, 0, 4_005), (1_004_115, 4_100, 8_200)], 999_995, 1_000_015, id="both, at last"
+    "slow there": ([(1_004_000, 0, 4_005)], 999_995, 1_004_000),
+    "slow back": ([(1_000_005, 0, 4_005)], 996_000, 1_000_005),
+    "both, at last": (
+        [(1_004_000, 0, 4_005), (1_004_115, 4_100, 8_200)],
+        999_995,
+        1_000_015,
     ),
-    pytest.param(
+    "then a fast one": (
         [(1_000_005, 0, 4_005), (1_004_115, 4_100, 4_130)],
         999_985,
         1_000_005.8,
-        id="then a fast one",
     ),
     # Somebody has set the server's clock back by an hour: the newer one is right.
-    pytest.param(
+    "set back": (
         [(1_000_010, 0, 20), (1_000_010 - 3_599_000, 1_000, 1_020)],
         -2_600_010,
         -2_599_990,
-        id="set back",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("samples", "low", "high"), SAMPLES)
-def test_bounds_of_the_servers_time(
-    page: Page, samples: list[Any], low: float, high: float | None
-) -> None:
-    found = evaluate(
-        page,
-        """
-        let known = null;
-        for (const [stamp, sent, received] of given[0])
-            known = narrowed(known, bounds({ stamp, sent, received }));
-        return [known.low, Number.isFinite(known.high) ? known.high : null];
-        """,
-        samples,
-    )
-    assert found[0] == pytest.approx(low, abs=2)
-    assert found[1] == (None if high is None else pytest.approx(high, abs=2))
+def test_bounds_of_the_servers_time(page: Page) -> None:
+    for name, (samples, low, high) in SAMPLES.items():
+        found = evaluate(
+            page,
+            """
+            let known = null;
+            for (const [stamp, sent, received] of given[0])
+                known = narrowed(known, bounds({ stamp, sent, received }));
+            return [known.low, Number.isFinite(known.high) ? known.high : null];
+            """,
+            samples,
+        )
+        assert found[0] == pytest.approx(low, abs=2), name
+        assert found[1] == (None if high is None else pytest.approx(high, abs=2)), name
 
 
 def test_bounds_hold_whatever_way_the_time_went(page: Page) -> None:
@@ -251,7 +249,7 @@ def test_undo_on_a_slow_line_beside_a_wrong_clock(
 ) -> None:
     """The answer to the press is on its way for 2 of the 5 seconds."""
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     page.add_init_script(WRONG_CLOCK % 60_000)
     choose_chats(page, 2, q=staying)
     choose_notice(page, "agent will be")
@@ -275,7 +273,7 @@ def slow_answer(route: Route) -> None:
 def test_undo_that_is_over_can_not_be_pressed(sit_down: Callable[..., Desk], staying: str) -> None:
     """The page does not hear that it is over: nothing comes through any more."""
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     choose_chats(page, 1, q=staying)
     choose_notice(page, "agent will be")
     expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customer"))

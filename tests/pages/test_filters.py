@@ -11,8 +11,7 @@ from console.accounts.services import api_client_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_run, import_job_start
 from console.sends.models import Send
-from tests.conftest import ROOT
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import ROOT, make_public_webhook
 
 TOO_LONG = "a" * 300
 

@@ -35,7 +35,7 @@ def test_one_more_row_and_a_refused_save_keep_the_focus_at_work(
     sit_down: Callable[..., Desk],
 ) -> None:
     desk = sit_down()
-    page = desk.sign_in("eddy")
+    page = desk.let_in("eddy")
     desk.go("/notices/")
     page.locator("#main tbody th a").first.click()
     address = page.url
@@ -54,7 +54,7 @@ def test_one_more_row_and_a_refused_save_keep_the_focus_at_work(
 
 def test_what_takes_the_place_of_a_button_takes_the_focus(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go("/notices/")
     wait_for_scripts(page)
     star = page.locator(".star button").first

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.interactions.models import ChatServer
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 
 def test_signing_in_and_out(supervisor: User) -> None:
@@ -22,7 +22,7 @@ def test_signing_in_and_out(supervisor: User) -> None:
     assert 'value="sue"' in refused.content.decode()
 
     fields = {"login": "sue", "password": PASSWORD, "next": reverse("send-list")}
-    assert client.post(login, fields).url == reverse("send-list")
+    assert client.post(login, fields)["Location"] == reverse("send-list")
     assert client.get(reverse("account_logout")).status_code == 405
     client.post(reverse("account_logout"))
     assert client.get(reverse("board")).status_code == 302
@@ -31,7 +31,7 @@ def test_signing_in_and_out(supervisor: User) -> None:
 def test_signing_in_leads_to_no_other_site(supervisor: User) -> None:
     fields = {"login": "sue", "password": PASSWORD, "next": "https://evil.example/"}
 
-    assert Client().post(reverse("account_login"), fields).url == reverse("home")
+    assert Client().post(reverse("account_login"), fields)["Location"] == reverse("home")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.pages.browsing import Desk
 from tests.support.axe import faults
@@ -14,7 +14,7 @@ from tests.support.demos import Demo
 pytestmark = pytest.mark.browser
 
 ROWS = 300
-NARROW = {"width": 375, "height": 700}
+NARROW: ViewportSize = {"width": 375, "height": 700}
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def wait_for_scripts(page: Page) -> None:
 
 
 def at_the_board(desk: Desk, q: str) -> Page:
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go(f"/board/?q={q}")
     wait_for_scripts(page)
     return page
@@ -40,7 +40,7 @@ def at_the_board(desk: Desk, q: str) -> Page:
 
 def choose_chats(page: Page, count: int, q: str = "") -> None:
     """By keyboard alone. The newest ones, which don't end while a test looks at them."""
-    page.goto(page.url.partition("?")[0] + "?sort=waiting" + (f"&q={q}" if q else ""))
+    page.goto("/board/?sort=waiting" + (f"&q={q}" if q else ""))
     expect(rows(page).first).to_be_visible()
     wait_for_scripts(page)
     page.keyboard.press("ArrowDown")
@@ -67,7 +67,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(
     sit_down: Callable[..., Desk], staying: str
 ) -> None:
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     choose_chats(page, 2, q=staying)
     choose_notice(page, "agent will be")
     expect(send_button(page)).to_contain_text(re.compile(r"Send to \d customer"))
@@ -89,7 +89,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(
 
 
 def test_enter_in_a_field_sends_nothing(sit_down: Callable[..., Desk]) -> None:
-    page = sit_down().sign_in("sue")
+    page = sit_down().let_in("sue")
     choose_chats(page, 4)  # not all of them lack a name to fill in
     choose_notice(page, "busier than")
     expect(send_button(page)).to_be_enabled()
@@ -105,7 +105,7 @@ def test_enter_in_a_field_sends_nothing(sit_down: Callable[..., Desk]) -> None:
 
 def test_undo_while_it_holds(sit_down: Callable[..., Desk], staying: str) -> None:
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     choose_staying(desk, staying)
     choose_notice(page, "agent will be")
     send_button(page).click()
@@ -121,7 +121,7 @@ def test_all_sending_is_stopped_and_open_pages_say_so_at_once(
 ) -> None:
     sue = sit_down().sign_in("sue")
     office = sit_down()
-    adam = office.sign_in("adam")
+    adam = office.let_in("adam")
     office.go("/sending/")
     band = sue.get_by_text("Sending is stopped for everybody.")
     wait_for_scripts(sue)
@@ -143,7 +143,7 @@ def test_all_sending_is_stopped_and_open_pages_say_so_at_once(
 
 
 def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]) -> None:
-    page = sit_down().sign_in("sue")
+    page = sit_down().let_in("sue")
     choose_chats(page, 3)
     chosen = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
 
@@ -167,7 +167,7 @@ def test_the_button_waits_for_the_preview_of_what_was_chosen_last(
     sit_down: Callable[..., Desk],
 ) -> None:
     """Between a new choice and its preview the button must not send what it does not say."""
-    page = sit_down().sign_in("sue")
+    page = sit_down().let_in("sue")
     choose_chats(page, 4)  # not all of them lack a name to fill in
     choose_notice(page, "busier than")
     expect(send_button(page)).to_have_text(re.compile(r"^\s*Send to \d customers?\s*$"))
@@ -198,7 +198,7 @@ def test_what_is_opened_in_the_preview_stays_open(
 def test_a_choice_made_while_a_preview_is_on_its_way_is_not_lost(
     sit_down: Callable[..., Desk],
 ) -> None:
-    page = sit_down().sign_in("sue")
+    page = sit_down().let_in("sue")
     choose_chats(page, 4)  # not all of them lack a name to fill in
     held: list[tuple[Route, APIResponse]] = []
 
@@ -287,7 +287,7 @@ window.EventSource = class extends EventTarget {
 def test_what_a_page_loads_by_itself_keeps_no_session(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
     desk.context.add_init_script(STREAM_IN_THE_HAND_OF_THE_TEST)
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go("/board/")
     wait_for_scripts(page)
     with page.expect_request("**/board/rows/**") as by_itself:

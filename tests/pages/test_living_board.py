@@ -7,7 +7,7 @@ Longer, and with more chats: `make board` (BOARD_SECONDS, BOARD_CHATS, BOARD_SEN
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -89,58 +89,65 @@ def sit_at_the_board(
     """With the crowd alone in the list."""
     desk = sit_down(viewport={"width": size[0], "height": size[1]})
     desk.context.add_init_script(COUNT_REFRESHES)
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go(f"/board/?q={crowd.name}")
     wait_for_scripts(page)
     return page
 
 
-def nothing_moves(page: Page, seconds: float) -> dict[str, Any]:
-    """While the page lives for so long. Answers how many refreshes and frames that were."""
-    page.evaluate(WATCH)
-    page.wait_for_timeout(seconds * 1000)
-    until(lambda: page.evaluate("watching.refreshes() >= 3"))
-    seen: dict[str, Any] = page.evaluate(
-        "() => { watching.on = false; return {...watching, refreshes: watching.refreshes()}; }"
-    )
-    assert seen["moved"] == []
-    return seen
+def nothing_move(pages: list[Page], seconds: float) -> int:
+    """While the pages live for so long, side by side. Answers how many refreshes that were."""
+    for page in pages:
+        page.evaluate(WATCH)
+    pages[0].wait_for_timeout(seconds * 1000)
+    for page in pages:
+        until(partial(page.evaluate, "watching.refreshes() >= 3"))
+    refreshes = 0
+    for page in pages:
+        seen = page.evaluate(
+            "() => { watching.on = false; return {...watching, refreshes: watching.refreshes()}; }"
+        )
+        assert seen["moved"] == [], page.viewport_size
+        refreshes += seen["refreshes"]
+    return refreshes
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_moves_by_itself(width: str, sit_down: Callable[..., Desk], crowd: Crowd) -> None:
-    page = sit_at_the_board(sit_down, crowd, WIDTHS[width])
-    is_narrow = width == "narrow"
-    boxes = page.locator("#board-rows input.pick")
-    page.locator("#board-scroll").evaluate("list => { list.scrollTop = 1500; }")
+def test_nothing_moves_by_itself(sit_down: Callable[..., Desk], crowd: Crowd) -> None:
+    pages = {width: sit_at_the_board(sit_down, crowd, size) for width, size in WIDTHS.items()}
 
     # A focused row, and some that are chosen.
-    middle = boxes.nth(18 if is_narrow else 45)
-    middle.scroll_into_view_if_needed()
-    middle.focus()
-    page.keyboard.press("x")
-    page.keyboard.press("Shift+ArrowDown")
-    page.keyboard.press("Shift+ArrowDown")
-    expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
-    looked = nothing_moves(page, SECONDS / 3)
+    for width, page in pages.items():
+        boxes = page.locator("#board-rows input.pick")
+        page.locator("#board-scroll").evaluate("list => { list.scrollTop = 1500; }")
+        middle = boxes.nth(18 if width == "narrow" else 45)
+        middle.scroll_into_view_if_needed()
+        middle.focus()
+        page.keyboard.press("x")
+        page.keyboard.press("Shift+ArrowDown")
+        page.keyboard.press("Shift+ArrowDown")
+        expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
+    refreshes = nothing_move([*pages.values()], SECONDS / 3)
 
     # Text that is marked with the mouse: it stays marked, to be copied.
-    page.evaluate("""() => {
-        const name = document.activeElement.closest("tr").querySelector(".cut .cut");
-        getSelection().selectAllChildren(name);
-    }""")
-    marked = nothing_moves(page, SECONDS / 3)
+    for page in pages.values():
+        page.evaluate("""() => {
+            const name = document.activeElement.closest("tr").querySelector(".cut .cut");
+            getSelection().selectAllChildren(name);
+        }""")
+    refreshes += nothing_move([*pages.values()], SECONDS / 3)
 
     # Somebody writes.
-    if is_narrow:
-        page.get_by_role("button", name="Compose").click()
-    page.get_by_text("Nickname and reason").click()
-    page.get_by_label("Why").fill("A storm in the no")
-    page.keyboard.press("ArrowLeft")
-    typed = nothing_moves(page, SECONDS / 3)
-    page.get_by_label("Why").press_sequentially("xyz")
-    expect(page.get_by_label("Why")).to_have_value("A storm in the nxyzo")
-    print(width, looked["refreshes"] + marked["refreshes"] + typed["refreshes"], "refreshes")
+    for width, page in pages.items():
+        if width == "narrow":
+            page.get_by_role("button", name="Compose").click()
+        page.get_by_text("Nickname and reason").click()
+        page.get_by_label("Why").fill("A storm in the no")
+        page.keyboard.press("ArrowLeft")
+    refreshes += nothing_move([*pages.values()], SECONDS / 3)
+    for page in pages.values():
+        page.get_by_label("Why").press_sequentially("xyz")
+        expect(page.get_by_label("Why")).to_have_value("A storm in the nxyzo")
+    print(refreshes, "refreshes")
 
 
 def test_large_sends_are_not_refused_for_chats_that_come_or_go(
@@ -291,7 +298,7 @@ def test_all_pages_that_follow_the_server_stay_in_the_hand(
     person: str, sit_down: Callable[..., Desk]
 ) -> None:
     desk = sit_down()
-    page = desk.sign_in(person)
+    page = desk.let_in(person)
     for path in LIVING[person]:
         desk.go(path)
         wait_for_scripts(page)

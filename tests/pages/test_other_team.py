@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.actors import system_actor
 from console.catalogue.content.categories import category_create

@@ -15,8 +15,8 @@ from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make, record
 from console.web.pages import trail
-from tests.audit.tampering import run, triggers_off
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
+from tests.support.tampering import run, triggers_off
 
 PROOF, VERIFY, EXPORT = (reverse(f"audit-{name}") for name in ("proof", "verify", "export"))
 
@@ -106,7 +106,7 @@ def test_the_export_is_a_file_and_recorded(page: Client, auditor: User) -> None:
     last = AuditEntry.objects.count()
     answer = page.post(EXPORT)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="ledger-to-{last}.zip"'
-    content = b"".join(answer)  # type: ignore[arg-type]
+    content = b"".join(answer)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert len(archive.read("entries.jsonl").splitlines()) == last
     newest = AuditEntry.objects.latest("seq")

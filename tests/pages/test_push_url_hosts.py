@@ -13,7 +13,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from tests.pages.conftest import end
 
@@ -49,7 +50,7 @@ def test_failed_ones_are_asked_about_and_tried_again(page: Client, over: Send) -
     answer = page.post(address)
 
     retry = Send.objects.get(retry_of=over)
-    assert answer.url == reverse("send-detail", args=[retry.pk])
+    assert answer["Location"] == reverse("send-detail", args=[retry.pk])
     assert retry.deliveries.count() == 2
     left = html_of(page, "send-progress", over.pk)
     assert "failed</a>" not in left
@@ -74,7 +75,7 @@ def test_the_unknown_need_a_tick_beside_plain_words(page: Client, over: Send) ->
 
     answer = page.post(address, {"may_show_twice": "on"})
     retry = Send.objects.get(retry_of=over)
-    assert answer.url == reverse("send-detail", args=[retry.pk])
+    assert answer["Location"] == reverse("send-detail", args=[retry.pk])
     again = page.post(address, {"may_show_twice": "on"})
     assert again.status_code == 409
     assert "Nothing of it is left to retry" in again.content.decode()
@@ -89,8 +90,8 @@ def test_a_send_and_its_retries_lead_to_each_other(page: Client, over: Send) -> 
     for here, there in ((over, retry), (retry, over)):
         html = html_of(page, "send-detail", here.pk)
         assert f'href="{reverse("send-detail", args=[there.pk])}">Send {there.pk}<' in html
-    for send, here, there in ((over, first, second), (retry, second, first)):
-        link = f'href="{reverse("delivery-detail", args=[there.pk])}"'
+    for send, other in ((over, second), (retry, first)):
+        link = f'href="{reverse("delivery-detail", args=[other.pk])}"'
         assert link in html_of(page, "send-detail", send.pk)
         assert link in html_of(page, "delivery-detail", here.pk)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.interactions.models import Interaction
 from console.sends.models import Delivery, Send, SendingStop

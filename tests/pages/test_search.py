@@ -10,16 +10,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from console.accounts.models import Role, Team, User
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.sends.models import Send
 from console.web.search import bounds
 from console.web.search.hits import MOST_A_GROUP
-from tests.conftest import ROOT
 from tests.pages.searching import GROUP, HIT, answer, hits
 from tests.pages.searching import world as world
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -142,7 +143,7 @@ def test_nobody_finds_what_they_may_not_see(
         if word.format(**world) in html:
             told.append((who, typed))
         if re.search(r'data-count="[1-9]', html) and not HIT.findall(html):
-            told.append((who, typed, "by the count"))
+            told.append((who, f"{typed}, by the count"))
     assert told == []
 
 
@@ -240,9 +241,10 @@ def test_a_kind_that_takes_too_long_is_left_out_and_said(
     def sleeps(actor: Any, q: str) -> Any:
         return Send.objects.extra(where=["pg_sleep(30) IS NOT NULL"]).values_list("pk", flat=True)
 
-    slow = kinds.Kind(
-        kinds.KINDS[3].label, lambda actor, q: list(sleeps(actor, q)), kinds.KINDS[3].permissions
-    )
+    def find(actor: Any, q: str) -> Any:
+        return list(sleeps(actor, q))
+
+    slow = kinds.Kind(kinds.KINDS[3].label, find, kinds.KINDS[3].permissions)
     monkeypatch.setattr("console.web.search.views.KINDS", (kinds.KINDS[0], slow, kinds.KINDS[2]))
     monkeypatch.setattr(bounds.Deadline.__init__, "__defaults__", (0.5,))
 
@@ -273,7 +275,9 @@ def test_who_must_choose_a_password_does_that_first(
     client = browse(supervisor)
     User.objects.filter(pk=supervisor.pk).update(must_change_password=True)
 
-    assert client.get(reverse("search"), {"q": "late"}).url == reverse("account_change_password")
+    assert client.get(reverse("search"), {"q": "late"})["Location"] == reverse(
+        "account_change_password"
+    )
 
 
 # --- How the database is asked --------------------------------------------------------------------

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.catalogue.content.notices import notice_create
-from tests.conftest import ROOT
 from tests.pages.searching import HIT, answer, hits
 from tests.pages.searching import world as world
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -122,7 +122,7 @@ def test_what_goes_wrong_is_said_in_the_box_and_it_goes_on(
     for words in ("ERR_FAILED", "429", "500"):
         complaints.expect(words)
     desk = sit_down()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     desk.go("/help/")  # the board refreshes itself, and might lead to the sign-in before the box
     open_box(page)
 
@@ -213,7 +213,7 @@ def test_the_box_is_to_everybodys_use(
 
 def test_it_opens_over_a_question_which_stays(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
-    page = desk.sign_in("adam")
+    page = desk.let_in("adam")
     desk.go("/sending/")
     wait_for_scripts(page)
     page.get_by_role("link", name="Stop all sending").last.click()

@@ -132,7 +132,7 @@ def test_a_proxy_that_answers_for_a_dead_server(seated: Callable[..., Desk], sta
 
 def test_a_server_that_says_nothing_is_stale(seated: Callable[..., Desk], demo: Demo) -> None:
     desk = seated()
-    page = desk.sign_in("sue")
+    page = desk.let_in("sue")
     page.clock.install()
     desk.go("/board/")
     wait_for_scripts(page)
@@ -167,7 +167,7 @@ def test_no_toast_covers_what_is_pressed_next(seated: Callable[..., Desk], stayi
     for person in ("sue", "eddy"):
         for width, height in SCREENS:
             desk = seated(viewport={"width": width, "height": height})
-            page = desk.sign_in(person)
+            page = desk.let_in(person)
             page.route("**/preview/", lambda route: route.abort())
             if person == "eddy":
                 write(desk, f"At {width} px")

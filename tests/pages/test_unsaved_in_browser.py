@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.interrupting import (
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.browser
 
 def test_signed_out_while_writing(seated: Callable[..., Desk]) -> None:
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Signed out in the middle")
     rows = page.get_by_label("Text", exact=True)
     before = rows.count()
@@ -59,7 +59,7 @@ def test_signed_out_while_writing(seated: Callable[..., Desk]) -> None:
 
 def test_the_network_is_cut_while_writing(seated: Callable[..., Desk]) -> None:
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Cut in the middle")
     with cut(desk):
         page.get_by_role("button", name="Save draft").click()
@@ -71,7 +71,7 @@ def test_the_network_is_cut_while_writing(seated: Callable[..., Desk]) -> None:
 
 def test_the_server_hangs_while_writing(seated: Callable[..., Desk], demo: Demo) -> None:
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Hung in the middle")
     with frozen(demo):
         page.get_by_role("button", name="Save draft").click()
@@ -84,7 +84,7 @@ def test_the_server_hangs_while_writing(seated: Callable[..., Desk], demo: Demo)
 def test_the_answer_to_a_save_is_lost(seated: Callable[..., Desk]) -> None:
     """The page that comes back shows what is saved: there is nothing to offer."""
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Saved, and never heard")
 
     page.route("**/notices/agent-soon/edit/", lose_answer)
@@ -101,7 +101,7 @@ def test_the_answer_to_a_save_is_lost(seated: Callable[..., Desk]) -> None:
 def test_a_token_of_before_signing_in_anew_elsewhere(seated: Callable[..., Desk]) -> None:
     """The open page gets the new one by itself."""
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Signed in anew elsewhere")
     desk.context.clear_cookies()
     other = desk.open()
@@ -112,7 +112,7 @@ def test_a_token_of_before_signing_in_anew_elsewhere(seated: Callable[..., Desk]
 
 def test_a_draft_saves_itself(seated: Callable[..., Desk]) -> None:
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "First words")
     saves(page)
     desk.page.clock.install()
@@ -151,7 +151,7 @@ def test_a_draft_on_its_way_does_not_also_save_itself(seated: Callable[..., Desk
     """The page is hidden when the answer comes. Two saves at once would be an edit conflict of
     somebody with themselves."""
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     saves(write(desk, "A draft of one's own"))
     page = write(desk, "On its way, and the page is hidden")
     page.evaluate(HIDDEN_WHEN_SENT)
@@ -179,9 +179,14 @@ def test_signed_out_by_somebody_else_while_writing(seated: Callable[..., Desk]) 
 
 def test_leaving_unsaved_text_asks(seated: Callable[..., Desk], complaints: Complaints) -> None:
     desk = seated()
-    page = desk.sign_in("eddy")
+    page = desk.let_in("eddy")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
     # A draft saves itself when its page goes away, where there is still time for that.
     complaints.expect("Failed to load resource")
     page.route("**/autosave/", lambda route: route.abort())
@@ -202,7 +207,7 @@ def test_leaving_unsaved_text_asks(seated: Callable[..., Desk], complaints: Comp
 
 def test_what_one_wrote_is_for_nobody_else(seated: Callable[..., Desk]) -> None:
     desk = seated()
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Of Eddy alone")
     end_session(desk)
     page.get_by_role("button", name="Save draft").click()
@@ -242,7 +247,7 @@ FORMS = {
 def test_every_form_offers_what_was_typed(seated: Callable[..., Desk]) -> None:
     for person, paths in FORMS.items():
         desk = seated()
-        page = desk.sign_in(person)
+        page = desk.let_in(person)
         for path in paths:
             desk.go(path)
             wait_for_scripts(page)
@@ -256,7 +261,7 @@ def test_every_form_offers_what_was_typed(seated: Callable[..., Desk]) -> None:
 
 def test_a_reason_in_a_dialog_is_back_when_it_opens_again(seated: Callable[..., Desk]) -> None:
     desk = seated()
-    page = desk.sign_in("adam")
+    page = desk.let_in("adam")
     desk.go("/sending/")
     wait_for_scripts(page)
     opener = page.locator("main").get_by_role("link", name="Stop all sending")
@@ -278,7 +283,7 @@ def test_a_browser_that_keeps_nothing_says_so_once(seated: Callable[..., Desk]) 
     desk.context.add_init_script(
         "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
     )
-    desk.sign_in("eddy")
+    desk.let_in("eddy")
     page = write(desk, "Nowhere to keep it")
     said = page.locator(".toast", has_text="This browser keeps nothing for this page")
     expect(said).to_be_visible()

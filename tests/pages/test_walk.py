@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.sends.models import Delivery
-from tests.sends.drains import drain
+from tests.support.working import drain
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = str(ROOT / "console") + "/"
@@ -49,7 +49,7 @@ def entered() -> Iterator[set[str]]:
         yield files
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def listed() -> set[str]:

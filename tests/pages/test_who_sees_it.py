@@ -14,7 +14,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.models import CannedNotice, NoticeVersion, VisibilityPreset
 from console.catalogue.review.presets import preset_create, preset_update
-from tests.conftest import REVIEWER, ROOT
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen
 
 STAFF = "Staff only"

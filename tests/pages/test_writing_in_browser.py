@@ -30,7 +30,7 @@ def write(page: Page) -> None:
 def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., Desk]) -> None:
     key = "new-day"
     author = sit_down()
-    page = author.sign_in("eddy")
+    page = author.let_in("eddy")
     author.go("/notices/new/")
     page.get_by_label("Title").fill("A new day")
     page.get_by_role("textbox", name="Key").fill(key)
@@ -42,15 +42,14 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
     expect(page.get_by_text("Submitted.")).to_be_visible()
 
     reviewer = sit_down()
-    page = reviewer.sign_in("anna")
+    page = reviewer.let_in("anna")
     reviewer.go(f"/notices/{key}/")
     expect(page.get_by_text("The sender fills in", exact=True)).to_be_visible()
     page.get_by_role("button", name="Approve and publish").click()
     expect(page.get_by_text("Published.")).to_be_visible()
 
     sender = sit_down()
-    page = sender.sign_in("sue")
-    sender.go("/board/")
+    page = sender.let_in("sue")
     choose_chats(page, 1)
     page.keyboard.press("Enter")
     page.keyboard.type("a new day")
@@ -71,7 +70,7 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
 
 def test_the_editor_is_one_column_on_a_narrow_screen(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    page = desk.sign_in("eddy")
+    page = desk.let_in("eddy")
     desk.go("/notices/agent-soon/edit/")
     expect(page.locator(".seen__bubble").first).to_be_visible()
     arabic = page.locator('.seen__bubble [lang="ar"]')

@@ -7,19 +7,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.accounts.models import ApiClient, Role, Scope, Team, User
+from console.accounts.models import ApiClient, Scope, Team, User
+from console.accounts.roles import Role
 from console.catalogue.content.bodies import LOCALE_LIMIT
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.errors import InvalidInput
 from console.sends.history_filter import DeliveryFilter
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 
-NOTICE = {"key": "newest", "kind": "message", "title": "New"}
+NOTICE: dict[str, Any] = {"key": "newest", "kind": "message", "title": "New"}
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from tests.support.serving import Answer, Server, shared_server
 from tests.support.signing_in import sign_in
 

@@ -5,20 +5,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import hashers
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
 from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT, NAME_LIMIT, WINDOW_SECONDS
-from tests.conftest import PASSWORD
+from tests.support.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 
-def sign_in(name: str, password: str = "wrong", **extra: Any) -> HttpResponse:
+def sign_in(name: str, password: str = "wrong", **extra: Any) -> Any:
     fields = {"login": name, "password": password}
-    response: HttpResponse = Client().post(reverse("account_login"), fields, **extra)
+    response: Any = Client().post(reverse("account_login"), fields, **extra)
     return response
 
 

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 
 from console.accounts.models import User
 from console.accounts.signing_in.login_throttle import ADDRESS_LIMIT
-from tests.conftest import PASSWORD
 from tests.support import one_time_codes
+from tests.support.factories import PASSWORD
 from tests.support.serving import Answer, Server, serving
 from tests.support.signing_in import sign_in
 
@@ -64,10 +63,8 @@ class Browser:
 
 @pytest.fixture
 def sue(make_user: Callable[..., User]) -> User:
-    """With an authenticator app, and a password as the servers hash it."""
+    """With an authenticator app."""
     user = make_user("sue", "supervisor")
-    hashed = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
-    User.objects.filter(pk=user.pk).update(password=hashed)
     TOTP.activate(user, SECRET)
     return user
 

@@ -6,9 +6,7 @@ import pytest
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
-from console.sends.plan.sending import send_create
-from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
+from tests.support.factories import ROOT, make_send
 from tests.support.orchestration import Orchestration, running_orchestration
 
 
@@ -24,9 +22,7 @@ def chats(make_interaction):
 def send_to(supervisor, make_notice):
     def create(ids, body="Hello {{ data.FirstName }}", notice=None, **arguments):
         key = notice or make_notice(body).notice.key
-        return send_create(
-            supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids, **arguments)
-        )
+        return make_send(supervisor, key, ids, **arguments)
 
     return create
 
@@ -36,7 +32,7 @@ def send(supervisor, make_interaction, make_notice):
     """Sue's, to the chats c0, c1 and c2; it has begun, and nothing has left yet."""
     ids = [make_interaction(f"c{number}").pk for number in range(3)]
     key = make_notice("Hello", key="greeting").notice.key
-    return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
+    return make_send(supervisor, key, ids)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from console.sends.models import DeliveryStatus, Send
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.drains import drain
+from tests.support.factories import ROOT
+from tests.support.working import drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

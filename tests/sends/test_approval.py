@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.catalogue.content.notices import notice_retire
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.sends import selectors
@@ -18,8 +20,8 @@ from console.sends.models import Delivery, Outbox, Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import last_entry, statuses, work
+from tests.support.factories import ROOT
+from tests.support.working import last_entry, statuses, work
 
 HOUR = timedelta(hours=1)
 
@@ -79,7 +81,7 @@ def test_only_the_ready_ones_count_and_the_preview_says_so(
     make_interaction("b")
     make_interaction("gone", user_data={"IsOnline": "0"})
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "hello", "interactions": ["a", "b", "gone"]}
+    arguments: dict[str, Any] = {"notice_key": "hello", "interactions": ["a", "b", "gone"]}
     assert not plan_send(actor, SendOrder(**arguments)).needs_approval
     assert send_create(actor, SendOrder(**arguments)).status == SendStatus.RUNNING
     settings.APPROVAL_ABOVE = 1
@@ -134,7 +136,7 @@ def test_approvers_see_what_awaits_them_with_its_texts_and_nothing_else(
     actor = approver.to_actor()
 
     (waiting,) = selectors.sends_awaiting_approval(actor)
-    assert (waiting.pk, waiting.pending, waiting.total) == (large.pk, 3, 3)
+    assert (waiting.pk, waiting.pending, waiting.total) == (large.pk, 3, 3)  # type: ignore[attr-defined]
     texts = [row.body for row in selectors.send_deliveries(actor, waiting)]
     assert texts == ["Hello", "Hello", "Hello"]
     with pytest.raises(NotFound):
@@ -157,7 +159,7 @@ def test_a_rejected_send_is_over_and_says_why(large, approver):
     assert not Outbox.objects.exists()
     entry = last_entry("send.rejected")
     assert entry.data == {"cancelled": 3, "reason": "Too many at once", "sender": "Sue"}
-    assert selectors.send_with_counts(approver.to_actor(), large).cancelled == 3
+    assert selectors.send_with_counts(approver.to_actor(), large).cancelled == 3  # type: ignore[attr-defined]
     with pytest.raises(Conflict) as refused:
         send_approve(approver.to_actor(), large)
     assert refused.value.code == "not_awaiting_approval"

@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from console.esp import jvm
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
-from tests.conftest import ROOT
-from tests.esp.support import free_port
+from tests.support.factories import ROOT
+from tests.support.network import free_port
 from tests.support.simulators import Simulator
 
 

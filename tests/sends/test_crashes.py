@@ -1,6 +1,7 @@
 """One drain at a time, and what is left when something breaks in the middle."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from uuid import uuid4
@@ -20,8 +21,8 @@ from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
 from console.sends.models import Delivery, DeliveryStatus, SendStatus
-from tests.conftest import ROOT, upsert
-from tests.sends.drains import (
+from tests.support.factories import ROOT, upsert
+from tests.support.working import (
     DEADLINE_SECONDS,
     assert_ledger_agrees,
     drain,
@@ -156,7 +157,7 @@ def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats,
         dispatch = Dispatch()
         from console.sends.engine import dispatcher
 
-        original = dispatcher.Drain.run
+        original = dispatcher.Drain.run  # type: ignore[attr-defined]
 
         async def run_and_then_another_send(self):
             await original(self)
@@ -167,11 +168,11 @@ def test_work_that_comes_while_the_drain_ends_is_not_forgotten(simulator, chats,
                 await drain_chat_server("chat-east", dispatch)
 
         Delivery_count = {"made": 0}
-        dispatcher.Drain.run = run_and_then_another_send
+        dispatcher.Drain.run = run_and_then_another_send  # type: ignore[attr-defined]
         try:
             await drain_chat_server("chat-east", dispatch)
         finally:
-            dispatcher.Drain.run = original
+            dispatcher.Drain.run = original  # type: ignore[attr-defined]
             await dispatch.__aexit__()
 
     asyncio.run(run())
@@ -182,7 +183,6 @@ def test_cancelling_while_a_drain_skips_does_not_deadlock(
     simulator, chats, send_to, supervisor, monkeypatch
 ):
     """The drain holds a delivery's row and cancelling holds the send's: neither may want both."""
-    import threading
 
     from django.db import connection
 
@@ -202,7 +202,7 @@ def test_cancelling_while_a_drain_skips_does_not_deadlock(
     send = send_to([chat])
     feed_apply(ROOT, [upsert(chat, type="stopped")])
     holding = threading.Event()
-    original = claim.chat_server_return_tokens
+    original = claim.chat_server_return_tokens  # type: ignore[attr-defined]
 
     def hold(*arguments):
         """In the drain's transaction, with its claims: until the other waits for one of them."""
@@ -350,7 +350,7 @@ def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send
 
     ids = chats(3)
     send = send_to(ids)
-    original = module.drain_step
+    original = module.drain_step  # type: ignore[attr-defined]
 
     def commit_and_lose_the_answer(*arguments, **options):
         step = original(*arguments, **options)
@@ -377,7 +377,7 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     chat_server_update(ROOT, ChatServer.objects.get(), window=2)
     simulator.faults(latency=0.2)
     send = send_to(chats(6))
-    taken_over = []
+    taken_over: list[Lease] = []
 
     def take_over_first(lease, **claims):
         if not taken_over:

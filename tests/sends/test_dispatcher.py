@@ -19,9 +19,15 @@ from console.sends.engine.drain import backoff_seconds
 from console.sends.engine.outcomes import Postponement
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain, leased_step, statuses, work
-from tests.sends.working import changing_what_has_ended
+from tests.support.factories import ROOT
+from tests.support.working import (
+    assert_ledger_agrees,
+    changing_what_has_ended,
+    drain,
+    leased_step,
+    statuses,
+    work,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -137,7 +137,7 @@ def test_a_notice_that_asks_nothing_takes_no_answers(
 def test_the_same_key_with_other_answers_is_another_request(
     sender: Actor, notice: NoticeVersion, chat: str
 ) -> None:
-    asked = {"notice_key": "delay", "interactions": [chat], "idempotency_key": "k"}
+    asked: dict[str, Any] = {"notice_key": "delay", "interactions": [chat], "idempotency_key": "k"}
     send = send_create(sender, SendOrder(**asked, answers=ANSWERS))
     assert send_create(sender, SendOrder(**asked, answers=ANSWERS)).pk == send.pk
     with pytest.raises(Conflict, match="another send"):

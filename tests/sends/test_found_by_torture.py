@@ -13,6 +13,7 @@ from django.db import DatabaseError, DataError, connection, transaction
 from psycopg import sql
 
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.interactions.models import ChatServer
 from console.interactions.services import (
     Lease,
@@ -27,8 +28,8 @@ from console.sends.engine.worker import run_worker
 from console.sends.models import Claim, Delivery
 from console.sends.plan.sending import _copy, send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees
+from tests.support.factories import ROOT
+from tests.support.working import assert_ledger_agrees
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +57,7 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
         supervisor.to_actor(), SendOrder(notice_key=make_notice().notice.key, interactions=ids)
     )
     lease = chat_server_lease_take(chat_server.name, uuid4())
+    assert isinstance(lease, Lease)
     held, _free = drain_step(chat_server.pk, epoch=lease.epoch, claim=uuid4(), room=2).claimed
     counts = []
 
@@ -143,7 +145,7 @@ def test_what_fails_in_copy_is_an_error_of_djangos():
     """A database that went away then was an unknown error: the drain gave up with its outcomes
     unrecorded, and the API answered 500."""
     with transaction.atomic(), pytest.raises(DataError):
-        audit.record(ROOT, "tried", target=("thing", "x" * 1000, "a thing"))
+        audit.record(ROOT, Action.USER_CHANGED, target=("thing", "x" * 1000, "a thing"))
     with transaction.atomic(), pytest.raises(DataError):
         _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,8 +20,8 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import last_entry, statuses
+from tests.support.factories import ROOT
+from tests.support.working import last_entry, statuses
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 MINUTE = timedelta(minutes=1)
@@ -178,7 +179,7 @@ def test_what_was_sent_since_the_preview_is_not_sent_twice(
     make_interaction, create, outsider, hello
 ):
     make_interaction("zoe")
-    arguments = {"notice_key": "hello", "interactions": ["zoe"]}
+    arguments: dict[str, Any] = {"notice_key": "hello", "interactions": ["zoe"]}
     shown = Promise.of(plan_send(outsider.to_actor(), SendOrder(**arguments))).written()
     create("zoe")
     send = send_create(outsider.to_actor(), SendOrder(**arguments, expected_plan=shown))
@@ -207,7 +208,7 @@ def test_two_people_at_once_bring_it_once(
     """Also when both have seen, a moment before, that the chat is free."""
     make_interaction("zoe")
     people = [supervisor.to_actor(), outsider.to_actor()] * 2
-    arguments = {"notice_key": "hello", "interactions": ["zoe"]}
+    arguments: dict[str, Any] = {"notice_key": "hello", "interactions": ["zoe"]}
     if seen_before:
         for person in people:
             assert plan_send(person, SendOrder(**arguments)).ready
@@ -230,7 +231,11 @@ def test_the_same_request_at_once_is_still_one_send(supervisor, make_interaction
     """The second finds the first one's send, and not that its chat is taken by it."""
     make_interaction("zoe")
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "hello", "interactions": ["zoe"], "idempotency_key": "k"}
+    arguments: dict[str, Any] = {
+        "notice_key": "hello",
+        "interactions": ["zoe"],
+        "idempotency_key": "k",
+    }
     plan = plan_send(actor, SendOrder(notice_key="hello", interactions=["zoe"]))
     shown = Promise.of(plan).written()
     start = Barrier(4)

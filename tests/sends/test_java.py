@@ -14,7 +14,7 @@ from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create
 from console.security.generated_secrets import made_up_key
 from console.site import environment as env
-from tests.conftest import ROOT as BY
+from tests.support.factories import ROOT as BY
 from tests.support.java_stand_ins import ROOT, java_classes, needs_java
 
 __all__ = ["java_classes"]
@@ -68,7 +68,7 @@ def test_a_class_path_that_is_good(settings: Any, java_classes: Path) -> None:
 @pytest.mark.django_db
 def test_a_chat_server_that_needs_java(settings: Any) -> None:
     settings.PSDK_CLASSPATH = ()
-    with_databases = {"tags": [checks.Tags.database], "databases": ["default"]}
+    with_databases: dict[str, Any] = {"tags": [checks.Tags.database], "databases": ["default"]}
     chat_server_create(BY, name="chat-east", url="esp+json://chat1.example.com:4801")
     assert found(checks.run_checks(**with_databases)) == []
     chat_server_create(BY, name="chat-west", url="PSDK+TLS://chat2.example.com:4801")

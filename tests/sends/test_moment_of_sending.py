@@ -11,8 +11,8 @@ from console.sends.engine.record import deliveries_expire, deliveries_follow, se
 from console.sends.models import DeliveryStatus, Outbox, Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT, upsert
-from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
+from tests.support.factories import ROOT, upsert
+from tests.support.working import assert_ledger_agrees, drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

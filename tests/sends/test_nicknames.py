@@ -1,6 +1,7 @@
 """Under which name customers see a send: an approved one, or one that a second person looks at."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,8 +16,8 @@ from console.sends.plan.nicknames import require_still_approved
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import REVIEWER
-from tests.sends.test_retrying import FAILED, end
+from tests.sends.test_retry import FAILED, end
+from tests.support.factories import REVIEWER
 
 HOUR = timedelta(hours=1)
 
@@ -111,7 +112,7 @@ def test_a_free_name_that_looks_like_an_approved_one(actor, settings, nickname):
 
 def test_it_stays_so_at_another_time_and_at_another_try(actor, settings):
     settings.FREE_NICKNAMES = True
-    later = {"notice_key": "hello", "interactions": ["a"], "nickname": "Storm Desk"}
+    later: dict[str, Any] = {"notice_key": "hello", "interactions": ["a"], "nickname": "Storm Desk"}
     send = send_create(actor, SendOrder(**later, scheduled_at=timezone.now() + HOUR))
     assert send.status == SendStatus.AWAITING_APPROVAL
     send = send_approve(REVIEWER, send)
@@ -139,7 +140,7 @@ def test_a_name_that_is_approved_no_more_is_not_tried_again(actor):
     preset = lend("Billing")
     staff = lend("Desk", "INT")
     for name, visibility in (("Billing", "ALL"), ("Desk", "INT")):
-        asked = {"nickname": name, "visibility": visibility}
+        asked: dict[str, Any] = {"nickname": name, "visibility": visibility}
         send = send_create(actor, SendOrder(notice_key="hello", interactions=["a"], **asked))
         end(send, FAILED)
     desk, billing = Send.objects.order_by("-pk")

@@ -15,9 +15,9 @@ from console.sends.engine import gateway
 from console.sends.engine.gateway import WORDLESS_SENTENCE
 from console.sends.engine.record import drain_step
 from console.sends.models import Send
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain, statuses
+from tests.support.factories import ROOT
 from tests.support.orchestration import Orchestration
+from tests.support.working import assert_ledger_agrees, drain, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

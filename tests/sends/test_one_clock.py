@@ -14,7 +14,7 @@ from console.interactions.models import ChatServer
 from console.sends.engine.record import deliveries_expire, sends_release
 from console.sends.models import Outbox, Send, SendStatus
 from console.sends.plan import sending
-from tests.sends.drains import drain, statuses, work
+from tests.support.working import drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +45,7 @@ def test_they_begin_when_all_is_planned(
     chat_server: ChatServer, chats: Any, send_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned_at = []
-    plan = sending.plan_order
+    plan = sending.plan_order  # type: ignore[attr-defined]
 
     def plan_slowly(*args: Any, **wanted: Any) -> Any:
         planned = plan(*args, **wanted)

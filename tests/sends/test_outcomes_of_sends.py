@@ -16,9 +16,8 @@ from console.sends.models import Delivery, Send, SendOutcome
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.selectors import send_counts, send_get, sends_visible
-from tests.sends.drains import assert_ledger_agrees, drain
-from tests.sends.working import changing_what_has_ended
 from tests.support.simulators import Simulator
+from tests.support.working import assert_ledger_agrees, changing_what_has_ended, drain
 
 
 def counted(user: User, send: Send) -> dict[str, int]:

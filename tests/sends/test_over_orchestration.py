@@ -12,8 +12,8 @@ from django.utils import timezone
 from console.interactions.models import ChatServer, Health, Interaction
 from console.sends.engine.claim import TRIES_WHEN_LATE
 from console.sends.models import Delivery, Outbox, Send
-from tests.sends.drains import assert_ledger_agrees, drain, statuses, work
 from tests.support.orchestration import Orchestration, Session
+from tests.support.working import assert_ledger_agrees, drain, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,12 +14,12 @@ from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT, upsert
-from tests.sends.drains import assert_ledger_agrees, statuses
 from tests.sends.test_workers import WorkerProcess, process_environment
 from tests.support.demos import MANAGE, until
+from tests.support.factories import ROOT, upsert
 from tests.support.java_stand_ins import OPTIONS, java_classes, needs_java
 from tests.support.simulators import Simulator
+from tests.support.working import assert_ledger_agrees, statuses
 
 __all__ = ["java_classes"]
 

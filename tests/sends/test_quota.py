@@ -15,8 +15,8 @@ from console.sends.models import Delivery, Outbox, Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import changing_what_has_ended
+from tests.support.factories import ROOT
+from tests.support.working import changing_what_has_ended
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 MINUTE = timedelta(minutes=1)

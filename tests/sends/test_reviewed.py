@@ -17,8 +17,8 @@ from console.sends.engine.worker import run_worker
 from console.sends.models import Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.drains import assert_ledger_agrees, drain, leased_step
+from tests.support.factories import ROOT
+from tests.support.working import assert_ledger_agrees, drain, leased_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,7 +74,7 @@ def test_a_changed_address_is_used_from_the_next_claim_on(
     send = send_hello(10)
     from console.sends.engine import record
 
-    original = record.claim_due
+    original = record.claim_due  # type: ignore[attr-defined]
 
     def move_then_claim(*arguments, **options):
         monkeypatch.setattr(record, "claim_due", original)

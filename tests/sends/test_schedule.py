@@ -1,6 +1,7 @@
 """Times in a zone: what the clocks there show, and what they never do."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -81,7 +82,7 @@ def test_a_send_keeps_the_zone_of_its_time(supervisor, make_interaction, make_no
     make_interaction("zoe")
     make_notice(key="hello")
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "hello", "interactions": ["zoe"]}
+    arguments: dict[str, Any] = {"notice_key": "hello", "interactions": ["zoe"]}
     ahead = timezone.now() + timedelta(hours=1)
     send = send_create(actor, SendOrder(**arguments, scheduled_at=ahead, time_zone="Europe/Berlin"))
     assert (send.status, send.scheduled_at, send.time_zone) == (
@@ -102,7 +103,7 @@ def test_a_notice_must_be_valid_when_it_leaves(supervisor, make_interaction, mak
     make_notice(key="today", valid_until=now + timedelta(hours=1))
     make_notice(key="tomorrow", valid_from=now + timedelta(hours=12))
     actor = supervisor.to_actor()
-    arguments = {"interactions": ["zoe"], "scheduled_at": now + timedelta(hours=24)}
+    arguments: dict[str, Any] = {"interactions": ["zoe"], "scheduled_at": now + timedelta(hours=24)}
     for act in (plan_send, send_create):
         with pytest.raises(Unprocessable, match="not valid at that time"):
             act(actor, SendOrder(notice_key="today", **arguments))

@@ -1,6 +1,7 @@
 """Creating, previewing and cancelling sends: what is decided before anything leaves."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -18,8 +19,8 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import REVIEWER, ROOT
 from tests.support.broken_ledger import broken_ledger
+from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -125,7 +126,7 @@ def test_a_new_version_since_the_preview_is_not_sent_unseen(
 ):
     """Else "send to staff" on the button could become a send to customers."""
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "note", "interactions": ["a"]}
+    arguments: dict[str, Any] = {"notice_key": "note", "interactions": ["a"]}
     make_interaction("a")
     version = make_notice("For staff", key="note", visibility="INT")
     shown = Promise.of(plan_send(actor, SendOrder(**arguments))).written()
@@ -290,6 +291,7 @@ def test_targets_must_be_said_one_way(supervisor, make_notice, settings):
         )
     with pytest.raises(InvalidInput, match="at least one"):
         plan_send(actor, SendOrder(notice_key="hello", interactions=[]))
+    wrong: Any
     for wrong in ("", "x" * 65, "new\nline", 7):
         with pytest.raises(InvalidInput, match="interaction id"):
             plan_send(actor, SendOrder(notice_key="hello", interactions=[wrong]))

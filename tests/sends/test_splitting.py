@@ -24,8 +24,8 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.working import changing_what_has_ended
+from tests.support.factories import ROOT
+from tests.support.working import changing_what_has_ended
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 MINUTE = timedelta(minutes=1)
@@ -160,10 +160,11 @@ def test_two_at_once_do_not_exceed_it_together(supervisor: User, ids: list[str])
         api_client_create(ROOT, name=str(number), scopes=["send"], owner=supervisor)[0]
         for number in range(3)
     ]
+    people: list[User | ApiClient] = [supervisor, *programs]
     start = Barrier(4)
 
     def click(number: int) -> str:
-        who: User | ApiClient = [supervisor, *programs][number]
+        who = people[number]
         try:
             start.wait(10)
             chats = ids[2 * number : 2 * number + 2]

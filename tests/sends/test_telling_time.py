@@ -1,5 +1,7 @@
 """Texts that tell the time are the same send in the next moment."""
 
+from typing import Any
+
 import pytest
 
 from console.sends.plan.planner import plan_send
@@ -21,6 +23,6 @@ def test_a_text_that_tells_the_time_is_still_the_same_send(
         clock = "{% snippet 'the-time' %}"
     make_notice(f"It is {clock}", key="clock")
     actor = supervisor.to_actor()
-    arguments = {"notice_key": "clock", "interactions": ["a"]}
+    arguments: dict[str, Any] = {"notice_key": "clock", "interactions": ["a"]}
     shown = Promise.of(plan_send(actor, SendOrder(**arguments))).written()
     assert send_create(actor, SendOrder(**arguments, expected_plan=shown)).ready_count == 1

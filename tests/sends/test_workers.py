@@ -25,10 +25,10 @@ from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Work
 from console.sends.observe import operations
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT, upsert
-from tests.sends.drains import assert_ledger_agrees, statuses, work
 from tests.support.demos import MANAGE, until
+from tests.support.factories import ROOT, upsert
 from tests.support.simulators import Simulator
+from tests.support.working import assert_ledger_agrees, statuses, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -32,7 +32,7 @@ def refuses(
     """By its type while it is read, or when the command is about to run."""
     for nothing in ("", " ", "\u200b"):
         try:
-            value = parser._get_value(action, nothing)  # type: ignore[attr-defined]
+            value = parser._get_value(action, nothing)
         except argparse.ArgumentError:
             continue
         given = [value] if isinstance(action, argparse._AppendAction) else value

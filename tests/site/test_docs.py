@@ -63,6 +63,7 @@ def test_documented_defaults_are_the_codes() -> None:
         name, default = node.args[0], node.args[2]
         if isinstance(default, ast.Constant) and isinstance(default.value, int):
             assert isinstance(name, ast.Constant)
+            assert isinstance(name.value, str)
             row = re.search(rf"^\| `{name.value}` \| ([^|]+)\|", text, re.MULTILINE)
             assert row is not None, name.value
             assert re.search(rf"\b{int(default.value)}\b", row[1]), f"{name.value}: {row[1]}"

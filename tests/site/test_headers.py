@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
-from django.http import HttpResponse
 from django.test import Client
 
 from console.accounts.models import User
@@ -31,7 +30,7 @@ HEADERS = {
 pytestmark = pytest.mark.django_db
 
 
-def check_headers(response: HttpResponse) -> None:
+def check_headers(response: Any) -> None:
     policy = {part.strip() for part in response.headers["Content-Security-Policy"].split(";")}
     assert policy == POLICY
     for name, value in HEADERS.items():
@@ -116,7 +115,7 @@ def test_for_static_files(client: Client) -> None:
 def test_a_session_cookie_is_out_of_reach_for_scripts(
     client: Client, make_user: Callable[..., User]
 ) -> None:
-    from tests.conftest import PASSWORD
+    from tests.support.factories import PASSWORD
 
     make_user("sue", "supervisor")
     response = client.post("/accounts/login/", {"login": "sue", "password": PASSWORD})

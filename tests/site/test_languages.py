@@ -27,10 +27,9 @@ from console.text.wording import worded
 from console.webhooks.models import Attempt
 from console.webhooks.problems import STATUS
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
+from tests.support.factories import ROOT, make_public_webhook
 from tests.support.signing_in import sign_in
 from tests.support.translations import Message, compiled
-from tests.webhooks.things import make_public_webhook
 
 UNREGISTERED = "No Chat Server named {name} is registered; an administrator can add it."
 TRANSLATED = {

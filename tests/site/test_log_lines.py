@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +15,23 @@ from tests.support.serving import Server, serving, site_settings
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OF_THE_PROXY = "0123456789abcdef0123456789abcdef"
+# Settings by which it does not start, by what it says of them.
+WRONG = {
+    "CONSOLE_UNDO_SECONDS": {"CONSOLE_UNDO_SECONDS": "many"},
+    "does not answer": {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def refused(django_db_setup: None) -> Iterator[dict[str, Program]]:
+    """Programs that do not start. One waits for its database meanwhile."""
+    with data_folder() as folder, ExitStack() as stack:
+        started = {}
+        for reason, wrong in WRONG.items():
+            given: dict[str, Any] = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
+            started[reason] = Program("serve", "--port", "0", data=folder, **given)
+            stack.callback(started[reason].close)
+        yield started
 
 
 def lines(program: Program) -> list[dict[str, Any]]:
@@ -45,17 +64,8 @@ def _ask_as_somebody(server: Server, request_id: str) -> Any:
     return server.ask("/board/", Cookie="sessionid=abcdefgh", X_Request_ID=request_id)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "reason"),
-    [
-        ({"CONSOLE_UNDO_SECONDS": "many"}, "CONSOLE_UNDO_SECONDS"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "does not answer"),
-    ],
-)
-def test_why_it_does_not_start_is_json_too(wrong: dict[str, str], reason: str) -> None:
-    with data_folder() as folder:
-        given = site_settings() | wrong | {"CONSOLE_LOG_FORMAT": "json"}
-        program = Program("serve", "--port", "0", data=folder, **given)
-        assert program.wait() == 1
-        program.close()
+@pytest.mark.parametrize("reason", WRONG)
+def test_why_it_does_not_start_is_json_too(reason: str, refused: dict[str, Program]) -> None:
+    program = refused[reason]
+    assert program.wait() == 1
     assert any(reason in line["event"] and line["level"] == "error" for line in lines(program))

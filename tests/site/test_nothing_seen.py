@@ -24,7 +24,7 @@ from console.sends.control.stop_switch import required_reason, sending_stop
 from console.text.form_fields import LineField, TextField
 from console.webhooks.services import webhook_create
 from tests.api.test_nothing_given import bodies
-from tests.conftest import PASSWORD, REVIEWER, ROOT, upsert
+from tests.support.factories import PASSWORD, REVIEWER, ROOT, upsert
 
 INVISIBLE = (
     "",
@@ -193,7 +193,7 @@ def test_every_text_of_a_form_knows_what_is_seen() -> None:
     import console.urls  # noqa: F401
 
     def below(kind: type) -> list[type]:
-        return [each for sub in kind.__subclasses__() for each in (sub, *below(sub))]
+        return [each for sub in kind.__subclasses__() for each in (sub, *below(sub))]  # type: ignore[var-annotated]
 
     own = [kind for kind in below(forms.Form) if kind.__module__.startswith("console.")]
     own = [

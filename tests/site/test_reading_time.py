@@ -10,12 +10,13 @@ import pytest
 
 from console.api.http.parsers import _require_storable
 from console.api.http.waiting import preferred_wait
+from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.notices import KEY, normal_shortcut, normal_tags
 from console.catalogue.content.search_words import as_query, as_vector
 from console.catalogue.templating.push_urls import check_push_url, shown_host
 from console.catalogue.transfer.files import escaping
 from console.catalogue.transfer.files.formats import CSV, JSON
-from console.catalogue.transfer.reading import LOCALE, READERS
+from console.catalogue.transfer.reading import READERS
 from console.errors import ConsoleError
 from console.interactions.feed.events import parse_event
 from console.security.lookalikes import are_alike, require_plain
@@ -69,7 +70,7 @@ READ: dict[str, Callable[[str], object]] = {
     "a file of CSV": lambda value: CSV().create_dataset(value.encode()),
     "a file of JSON": lambda value: JSON().create_dataset(value.encode()),
     "a difference": lambda value: difference(value, value[1:] + "x"),
-    **{f"a column {name}": reader for name, reader in READERS.items()},
+    **{f"a column {name}": reader for name, reader in sorted(READERS.items())},
 }
 
 

@@ -32,6 +32,7 @@ from console.demo.people import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
+SETTINGS = "tests.support.cheap_passwords"
 START_SECONDS = 90.0
 STOP_SECONDS = 45.0
 SESSIONS = 20
@@ -69,7 +70,7 @@ def data_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def until(true: Callable[[], T], *, within: float = 30.0) -> T:
+def until(true: Callable[[], T | None], *, within: float = 30.0) -> T:
     """What `true` answers once it answers something; fails with its last answer after `within`
     seconds."""
     deadline = time.monotonic() + within
@@ -107,7 +108,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, *handed, MANAGE, *arguments],
             pass_fds=[] if listener is None else [listener.fileno()],
-            env=environment(data) | settings,
+            env=environment(data) | {"DJANGO_SETTINGS_MODULE": SETTINGS} | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,8 +1,8 @@
 """A stand-in for Orchestration Server's REST interface, over real TCP.
 
-Built from what is documented of it (docs/domain.md): sessions are started by form or JSON, have an
-affinity cookie, and answer requests by `<response>`. What a session's workflow answers, and what
-goes wrong, a test says.
+Built from what is documented of it (docs/orchestration.md): sessions are started by form or JSON,
+have an affinity cookie, and answer requests by `<response>`. What a session's workflow answers, and
+what goes wrong, a test says.
 """
 
 import base64

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from tests.support.browsing import FLAGS, WAIT_MILLISECONDS, chromium_path, sign_in
 from tests.support.demos import ROOT, Demo, data_folder, manage
@@ -78,7 +78,7 @@ def take() -> None:
             assert done.returncode == 0, done.stderr
             for name in names:
                 person, width, height, scene = SCENES[name]
-                size = {"width": width, "height": height}
+                size: ViewportSize = {"width": width, "height": height}
                 page = browser.new_page(base_url=address, viewport=size, color_scheme="light")
                 page.goto("/accounts/login/")
                 sign_in(page, person)

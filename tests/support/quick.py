@@ -55,7 +55,7 @@ LEFT_OUT = (
     "tests/sends/test_java.py",
     "tests/sends/test_over_orchestration.py",
     "tests/sends/test_psdk.py",
-    "tests/site/test_embedded.py",
+    "tests/embedded/test_server.py",
     "tests/site/test_log_lines.py",
     "tests/scxml/",
     "tests/torture/",

@@ -115,7 +115,7 @@ def serving(listener: socket.socket | None = None, **environment: str) -> Iterat
         assert "Traceback" not in server.output, server.output
 
 
-def shared_server(**environment: str) -> Callable[..., Iterator[Server]]:
+def shared_server(**environment: Any) -> Callable[..., Iterator[Server]]:
     """A fixture: one web server for all tests of a module. What they commit is all that it knows
     of them, and that is gone with each."""
 

@@ -77,7 +77,7 @@ class ByFile(LoadScopeScheduling):
     def _assign_work_unit(self, node: Any) -> None:
         if not self.is_ordered:
             # Those that are no group come in the order of xdist: the most tests first.
-            units = sorted(self.workqueue.items(), key=lambda unit: ORDER.get(unit[0], len(ORDER)))
+            units = sorted(self.workqueue.items(), key=lambda unit: ORDER.get(unit[0], len(ORDER)))  # type: ignore[has-type]
             self.workqueue = OrderedDict(units)
             self.is_ordered = True
         super()._assign_work_unit(node)

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from console.webhooks import destinations
 from console.webhooks.courier import carry
-from console.webhooks.models import EventType, Message, Webhook
-from console.webhooks.services import facts_gather, webhook_create, webhook_test
-from tests.conftest import ROOT
+from console.webhooks.models import Message, Webhook
+from console.webhooks.services import facts_gather, webhook_test
+from tests.support import factories
+from tests.support.factories import ROOT
 from tests.webhooks.receiver import Receiver, receiving
 
 
@@ -42,7 +43,7 @@ def make_webhook(db: None, loopback_allowed: None) -> Callable[..., tuple[Webhoo
     def make(
         url: str = "http://127.0.0.1:9/", *events: str, name: str = "CRM"
     ) -> tuple[Webhook, str]:
-        return webhook_create(ROOT, name=name, url=url, events=events or EventType.values)
+        return factories.make_webhook(url, *events, name=name)
 
     return make
 

@@ -6,8 +6,8 @@ import pytest
 
 from console.webhooks import signing
 from console.webhooks.models import Message, Webhook
-from tests.api.conftest import Caller, by_token
-from tests.webhooks.things import PUBLIC
+from tests.support.calling import Caller, by_token
+from tests.support.factories import PUBLIC
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "CRM", "url": PUBLIC, "events": ["send.finished"]}

@@ -11,7 +11,7 @@ import pytest
 
 from console.webhooks.models import MessageStatus, Webhook
 from console.webhooks.services import webhook_test
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 from tests.webhooks.conftest import sent_test, tell
 from tests.webhooks.receiver import Receiver, receiving
 

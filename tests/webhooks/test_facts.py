@@ -17,7 +17,7 @@ from console.api.openapi.events import event_components, event_webhooks
 from console.api.serializers import values
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
-from console.interactions.models import ChatServer, HealthChange, Interaction
+from console.interactions.models import ChatServer, HealthChange
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Ending
@@ -26,27 +26,12 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
-from console.webhooks.services import facts_gather, webhook_test, webhook_update
-from tests.conftest import ROOT
-from tests.sends.drains import leased_step
+from console.webhooks.services import facts_gather, gathering, webhook_test, webhook_update
+from tests.support.factories import ROOT
+from tests.support.working import leased_step
 
 pytestmark = pytest.mark.django_db
 TEXT, CUSTOMER = "A text for customers", "Zoë"
-
-
-@pytest.fixture
-def make_send(
-    supervisor: User,
-    chat_server: ChatServer,
-    make_interaction: Callable[..., Interaction],
-    make_notice: Callable[..., NoticeVersion],
-) -> Callable[..., Send]:
-    def make(chats: int) -> Send:
-        ids = [make_interaction().pk for _ in range(chats)]
-        key = make_notice(TEXT).notice.key
-        return send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=ids))
-
-    return make
 
 
 def end_all(server: ChatServer, statuses: Sequence[DeliveryStatus]) -> None:
@@ -78,7 +63,7 @@ def test_a_send_is_told_of_in_counts(
     make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:
     make_webhook()
-    send = make_send(6)
+    send = make_send(6, body=TEXT)
     end_all(chat_server, [F, F, U, D, D, D])
 
     facts_gather()
@@ -127,7 +112,7 @@ def test_nothing_of_texts_and_customers_is_told(
     make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:
     make_webhook()
-    make_send(2)
+    make_send(2, body=TEXT)
     end_all(chat_server, [F, U])
     facts_gather()
     bodies = " ".join(message.body for message in Message.objects.all())
@@ -177,7 +162,7 @@ def test_a_send_that_was_stopped_is_told_of(
     make_webhook: Any, make_send: Callable[..., Send], supervisor: User
 ) -> None:
     make_webhook()
-    send = make_send(1)
+    send = make_send(1, body=TEXT)
     send_cancel(supervisor.to_actor(), send)
     facts_gather()
     (cancelled,) = told()
@@ -210,7 +195,7 @@ def test_each_gets_what_it_wants_and_nothing_while_it_is_off(
     make_webhook("http://127.0.0.1:9/b", "deliveries.failed", name="Failed")
     off, _secret = make_webhook("http://127.0.0.1:9/c", name="Off")
     webhook_update(ROOT, off, enabled=False)
-    make_send(1)
+    make_send(1, body=TEXT)
     end_all(chat_server, [F])
     facts_gather()
     got = set(Message.objects.values_list("webhook__name", "type"))
@@ -220,7 +205,7 @@ def test_each_gets_what_it_wants_and_nothing_while_it_is_off(
 def test_what_was_before_a_webhook_is_not_told(
     make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:
-    make_send(1)
+    make_send(1, body=TEXT)
     end_all(chat_server, [D])
     make_webhook()
     facts_gather()
@@ -231,7 +216,7 @@ def test_without_webhooks_nothing_piles_up(
     make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:
     facts_gather()
-    make_send(1)
+    make_send(1, body=TEXT)
     end_all(chat_server, [F])
     chat_server_unreachable(chat_server, detail="No.", rest=timedelta(seconds=1))
     facts_gather()
@@ -241,13 +226,17 @@ def test_without_webhooks_nothing_piles_up(
 
 
 def test_all_is_told_once_however_small_the_pieces(
-    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
+    make_webhook: Any,
+    make_send: Callable[..., Send],
+    chat_server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(gathering, "ENTRIES_A_PIECE", 3)
     make_webhook("http://127.0.0.1:9/", "send.finished")
-    sends = [make_send(1).pk for _ in range(3)]
+    sends = [make_send(1, body=TEXT).pk for _ in range(3)]
     end_all(chat_server, [D, D, D])
     for _ in range(20):
-        facts_gather(entries_a_piece=3)
+        facts_gather()
     assert sorted(each["data"]["send"] for each in told()) == sends
     assert Message.objects.values("key").distinct().count() == 3
 
@@ -259,7 +248,7 @@ def test_a_crash_in_between_loses_nothing_and_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_webhook("http://127.0.0.1:9/", "send.finished", "chat_server.unhealthy")
-    make_send(1)
+    make_send(1, body=TEXT)
     end_all(chat_server, [D])
     chat_server_unreachable(chat_server, detail="No.", rest=timedelta(seconds=1))
 
@@ -285,7 +274,7 @@ def test_what_is_rolled_back_is_not_told(
     make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer
 ) -> None:
     make_webhook()
-    make_send(1)
+    make_send(1, body=TEXT)
     with transaction.atomic():
         end_all(chat_server, [F])
         transaction.set_rollback(True)
@@ -299,7 +288,7 @@ def test_sending_asks_nothing_for_it(
     """A step of a drain has the same queries with webhooks as without."""
 
     def queries() -> int:
-        make_send(2)
+        make_send(2, body=TEXT)
         with CaptureQueriesContext(
             connection,
         ) as captured:

@@ -7,8 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from console.webhooks.models import Message, MessageStatus, Webhook
-from tests.site.test_metrics import scrape
-from tests.webhooks.things import make_public_webhook
+from tests.support.factories import make_public_webhook
+from tests.support.scraping import scrape
 
 pytestmark = pytest.mark.django_db
 

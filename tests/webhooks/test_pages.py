@@ -12,9 +12,8 @@ from console.accounts.models import User
 from console.webhooks import signing
 from console.webhooks.models import Attempt, Message, MessageStatus, Webhook
 from console.webhooks.services import webhook_test, webhook_update
-from tests.conftest import ROOT
+from tests.support.factories import PUBLIC, ROOT, make_public_webhook
 from tests.support.signing_in import sign_in
-from tests.webhooks.things import PUBLIC, make_public_webhook
 
 pytestmark = pytest.mark.django_db
 

@@ -25,8 +25,7 @@ from console.webhooks.services import (
 )
 from console.webhooks.services.webhooks import MOST
 from console.webhooks.states import secret_seen
-from tests.conftest import ROOT
-from tests.webhooks.things import PUBLIC, make_public_webhook
+from tests.support.factories import PUBLIC, ROOT, make_public_webhook
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from console.catalogue.models import NoticeVersion
 from console.interactions.models import Interaction
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.sends.working import work
 from tests.support.simulators import Simulator
+from tests.support.working import work
 from tests.webhooks.conftest import tell
 from tests.webhooks.receiver import Receiver
 

@@ -226,8 +226,8 @@ def pages(world: World) -> list[Row]:
             pairs,
             unit="ms",
             goal=Goal(most=3),
-            note=_worst(ratios := {k: _medians(p) for k, p in each.items() if _kind(k) == kind}),
-            each=ratios,
+            note=_worst(medians := {k: _medians(p) for k, p in each.items() if _kind(k) == kind}),
+            each=medians,
         )
         for kind, pairs in found.items()
     ]

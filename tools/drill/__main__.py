@@ -40,7 +40,7 @@ def timed(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def drill(made: World, folder: Path, number: int) -> int:
-    from tests.backups.elsewhere import another_database
+    from tests.support.elsewhere import another_database
 
     with timed(f"{number:,} deliveries made and delivered"):
         ids = made.chats(number)
@@ -70,7 +70,7 @@ def drill(made: World, folder: Path, number: int) -> int:
 def wrong(
     number: int, delivered: "Send", waiting: "Send", made: World, before: int
 ) -> Iterator[str]:
-    from tests.sends.drains import assert_ledger_agrees, statuses
+    from tests.support.working import assert_ledger_agrees, statuses
 
     if (found := statuses(delivered)) != {"delivered": number}:
         yield f"of {number} delivered deliveries came back: {dict(found)}"

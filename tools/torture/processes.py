@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,15 @@ def spawn(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
     """Start a process that ends when this one does, and that Ctrl-C does not reach."""
     if sys.platform == "linux":
         options["preexec_fn"] = end_with_parent
-    return _spawner.submit(
-        subprocess.Popen, command, stdin=subprocess.DEVNULL, start_new_session=True, **options
-    ).result()
+    start: Any = partial(
+        subprocess.Popen,
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        **options,
+    )
+    process: subprocess.Popen[bytes] = _spawner.submit(start).result()
+    return process
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from tools.torture.checker import TAKEOVER_SECONDS, Verdict
 from tools.torture.evidence import WINDOW, Evidence
@@ -27,7 +28,7 @@ def report(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
 
 def _faults(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     """By kind: how often, how many unknown in all, and the most for one fault and Chat Server."""
-    costs = defaultdict(list)
+    costs: defaultdict[str, list[Any]] = defaultdict(list)
     for fault in evidence.faults:
         costs[fault.kind] += [verdict.blamed[fault.number, name] for name in fault.touched] or [0]
     numbers = Counter(fault.kind for fault in evidence.faults)

@@ -342,10 +342,10 @@ def version_initial(version: NoticeVersion | None) -> dict[str, Any]:
     return {**content, **notices.names_to_be(version), **audience}
 
 
-def bodies_initial(version: NoticeVersion | None, default: str = "en") -> list[dict[str, str]]:
+def bodies_initial(version: NoticeVersion | None) -> list[dict[str, str]]:
     """Return the texts, the default language first."""
     if version is None:
-        return [{"locale": default, "body": ""}]
+        return [{"locale": "en", "body": ""}]
     first = version.default_locale
     ordered = [first, *(locale for locale in sorted(version.bodies) if locale != first)]
     return [{"locale": locale, "body": version.bodies[locale]} for locale in ordered]

@@ -65,7 +65,6 @@ class Review:
 
     languages: list[ShownLanguage]
     made_up: dict[str, Any]
-    with_live_chats: bool
 
 
 def review_of(actor: Actor, old: NoticeVersion | None, new: NoticeVersion) -> Review:
@@ -92,7 +91,7 @@ def review_of(actor: Actor, old: NoticeVersion | None, new: NoticeVersion) -> Re
         ]
         shown.append(ShownLanguage(locale, rows))
     answers = {name: made for version in pair for name, made in samples(version.fields).items()}
-    return Review(shown, answers, actor.may(Permission.VIEW_INTERACTIONS))
+    return Review(shown, answers)
 
 
 def _locales(old: NoticeVersion | None, new: NoticeVersion) -> list[str]:

@@ -1,4 +1,4 @@
-"""The vendor's Platform SDK for Java as a transport (docs/domain.md section 6, docs/transports.md).
+"""The vendor's Platform SDK for Java as a transport (docs/transports.md).
 
 Layers, each knowing only those before it: address, sdk (Java classes), tls, channel.
 """

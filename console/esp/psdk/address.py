@@ -8,7 +8,7 @@ from console.esp.errors import InvalidAddress
 from console.text.sentences import term
 
 TLS_SCHEME = "psdk+tls"
-# The SDK's names for options of a connection's configuration (docs/domain.md section 6).
+# The SDK's names for options of a connection's configuration (docs/transports.md).
 _SECONDS = ("addp-timeout", "addp-remote-timeout")
 _WORDS = ("addp-trace", "string-attributes-encoding")
 # Other options of a site's own SDK are given by their names there: sdk.NAME=value.

@@ -86,11 +86,6 @@ class PsdkChannel:
     # The channel
 
     @property
-    def in_flight(self) -> int:
-        """The number of requests that wait for their outcome."""
-        return len(self._calls)
-
-    @property
     def is_open(self) -> bool:
         """Whether new requests are accepted."""
         if not self._refusal and self._opened.is_closed():

@@ -1,4 +1,4 @@
-"""The SDK's classes, and what its answers and exceptions mean (docs/domain.md section 6).
+"""The SDK's classes, and what its answers and exceptions mean (docs/transports.md).
 
 Uses only what the vendor's public documentation describes. Where that says nothing, the outcome
 claims the least: a request that may have been written is unknown.

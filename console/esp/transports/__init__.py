@@ -32,10 +32,6 @@ class Channel(Protocol):
     """One connection to one Chat Server, with many requests in flight."""
 
     @property
-    def in_flight(self) -> int:
-        """The number of requests that wait for their outcome."""
-
-    @property
     def is_open(self) -> bool:
         """Whether new requests are accepted. Once False, it stays so: open another channel."""
 

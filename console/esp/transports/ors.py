@@ -1,6 +1,6 @@
 """Sends through the site's own workflow: `ors+http://host:port/…`, with TLS `ors+https://…`.
 
-Orchestration Server's REST interface (docs/domain.md section 8) takes a request for the session
+Orchestration Server's REST interface (docs/orchestration.md) takes a request for the session
 that handles the chat. The session's workflow makes the ESP request and answers with its outcome.
 
 The guarantees are those of every channel: one outcome for each request, by its deadline at the
@@ -237,11 +237,6 @@ class OrsChannel:
         )
 
     # The channel
-
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that wait for their outcome."""
-        return len(self._tasks)
 
     @property
     def is_open(self) -> bool:

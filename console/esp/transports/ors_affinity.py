@@ -16,8 +16,7 @@ VALUE_MOST = 512  # characters
 class Affinity:
     """Cookies by session, of one Orchestration address."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._values: OrderedDict[str, str] = OrderedDict()
 
     def header(self, session: str) -> dict[str, str]:
@@ -34,7 +33,7 @@ class Affinity:
             self.forget(session)
             if value:
                 self._values[session] = value
-        while len(self._values) > self._most:
+        while len(self._values) > MOST:
             self._values.popitem(last=False)
 
     def forget(self, session: str) -> None:

@@ -79,9 +79,9 @@ def _require_over(
         )
 
 
-def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) -> int:
-    """Erase up to `most` texts of one send whose retention time is over. Return how many sends may
-    have texts left; 0 means that all is done."""
+def texts_expire(*, now: datetime | None = None) -> int:
+    """Erase up to DELIVERIES_A_PART texts of one send whose retention time is over. Return how many
+    sends may have texts left; 0 means that all is done."""
     if not settings.TEXT_RETENTION_DAYS:
         return 0
     now = now or near_now()
@@ -94,9 +94,9 @@ def texts_expire(*, now: datetime | None = None, most: int = DELIVERIES_A_PART) 
         kept = Delivery.objects.select_for_update(no_key=True).filter(
             send=send, erased_at=None, finished_at__isnull=False
         )
-        ids = [delivery.pk for delivery in kept.only("pk").order_by("pk")[:most]]
+        ids = [delivery.pk for delivery in kept.only("pk").order_by("pk")[:DELIVERIES_A_PART]]
         _erase(ids, on_request=False, now=now)
-        if len(ids) < most:
+        if len(ids) < DELIVERIES_A_PART:
             send.texts_erased_at = now
             send.fields = {}
             send.save(update_fields=["texts_erased_at", "fields"])

@@ -47,7 +47,7 @@ def enqueue_wake(server: str, at: datetime) -> None:
     """Enqueue a look at a Chat Server's work at `at`. One such job per Chat Server is enough.
 
     Deliberately uses no `lock`: with procrastinate a waiting job holds back all later ones with the
-    same lock, even if it waits for a time far ahead.
+    same lock, even if it waits for a time far ahead, and a job's end wakes no job that waits.
     """
     try:
         with transaction.atomic():

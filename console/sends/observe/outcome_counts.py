@@ -42,12 +42,12 @@ RETURNING (SELECT count(*) FROM piece)
 """
 
 
-def outcomes_count(*, entries_a_piece: int = ENTRIES_A_PIECE) -> None:
+def outcomes_count() -> None:
     """Count on from where the last call stopped. Does nothing if another worker is counting."""
     with connection.cursor() as cursor:
         cursor.execute(MARK)
     for _piece in range(PIECES_MOST):
-        if _count_piece(entries_a_piece) < entries_a_piece:
+        if _count_piece(ENTRIES_A_PIECE) < ENTRIES_A_PIECE:
             return
 
 

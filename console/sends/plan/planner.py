@@ -48,10 +48,10 @@ from console.text.visible import is_blank
 from console.text.wording import term_of
 
 
-def plan_send(actor: Actor, order: SendOrder, *, now: datetime | None = None) -> SendPlan:
+def plan_send(actor: Actor, order: SendOrder) -> SendPlan:
     """Return what a send would do. Chats that get the same notice within the guarded minutes are
     skipped, unless `ignore_recent`. Raises what `plan_order` raises."""
-    now = now or database_now()
+    now = database_now()
     return _with_quota(actor, with_others(actor, plan_order(actor, order, now), now), now)
 
 

@@ -34,7 +34,7 @@ def mark_begin() -> None:
         cursor.execute(BEGIN)
 
 
-def facts_gather(*, entries_a_piece: int = ENTRIES_A_PIECE) -> int:
+def facts_gather() -> int:
     """Write the messages of all events since the last call, and return how many.
 
     Does nothing if another worker is doing it.
@@ -42,7 +42,7 @@ def facts_gather(*, entries_a_piece: int = ENTRIES_A_PIECE) -> int:
     mark_begin()
     made = 0
     for _piece in range(PIECES_MOST):
-        number, is_all = _gather_piece(entries_a_piece)
+        number, is_all = _gather_piece(ENTRIES_A_PIECE)
         made += number
         if is_all:
             break

@@ -70,6 +70,7 @@ async def flood(url: str, number: int, in_flight: int) -> dict[str, Any]:
     """So many requests with so many in flight: how they ended, and how far they were."""
     opened = await channel(url)
     slots = asyncio.Semaphore(in_flight)
+    waiting: set[asyncio.Future[Outcome]] = set()
     most = 0
     wrong: list[int] = []
 
@@ -78,7 +79,9 @@ async def flood(url: str, number: int, in_flight: int) -> dict[str, Any]:
         async with slots:
             fields = {"text": f"Nº {place}", "user_data": [["InteractionId", f"i{place}"]]}
             future = opened.submit(request_of(fields))
-            most = max(most, opened.in_flight)
+            waiting.add(future)
+            future.add_done_callback(waiting.discard)
+            most = max(most, len(waiting))
             outcome = await future
         if outcome.answer != plain(KVList.of({"Echo": f"i{place}"})):
             wrong.append(place)
@@ -86,7 +89,7 @@ async def flood(url: str, number: int, in_flight: int) -> dict[str, Any]:
 
     kinds = await asyncio.gather(*map(one, range(number)))
     await opened.close()
-    return {"kinds": sorted(set(kinds)), "most": most, "wrong": wrong, "left": opened.in_flight}
+    return {"kinds": sorted(set(kinds)), "most": most, "wrong": wrong, "left": len(waiting)}
 
 
 async def at_once(url: str, number: int, seconds: float) -> list[dict[str, Any]]:

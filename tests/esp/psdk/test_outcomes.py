@@ -1,5 +1,5 @@
 """What became of a request is said as the SDK's answers and exceptions allow, and no better
-(docs/domain.md section 6)."""
+(docs/transports.md)."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -15,8 +15,9 @@ from tests.esp.psdk.servers import (
     goes_at_once,
     hangs_up_while_it_is_written_to,
 )
-from tests.esp.support import SimulatorProcess, framed, free_port, read_frame, silence
+from tests.esp.support import SimulatorProcess, framed, read_frame, silence
 from tests.support.java_stand_ins import JavaProcess, needs_java
+from tests.support.network import free_port
 
 pytestmark = needs_java
 

@@ -16,10 +16,10 @@ from tests.esp.support import (
     SIMULATOR,
     SimulatorProcess,
     a_message,
-    free_port,
     run,
     simulator_process,
 )
+from tests.support.network import free_port
 
 
 def send(simulator: SimulatorProcess, *interaction_ids: str) -> list[Outcome]:

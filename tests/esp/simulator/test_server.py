@@ -144,7 +144,7 @@ def test_a_journal_that_cannot_be_written_means_no_answer(
             def disk_full(lines: object) -> None:
                 raise OSError(28, "No space left on device")
 
-            simulator.journal.append = disk_full  # type: ignore[method-assign]
+            simulator.journal.append = disk_full
             async with connected(simulator) as (reader, writer):
                 writer.write(a_frame(1))
                 return await reader.read()

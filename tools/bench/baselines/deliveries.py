@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
@@ -74,7 +75,7 @@ def make(ids: Sequence[str]) -> list[int]:
         cursor.execute(TABLE)
         cursor.execute(AUDIT_TABLE)
         for interaction_id in ids:
-            data = Jsonb(user_data(SERVER, interaction_id))
+            data: Any = Jsonb(user_data(SERVER, interaction_id))
             cursor.execute(INSERT, [interaction_id, SERVER, RENDERED, secrets.token_hex(16), data])
             made.append(cursor.fetchone()[0])
     return made
@@ -101,7 +102,8 @@ def record(key: int, outcome: Outcome) -> None:
             "reference_id": outcome.reference_id,
             "text_sha256": text_digest(body, salt),
         }
-        cursor.execute(AUDIT, [str(key), f"baseline to {interaction_id}", Jsonb(data)])
+        told: Any = Jsonb(data)
+        cursor.execute(AUDIT, [str(key), f"baseline to {interaction_id}", told])
 
 
 def pending(keys: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-// A stand-in of this project's own: public names alone, none of the vendor's code (docs/domain.md section 6).
+// A stand-in of this project's own: public names alone, none of the vendor's code (docs/transports.md).
 package com.genesyslab.platform.openmedia.protocol;
 
 import com.genesyslab.platform.commons.protocol.ChannelClosedOnRequestException;

@@ -16,7 +16,7 @@ from console.sends.models import Delivery, Outbox, Send, SendingStop, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.selectors import sending_stopped
-from tests.sends.working import statuses, work
+from tests.support.working import statuses, work
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from console.errors import ConsoleError
 from console.interactions.services import chat_server_create
 from console.text.naming import FOLDS, folded
 from console.webhooks.services import webhook_create
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.models import Delivery, Outbox, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.sends.working import last_entry, statuses, work
+from tests.support.working import last_entry, statuses, work
 
 
 @pytest.mark.django_db(transaction=True)
@@ -130,7 +130,7 @@ def test_a_paused_send_can_be_stopped(send, supervisor):
 def test_an_administrator_sees_that_a_send_runs_and_no_texts(send, administrator, supervisor):
     actor = administrator.to_actor()
     assert [found.pk for found in selectors.sends_visible(actor)] == [send.pk]
-    assert selectors.send_get(actor, send.pk).pending == 3
+    assert selectors.send_get(actor, send.pk).pending == 3  # type: ignore[attr-defined]
     assert list(selectors.send_deliveries(actor, send)) == []
     with pytest.raises(PermissionRefused):
         selectors.deliveries_visible(actor)

@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from console.accounts.models import Role, User
+from console.accounts.models import User
+from console.accounts.roles import Role
 from console.catalogue.content.notices import notice_retire
 from console.catalogue.models import VisibilityPreset
 from console.errors import (
@@ -29,9 +30,8 @@ from console.sends.engine.outcomes import Ending, Postponement
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
-from tests.sends.drains import leased_step
-from tests.sends.working import changing_what_has_ended, last_entry, statuses, work
+from tests.support.factories import ROOT
+from tests.support.working import changing_what_has_ended, last_entry, leased_step, statuses, work
 
 FAILED, UNKNOWN = DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN
 

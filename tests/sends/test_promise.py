@@ -18,7 +18,7 @@ from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from tests.conftest import ROOT
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 
@@ -119,7 +119,7 @@ def test_what_does_not_match_any_more_stays_out(supervisor, make_interaction, ma
     make_notice("Hello", key="hello")
     for name in "ab":
         make_interaction(name, queue="sales")
-    given = {"notice_key": "hello", "filter": InteractionFilter(queue="sales")}
+    given: dict[str, Any] = {"notice_key": "hello", "filter": InteractionFilter(queue="sales")}
     promise = Promise.of(plan_send(supervisor.to_actor(), SendOrder(**given))).written()
     make_interaction("a", queue="billing")
     make_interaction("new", queue="sales")

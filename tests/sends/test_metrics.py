@@ -13,37 +13,18 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from prometheus_client.parser import text_string_to_metric_families
 
 from console.interactions.models import ChatServer, InteractionPoll
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.record import deliveries_expire
 from console.sends.models import Outbox, OutcomeMark, OutcomeTotal, SendingStop, Worker
-from console.sends.observe import scraping, worker_metrics
+from console.sends.observe import outcome_counts, scraping, worker_metrics
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.observe.worker_metrics import DrainRecord
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.tasks import sweep_now
-
-Samples = dict[tuple[str, ...], float]
-
-
-def samples(text: str) -> Samples:
-    """Values by name and the values of the labels, in the order of the labels' names."""
-    return {
-        (sample.name, *(value for _label, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def scrape(client: Client) -> Samples:
-    answer = client.get("/metrics")
-    assert answer.status_code == 200, answer.content
-    assert answer["Content-Type"].startswith("text/plain")
-    return samples(answer.content.decode())
-
+from tests.support.scraping import samples, scrape
 
 # --- What they say -------------------------------------------------------------------------------
 
@@ -127,13 +108,17 @@ def test_outcomes_are_counted_from_the_ledger_and_only_grow(
 
 
 @pytest.mark.django_db
-def test_a_long_history_is_counted_piece_by_piece(sender: Any, three_waiting: Any) -> None:
+def test_a_long_history_is_counted_piece_by_piece(
+    sender: Any, three_waiting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send_cancel(sender, three_waiting)
-    outcomes_count(entries_a_piece=1)
-    part = OutcomeMark.objects.get().counted_to
-    assert 0 < part < 100
-    for _call in range(20):
-        outcomes_count(entries_a_piece=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(outcome_counts, "ENTRIES_A_PIECE", 1)
+        outcomes_count()
+        part = OutcomeMark.objects.get().counted_to
+        assert 0 < part < 100
+        for _call in range(20):
+            outcomes_count()
     outcomes_count()
     totals = dict(OutcomeTotal.objects.values_list("outcome", "total"))
     assert totals == {"cancelled": 3, "skipped": 1}
@@ -193,7 +178,7 @@ def test_a_database_that_is_away_is_said(client: Client, monkeypatch: pytest.Mon
         {"HTTP_AUTHORIZATION": "Bearer ", "REMOTE_ADDR": "192.0.2.7"},
     ],
 )
-def test_without_a_token_they_are_for_this_machine(environ: dict[str, str]) -> None:
+def test_without_a_token_they_are_for_this_machine(environ: dict[str, Any]) -> None:
     answer = Client().get("/metrics", **environ)
     assert answer.status_code == 403
     assert "console_" not in answer.content.decode()
@@ -209,10 +194,15 @@ def test_behind_a_proxy_everybody_seems_to_be_this_machine(client: Client, setti
 @pytest.mark.django_db
 def test_a_token_opens_them_from_anywhere_and_nothing_else_does(settings: Any) -> None:
     settings.METRICS_TOKEN = "s3cret-and-long"
-    far = {"REMOTE_ADDR": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
-    right = {"HTTP_AUTHORIZATION": "Bearer s3cret-and-long"}
+    far: dict[str, Any] = {"REMOTE_ADDR": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
+    right: dict[str, Any] = {"HTTP_AUTHORIZATION": "Bearer s3cret-and-long"}
     assert Client().get("/metrics", **far, **right).status_code == 200
-    for wrong in ({}, {"HTTP_AUTHORIZATION": "Bearer é"}, {"HTTP_AUTHORIZATION": "Basic s3cret"}):
+    refusals: list[dict[str, Any]] = [
+        {},
+        {"HTTP_AUTHORIZATION": "Bearer é"},
+        {"HTTP_AUTHORIZATION": "Basic s3cret"},
+    ]
+    for wrong in refusals:
         refused = Client().get("/metrics", **wrong)
         assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="metrics"')
         assert "console_" not in refused.content.decode()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.ixn.stand_in import IxnServer, TakenSnapshot
+from tests.support.ixn_server import IxnServer, TakenSnapshot
 
 
 @dataclass

@@ -16,7 +16,7 @@ from console.sends.history_filter import DeliveryFilter
 from console.sends.plan.schedule import zone_named
 from console.text.form_fields import ClockField, MomentField, SinceField
 from console.text.moments import read_iso
-from tests.api.conftest import by_token, error
+from tests.support.calling import by_token, error
 
 DAY = "2027-03-04"
 NO_TIMES = ("20270304", "20270304T0910", "2027-W09-4", "2027-063", "03/04/2027 09:10", "04.03.2027",

@@ -2,10 +2,17 @@
 
 import asyncio
 from collections import Counter
-from uuid import uuid4
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection
 
 from console.audit.models import AuditEntry
-from console.interactions.services import chat_server_lease_release, chat_server_lease_take
+from console.interactions.models import ChatServer
+from console.interactions.services import Lease, chat_server_lease_release, chat_server_lease_take
+from console.sends.engine.claim import Step
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
@@ -14,40 +21,42 @@ from console.sends.models import Delivery, Send, SendOutcome, VersionUse
 DEADLINE_SECONDS = 60
 
 
-def drain(name="chat-east"):
+def drain(name: str = "chat-east") -> None:
     """One drain, as a worker's job would do it."""
 
-    async def run():
+    async def run() -> None:
         async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
             await drain_chat_server(name, dispatch)
 
     asyncio.run(run())
 
 
-def leased_step(server, *, claim=None, **options):
+def leased_step(server: ChatServer, *, claim: UUID | None = None, **options: Any) -> Step:
     """One step of a drain that takes the lease for it, and gives it back."""
     lease = chat_server_lease_take(server.name, uuid4())
+    assert isinstance(lease, Lease)
     step = drain_step(server.pk, epoch=lease.epoch, claim=claim or uuid4(), **options)
     chat_server_lease_release(server.pk, lease.epoch)
     return step
 
 
-def work():
+def work() -> None:
     """A worker that runs all jobs that are there, and ends."""
 
-    async def run():
+    async def run() -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await run_worker(wait=False)
 
     asyncio.run(run())
 
 
-def statuses(send=None):
+def statuses(send: Send | None = None) -> Counter[str]:
+    """How many deliveries are in which status, of one send or of all."""
     rows = Delivery.objects.filter(send=send) if send else Delivery.objects.all()
     return Counter(rows.values_list("status", flat=True))
 
 
-def assert_ledger_agrees():
+def assert_ledger_agrees() -> None:
     """Each ended delivery stands in exactly one entry, that of its status, and no other in any; and
     sends and versions count them right."""
     told = Counter(
@@ -67,3 +76,28 @@ def assert_ledger_agrees():
     assert {use.pk: (use.sends, use.delivered) for use in VersionUse.objects.all()} == {
         version: (number, delivered[version]) for version, number in sends.items()
     }
+
+
+# What PostgreSQL refuses to change, and the trigger by which it does.
+KEPT = [
+    ("sends_delivery", "ended_delivery_kept"),
+    ("sends_send", "send_request_kept"),
+    ("sends_send", "send_status_goes_on"),
+]
+
+
+@contextmanager
+def changing_what_has_ended() -> Iterator[None]:
+    """As if time had passed since: PostgreSQL refuses to change such a send or delivery."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the table is held by what is deferred
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        yield
+        for table, trigger in KEPT:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+
+
+def last_entry(action: str) -> AuditEntry:
+    """The newest entry of the ledger for this action."""
+    return AuditEntry.objects.filter(action=action).latest("seq")

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.accounts.directory_server import new_key, public_keys
+from tests.support.directory_server import new_key, public_keys
 
 DISCOVERY, KEYS, TOKEN, USERINFO = (
     "/.well-known/openid-configuration",

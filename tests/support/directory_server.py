@@ -1,6 +1,6 @@
 """A directory that speaks OpenID Connect, over real HTTP: it signs in whoever it is told to.
 
-It is as honest as it can be; tests.accounts.lying_proxy, which stands before it, is not.
+It is as honest as it can be; tests.support.lying_proxy, which stands before it, is not.
 """
 
 import base64
