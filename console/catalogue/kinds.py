@@ -4,7 +4,8 @@ A kind has a label, an icon, a way to travel (docs/domain.md section 3) and a se
 versions may have. `console/sends/engine/gateway.py` has the builder of each method's request.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.db import models
 from django.utils.functional import Promise
@@ -25,15 +26,16 @@ class KindTraits:
     """What differs between kinds.
 
     `method` is the ESP request's ("" for a kind that is not sent by itself), `text_parameter` the
-    parameter that carries the text, `notice_type` the NoticeType on the wire, `icon` the name of
-    the drawing in the sprite, `hint` what editors are told. The text of a URL kind is a URL.
+    parameter that carries the text, `constants` the parameters that are always the same, `icon` the
+    name of the drawing in the sprite, `hint` what editors are told. The text of a URL kind is a
+    URL.
     """
 
     icon: str
     hint: Promise | str = ""
     method: str = ""
     text_parameter: str = ""
-    notice_type: str = ""
+    constants: Mapping[str, str | int] = field(default_factory=dict)
     is_url: bool = False
     has_message_type: bool = False
 
@@ -55,7 +57,7 @@ TRAITS = {
         _("A push URL opens a page at the customer's."),
         method="Notice",
         text_parameter="NoticeText",
-        notice_type="USER_PUSHED_URL",
+        constants={"NoticeType": "USER_PUSHED_URL"},
         is_url=True,
     ),
     NoticeKind.CUSTOM: KindTraits(
@@ -63,7 +65,7 @@ TRAITS = {
         _("What a custom notice does is up to the client that receives it."),
         method="Notice",
         text_parameter="NoticeText",
-        notice_type="USER_CUSTOM",
+        constants={"NoticeType": "USER_CUSTOM"},
     ),
     NoticeKind.SNIPPET: KindTraits(
         "snippet", _("A snippet is a part of other notices' texts, and is not sent by itself.")

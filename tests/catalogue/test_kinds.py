@@ -12,6 +12,7 @@ from console.esp.simulator.service import _METHODS
 from console.sends.engine.gateway import BUILDERS
 
 SPRITE = Path(__file__).parents[2] / "static" / "icons" / "sprite.svg"
+SKELETON = Path(__file__).parents[2] / "docs" / "examples" / "orchestration-notice.scxml"
 SENT = [kind for kind in NoticeKind if traits(kind).is_sent]
 
 
@@ -37,11 +38,16 @@ def test_the_text_goes_in_the_parameter_that_pages_name(kind: NoticeKind) -> Non
         message_type = ""
         nickname = "Desk"
         visibility = "ALL"
-        notice_type = traits(kind).notice_type
 
     Claimed.kind = kind  # type: ignore[attr-defined]
     built: EspRequest = BUILDERS[traits(kind).method](Claimed(), KVList.of({}))  # type: ignore[arg-type]
     parameters = built.request.get("Parameters")
     assert isinstance(parameters, KVList)
     assert parameters.get(traits(kind).text_parameter) == Claimed.body
-    assert (parameters.get("NoticeType") or "") == traits(kind).notice_type
+    for name, value in traits(kind).constants.items():
+        assert parameters.get(name) == value
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_the_workflow_of_the_docs_carries_each_method(kind: NoticeKind) -> None:
+    assert f"'{traits(kind).method}'" in SKELETON.read_text("utf-8")

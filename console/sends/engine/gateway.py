@@ -55,7 +55,7 @@ def _message(delivery: ClaimedDelivery, user_data: KVList) -> EspRequest:
 def _notice(delivery: ClaimedDelivery, user_data: KVList) -> EspRequest:
     return build_notice(
         app_name=delivery.chat_server_name,
-        notice_type=NoticeType(traits(delivery.kind).notice_type),
+        notice_type=NoticeType(str(traits(delivery.kind).constants["NoticeType"])),
         text=delivery.body,
         nickname=delivery.nickname,
         visibility=delivery.visibility,

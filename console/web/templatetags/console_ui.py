@@ -162,6 +162,11 @@ def audience(value: str, count: int) -> str:
 
 
 @register.simple_tag
+def kind_icon(value: str) -> SafeString:
+    return icon(traits(value).icon)
+
+
+@register.simple_tag
 def kind(value: str) -> SafeString:
     """Show a notice's kind with its icon."""
     return format_html(
