@@ -44,8 +44,8 @@ def pass_time(seconds: float) -> float:
     passed = slots / SLOTS_PER_SECOND
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE interactions_chatserver SET bucket_at = bucket_at - make_interval(secs => %s), grant_slots = "
-            "ARRAY(SELECT slot - %s FROM unnest(grant_slots) AS each(slot))",
+            "UPDATE interactions_chatserver SET bucket_at = bucket_at - make_interval(secs => %s), "
+            "grant_slots = ARRAY(SELECT slot - %s FROM unnest(grant_slots) AS each(slot))",
             [passed, slots],
         )
     return passed

@@ -10,6 +10,7 @@ import pytest
 
 from console.interactions.models import ChatServer
 from console.interactions.services import (
+    Lease,
     LeaseLost,
     chat_server_lease_release,
     chat_server_lease_take,
@@ -65,12 +66,13 @@ def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_t
     send = send_to(chats(1))
     server, claim = ChatServer.objects.get(), uuid4()
     lease = chat_server_lease_take(server.name, uuid4())
-    step = drain_step(server.pk, epoch=lease.epoch, claim=claim, room=1)
-    chat_server_lease_release(server.pk, lease.epoch)
+    assert isinstance(lease, Lease)
+    step = drain_step(lease, claim=claim, room=1)
+    chat_server_lease_release(lease)
     drain()
     late = [Ending(step.claimed[0], DeliveryStatus.DELIVERED)]
     with pytest.raises(LeaseLost):
-        drain_step(server.pk, epoch=lease.epoch, claim=claim, endings=late)
+        drain_step(lease, claim=claim, endings=late)
     assert statuses(send) == {"unknown": 1}
     assert_ledger_agrees()
 
@@ -370,7 +372,7 @@ def test_a_claim_whose_commit_nobody_heard_of_waits_again(simulator, chats, send
 def test_who_took_over_meanwhile_is_not_contradicted(
     simulator, chats, send_to, monkeypatch, cut_the_drains_connection
 ):
-    from console.interactions.services import Lease, chat_server_lease_take, wire
+    from console.interactions.services import wire
     from console.sends.engine import drain as module
     from console.sends.engine.record import deliveries_recover
 
@@ -405,7 +407,7 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     assert statuses(send) == {"unknown": 2, "pending": 4}
     assert len(simulator.journalled()) == 2
     monkeypatch.undo()
-    chat_server_lease_release(taken_over[0].server.pk, taken_over[0].epoch)
+    chat_server_lease_release(taken_over[0])
     drain()
     assert statuses(send) == {"unknown": 2, "delivered": 4}
     assert_ledger_agrees()

@@ -58,7 +58,7 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
     )
     lease = chat_server_lease_take(chat_server.name, uuid4())
     assert isinstance(lease, Lease)
-    held, _free = drain_step(chat_server.pk, epoch=lease.epoch, claim=uuid4(), room=2).claimed
+    held, _free = drain_step(lease, claim=uuid4(), room=2).claimed
     counts = []
 
     def recover() -> None:
@@ -144,7 +144,8 @@ def test_a_worker_ends_when_asked_though_its_job_queue_is_failing(caplog):
 def test_what_fails_in_copy_is_an_error_of_djangos():
     """A database that went away then was an unknown error: the drain gave up with its outcomes
     unrecorded, and the API answered 500."""
-    with transaction.atomic(), pytest.raises(DataError):
+    # Entries are written with the commit.
+    with pytest.raises(DataError), transaction.atomic():
         audit.record(ROOT, Action.USER_CHANGED, target=("thing", "x" * 1000, "a thing"))
     with transaction.atomic(), pytest.raises(DataError):
         _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))
@@ -211,7 +212,7 @@ def test_a_lease_taken_again_is_free_when_it_is_given_back(chat_server):
     second = chat_server_lease_take(chat_server.name, worker)
     assert isinstance(first, Lease)
     assert isinstance(second, Lease)
-    chat_server_lease_release(chat_server.pk, first.epoch)
+    chat_server_lease_release(first)
     assert is_held(chat_server.pk)
-    chat_server_lease_release(chat_server.pk, second.epoch)
+    chat_server_lease_release(second)
     assert not is_held(chat_server.pk)

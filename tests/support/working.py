@@ -35,8 +35,8 @@ def leased_step(server: ChatServer, *, claim: UUID | None = None, **options: Any
     """One step of a drain that takes the lease for it, and gives it back."""
     lease = chat_server_lease_take(server.name, uuid4())
     assert isinstance(lease, Lease)
-    step = drain_step(server.pk, epoch=lease.epoch, claim=claim or uuid4(), **options)
-    chat_server_lease_release(server.pk, lease.epoch)
+    step = drain_step(lease, claim=claim or uuid4(), **options)
+    chat_server_lease_release(lease)
     return step
 
 

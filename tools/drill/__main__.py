@@ -118,7 +118,7 @@ def claim(number: int) -> None:
 
     lease = chat_server_lease_take(SERVER, uuid4())
     assert isinstance(lease, Lease)
-    step = drain_step(lease.server.pk, epoch=lease.epoch, claim=uuid4(), room=number)
+    step = drain_step(lease, claim=uuid4(), room=number)
     assert len(step.claimed) == number
 
 

@@ -103,12 +103,12 @@ def chat_server_lease_take(name: str, worker: UUID) -> Lease | float | None:
     return Lease(_server(row), row["drain_epoch"])
 
 
-def chat_server_lease_hold(server_id: int, epoch: int) -> None:
+def chat_server_lease_hold(lease: Lease) -> None:
     """Lock the Chat Server's row until the transaction ends, and renew the lease. Raises LeaseLost.
 
     Call it first in a transaction that only the holder of the lease may commit.
     """
-    if not execute_rows(HOLD_LEASE, {"id": server_id, "epoch": epoch}):
+    if not execute_rows(HOLD_LEASE, {"id": lease.server.pk, "epoch": lease.epoch}):
         raise LeaseLost
 
 
@@ -118,9 +118,9 @@ def chat_server_leases_renew(leases: Mapping[int, int]) -> set[int]:
     return {pk for (pk,) in execute_rows(RENEW_LEASES, values)} if leases else set()
 
 
-def chat_server_lease_release(server_id: int, epoch: int) -> None:
+def chat_server_lease_release(lease: Lease) -> None:
     """Give a lease back, unless another worker has taken it."""
-    ChatServer.objects.filter(pk=server_id, drain_epoch=epoch).update(
+    ChatServer.objects.filter(pk=lease.server.pk, drain_epoch=lease.epoch).update(
         drain_holder=None, drain_renewed_at=None, drain_contested_at=None
     )
 

@@ -181,7 +181,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         drain.record.stop()
         if not drain.is_superseded:
             # If this fails, this worker can still take its lease again.
-            await dispatch.databases.call(chat_server_lease_release, server.pk, lease.epoch)
+            await dispatch.databases.call(chat_server_lease_release, lease)
     if drain.is_superseded or not await dispatch.databases.call(_continue_or_wake, server.pk):
         return False
     if not drain.has_claimed:

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -69,6 +70,27 @@ def backoff_seconds(failures: int, jitter: Callable[[], float] = random.random) 
     """Seconds to wait after the n-th failure in a row: doubling, capped, and 50 to 100% of that."""
     full: float = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(failures - 1, 10))
     return full * (0.5 + jitter() / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What came back from the wire and is not recorded yet, and the claims that it settles."""
+
+    endings: list[Ending]
+    unsent: list[tuple[ClaimedDelivery, str]]
+    settled: list[UUID]
+
+    @property
+    def has_outcomes(self) -> bool:
+        return bool(self.endings or self.unsent)
+
+    @property
+    def wordless(self) -> "_Back":
+        return _Back(
+            [wordless(item) for item in self.endings],
+            [(delivery, WORDLESS_SENTENCE) for delivery, _why in self.unsent],
+            self.settled,
+        )
 
 
 class Drain:
@@ -164,43 +186,54 @@ class Drain:
         await self._note_health()
         if self.is_superseded:
             return None
-        endings, self.endings = self.endings, []
-        unsent, self.unsent = self.unsent, []
-        settled, self.settled = self.settled, []
+        back = _Back(self.endings, self.unsent, self.settled)
+        self.endings, self.unsent, self.settled = [], [], []
         # The last tries only record outcomes: nothing else may make that fail.
-        is_last = self.database_failures >= DATABASE_FAILURES_MOST and bool(endings or unsent)
+        is_last = self.database_failures >= DATABASE_FAILURES_MOST and back.has_outcomes
         room = 0 if is_last else self._room()
-        if self.is_wordless:
-            endings = [wordless(item) for item in endings]
-            unsent = [(delivery, WORDLESS_SENTENCE) for delivery, _why in unsent]
-        if not (endings or unsent or room):
-            self.settled = settled
+        if not (back.has_outcomes or room):
+            self.settled = back.settled
             return None if self._is_over() else 0.0
         claim = uuid4()
         try:
-            step = await self.databases.call(
-                drain_step,
-                self.server.pk,
-                epoch=self.lease.epoch,
-                claim=claim,
-                endings=endings,
-                postponements=self._postponements(unsent),
-                room=room,
-                on_the_wire=tuple(self.on_the_wire),
-                settled=settled,
-                turns=self.turns,
-            )
+            said = back.wordless if self.is_wordless else back
+            step = await self._record_and_claim(claim, said, room)
         except LeaseLost:
-            self.endings, self.unsent = endings + self.endings, unsent + self.unsent
+            self._put_back(back)
             self.supersede()
             return None
         except (DatabaseError, InterfaceError) as error:
-            self.endings, self.unsent = endings + self.endings, unsent + self.unsent
-            self.settled = settled + self.settled
+            self._put_back(back)
             await self._regain_database(error, unwritten=claim)
             return 0.0
         self.database_failures, self.is_wordless = 0, False
-        self.record.step(step.claimed, endings, unsent)
+        self.record.step(step.claimed, back.endings, back.unsent)
+        self._write_claimed(claim, step)
+        return step.wait_seconds
+
+    async def _record_and_claim(self, claim: UUID, back: "_Back", room: int) -> Step:
+        due_at = self.server.retry_at
+        return await self.databases.call(
+            drain_step,
+            self.lease,
+            claim=claim,
+            endings=back.endings,
+            postponements=[
+                Postponement(delivery, due_at, detail) for delivery, detail in back.unsent
+            ],
+            room=room,
+            on_the_wire=tuple(self.on_the_wire),
+            settled=back.settled,
+            turns=self.turns,
+        )
+
+    def _put_back(self, back: "_Back") -> None:
+        """Keep what could not be recorded, before what has come since."""
+        self.endings = back.endings + self.endings
+        self.unsent = back.unsent + self.unsent
+        self.settled = back.settled + self.settled
+
+    def _write_claimed(self, claim: UUID, step: Step) -> None:
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
         if step.claimed:
@@ -212,7 +245,6 @@ class Drain:
             writing = asyncio.create_task(self._write(step.claimed, channel))
             self.writing.add(writing)
             writing.add_done_callback(self._is_written)
-        return step.wait_seconds
 
     def _note_turns(self, step: Step) -> None:
         assert step.now is not None  # noqa: S101
@@ -221,10 +253,6 @@ class Drain:
         if len(self.turns) > TURNS_MOST:
             for send_id in sorted(self.turns, key=self.turns.__getitem__)[: TURNS_MOST // 2]:
                 del self.turns[send_id]
-
-    def _postponements(self, unsent: list[tuple[ClaimedDelivery, str]]) -> list[Postponement]:
-        due_at = self.server.retry_at
-        return [Postponement(delivery, due_at, detail) for delivery, detail in unsent]
 
     async def _regain_database(self, error: Exception, *, unwritten: UUID) -> None:
         """Wait for the database after it failed, and continue with what is in flight.

@@ -53,9 +53,8 @@ WORKER = system_actor("worker")
 
 
 def drain_step(
-    server_id: int,
+    lease: Lease,
     *,
-    epoch: int,
     claim: UUID,
     endings: Sequence[Ending] = (),
     postponements: Sequence[Postponement] = (),
@@ -68,20 +67,19 @@ def drain_step(
 
     `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
     deliveries have all ended with this step. For `turns` see `claim_due`. A delivery that can't be
-    sent any more is skipped here, at the last moment: the chat ended, the notice is past its
-    validity, the sender lost the permission, or the Chat Server is gone. A pending delivery follows
-    its chat to another Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes
-    nothing, if the lease of this `epoch` is another's by now.
+    sent any more is skipped here, at the last moment; a pending one follows its chat to another
+    Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing, if the
+    lease is another's by now.
     """
     with transaction.atomic():
         grant = None
         if room > 0:
             is_answered = any(ending.is_answered for ending in endings)
             grant = chat_server_take_tokens(
-                server_id, most=room, progressed=is_answered, epoch=epoch
+                lease.server.pk, most=room, progressed=is_answered, epoch=lease.epoch
             )
         else:
-            chat_server_lease_hold(server_id, epoch)
+            chat_server_lease_hold(lease)
         written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
         write_postponements(postponements)
         step = Step()
@@ -106,7 +104,7 @@ def deliveries_recover(
     LeaseLost if the lease is another's by now.
     """
     with transaction.atomic():
-        chat_server_lease_hold(lease.server.pk, lease.epoch)
+        chat_server_lease_hold(lease)
         claims = Claim.objects.filter(chat_server_name=lease.server.name).exclude(pk__in=ours)
         ids = [pk for claim in claims for pk in claim.delivery_ids]
         # Waits for all of them: their claims are deleted, and a row left out here would never be
