@@ -216,9 +216,10 @@ class EspConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        # What the network does not take stays here, where it can still be kept back.
-        self._transport.set_write_buffer_limits(high=0)
         self._has_tls = self._transport.get_extra_info("ssl_object") is not None
+        # What the network does not take stays here, where it can still be kept back. A transport
+        # with TLS is full at its limit, others beyond it.
+        self._transport.set_write_buffer_limits(high=1 if self._has_tls else 0)
         self._refusal = ""
         self._heard_at = self._loop.time()
         self._wake_by(self._heard_at + self._ping_interval)

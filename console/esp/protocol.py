@@ -21,7 +21,7 @@ from console.esp.messages import (
     Request3rdServer,
 )
 from console.esp.requests import EspRequest
-from console.esp.wire import Decoder, encode
+from console.esp.wire import Decoder, encode, skim_body
 from console.text.sentences import term
 
 MAX_UNSENT_PONGS = 10_000
@@ -65,6 +65,7 @@ class ClientProtocol(_Peer):
         on_stray: Callable[[int], None] = lambda reference_id: None,
     ) -> None:
         super().__init__(limits)
+        self._decoder = Decoder(limits, skim_body)
         self._on_stray = on_stray
         self._last_reference_id = 0
         self._pending: set[int] = set()

@@ -7,7 +7,7 @@ readers could use different ones.
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -119,6 +119,8 @@ _Parsed: TypeAlias = (
     | WirePong
 )
 
+_PAIR_BYTES = 33  # of the shortest pair: {"key":"","type":"int","value":0}
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[_Parsed] = msgspec.json.Decoder(_Parsed)
 
@@ -141,6 +143,49 @@ def decode_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
     except RecursionError as error:
         raise ProtocolError(term("Malformed message: nested far too deeply")) from error
     return message
+
+
+def skim_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
+    """As `decode_body`, but without the user data of a response, which is checked and left out.
+
+    Making pairs is most of the work, and a client needs none of those that a response echoes.
+    """
+    try:
+        wire = _decoder.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return decode_body(body, limits)  # which says what is wrong
+    if not isinstance(wire, WireResponse) or not _is_plain(wire, body, limits):
+        return decode_body(body, limits)
+    return Event3rdServerResponse(wire.reference_id, _kvlist(wire.request))
+
+
+def _is_plain(wire: WireResponse[list[AnyPair]], body: bytes, limits: Limits) -> bool:
+    """Return whether nothing can be wrong with a response, as far as that is seen at once."""
+    return (
+        wire.user_data is not UNSET
+        and _is_small(body, limits)
+        and len(_encoder.encode(wire)) == len(body)  # in JSON this short no field is repeated
+        and _has_ascii_keys(wire.request)
+        and _has_ascii_keys(wire.user_data)
+    )
+
+
+def _is_small(body: bytes, limits: Limits) -> bool:
+    """Return whether a message this short can't have too many pairs or levels."""
+    return len(body) <= limits.pairs * _PAIR_BYTES and body.count(b'"kvlist"') < limits.depth
+
+
+def _has_ascii_keys(pairs: list[AnyPair]) -> bool:
+    """Return whether keys, and values of plain strings, are ASCII."""
+    for pair in pairs:
+        if not pair.key.isascii():
+            return False
+        if type(pair) is StrPair:
+            if not pair.value.isascii():
+                return False
+        elif type(pair) is ListPair and not _has_ascii_keys(pair.value):
+            return False
+    return True
 
 
 def lists_of(message: Message) -> tuple[KVList | None, ...]:
@@ -202,11 +247,11 @@ def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
     Raises InvalidRequest for a message over the limits: the peer would close the connection because
     of it, and every other request in flight would be lost with it.
     """
-    if complaint := limits.complaint(lists_of(message)):
+    body = encode_body(message)
+    if not _is_small(body, limits) and (complaint := limits.complaint(lists_of(message))):
         raise InvalidRequest(
             "too_large", term("The request is over the limit: {complaint}.", complaint=complaint)
         )
-    body = encode_body(message)
     if len(body) > limits.frame_bytes:
         raise InvalidRequest(
             "too_large",
@@ -222,8 +267,13 @@ def encode(message: Message, limits: Limits = DEFAULT_LIMITS) -> bytes:
 class Decoder:
     """Decodes the bytes of a stream into messages, however they are cut into pieces."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        decode: Callable[[bytes, Limits], Message] = decode_body,
+    ) -> None:
         self._limits = limits
+        self._decode = decode
         self._buffer = bytearray()
         self._broken: ProtocolError | None = None
 
@@ -238,7 +288,7 @@ class Decoder:
             while (end := self._end_of_frame(start)) is not None:
                 body = bytes(self._buffer[start + _LENGTH.size : end])
                 start = end
-                yield decode_body(body, self._limits)
+                yield self._decode(body, self._limits)
         except ProtocolError as error:
             self._broken = error
             raise

@@ -11,7 +11,7 @@ import pytest
 
 from console.esp import EspRequest, KVList, Outcome, OutcomeKind
 from console.esp.transports import open_channel
-from console.esp.transports.ors import OrsChannel
+from console.esp.transports.ors import OrsChannel, _Exchange
 from tests.esp.support import NEVER, SOON, a_message, run, until
 from tests.support.orchestration import Orchestration, Session, running_orchestration
 
@@ -82,6 +82,28 @@ def test_a_loop_that_stands_still_writes_nothing_past_the_deadline(ors: Orchestr
     assert outcome.detail == (
         f"It could not be written to {address} within 0.15 seconds. Nothing was sent."
     )
+
+
+def test_a_process_that_was_stopped_just_before_it_wrote_does_not_write(
+    ors: Orchestration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = _Exchange.trace
+
+    async def stopped(exchange: _Exchange, event: str, info: dict[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            time.sleep(3 * SOON)
+        await usual(exchange, event, info)
+
+    async def send() -> Outcome:
+        channel = await channel_to(ors, request_timeout=SOON)
+        outcome = await channel.submit(a_request(ors.start({})))
+        await channel.close()
+        return outcome
+
+    monkeypatch.setattr(_Exchange, "trace", stopped)
+    outcome = run(send())
+    assert (outcome.kind, len(ors.lines)) == (NOT_SENT, 1)  # the help
+    assert "It could not be written" in outcome.detail
 
 
 def test_what_was_spent_before_counts(ors: Orchestration) -> None:

@@ -1,14 +1,17 @@
 """TLS, with a certificate made for the test."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from console.esp import Client, Outcome, OutcomeKind
+from console.esp import Client, Outcome, OutcomeKind, open_channel
+from console.esp.connection import EspConnection
 from tests.esp.support import (
+    NEVER,
     SimulatorProcess,
     a_message,
     run,
@@ -92,3 +95,60 @@ def test_a_server_killed_in_the_middle_of_tls(certificate: Certificate, tmp_path
                 return await future
 
         assert run(ask()).kind is OutcomeKind.UNKNOWN
+
+
+def test_a_new_connection_may_be_written_to_at_once(
+    tls_simulator: SimulatorProcess, certificate: Certificate
+) -> None:
+    async def open_and_send() -> Outcome:
+        channel = await open_channel(
+            tls_simulator.url,
+            connect_timeout=NEVER,
+            request_timeout=NEVER,
+            ssl_context=trusting(certificate),
+        )
+        assert isinstance(channel, EspConnection)
+        assert not channel._write_paused
+        outcome = await channel.submit(a_message())
+        await channel.close()
+        return outcome
+
+    assert run(open_and_send()).kind is OutcomeKind.ACCEPTED
+
+
+def test_what_the_network_does_not_take_is_kept_back(certificate: Certificate) -> None:
+    """More than all buffers hold: what none of them took is not sent, and never leaves."""
+    size, number = 300_000, 60
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    reads, came, is_over = asyncio.Event(), bytearray(), asyncio.Event()
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reads.wait()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 20):
+                came.extend(data)
+        is_over.set()
+
+    async def send() -> list[Outcome]:
+        async with serving(deaf, ssl=context) as port:
+            channel = await open_channel(
+                f"esp+json+tls://127.0.0.1:{port}",
+                connect_timeout=NEVER,
+                request_timeout=2.0,
+                ssl_context=trusting(certificate),
+            )
+            text = "x" * size
+            futures = [channel.submit(a_message(text=text)) for _ in range(number)]
+            outcomes = list(await asyncio.gather(*futures))
+            assert not channel.is_open
+            reads.set()
+            await channel.close()
+            await is_over.wait()
+        return outcomes
+
+    kinds = [outcome.kind for outcome in run(send(), within=20)]
+    left = kinds.count(OutcomeKind.UNKNOWN)
+    assert kinds == [OutcomeKind.UNKNOWN] * left + [OutcomeKind.NOT_SENT] * (number - left)
+    assert 0 < left < number
+    assert len(came) < left * (size + 1000)
