@@ -29,6 +29,7 @@ class Action(models.TextChoices):
     DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries unknown")
     DELIVERIES_SKIPPED = "deliveries.skipped", _("Deliveries skipped")
     DELIVERIES_CANCELLED = "deliveries.cancelled", _("Deliveries cancelled")
+    DELIVERIES_LATE_ANSWER = "deliveries.late_answer", _("Late answers to unknown deliveries")
     SENDING_STOPPED = "sending.stopped", _("All sending stopped")
     SENDING_RESTARTED = "sending.restarted", _("All sending restarted")
     TEXTS_ERASED = "texts.erased", _("Texts erased after their time")
@@ -153,6 +154,7 @@ EVENTS = {
     Action.DELIVERIES_UNKNOWN: DELIVERIES,
     Action.DELIVERIES_SKIPPED: DELIVERIES,
     Action.DELIVERIES_CANCELLED: DELIVERIES,
+    Action.DELIVERIES_LATE_ANSWER: _event("send", "chat_server deliveries"),
     Action.SENDING_STOPPED: _event("sending", "reason"),
     Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
     Action.TEXTS_ERASED: _event("send", "count first last kept_days"),

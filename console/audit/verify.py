@@ -521,6 +521,8 @@ def checkpoints_of(path: Path) -> list[dict[str, Any]]:
 _SHARED = ("chat_server", "method", "visibility")
 _EACH = {"interaction": None, "attempts": 0, "reason": "", "reference_id": None, "fault_code": ""}
 _OPEN = ("pending", "sending")
+# Stands beside an unknown outcome, and changes none.
+_LATE = "deliveries.late_answer"
 _ASKED = ("visibility", "nickname", "why")
 
 
@@ -695,7 +697,7 @@ def _deliveries_hold(
     ended = {
         item["id"]: (entry, item)
         for entry in told
-        if entry["action"].startswith("deliveries.")
+        if entry["action"].startswith("deliveries.") and entry["action"] != _LATE
         for item in entry["data"]["deliveries"]
     }
     counts = dict.fromkeys(("outcomes", "texts", "erased", "open"), 0)

@@ -238,6 +238,32 @@ class Delivery(models.Model):
         return is_own(self.chat_locale, self.locale)
 
 
+class LateAnswer(models.Model):
+    """What became known of a delivery after it had ended as unknown. The delivery stays as it was
+    recorded; this stands beside it.
+
+    `status` is `delivered` or `failed`. `seconds` is the time from the request to the answer; None
+    if the answer came in time and could not be recorded, or if nothing was written. Erased with its
+    delivery's texts.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="late_answers")
+    at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=DeliveryStatus.choices)
+    seconds = models.FloatField(null=True)
+    detail = SentenceField(blank=True)
+    reference_id = models.IntegerField(null=True)
+    fault_code = models.CharField(max_length=100, blank=True)
+    fault_text = models.TextField(blank=True)
+    answer = models.JSONField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return f"late answer to delivery {self.delivery_id}"
+
+
 class Outbox(models.Model):
     """The open deliveries, `pending` or `sending`, and when each may be sent.
 

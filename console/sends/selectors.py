@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce
 
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import NotFound
@@ -31,6 +32,7 @@ from console.sends.models import (
     OPEN_STATUSES,
     Delivery,
     DeliveryStatus,
+    LateAnswer,
     Send,
     SendingStop,
     SendOutcome,
@@ -161,9 +163,22 @@ def send_counts(send: Send) -> dict[str, int]:
 
 
 def not_retried(send: Send, status: str) -> QuerySet[Delivery]:
-    """Return a send's deliveries in this status that have not been retried."""
+    """Return a send's deliveries in this status that have not been retried, without those of which
+    Chat Server has said late that it took them."""
     tried_again = Exists(Delivery.objects.filter(retry_of=OuterRef("pk")))
-    return Delivery.objects.filter(~tried_again, send=send, status=status).order_by("pk")
+    return Delivery.objects.filter(
+        ~tried_again, ~_taken_after_all(), send=send, status=status
+    ).order_by("pk")
+
+
+def taken_after_all(send: Send) -> int:
+    """Return of how many unknown deliveries Chat Server has said late that it took them."""
+    return send.deliveries.filter(_taken_after_all(), status=DeliveryStatus.UNKNOWN).count()
+
+
+def _taken_after_all() -> Exists:
+    taken = LateAnswer.objects.filter(delivery=OuterRef("pk"), status=DeliveryStatus.DELIVERED)
+    return Exists(taken)
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
@@ -195,9 +210,12 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
 
 
 def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
-    """Return the ledger's entry about a delivery's end. Only for readers of the ledger."""
+    """Return the ledger's entries about a delivery's end. Only for readers of the ledger."""
     entries = audit_entries(
-        actor, target_kind="send", target_ref=str(delivery.send_id), actions=ENDED
+        actor,
+        target_kind="send",
+        target_ref=str(delivery.send_id),
+        actions=[*ENDED, Action.DELIVERIES_LATE_ANSWER],
     )
     return entries.filter(data__deliveries__contains=[{"id": delivery.pk}])
 

@@ -21,7 +21,7 @@ from console.sends.control.pausing import send_cancel
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
 from console.sends.engine.worker import run_worker
-from console.sends.models import Delivery, DeliveryStatus, SendStatus
+from console.sends.models import Delivery, DeliveryStatus, LateAnswer, SendStatus
 from tests.support.factories import ROOT, upsert
 from tests.support.working import (
     DEADLINE_SECONDS,
@@ -405,6 +405,9 @@ def test_who_took_over_meanwhile_is_not_contradicted(
 
     asyncio.run(run())
     assert statuses(send) == {"unknown": 2, "pending": 4}
+    # What was known here is not lost either.
+    late = LateAnswer.objects.filter(delivery__send=send).values_list("status", "seconds")
+    assert list(late) == [("delivered", None)] * 2
     assert len(simulator.journalled()) == 2
     monkeypatch.undo()
     chat_server_lease_release(taken_over[0])

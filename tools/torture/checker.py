@@ -10,6 +10,7 @@ from console.audit.chain import GENESIS, entry_hash
 from tools.torture.evidence import DeliveryRow, Evidence, Fault, Line
 
 ENDED = "deliveries."  # how the actions of their entries begin
+LATE = "deliveries.late_answer"  # stands beside an ending, and ends nothing
 OVER = {"delivered", "failed", "unknown", "skipped", "cancelled"}
 TAKEOVER_SECONDS = 15.0
 # How far beside a fault an unknown may lie: besides the request timeout, within which what was in
@@ -177,12 +178,16 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
 # --- Ledger ------------------------------------------------------------------------------------
 
 
+def _ends(entry: Mapping[str, Any]) -> bool:
+    return entry["action"].startswith(ENDED) and entry["action"] != LATE  # type: ignore[no-any-return]
+
+
 def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:
     verdict.ledger += _broken_links(evidence.entries)
     told: dict[int, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     sends: Counter[tuple[str, str]] = Counter()
     for entry in evidence.entries:
-        if entry["action"].startswith(ENDED):
+        if _ends(entry):
             for said in entry["data"]["deliveries"]:
                 told[said["id"]].append((entry["action"], said))
         elif entry["target_kind"] == "send":
@@ -227,7 +232,7 @@ def _check_takeovers(evidence: Evidence, verdict: Verdict, most: float | None) -
     work, less the time in which there was no database."""
     activity = defaultdict(list)
     for entry in evidence.entries:
-        if entry["action"].startswith(ENDED) and entry["actor_ref"] == "system:worker":
+        if _ends(entry) and entry["actor_ref"] == "system:worker":
             at = datetime.fromisoformat(entry["at"]).timestamp()
             activity[entry["data"]["chat_server"]].append(at)
     outages = [(f.begin, f.end) for f in evidence.faults if f.kind == "database stopped"]

@@ -117,7 +117,9 @@ def _body(actor: Actor, send_id: int) -> bytes:
     """Return the send as it is now, with its first deliveries."""
     try:
         send: Any = selectors.send_get(actor, send_id)
-        send.first_deliveries = selectors.send_deliveries(actor, send)[:DELIVERIES_MOST]
+        send.first_deliveries = selectors.send_deliveries(actor, send).prefetch_related(
+            "late_answers"
+        )[:DELIVERIES_MOST]
         body: bytes = JSONRenderer().render(SentOutput(send).data)
         return body
     finally:

@@ -11,7 +11,7 @@ from console.api.serializers import fields
 from console.api.serializers.common import REASON, StrictInput
 from console.api.serializers.values import COUNTS, reference
 from console.catalogue.models import Visibility
-from console.sends.models import Delivery, NicknameSource, Send, SendingStop
+from console.sends.models import Delivery, LateAnswer, NicknameSource, Send, SendingStop
 from console.sends.plan.promise import WRITTEN_LIMIT, Promise
 from console.sends.plan.values import LeaveOut
 from console.sends.reasons import Reason
@@ -249,6 +249,25 @@ class FaultOutput(serializers.Serializer[Any]):
     text = serializers.CharField(source="fault_text")
 
 
+class LateAnswerOutput(serializers.ModelSerializer[LateAnswer]):
+    fault = serializers.SerializerMethodField()
+    answer = KEY_VALUES(help_text="What Chat Server said, word for word; null: nothing.")
+
+    class Meta:
+        model = LateAnswer
+        fields = ("at", "status", "seconds", "detail", "reference_id", "fault", "answer")
+
+    @extend_schema_field(FaultOutput(allow_null=True))
+    def get_fault(self, late: LateAnswer) -> dict[str, str] | None:
+        return fault_of(late)
+
+
+def fault_of(answered: Delivery | LateAnswer) -> dict[str, str] | None:
+    if not (answered.fault_code or answered.fault_text):
+        return None
+    return {"code": answered.fault_code, "text": answered.fault_text}
+
+
 class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     send = serializers.IntegerField(source="send_id")
     interaction = serializers.CharField(source="interaction_id")
@@ -262,6 +281,12 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     detail_params = fields.ParamsOf(source="detail")
     fault = serializers.SerializerMethodField()
     answer = KEY_VALUES(help_text="What Chat Server said, word for word; null: nothing.")
+    late_answers = LateAnswerOutput(
+        many=True,
+        help_text="What became known after it had ended as `unknown`: an answer that came after "
+        "its time, or that could not be recorded in time. `seconds` is the time from the request "
+        "to the answer.",
+    )
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
     )
@@ -291,15 +316,14 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "created_at",
             "attempted_at",
             "finished_at",
+            "late_answers",
             "retry_of",
             "erased_at",
         )
 
     @extend_schema_field(FaultOutput(allow_null=True))
     def get_fault(self, delivery: Delivery) -> dict[str, str] | None:
-        if not (delivery.fault_code or delivery.fault_text):
-            return None
-        return {"code": delivery.fault_code, "text": delivery.fault_text}
+        return fault_of(delivery)
 
 
 class SentOutput(SendOutput):

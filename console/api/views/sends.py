@@ -172,7 +172,7 @@ class SendDeliveries(ConsoleView):
         require_choice(filters, "status", DeliveryStatus.values)
         send = selectors.send_get(self.actor, send_id)
         rows = selectors.send_deliveries(self.actor, send, filters.get("status", ""))
-        return self.page(request, rows, serializers.DeliveryOutput)
+        return self.page(request, rows.prefetch_related("late_answers"), serializers.DeliveryOutput)
 
 
 class SendProof(ConsoleView):
@@ -211,5 +211,5 @@ class Deliveries(ConsoleView):
                 paging=HistoryPage.names,
             )
         )
-        rows = selectors.deliveries_visible(self.actor, filter)
+        rows = selectors.deliveries_visible(self.actor, filter).prefetch_related("late_answers")
         return self.page(request, rows, serializers.DeliveryOutput)

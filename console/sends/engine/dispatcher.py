@@ -29,6 +29,7 @@ from console.sends.engine import queue
 from console.sends.engine.claim import plan_by_index
 from console.sends.engine.drain import Drain
 from console.sends.engine.gateway import Gateway
+from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.record import deliveries_recover
 from console.sends.observe.worker_metrics import drain_failed
 
@@ -60,6 +61,8 @@ class Dispatch:
     begun: set[str] = field(default_factory=set)
     # When each send had its last turn at a Chat Server: the memory of fairness (claim_due).
     turns: dict[str, dict[int, float]] = field(default_factory=dict)
+    # What became known of deliveries that had ended as unknown, and is not recorded yet.
+    late: list[LateEnding] = field(default_factory=list)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
     _renewing: asyncio.Task[None] | None = None
@@ -74,7 +77,20 @@ class Dispatch:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
         await self.gateway.close()
+        await self._record_late()
         await self.databases.close()
+
+    async def _record_late(self) -> None:
+        """Record late answers. What can't be recorded is tried again later, and logged."""
+        late, self.late[:] = list(self.late), []
+        if not late:
+            return
+        try:
+            await self.databases.call(late_answers_record, late)
+        except (DatabaseError, InterfaceError) as error:
+            self.late[:0] = late
+            ended = [(each.ending.delivery.id, each.ending.status.value) for each in late]
+            logger.warning("late answers not recorded", deliveries=ended, error=str(error))
 
     async def _keep_leases(self) -> None:
         """Renew the leases of drains that only wait, on a connection that no drain waits for."""
@@ -82,6 +98,7 @@ class Dispatch:
         try:
             while True:
                 await asyncio.sleep(RENEW_SECONDS)
+                await self._record_late()
                 await self.databases.close(idle_seconds=IDLE_CONNECTION_SECONDS)
                 waiting = [drain for drain in self.drains.values() if not drain.is_superseded]
                 if not waiting:
@@ -172,6 +189,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         dispatch.gateway,
         dispatch.stopping,
         dispatch.turns.setdefault(server.name, {}),
+        dispatch.late,
     )
     drain.record.start()
     try:

@@ -40,9 +40,12 @@ from console.sends.engine.gateway import (
     storable_outcome,
     wordless,
 )
+from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.engine.record import deliveries_recover, drain_step
+from console.sends.models import DeliveryStatus, Reason
 from console.sends.observe.worker_metrics import DrainRecord
+from console.sends.reasons import NOT_SENT_FOR
 from console.text.sentences import sentence_of, term
 
 logger = structlog.get_logger("console.sends")
@@ -98,7 +101,8 @@ class Drain:
 
     `is_superseded` says that another worker has the lease; that worker has recorded as unknown what
     was on the wire here. `is_wordless` says that the database refused the outcomes each time, so
-    they are recorded without their texts. `turns` has the last turns of sends (`claim_due`).
+    they are recorded without their texts. `turns` has the last turns of sends (`claim_due`). `late`
+    gets what becomes known of deliveries that have ended as unknown.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class Drain:
         gateway: Gateway,
         stopping: asyncio.Event,
         turns: dict[int, float],
+        late: list[LateEnding],
     ) -> None:
         self.lease = lease
         self.server = lease.server
@@ -115,6 +120,7 @@ class Drain:
         self.gateway = gateway
         self.stopping = stopping
         self.turns = turns
+        self.late = late
         self.channel: Channel | None = None
         self.failed = ""
         self.failure_noted = False
@@ -305,8 +311,13 @@ class Drain:
         return True
 
     def supersede(self) -> None:
-        """Stop: another worker has the lease, and has recorded as unknown what is in flight."""
+        """Stop: another worker has the lease, and has recorded as unknown what is in flight. What
+        is known here stands beside that."""
+        if self.is_superseded:
+            return
         self.is_superseded = True
+        self.late += [LateEnding(item) for item in self.endings]
+        self.late += [LateEnding(_nothing_left(*each)) for each in self.unsent]
         self.progress.set()
         logger.warning(
             "another worker took over",
@@ -358,13 +369,19 @@ class Drain:
             self._is_settled(delivery)
             self.endings.append(refused_here(delivery, sentence_of(error)))
             return
-        channel.send(request, partial(self._settle, delivery))
+        channel.send(
+            request, partial(self._settle, delivery), late=partial(self._settle_late, delivery)
+        )
 
     def _settle(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         outcome = storable_outcome(outcome)
         self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)
+        if self.is_superseded:
+            if outcome.kind != OutcomeKind.UNKNOWN:
+                self.late.append(LateEnding(ended or _nothing_left(delivery, outcome.detail)))
+            return
         if ended is None:
             self.unsent.append((delivery, outcome.detail))
         else:
@@ -375,6 +392,11 @@ class Drain:
             self.failed = self.failed or outcome.detail
         if self._is_worth_a_step(None):
             self.progress.set()
+
+    def _settle_late(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
+        ended = ending(delivery, storable_outcome(outcome))
+        if ended is not None:
+            self.late.append(LateEnding(ended, outcome.round_trip))
 
     def _is_settled(self, delivery: ClaimedDelivery) -> None:
         """Count down the delivery's claim. A claim is settled once all of its deliveries are."""
@@ -429,6 +451,11 @@ class Drain:
                 await self.stopping.wait()
         except TimeoutError:
             return
+
+
+def _nothing_left(delivery: ClaimedDelivery, why: str) -> Ending:
+    """Return the ending of a delivery of which nothing was written, and which can't wait again."""
+    return Ending(delivery, DeliveryStatus.FAILED, Reason.NOT_SENT, NOT_SENT_FOR(why=why))
 
 
 def _is_healthy(server: ChatServer) -> bool:

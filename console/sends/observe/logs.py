@@ -58,6 +58,11 @@ def delivery_unknown(**facts: Any) -> None:
     _warn("delivery unknown", **facts)
 
 
+def late_answer(send: int, delivery: int, status: str) -> None:
+    """Log what became known of an unknown delivery."""
+    _say("late answer recorded", send=send, delivery=delivery, status=status)
+
+
 def _event(action: Action) -> str:
     return action.replace(".", " ")
 

@@ -13,7 +13,7 @@ from console.sends.control.retry import retry_seen, send_retry_failed, send_retr
 from console.sends.models import Send
 from console.sends.pages.forms import MayShowTwiceForm, RescheduleForm, RetryForm
 from console.sends.pages.sends import retryable
-from console.sends.selectors import send_get
+from console.sends.selectors import send_get, taken_after_all
 from console.site.access import actor_of, require
 
 
@@ -112,6 +112,7 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
                     "Chat Server took these requests and did not answer, so nobody knows whether "
                     "the text was shown. Ask the agents, or look into the chats, where you can."
                 ),
+                *_known_by_now(send),
             )
             if count
             else (_nothing_left(),),
@@ -121,6 +122,20 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
             form=form if count else None,
         ),
         again,
+    )
+
+
+def _known_by_now(send: Send) -> tuple[str, ...]:
+    taken = taken_after_all(send)
+    if not taken:
+        return ()
+    return (
+        ngettext(
+            "%(n)s other is left out: Chat Server said later that it took it.",
+            "%(n)s others are left out: Chat Server said later that it took them.",
+            taken,
+        )
+        % {"n": f"{taken:,}"},
     )
 
 

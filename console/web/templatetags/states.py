@@ -13,7 +13,7 @@ from console.accounts.models import ApiClient, ClientState, User
 from console.catalogue.models import Visibility
 from console.catalogue.transfer.jobs.models import ImportJob, ImportStatus
 from console.interactions.models import InteractionPoll
-from console.sends.models import Delivery, DeliveryStatus
+from console.sends.models import Delivery, DeliveryStatus, LateAnswer
 from console.sends.observe.operations import WorkerState
 from console.web.templatetags.console_ui import badge
 from console.webhooks.models import Attempt, MessageStatus
@@ -188,10 +188,28 @@ def no_answer(delivery: Delivery) -> str:
     if delivery.erased_at:
         return _("The raw answer, if there was one, is erased with the text.")
     if delivery.status == DeliveryStatus.UNKNOWN:
-        return _("No answer came.")
+        return _("No answer came in its time.")
     if delivery.status in (DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED):
         return _("Nothing was asked, so nothing was answered.")
     return _("No answer yet.")
+
+
+@register.simple_tag
+def late_answer(late: LateAnswer) -> str:
+    """Return what a late answer says of its delivery."""
+    took = late.status == DeliveryStatus.DELIVERED
+    if late.seconds is None:
+        return (
+            _("Chat Server took it. Its worker learned it when another had taken over.")
+            if took
+            else _("It was not shown. Its worker learned it when another had taken over.")
+        )
+    said = (
+        _("Chat Server took it %(s)s seconds after it was sent.")
+        if took
+        else _("Chat Server refused it %(s)s seconds after it was sent.")
+    )
+    return said % {"s": f"{late.seconds:.1f}"}
 
 
 @register.simple_tag

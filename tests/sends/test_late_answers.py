@@ -1,0 +1,110 @@
+"""What becomes known of a delivery after it has ended as unknown stands beside it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from console.accounts.models import User
+from console.audit.actions import Action
+from console.audit.models import AuditEntry
+from console.errors import Conflict
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_update, feed_apply
+from console.sends.control.erasure import interaction_erase
+from console.sends.control.retry import send_retry_unknown
+from console.sends.engine.dispatcher import Dispatch, drain_chat_server
+from console.sends.models import LateAnswer, Send
+from tests.support.factories import ROOT, upsert
+from tests.support.simulators import Simulator
+from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, statuses
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def drain_and_listen(answers: int) -> None:
+    """A drain whose worker lives on until so many late answers are recorded."""
+
+    async def run() -> None:
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            await drain_chat_server("chat-east", dispatch)
+            while await asyncio.to_thread(recorded) < answers:
+                await asyncio.sleep(0.02)
+
+    def recorded() -> int:
+        try:
+            return LateAnswer.objects.count()
+        finally:
+            connection.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def late(simulator: Simulator, chats: Any, send_to: Any) -> Send:
+    """A send to two chats, which Chat Server took after the time of the requests."""
+    chat_server_update(ROOT, ChatServer.objects.get(), request_timeout_seconds=0.3)
+    simulator.faults(latency=1.0)
+    send: Send = send_to(chats(2))
+    drain_and_listen(2)
+    return send
+
+
+def test_a_late_answer_stands_beside_the_unknown(late: Send) -> None:
+    assert statuses(late) == {"unknown": 2}
+    assert_ledger_agrees()
+    for delivery in late.deliveries.all():
+        (answer,) = delivery.late_answers.all()
+        assert answer.status == "delivered"
+        assert answer.seconds is not None
+        assert answer.seconds >= 0.9
+        assert answer.answer is not None
+        assert delivery.answer is None
+    entries = AuditEntry.objects.filter(action=Action.DELIVERIES_LATE_ANSWER)
+    told = [said for entry in entries for said in entry.data["deliveries"]]
+    assert sorted(said["id"] for said in told) == sorted(
+        late.deliveries.values_list("pk", flat=True)
+    )
+    assert all(said["status"] == "delivered" and said["milliseconds"] >= 900 for said in told)
+
+
+def test_whoever_would_retry_is_told_and_nothing_is_shown_twice(
+    late: Send, supervisor: User, browse: Callable[[User], Client]
+) -> None:
+    page = browse(supervisor).get(reverse("send-retry-unknown", args=[late.pk]))
+    assert "left to retry" in page.text
+    with pytest.raises(Conflict):
+        send_retry_unknown(supervisor.to_actor(), late, may_show_twice=True)
+    one = late.deliveries.earliest("pk")
+    one.late_answers.update(status="failed")
+    page = browse(supervisor).get(reverse("send-retry-unknown", args=[late.pk]))
+    assert "1 other is left out: Chat Server said later that it took it." in page.text
+    again = send_retry_unknown(supervisor.to_actor(), late, may_show_twice=True)
+    assert [each.retry_of_id for each in again.deliveries.all()] == [one.pk]
+
+
+def test_the_page_of_the_delivery_and_the_api_show_it(
+    late: Send, supervisor: User, browse: Callable[[User], Client]
+) -> None:
+    page = browse(supervisor)
+    delivery = late.deliveries.earliest("pk")
+    shown = page.get(reverse("delivery-detail", args=[delivery.pk])).text
+    assert "Chat Server took it 1." in shown
+    answered = page.get(f"/api/v1/sends/{late.pk}/deliveries/").json()["results"]
+    assert [[late["status"] for late in each["late_answers"]] for each in answered] == [
+        ["delivered"],
+        ["delivered"],
+    ]
+
+
+def test_it_is_erased_with_the_text(late: Send) -> None:
+    delivery = late.deliveries.earliest("pk")
+    feed_apply(ROOT, [upsert(delivery.interaction_id, type="ended")])
+    interaction_erase(ROOT, interaction_id=delivery.interaction_id)
+    (answer,) = delivery.late_answers.all()
+    assert (answer.answer, answer.detail, answer.fault_text) == (None, "", "")
+    assert answer.status == "delivered"
