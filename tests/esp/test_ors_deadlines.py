@@ -114,6 +114,7 @@ def test_what_was_spent_before_counts(ors: Orchestration) -> None:
         began = loop.time()
         waiting = channel.submit(a_request(thinking.session), since=began - NEVER + LATER)
         spent = await channel.submit(a_request(thinking.session), since=began - NEVER)
+        assert channel.is_open  # nothing is wrong with it
         outcome = await waiting
         thinking.may_answer.set()
         await channel.close()

@@ -130,6 +130,9 @@ class PsdkChannel:
             return
         now = self._loop.time()
         due = self._request_timeout + (now if since is None else min(since, now))
+        if due <= now:
+            settle(nothing_sent(self._too_late()))
+            return
         call = _Call(next(self._reference_ids), request, settle, late, due)
         self._calls[call.reference_id] = call
         if self._threads < min(len(self._calls), THREADS_MOST):
@@ -245,6 +248,13 @@ class PsdkChannel:
 
     # Time
 
+    def _too_late(self) -> str:
+        return term(
+            "It could not be written to {peer} within {seconds:g} seconds.",
+            peer=self._peer,
+            seconds=self._request_timeout,
+        )
+
     def _wake_by(self, when: float) -> None:
         if self._timer is not None:
             if self._timer.when() <= when:
@@ -265,8 +275,7 @@ class PsdkChannel:
     def _expire(self, call: _Call) -> None:
         words = {"peer": self._peer, "seconds": self._request_timeout}
         if self._must_not_begin(call):
-            why = term("It could not be written to {peer} within {seconds:g} seconds.", **words)
-            outcome = nothing_sent(why, call.reference_id)
+            outcome = nothing_sent(self._too_late(), call.reference_id)
             refusal = term("A request waited for {seconds:g} seconds to be written.", **words)
         else:
             why = term("No answer from {peer} within {seconds:g} seconds.", **words)

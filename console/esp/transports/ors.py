@@ -269,6 +269,9 @@ class OrsChannel:
             return
         now = asyncio.get_running_loop().time()
         due = self._request_timeout + (now if since is None else min(since, now))
+        if due <= now:
+            settle(nothing_sent(self._too_late()))
+            return
         exchange = _Exchange(next(self._reference_ids), now, due)
         answering = self._answered(exchange, session, request)
         self._start(self._tasks, self._carry_out(exchange, answering, settle, late))
@@ -370,13 +373,22 @@ class OrsChannel:
         )
         late(outcome)
 
+    def _too_late(self) -> str:
+        return term(
+            "It could not be written to {address} within {seconds:g} seconds.",
+            address=self._base,
+            seconds=self._request_timeout,
+        )
+
     def _in_vain(self, exchange: "_Exchange") -> Outcome:
         """Return the outcome of an exchange whose time is over."""
-        words = {"address": self._base, "seconds": self._request_timeout}
+        why = self._too_late()
         if exchange.may_have_left:
-            why = term("No answer from {address} within {seconds:g} seconds.", **words)
-        else:
-            why = term("It could not be written to {address} within {seconds:g} seconds.", **words)
+            why = term(
+                "No answer from {address} within {seconds:g} seconds.",
+                address=self._base,
+                seconds=self._request_timeout,
+            )
         return exchange.without_answer(why)
 
     async def _answered(self, exchange: "_Exchange", session: str, request: EspRequest) -> Outcome:
