@@ -8,18 +8,19 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from console.accounts.models import User
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.errors import Conflict
-from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_update, feed_apply
+from console.interactions.models import ChatServer, Interaction
+from console.interactions.services import chat_server_update
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_unknown
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.models import LateAnswer, Send
-from tests.support.factories import ROOT, upsert
+from tests.support.factories import ROOT
 from tests.support.simulators import Simulator
 from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, statuses
 
@@ -103,7 +104,7 @@ def test_the_page_of_the_delivery_and_the_api_show_it(
 
 def test_it_is_erased_with_the_text(late: Send) -> None:
     delivery = late.deliveries.earliest("pk")
-    feed_apply(ROOT, [upsert(delivery.interaction_id, type="ended")])
+    Interaction.objects.update(ended_at=timezone.now())
     interaction_erase(ROOT, interaction_id=delivery.interaction_id)
     (answer,) = delivery.late_answers.all()
     assert (answer.answer, answer.detail, answer.fault_text) == (None, "", "")

@@ -179,7 +179,7 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _ends(entry: Mapping[str, Any]) -> bool:
-    return entry["action"].startswith(ENDED) and entry["action"] != LATE  # type: ignore[no-any-return]
+    return entry["action"].startswith(ENDED) and entry["action"] != LATE
 
 
 def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:

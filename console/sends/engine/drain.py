@@ -200,7 +200,7 @@ class Drain:
         if not (back.has_outcomes or room):
             self.settled = back.settled
             return None if self._is_over() else 0.0
-        claim = uuid4()
+        claim, since = uuid4(), asyncio.get_running_loop().time()
         try:
             said = back.wordless if self.is_wordless else back
             step = await self._record_and_claim(claim, said, room)
@@ -214,7 +214,7 @@ class Drain:
             return 0.0
         self.database_failures, self.is_wordless = 0, False
         self.record.step(step.claimed, back.endings, back.unsent)
-        self._write_claimed(claim, step)
+        self._write_claimed(claim, step, since)
         return step.wait_seconds
 
     async def _record_and_claim(self, claim: UUID, back: "_Back", room: int) -> Step:
@@ -239,7 +239,7 @@ class Drain:
         self.unsent = back.unsent + self.unsent
         self.settled = back.settled + self.settled
 
-    def _write_claimed(self, claim: UUID, step: Step) -> None:
+    def _write_claimed(self, claim: UUID, step: Step, since: float) -> None:
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
         if step.claimed:
@@ -248,7 +248,7 @@ class Drain:
             self._note_turns(step)
             self.on_the_wire |= {delivery.id for delivery in step.claimed}
             channel = None if has_moved else self.channel
-            writing = asyncio.create_task(self._write(step.claimed, channel))
+            writing = asyncio.create_task(self._write(step.claimed, channel, since))
             self.writing.add(writing)
             writing.add_done_callback(self._is_written)
 
@@ -342,13 +342,19 @@ class Drain:
                 term("The console failed to open a connection: {error}", error=error)
             )
 
-    async def _write(self, claimed: list[ClaimedDelivery], channel: Channel | None) -> None:
-        """Submit all deliveries. They wait again if there is no channel, as after a new address."""
+    async def _write(
+        self, claimed: list[ClaimedDelivery], channel: Channel | None, since: float
+    ) -> None:
+        """Submit all deliveries. They wait again if there is no channel, as after a new address.
+
+        Their time runs from before their claim (`since`), so whatever stood still in between, as a
+        frozen process, is not written when another may have taken over.
+        """
         for number, delivery in enumerate(claimed, start=1):
             if self.is_superseded:
                 return
             if channel is not None:
-                self._submit(channel, delivery)
+                self._submit(channel, delivery, since)
             else:
                 self._is_settled(delivery)
                 self.unsent.append((delivery, "The Chat Server's settings changed."))
@@ -362,7 +368,7 @@ class Drain:
             self.broken = writing.exception()
             self.progress.set()
 
-    def _submit(self, channel: Channel, delivery: ClaimedDelivery) -> None:
+    def _submit(self, channel: Channel, delivery: ClaimedDelivery, since: float) -> None:
         try:
             request = esp_request(delivery)
         except InvalidRequest as error:
@@ -370,28 +376,36 @@ class Drain:
             self.endings.append(refused_here(delivery, sentence_of(error)))
             return
         channel.send(
-            request, partial(self._settle, delivery), late=partial(self._settle_late, delivery)
+            request,
+            partial(self._settle, delivery, since),
+            since=since,
+            late=partial(self._settle_late, delivery),
         )
 
-    def _settle(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
+    def _settle(self, delivery: ClaimedDelivery, since: float, outcome: Outcome) -> None:
         outcome = storable_outcome(outcome)
         self.record.round_trips.append(outcome.round_trip)
         self._is_settled(delivery)
         ended = ending(delivery, outcome)
         if self.is_superseded:
             if outcome.kind != OutcomeKind.UNKNOWN:
-                self.late.append(LateEnding(ended or _nothing_left(delivery, outcome.detail)))
+                self.late.append(LateEnding(ended or _nothing_left(delivery, outcome.why)))
             return
         if ended is None:
-            self.unsent.append((delivery, outcome.detail))
+            self.unsent.append((delivery, outcome.why))
         else:
             self.endings.append(ended)
-        if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
+        if outcome.is_answer:
             self.answered = True
-        elif outcome.kind == OutcomeKind.UNKNOWN or outcome.retryable:
-            self.failed = self.failed or outcome.detail
+        elif outcome.kind == OutcomeKind.UNKNOWN or (outcome.retryable and self._is_in_time(since)):
+            self.failed = self.failed or outcome.why
         if self._is_worth_a_step(None):
             self.progress.set()
+
+    def _is_in_time(self, since: float) -> bool:
+        """Return whether a request that was not sent had time left. Otherwise this process stood
+        still, and the Chat Server did not fail."""
+        return asyncio.get_running_loop().time() < since + self.server.request_timeout_seconds
 
     def _settle_late(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         ended = ending(delivery, storable_outcome(outcome))
