@@ -137,7 +137,7 @@ def test_a_worker_ends_when_asked_though_its_job_queue_is_failing(caplog):
 def test_what_fails_in_copy_is_an_error_of_djangos():
     """A database that went away then was an unknown error: the drain gave up with its outcomes
     unrecorded, and the API answered 500."""
-    with transaction.atomic(), pytest.raises(DataError):
+    with pytest.raises(DataError), transaction.atomic():
         audit.record(ROOT, "tried", target=("thing", "x" * 1000, "a thing"))
     with transaction.atomic(), pytest.raises(DataError):
         _copy("COPY sends_outbox (delivery_id) FROM STDIN", iter([("no number",)]))

@@ -129,7 +129,7 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
 
 
 async def run_until_signalled() -> None:
-    """Run `run_worker` until SIGTERM or SIGINT."""
+    """Run `run_worker` until SIGTERM or SIGINT. A second one ends the process at once."""
     stop = asyncio.Event()
-    stop_on((signal.SIGTERM, signal.SIGINT), stop)
+    stop_on((signal.SIGTERM, signal.SIGINT), stop, second_ends=True)
     await run_worker(stop=stop)
