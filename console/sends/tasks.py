@@ -14,7 +14,7 @@ from console.interactions.services import interactions_forget
 from console.sends.control.erasure import texts_expire
 from console.sends.engine import queue, record
 from console.sends.engine.dispatcher import Dispatch
-from console.sends.engine.workers import jobs_clear, workers_forget
+from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.observe.outcome_counts import outcomes_count
 
 
@@ -56,6 +56,7 @@ def sweep_now() -> None:
         queue.enqueue_drains(queue.servers_with_open_deliveries(database_now()))
     outcomes_count()
     workers_forget()
+    sweep_ended()
 
 
 @app.periodic(cron="* * * * * */10")

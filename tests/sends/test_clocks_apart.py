@@ -34,6 +34,12 @@ def worker(apart: float, tmp_path: Path) -> Iterator[WorkerProcess]:
     assert status == 0
 
 
+def test_it_says_by_how_much_it_is_wrong(worker: WorkerProcess, apart: float) -> None:
+    assert abs(Worker.objects.get().clock_ahead_seconds - apart) < 1
+    said = [line for line in worker.lines() if line["event"].startswith("clock differs")]
+    assert [round(line["ahead_seconds"]) for line in said] == [apart]
+
+
 def test_it_sends_what_is_due_and_nothing_early(
     worker: WorkerProcess,
     simulator: Any,
