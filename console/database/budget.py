@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.db import connection
+
+logger = structlog.get_logger("console.database")
 
 DRAIN_CONNECTIONS = 4
 QUEUE_CONNECTIONS = 3
@@ -44,3 +47,10 @@ def budget() -> Budget:
 def web_connections() -> int:
     """Return how many a web process needs with this process's pool, one listening included."""
     return settings.DATABASE_POOL_SIZE + 1
+
+
+def warn_if_short(needed: int) -> None:
+    """Log at the start of a process if PostgreSQL has no room for the connections that it needs."""
+    found = budget()
+    if found.used + needed > found.most:
+        logger.warning("connections are short", used=found.used, most=found.most, needed=needed)

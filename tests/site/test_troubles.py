@@ -18,6 +18,7 @@ from console.database.clock import clock_ahead, database_now
 from console.interactions.models import ChatServer, Health
 from console.sends.models import Sweep, Worker
 from console.sends.observe import operations
+from console.sends.observe.system_checks import connections_suffice
 from console.sends.tasks import sweep_now
 from tests.audit.tampering import triggers_off
 from tests.support.signing_in import sign_in
@@ -138,6 +139,21 @@ def test_connections_that_are_short(client: Client, monkeypatch: pytest.MonkeyPa
     short = Budget(used=96, most=97)
     monkeypatch.setattr("console.sends.observe.troubles.budget", lambda: short)
     assert "96 of 97 connections" in troubles(client)["connections_short"]
+
+
+def test_a_start_and_a_check_say_that_connections_are_short(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    budgets.warn_if_short(1)
+    assert "connections are short" not in caplog.text
+    assert connections_suffice(None, databases=["default"]) == []
+    budgets.warn_if_short(10_000)
+    assert "connections are short" in caplog.text
+    short = Budget(used=96, most=97)
+    monkeypatch.setattr("console.sends.observe.system_checks.budget", lambda: short)
+    (found,) = connections_suffice(None, databases=["default"])
+    assert found.id == "sends.W002"
+    assert connections_suffice(None) == []
 
 
 def test_checkpoints_that_are_late(client: Client, chat_server: ChatServer) -> None:
