@@ -46,7 +46,7 @@ def connections_suffice(
         return []
     return [
         Warning(
-            f"PostgreSQL has {found.most} connections for the console, and {found.used} are in use.",
+            f"PostgreSQL has {found.most} connections for the console; {found.used} are in use.",
             hint="Raise max_connections, or use smaller pools: docs/postgresql.md.",
             id="sends.W002",
         )
