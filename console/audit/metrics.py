@@ -16,24 +16,19 @@ class LedgerMetrics(Collector):
     """How long entries have waited for a checkpoint. Each query reads one row by its key."""
 
     def collect(self) -> Iterator[Metric]:
-        now = near_now()
-        newest = AuditCheckpoint.objects.first()
-        signed_to = newest.seq if newest else 0
-        yield _waits(
+        yield _seconds(
             "console_ledger_unsigned_seconds",
             "Seconds since the oldest entry that no checkpoint vouches for; 0 where none is.",
-            now,
-            _first_after(signed_to),
+            ledger_unsigned_seconds(),
         )
         if not settings.CHECKPOINTS_TO:
             return
         outside = AuditCheckpoint.objects.exclude(outside_at=None).first()
-        yield _waits(
+        yield _seconds(
             "console_ledger_not_kept_outside_seconds",
             "Seconds since the oldest entry that no checkpoint kept outside vouches for; 0 where "
             "none is.",
-            now,
-            _first_after(outside.seq if outside else 0),
+            _waits_since(_first_after(outside.seq if outside else 0)),
         )
 
 
@@ -42,8 +37,17 @@ def _first_after(seq: int) -> datetime | None:
     return entries.values_list("at", flat=True).first()
 
 
-def _waits(name: str, words: str, now: datetime, since: datetime | None) -> Metric:
-    seconds = max(0.0, (now - since).total_seconds()) if since else 0.0
+def ledger_unsigned_seconds() -> float:
+    """Return how long the oldest entry without a checkpoint has waited for one; 0 if none does."""
+    newest = AuditCheckpoint.objects.first()
+    return _waits_since(_first_after(newest.seq if newest else 0))
+
+
+def _waits_since(since: datetime | None) -> float:
+    return max(0.0, (near_now() - since).total_seconds()) if since else 0.0
+
+
+def _seconds(name: str, words: str, seconds: float) -> Metric:
     family = GaugeMetricFamily(name, words)
     family.add_metric([], seconds)
     return family

@@ -7,23 +7,43 @@ reading (`near_now`). This machine's own clock (`timezone.now`) is for what no o
 import time
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import connection
 
 # How long a process continues from its last reading of PostgreSQL's clock.
 NEAR_SECONDS = 10.0
 
+# By how much this machine's clock may differ before the console says so.
+TOLERANCE_SECONDS = 2.0
+
 _last: tuple[datetime, float] | None = None
+_ahead = [0.0]
+logger = structlog.get_logger("console.database")
 
 
 def database_now() -> datetime:
     """Return the present time by PostgreSQL's clock, also within a transaction. One short query."""
     global _last
-    asked_at = time.monotonic()
+    asked_at, before = time.monotonic(), time.time()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
+    _compare(before, now.timestamp(), time.time())
     _last = now, asked_at
     return now
+
+
+def clock_ahead() -> float:
+    """Return by how many seconds this machine's clock was ahead of PostgreSQL's when that was read
+    last: at least so many, however long the answer took. Below 0: behind."""
+    return _ahead[0]
+
+
+def _compare(before: float, now: float, after: float) -> None:
+    ahead = max(0.0, before - now) or min(0.0, after - now)
+    was, _ahead[0] = _ahead[0], ahead
+    if (abs(ahead) > TOLERANCE_SECONDS) != (abs(was) > TOLERANCE_SECONDS):
+        logger.warning("clock differs from the database's", ahead_seconds=round(ahead, 1))
 
 
 def stamp(arrived_at: float) -> tuple[float, float]:

@@ -12,6 +12,8 @@ import psycopg
 import structlog
 from django.db import connection, connections
 
+from console.database.sessions import BoundedAsyncConnection, set_up
+
 CHANNEL = "console_live"
 
 BOARD = "board"
@@ -45,6 +47,8 @@ def publish(*topics: str) -> None:
 logger = structlog.get_logger("console.database.notifications")
 
 RECONNECT_SECONDS = 1.0
+# How often a listener asks whether the database is still there: it would wait for ever otherwise.
+ASK_SECONDS = 5.0
 # What `listen` yields besides payloads, which are never empty.
 LISTENING = ""
 LOST = None
@@ -55,17 +59,25 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
     the connection is gone until LISTENING comes again."""
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(
-                **await asyncio.to_thread(_connection_params), autocommit=True
-            ) as listening:
+            async with await _connect() as listening:
                 await listening.execute(f'LISTEN "{channel}"')
                 yield LISTENING
-                async for notification in listening.notifies():
-                    yield notification.payload
+                while True:
+                    async for notification in listening.notifies(timeout=ASK_SECONDS):
+                        yield notification.payload
+                    await listening.execute("SELECT 1")
         except (psycopg.Error, OSError) as error:
             yield LOST
             logger.warning("listener lost the database", channel=channel, error=str(error))
             await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _connect() -> BoundedAsyncConnection:
+    connection = await BoundedAsyncConnection.connect(
+        **await asyncio.to_thread(_connection_params), autocommit=True
+    )
+    await set_up(connection)
+    return connection
 
 
 def _connection_params() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.conf import settings
+from django.db import connection
 from psycopg import errors
 from psycopg.sql import SQL, Composed, Literal
 
@@ -47,12 +48,12 @@ WEB = Limits(statement=30.0, lock=4.0, idle_in_transaction=5.0)
 # A worker's drains and its heartbeat: short statements of one thread, and nothing between them that
 # waits. A worker that stands still must not stop others.
 DRAIN = Limits(statement=8.0, lock=5.0, idle_in_transaction=1.5)
-# A worker's other jobs, such as the sweep over a long history.
+# A worker's other jobs, such as the sweep over a long history. Each has a session of its own.
 JOB = Limits(statement=120.0, lock=10.0, idle_in_transaction=5.0)
 # Commands, which a person watches: a restore, an export or a verification takes what it takes.
 COMMAND = Limits(statement=0.0, lock=0.0, idle_in_transaction=60.0)
-# Who only listens.
-LISTENER = Limits(statement=8.0, lock=5.0, idle_in_transaction=5.0)
+# The queue of a worker's jobs, and who listens: if they wait, everything waits.
+QUEUE = Limits(statement=8.0, lock=5.0, idle_in_transaction=5.0)
 
 
 class _Chosen(threading.local):
@@ -82,6 +83,27 @@ def limits_of_process(limits: Limits) -> Iterator[None]:
 def use_limits_in_thread(limits: Limits | None) -> None:
     """Give these limits to the sessions that this thread opens from now on. None: its process's."""
     _thread.limits = limits
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Let statements of this thread's session take as long as those of jobs."""
+    connection.ensure_connection()
+    set_limits(connection.connection, JOB)
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def set_limits(
+    driver: "psycopg.Connection[Any]", limits: Limits, *, time_zone: str | None = None
+) -> None:
+    """Set up a session that is in autocommit mode."""
+    if isinstance(driver, BoundedConnection):
+        driver.answer_seconds = limits.answer_seconds
+    with driver.cursor() as cursor:
+        cursor.execute(session_query(limits, time_zone=time_zone))
 
 
 def limits_here() -> Limits:
@@ -227,7 +249,7 @@ class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
             self._is_listening = False
 
 
-async def set_up(connection: psycopg.AsyncConnection[Any], limits: Limits = LISTENER) -> None:
+async def set_up(connection: psycopg.AsyncConnection[Any], limits: Limits = QUEUE) -> None:
     """Set up a session of the event loop's, in whatever mode it is."""
     if isinstance(connection, BoundedAsyncConnection):
         connection.answer_seconds = limits.answer_seconds

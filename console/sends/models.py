@@ -401,9 +401,26 @@ class Worker(models.Model):
     seen_at = models.DateTimeField()
     is_stopping = models.BooleanField(default=False)
     chat_servers = ArrayField(models.CharField(max_length=128), default=list)
+    # By how much its own clock is ahead of PostgreSQL's at least; below 0: behind.
+    clock_ahead_seconds = models.FloatField(default=0.0, db_default=0.0)
 
     class Meta:
         ordering: ClassVar = ["host", "pid", "started_at"]
 
     def __str__(self) -> str:
         return f"worker {self.pid} on {self.host}"
+
+
+class Sweep(models.Model):
+    """When the workers' last sweep ended, by PostgreSQL's clock: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="one_sweep"),
+        ]
+
+    def __str__(self) -> str:
+        return f"swept at {self.ended_at}"

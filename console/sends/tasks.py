@@ -1,5 +1,6 @@
 """The jobs that procrastinate runs. A job says that there is work; services and drains do it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -8,11 +9,12 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from console.database.clock import database_now
+from console.database.sessions import patient
 from console.interactions.services import interactions_forget
 from console.sends.control.erasure import texts_expire
 from console.sends.engine import queue, record
 from console.sends.engine.dispatcher import Dispatch
-from console.sends.engine.workers import jobs_clear, workers_forget
+from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.observe.outcome_counts import outcomes_count
 
 
@@ -54,6 +56,7 @@ def sweep_now() -> None:
         queue.enqueue_drains(queue.servers_with_open_deliveries(database_now()))
     outcomes_count()
     workers_forget()
+    sweep_ended()
 
 
 @app.periodic(cron="* * * * * */10")
@@ -67,15 +70,20 @@ async def clear(context: JobContext, timestamp: int) -> None:
 @app.task(name="console.sends.tasks.forget", queueing_lock="forget")
 async def forget(timestamp: int) -> None:
     """Every night, erase interactions that ended longer ago than the retention time."""
-    await sync_to_async(interactions_forget)()
+    await sync_to_async(_patiently)(interactions_forget)
 
 
 @app.periodic(cron="47 3 * * *")
 @app.task(name="console.sends.tasks.erase", queueing_lock="erase")
 async def erase(timestamp: int) -> None:
     """Every night, erase the texts whose retention time is over, part by part."""
-    while await sync_to_async(texts_expire)():
+    while await sync_to_async(_patiently)(texts_expire):
         pass
+
+
+def _patiently(work: Callable[[], int]) -> int:
+    with patient():
+        return work()
 
 
 def worker_context(dispatch: Dispatch) -> dict[str, Any]:

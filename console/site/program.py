@@ -25,7 +25,13 @@ def main() -> None:
     finally:
         # It is ending. Another signal would only interrupt the clean-up.
         for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)
+            if not _ends_at_once(number):
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _ends_at_once(number: signal.Signals) -> bool:
+    stopping = sys.modules.get("console.site.stopping")  # not loaded for this
+    return stopping is not None and stopping.ends_at_once(number)
 
 
 class Endings:

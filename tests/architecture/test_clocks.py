@@ -15,6 +15,7 @@ ALLOWED = {
     "audit/export.py": "when that machine made the file",
     "backups/services.py": "when that machine made the backup",
     "catalogue/": "validity begins and ends by the minute; the claim asks PostgreSQL's once more",
+    "database/clock.py": "it compares the two, to say by how much they differ",
     "demo/": "the demo is one machine",
     "esp/": "a simulator",
     "sends/pages/history.py": "in a file's name",

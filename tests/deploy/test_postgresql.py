@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from console.database.budget import WORKER_CONNECTIONS
 from console.embedded.server import PROGRAMS
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.pooler import pooler
@@ -185,8 +186,9 @@ def test_a_notice_is_sent_by_the_applications_role(
 def _within_the_budget(opened: "psycopg.Connection[tuple[Any, ...]]") -> None:
     """What the document says for one web process, and a worker that sends to one Chat Server."""
     pool = int(re.findall(r"CONSOLE_DATABASE_POOL_SIZE` \((\d+)\), and one", DOCUMENT)[0])
-    worker = int(re.findall(r"\| a worker \| (\d+), and one for each", DOCUMENT)[0])
+    worker = int(re.findall(r"\| a worker \| (\d+):", DOCUMENT)[0])
+    assert worker == WORKER_CONNECTIONS
     (sessions,) = opened.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE usename = 'console'"
     ).fetchone() or (0,)
-    assert sessions <= pool + 1 + worker + 1 + 1  # and this one
+    assert sessions <= pool + 1 + worker + 1  # and this one

@@ -11,7 +11,7 @@ from console.database.sessions import (
     BoundedConnection,
     client_parameters,
     limits_here,
-    session_query,
+    set_limits,
 )
 
 
@@ -39,10 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: Any) -> bool:
         """Set up a new session, also one of the pool's. It is in autocommit mode here."""
-        limits = limits_here()
-        connection.answer_seconds = limits.answer_seconds
-        with connection.cursor() as cursor:
-            cursor.execute(session_query(limits, time_zone=self.timezone_name))
+        set_limits(connection, limits_here(), time_zone=self.timezone_name)
         return bool(super()._configure_connection(connection))  # type: ignore[misc]
 
     def ensure_connection(self) -> None:

@@ -14,12 +14,12 @@ from django.db import connections
 from procrastinate import JobContext
 from procrastinate.worker import Worker
 
-from console.database.sessions import JOB, use_limits_in_thread
+from console.database.sessions import JOB, QUEUE, Limits, use_limits_in_thread
 
 
 def around_jobs(call_next: Callable[[], Any], _context: JobContext, _worker: Worker) -> Any:
     """Run a job in its thread, with connections of its own."""
-    _begin()
+    _begin(JOB)
     try:
         return call_next()
     finally:
@@ -28,19 +28,19 @@ def around_jobs(call_next: Callable[[], Any], _context: JobContext, _worker: Wor
 
 @asynccontextmanager
 async def shared_thread() -> AsyncIterator[None]:
-    """Give the limits of jobs to the thread that all asynchronous jobs share with the queue of
-    periodic ones. Its connection stays, and is replaced at its next use if it is lost
+    """Give the queue's limits to the thread that it shares with all asynchronous jobs: it defers
+    periodic jobs there. Its connection stays, and is replaced at its next use if it is lost
     (console.database.backend)."""
-    await sync_to_async(_begin)()
+    await sync_to_async(_begin)(QUEUE)
     try:
         yield
     finally:
         await sync_to_async(_end)()
 
 
-def _begin() -> None:
+def _begin(limits: Limits) -> None:
     connections.close_all()
-    use_limits_in_thread(JOB)
+    use_limits_in_thread(limits)
 
 
 def _end() -> None:

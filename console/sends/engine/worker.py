@@ -11,6 +11,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django import connector_params
 
+from console.database.budget import JOBS_AT_ONCE, QUEUE_CONNECTIONS
 from console.database.sessions import DRAIN, BoundedAsyncConnection, limits_of_process, set_up
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.heartbeat import present
@@ -20,16 +21,13 @@ from console.site.stopping import stop_on
 
 logger = structlog.get_logger("console.sends")
 
-CONCURRENCY = 8
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 10.0
 RESTART_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
-# How long the job queue waits for a connection before it fails and is started again, and how many
-# it has at most, besides the one that listens.
+# How long the job queue waits for a connection before it fails and is started again.
 CONNECTION_SECONDS = 5.0
-QUEUE_CONNECTIONS = 3
 # How often the event loop and the database threads take turns. With Python's default of 5 ms a
 # drain would wait that long for each of its queries.
 SWITCH_SECONDS = 0.0005
@@ -116,7 +114,7 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
     app = worker_app()
     async with app.open_async():
         await app.run_worker_async(
-            concurrency=CONCURRENCY,
+            concurrency=JOBS_AT_ONCE,
             wait=wait,
             fetch_job_polling_interval=POLL_SECONDS,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
@@ -129,7 +127,7 @@ async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
 
 
 async def run_until_signalled() -> None:
-    """Run `run_worker` until SIGTERM or SIGINT."""
+    """Run `run_worker` until SIGTERM or SIGINT. A second one ends the process at once."""
     stop = asyncio.Event()
-    stop_on((signal.SIGTERM, signal.SIGINT), stop)
+    stop_on((signal.SIGTERM, signal.SIGINT), stop, second_ends=True)
     await run_worker(stop=stop)

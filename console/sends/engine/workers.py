@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 
-from console.sends.models import Worker
+from console.database.clock import clock_ahead, database_now
+from console.sends.models import Sweep, Worker
 
 logger = structlog.get_logger("console.sends")
 
@@ -31,27 +32,25 @@ class WorkerName:
 
 def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: bool) -> None:
     """Record that a worker lives, and which Chat Servers it drains."""
-    Worker.objects.update_or_create(
-        pk=name.id,
-        defaults={
-            "seen_at": Now(),
-            "is_stopping": is_stopping,
-            "chat_servers": list(chat_servers),
-        },
-        create_defaults={
-            "host": name.host[:255],
-            "pid": name.pid,
-            "started_at": Now(),
-            "seen_at": Now(),
-            "is_stopping": is_stopping,
-            "chat_servers": list(chat_servers),
-        },
-    )
+    database_now()  # compares the clocks
+    present = {
+        "seen_at": Now(),
+        "is_stopping": is_stopping,
+        "chat_servers": list(chat_servers),
+        "clock_ahead_seconds": clock_ahead(),
+    }
+    started = {"host": name.host[:255], "pid": name.pid, "started_at": Now()}
+    Worker.objects.update_or_create(pk=name.id, defaults=present, create_defaults=started | present)
 
 
 def worker_gone(name: WorkerName) -> None:
     """Delete the row of a worker that ended in order."""
     Worker.objects.filter(pk=name.id).delete()
+
+
+def sweep_ended() -> None:
+    """Note that a sweep did all that it has to do."""
+    Sweep._default_manager.update_or_create(pk=1, defaults={"ended_at": Now()})
 
 
 def workers_forget() -> None:

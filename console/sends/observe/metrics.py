@@ -4,6 +4,8 @@ Values that hold for all workers are read from the database at each scrape (`sit
 only a worker knows, such as answer times, that worker exports itself (`worker_registry`).
 """
 
+import os
+import socket
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -11,11 +13,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from console.database.budget import budget
+from console.database.clock import clock_ahead, database_now
 from console.interactions.models import Health, InteractionPoll
 from console.interactions.selectors import poll_state
 from console.sends.models import SendingStop
 from console.sends.observe import operations
-from console.sends.observe.operations import Queue
+from console.sends.observe.operations import Queue, WorkerState
 from console.sends.observe.worker_metrics import BOUNDS, ENDED, DrainCounts, drain_counts
 
 NO_SERVER = "(none)"
@@ -48,8 +52,11 @@ class _Site(Collector):
         yield _deliveries([queue.server.name for queue in queues])
         yield from _queue_metrics(queues)
         yield from _chat_server_metrics(queues)
-        yield _gauge_of("sending_stopped", "1 while all sending is stopped.", _is_stopped())
-        yield _workers()
+        is_stopped = _is_stopped()
+        yield _gauge_of("sending_stopped", "1 while all sending is stopped.", is_stopped)
+        workers = operations.workers()
+        yield from _liveness(queues, workers, is_stopped=bool(is_stopped))
+        yield _workers(workers)
         yield _jobs()
         poll = poll_state()
         if poll is not None:
@@ -132,11 +139,45 @@ def _chat_server_metrics(queues: list[Queue]) -> Iterator[Metric]:
     yield tokens
 
 
-def _workers() -> Metric:
+def _liveness(
+    queues: list[Queue], workers: list[WorkerState], *, is_stopped: bool
+) -> Iterator[Metric]:
+    """Yield what tells whether sending moves on (console.sends.observe.troubles)."""
+    now = database_now()
+    alive = [worker for worker in workers if not worker.is_lost]
+    swept = operations.last_sweep_seconds()
+    if swept is None:  # since they could have swept
+        swept = max(((now - worker.started_at).total_seconds() for worker in alive), default=0.0)
+    yield _gauge_of("sweep_seconds", "Seconds since the last sweep ended.", swept)
+    stalled = _gauge(
+        "chat_server_stalled_seconds", "Seconds without progress though due; 0: it moves.", SERVER
+    )
+    for queue in queues:
+        seconds = 0.0 if is_stopped else operations.stalled_seconds(queue, now)
+        stalled.add_metric([queue.server.name], seconds)
+    yield stalled
+    clocks = _gauge(
+        "clock_ahead_seconds",
+        "By how much a process's clock is ahead of PostgreSQL's; below 0: behind.",
+        ["process", "host", "pid"],
+    )
+    clocks.add_metric(["web", socket.gethostname(), str(os.getpid())], clock_ahead())
+    for worker in alive:
+        names = ["worker", worker.host, str(worker.pid)]
+        clocks.add_metric(names, worker.clock_ahead_seconds)
+    yield clocks
+    known = budget()
+    used = _gauge("database_connections", "Connections to PostgreSQL.", ["state"])
+    used.add_metric(["used"], known.used)
+    used.add_metric(["most"], known.most)
+    yield used
+
+
+def _workers(workers: list[WorkerState]) -> Metric:
     family = _gauge("workers", "Worker processes by state: alive, stopping or lost.", ["state"])
     states = [
         "lost" if worker.is_lost else "stopping" if worker.is_stopping else "alive"
-        for worker in operations.workers()
+        for worker in workers
     ]
     for state in ("alive", "stopping", "lost"):
         family.add_metric([state], states.count(state))

@@ -13,7 +13,8 @@ from django.db import connection
 from django.db.models import Count
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from console.interactions.models import ChatServer
+from console.database.clock import TOLERANCE_SECONDS
+from console.interactions.models import ChatServer, Health
 from console.interactions.services import chat_server_buckets
 from console.sends.models import Outbox, OutcomeTotal
 
@@ -97,16 +98,21 @@ class WorkerState:
     silent_seconds: float
     is_stopping: bool
     chat_servers: Sequence[str]
+    clock_ahead_seconds: float
 
     @property
     def is_lost(self) -> bool:
         return self.silent_seconds > LOST_AFTER_SECONDS
 
+    @property
+    def clock_differs(self) -> bool:
+        return not self.is_lost and abs(self.clock_ahead_seconds) > TOLERANCE_SECONDS
+
 
 WORKERS = """
 SELECT host, pid, started_at, seen_at,
     greatest(0, extract(epoch FROM statement_timestamp() - seen_at))::float,
-    is_stopping, chat_servers
+    is_stopping, chat_servers, clock_ahead_seconds
 FROM sends_worker ORDER BY host, pid, started_at
 """
 
@@ -116,6 +122,29 @@ def workers() -> list[WorkerState]:
     with connection.cursor() as cursor:
         cursor.execute(WORKERS)
         return [WorkerState(*row) for row in cursor.fetchall()]
+
+
+def last_sweep_seconds() -> float | None:
+    """Return how long ago the last sweep ended; None if there was none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT greatest(0, extract(epoch FROM statement_timestamp() - ended_at))::float "
+            "FROM sends_sweep"
+        )
+        row = cursor.fetchone()
+    return None if row is None else float(row[0])
+
+
+def stalled_seconds(queue: Queue, now: datetime) -> float:
+    """Return for how long a Chat Server has taken nothing although it could; 0 if it has a reason:
+    nothing is due, it is off or unhealthy, or its pace lets nothing go."""
+    server, waits = queue.server, queue.oldest_due_seconds
+    is_held = not server.enabled or server.health == Health.UNHEALTHY or queue.tokens < 1
+    if is_held or waits is None:
+        return 0.0
+    if server.progressed_at is None:
+        return waits
+    return max(0.0, min(waits, (now - server.progressed_at).total_seconds()))
 
 
 def open_by_send() -> dict[int, int]:

@@ -1,4 +1,5 @@
-"""System checks of what Chat Servers with `psdk://` addresses need. They start nothing."""
+"""System checks of what sending needs: Java for `psdk://` addresses, and connections. They start
+nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
+from console.database.budget import budget
 from console.sends.engine.java import java_problems
 
 
@@ -30,6 +32,25 @@ def java_as_needed(
         return []
     reached = f"Chat Servers with psdk:// addresses ({', '.join(names)}) can't be reached: "
     return [Warning(reached + problem, id="sends.W001") for problem in java_problems()]
+
+
+@register(Tags.database)
+def connections_suffice(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Warn if a web process and a worker do not both fit: `manage.py check --database default`."""
+    if not databases:
+        return []
+    found = budget()
+    if not found.is_short(workers=1):
+        return []
+    return [
+        Warning(
+            f"PostgreSQL has {found.most} connections for the console; {found.used} are in use.",
+            hint="Raise max_connections, or use smaller pools: docs/postgresql.md.",
+            id="sends.W002",
+        )
+    ]
 
 
 def _servers_that_need_java() -> list[str]:

@@ -15,8 +15,10 @@ from console.interactions.selectors import poll_is_late, poll_state
 from console.sends.models import Send, SendStatus
 from console.sends.observe import operations as state
 from console.sends.observe.operations import Queue, WorkerState
+from console.sends.observe.troubles import troubles
 from console.sends.selectors import sending_stopped, sends_of
 from console.site.access import actor_of, require
+from console.text.wording import worded
 
 SENDS_SHOWN = 50
 # The event stream limits a page's topics (console.live.events), and three are used already.
@@ -57,6 +59,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "poll_is_late": is_late,
         "sends": sends,
         "stopped": sending_stopped(),
+        "troubles": [worded(each) for each in troubles()],
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),
         **_figures(queues, workers),

@@ -14,6 +14,7 @@ from console.audit.metrics import LedgerMetrics
 from console.sends.observe import operations
 from console.sends.observe.metrics import site_registry
 from console.sends.observe.scraping import refusal
+from console.sends.observe.troubles import troubles
 from console.site.version import console_version
 from console.webhooks.metrics import WebhookMetrics
 
@@ -28,15 +29,16 @@ def alive(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """GET /readyz: the database responds and is migrated, including the queue. Shows the version.
 
-    The number of live workers is included and does not matter: pages and API work without any, and
-    sends wait meanwhile.
+    The number of live workers and the troubles are included and do not matter for the status:
+    pages and API work meanwhile, and sends wait.
     """
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if waiting:
             return _answer(503, status="migrations missing", next_step="run manage.py migrate")
-        return _answer(200, status="ready", queue=_queue())
+        found = [{"code": each.code, "message": str(each)} for each in troubles()]
+        return _answer(200, status="ready", queue=_queue(), troubles=found)
     except DatabaseError:
         return _answer(503, status="database unreachable")
 

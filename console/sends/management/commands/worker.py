@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from console.audit.rollback import lost_checkpoint
+from console.database.budget import WORKER_CONNECTIONS, warn_if_short
 from console.sends.engine.java import allow_java
 from console.sends.engine.worker import run_until_signalled
 from console.sends.observe.scraping import CannotShowMetrics, metrics_port
@@ -94,4 +95,5 @@ def _require_present() -> None:
             f"signed at {lost['at']}, and is not in it. What waits here may have been sent since. "
             "If it was restored on purpose run first: manage.py restored (docs/backup.md)"
         )
+    warn_if_short(WORKER_CONNECTIONS)
     connection.close()

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from console.database.budget import warn_if_short, web_connections
 from console.database.sessions import WEB, use_limits
 from console.site import commands
 from console.site.unsafe_settings import is_loopback
@@ -38,6 +39,7 @@ class Command(commands.Service):
         use_limits(WEB)
         _require_https(options["host"])
         _require_migrations()
+        warn_if_short(web_connections())
         connection.close()
         try:
             listener = handed_socket() or listen(options["host"], options["port"])

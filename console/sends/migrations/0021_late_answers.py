@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0019_worker_lost'),
+        ('sends', '0020_worker_lost'),
     ]
 
     operations = [

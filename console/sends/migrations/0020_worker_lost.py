@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0018_splitting'),
+        ('sends', '0019_sweeps_and_clocks'),
     ]
 
     operations = [

@@ -1,0 +1,113 @@
+"""What stands still or is short although processes live, in words, for /readyz and Operations."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from console.audit.metrics import ledger_unsigned_seconds
+from console.database.budget import Budget, budget
+from console.database.clock import TOLERANCE_SECONDS, clock_ahead, database_now
+from console.sends.models import SendingStop
+from console.sends.observe.operations import (
+    Queue,
+    WorkerState,
+    last_sweep_seconds,
+    queues,
+    stalled_seconds,
+    workers,
+)
+from console.text.sentences import Sentence
+
+# A sweep comes every five seconds.
+SWEEP_LATE_SECONDS = 30.0
+STALLED_SECONDS = 30.0
+UNSIGNED_SECONDS = 900.0
+
+
+def troubles() -> list[Sentence]:
+    """Return what a person should look at now. Each Sentence has a stable code."""
+    now = database_now()
+    alive = [worker for worker in workers() if not worker.is_lost]
+    found = [*_sweep(alive, now), *_clocks(alive), *_connections(budget(), len(alive))]
+    if not SendingStop.objects.exists():
+        found += [said for queue in queues() if (said := _stalled(queue, now))]
+    unsigned = ledger_unsigned_seconds()
+    if unsigned > UNSIGNED_SECONDS:
+        found.append(
+            Sentence(
+                "checkpoints_late",
+                "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
+                seconds=unsigned,
+            )
+        )
+    return found
+
+
+def _sweep(alive: Sequence[WorkerState], now: datetime) -> list[Sentence]:
+    if not alive:
+        return []
+    longest = max((now - worker.started_at).total_seconds() for worker in alive)
+    last = last_sweep_seconds()
+    seconds = longest if last is None else min(last, longest)
+    if seconds <= SWEEP_LATE_SECONDS:
+        return []
+    return [
+        Sentence(
+            "no_sweep",
+            "Workers live, and there has been no sweep for {seconds:.0f} s: what has no job of its "
+            "own stands still.",
+            seconds=seconds,
+        )
+    ]
+
+
+def _clocks(alive: Sequence[WorkerState]) -> list[Sentence]:
+    found = [
+        Sentence(
+            "worker_clock_differs",
+            "The clock of the worker {pid} on {host} differs from PostgreSQL's by "
+            "{seconds:+.1f} s. Set it by NTP.",
+            pid=worker.pid,
+            host=worker.host,
+            seconds=worker.clock_ahead_seconds,
+        )
+        for worker in alive
+        if worker.clock_differs
+    ]
+    if abs(clock_ahead()) > TOLERANCE_SECONDS:
+        found.append(
+            Sentence(
+                "web_clock_differs",
+                "The clock of this web server differs from PostgreSQL's by {seconds:+.1f} s. Set "
+                "it by NTP.",
+                seconds=clock_ahead(),
+            )
+        )
+    return found
+
+
+def _connections(found: Budget, alive: int) -> list[Sentence]:
+    if not found.is_short(alive):
+        return []
+    return [
+        Sentence(
+            "connections_short",
+            "{used} of {most} connections to PostgreSQL are in use, and {workers} workers with the "
+            "web servers may need more than there are. Raise max_connections.",
+            used=found.used,
+            most=found.most,
+            workers=alive,
+        )
+    ]
+
+
+def _stalled(queue: Queue, now: datetime) -> Sentence | None:
+    seconds = stalled_seconds(queue, now)
+    if seconds <= STALLED_SECONDS + queue.server.request_timeout_seconds:
+        return None
+    return Sentence(
+        "no_progress",
+        "{chat_server} has taken nothing for {seconds:.0f} s, although messages are due and its "
+        "pace lets them go.",
+        chat_server=queue.server.name,
+        seconds=seconds,
+    )
