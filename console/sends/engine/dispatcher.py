@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from console.database.budget import DRAIN_CONNECTIONS
 from console.database.clock import database_now
 from console.database.notifications import LISTENING, LOST, listen
 from console.database.threads import DatabaseThread, DatabaseThreads
@@ -36,15 +37,14 @@ from console.sends.observe.worker_metrics import drain_failed
 logger = structlog.get_logger("console.sends")
 
 LOCKED_ROWS_SECONDS = 0.2
-# The drains of a worker share this many connections, however many they are. One that nobody has
-# used for a while is closed.
-DRAIN_CONNECTIONS = 4
+# A connection that no drain has used for a while is closed.
 IDLE_CONNECTION_SECONDS = 30.0
 
 
 @dataclass
 class Dispatch:
-    """The drains of a worker, and what they share: channels, database threads, the stop signal.
+    """The drains of a worker, and what they share: channels, the stop signal, and a few
+    connections to the database, however many drains there are.
 
     An async context manager, to be used within one event loop. `worker` identifies the holder of
     leases.

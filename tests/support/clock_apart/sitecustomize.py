@@ -19,7 +19,7 @@ class _Shifted(type):
         return issubclass(other, _datetime)
 
 
-class _Datetime(_datetime, metaclass=_Shifted):
+class _Datetime(_datetime, metaclass=_Shifted):  # type: ignore[misc,valid-type]
     __slots__ = ()
 
     @classmethod
