@@ -44,6 +44,7 @@ from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve, send_reject, send_reschedule
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.holding import chat_server_hold, chat_server_release
+from console.sends.control.naming import chat_server_remove, chat_server_rename
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
@@ -251,6 +252,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "sends.chat_server_hold": lambda w: partial(
         chat_server_hold, w.root, w.server, "New certificates"
+    ),
+    "sends.chat_server_remove": lambda w: partial(chat_server_remove, w.root, w.server),
+    "sends.chat_server_rename": lambda w: partial(
+        chat_server_rename, w.root, w.server, "chat-north"
     ),
     "sends.chat_server_release": lambda w: partial(
         chat_server_release, w.root, chat_server_hold(w.root, w.server, "New certificates")

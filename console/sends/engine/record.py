@@ -22,6 +22,7 @@ from console.database import notifications
 from console.database.clock import database_now
 from console.database.connections import execute_rows
 from console.interactions.models import ChatServer
+from console.interactions.selectors import names_stay
 from console.interactions.services import Lease, chat_server_lease_hold, chat_server_take_tokens
 from console.sends.engine import queue
 from console.sends.engine.claim import Step, claim_due, is_progressing
@@ -206,6 +207,7 @@ def deliveries_follow() -> int:
     are now. Return how many. A working Chat Server moves each when its turn comes. From one that is
     held they come with a whole time to live."""
     with transaction.atomic():
+        names_stay()
         rows = execute_rows(FOLLOW, {"time_to_live": queue.time_to_live()})
         names = [name for (name,) in rows]
         queue.enqueue_drains(sorted(set(names)))
