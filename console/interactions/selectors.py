@@ -227,9 +227,10 @@ def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
         .annotate(n=Count("pk"))
         .values("n")
     )
-    return ChatServer.objects.annotate(
+    found = ChatServer.objects.prefetch_related("former_names").annotate(
         live_count=Coalesce(Subquery(live, output_field=IntegerField()), 0)
-    ).order_by("name")
+    )
+    return found.order_by("name")
 
 
 def chat_server_get(actor: Actor, name: str) -> ChatServer:

@@ -121,7 +121,7 @@ def test_renamed_without_being_held_between_two_deliveries(number, simulator, ch
     """At a low pace its drain mostly waits, with nothing on the wire, and holds the lease."""
     chat_server_update(ROOT, server(), pace_per_second=8, burst=1, window=1)
     simulator.control("answer_to", names=["chat-east", "chat-north", "chat-south"])
-    ids = chats(16)
+    ids = chats(7)
     send = send_to(ids)
 
     def steps() -> None:
@@ -129,7 +129,7 @@ def test_renamed_without_being_held_between_two_deliveries(number, simulator, ch
             taken = len(simulator.journalled())
             until(lambda least=taken + 2: len(simulator.journalled()) >= least)
             until(lambda name=name: renamed_now(name))
-        until(lambda: statuses(send) == {"delivered": 16})
+        until(lambda: statuses(send) == {"delivered": 7})
 
     with_workers(number, steps)
     assert Counter(entry["interaction_id"] for entry in simulator.journalled()) == Counter(ids)
