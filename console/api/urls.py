@@ -84,6 +84,21 @@ urlpatterns = [
     path("categories/", catalogue_order.Categories.as_view(), name="categories"),
     path("categories/<int:category_id>/", catalogue_order.OneCategory.as_view(), name="category"),
     path("chat-servers/", chat_servers.ChatServers.as_view(), name="chat-servers"),
+    path(
+        "chat-servers/<path:name>/hold/",
+        chat_servers.HoldChatServer.as_view(),
+        name="chat-server-hold",
+    ),
+    path(
+        "chat-servers/<path:name>/release/",
+        chat_servers.ReleaseChatServer.as_view(),
+        name="chat-server-release",
+    ),
+    path(
+        "chat-servers/<path:name>/rename/",
+        chat_servers.RenameChatServer.as_view(),
+        name="chat-server-rename",
+    ),
     path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
     path("sends/", sends.Sends.as_view(), name="sends"),
     path("sends/preview/", sends.SendPreview.as_view(), name="send-preview"),

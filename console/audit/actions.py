@@ -95,6 +95,10 @@ class Action(models.TextChoices):
     # Site
     CHAT_SERVER_CREATED = "chat_server.created", _("Chat Server registered")
     CHAT_SERVER_CHANGED = "chat_server.changed", _("Chat Server changed")
+    CHAT_SERVER_HELD = "chat_server.held", _("Chat Server held")
+    CHAT_SERVER_RELEASED = "chat_server.released", _("Chat Server released")
+    CHAT_SERVER_RENAMED = "chat_server.renamed", _("Chat Server renamed")
+    CHAT_SERVER_REMOVED = "chat_server.removed", _("Chat Server removed")
     INTERACTIONS_POLLED = "interactions.polled", _("Interaction Server polled")
     WEBHOOK_CREATED = "webhook.created", _("Webhook created")
     WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
@@ -228,6 +232,10 @@ EVENTS = {
     Action.SECOND_FACTORS_ROTATED: _event("key", "rotated"),
     Action.CHAT_SERVER_CREATED: CHAT_SERVER,
     Action.CHAT_SERVER_CHANGED: CHAT_SERVER,
+    Action.CHAT_SERVER_HELD: _event("chat_server", "reason"),
+    Action.CHAT_SERVER_RELEASED: _event("chat_server", "held_at held_by"),
+    Action.CHAT_SERVER_RENAMED: _event("chat_server", "deliveries from interactions"),
+    Action.CHAT_SERVER_REMOVED: _event("chat_server", "url"),
     Action.INTERACTIONS_POLLED: _event("poll", "address changed ended new seen withheld"),
     Action.WEBHOOK_CREATED: _event("webhook", "enabled events url name"),
     Action.WEBHOOK_CHANGED: _event("webhook", "enabled events url name reason"),

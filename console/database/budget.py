@@ -11,8 +11,8 @@ logger = structlog.get_logger("console.database")
 DRAIN_CONNECTIONS = 4
 QUEUE_CONNECTIONS = 3
 JOBS_AT_ONCE = 8
-# Drains, their leases, the heartbeat, two that listen, the job queue, its periodic jobs, and jobs at
-# once.
+# Drains, their leases, the heartbeat, two that listen, the job queue, its periodic jobs, and jobs
+# at once.
 WORKER_CONNECTIONS = DRAIN_CONNECTIONS + 2 + 2 + QUEUE_CONNECTIONS + 1 + JOBS_AT_ONCE
 # Above this part of them there is no room for whoever comes next.
 MOST_USED = 0.9

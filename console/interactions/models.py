@@ -89,6 +89,22 @@ class ChatServer(models.Model):
         return self.enabled and self.held_at is None
 
 
+class FormerName(models.Model):
+    """A name that a Chat Server had until it was renamed. Deliveries keep the name under which they
+    were sent, and the feed may go on using it."""
+
+    name = models.CharField(max_length=128, unique=True)
+    chat_server = models.ForeignKey(
+        ChatServer, on_delete=models.CASCADE, related_name="former_names"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class HealthChange(models.Model):
     """A Chat Server became healthy or unhealthy. An outbox in the order of its ids: a row is
     written with the change and deleted when it has been reported (health_changes_take)."""

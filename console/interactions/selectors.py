@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from console.actors import Actor, Permission
 from console.database.clock import near_now
 from console.errors import InvalidInput, NotFound
-from console.interactions.models import ChatServer, Interaction, InteractionPoll
+from console.interactions.models import ChatServer, FormerName, Interaction, InteractionPoll
 from console.text.language_tags import each_once, is_same
 from console.text.visible import is_blank
 
@@ -96,7 +97,8 @@ class InteractionFilter:
         if self.agent:
             condition &= Q(agent=self.agent)
         if self.chat_server:
-            condition &= Q(chat_server_name=self.chat_server)
+            # Chats never carry a former name: those who still ask by it mean the present one.
+            condition &= Q(chat_server_name=present_name(self.chat_server))
         if self.locale:
             condition &= Q(locale__in=_live_spellings(self.locale))
         if self.team:
@@ -225,16 +227,58 @@ def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
         .annotate(n=Count("pk"))
         .values("n")
     )
-    return ChatServer.objects.annotate(
+    found = ChatServer.objects.prefetch_related("former_names").annotate(
         live_count=Coalesce(Subquery(live, output_field=IntegerField()), 0)
-    ).order_by("name")
+    )
+    return found.order_by("name")
 
 
 def chat_server_get(actor: Actor, name: str) -> ChatServer:
+    """Return a Chat Server by its present name. Raises NotFound, which says if it was renamed."""
     server = chat_servers(actor).filter(name=name).first()
+    if server is None and (present := present_name(name)) != name:
+        raise NotFound(
+            "chat_server_renamed",
+            "The Chat Server {name} was renamed. It is {present} now.",
+            {"name": present},
+            name=name,
+            present=present,
+        )
     if server is None:
         raise NotFound("chat_server_not_found", "There is no Chat Server named {name}.", name=name)
     return server
+
+
+def names_stay() -> None:
+    """Prevent renaming of Chat Servers until the transaction ends. Call it before names are read
+    that are written in the same transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE interactions_formername IN ROW SHARE MODE")
+
+
+def present_names() -> dict[str, str]:
+    """Return the present name of each Chat Server that was renamed, by each of its former names."""
+    return dict(FormerName.objects.order_by().values_list("name", "chat_server__name"))
+
+
+def present_name(name: str) -> str:
+    found = FormerName.objects.filter(name=name).values_list("chat_server__name", flat=True)
+    return found.first() or name
+
+
+def names_of_chat_server(name: str) -> list[str]:
+    """Return every name that the Chat Server of this name has or had: `name` alone if there is no
+    such Chat Server."""
+    present = present_name(name)
+    former = FormerName.objects.filter(chat_server__name=present)
+    return [present, *former.values_list("name", flat=True)]
+
+
+def chat_servers_enabled() -> dict[str, bool]:
+    """Return whether each Chat Server is switched on, by its present and its former names."""
+    former = FormerName.objects.order_by().values_list("name", "chat_server__enabled")
+    present = ChatServer.objects.order_by().values_list("name", "enabled")
+    return dict(present.union(former, all=True))
 
 
 def unregistered_chat_servers(actor: Actor) -> list[str]:

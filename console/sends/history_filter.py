@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.errors import InvalidInput
+from console.interactions.selectors import names_of_chat_server
 from console.sends.models import DeliveryStatus
 from console.text.moments import on_clocks, read_iso
 from console.text.visible import is_blank
@@ -109,7 +110,10 @@ class DeliveryFilter:
     )
     interaction: str = _declared(_("Chat id"), lambda value: Q(interaction_id=value), max_length=64)
     chat_server: str = _declared(
-        _("Chat Server"), lambda value: Q(chat_server_name=value), max_length=128
+        _("Chat Server"),
+        lambda value: Q(chat_server_name__in=names_of_chat_server(value)),
+        max_length=128,
+        description="A name that the Chat Server has, or had before it was renamed.",
     )
     since: datetime | None = _declared(  # noqa: RUF009 - it is a field()
         _("From"),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from console.sends.pages import (
     approvals,
+    chat_servers,
     control,
     erasure,
     history,
@@ -32,6 +33,10 @@ urlpatterns = [
     path("sending/band/", stop_switch.band, name="sending-band"),
     path("sending/stop/", stop_switch.stop, name="sending-stop"),
     path("sending/restart/", stop_switch.restart, name="sending-restart"),
+    path("chat-servers/<path:name>/hold/", chat_servers.hold, name="chat-server-hold"),
+    path("chat-servers/<path:name>/release/", chat_servers.release, name="chat-server-release"),
+    path("chat-servers/<path:name>/rename/", chat_servers.rename, name="chat-server-rename"),
+    path("chat-servers/<path:name>/remove/", chat_servers.remove, name="chat-server-remove"),
     path("erase/", erasure.erase, name="erase"),
     path("operations/", operations.operations, name="operations"),
     path("history/", history.history, name="history"),

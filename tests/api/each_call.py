@@ -13,6 +13,7 @@ OTHERWISE = {
     # Decided by an earlier call.
     "POST notice-restore": 200,
     "POST version-reject": 409,
+    "POST chat-server-release": 200,
     "POST send-pause": 409,
     "POST send-retry-failed": 409,
     "POST send-retry-unknown": 409,

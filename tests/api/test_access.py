@@ -87,6 +87,10 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "chat-servers"): ({"admin", "administrator"}, NEW_SERVER, 201),
     ("GET", "chat-server"): (SEE_SERVERS, None, 200),
     ("PATCH", "chat-server"): ({"admin", "administrator"}, {"window": 5}, 200),
+    ("DELETE", "chat-server"): (ADMINISTER, None, 409),  # a chat is there
+    ("POST", "chat-server-hold"): (ADMINISTER, {"reason": "New certificates"}, 200),
+    ("POST", "chat-server-release"): (ADMINISTER, None, 409),  # it is not held
+    ("POST", "chat-server-rename"): (ADMINISTER, {"name": "chat-east"}, 400),  # it has this name
     ("GET", "sends"): (SEE_SENDS | ADMINISTER, None, 200),
     ("POST", "send-preview"): (
         {"send", "supervisor"},
@@ -194,6 +198,7 @@ def address(
         },
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},
+        **{name: {"name": "chat-east"} for _, name in TABLE if name.startswith("chat-server-")},
         "chat-server": {"name": "chat-east"},
         **{name: {"webhook_id": webhook} for _, name in TABLE if name.startswith("webhook-")},
         "webhook": {"webhook_id": webhook},

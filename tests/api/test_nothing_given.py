@@ -85,6 +85,8 @@ SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "CategoryInput": ("POST", "categories/", {"name": "New"}),
     "CategoryChanges": ("PATCH", "categories/{category}/", {}),
     "ChatServerInput": ("POST", "chat-servers/", {"name": "x", "url": "esp+json://h:1"}),
+    "HoldInput": ("POST", "chat-servers/chat-east/hold/", {}),
+    "RenameInput": ("POST", "chat-servers/chat-east/rename/", {}),
     "ChatServerChanges": ("PATCH", "chat-servers/chat-east/", {}),
     "WebhookInput": (
         "POST",

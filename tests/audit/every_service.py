@@ -8,6 +8,7 @@ ever called inside of another service in `PARTS`, each with its reason.
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 from console.accounts import services as accounts
 from console.accounts.services import directory, security_events
@@ -42,9 +43,13 @@ from console.interactions.poller.writing import PollCounts
 from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve, send_reject, send_reschedule
 from console.sends.control.erasure import interaction_erase
+from console.sends.control.holding import chat_server_hold, chat_server_release
+from console.sends.control.naming import chat_server_remove, chat_server_rename
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
+from console.sends.engine.late_answers import LateEnding, late_answers_record
+from console.sends.engine.outcomes import Ending
 from console.sends.history_filter import DeliveryFilter
 from console.sends.pages import history_export_record
 from console.sends.plan.sending import send_create
@@ -252,12 +257,28 @@ CALLS: dict[str, Callable[[World], Call]] = {
         counts=PollCounts(),
         is_whole=True,
     ),
+    "sends.chat_server_hold": lambda w: partial(
+        chat_server_hold, w.root, w.server, "New certificates"
+    ),
+    "sends.chat_server_remove": lambda w: partial(chat_server_remove, w.root, w.server),
+    "sends.chat_server_rename": lambda w: partial(
+        chat_server_rename, w.root, w.server, "chat-north"
+    ),
+    "sends.chat_server_release": lambda w: partial(
+        chat_server_release, w.root, chat_server_hold(w.root, w.server, "New certificates")
+    ),
     "sends.deliveries_abandon": lambda w: after(
         w.cancelled_with_one_waiting(), record.deliveries_abandon
     ),
     "sends.deliveries_expire": lambda w: after(w.send(), partial(record.deliveries_expire, soon())),
     "sends.deliveries_recover": lambda w: after(
-        w.claimed(), partial(record.deliveries_recover, "chat-east")
+        w.claimed(),
+        partial(
+            record.deliveries_recover, interactions.chat_server_lease_take("chat-east", uuid4())
+        ),
+    ),
+    "sends.late_answers_record": lambda w: partial(
+        late_answers_record, [LateEnding(Ending(w.claimed().claimed[0], DeliveryStatus.DELIVERED))]
     ),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
     "sends.history_export": lambda w: partial(

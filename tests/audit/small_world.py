@@ -158,7 +158,9 @@ class World:
     def step_with_an_ending(self) -> Call:
         (delivery,) = self.claimed().claimed
         ending = Ending(delivery, DeliveryStatus.UNKNOWN)
-        return partial(record.drain_step, self.server.pk, claim=uuid4(), endings=[ending])
+        lease = interactions.chat_server_lease_take(self.server.name, uuid4())
+        assert isinstance(lease, interactions.Lease)
+        return partial(record.drain_step, lease, claim=uuid4(), endings=[ending])
 
     def another_key(self) -> Call:
         self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""

@@ -112,7 +112,10 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "operations": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "chat-server-create": ("get", {}, {"administrator"}),
-    "chat-server-edit": ("get", {"name": "chat-east"}, {"administrator"}),
+    **{
+        f"chat-server-{action}": ("get", {"name": "chat-east"}, {"administrator"})
+        for action in ("edit", "hold", "release", "rename", "remove")
+    },
     **{
         name: ("get", arguments, {"administrator"})
         for name, arguments in {

@@ -142,6 +142,34 @@ def test_all_sending_is_stopped_and_open_pages_say_so_at_once(
     expect(band).to_be_hidden()
 
 
+def test_a_chat_server_is_held_and_released_and_open_pages_say_so_at_once(
+    sit_down: Callable[..., Desk],
+) -> None:
+    desk = sit_down()
+    sue = desk.sign_in("sue")
+    desk.go("/operations/")
+    office = sit_down()
+    adam = office.sign_in("adam")
+    office.go("/chat-servers/")
+    said = sue.get_by_text("Adam Yılmaz: A drill of a browser's")
+    wait_for_scripts(sue)
+
+    adam.get_by_role("row", name="chat-west").get_by_role("link", name="Hold").click()
+    reason = adam.get_by_role("dialog", name="Hold chat-west?").get_by_label("Why")
+    expect(reason).to_be_focused()
+    assert faults(adam) == []
+    reason.fill("A drill of a browser's")
+    adam.get_by_role("button", name="Hold it").click()
+    try:
+        expect(said).to_be_visible()
+        assert faults(sue) == []
+        assert faults(adam) == []
+    finally:
+        adam.get_by_role("link", name="Release").click()
+        adam.get_by_role("dialog").get_by_role("button", name="Release it").click()
+    expect(said).to_be_hidden()
+
+
 def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]) -> None:
     page = sit_down().let_in("sue")
     choose_chats(page, 3)

@@ -66,12 +66,17 @@ def test_a_notice_retired_since_is_not_sent(simulator, chats, send_to, make_noti
     assert simulator.journalled() == []
 
 
-def test_a_chat_server_switched_off_since_is_not_asked(simulator, chats, send_to):
+def test_a_chat_server_switched_off_since_is_not_asked_and_its_deliveries_wait(
+    simulator, chats, send_to
+):
     send = send_to(chats(1))
     chat_server_update(ROOT, ChatServer.objects.get(), enabled=False)
     drain()
-    assert send.deliveries.get().reason == "chat_server_disabled"
+    assert statuses(send) == {"pending": 1}
     assert simulator.journalled() == []
+    chat_server_update(ROOT, ChatServer.objects.get(), enabled=True)
+    drain()
+    assert statuses(send) == {"delivered": 1}
 
 
 def test_user_data_that_can_not_travel_is_skipped(simulator, chats, send_to):

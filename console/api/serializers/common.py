@@ -321,10 +321,29 @@ class ChatServerInput(ChatServerChanges):
     url = fields.Line(max_length=500)
 
 
+class HoldInput(StrictInput):
+    reason = REASON(max_length=2000, allow_blank=True, help_text="Shown beside its health.")
+
+
+class RenameInput(StrictInput):
+    name = fields.Line(max_length=128)
+
+
 class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
     health_detail_code = fields.CodeOf(source="health_detail")
     health_detail_params = fields.ParamsOf(source="health_detail")
     live_interactions = serializers.IntegerField(source="live_count")
+    held_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Since when it is held; null if it is not."
+    )
+    held_by = serializers.CharField(read_only=True, help_text="Who holds it.")
+    held_reason = serializers.CharField(read_only=True, help_text="Why it is held.")
+    former_names: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="name",
+        many=True,
+        read_only=True,
+        help_text="Names that it had before it was renamed; the history has them.",
+    )
 
     class Meta:
         model = ChatServer
@@ -337,6 +356,10 @@ class ChatServerOutput(serializers.ModelSerializer[ChatServer]):
             "connect_timeout_seconds",
             "request_timeout_seconds",
             "enabled",
+            "held_at",
+            "held_by",
+            "held_reason",
+            "former_names",
             "health",
             "health_since",
             "health_detail",

@@ -93,6 +93,18 @@ class SetFaults(_Command, tag="faults"):
         return {"faults": simulator.faults}
 
 
+class AnswerTo(_Command, tag="answer_to"):
+    """Answer to these application names from now on, and to no others."""
+
+    names: list[str]
+
+    async def carry_out(self, simulator: Simulator) -> dict[str, Any]:
+        if not self.names:
+            raise ControlError("Give at least one name.")
+        simulator.service.app_names = list(self.names)
+        return {"names": simulator.service.app_names}
+
+
 class ShowStats(_Command, tag="stats"):
     """Return the counters."""
 
@@ -100,7 +112,9 @@ class ShowStats(_Command, tag="stats"):
         return {"stats": simulator.stats}
 
 
-_Commands = OpenSession | CloseSession | Say | ListSessions | Transcript | SetFaults | ShowStats
+_Commands = (
+    OpenSession | CloseSession | Say | ListSessions | Transcript | SetFaults | AnswerTo | ShowStats
+)
 _decoder = msgspec.json.Decoder(_Commands)
 _encoder = msgspec.json.Encoder()
 

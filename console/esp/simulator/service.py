@@ -40,7 +40,8 @@ class ChatService:
     """Carries out requests for one Chat Server application."""
 
     def __init__(self, app_name: str, sessions: Sessions, *, sessions_must_exist: bool) -> None:
-        self._app_name = app_name
+        # As after its application was renamed, while some still use the former name.
+        self.app_names = [app_name]
         self._sessions = sessions
         self._sessions_must_exist = sessions_must_exist
 
@@ -76,12 +77,12 @@ class ChatService:
 
     def _wrong_address(self, request: KVList) -> Refusal | None:
         for key, expected, code in (
-            ("AppName", self._app_name, "unknown_application"),
-            ("AppType", APP_TYPE, "unknown_application_type"),
-            ("Service", SERVICE, "unknown_service"),
+            ("AppName", self.app_names, "unknown_application"),
+            ("AppType", [APP_TYPE], "unknown_application_type"),
+            ("Service", [SERVICE], "unknown_service"),
         ):
-            if (given := request.get(key)) != expected:
-                return Refusal(code, f"{key} is {given!r}; this is {expected!r}.")
+            if (given := request.get(key)) not in expected:
+                return Refusal(code, f"{key} is {given!r}; this is {expected[0]!r}.")
         return None
 
     def _session(self, user_data: KVList) -> Session | Refusal:

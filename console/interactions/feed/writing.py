@@ -14,6 +14,7 @@ from console.actors import Actor, Permission
 from console.database import notifications
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import FeedEvent, parse_event
+from console.interactions.selectors import names_stay, present_names
 from console.text.sentences import plain_params
 from console.text.visible import is_blank, one_line
 
@@ -117,9 +118,11 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
     events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
     with transaction.atomic(), connection.cursor() as cursor:
         queues_stay()
+        names_stay()
+        names = present_names()
         teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
         for event in events:
-            cursor.execute(UPSERT, _row(event, teams))
+            cursor.execute(UPSERT, _row(event, teams, names))
             if cursor.fetchone():
                 result.accepted += 1
             else:
@@ -135,14 +138,16 @@ def queues_stay() -> None:
         cursor.execute("LOCK TABLE accounts_team IN ROW SHARE MODE")
 
 
-def _row(event: FeedEvent, teams: dict[str, int]) -> dict[str, Any]:
+def _row(event: FeedEvent, teams: dict[str, int], names: dict[str, str]) -> dict[str, Any]:
+    server_name = event.chat_server_name
     return {
         "id": event.interaction_id,
         "media_type": event.media_type,
         "tenant_id": event.tenant_id,
         "state": event.state,
         "is_online": False if event.stopped else event.is_online,
-        "chat_server_name": event.chat_server_name,
+        # The feed may use a former name for as long as it likes.
+        "chat_server_name": None if server_name is None else names.get(server_name, server_name),
         "queue": event.queue,
         "agent": event.agent,
         "locale": event.locale,

@@ -48,7 +48,10 @@ class ChatServerForm(EditForm):
         label=_("Switched on"),
         required=False,
         initial=True,
-        help_text=_("Nothing is sent through a Chat Server that is switched off."),
+        help_text=_(
+            "Sends skip the chats of a Chat Server that is switched off. What waits for it already "
+            "fails when its time to live is over. For maintenance hold it instead."
+        ),
     )
 
     def __init__(self, data: QueryDict | None = None, *, server: ChatServer | None = None) -> None:
@@ -62,7 +65,7 @@ class ChatServerForm(EditForm):
         schemes = ", ".join(f"{scheme}://host:port" for scheme in settings.CHAT_SERVER_SCHEMES)
         self.fields["url"].help_text = _("One of: %(schemes)s") % {"schemes": schemes}
         if server is not None:
-            # Interactions find it by its name and deliveries store the name, so it never changes.
+            # A new name concerns all that goes by the old one: see console.sends.control.naming.
             del self.fields["name"]
 
     def typed_state(self) -> State:

@@ -7,7 +7,7 @@ in whatever order the two come (console.interactions.feed.writing).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from console.interactions.feed.events import FeedEvent, parse_event
 from console.interactions.feed.writing import feed_apply, queues_stay
 from console.interactions.models import Interaction, InteractionPoll
 from console.interactions.poller.snapshot_events import event_of, stop_of
+from console.interactions.selectors import present_names
 
 logger = structlog.get_logger("console.interactions")
 
@@ -141,13 +142,14 @@ def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
     # A query for an id with a NUL fails.
     names = [name for properties in page if "\0" not in (name := properties["Id"])]
     rows = Interaction.objects.in_bulk(names)
+    present = present_names()
     for properties in page:
         row = rows.get(properties["Id"])
         raw = event_of(properties, at=poll.at, locale_key=settings.POLL.locale_key)
         if row is not None:
             _keep(raw["interaction"], row)
         try:
-            event = parse_event(raw)
+            event = _by_present_name(parse_event(raw), present)
         except ConsoleError as error:
             found.rejected.append((properties["Id"], error))
             continue
@@ -160,6 +162,12 @@ def _sort(poll: Poll, page: Sequence[Mapping[str, Any]]) -> _Sorted:
         else:
             found.same[row.pk] = (row.last_event_at, row.last_sequence)
     return found
+
+
+def _by_present_name(event: FeedEvent, present: Mapping[str, str]) -> FeedEvent:
+    """Return the event as the feed would write it: a former name of a Chat Server is no news."""
+    name = event.chat_server_name
+    return event if name is None else replace(event, chat_server_name=present.get(name, name))
 
 
 def _keep(interaction: dict[str, Any], row: Interaction) -> None:

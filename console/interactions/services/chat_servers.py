@@ -15,9 +15,10 @@ from console.database.clock import database_now
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput
 from console.interactions import chat_server_addresses
-from console.interactions.models import ChatServer, Health, HealthChange
+from console.interactions.models import ChatServer, FormerName, Health, HealthChange
 from console.text.sentences import by_name, sentence_of, term
 
+NAME_LENGTH = 128
 CHAT_SERVER_FIELDS = {
     "url",
     "pace_per_second",
@@ -44,13 +45,14 @@ def chat_server_create(actor: Actor, *, name: str, url: str, **values: Any) -> C
     actor.require(Permission.ADMINISTER)
     if "burst" not in values and "pace_per_second" in values:
         values["burst"] = default_burst(values["pace_per_second"])
-    server = ChatServer(name=_known_name(name))
+    server = ChatServer(name=chat_server_name(name))
+    require_unused_name(server.name)
     # The bucket starts full. Any excess is cut off when it is refilled.
     server.bucket_tokens = values.get("burst", server.burst)
     return _save_chat_server(actor, server, Action.CHAT_SERVER_CREATED, {"url": url, **values})
 
 
-def _known_name(name: str) -> str:
+def chat_server_name(name: str) -> str:
     """Return a valid application name: it must fit in an address and in a KV list."""
     name = name.strip()
     if not name.isascii() or not name.isprintable() or "/" in name or name in ("", ".", ".."):
@@ -60,7 +62,30 @@ def _known_name(name: str) -> str:
             "ASCII characters on one line, without a slash.",
             {"field": "name", "name": "no application name"},
         )
+    if len(name) > NAME_LENGTH:
+        raise InvalidInput(
+            "invalid_name",
+            "A name may have at most {limit:,} characters.",
+            {"field": "name"},
+            limit=NAME_LENGTH,
+        )
     return name
+
+
+def require_unused_name(name: str, *, by: ChatServer | None = None) -> None:
+    """Raise Conflict for a former name of a Chat Server other than `by`: its history has it, and
+    the feed may still use it."""
+    former = FormerName.objects.select_related("chat_server").filter(name__iexact=name)
+    taken = former.exclude(chat_server=by).first() if by else former.first()
+    if taken is not None:
+        raise Conflict(
+            "former_name",
+            "{name} was the name of the Chat Server {present} before it was renamed. "
+            "Chats and history go by it. Use another name.",
+            {"field": "name"},
+            name=name,
+            present=taken.chat_server.name,
+        )
 
 
 def default_burst(pace_per_second: object) -> int:
@@ -117,13 +142,18 @@ def _save_chat_server(
             )
             notifications.publish(notifications.CHAT_SERVERS)
     except IntegrityError as error:
-        raise Conflict(
-            "name_taken",
-            "There is a Chat Server named {name} already; change that one.",
-            {"field": "name"},
-            name=server.name,
-        ) from error
+        raise name_taken(server.name) from error
     return server
+
+
+def name_taken(name: str) -> Conflict:
+    """Return the refusal of a name that another Chat Server has."""
+    return Conflict(
+        "name_taken",
+        "There is a Chat Server named {name} already; change that one.",
+        {"field": "name"},
+        name=name,
+    )
 
 
 def _check_chat_server(server: ChatServer) -> None:

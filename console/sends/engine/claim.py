@@ -16,6 +16,7 @@ from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.database.connections import array, execute_rows
 from console.interactions.models import ChatServer
+from console.interactions.selectors import chat_servers_enabled, names_stay, present_names
 from console.interactions.services import Grant, chat_server_return_tokens
 from console.sends.engine import queue
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
@@ -336,11 +337,10 @@ def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
 
 
 def _known(server: ChatServer, names: Collection[str]) -> dict[str, bool]:
-    """Return those of `names` that are Chat Servers, as `server_obstacle` takes them. Deliveries
+    """Return the names that Chat Servers have or had, as `server_obstacle` takes them. Deliveries
     wait for one that is switched off."""
-    others = [name for name in names if name != server.name]
-    found = ChatServer.objects.filter(name__in=others).values_list("name", flat=True)
-    return dict.fromkeys([server.name, *(found if others else ())], True)
+    is_alone = all(name == server.name for name in names)
+    return dict.fromkeys([server.name] if is_alone else chat_servers_enabled(), True)
 
 
 def is_progressing(server: ChatServer, now: datetime) -> bool:
@@ -364,6 +364,9 @@ def _mark_sending(
 
 def _move(moved: Sequence[tuple[int, str]]) -> None:
     if moved:
+        names_stay()
+        present = present_names()
+        names = [present.get(name, name) for _pk, name in moved]
         with connection.cursor() as cursor:
-            cursor.execute(MOVE, [[pk for pk, _name in moved], [name for _pk, name in moved]])
-        queue.enqueue_drains(sorted({name for _pk, name in moved}))
+            cursor.execute(MOVE, [[pk for pk, _name in moved], names])
+        queue.enqueue_drains(sorted(set(names)))

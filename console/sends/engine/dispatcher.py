@@ -238,9 +238,9 @@ def _has_work(server: ChatServer) -> bool:
 
 def _continue_or_wake(server_id: int) -> bool:
     """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
-    server = ChatServer.objects.get(pk=server_id)
-    due_at = queue.next_due_at(server.name)
-    if due_at is None or not server.takes_deliveries:
+    server = ChatServer.objects.filter(pk=server_id).first()
+    due_at = queue.next_due_at(server.name) if server else None
+    if server is None or due_at is None or not server.takes_deliveries:
         return False
     if _is_due(server, due_at):
         return True

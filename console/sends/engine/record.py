@@ -20,7 +20,9 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notifications
 from console.database.clock import database_now
+from console.database.connections import execute_rows
 from console.interactions.models import ChatServer
+from console.interactions.selectors import names_stay
 from console.interactions.services import Lease, chat_server_lease_hold, chat_server_take_tokens
 from console.sends.engine import queue
 from console.sends.engine.claim import Step, claim_due, is_progressing
@@ -199,31 +201,38 @@ def deliveries_abandon() -> int:
 
 
 def deliveries_follow() -> int:
-    """Move pending deliveries from a Chat Server that fails or is gone to where their chats are
-    now. Return how many. A working Chat Server moves each when its turn comes."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(FOLLOW)
-        names = [name for (name,) in cursor.fetchall()]
+    """Move pending deliveries from a Chat Server that fails, or takes none, to where their chats
+    are now. Return how many. A working Chat Server moves each when its turn comes. From one that is
+    held they come with a whole time to live."""
+    with transaction.atomic():
+        names_stay()
+        rows = execute_rows(FOLLOW, {"time_to_live": queue.time_to_live()})
+        names = [name for (name,) in rows]
         queue.enqueue_drains(sorted(set(names)))
     return len(names)
 
 
 FOLLOW = """
 WITH moving AS (
-    SELECT d.id, i.chat_server_name
+    SELECT d.id, i.chat_server_name, left_behind.held_at IS NOT NULL AS was_held
     FROM interactions_chatserver working
     JOIN interactions_interaction i ON i.chat_server_name = working.name AND i.ended_at IS NULL
     JOIN sends_delivery d ON d.interaction_id = i.id
     JOIN sends_outbox o ON o.delivery_id = d.id
     JOIN interactions_chatserver left_behind ON left_behind.name = o.chat_server_name
     WHERE working.enabled AND d.status = 'pending' AND o.chat_server_name <> i.chat_server_name
-        AND (left_behind.health = 'unhealthy' OR NOT left_behind.enabled)
+        AND (left_behind.health = 'unhealthy' OR NOT left_behind.enabled
+            OR left_behind.held_at IS NOT NULL)
     FOR UPDATE OF d SKIP LOCKED),
 moved AS (
     UPDATE sends_delivery d SET chat_server_name = moving.chat_server_name
     FROM moving WHERE d.id = moving.id
-    RETURNING d.id, d.chat_server_name)
-UPDATE sends_outbox o SET chat_server_name = moved.chat_server_name
+    RETURNING d.id, d.chat_server_name, moving.was_held)
+UPDATE sends_outbox o SET
+    chat_server_name = moved.chat_server_name,
+    expires_at = CASE WHEN moved.was_held
+        THEN greatest(o.expires_at, clock_timestamp() + %(time_to_live)s::interval)
+        ELSE o.expires_at END
 FROM moved WHERE o.delivery_id = moved.id
 RETURNING o.chat_server_name
 """

@@ -39,8 +39,9 @@ class Step:
 
 async def chat_server_steps(server: ChatServer) -> AsyncIterator[Step]:
     """Yield the steps in order. After a failure, those that depend on it are left out."""
+    held = f" It is held by {server.held_by}: {server.held_reason}" if server.held_at else ""
     switched = "" if server.enabled else " It is switched off: nothing is sent through it."
-    yield Step("name", Found.GOOD, f"{server.name} is registered.{switched}")
+    yield Step("name", Found.GOOD, f"{server.name} is registered.{switched}{held}")
     step = await _address(server)
     yield step
     if step.found is Found.BAD:

@@ -122,6 +122,7 @@ def _chat_server_metrics(queues: list[Queue]) -> Iterator[Metric]:
     yield health
     for name, words, of_server in (
         ("enabled", "1 while it may be sent to.", lambda s: float(s.enabled)),
+        ("held", "1 while it is held for maintenance.", lambda s: float(s.held_at is not None)),
         ("failures_in_a_row", "Failures since its last answer.", lambda s: s.failures_in_a_row),
         ("pace_per_second", "Messages a second that it is given.", lambda s: s.pace_per_second),
         ("burst", "The most messages in any one second.", lambda s: s.burst),

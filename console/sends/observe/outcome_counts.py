@@ -25,12 +25,14 @@ WITH piece AS MATERIALIZED (
     SELECT seq, action, data FROM audit_auditentry
     WHERE seq > %(counted_to)s ORDER BY seq LIMIT %(most)s),
 counted AS (
-    SELECT coalesce(s.name, '') AS name, ending.outcome,
+    SELECT coalesce(s.name, renamed.name, '') AS name, ending.outcome,
         sum(jsonb_array_length(piece.data -> 'deliveries')) AS number
     FROM piece
     JOIN unnest(%(actions)s::text[], %(outcomes)s::text[]) AS ending(action, outcome)
         ON ending.action = piece.action
     LEFT JOIN interactions_chatserver s ON s.name = piece.data ->> 'chat_server'
+    LEFT JOIN interactions_formername f ON f.name = piece.data ->> 'chat_server'
+    LEFT JOIN interactions_chatserver renamed ON renamed.id = f.chat_server_id
     GROUP BY 1, 2),
 added AS (
     INSERT INTO sends_outcometotal AS known (chat_server_name, outcome, total)

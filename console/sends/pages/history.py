@@ -13,6 +13,7 @@ from console.actors import Permission
 from console.catalogue.kinds import traits
 from console.editing.paging import older_page
 from console.errors import ConsoleError, InvalidInput
+from console.interactions.selectors import present_name
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
@@ -76,6 +77,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "version": delivery.send.version,
         "notice": delivery.send.version.notice,
         "kind": kind,
+        "present_name": present_name(delivery.chat_server_name),
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
     }

@@ -12,6 +12,7 @@ from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.database.clock import database_now
 from console.editing.paging import numbered_page
+from console.interactions.selectors import present_names
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.models import DeliveryStatus, Send, SendStatus
@@ -124,6 +125,7 @@ def send_page(
         page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
     context |= {
         "page": page,
+        "renamed": present_names(),
         "filters": filters,
         "status": chosen,
         "statuses": DeliveryStatus.values,

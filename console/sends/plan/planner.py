@@ -24,8 +24,12 @@ from console.catalogue.templating.rendering import BudgetSpent, RenderingRefused
 from console.database.clock import database_now
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed.events import says_offline
-from console.interactions.models import ChatServer, Interaction
-from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.interactions.models import Interaction
+from console.interactions.selectors import (
+    InteractionFilter,
+    chat_servers_enabled,
+    interactions_visible,
+)
 from console.sends.models import Delivery, Reason, Send
 from console.sends.plan.limits import exceeded, guarded, quota_of, sent_alone
 from console.sends.plan.nicknames import chosen_nickname
@@ -98,7 +102,7 @@ def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
 
 def plan_retry(actor: Actor, send: Send, deliveries: Sequence[Delivery]) -> SendPlan:
     """Plan the same texts again for chats that can be reached now, where they are now."""
-    servers = dict(ChatServer.objects.values_list("name", "enabled"))
+    servers = chat_servers_enabled()
     chats = interactions_visible(actor, live_only=False).in_bulk(
         [delivery.interaction_id for delivery in deliveries]
     )
@@ -275,7 +279,7 @@ class _Planner:
         self.version = version
         self.leave_out = leave_out
         self.kind = version.notice.kind
-        self.servers = dict(ChatServer.objects.values_list("name", "enabled"))
+        self.servers = chat_servers_enabled()
         among = snippets.loaded([version.snippets])
         budget = Budget(REQUEST_WORK)
         self.renderers = {

@@ -19,7 +19,7 @@ from console.catalogue.kinds import traits
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
-from console.interactions.selectors import interactions_visible
+from console.interactions.selectors import interactions_visible, names_stay, present_names
 from console.sends.engine import queue
 from console.sends.engine.queue import expires_at
 from console.sends.models import DeliveryStatus, Send, SendStatus
@@ -252,6 +252,8 @@ def send_write(
 
     Call it in a transaction that still holds the locks under which the plan was checked.
     """
+    names_stay()
+    plan = _by_present_names(plan)
     send.save(force_insert=True)
     planned = _numbered(plan.targets)
     method = traits(plan.version.notice.kind).method
@@ -270,6 +272,21 @@ def send_write(
     )
     logs.send_created(send, plan.counts)
     logs.sends_changed(finished)
+
+
+def _by_present_names(plan: SendPlan) -> SendPlan:
+    """Return the plan with the present names of Chat Servers that were renamed meanwhile."""
+    present = present_names()
+    if not any(target.chat_server_name in present for target in plan.targets):
+        return plan
+    targets = [
+        replace(
+            target,
+            chat_server_name=present.get(target.chat_server_name, target.chat_server_name),
+        )
+        for target in plan.targets
+    ]
+    return replace(plan, targets=targets)
 
 
 def _numbered(targets: list[Target]) -> list[_Planned]:

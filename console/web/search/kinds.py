@@ -313,7 +313,11 @@ def find_chat_servers(actor: Actor, asked: str) -> Group:
             if is_editor
             else reverse("chat-server-list"),
             icon="server",
-            facts=_known("" if server.enabled else _("Switched off"), server.url),
+            facts=_known(
+                "" if server.enabled else _("Switched off"),
+                _("Held") if server.held_at else "",
+                server.url,
+            ),
             status=server.health,
             match=fit(asked, server.name),
         )

@@ -1,5 +1,6 @@
 """The label, icon and colour of each state, for templates."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -221,6 +222,12 @@ def refusal(status: int) -> str:
 @register.filter
 def refusal_icon(status: int) -> str:
     return {403: "supervisors", 404: "search"}.get(status, "warning")
+
+
+@register.filter
+def present(renamed: Mapping[str, str], name: str) -> str:
+    """Return the present name of a Chat Server, of those that were renamed."""
+    return renamed.get(name, name)
 
 
 @register.simple_tag
