@@ -51,6 +51,7 @@ from console.sends.engine import record
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending
 from console.sends.history_filter import DeliveryFilter
+from console.sends.models import DeliveryStatus
 from console.sends.pages import history_export_record
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
