@@ -231,6 +231,7 @@ def test_a_delivery_follows_its_chat_to_a_renamed_chat_server(
     send = send_to([chat])
     chat_server_rename(ROOT, ChatServer.objects.get(name="chat-west"), "chat-north")
     feed_apply(ROOT, [upsert(chat, user_data={"ChatServerAppName": "chat-west"})])
+    drain()
     work()
     assert send.deliveries.get().chat_server_name == "chat-north"
     assert statuses(send) == {"delivered": 1}

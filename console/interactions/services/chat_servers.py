@@ -66,7 +66,7 @@ def chat_server_name(name: str) -> str:
         raise InvalidInput(
             "invalid_name",
             "A name may have at most {limit:,} characters.",
-            {"field": "name"},
+            {"field": "name", "name": "too long"},
             limit=NAME_LENGTH,
         )
     return name

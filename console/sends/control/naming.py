@@ -82,15 +82,9 @@ def chat_server_rename(actor: Actor, server: ChatServer, name: str) -> ChatServe
         require_unused_name(name, by=renamed)
         _require_nothing_on_the_wire(renamed)
         _name(renamed, name)
-        values = {"old": old, "new": name}
-        chats = [is_live for (is_live,) in execute_rows(MOVE_CHATS, values)].count(True)
-        deliveries = len(execute_rows(MOVE_WAITING, values))
-        with connection.cursor() as cursor:
-            cursor.execute(HOLD_COUNTS)
-            cursor.execute(MOVE_COUNTS, values)
+        told = {"from": old, **_follow(old, name)}
         queue.enqueue_drains([name])
         _publish()
-        told = {"from": old, "deliveries": deliveries, "interactions": chats}
         audit.record(actor, Action.CHAT_SERVER_RENAMED, target=target(renamed), data=told)
     return renamed
 
@@ -170,6 +164,18 @@ def _name(server: ChatServer, name: str) -> None:
     except IntegrityError as error:
         raise name_taken(name) from error
     server.refresh_from_db()
+
+
+def _follow(old: str, new: str) -> dict[str, int]:
+    """Move what is still to be done, and the counts, to the new name. Return how many live chats
+    and deliveries were moved."""
+    values = {"old": old, "new": new}
+    chats = [is_live for (is_live,) in execute_rows(MOVE_CHATS, values)].count(True)
+    deliveries = len(execute_rows(MOVE_WAITING, values))
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_COUNTS)
+        cursor.execute(MOVE_COUNTS, values)
+    return {"deliveries": deliveries, "interactions": chats}
 
 
 def _publish() -> None:
