@@ -335,6 +335,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "sends.sweep_ended": "when the last sweep ended, every five seconds",
     "accounts.counted": "counts requests and attempts; what matters of them is recorded elsewhere",
     "accounts.forget": "the same: begins to count anew",
     "accounts.seconds_to_wait": "the same",
