@@ -69,17 +69,6 @@ def use_limits(limits: Limits) -> None:
     _process[:] = [limits]
 
 
-@contextmanager
-def limits_of_process(limits: Limits) -> Iterator[None]:
-    """Give these limits to all sessions that this process opens while the context lasts."""
-    before = _process[0]
-    use_limits(limits)
-    try:
-        yield
-    finally:
-        use_limits(before)
-
-
 def use_limits_in_thread(limits: Limits | None) -> None:
     """Give these limits to the sessions that this thread opens from now on. None: its process's."""
     _thread.limits = limits

@@ -14,6 +14,8 @@ from typing import ParamSpec, TypeVar
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
 
+from console.database.sessions import DRAIN, use_limits_in_thread
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,14 +25,20 @@ def _nothing() -> None:
 
 
 class DatabaseThread:
-    """A thread with a connection of its own, which runs functions.
+    """A thread with a connection of its own, which runs functions: a worker's drains, their leases
+    and its heartbeat, with the limits of these.
 
     `prepare` runs once on each new connection. A connection that is lost, or on which a function
     failed, is closed, so that the next call opens another.
     """
 
     def __init__(self, prepare: Callable[[], None] = _nothing) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._executor = ThreadPoolExecutor(
+            max_workers=1,
+            thread_name_prefix="database",
+            initializer=use_limits_in_thread,
+            initargs=(DRAIN,),
+        )
         self._prepare = prepare
         self.used_at = time.monotonic()
 

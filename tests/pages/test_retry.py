@@ -90,10 +90,10 @@ def test_a_send_and_its_retries_lead_to_each_other(page: Client, over: Send) -> 
     for here, there in ((over, retry), (retry, over)):
         html = html_of(page, "send-detail", here.pk)
         assert f'href="{reverse("send-detail", args=[there.pk])}">Send {there.pk}<' in html
-    for send, other in ((over, second), (retry, first)):
+    for send, own, other in ((over, first, second), (retry, second, first)):
         link = f'href="{reverse("delivery-detail", args=[other.pk])}"'
         assert link in html_of(page, "send-detail", send.pk)
-        assert link in html_of(page, "delivery-detail", here.pk)
+        assert link in html_of(page, "delivery-detail", own.pk)
 
 
 def test_a_retry_that_the_person_may_not_see_is_no_dead_link(

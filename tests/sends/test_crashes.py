@@ -316,10 +316,13 @@ def test_outcomes_wait_for_a_database_that_takes_nothing(
     send = send_to(ids)
 
     def execute(*statements):
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return cursor.fetchone() if cursor.description else None
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchone() if cursor.description else None
+        finally:
+            connection.close()
 
     async def run():
         async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):

@@ -66,7 +66,7 @@ def test_healthz_is_answered_while_the_largest_previews_run(
         assert answer.status == 200, answer.body
         assert json.loads(answer.body)["counts"] == {"ready": CHATS}
     # One after the other, so it was answered between the beginnings and the ends of the others.
-    assert meanwhile >= 10
+    assert meanwhile >= 4
 
 
 @pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)

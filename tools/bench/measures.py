@@ -40,22 +40,28 @@ def warm_up(world: World) -> None:
 
 
 def client(world: World) -> list[Row]:
-    """The engine, less what it does for keeping, proving and pacing, is this client."""
+    """The engine, less what it does for keeping, proving and pacing, is this client. Once with
+    answers that are all equal, which is the best case, and once with answers that all differ."""
     ids = world.chats(world.medium)
 
     def measure() -> Pair:
         return Pair(engine_rate(ids), len(ids) / bare_client(world.simulator.url, ids))
 
-    return [
-        row(
-            "client",
-            f"engine : bare ESP client, window {WINDOW}",
-            in_rounds("client", world, measure),
-            unit="deliveries/s",
-            goal=Goal(least=0.5),
-            deliveries=len(ids),
+    rows = []
+    for numbered, answers in ((False, "equal answers"), (True, "answers that differ")):
+        world.simulator.faults(numbered=numbered)
+        rows.append(
+            row(
+                "client",
+                f"engine : bare ESP client, window {WINDOW}, {answers}",
+                in_rounds(f"client, {answers}", world, measure),
+                unit="deliveries/s",
+                goal=Goal(least=0.5),
+                deliveries=len(ids),
+            )
         )
-    ]
+    world.simulator.faults(numbered=False)
+    return rows
 
 
 def cost(world: World) -> list[Row]:

@@ -125,7 +125,10 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, reference_id: int, refusal: Refusal | None) -> bytes:
         if refusal is None:
-            return self._protocol.send_response(reference_id, _TAKEN)
+            taken = _TAKEN
+            if self._simulator.faults.numbered:
+                taken = KVList.of({"Service": "Chat", "Number": reference_id})
+            return self._protocol.send_response(reference_id, taken)
         fault = KVList.of({"FaultCode": refusal.code, "FaultString": refusal.text})
         return self._protocol.send_fault(reference_id, fault)
 

@@ -26,6 +26,7 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     latency: Seconds = 0.0  # before each answer
     half_open: bool = False  # connections are accepted, but nothing is read
     not_listening: bool = False  # connections are refused, and open ones are dropped
+    numbered: bool = False  # no fault: each answer has a number of its own, so all differ
 
     def changed(self, changes: Mapping[str, Any]) -> "Faults":
         """Return a copy with some of them changed. Raises msgspec.ValidationError."""

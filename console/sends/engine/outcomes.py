@@ -68,15 +68,18 @@ class Postponement(Struct, frozen=True, gc=False):
 
 
 # Rows are found by their ids, without joins: the plan is made once per connection, perhaps while
-# the tables are nearly empty, and must still be right when they have grown. A skipped or cancelled
-# retry wrote nothing, so its original may be retried again.
+# the tables are nearly empty, and must still be right when they have grown. `answers` has each
+# different answer once, and `which` says for each id which of them is its own. A skipped or
+# cancelled retry wrote nothing, so its original may be retried again.
 END = """
 WITH ended AS (
     UPDATE sends_delivery d
     SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
         reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
         fault_code = %(fault_code)s, fault_text = %(fault_text)s,
-        answer = %(answer)s::jsonb, finished_at = clock_timestamp(),
+        answer = nullif(%(answers)s::jsonb
+            -> (%(which)s::int[])[array_position(%(ids)s::bigint[], d.id)], 'null'),
+        finished_at = clock_timestamp(),
         retry_of_id =
             CASE WHEN %(status)s::varchar NOT IN ('skipped', 'cancelled') THEN d.retry_of_id END
     WHERE d.id = ANY(%(ids)s::bigint[]) AND d.status = %(from_status)s
@@ -117,13 +120,14 @@ def write_endings(
         return []
     written: set[int] = set()
     is_claimed = from_status == DeliveryStatus.SENDING
-    alikes = _alike(endings, is_claimed=is_claimed) or [_NOTHING]
-    for common, ids, reference_ids in alikes:
+    for common, each in _alike(endings, is_claimed=is_claimed) or [_NOTHING]:
         values = {
             **dict(zip(_COMMON, common, strict=True)),
             "from_status": from_status.value,
-            "ids": array(ids),
-            "reference_ids": array(reference_ids),
+            "ids": array(each.ids),
+            "reference_ids": array(each.reference_ids),
+            "answers": f"[{','.join(each.answers)}]",
+            "which": array(each.which),
             "settled": array(settled),
         }
         written.update(pk for (pk,) in execute_rows(END, values))
@@ -131,32 +135,45 @@ def write_endings(
     return [ending for ending in endings if ending.delivery.id in written]
 
 
-# What endings share, which is nearly everything, by its name in END.
-_COMMON = ("claim", "status", "reason", "detail", "fault_code", "fault_text", "answer")
-_Alike = tuple[tuple[Any, ...], list[int], list[int | None]]
-_NOTHING: _Alike = ((None, "", "", "", "", "", None), [], [])
+# What endings share by its name in END.
+_COMMON = ("claim", "status", "reason", "detail", "fault_code", "fault_text")
+
+
+class _Each(Struct):
+    """What endings that share the rest have for themselves. `answers` are in order of `which`."""
+
+    ids: list[int] = []
+    reference_ids: list[int | None] = []
+    which: list[int] = []
+    answers: dict[str, int] = {}
+
+    def add(self, ending: Ending) -> None:
+        self.ids.append(ending.delivery.id)
+        self.reference_ids.append(ending.reference_id)
+        self.which.append(self.answers.setdefault(ending.answer or "null", len(self.answers)))
+
+
+_Alike = tuple[tuple[Any, ...], _Each]
+_NOTHING: _Alike = ((None, "", "", "", "", ""), _Each())
 
 
 def _alike(endings: Sequence[Ending], *, is_claimed: bool) -> list[_Alike]:
-    """Group endings that differ only in their ids. A step's mostly make one or two groups."""
-    groups: dict[tuple[Any, ...], tuple[list[int], list[int | None]]] = {}
+    """Group endings that differ only in ids and answers. A step's mostly make one or two groups."""
+    groups: dict[tuple[Any, ...], _Each] = {}
     for ending in endings:
-        delivery = ending.delivery
         common = (
-            delivery.claim if is_claimed else None,
+            ending.delivery.claim if is_claimed else None,
             ending.status.value,
             str(ending.reason) if ending.reason else "",
             stored(ending.detail),
             ending.fault_code[:100],
             ending.fault_text,
-            ending.answer,
         )
-        lists = groups.get(common)
-        if lists is None:
-            lists = groups[common] = ([], [])
-        lists[0].append(delivery.id)
-        lists[1].append(ending.reference_id)
-    return [(common, *lists) for common, lists in groups.items()]
+        each = groups.get(common)
+        if each is None:
+            each = groups[common] = _Each()
+        each.add(ending)
+    return list(groups.items())
 
 
 def ended_records(endings: Iterable[Ending]) -> list[Record]:

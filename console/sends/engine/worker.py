@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django import connector_params
 
 from console.database.budget import JOBS_AT_ONCE, QUEUE_CONNECTIONS
-from console.database.sessions import DRAIN, BoundedAsyncConnection, limits_of_process, set_up
+from console.database.sessions import BoundedAsyncConnection, set_up
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.heartbeat import present
 from console.sends.engine.job_sessions import around_jobs, shared_thread
@@ -66,17 +66,16 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
     """
     prepare_process()
     dispatch = Dispatch()
-    with limits_of_process(DRAIN):
-        async with shared_thread():
-            if wait:
-                async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
-                    await _run_until(stop or asyncio.Event(), dispatch)
-                return
-            async with dispatch:
-                while True:
-                    await _run_jobs(dispatch, wait=False)
-                    if not await dispatch.settled():
-                        return
+    async with shared_thread():
+        if wait:
+            async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
+                await _run_until(stop or asyncio.Event(), dispatch)
+            return
+        async with dispatch:
+            while True:
+                await _run_jobs(dispatch, wait=False)
+                if not await dispatch.settled():
+                    return
 
 
 async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:

@@ -26,6 +26,7 @@ NO_FAULTS = {
     "latency": 0.0,
     "half_open": False,
     "not_listening": False,
+    "numbered": False,
 }
 
 
