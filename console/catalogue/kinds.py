@@ -79,5 +79,10 @@ def hints() -> Promise:
     return format_lazy(" ".join("{}" for _hint in given), *given)
 
 
+# By plain text, since an Enum's own hash is slow and a send asks for each delivery.
+_BY_VALUE = {kind.value: each for kind, each in TRAITS.items()}
+
+
 def traits(kind: str) -> KindTraits:
-    return TRAITS[NoticeKind(kind)]
+    """Return the traits of a kind. Raises KeyError."""
+    return _BY_VALUE[str(kind)]

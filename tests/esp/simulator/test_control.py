@@ -175,6 +175,16 @@ def test_faults_can_be_seen_and_changed(tmp_path: Path) -> None:
     assert [answer["faults"] for answer in answers] == [NO_FAULTS, changed, changed]
 
 
+def test_it_answers_to_the_names_that_it_is_told(tmp_path: Path) -> None:
+    given, none = ask(
+        tmp_path,
+        {"do": "answer_to", "names": ["chat-east", "chat-north"]},
+        {"do": "answer_to", "names": []},
+    )
+    assert given["names"] == ["chat-east", "chat-north"]
+    assert "at least one name" in none["error"]
+
+
 def test_statistics(tmp_path: Path) -> None:
     (answer,) = ask(tmp_path, {"do": "stats"})
     assert answer["stats"] == {

@@ -230,6 +230,24 @@ def test_a_client_that_breaks_the_protocol_is_dropped_after_its_answers(path: Pa
     assert journalled(path) == [(1, "response")]
 
 
+def test_numbered_answers_all_differ(path: Path) -> None:
+    async def talk() -> list[Any]:
+        async with (
+            running(path, numbered=True) as simulator,
+            connected(simulator) as (reader, writer),
+        ):
+            writer.write(a_frame(1) + a_frame(2))
+            return [(await read_frame(reader))["Request"] for _ in range(2)]
+
+    assert run(talk()) == [
+        [
+            {"key": "Service", "type": "str", "value": "Chat"},
+            {"key": "Number", "type": "int", "value": number},
+        ]
+        for number in (1, 2)
+    ]
+
+
 def test_latency_delays_the_answer_and_not_the_journal(path: Path) -> None:
     async def talk() -> None:
         with taking(path, latency=60.0) as (_, connection, transport):
