@@ -419,6 +419,31 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     assert_ledger_agrees()
 
 
+def test_outcomes_of_a_step_that_another_overtook_are_told(simulator, chats, send_to, monkeypatch):
+    """The loss of the lease was noticed while a step was under way with outcomes in hand."""
+    from console.sends.engine import drain as module
+
+    send = send_to(chats(2))
+    dispatches: list[Dispatch] = []
+
+    def overtaken(lease, **options):
+        if options["endings"]:
+            dispatches[0].drains["chat-east"].supersede()
+            raise LeaseLost
+        return drain_step(lease, **options)
+
+    monkeypatch.setattr(module, "drain_step", overtaken)
+
+    async def run():
+        async with Dispatch() as dispatch, asyncio.timeout(DEADLINE_SECONDS):
+            dispatches.append(dispatch)
+            await drain_chat_server("chat-east", dispatch)
+
+    asyncio.run(run())
+    late = LateAnswer.objects.filter(delivery__send=send).values_list("status", "seconds")
+    assert list(late) == [("delivered", None)] * 2
+
+
 def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
     simulator, chats, send_to, monkeypatch
 ):

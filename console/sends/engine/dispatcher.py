@@ -5,6 +5,7 @@ looks for itself, so a doubled wake-up does nothing.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from console.database.budget import DRAIN_CONNECTIONS
 from console.database.clock import database_now
@@ -65,32 +66,54 @@ class Dispatch:
     late: list[LateEnding] = field(default_factory=list)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
-    _renewing: asyncio.Task[None] | None = None
+    _beside: list[asyncio.Task[None]] = field(default_factory=list)
+    _recording: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
-        self._renewing = asyncio.create_task(self._keep_leases(), name="leases")
+        self._beside = [
+            asyncio.create_task(self._keep_leases(), name="leases"),
+            asyncio.create_task(self._tidy_up(), name="late answers"),
+        ]
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.settled()
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.wait([self._renewing])
+        async with self._recording:
+            for task in self._beside:
+                task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.gateway.close()
         await self._record_late()
         await self.databases.close()
 
     async def _record_late(self) -> None:
-        """Record late answers. What can't be recorded is tried again later, and logged."""
+        """Record late answers, all together or, if the database refuses that, one by one. What
+        can't be recorded because the database is away is tried again."""
         late, self.late[:] = list(self.late), []
         if not late:
             return
         try:
             await self.databases.call(late_answers_record, late)
+        except (DataError, IntegrityError) as error:
+            if len(late) == 1:
+                _log_late(late, error)
+            for each in late if len(late) > 1 else ():
+                self.late[:0] = [each]
+                await self._record_late()
         except (DatabaseError, InterfaceError) as error:
             self.late[:0] = late
-            ended = [(each.ending.delivery.id, each.ending.status.value) for each in late]
-            logger.warning("late answers not recorded", deliveries=ended, error=str(error))
+            _log_late(late, error)
+
+    async def _tidy_up(self) -> None:
+        """Record late answers and give idle connections back."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                async with self._recording:
+                    await self._record_late()
+                await self.databases.close(idle_seconds=IDLE_CONNECTION_SECONDS)
+            except Exception:  # whatever it is, the next ones must be recorded
+                logger.exception("late answers failed")
 
     async def _keep_leases(self) -> None:
         """Renew the leases of drains that only wait, on a connection that no drain waits for."""
@@ -98,15 +121,13 @@ class Dispatch:
         try:
             while True:
                 await asyncio.sleep(RENEW_SECONDS)
-                await self._record_late()
-                await self.databases.close(idle_seconds=IDLE_CONNECTION_SECONDS)
                 waiting = [drain for drain in self.drains.values() if not drain.is_superseded]
                 if not waiting:
                     continue
                 leases = {drain.server.pk: drain.lease.epoch for drain in waiting}
                 try:
                     held = await database.call(chat_server_leases_renew, leases)
-                except (DatabaseError, InterfaceError) as error:
+                except Exception as error:  # without this task, all drains would lose their leases
                     logger.warning("leases not renewed", error=str(error))
                     continue
                 for drain in waiting:
@@ -172,6 +193,11 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
                 return
     finally:
         dispatch.begun.discard(name)
+
+
+def _log_late(late: Sequence[LateEnding], error: Exception) -> None:
+    ended = [(each.ending.delivery.id, each.ending.status.value) for each in late]
+    logger.warning("late answers not recorded", deliveries=ended, error=str(error))
 
 
 async def _pause(seconds: float, dispatch: Dispatch) -> None:

@@ -65,6 +65,8 @@ STOP_PATIENCE_SECONDS = 120.0
 # After this many steps in a row that failed although the database takes other writes, the outcomes
 # are recorded without their texts.
 DATABASE_FAILURES_MOST = 5
+# Why a claimed delivery was not written.
+NOT_WRITTEN = term("Another worker had taken over the Chat Server.")
 # Of how many sends the last turn is remembered at a Chat Server.
 TURNS_MOST = 1000
 
@@ -294,11 +296,18 @@ class Drain:
                 if self.stopping.is_set():
                     asked_to_stop_at = asked_to_stop_at or now()
                     if now() > asked_to_stop_at + STOP_PATIENCE_SECONDS:
+                        self._log_unrecorded()
                         raise
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
             else:
                 logger.info("database is back", chat_server=self.server.name, lost=lost)
                 return
+
+    def _log_unrecorded(self) -> None:
+        """Log what is known and can't be recorded: the last place where it can stand."""
+        known = [(item.delivery.id, item.status.value) for item in self.endings]
+        known += [(delivery.id, "not sent") for delivery, _why in self.unsent]
+        logger.error("outcomes not recorded", chat_server=self.server.name, deliveries=known)
 
     def _give_up_words(self) -> bool:
         """Record outcomes without their texts from now on, as the outcome matters more. Return
@@ -313,18 +322,19 @@ class Drain:
     def supersede(self) -> None:
         """Stop: another worker has the lease, and has recorded as unknown what is in flight. What
         is known here stands beside that."""
-        if self.is_superseded:
-            return
-        self.is_superseded = True
+        if not self.is_superseded:
+            self.is_superseded = True
+            logger.warning(
+                "another worker took over",
+                chat_server=self.server.name,
+                unrecorded=[item.delivery.id for item in self.endings],
+                on_the_wire=sorted(self.on_the_wire),
+            )
+        # Again after each step that was under way meanwhile: it gives back what it had in hand.
         self.late += [LateEnding(item) for item in self.endings]
         self.late += [LateEnding(_nothing_left(*each)) for each in self.unsent]
+        self.endings, self.unsent = [], []
         self.progress.set()
-        logger.warning(
-            "another worker took over",
-            chat_server=self.server.name,
-            unrecorded=[item.delivery.id for item in self.endings],
-            on_the_wire=sorted(self.on_the_wire),
-        )
 
     # The wire
 
@@ -352,6 +362,8 @@ class Drain:
         """
         for number, delivery in enumerate(claimed, start=1):
             if self.is_superseded:
+                left = claimed[number - 1 :]
+                self.late += [LateEnding(_nothing_left(each, NOT_WRITTEN)) for each in left]
                 return
             if channel is not None:
                 self._submit(channel, delivery, since)
