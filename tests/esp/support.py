@@ -131,6 +131,9 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
             writer.transport.abort()
         closed = (writer.wait_closed() for writer in writers)
         await asyncio.gather(*closed, return_exceptions=True)
+        # One whose peer broke it off is waited for no longer, and is closed in the next turn.
+        for _turn in range(10):
+            await asyncio.sleep(0)
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
