@@ -14,6 +14,15 @@ from django.db import connection, connections
 
 from console.database.sessions import BoundedAsyncConnection, set_up
 
+logger = structlog.get_logger("console.database.notifications")
+
+RECONNECT_SECONDS = 1.0
+# How often a listener asks whether the database is still there: it would wait for ever otherwise.
+ASK_SECONDS = 5.0
+# What `listen` yields besides payloads, which are never empty.
+LISTENING = ""
+LOST = None
+
 CHANNEL = "console_live"
 
 BOARD = "board"
@@ -42,16 +51,6 @@ def publish(*topics: str) -> None:
     with connection.cursor() as cursor:
         for topic in topics:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])
-
-
-logger = structlog.get_logger("console.database.notifications")
-
-RECONNECT_SECONDS = 1.0
-# How often a listener asks whether the database is still there: it would wait for ever otherwise.
-ASK_SECONDS = 5.0
-# What `listen` yields besides payloads, which are never empty.
-LISTENING = ""
-LOST = None
 
 
 async def listen(channel: str) -> AsyncIterator[str | None]:

@@ -108,12 +108,6 @@ def _run(prepare: Callable[[], None], function: Callable[[], R]) -> R:
         raise
 
 
-def reconnect() -> None:
-    """Close this thread's connection if it is unusable, so that the next query opens a new one."""
-    if connection.connection is not None and not connection.is_usable():
-        connection.close()
-
-
 def drop_if_lost() -> None:
     """Close an idle connection if it is lost. Asks only the socket, not the server."""
     driver = connection.connection

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from console.database.threads import DatabaseThread, reconnect
+from console.database.threads import DatabaseThread
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import WorkerName, worker_gone, worker_seen
 
@@ -40,7 +40,6 @@ async def _beat(
 ) -> None:
     while True:
         try:
-            await database.call(reconnect)
             await database.call(
                 worker_seen,
                 name,

@@ -135,6 +135,8 @@ def _is_limited(actor: Actor) -> bool:
     return bool(settings.HOURLY_QUOTA) and not actor.is_system
 
 
+# --- The resend guard ----------------------------------------------------------------------------
+
 # Any fixed number will do: it separates these locks from others in the same database.
 GUARD_LOCK = 0x4E47
 # A pending delivery counts at its send's release, or now if that has passed. Of several deliveries

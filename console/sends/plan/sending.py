@@ -166,6 +166,8 @@ def _known(actor: Actor, order: SendOrder) -> Send | None:
     return send
 
 
+# --- Writing -------------------------------------------------------------------------------------
+
 SALT_BYTES = 16
 
 NEXT_IDS = """
