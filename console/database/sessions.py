@@ -10,21 +10,25 @@ that has not come a little later will never come.
 """
 
 import threading
+import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from django.conf import settings
 from django.db import connection
 from psycopg import errors
 from psycopg.sql import SQL, Composed, Literal
+from psycopg.waiting import Ready
 
 R = TypeVar("R")
 
 # How long a client waits beyond the statement's own limit.
 ANSWER_MARGIN_SECONDS = 2.0
+# How long it waits for a connection that may be one of several that fell silent.
+SUSPECT_SECONDS = 1.0
 CONNECT_SECONDS = 5
 PROBES = 3
 
@@ -45,15 +49,16 @@ class Limits:
 
 # Pages and the API. Whoever can't get a lock learns it before five seconds are over.
 WEB = Limits(statement=30.0, lock=4.0, idle_in_transaction=5.0)
-# A worker's drains and its heartbeat: short statements of one thread, and nothing between them that
-# waits. A worker that stands still must not stop others.
+# A worker's drains: short statements of one thread, and nothing between them that waits. A worker
+# that stands still must not stop others.
 DRAIN = Limits(statement=8.0, lock=5.0, idle_in_transaction=1.5)
 # A worker's other jobs, such as the sweep over a long history. Each has a session of its own.
 JOB = Limits(statement=120.0, lock=10.0, idle_in_transaction=5.0)
 # Commands, which a person watches: a restore, an export or a verification takes what it takes.
 COMMAND = Limits(statement=0.0, lock=0.0, idle_in_transaction=60.0)
-# The queue of a worker's jobs, and who listens: if they wait, everything waits.
-QUEUE = Limits(statement=8.0, lock=5.0, idle_in_transaction=5.0)
+# A worker's heartbeat and leases, the queue of its jobs, and who listens: one row each, and if they
+# wait, everything waits.
+QUEUE = Limits(statement=4.0, lock=3.0, idle_in_transaction=1.5)
 
 
 class _Chosen(threading.local):
@@ -182,7 +187,48 @@ class NoAnswer(errors.OperationalError):
     """The database did not answer in time, so the connection was given up."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the database has not answered for {seconds:g} s")
+        super().__init__(f"the database has not answered for {seconds:.3g} s")
+
+
+class _Patience:
+    """How long a connection waits for an answer.
+
+    Whoever gave up waiting tells the others of the process, since a network falls silent for all: a
+    connection that has read nothing since then is given little time to prove that it lives. All
+    times are in seconds of the monotonic clock.
+    """
+
+    silent_since = 0.0
+    told_at = 0.0
+
+    def __init__(self) -> None:
+        self.proven_at = time.monotonic()
+
+    def watched(self, gen: Generator[Any, Any, R], usual: float) -> Generator[Any, Any, R]:
+        """Go through the waits of `gen`. The driver also comes here when nothing happened for a
+        moment. What is read from the network is proof; that a call has returned is none, as some
+        ask nobody. Raises NoAnswer."""
+        began = time.monotonic()
+        ready = None
+        try:
+            while True:
+                ready = yield gen.send(ready)
+                if ready & Ready.R:
+                    self.proven_at = time.monotonic()
+                elif not ready:
+                    self._check(began, usual)
+        except StopIteration as done:
+            return cast(R, done.value)
+
+    def _check(self, began: float, usual: float) -> None:
+        now = time.monotonic()
+        if now >= began + usual:
+            _Patience.silent_since = max(self.silent_since, began)
+            _Patience.told_at = now
+            raise NoAnswer(usual)
+        is_suspect = self.proven_at < self.silent_since
+        if is_suspect and now >= max(began, self.told_at) + SUSPECT_SECONDS:
+            raise NoAnswer(now - began)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -190,20 +236,23 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     answer_seconds: float | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience = _Patience()
+
     def wait(
         self,
         gen: Generator[Any, Any, R],
         interval: float = 0.1,
         timeout: float | None = None,
     ) -> R:
-        seconds = self.answer_seconds
-        if timeout is not None or seconds is None:
+        if timeout is not None or self.answer_seconds is None:
             return super().wait(gen, interval, timeout)
         try:
-            return super().wait(gen, interval, seconds)
-        except errors._WaitTimeout:
+            return super().wait(self._patience.watched(gen, self.answer_seconds), interval)
+        except NoAnswer:
             self.pgconn.finish()
-            raise NoAnswer(seconds) from None
+            raise
 
 
 class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
@@ -212,20 +261,23 @@ class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
     answer_seconds: float | None = None
     _is_listening = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience = _Patience()
+
     async def wait(
         self,
         gen: Generator[Any, Any, R],
         interval: float = 0.1,
         timeout: float | None = None,
     ) -> R:
-        seconds = self.answer_seconds
-        if timeout is not None or seconds is None or self._is_listening:
+        if timeout is not None or self.answer_seconds is None or self._is_listening:
             return await super().wait(gen, interval, timeout)
         try:
-            return await super().wait(gen, interval, seconds)
-        except errors._WaitTimeout:
+            return await super().wait(self._patience.watched(gen, self.answer_seconds), interval)
+        except NoAnswer:
             self.pgconn.finish()
-            raise NoAnswer(seconds) from None
+            raise
 
     async def notifies(
         self, *, timeout: float | None = None, stop_after: int | None = None

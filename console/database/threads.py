@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
 
-from console.database.sessions import DRAIN, use_limits_in_thread
+from console.database.sessions import DRAIN, Limits, use_limits_in_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,19 +25,18 @@ def _nothing() -> None:
 
 
 class DatabaseThread:
-    """A thread with a connection of its own, which runs functions: a worker's drains, their leases
-    and its heartbeat, with the limits of these.
+    """A thread with a connection of its own, which runs functions.
 
     `prepare` runs once on each new connection. A connection that is lost, or on which a function
     failed, is closed, so that the next call opens another.
     """
 
-    def __init__(self, prepare: Callable[[], None] = _nothing) -> None:
+    def __init__(self, limits: Limits, prepare: Callable[[], None] = _nothing) -> None:
         self._executor = ThreadPoolExecutor(
             max_workers=1,
             thread_name_prefix="database",
             initializer=use_limits_in_thread,
-            initargs=(DRAIN,),
+            initargs=(limits,),
         )
         self._prepare = prepare
         self.used_at = time.monotonic()
@@ -60,7 +59,8 @@ class DatabaseThread:
 
 
 class DatabaseThreads:
-    """A pool of at most `most` threads. Calls beyond that wait, first come, first served."""
+    """A worker's drains share at most `most` threads. Calls beyond that wait, first come, first
+    served."""
 
     def __init__(self, most: int, prepare: Callable[[], None] = _nothing) -> None:
         self._free = asyncio.Semaphore(most)
@@ -70,7 +70,7 @@ class DatabaseThreads:
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in a thread that is free. Consecutive calls may use different ones."""
         async with self._free:
-            thread = self._idle.pop() if self._idle else DatabaseThread(self._prepare)
+            thread = self._idle.pop() if self._idle else DatabaseThread(DRAIN, self._prepare)
             try:
                 return await thread.call(function, *args, **kwargs)
             finally:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -24,6 +26,7 @@ from console.database.sessions import (
     use_limits_in_thread,
 )
 from console.sends.engine.worker import worker_app
+from tests.support.black_hole import Way, way_to_postgresql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -284,3 +287,68 @@ def test_nor_does_the_event_loop_wait_for_it() -> None:
             assert silent.closed
 
     asyncio.run(ask())
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions._Patience, "silent_since", 0.0)
+    monkeypatch.setattr(sessions._Patience, "told_at", 0.0)
+    monkeypatch.setattr(sessions, "SUSPECT_SECONDS", 0.2)
+
+
+@contextmanager
+def opened(way: Way, answer_seconds: float) -> Iterator[BoundedConnection]:
+    with closing(BoundedConnection.connect(way.url, autocommit=True)) as found:
+        found.answer_seconds = answer_seconds
+        yield found
+
+
+def test_one_silent_connection_makes_the_others_suspect(patience: None) -> None:
+    """They are not waited for in turn, each for its whole time."""
+    with way_to_postgresql() as way, opened(way, 0.2) as first, opened(way, 1000.0) as other:
+        way.fall_silent()
+        with pytest.raises(sessions.NoAnswer):
+            first.execute("SELECT 1")
+        other.rollback()  # of nothing: it asks nobody, so it proves nothing
+        with pytest.raises(sessions.NoAnswer):
+            other.execute("SELECT 1")
+
+
+def test_also_those_that_wait_already(patience: None) -> None:
+    with way_to_postgresql() as way, opened(way, 0.2) as first, opened(way, 1000.0) as other:
+        way.fall_silent()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(other.execute, "SELECT 1")
+            with pytest.raises(sessions.NoAnswer):
+                first.execute("SELECT 1")
+            with pytest.raises(sessions.NoAnswer):
+                waiting.result(30)
+
+
+def test_a_suspect_that_answers_has_its_usual_time_again(patience: None) -> None:
+    with (
+        way_to_postgresql() as silent,
+        way_to_postgresql() as way,
+        opened(silent, 0.2) as first,
+        opened(way, 1000.0) as other,
+    ):
+        silent.fall_silent()
+        with pytest.raises(sessions.NoAnswer):
+            first.execute("SELECT 1")
+        other.execute("SELECT 1")
+        other.execute("SELECT pg_sleep(0.6)")
+
+
+def test_a_suspect_of_the_event_loop_is_not_waited_for(patience: None) -> None:
+    async def wait(way: Way) -> None:
+        first, other = [
+            await BoundedAsyncConnection.connect(way.url, autocommit=True) for _ in range(2)
+        ]
+        first.answer_seconds, other.answer_seconds = 0.2, 1000.0
+        way.fall_silent()
+        for each in (first, other):
+            with pytest.raises(sessions.NoAnswer):
+                await each.execute("SELECT 1")
+
+    with way_to_postgresql() as way:
+        asyncio.run(wait(way))

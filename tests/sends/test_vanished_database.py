@@ -16,7 +16,7 @@ from tests.support.demos import until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 # What a worker may take to find out, and to begin anew.
-FREE_SECONDS = 20.0
+FREE_SECONDS = 15.0
 END_SECONDS = 8.0
 
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from console.database.budget import DRAIN_CONNECTIONS
 from console.database.clock import database_now
 from console.database.notifications import LISTENING, LOST, listen
+from console.database.sessions import QUEUE
 from console.database.threads import DatabaseThread, DatabaseThreads
 from console.interactions.models import ChatServer
 from console.interactions.services import (
@@ -117,7 +118,7 @@ class Dispatch:
 
     async def _keep_leases(self) -> None:
         """Renew the leases of drains that only wait, on a connection that no drain waits for."""
-        database = DatabaseThread()
+        database = DatabaseThread(QUEUE)
         try:
             while True:
                 await asyncio.sleep(RENEW_SECONDS)

@@ -9,18 +9,22 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from console.database.sessions import QUEUE
 from console.database.threads import DatabaseThread
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import WorkerName, worker_gone, worker_seen
 
 logger = structlog.get_logger("console.sends")
 
+# How soon it is tried again after it failed.
+RETRY_SECONDS = 1.0
+
 
 @asynccontextmanager
 async def present(dispatch: Dispatch, *, every_seconds: float) -> AsyncIterator[None]:
     """Write the heartbeat every few seconds. An unavailable database does not end it."""
     name = WorkerName(dispatch.worker, socket.gethostname(), os.getpid())
-    database = DatabaseThread()
+    database = DatabaseThread(QUEUE)
     beating = asyncio.create_task(_beat(name, dispatch, database, every_seconds), name="heartbeat")
     logger.info("worker started", worker=str(name.id), host=name.host, pid=name.pid)
     try:
@@ -48,4 +52,6 @@ async def _beat(
             )
         except (DatabaseError, InterfaceError) as error:
             logger.info("no heartbeat", worker=str(name.id), error=str(error))
-        await asyncio.sleep(every_seconds)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            await asyncio.sleep(every_seconds)
