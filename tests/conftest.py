@@ -19,7 +19,7 @@ from console.database.clock import near_now
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create
 from console.sends.models import Send
-from tests.support import factories
+from tests.support import factories, warm_start
 from tests.support.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
 from tests.support.compact import PageClient
 from tests.support.demos import demo  # noqa: F401 - one more
@@ -64,6 +64,12 @@ def _cheap_passwords(settings: Any) -> None:
 def _cheap_static_files() -> Iterator[None]:
     with cheap_static_files():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _libraries_loaded_once() -> Iterator[None]:
+    yield
+    warm_start.end()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from console.database.budget import WORKER_CONNECTIONS
 from console.embedded.server import PROGRAMS
 from tests.deploy.journey import SCOPES, TEXT, Journey
 from tests.deploy.pooler import pooler
+from tests.support import warm_start
 from tests.support.demos import MANAGE, ROOT, Program, data_folder, environment, until
 from tests.support.serving import Server, site_settings
 from tests.support.simulators import running_simulator
@@ -44,12 +44,7 @@ class Site:
         return site_settings(self.url(role))
 
     def manage(self, *words: str, role: str = "console") -> str:
-        done = subprocess.run(
-            [sys.executable, MANAGE, *words],
-            env=environment(self.data) | self.settings(role),
-            capture_output=True,
-            text=True,
-        )
+        done = warm_start.run([MANAGE, *words], env=environment(self.data) | self.settings(role))
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import pytest
 from django.db import connection
 
 from tests.deploy.proxy import HOST, make_certificate
+from tests.support import warm_start
 from tests.support.demos import MANAGE, ROOT, data_folder, environment
 from tests.support.serving import site_settings
 
@@ -77,11 +77,9 @@ def check(port: int, authority: Path, host: str = HOST) -> subprocess.CompletedP
         f"{known['USER']}@{host}:{port}/{known['NAME']}",
     ).replace("/etc/notice-console/db-ca.pem", str(authority))
     with data_folder() as folder:
-        return subprocess.run(
-            [sys.executable, MANAGE, "migrate", "--check"],
+        return warm_start.run(
+            [MANAGE, "migrate", "--check"],
             env=environment(folder) | site_settings(f"{address}&hostaddr=127.0.0.1"),
-            capture_output=True,
-            text=True,
             timeout=60,
         )
 

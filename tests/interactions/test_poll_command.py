@@ -5,7 +5,6 @@ SDK's classes (tests/ixn/java), against an Interaction Server of ours.
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from django.db import connection
 
 from console.interactions.models import Interaction, InteractionPoll
 from console.security.generated_secrets import made_up_key
+from tests.support import warm_start
 from tests.support.demos import MANAGE
 from tests.support.ixn_server import IxnServer, properties
 from tests.support.ixn_tcp_server import TcpIxnServer, serving
@@ -96,11 +96,9 @@ def poll(classes: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
             "PSDK_CLASSPATH": str(classes),
             "PSDK_JVM_OPTIONS": "-Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         }
-        return subprocess.run(
-            [sys.executable, MANAGE, "poll_interactions"],
+        return warm_start.run(
+            [MANAGE, "poll_interactions"],
             env={**kept, **own, **other},
-            capture_output=True,
-            text=True,
             timeout=DEADLINE_SECONDS,
         )
 

@@ -1,8 +1,6 @@
 """Second factor and lock-out in a real browser, against the running demo."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +8,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from tests.journeys.conftest import Person, take_picture
+from tests.support import warm_start
 from tests.support.browsing import Complaints
 from tests.support.demos import MANAGE, Demo, environment
 
@@ -20,13 +19,11 @@ OWN_PASSWORD = "lanterns along the pier"
 
 def newcomer(demo: Demo, name: str) -> str:
     """Somebody whom no other test signs in. Answers the name."""
-    subprocess.run(
-        [sys.executable, MANAGE, "create_admin", name, "--role", "approver"],
+    warm_start.run(
+        [MANAGE, "create_admin", name, "--role", "approver"],
         env={**environment(demo.data), "CONSOLE_ADMIN_PASSWORD": OWN_PASSWORD},
-        check=True,
-        capture_output=True,
         timeout=60,
-    )
+    ).check_returncode()
     return name
 
 

@@ -1,8 +1,6 @@
 """The engine over `psdk://`: real workers with Java in them, one killed, one asked to stop."""
 
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.sends.test_workers import WorkerProcess, process_environment
+from tests.support import warm_start
 from tests.support.demos import MANAGE, until
 from tests.support.factories import ROOT, upsert
 from tests.support.java_stand_ins import OPTIONS, java_classes, needs_java
@@ -157,11 +156,9 @@ def test_one_that_is_asked_to_stop_sees_through_what_java_waits_for(
 def test_the_way_there_can_be_checked_before_anything_is_sent(
     simulator: Simulator, java_classes: Path, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, MANAGE, "chat_server_check", NAME],
+    done = warm_start.run(
+        [MANAGE, "chat_server_check", NAME],
         env=process_environment(tmp_path, **java_settings(java_classes)),
-        capture_output=True,
-        text=True,
         timeout=PATIENCE_SECONDS,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from console.sends.models import Claim, Delivery, Outbox, Send, SendStatus, Work
 from console.sends.observe import operations
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
+from tests.support import warm_start
 from tests.support.demos import MANAGE, until
 from tests.support.factories import ROOT, upsert
 from tests.support.simulators import Simulator
@@ -64,8 +63,8 @@ class WorkerProcess:
         self.name = name
         self.log = folder / f"{name}.log"
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, MANAGE, "worker", "--metrics-port", "0"],
+            self.process = warm_start.start(
+                [MANAGE, "worker", "--metrics-port", "0"],
                 env=process_environment(folder, PGAPPNAME=name, **more),
                 stdout=log,  # its log has all that it says
                 stderr=log,

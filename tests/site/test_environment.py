@@ -3,7 +3,6 @@
 import os
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from console.audit.checkpoints import new_key
 from console.site import environment as env
+from tests.support import warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("CONSOLE_", "DATABASE_URL")
@@ -34,11 +34,9 @@ def load(monkeypatch: pytest.MonkeyPatch, folder: Path, **variables: str) -> dic
 def check(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`manage.py check` in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "check", *arguments],
+    return warm_start.run(
+        [str(ROOT / "manage.py"), "check", *arguments],
         env={**kept, "CONSOLE_DATA": str(folder), **asked_for(variables), **variables},
-        capture_output=True,
-        text=True,
         timeout=60,
     )
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from console.site import environment as env
 from console.site.unsafe_settings import ALSO_KNOWN
 from tests.site.test_docs import documented
 from tests.site.test_environment import SITE, check, load
+from tests.support import warm_start
 from tests.support.demos import MANAGE, ROOT
 
 EXAMPLE = ROOT / "deploy" / "console.env.example"
@@ -284,12 +284,8 @@ def manage(folder: Path, *arguments: str, **settings: str) -> subprocess.Complet
     """In a shell with these settings and no others, in a copy that holds no data."""
     kept = {name: it for name, it in os.environ.items() if not name.startswith("CONSOLE_")}
     kept.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, MANAGE, *arguments],
-        env={**kept, "CONSOLE_DATA": str(folder), **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
+    return warm_start.run(
+        [MANAGE, *arguments], env={**kept, "CONSOLE_DATA": str(folder), **settings}, timeout=60
     )
 
 

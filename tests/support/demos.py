@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,10 +24,10 @@ from urllib.parse import urlencode, urljoin
 import psutil
 import pytest
 
-from console.demo.children import end_with_parent
 from console.demo.control import ask
 from console.demo.feed import Feed
 from console.demo.people import PASSWORD
+from tests.support import warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
@@ -82,13 +81,7 @@ def until(true: Callable[[], T | None], *, within: float = 30.0) -> T:
 
 def manage(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     """One command, as from a second terminal."""
-    return subprocess.run(
-        [sys.executable, MANAGE, *arguments],
-        env=environment(data),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-    )
+    return warm_start.run([MANAGE, *arguments], env=environment(data), timeout=START_SECONDS)
 
 
 class Program:
@@ -105,15 +98,14 @@ class Program:
         self.data = data
         self.output = ""
         handed = [] if listener is None else ["-c", HAND_OVER, str(listener.fileno())]
-        self.process = subprocess.Popen(
-            [sys.executable, *handed, MANAGE, *arguments],
+        self.process = warm_start.start(
+            [*handed, MANAGE, *arguments],
+            ends_with_parent=True,
             pass_fds=[] if listener is None else [listener.fileno()],
             env=environment(data) | {"DJANGO_SETTINGS_MODULE": SETTINGS} | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             start_new_session=True,
-            preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
