@@ -10,12 +10,12 @@ import psycopg
 from django.db import connection, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from console.database.backend.base import DatabaseWrapper
 
 
-def add_to_commit(sql: str, values: "Sequence[Any]") -> None:
+def add_to_commit(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> None:
     """Let a statement be carried out with the COMMIT of the present transaction, after all that
     were added before. It is forgotten if that, or the savepoint that it is in, is rolled back.
 
@@ -26,6 +26,16 @@ def add_to_commit(sql: str, values: "Sequence[Any]") -> None:
     connection.ensure_connection()
     cursor = psycopg.ClientCursor(connection.connection)
     _wrapper().add_to_commit(cursor.mogrify(sql, values))
+
+
+def execute_with_commit(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> None:
+    """Let a statement be carried out with the COMMIT of the present transaction, or at once if
+    there is none."""
+    if transaction.get_connection().in_atomic_block:
+        add_to_commit(sql, values)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
 
 
 def carry_out_now() -> None:

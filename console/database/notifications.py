@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import connection, connections
+from django.db import connections
 
+from console.database.committing import execute_with_commit
 from console.database.sessions import BoundedAsyncConnection, set_up
 
 logger = structlog.get_logger("console.database.notifications")
@@ -24,6 +25,7 @@ LISTENING = ""
 LOST = None
 
 CHANNEL = "console_live"
+NOTIFY = "SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic"
 
 BOARD = "board"
 SENDS = "sends"
@@ -47,10 +49,9 @@ def send_topic(send_id: int) -> str:
 
 
 def publish(*topics: str) -> None:
-    """Notify pages that follow one of `topics`. A transaction sends each topic once."""
-    with connection.cursor() as cursor:
-        for topic in topics:
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])
+    """Notify pages that follow one of `topics`, with the commit of the transaction if there is one.
+    A transaction sends each topic once."""
+    execute_with_commit(NOTIFY, [CHANNEL, list(topics)])
 
 
 async def listen(channel: str) -> AsyncIterator[str | None]:

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
+from console.database.committing import add_to_commit
 from console.database.connections import array, execute_rows
 from console.interactions.models import ChatServer
 from console.interactions.selectors import chat_servers_enabled, names_stay, present_names
@@ -359,7 +360,7 @@ def _mark_sending(
     if claimed:
         ids = array(delivery.id for delivery in claimed)
         values = {"claim": claim, "server": server.name, "ids": ids, "now": now}
-        execute_rows(MARK_SENDING, values)
+        add_to_commit(MARK_SENDING, values)
 
 
 def _move(moved: Sequence[tuple[int, str]]) -> None:

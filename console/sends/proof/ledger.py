@@ -10,14 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db import connection
-
 from console.actors import Actor
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, text_digest
 from console.audit.services import Record, Target, record_many
 from console.catalogue.content import snippets
 from console.catalogue.models import NoticeVersion
+from console.database.committing import add_to_commit
 from console.sends.models import Send
 
 # An entry should stay short enough for a person to read.
@@ -55,7 +54,8 @@ SET sends = known.sends + EXCLUDED.sends, delivered = known.delivered + EXCLUDED
 
 
 def write_records(actor: Actor, records: Sequence[Record]) -> None:
-    """Append entries to the ledger, and count the created sends and the ended deliveries in them.
+    """Append entries to the ledger, and count the created sends and the ended deliveries in them,
+    with the commit of the transaction.
 
     The counts are written under the chain's lock, for which all that end deliveries queue anyway.
     """
@@ -70,13 +70,11 @@ def write_records(actor: Actor, records: Sequence[Record]) -> None:
     if counts:
         keys = sorted(counts)
         sends, statuses = [send for send, _ in keys], [status for _, status in keys]
-        with connection.cursor() as cursor:
-            cursor.execute(COUNT, [sends, statuses, [counts[key] for key in keys]])
+        add_to_commit(COUNT, [sends, statuses, [counts[key] for key in keys]])
     used = sorted(created.keys() | {send for send, status in counts if status == DELIVERED})
     if used:
         delivered = [counts[send, DELIVERED] for send in used]
-        with connection.cursor() as cursor:
-            cursor.execute(USE, [used, [created[send] for send in used], delivered])
+        add_to_commit(USE, [used, [created[send] for send in used], delivered])
 
 
 def send_target(send: Send) -> Target:
