@@ -23,6 +23,8 @@ RESULTS = Path("bench-results") / "bench.json"
 # In this order; imported when Django is set up. Each takes the world and answers rows.
 MEASURES = {
     "client": "measures",
+    "processors": "processors",
+    "many": "many",
     "procrastinate": "baselines.jobs",
     "celery": "baselines.tasks",
     "cost": "measures",
