@@ -28,6 +28,8 @@ FILES_DIR = BASE_DIR if (BASE_DIR / "templates").is_dir() else BASE_DIR / "conso
 # --- Locations ----------------------------------------------------------------------------------
 
 CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
+# Where a worker keeps outcomes that it can't record before it ends.
+OUTCOMES_TO = env.read("CONSOLE_OUTCOMES_TO", env.folder, CONSOLE_DATA / "outcomes")
 DATABASE_URL = env.read("DATABASE_URL", postgresql, "")
 # The console's own PostgreSQL, for trying it out; only if it is requested.
 EMBEDDED = env.read("CONSOLE_EMBEDDED", env.boolean, False)

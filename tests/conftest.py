@@ -106,6 +106,7 @@ NOT_EMPTIED = {
     "audit_auditseal": "audit_seal_not_emptied",
     "catalogue_noticeversion": "versions_not_emptied",
     "sends_delivery": "deliveries_not_emptied",
+    "sends_evidence": "evidence_not_emptied",
 }
 
 

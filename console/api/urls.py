@@ -24,6 +24,11 @@ app_name = "api"
 
 urlpatterns = [
     path("interactions/events/", interactions.Feed.as_view(), name="feed"),
+    path(
+        "interactions/transcript-lines/",
+        interactions.TranscriptLines.as_view(),
+        name="transcript-lines",
+    ),
     path("interactions/", interactions.Interactions.as_view(), name="interactions"),
     path(
         "interactions/<str:interaction_id>/",
@@ -120,6 +125,11 @@ urlpatterns = [
     path("sends/<int:send_id>/proof/", sends.SendProof.as_view(), name="send-proof"),
     path("sending-stop/", send_actions.AllSending.as_view(), name="sending-stop"),
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
+    path(
+        "deliveries/<int:delivery_id>/evidence/",
+        sends.DeliveryEvidence.as_view(),
+        name="delivery-evidence",
+    ),
     path("webhooks/", webhooks.Webhooks.as_view(), name="webhooks"),
     path("webhooks/<int:webhook_id>/", webhooks.OneWebhook.as_view(), name="webhook"),
     path(

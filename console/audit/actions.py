@@ -30,6 +30,7 @@ class Action(models.TextChoices):
     DELIVERIES_SKIPPED = "deliveries.skipped", _("Deliveries skipped")
     DELIVERIES_CANCELLED = "deliveries.cancelled", _("Deliveries cancelled")
     DELIVERIES_LATE_ANSWER = "deliveries.late_answer", _("Late answers to unknown deliveries")
+    DELIVERIES_RESOLVED = "deliveries.resolved", _("Evidence of unknown deliveries")
     SENDING_STOPPED = "sending.stopped", _("All sending stopped")
     SENDING_RESTARTED = "sending.restarted", _("All sending restarted")
     TEXTS_ERASED = "texts.erased", _("Texts erased after their time")
@@ -159,12 +160,14 @@ EVENTS = {
     Action.DELIVERIES_SKIPPED: DELIVERIES,
     Action.DELIVERIES_CANCELLED: DELIVERIES,
     Action.DELIVERIES_LATE_ANSWER: _event("send", "chat_server deliveries"),
+    Action.DELIVERIES_RESOLVED: _event("send", "chat_server deliveries"),
     Action.SENDING_STOPPED: _event("sending", "reason"),
     Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
     Action.TEXTS_ERASED: _event("send", "count first last kept_days"),
     Action.INTERACTION_ERASED: _event("interaction", "deliveries why"),
     Action.HISTORY_EXPORTED: _event(
-        "history", "q status notice version actor interaction chat_server since until"
+        "history",
+        "q status resolution notice version actor interaction chat_server since until",
     ),
     Action.NOTICE_CREATED: _event("notice", "kind category team tags shortcut"),
     Action.NOTICE_CHANGED: _event("notice", "kind title category team tags shortcut"),

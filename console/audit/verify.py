@@ -521,8 +521,12 @@ def checkpoints_of(path: Path) -> list[dict[str, Any]]:
 _SHARED = ("chat_server", "method", "visibility")
 _EACH = {"interaction": None, "attempts": 0, "reason": "", "reference_id": None, "fault_code": ""}
 _OPEN = ("pending", "sending")
-# Stands beside an unknown outcome, and changes none.
-_LATE = "deliveries.late_answer"
+# What stands beside an unknown outcome, and changes none.
+_RESOLVED = "deliveries.resolved"
+_BESIDE = {"deliveries.late_answer", _RESOLVED}
+# What an entry says of one piece of evidence, and what it leaves out if it is empty.
+_EVIDENCE = ("evidence", "source", "verdict", "looked_in", "line_at", "replaces")
+_BY = ("actor_ref", "actor_name")
 _ASKED = ("visibility", "nickname", "why")
 
 
@@ -697,7 +701,7 @@ def _deliveries_hold(
     ended = {
         item["id"]: (entry, item)
         for entry in told
-        if entry["action"].startswith("deliveries.") and entry["action"] != _LATE
+        if entry["action"].startswith("deliveries.") and entry["action"] not in _BESIDE
         for item in entry["data"]["deliveries"]
     }
     counts = dict.fromkeys(("outcomes", "texts", "erased", "open"), 0)
@@ -722,6 +726,72 @@ def _deliveries_hold(
         )
     _targets_hold(deliveries, told, report)
     _say_of_deliveries(len(deliveries), counts, report)
+    _evidence_holds(deliveries, told, report)
+
+
+def _evidence_holds(
+    deliveries: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]], report: Report
+) -> None:
+    """Check that the evidence of unknown deliveries, and what stands by it, is what entries say."""
+    entries: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
+    for entry in told:
+        for item in entry["data"]["deliveries"] if entry["action"] == _RESOLVED else ():
+            by = {name: entry[name] for name in _BY}
+            entries.setdefault(item["id"], []).append((entry["seq"], {**item, **by}))
+    resolved = dict.fromkeys(("delivered", "not_delivered", "contested"), 0)
+    unknown = 0
+    for delivery in deliveries:
+        unknown += delivery["status"] == "unknown"
+        known = entries.pop(delivery["id"], [])
+        _one_evidence_holds(delivery, known, report)
+        if known and known[-1][1]["resolution"]:
+            resolved[known[-1][1]["resolution"]] += 1
+            resolved["contested"] += known[-1][1].get("contested", False)
+    for pk, ((seq, _item), *_others) in entries.items():
+        report.fault(
+            seq, "Entry {seq} tells of delivery {pk}, which is not in deliveries.jsonl.", pk=pk
+        )
+    if unknown:
+        report.prove(
+            "Unknown: {unknown:,}. By evidence that came later {delivered:,} of them were "
+            "delivered and {not_delivered:,} were not; of {contested:,} the evidence differs. The "
+            "entries tell who said so. Whether they are right can't be proved.",
+            unknown=unknown,
+            **resolved,
+        )
+
+
+def _one_evidence_holds(
+    delivery: Mapping[str, Any], known: Sequence[tuple[int, Mapping[str, Any]]], report: Report
+) -> None:
+    pk, here = delivery["id"], delivery.get("evidence", [])
+    names = (*_EVIDENCE, *_BY)
+    there = [{name: item[name] for name in names if name in item} for _seq, item in known]
+    if there != [{name: each[name] for name in names if name in each} for each in here]:
+        report.fault(
+            known[-1][0] if known else None,
+            "The evidence of delivery {pk} in deliveries.jsonl is not what the entries tell.",
+            pk=pk,
+        )
+        return
+    stands = known[-1][1]["resolution"] if known else ""
+    if delivery.get("resolution", "") != stands:
+        report.fault(
+            known[-1][0] if known else None,
+            "Delivery {pk} is said to be resolved as {here!r}, and the entries say {there!r}.",
+            pk=pk,
+            here=delivery.get("resolution", ""),
+            there=stands,
+        )
+    for (seq, item), each in zip(known, here, strict=True):
+        remark = f"{each.get('salt', '')}:{each.get('remark', '')}"
+        digest = hashlib.sha256(remark.encode()).hexdigest()
+        if each.get("remark") and digest != item.get("remark_sha256"):
+            report.fault(
+                seq,
+                "A remark on delivery {pk} is not the one whose digest stands in entry {seq}.",
+                pk=pk,
+            )
 
 
 def _targets_hold(

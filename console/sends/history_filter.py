@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.errors import InvalidInput
 from console.interactions.selectors import names_of_chat_server
+from console.sends.evidence_models import Verdict
 from console.sends.models import DeliveryStatus
 from console.text.moments import on_clocks, read_iso
 from console.text.visible import is_blank
@@ -79,6 +80,15 @@ def _anywhere(text: str) -> Q:
     )
 
 
+UNRESOLVED, CONTESTED = "unresolved", "contested"
+RESOLUTIONS: dict[str, Q] = {
+    UNRESOLVED: Q(status=DeliveryStatus.UNKNOWN, resolution__isnull=True),
+    Verdict.DELIVERED: Q(resolution__verdict=Verdict.DELIVERED),
+    Verdict.NOT_DELIVERED: Q(resolution__verdict=Verdict.NOT_DELIVERED),
+    CONTESTED: Q(resolution__is_contested=True),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
     """The values to filter the history by; without any, all deliveries match. Times are aware."""
@@ -89,6 +99,19 @@ class DeliveryFilter:
         lambda value: Q(status=value),
         kind=Kind.CHOICE,
         choices=(("", _("All outcomes")), *DeliveryStatus.choices),
+    )
+    resolution: str = _declared(
+        _("Unknown ones"),
+        lambda value: RESOLUTIONS[value],
+        kind=Kind.CHOICE,
+        choices=(
+            ("", _("Whatever evidence says")),
+            (UNRESOLVED, _("Nothing is known of them")),
+            (str(Verdict.DELIVERED), Verdict.DELIVERED.label),
+            (str(Verdict.NOT_DELIVERED), Verdict.NOT_DELIVERED.label),
+            (CONTESTED, _("The evidence differs")),
+        ),
+        description="What evidence says of deliveries that ended as `unknown`.",
     )
     notice: str = _declared(
         _("Notice (key)"),

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from console.catalogue.models import NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.sends.evidence_models import Evidence as Evidence
+from console.sends.evidence_models import Resolution as Resolution
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
 from console.sends.usage_models import VersionUse as VersionUse
@@ -243,8 +245,9 @@ class LateAnswer(models.Model):
     recorded; this stands beside it.
 
     `status` is `delivered` or `failed`. `seconds` is the time from the request to the answer; None
-    if the answer came in time and could not be recorded, or if nothing was written. Erased with its
-    delivery's texts.
+    if the answer came in time and could not be recorded, or if nothing was written. `key` is that
+    of the line in a worker's file, so that no line is recorded twice. Erased with its delivery's
+    texts.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="late_answers")
@@ -256,6 +259,7 @@ class LateAnswer(models.Model):
     fault_code = models.CharField(max_length=100, blank=True)
     fault_text = models.TextField(blank=True)
     answer = models.JSONField(null=True)
+    key = models.UUIDField(null=True)
 
     class Meta:
         ordering: ClassVar = ["pk"]
@@ -403,6 +407,8 @@ class Worker(models.Model):
     chat_servers = ArrayField(models.CharField(max_length=128), default=list)
     # By how much its own clock is ahead of PostgreSQL's at least; below 0: behind.
     clock_ahead_seconds = models.FloatField(default=0.0, db_default=0.0)
+    # Lines on its machine that tell of outcomes and can't be read.
+    unreadable_outcomes = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering: ClassVar = ["host", "pid", "started_at"]

@@ -4,9 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import reduce
 from operator import add
+from typing import Any
 
 from django.db.models import (
     Case,
+    Count,
     Exists,
     F,
     IntegerField,
@@ -20,19 +22,19 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from console.accounts.own_work import own_refs
+from console.accounts.own_work import is_own, own_refs
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
 from console.errors import NotFound
+from console.sends.evidence_models import Evidence, Resolution, Verdict
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import (
     LIVE_STATUSES,
     OPEN_STATUSES,
     Delivery,
     DeliveryStatus,
-    LateAnswer,
     Send,
     SendingStop,
     SendOutcome,
@@ -40,6 +42,8 @@ from console.sends.models import (
 )
 from console.sends.proof.ledger import ENDED
 
+# Who may say what became of an unknown delivery.
+WITNESSES = (Permission.SEND, Permission.APPROVE_SENDS)
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
 
@@ -136,12 +140,28 @@ def _with_counts(sends: QuerySet[Send]) -> QuerySet[Send]:
         .annotate(open=F("total") - reduce(add, map(F, over)))
         .annotate(sending=Case(When(open__gt=0, then=SENDING), default=0))
         .annotate(pending=F("open") - F("sending"))
+        .annotate(
+            resolved_delivered=_resolved(verdict=Verdict.DELIVERED),
+            resolved_not_delivered=_resolved(verdict=Verdict.NOT_DELIVERED),
+            contested=_resolved(is_contested=True),
+        )
+        .annotate(
+            unresolved=F("unknown") - F("resolved_delivered") - F("resolved_not_delivered"),
+        )
     )
 
 
 def _ended(status: str) -> Coalesce:
     number = SendOutcome.objects.filter(send=OuterRef("pk"), status=status).values("number")
     return Coalesce(Subquery(number), 0, output_field=IntegerField())
+
+
+def _resolved(**which: Any) -> Case:
+    """Count the resolutions of a send's unknown deliveries, if it has any."""
+    found = Resolution.objects.filter(send=OuterRef("pk"), **which).order_by()
+    number = found.values("send").annotate(number=Count("pk")).values("number")
+    counted = Coalesce(Subquery(number), 0, output_field=IntegerField())
+    return Case(When(unknown__gt=0, then=counted), default=0)
 
 
 def send_get(actor: Actor, send_id: int) -> Send:
@@ -163,22 +183,39 @@ def send_counts(send: Send) -> dict[str, int]:
 
 
 def not_retried(send: Send, status: str) -> QuerySet[Delivery]:
-    """Return a send's deliveries in this status that have not been retried, without those of which
-    Chat Server has said late that it took them."""
+    """Return a send's deliveries in this status that have not been retried, without unknown ones of
+    which some evidence says that they were delivered."""
     tried_again = Exists(Delivery.objects.filter(retry_of=OuterRef("pk")))
     return Delivery.objects.filter(
-        ~tried_again, ~_taken_after_all(), send=send, status=status
+        ~tried_again, ~_may_have_arrived(), send=send, status=status
     ).order_by("pk")
 
 
-def taken_after_all(send: Send) -> int:
-    """Return of how many unknown deliveries Chat Server has said late that it took them."""
-    return send.deliveries.filter(_taken_after_all(), status=DeliveryStatus.UNKNOWN).count()
+def left_out_of_retry(send: Send) -> int:
+    """Return of how many unknown deliveries some evidence says that they were delivered."""
+    return send.deliveries.filter(_may_have_arrived(), status=DeliveryStatus.UNKNOWN).count()
 
 
-def _taken_after_all() -> Exists:
-    taken = LateAnswer.objects.filter(delivery=OuterRef("pk"), status=DeliveryStatus.DELIVERED)
-    return Exists(taken)
+def seen_missing(send: Send) -> int:
+    """Return how many unknown deliveries that may be retried are resolved as not delivered."""
+    missing = Resolution.objects.filter(
+        delivery=OuterRef("pk"), verdict=Verdict.NOT_DELIVERED, is_contested=False
+    )
+    return not_retried(send, DeliveryStatus.UNKNOWN).filter(Exists(missing)).count()
+
+
+def _may_have_arrived() -> Exists:
+    return Exists(
+        Resolution.objects.filter(
+            Q(verdict=Verdict.DELIVERED) | Q(is_contested=True), delivery=OuterRef("pk")
+        )
+    )
+
+
+def delivery_evidence(delivery: Delivery) -> QuerySet[Evidence]:
+    """Return all evidence of an unknown delivery, in the order in which it came."""
+    found = delivery.evidence.select_related("late_answer", "replaces", "replaced_by")
+    return found.order_by("pk")
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
@@ -209,13 +246,23 @@ def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
     return delivery
 
 
+def may_witness(actor: Actor, send: Send) -> bool:
+    """Return whether the actor, who sees the delivery, may say what became of it.
+
+    What needed a second person to leave also needs another person than its sender to be resolved.
+    """
+    if not any(actor.may(permission) for permission in WITNESSES):
+        return False
+    return not (send.approved_by_ref and is_own(actor, send.actor_ref))
+
+
 def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
     """Return the ledger's entries about a delivery's end. Only for readers of the ledger."""
     entries = audit_entries(
         actor,
         target_kind="send",
         target_ref=str(delivery.send_id),
-        actions=[*ENDED, Action.DELIVERIES_LATE_ANSWER],
+        actions=[*ENDED, Action.DELIVERIES_LATE_ANSWER, Action.DELIVERIES_RESOLVED],
     )
     return entries.filter(data__deliveries__contains=[{"id": delivery.pk}])
 

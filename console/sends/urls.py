@@ -7,6 +7,7 @@ from console.sends.pages import (
     chat_servers,
     control,
     erasure,
+    evidence,
     history,
     operations,
     proof,
@@ -42,4 +43,15 @@ urlpatterns = [
     path("history/", history.history, name="history"),
     path("history/export/", history.history_csv, name="history-export"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
+    path("history/<int:delivery_id>/seen/", evidence.delivery_seen, name="delivery-seen"),
+    path(
+        "history/<int:delivery_id>/evidence/<int:evidence_id>/correct/",
+        evidence.evidence_correct,
+        name="evidence-correct",
+    ),
+    path(
+        "history/<int:delivery_id>/evidence/<int:evidence_id>/withdraw/",
+        evidence.evidence_withdraw,
+        name="evidence-withdraw",
+    ),
 ]

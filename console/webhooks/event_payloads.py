@@ -26,7 +26,8 @@ DELIVERIES: dict[str, tuple[EventType, str]] = {
     Action.DELIVERIES_FAILED: (EventType.DELIVERIES_FAILED, "failed"),
     Action.DELIVERIES_UNKNOWN: (EventType.DELIVERIES_UNKNOWN, "unknown"),
 }
-ACTIONS = (*SENDS, *DELIVERIES)
+RESOLVED = Action.DELIVERIES_RESOLVED
+ACTIONS = (*SENDS, *DELIVERIES, RESOLVED)
 HEALTH = {
     Health.HEALTHY: EventType.CHAT_SERVER_HEALTHY,
     Health.UNHEALTHY: EventType.CHAT_SERVER_UNHEALTHY,
@@ -62,14 +63,15 @@ def ledger_facts(entries: Iterable[AuditEntry]) -> Iterator[Fact]:
     """
     together: dict[tuple[str, str], list[AuditEntry]] = {}
     for entry in entries:
-        if entry.action in DELIVERIES:
+        if entry.action in DELIVERIES or entry.action == RESOLVED:
             together.setdefault((entry.action, entry.target_ref), []).append(entry)
     told = {group[-1].seq: group for group in together.values()}
     for entry in entries:
         if entry.action in SENDS:
             yield _send_fact(entry)
         elif entry.seq in told:
-            yield _deliveries_fact(told[entry.seq])
+            group = told[entry.seq]
+            yield _resolved_fact(group) if entry.action == RESOLVED else _deliveries_fact(group)
 
 
 def _send_fact(entry: AuditEntry) -> Fact:
@@ -102,6 +104,29 @@ def _deliveries_fact(entries: list[AuditEntry]) -> Fact:
         ],
     }
     return Fact(type_, entries[-1].at, data)
+
+
+def _resolved_fact(entries: list[AuditEntry]) -> Fact:
+    """Return the event of evidence: of each delivery what stands now, "" if nothing does."""
+    servers: Counter[str] = Counter()
+    stands: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        for each in entry.data["deliveries"]:
+            if each["id"] not in stands:
+                servers[entry.data["chat_server"]] += 1
+            stands[each["id"]] = {
+                "id": each["id"],
+                "interaction": each["interaction"],
+                "resolution": each["resolution"],
+                "contested": each.get("contested", False),
+            }
+    data = {
+        "send": int(entries[0].target_ref),
+        "count": len(stands),
+        "chat_servers": dict(servers),
+        "deliveries": list(stands.values())[:DELIVERIES_TOLD],
+    }
+    return Fact(EventType.DELIVERIES_RESOLVED, entries[-1].at, data)
 
 
 def health_fact(change: HealthChange) -> Fact:

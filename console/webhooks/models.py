@@ -20,6 +20,7 @@ class EventType(models.TextChoices):
     SEND_CANCELLED = "send.cancelled", _("A send was stopped or rejected")
     DELIVERIES_FAILED = "deliveries.failed", _("Deliveries have failed")
     DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries are unknown")
+    DELIVERIES_RESOLVED = "deliveries.resolved", _("There is evidence of unknown deliveries")
     CHAT_SERVER_UNHEALTHY = "chat_server.unhealthy", _("A Chat Server can't be reached")
     CHAT_SERVER_HEALTHY = "chat_server.healthy", _("A Chat Server answers again")
 

@@ -12,6 +12,9 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO console;
 -- The ledger is added to, by the function audit_append. Of a checkpoint it is noted when it came to be kept outside.
 REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal FROM console;
 GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
+-- Evidence of unknown deliveries stays as well. Only remarks are erased.
+REVOKE UPDATE, DELETE ON sends_evidence FROM console;
+GRANT UPDATE (remark, remark_salt) ON sends_evidence TO console;
 -- Only a migration says that it was made.
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM console;
 COMMIT;

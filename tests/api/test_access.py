@@ -37,11 +37,14 @@ SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
 NEW_NOTICE = {"kind": "message", "title": "New"}
 NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
 NEW_WEBHOOK = {"name": "CRM", "url": "https://1.1.1.1/", "events": ["send.finished"]}
+SEEN_THERE = {"verdict": "delivered", "looked_in": "transcript", "remark": "It is there."}
+LINE = {"interaction": "a1", "at": "2026-01-31T12:00:00Z", "text": "Hi"}
 NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
 
 # (method, route): who may, the body that is sent, and the status that those who may get.
 TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "feed"): ({"feed"}, {"events": [upsert("a1")]}, 202),
+    ("POST", "transcript-lines"): ({"feed"}, {"lines": [LINE]}, 202),
     ("GET", "interactions"): (SEE_CHATS, None, 200),
     ("GET", "interaction"): (SEE_CHATS, None, 200),
     ("GET", "notices"): (READ_CATALOGUE, None, 200),
@@ -118,6 +121,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("PUT", "sending-stop"): (ADMINISTER, {"reason": "Wrong text"}, 200),
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
+    ("POST", "delivery-evidence"): (set(), SEEN_THERE, 0),
     ("GET", "webhooks"): (ADMINISTER, None, 200),
     ("POST", "webhooks"): (ADMINISTER, NEW_WEBHOOK, 201),
     ("GET", "webhook"): (ADMINISTER, None, 200),
@@ -145,6 +149,7 @@ NOT_THERE = {
     },
     ("POST", "send-approve"): DECIDERS,
     ("POST", "send-reject"): DECIDERS,
+    ("POST", "delivery-evidence"): SENDERS | DECIDERS,
 }
 NOT_OF_THE_API = {"docs", None}  # a page, and what catches all other addresses
 
@@ -180,9 +185,11 @@ def address(
     category: int = 1,
     webhook: int = 1,
     message: int = 1,
+    delivery: int = 1,
 ) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
+        "delivery-evidence": {"delivery_id": delivery},
         "notice": {"key": "greeting"},
         **{
             f"notice-{name}": {"key": "greeting"}
@@ -240,6 +247,7 @@ def addresses(
         "category": category.pk,
         "webhook": message.webhook_id,
         "message": message.pk,
+        "delivery": send.deliveries.get().pk,
     }
     return {name: address(name, **things) for name, _view in routes()}
 

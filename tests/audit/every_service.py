@@ -50,6 +50,7 @@ from console.sends.control.retry import send_retry_failed, send_retry_unknown
 from console.sends.engine import record
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending
+from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import DeliveryStatus
 from console.sends.pages import history_export_record
@@ -281,6 +282,15 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.late_answers_record": lambda w: partial(
         late_answers_record, [LateEnding(Ending(w.claimed().claimed[0], DeliveryStatus.DELIVERED))]
     ),
+    "sends.delivery_witness": lambda w: partial(
+        delivery_witness,
+        w.sender,
+        w.over("unknown").deliveries.get(),
+        verdict="delivered",
+        looked_in="agent",
+        remark="She saw it.",
+    ),
+    "sends.transcript_lines_note": lambda w: w.lines_of(w.over("unknown")),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
     "sends.history_export": lambda w: partial(
         history_export_record.history_export, w.root, filter=DeliveryFilter(q="x", since=soon())
@@ -401,6 +411,7 @@ PARTS = {
     "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
     "sends.send_write": "of send_create and the retries",
+    "sends.evidence_write": "of delivery_witness and what else brings evidence",
     "sends.write_records": "of all that ends deliveries",
     "sends.write_endings": "of drain_step and what else ends deliveries",
     "sends.write_postponements": "the same",

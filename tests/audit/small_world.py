@@ -36,13 +36,14 @@ from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
+from console.sends.evidence.transcripts import transcript_lines_note
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
-from tests.support.working import leased_step
+from tests.support.working import changing_what_has_ended, leased_step
 
 Call = Callable[[], object]
 
@@ -145,6 +146,19 @@ class World:
         send = self.ended(status)
         record.sends_finish([send.pk])
         return send
+
+    def lines_of(self, send: Send) -> Call:
+        """A line of the transcript with the text of a send's one delivery, which was tried."""
+        now = timezone.now()
+        with changing_what_has_ended():
+            send.deliveries.update(attempted_at=now)
+        delivery = send.deliveries.get()
+        line = {
+            "interaction": delivery.interaction_id,
+            "at": now.isoformat(),
+            "text": delivery.body,
+        }
+        return partial(transcript_lines_note, self.root, [line])
 
     def cancelled_with_one_waiting(self) -> None:
         send, now = self.send(), timezone.now()

@@ -80,12 +80,29 @@ def test_whoever_would_retry_is_told_and_nothing_is_shown_twice(
     assert "left to retry" in page.text
     with pytest.raises(Conflict):
         send_retry_unknown(supervisor.to_actor(), late, may_show_twice=True)
-    one = late.deliveries.earliest("pk")
-    one.late_answers.update(status="failed")
-    page = browse(supervisor).get(reverse("send-retry-unknown", args=[late.pk]))
-    assert "1 other is left out: Chat Server said later that it took it." in page.text
-    again = send_retry_unknown(supervisor.to_actor(), late, may_show_twice=True)
-    assert [each.retry_of_id for each in again.deliveries.all()] == [one.pk]
+
+
+def test_what_was_refused_late_may_be_retried(
+    simulator: Simulator,
+    chats: Any,
+    send_to: Any,
+    supervisor: User,
+    browse: Callable[[User], Client],
+) -> None:
+    first, second = chats(2)
+    chat_server_update(ROOT, ChatServer.objects.get(), request_timeout_seconds=0.3)
+    simulator.faults(latency=1.0)
+    simulator.control("open_session", interaction_id=second)
+    simulator.control("close_session", interaction_id=second)
+    send = send_to([first, second])
+    drain_and_listen(2)
+    refused = send.deliveries.get(interaction=second)
+    assert refused.resolution.verdict == "not_delivered"
+    page = browse(supervisor).get(reverse("send-retry-unknown", args=[send.pk]))
+    assert "1 other is left out: there is evidence that it was delivered." in page.text
+    assert "Of 1 of these the evidence says that it was not delivered." in page.text
+    again = send_retry_unknown(supervisor.to_actor(), send, may_show_twice=True)
+    assert [each.retry_of_id for each in again.deliveries.all()] == [refused.pk]
 
 
 def test_the_page_of_the_delivery_and_the_api_show_it(

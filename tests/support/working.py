@@ -63,7 +63,7 @@ def assert_ledger_agrees() -> None:
     told = Counter(
         (said["id"], entry.action.removeprefix("deliveries."))
         for entry in AuditEntry.objects.filter(action__startswith="deliveries.").exclude(
-            action=Action.DELIVERIES_LATE_ANSWER
+            action__in=[Action.DELIVERIES_LATE_ANSWER, Action.DELIVERIES_RESOLVED]
         )
         for said in entry.data["deliveries"]
     )

@@ -10,7 +10,8 @@ from console.audit.chain import GENESIS, entry_hash
 from tools.torture.evidence import DeliveryRow, Evidence, Fault, Line
 
 ENDED = "deliveries."  # how the actions of their entries begin
-LATE = "deliveries.late_answer"  # stands beside an ending, and ends nothing
+# What stands beside an ending, and ends nothing.
+BESIDE = {"deliveries.late_answer", "deliveries.resolved"}
 OVER = {"delivered", "failed", "unknown", "skipped", "cancelled"}
 TAKEOVER_SECONDS = 15.0
 # How far beside a fault an unknown may lie: besides the request timeout, within which what was in
@@ -179,7 +180,7 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _ends(entry: Mapping[str, Any]) -> bool:
-    return entry["action"].startswith(ENDED) and entry["action"] != LATE
+    return entry["action"].startswith(ENDED) and entry["action"] not in BESIDE
 
 
 def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:

@@ -43,10 +43,18 @@ class BoundedJSONParser(JSONParser):
 class FeedParser(BoundedJSONParser):
     """Reads the feed, which refuses an event with such a text by itself and accepts the others."""
 
+    of_service = "events"
+
     def check(self, parsed: Any) -> None:
         if isinstance(parsed, dict):
-            parsed = {name: value for name, value in parsed.items() if name != "events"}
+            parsed = {name: value for name, value in parsed.items() if name != self.of_service}
         _require_storable(parsed)
+
+
+class LinesParser(FeedParser):
+    """Likewise for lines of transcripts."""
+
+    of_service = "lines"
 
 
 def _require_storable(value: Any) -> None:

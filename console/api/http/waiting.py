@@ -18,7 +18,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
 
 from console.actors import Actor
-from console.api.serializers.sends import SentOutput
+from console.api.serializers.sends import BESIDE, SentOutput
 from console.database.connections import give_back_connections
 from console.database.notifications import send_topic
 from console.live.events import END, following
@@ -117,9 +117,9 @@ def _body(actor: Actor, send_id: int) -> bytes:
     """Return the send as it is now, with its first deliveries."""
     try:
         send: Any = selectors.send_get(actor, send_id)
-        send.first_deliveries = selectors.send_deliveries(actor, send).prefetch_related(
-            "late_answers"
-        )[:DELIVERIES_MOST]
+        send.first_deliveries = selectors.send_deliveries(actor, send).prefetch_related(*BESIDE)[
+            :DELIVERIES_MOST
+        ]
         body: bytes = JSONRenderer().render(SentOutput(send).data)
         return body
     finally:

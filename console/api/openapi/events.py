@@ -15,7 +15,8 @@ from console.api.serializers.values import (
     reference,
 )
 from console.interactions.models import Health
-from console.webhooks.event_payloads import DELIVERIES, DELIVERIES_TOLD, HEALTH, SENDS
+from console.sends.evidence_models import Verdict
+from console.webhooks.event_payloads import DELIVERIES, DELIVERIES_TOLD, HEALTH, RESOLVED, SENDS
 from console.webhooks.models import TEST, TYPE_WORDS
 
 HEADERS = {
@@ -51,6 +52,7 @@ def _data() -> dict[str, Schema]:
             },
             says="Deliveries of one send that ended alike.",
         ),
+        **_resolved_data(),
         "ChatServerTold": an_object(
             {
                 "chat_server": STRING,
@@ -59,6 +61,37 @@ def _data() -> dict[str, Schema]:
             says="A Chat Server whose health has changed.",
         ),
         "TestTold": an_object({"webhook": STRING}, says="Which webhook is tried out."),
+    }
+
+
+def _resolved_data() -> dict[str, Schema]:
+    return {
+        "ResolvedDelivery": an_object(
+            {
+                "id": INTEGER,
+                "interaction": STRING,
+                "resolution": {
+                    "type": "string",
+                    "enum": [Verdict.DELIVERED.value, Verdict.NOT_DELIVERED.value, ""],
+                },
+                "contested": {"type": "boolean"},
+            },
+            says="What the evidence that stands says of a delivery: empty where none stands; "
+            "`contested` where some of it says otherwise.",
+        ),
+        "ResolvedTold": an_object(
+            {
+                "send": INTEGER,
+                "count": INTEGER,
+                "chat_servers": a_map(INTEGER, says="How many of each Chat Server's."),
+                "deliveries": {
+                    "type": "array",
+                    "items": reference("ResolvedDelivery"),
+                    "description": f"The first {DELIVERIES_TOLD}.",
+                },
+            },
+            says="Evidence of unknown deliveries of one send.",
+        ),
     }
 
 
@@ -71,6 +104,7 @@ def _kinds() -> dict[str, str]:
     return {
         **dict.fromkeys((str(kind) for kind, _status in SENDS.values()), "SendTold"),
         **dict.fromkeys((str(kind) for kind, _status in DELIVERIES.values()), "DeliveriesTold"),
+        str(RESOLVED): "ResolvedTold",
         **dict.fromkeys(map(str, HEALTH.values()), "ChatServerTold"),
         TEST: "TestTold",
     }

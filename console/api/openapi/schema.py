@@ -89,6 +89,7 @@ PARAMETERS = {
     "q": "Words to look for.",
     "queue": "The queue in which the chat is.",
     "send_id": "The send's id.",
+    "delivery_id": "The delivery's id.",
     "status": "What has this status.",
     "tag": "What has this tag.",
     "target_kind": "The kind of thing that it was done to, such as send.",

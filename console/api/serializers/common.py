@@ -113,6 +113,20 @@ class FeedOutput(serializers.Serializer[Any]):
     rejected = RejectedEvent(many=True)
 
 
+class LinesInput(StrictInput):
+    lines = fields.described(
+        serializers.ListField,
+        type="array",
+        items=reference("TranscriptLine"),
+        maxItems=settings.FEED_EVENT_LIMIT,
+    )(child=Anything())
+
+
+class LinesOutput(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField(help_text="How many lines could be read.")
+    rejected = RejectedEvent(many=True)
+
+
 class InteractionOutput(serializers.ModelSerializer[Interaction]):
     chat_server = serializers.CharField(source="chat_server_name")
     team = serializers.CharField(source="team.name", default=None, allow_null=True)

@@ -8,10 +8,20 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api.serializers import fields
-from console.api.serializers.common import REASON, StrictInput
+from console.api.serializers.common import NOT_BLANK, REASON, StrictInput
 from console.api.serializers.values import COUNTS, reference
 from console.catalogue.models import Visibility
-from console.sends.models import Delivery, LateAnswer, NicknameSource, Send, SendingStop
+from console.sends.evidence.people import REMARK_LIMIT
+from console.sends.evidence_models import LookedIn, Verdict
+from console.sends.models import (
+    Delivery,
+    Evidence,
+    LateAnswer,
+    NicknameSource,
+    Resolution,
+    Send,
+    SendingStop,
+)
 from console.sends.plan.promise import WRITTEN_LIMIT, Promise
 from console.sends.plan.values import LeaveOut
 from console.sends.reasons import Reason
@@ -39,6 +49,9 @@ ANSWERS = fields.described(serializers.DictField, **reference("Answers"))
 TIME_ZONE = "IANA name, such as Europe/Berlin: of a time without an offset, and for showing it."
 
 
+# What stands beside a delivery: to be read with it.
+BESIDE = ("late_answers", "evidence", "resolution")
+REMARK = fields.described(fields.Text, type="string", pattern=NOT_BLANK, maxLength=REMARK_LIMIT)
 OLD_PREVIEW = fields.described(fields.Truth, type="boolean", const=False, deprecated=True)
 
 
@@ -122,6 +135,22 @@ class RetryUnknownInput(StrictInput):
     )
 
 
+class EvidenceInput(StrictInput):
+    verdict = fields.Choice(
+        choices=Verdict.choices,
+        help_text="What the person saw; withdrawn: what they said in `replaces` does not stand.",
+    )
+    looked_in = fields.Choice(
+        choices=LookedIn.choices, required=False, help_text="Where; needed unless withdrawn."
+    )
+    remark = REMARK(help_text="What the person saw, in their words.")
+    replaces = fields.Whole(
+        required=False,
+        min_value=1,
+        help_text="The id of a person's evidence that this corrects or withdraws.",
+    )
+
+
 class StopInput(StrictInput):
     reason = REASON(allow_blank=True, help_text="Shown to everybody who sends.")
 
@@ -190,6 +219,11 @@ class SendOutput(serializers.ModelSerializer[Send]):
     version = serializers.IntegerField(source="version.number")
     actor = serializers.CharField(source="actor_name")
     counts = serializers.SerializerMethodField(help_text="Deliveries by what became of them.")
+    resolutions = serializers.SerializerMethodField(
+        help_text="Of the `unknown` ones, of how many nothing is known (`unresolved`), how many "
+        "were `delivered` or `not_delivered` by the evidence, and of how many of these the "
+        "evidence differs (`contested`)."
+    )
     target = fields.named("SendTarget")()
     approved_by = serializers.CharField(source="approved_by_name")
     ended_by = serializers.CharField(
@@ -218,6 +252,7 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "target",
             "ready_count",
             "counts",
+            "resolutions",
             "created_at",
             "scheduled_at",
             "time_zone",
@@ -239,6 +274,10 @@ class SendOutput(serializers.ModelSerializer[Send]):
     @extend_schema_field(reference("SendCounts"))
     def get_counts(self, send: Any) -> dict[str, int]:
         return {name: getattr(send, name) for name in COUNTS}
+
+    @extend_schema_field(reference("SendResolutions"))
+    def get_resolutions(self, send: Any) -> dict[str, int]:
+        return resolution_counts(send)
 
 
 KEY_VALUES = fields.described(fields.AsItIs, type=["array", "null"], items=reference("KeyValue"))
@@ -268,6 +307,48 @@ def fault_of(answered: Delivery | LateAnswer) -> dict[str, str] | None:
     return {"code": answered.fault_code, "text": answered.fault_text}
 
 
+def resolution_counts(send: Any) -> dict[str, int]:
+    return {
+        "unresolved": send.unresolved,
+        "delivered": send.resolved_delivered,
+        "not_delivered": send.resolved_not_delivered,
+        "contested": send.contested,
+    }
+
+
+class ResolutionOutput(serializers.ModelSerializer[Resolution]):
+    contested = serializers.BooleanField(
+        source="is_contested", help_text="Whether other evidence that stands says otherwise."
+    )
+
+    class Meta:
+        model = Resolution
+        fields = ("verdict", "source", "contested")
+
+
+class EvidenceOutput(serializers.ModelSerializer[Evidence]):
+    actor = serializers.CharField(source="actor_name")
+    senders_own = serializers.BooleanField(
+        source="is_senders_own", help_text="Whether the sender of the notice says so."
+    )
+    replaces = serializers.IntegerField(source="replaces_id", allow_null=True)
+
+    class Meta:
+        model = Evidence
+        fields = (
+            "id",
+            "at",
+            "source",
+            "verdict",
+            "actor",
+            "senders_own",
+            "looked_in",
+            "remark",
+            "line_at",
+            "replaces",
+        )
+
+
 class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     send = serializers.IntegerField(source="send_id")
     interaction = serializers.CharField(source="interaction_id")
@@ -286,6 +367,16 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
         help_text="What became known after it had ended as `unknown`: an answer that came after "
         "its time, or that could not be recorded in time. `seconds` is the time from the request "
         "to the answer.",
+    )
+    resolution = ResolutionOutput(
+        allow_null=True,
+        default=None,
+        help_text="What the evidence that stands says of an `unknown` delivery; null: nothing.",
+    )
+    evidence = EvidenceOutput(
+        many=True,
+        help_text="All that says how an `unknown` delivery ended, in order: late answers, lines of "
+        "transcripts, and people who looked. Nothing of it is ever changed.",
     )
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The delivery that this one tries again."
@@ -317,6 +408,8 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
             "attempted_at",
             "finished_at",
             "late_answers",
+            "resolution",
+            "evidence",
             "retry_of",
             "erased_at",
         )

@@ -31,6 +31,7 @@ Schema = dict[str, Any]
 
 LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 COUNTS = ("pending", "sending", "delivered", "failed", "unknown", "skipped", "cancelled", "total")
+RESOLUTION_COUNTS = ("unresolved", "delivered", "not_delivered", "contested")
 
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
@@ -107,6 +108,21 @@ def _fed_interaction() -> Schema:
         },
         required=("id",),
         says="A chat as it is now. What is left out, or null, stays as it was.",
+    )
+
+
+def _counts(names: tuple[str, ...], says: str) -> Schema:
+    return an_object(dict.fromkeys(names, INTEGER), says=says)
+
+
+def _transcript_line() -> Schema:
+    return an_object(
+        {
+            "interaction": {"type": "string", "pattern": r"\S", "maxLength": 64},
+            "at": {**MOMENT, "description": "With its zone: its time in the chat."},
+            "text": {"type": "string", "pattern": r"\S", "description": "Word for word."},
+        },
+        says="A line of a chat's transcript.",
     )
 
 
@@ -222,11 +238,11 @@ def components() -> dict[str, Schema]:
         "KeyValue": _key_value(),
         "FeedEvent": _feed_event(),
         "FedInteraction": _fed_interaction(),
+        "TranscriptLine": _transcript_line(),
         "ChatFilter": _chat_filter(),
         "SendTarget": _send_target(),
-        "SendCounts": an_object(
-            dict.fromkeys(COUNTS, INTEGER), says="Deliveries by what became of them."
-        ),
+        "SendCounts": _counts(COUNTS, "Deliveries by what became of them."),
+        "SendResolutions": _counts(RESOLUTION_COUNTS, "Unknown deliveries by the evidence."),
         "Answers": a_map(
             {"type": ["string", "number", "null"]},
             says="Answers to what the notice asks for, by the names of its fields.",

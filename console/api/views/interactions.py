@@ -8,10 +8,11 @@ from rest_framework.response import Response
 
 from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters
-from console.api.http.parsers import FeedParser
+from console.api.http.parsers import FeedParser, LinesParser
 from console.api.serializers import common
 from console.interactions import selectors, services
 from console.interactions.selectors import WORDS, InteractionFilter
+from console.sends.evidence.transcripts import transcript_lines_note
 
 FILTERS = [
     OpenApiParameter("queue", str),
@@ -44,6 +45,23 @@ class Feed(ConsoleView):
         events = self.read(common.FeedInput)["events"]
         result = services.feed_apply(self.actor, events)
         return Response(asdict(result), status=202)
+
+
+class TranscriptLines(ConsoleView):
+    parser_classes = (LinesParser,)
+
+    @extend_schema(
+        summary="Feed lines of transcripts",
+        request=common.LinesInput,
+        responses={202: common.LinesOutput},
+    )
+    @needs(Permission.FEED)
+    def post(self, request: Request) -> Response:
+        """Idempotent. A line with exactly the text of an unknown delivery, not older than its
+        attempt, is evidence that it arrived. Nothing of a line is stored but its time, and the
+        answer does not say what matched."""
+        lines = self.read(common.LinesInput)["lines"]
+        return Response(asdict(transcript_lines_note(self.actor, lines)), status=202)
 
 
 class Interactions(ConsoleView):

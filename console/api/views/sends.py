@@ -15,10 +15,12 @@ from console.api.http.pagination import HistoryPage
 from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
+from console.api.things import ThingView, action
 from console.interactions.selectors import InteractionFilter
 from console.sends import history_filter, selectors
+from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import Kind
-from console.sends.models import DeliveryStatus, SendStatus
+from console.sends.models import Delivery, DeliveryStatus, SendStatus
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
 from console.sends.plan.schedule import moment, zone_named
@@ -172,7 +174,9 @@ class SendDeliveries(ConsoleView):
         require_choice(filters, "status", DeliveryStatus.values)
         send = selectors.send_get(self.actor, send_id)
         rows = selectors.send_deliveries(self.actor, send, filters.get("status", ""))
-        return self.page(request, rows.prefetch_related("late_answers"), serializers.DeliveryOutput)
+        return self.page(
+            request, rows.prefetch_related(*serializers.BESIDE), serializers.DeliveryOutput
+        )
 
 
 class SendProof(ConsoleView):
@@ -211,5 +215,28 @@ class Deliveries(ConsoleView):
                 paging=HistoryPage.names,
             )
         )
-        rows = selectors.deliveries_visible(self.actor, filter).prefetch_related("late_answers")
+        rows = selectors.deliveries_visible(self.actor, filter).prefetch_related(
+            *serializers.BESIDE
+        )
         return self.page(request, rows, serializers.DeliveryOutput)
+
+
+class DeliveryEvidence(ThingView):
+    def load(self, delivery_id: int) -> Delivery:
+        return selectors.delivery_get(self.actor, delivery_id)
+
+    def show(self, delivery: Delivery) -> Any:
+        return serializers.DeliveryOutput(self.load(delivery.pk)).data
+
+    @action(
+        "Say what became of an unknown delivery",
+        *selectors.WITNESSES,
+        takes=serializers.EvidenceInput,
+        responses={201: serializers.DeliveryOutput},
+    )
+    def post(self, delivery: Delivery, **given: Any) -> Delivery:
+        """A person has looked: the answer is the delivery with what stands now. The first record
+        stays. For whoever sees the delivery and sends or approves, but not for the sender of a send
+        that a second person approved."""
+        delivery_witness(self.actor, delivery, **given)
+        return delivery

@@ -13,6 +13,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from console.database.budget import DRAIN_CONNECTIONS
@@ -32,15 +33,19 @@ from console.sends.engine import queue
 from console.sends.engine.claim import plan_by_index
 from console.sends.engine.drain import Drain
 from console.sends.engine.gateway import Gateway
+from console.sends.engine.kept_outcomes import outcomes_keep, outcomes_take_up
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.record import deliveries_recover
 from console.sends.observe.worker_metrics import drain_failed
+from console.site.kept_lines import KeptLines
 
 logger = structlog.get_logger("console.sends")
 
 LOCKED_ROWS_SECONDS = 0.2
 # A connection that no drain has used for a while is closed.
 IDLE_CONNECTION_SECONDS = 30.0
+# How many late answers are held in memory while the database is away.
+LATE_MOST = 50_000
 
 
 @dataclass
@@ -65,12 +70,19 @@ class Dispatch:
     turns: dict[str, dict[int, float]] = field(default_factory=dict)
     # What became known of deliveries that had ended as unknown, and is not recorded yet.
     late: list[LateEnding] = field(default_factory=list)
+    # What can't be recorded in time, and what workers before this one could not record.
+    kept: KeptLines = field(init=False)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
     _beside: list[asyncio.Task[None]] = field(default_factory=list)
     _recording: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.kept = KeptLines(settings.OUTCOMES_TO, str(self.worker))
+
     async def __aenter__(self) -> Self:
+        # Before a drain calls unknown what a worker before this one knew.
+        await self._take_up()
         self._beside = [
             asyncio.create_task(self._keep_leases(), name="leases"),
             asyncio.create_task(self._tidy_up(), name="late answers"),
@@ -85,6 +97,8 @@ class Dispatch:
         await asyncio.gather(*self._beside, return_exceptions=True)
         await self.gateway.close()
         await self._record_late()
+        self._keep_late()
+        await self._take_up()
         await self.databases.close()
 
     async def _record_late(self) -> None:
@@ -105,13 +119,36 @@ class Dispatch:
             self.late[:0] = late
             _log_late(late, error)
 
+    def keep(self, known: Sequence[LateEnding]) -> None:
+        """Keep in a file what can't be recorded before this worker ends."""
+        outcomes_keep(self.kept, known)
+
+    def _keep_late(self) -> None:
+        late, self.late[:] = list(self.late), []
+        if late:
+            self.keep(late)
+
+    async def _take_up(self) -> None:
+        """Record what is kept in files, if the database is there. What is left is tried again."""
+        self.kept.let_go()
+        if not self.kept.has_left():
+            return
+        try:
+            await self.databases.call(outcomes_take_up, self.kept)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            logger.warning("outcomes not taken up", error=str(error))
+
     async def _tidy_up(self) -> None:
-        """Record late answers and give idle connections back."""
+        """Record late answers and what is kept in files, and give idle connections back."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 async with self._recording:
                     await self._record_late()
+                    if len(self.late) > LATE_MOST:
+                        self._keep_late()
+                    if not self.late:
+                        await self._take_up()
                 await self.databases.close(idle_seconds=IDLE_CONNECTION_SECONDS)
             except Exception:  # whatever it is, the next ones must be recorded
                 logger.exception("late answers failed")
@@ -217,6 +254,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         dispatch.stopping,
         dispatch.turns.setdefault(server.name, {}),
         dispatch.late,
+        dispatch.keep,
     )
     drain.record.start()
     try:

@@ -8,7 +8,7 @@ that many unknown.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -59,9 +59,10 @@ SUBMIT_AT_ONCE = 128
 # Outcomes are recorded after this time at the latest, however slow the others are.
 RECORD_AFTER_SECONDS = 0.2
 # How often the database is tried while it is away. Outcomes are held until it is back; a worker
-# that is asked to stop waits this long at most.
+# that is asked to stop waits this long at most, and less if nothing is on the wire.
 DATABASE_RETRY_SECONDS = 0.5
 STOP_PATIENCE_SECONDS = 120.0
+STOP_PATIENCE_IDLE_SECONDS = 10.0
 # After this many steps in a row that failed although the database takes other writes, the outcomes
 # are recorded without their texts.
 DATABASE_FAILURES_MOST = 5
@@ -101,10 +102,11 @@ class _Back:
 class Drain:
     """One drain of one Chat Server, by the holder of its lease.
 
-    `is_superseded` says that another worker has the lease; that worker has recorded as unknown what
-    was on the wire here. `is_wordless` says that the database refused the outcomes each time, so
-    they are recorded without their texts. `turns` has the last turns of sends (`claim_due`). `late`
-    gets what becomes known of deliveries that have ended as unknown.
+    `is_superseded` says that another worker has the lease, and has recorded as unknown what was on
+    the wire here; or that this drain gave up. `is_wordless` says that the database refused the
+    outcomes each time, so they are recorded without their texts. `turns` has the last turns of
+    sends (`claim_due`). `late` gets what becomes known of deliveries that have ended as unknown;
+    `keep` takes what can't be recorded before the worker ends.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Drain:
         stopping: asyncio.Event,
         turns: dict[int, float],
         late: list[LateEnding],
+        keep: Callable[[Sequence[LateEnding]], None],
     ) -> None:
         self.lease = lease
         self.server = lease.server
@@ -123,6 +126,7 @@ class Drain:
         self.stopping = stopping
         self.turns = turns
         self.late = late
+        self.keep = keep
         self.channel: Channel | None = None
         self.failed = ""
         self.failure_noted = False
@@ -295,19 +299,25 @@ class Drain:
             except (DatabaseError, InterfaceError):
                 if self.stopping.is_set():
                     asked_to_stop_at = asked_to_stop_at or now()
-                    if now() > asked_to_stop_at + STOP_PATIENCE_SECONDS:
-                        self._log_unrecorded()
+                    if now() > asked_to_stop_at + self._stop_patience():
+                        self._give_up()
                         raise
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
             else:
                 logger.info("database is back", chat_server=self.server.name, lost=lost)
                 return
 
-    def _log_unrecorded(self) -> None:
-        """Log what is known and can't be recorded: the last place where it can stand."""
-        known = [(item.delivery.id, item.status.value) for item in self.endings]
-        known += [(delivery.id, "not sent") for delivery, _why in self.unsent]
-        logger.error("outcomes not recorded", chat_server=self.server.name, deliveries=known)
+    def _stop_patience(self) -> float:
+        return STOP_PATIENCE_SECONDS if self.on_the_wire else STOP_PATIENCE_IDLE_SECONDS
+
+    def _give_up(self) -> None:
+        """Keep what is known and can't be recorded. What still comes stands with the late
+        answers."""
+        known = [LateEnding(item) for item in self.endings]
+        known += [LateEnding(_nothing_left(*each), may_wait=True) for each in self.unsent]
+        self.endings, self.unsent, self.is_superseded = [], [], True
+        if known:
+            self.keep(known)
 
     def _give_up_words(self) -> bool:
         """Record outcomes without their texts from now on, as the outcome matters more. Return

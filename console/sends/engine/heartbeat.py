@@ -49,6 +49,7 @@ async def _beat(
                 name,
                 chat_servers=sorted(dispatch.drains),
                 is_stopping=dispatch.stopping.is_set(),
+                unreadable_outcomes=dispatch.kept.unreadable(),
             )
         except (DatabaseError, InterfaceError) as error:
             logger.info("no heartbeat", worker=str(name.id), error=str(error))

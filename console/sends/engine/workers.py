@@ -30,14 +30,22 @@ class WorkerName:
     pid: int
 
 
-def worker_seen(name: WorkerName, *, chat_servers: Sequence[str], is_stopping: bool) -> None:
-    """Record that a worker lives, and which Chat Servers it drains."""
+def worker_seen(
+    name: WorkerName,
+    *,
+    chat_servers: Sequence[str],
+    is_stopping: bool,
+    unreadable_outcomes: int = 0,
+) -> None:
+    """Record that a worker lives, which Chat Servers it drains, and how many lines on its machine
+    can't be read."""
     database_now()  # compares the clocks
     present = {
         "seen_at": Now(),
         "is_stopping": is_stopping,
         "chat_servers": list(chat_servers),
         "clock_ahead_seconds": clock_ahead(),
+        "unreadable_outcomes": unreadable_outcomes,
     }
     started = {"host": name.host[:255], "pid": name.pid, "started_at": Now()}
     Worker.objects.update_or_create(pk=name.id, defaults=present, create_defaults=started | present)

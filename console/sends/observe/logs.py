@@ -63,6 +63,21 @@ def late_answer(send: int, delivery: int, status: str) -> None:
     _say("late answer recorded", send=send, delivery=delivery, status=status)
 
 
+def resolved(records: Sequence[Record]) -> None:
+    """Log the evidence in these entries, one line for each delivery."""
+    for record in records:
+        _kind, ref, _name = record.target
+        for said in record.data["deliveries"]:
+            _say(
+                "evidence recorded",
+                send=ref,
+                delivery=said["id"],
+                source=said["source"],
+                verdict=said["verdict"],
+                resolution=said["resolution"],
+            )
+
+
 def _event(action: Action) -> str:
     return action.replace(".", " ")
 

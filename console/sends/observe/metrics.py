@@ -6,7 +6,7 @@ only a worker knows, such as answer times, that worker exports itself (`worker_r
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -49,7 +49,10 @@ def _gauge(name: str, words: str, labels: list[str] | None = None) -> GaugeMetri
 class _Site(Collector):
     def collect(self) -> Iterator[Metric]:
         queues = operations.queues()
-        yield _deliveries([queue.server.name for queue in queues])
+        names = [queue.server.name for queue in queues]
+        totals = operations.outcome_totals()
+        yield _deliveries(names, totals)
+        yield _unresolved(names, totals)
         yield from _queue_metrics(queues)
         yield from _chat_server_metrics(queues)
         is_stopped = _is_stopped()
@@ -73,12 +76,13 @@ def _is_stopped() -> float:
     return float(SendingStop.objects.exists())
 
 
-def _deliveries(servers: list[str]) -> Metric:
+Totals = Sequence[tuple[str, str, int]]
+
+
+def _deliveries(servers: list[str], known: Totals) -> Metric:
     """Count by Chat Server and outcome, from 0: a counter that begins with 1 shows no rise."""
     totals = {(name or NO_SERVER, outcome): 0 for name in (*servers, "") for _s, outcome in ENDED}
-    totals |= {
-        (name or NO_SERVER, ended): total for name, ended, total in operations.outcome_totals()
-    }
+    totals |= {(name or NO_SERVER, ended): total for name, ended, total in known}
     family = CounterMetricFamily(
         "console_deliveries",
         "Deliveries that ended, by Chat Server and outcome.",
@@ -86,6 +90,16 @@ def _deliveries(servers: list[str]) -> Metric:
     )
     for labels, total in totals.items():
         family.add_metric(labels, total)
+    return family
+
+
+def _unresolved(servers: list[str], totals: Totals) -> Metric:
+    family = _gauge(
+        "deliveries_unresolved", "Unknown deliveries of which nothing is known since.", SERVER
+    )
+    numbers = dict.fromkeys((*servers, ""), 0) | operations.unresolved(totals)
+    for name, number in numbers.items():
+        family.add_metric([name or NO_SERVER], number)
     return family
 
 

@@ -5,7 +5,7 @@ are PostgreSQL's, since machines' clocks differ.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from console.database.clock import TOLERANCE_SECONDS
 from console.interactions.models import ChatServer, Health
 from console.interactions.services import chat_server_buckets
-from console.sends.models import Outbox, OutcomeTotal
+from console.sends.models import DeliveryStatus, Outbox, OutcomeTotal
 
 # Three heartbeats and some tolerance (console.sends.engine.worker).
 LOST_AFTER_SECONDS = 15.0
@@ -99,6 +99,7 @@ class WorkerState:
     is_stopping: bool
     chat_servers: Sequence[str]
     clock_ahead_seconds: float
+    unreadable_outcomes: int = 0
 
     @property
     def is_lost(self) -> bool:
@@ -112,7 +113,7 @@ class WorkerState:
 WORKERS = """
 SELECT host, pid, started_at, seen_at,
     greatest(0, extract(epoch FROM statement_timestamp() - seen_at))::float,
-    is_stopping, chat_servers, clock_ahead_seconds
+    is_stopping, chat_servers, clock_ahead_seconds, unreadable_outcomes
 FROM sends_worker ORDER BY host, pid, started_at
 """
 
@@ -122,6 +123,29 @@ def workers() -> list[WorkerState]:
     with connection.cursor() as cursor:
         cursor.execute(WORKERS)
         return [WorkerState(*row) for row in cursor.fetchall()]
+
+
+RESOLVED = """
+SELECT coalesce(s.name, renamed.name, ''), count(*)
+FROM sends_resolution r
+LEFT JOIN interactions_chatserver s ON s.name = r.chat_server_name
+LEFT JOIN interactions_formername f ON f.name = r.chat_server_name
+LEFT JOIN interactions_chatserver renamed ON renamed.id = f.chat_server_id
+GROUP BY 1
+"""
+
+
+def unresolved(totals: Iterable[tuple[str, str, int]]) -> dict[str, int]:
+    """Return how many unknown deliveries nothing is known of, by Chat Server ("" for those that are
+    not registered). `totals` are those of `outcome_totals`."""
+    with connection.cursor() as cursor:
+        cursor.execute(RESOLVED)
+        resolved: dict[str, int] = dict(cursor.fetchall())
+    unknown = Counter[str]()
+    for name, outcome, total in totals:
+        if outcome == DeliveryStatus.UNKNOWN:
+            unknown[name] += total
+    return {name: max(0, number - resolved.get(name, 0)) for name, number in unknown.items()}
 
 
 def last_sweep_seconds() -> float | None:

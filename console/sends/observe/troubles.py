@@ -28,6 +28,7 @@ def troubles() -> list[Sentence]:
     now = database_now()
     alive = [worker for worker in workers() if not worker.is_lost]
     found = [*_sweep(alive, now), *_clocks(alive), *_connections(budget(), len(alive))]
+    found += _unreadable(alive)
     if not SendingStop.objects.exists():
         found += [said for queue in queues() if (said := _stalled(queue, now))]
     unsigned = ledger_unsigned_seconds()
@@ -97,6 +98,22 @@ def _connections(found: Budget, alive: int) -> list[Sentence]:
             most=found.most,
             workers=alive,
         )
+    ]
+
+
+def _unreadable(alive: Sequence[WorkerState]) -> list[Sentence]:
+    """Of each machine, since its workers see the same files."""
+    lines = {worker.host: worker.unreadable_outcomes for worker in alive}
+    return [
+        Sentence(
+            "outcomes_unreadable",
+            "On {host} {number} outcomes are kept in files that can't be read. The worker's log "
+            "names them.",
+            host=host,
+            number=number,
+        )
+        for host, number in sorted(lines.items())
+        if number
     ]
 
 

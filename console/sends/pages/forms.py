@@ -7,6 +7,8 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from console.sends.evidence.people import REMARK_LIMIT
+from console.sends.evidence_models import LookedIn, Verdict
 from console.sends.history_filter import FILTERS, Filter, Kind
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.schedule import moment
@@ -115,6 +117,46 @@ class MayShowTwiceForm(RetryForm):
     may_show_twice = forms.BooleanField(
         label=_("I know that it may be shown twice, and want it sent."),
         error_messages={"required": _("Tick the box if it may be shown twice; else go back.")},
+    )
+
+
+class WitnessForm(forms.Form):
+    """What a person saw of an unknown delivery, and where they looked."""
+
+    verdict = forms.ChoiceField(
+        label=_("What did you see?"),
+        widget=forms.RadioSelect,
+        choices=[
+            (Verdict.DELIVERED, _("The text is there: it was delivered")),
+            (Verdict.NOT_DELIVERED, _("The text is not there: it was not delivered")),
+        ],
+        error_messages={"required": _("Say whether the text is there.")},
+    )
+    looked_in = forms.ChoiceField(
+        label=_("Where did you look?"),
+        choices=[("", _("Choose")), *LookedIn.choices],
+        error_messages={"required": _("Say where you looked.")},
+    )
+    remark = TextField(
+        label=_("Remark: what you saw there"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REMARK_LIMIT,
+        error_messages={"required": _("Say in a few words what you saw.")},
+    )
+    has_looked = forms.BooleanField(
+        label=_("I looked myself, or asked who did."),
+        error_messages={"required": _("Tick the box if you looked; else go back.")},
+    )
+
+
+class WithdrawForm(forms.Form):
+    """Why a person's word does not stand."""
+
+    remark = TextField(
+        label=_("Why does it not stand?"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=REMARK_LIMIT,
+        error_messages={"required": _("Say in a few words why.")},
     )
 
 

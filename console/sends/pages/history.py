@@ -19,7 +19,14 @@ from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
 from console.sends.pages.history_export_record import history_export
 from console.sends.pages.sends import tries
-from console.sends.selectors import deliveries_visible, delivery_entries, delivery_get
+from console.sends.selectors import (
+    READERS,
+    deliveries_visible,
+    delivery_entries,
+    delivery_evidence,
+    delivery_get,
+    may_witness,
+)
 from console.site.access import actor_of, require
 from console.site.downloads import download
 
@@ -61,7 +68,7 @@ def history_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @require_GET
-@require(Permission.SEND, Permission.VIEW_HISTORY)
+@require(*READERS)
 def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Show one delivery as proof: the request to Chat Server, its answer, and when."""
     actor = actor_of(request)
@@ -80,6 +87,9 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "present_name": present_name(delivery.chat_server_name),
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
+        "resolution": getattr(delivery, "resolution", None),
+        "evidence": list(delivery_evidence(delivery)),
+        "may_witness": may_witness(actor, delivery.send) and delivery.erased_at is None,
     }
     return render(request, "sends/delivery_detail.html", context)
 

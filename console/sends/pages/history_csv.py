@@ -20,7 +20,7 @@ COLUMNS = (
     *("delivery", "send", "created_at", "attempted_at", "finished_at", "status", "reason"),
     *("detail", "notice", "version", "visibility", "nickname", "interaction", "customer_name"),
     *("locale", "body", "chat_server", "sent_by", "why", "approved_by", "attempts"),
-    *("reference_id", "fault_code", "fault_text"),
+    *("reference_id", "fault_code", "fault_text", "resolution", "resolved_by", "contested"),
 )
 
 
@@ -31,7 +31,7 @@ def rows_as_csv(rows: QuerySet[Delivery]) -> Iterator[bytes]:
     yield BYTE_ORDER_MARK.encode() + _lines([COLUMNS])
     below = None if newest is None else newest + 1
     while below is not None:
-        batch = list(rows.filter(pk__lt=below)[:BATCH])
+        batch = list(rows.filter(pk__lt=below).prefetch_related("resolution")[:BATCH])
         if batch:
             yield _lines([_row(delivery) for delivery in batch])
         below = batch[-1].pk if len(batch) == BATCH else None
@@ -46,7 +46,17 @@ def _row(delivery: Delivery) -> Sequence[object]:
         *(delivery.interaction_id, delivery.customer_name, delivery.locale, delivery.body),
         *(delivery.chat_server_name, send.actor_name, send.why, send.approved_by_name),
         *(delivery.attempts, delivery.reference_id, delivery.fault_code, delivery.fault_text),
+        *_resolution(delivery),
     )
+
+
+def _resolution(delivery: Delivery) -> Sequence[object]:
+    """Return what evidence says of an unknown delivery, whose it is, and whether other evidence
+    differs."""
+    found = getattr(delivery, "resolution", None)
+    if found is None:
+        return "", "", ""
+    return found.verdict, found.source, "yes" if found.is_contested else "no"
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> bytes:

@@ -13,7 +13,7 @@ from console.sends.control.retry import retry_seen, send_retry_failed, send_retr
 from console.sends.models import Send
 from console.sends.pages.forms import MayShowTwiceForm, RescheduleForm, RetryForm
 from console.sends.pages.sends import retryable
-from console.sends.selectors import send_get, taken_after_all
+from console.sends.selectors import left_out_of_retry, seen_missing, send_get
 from console.site.access import actor_of, require
 
 
@@ -126,17 +126,27 @@ def send_again_unknown(request: HttpRequest, send_id: int) -> HttpResponse:
 
 
 def _known_by_now(send: Send) -> tuple[str, ...]:
-    taken = taken_after_all(send)
-    if not taken:
-        return ()
-    return (
-        ngettext(
-            "%(n)s other is left out: Chat Server said later that it took it.",
-            "%(n)s others are left out: Chat Server said later that it took them.",
-            taken,
+    arrived, missing = left_out_of_retry(send), seen_missing(send)
+    words = []
+    if arrived:
+        words.append(
+            ngettext(
+                "%(n)s other is left out: there is evidence that it was delivered.",
+                "%(n)s others are left out: there is evidence that they were delivered.",
+                arrived,
+            )
+            % {"n": f"{arrived:,}"}
         )
-        % {"n": f"{taken:,}"},
-    )
+    if missing:
+        words.append(
+            ngettext(
+                "Of %(n)s of these the evidence says that it was not delivered.",
+                "Of %(n)s of these the evidence says that they were not delivered.",
+                missing,
+            )
+            % {"n": f"{missing:,}"}
+        )
+    return tuple(words)
 
 
 def _twice(send: Send) -> str:

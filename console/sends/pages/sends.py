@@ -139,4 +139,5 @@ def send_page(
 
 def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
     """Return prefetches of deliveries' originals and retries, as far as the actor sees them."""
-    return [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]
+    found = [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]
+    return [*found, Prefetch("resolution")]

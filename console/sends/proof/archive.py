@@ -4,11 +4,12 @@ docs/audit.md says what is in it and what that proves; `console/audit/verify.py`
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import IO, Any
 
-from django.db.models import Max, Min, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
 
 from console.audit.actions import Action
 from console.audit.chain import canonical_time
@@ -21,7 +22,8 @@ from console.audit.export import (
 )
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, SEND
-from console.sends.models import Delivery, Send
+from console.sends.evidence.writing import resolution_of
+from console.sends.models import Delivery, Evidence, Send
 from console.sends.proof.ledger import version_facts
 
 
@@ -52,9 +54,9 @@ def send_facts(send: Send) -> dict[str, Any]:
     }
 
 
-def delivery_facts(delivery: Delivery) -> dict[str, Any]:
-    """Return one chat's delivery. Text and salt give the digest that the ledger has. The customer's
-    name and the raw answer prove nothing and are left out."""
+def delivery_facts(delivery: Delivery, evidence: Sequence[Evidence] = ()) -> dict[str, Any]:
+    """Return one chat's delivery with its evidence. Text and salt give the digest that the ledger
+    has. The customer's name and the raw answer prove nothing and are left out."""
     return {
         "id": delivery.pk,
         "interaction": delivery.interaction_id,
@@ -73,7 +75,38 @@ def delivery_facts(delivery: Delivery) -> dict[str, Any]:
         "salt": delivery.body_salt,
         "erased_at": _time(delivery.erased_at),
         "erased_on_request": delivery.erased_on_request,
+        **_resolution_facts(delivery, evidence),
     }
+
+
+def _resolution_facts(delivery: Delivery, evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """Return what stands beside an unknown delivery; nothing if there is no evidence."""
+    if not evidence:
+        return {}
+    found = resolution_of(evidence, delivery)
+    return {
+        "resolution": found.verdict if found else "",
+        "evidence": [evidence_facts(each) for each in evidence],
+    }
+
+
+def evidence_facts(evidence: Evidence) -> dict[str, Any]:
+    """Return one piece of evidence. Remark and salt give the digest that the ledger has. What is
+    empty is left out, as in the ledger."""
+    facts = {
+        "evidence": evidence.pk,
+        "at": canonical_time(evidence.at),
+        "source": evidence.source,
+        "verdict": evidence.verdict,
+        "actor_ref": evidence.actor_ref,
+        "actor_name": evidence.actor_name,
+        "looked_in": evidence.looked_in,
+        "line_at": evidence.line_at and evidence.line_at.isoformat(),
+        "remark": evidence.remark,
+        "salt": evidence.remark_salt,
+        "replaces": evidence.replaces_id,
+    }
+    return {name: value for name, value in facts.items() if value not in ("", None)}
 
 
 def _time(at: datetime | None) -> str | None:
@@ -101,10 +134,14 @@ class ProofWriter:
 
     def _delivery_facts(self) -> Iterator[dict[str, Any]]:
         newest = entries_of(self.send).order_by().values("target_ref").annotate(m=Max("seq"))
+        evidence = Evidence.objects.filter(delivery=OuterRef("pk")).order_by("pk").values("pk")
         rows = Delivery.objects.filter(send=self.send).order_by("pk")
-        for row in rows.annotate(newest=Subquery(newest.values("m"))).iterator(ENTRIES_A_FETCH):
+        rows = rows.annotate(newest=Subquery(newest.values("m")), known=ArraySubquery(evidence))
+        for row in rows.iterator(ENTRIES_A_FETCH):
             self.of_send_to = row.newest or 0
-            yield delivery_facts(row)
+            # What came after that statement has no entry in the file.
+            known = Evidence.objects.filter(pk__in=row.known).order_by("pk") if row.known else ()
+            yield delivery_facts(row, list(known))
 
     def write_chain(self, checkpoint: AuditCheckpoint) -> tuple[int, int]:
         """Write the entries from the send's first one up to the checkpoint's. Return the numbers of

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from django import template
 from django.utils.html import format_html
@@ -14,9 +14,10 @@ from console.accounts.models import ApiClient, ClientState, User
 from console.catalogue.models import Visibility
 from console.catalogue.transfer.jobs.models import ImportJob, ImportStatus
 from console.interactions.models import InteractionPoll
-from console.sends.models import Delivery, DeliveryStatus, LateAnswer
+from console.sends.evidence_models import Source, Verdict
+from console.sends.models import Delivery, DeliveryStatus, Evidence, LateAnswer, Resolution
 from console.sends.observe.operations import WorkerState
-from console.web.templatetags.console_ui import badge
+from console.web.templatetags.console_ui import badge, exact_ms
 from console.webhooks.models import Attempt, MessageStatus
 
 register = template.Library()
@@ -211,6 +212,59 @@ def late_answer(late: LateAnswer) -> str:
         else _("Chat Server refused it %(s)s seconds after it was sent.")
     )
     return said % {"s": f"{late.seconds:.1f}"}
+
+
+@register.simple_tag
+def resolution_badge(resolution: Resolution) -> SafeString:
+    """Show what evidence says of an unknown delivery."""
+    if resolution.is_contested:
+        return badge(_("The evidence differs"), "warning", "unknown")
+    if resolution.verdict == Verdict.DELIVERED:
+        return badge(_("Was delivered, by evidence"), "delivered", "delivered")
+    return badge(_("Was not delivered, by evidence"), "failed", "failed")
+
+
+@register.simple_tag
+def evidence_words(evidence: Evidence) -> str:
+    """Return who or what says how an unknown delivery ended."""
+    if evidence.source == Source.LATE_ANSWER:
+        return _("Chat Server’s late answer says so: it stands above.")
+    if evidence.source == Source.TRANSCRIPT:
+        return _("A line with exactly this text is in the chat’s transcript, at %(time)s.") % {
+            "time": exact_ms(evidence.line_at)
+        }
+    if evidence.verdict == Verdict.WITHDRAWN:
+        return _("%(name)s withdrew what was said.") % {"name": evidence.actor_name}
+    said = (
+        _("%(name)s, who sent it, looked: %(place)s.")
+        if evidence.is_senders_own
+        else _("%(name)s looked: %(place)s.")
+    )
+    return said % {"name": evidence.actor_name, "place": evidence.get_looked_in_display()}
+
+
+@register.simple_tag
+def unknown_and_resolved(send: Any) -> str:
+    """Return of how many unknown deliveries of a send (with counts) something is known since."""
+    resolved = send.unknown - send.unresolved
+    if not resolved:
+        return ""
+    words = ngettext(
+        "%(unknown)s unknown, %(resolved)s of them resolved: %(delivered)s delivered, %(not)s not.",
+        "%(unknown)s unknown, %(resolved)s of them resolved: %(delivered)s delivered, %(not)s not.",
+        send.unknown,
+    ) % {
+        "unknown": f"{send.unknown:,}",
+        "resolved": f"{resolved:,}",
+        "delivered": f"{send.resolved_delivered:,}",
+        "not": f"{send.resolved_not_delivered:,}",
+    }
+    if not send.contested:
+        return words
+    differs = ngettext(
+        "The evidence of %(n)s differs.", "The evidence of %(n)s differs.", send.contested
+    )
+    return f"{words} {differs % {'n': f'{send.contested:,}'}}"
 
 
 @register.simple_tag

@@ -26,6 +26,9 @@ class WebhookForm(EditForm):
         EventType.DELIVERIES_UNKNOWN: _(
             "Nobody knows whether the customers have seen it. Grouped in the same way."
         ),
+        EventType.DELIVERIES_RESOLVED: _(
+            "A late answer, a line of a transcript or a person says what became of them."
+        ),
         EventType.CHAT_SERVER_UNHEALTHY: _("The last attempt to reach it failed."),
         EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
     }
