@@ -43,7 +43,7 @@ def history(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            found = deliveries_visible(actor_of(request), chosen)
+            found = deliveries_visible(actor_of(request), chosen).prefetch_related("resolution")
         except ConsoleError as refusal:
             error = refusal.message
     page = older_page(found, request.GET, DELIVERIES_A_PAGE)
