@@ -37,26 +37,14 @@ def delivery_witness(
     the actor has already said it, or if what is to be replaced does not stand; NotFound if there is
     no such evidence.
     """
+    actor.require(*WITNESSES)
     require_all(
         lambda: _require_verdict(verdict, replaces),
         lambda: _require_place(looked_in, verdict),
         lambda: _require_remark(remark),
     )
-    actor.require(*WITNESSES)
-    if not may_witness(actor, delivery.send):
-        raise PermissionRefused(
-            "own_work",
-            "This is your own send, and a second person had to approve it: somebody else has to "
-            "say what became of it.",
-        )
     with transaction.atomic():
-        locked = lock_unknown([delivery.pk]).get(delivery.pk)
-        if locked is None:
-            raise Conflict(
-                "not_unknown", "This delivery is not unknown: what became of it is recorded."
-            )
-        if locked.erased_at is not None:
-            raise Conflict("erased", "Its text is erased, and nothing can be compared with it.")
+        locked = _lock(actor, delivery)
         found = Evidence(
             delivery=locked,
             at=database_now(),
@@ -64,7 +52,7 @@ def delivery_witness(
             verdict=verdict,
             actor_ref=actor.ref,
             actor_name=actor.name,
-            is_senders_own=is_own(actor, delivery.send.actor_ref),
+            is_senders_own=is_own(actor, locked.send.actor_ref),
             looked_in=looked_in,
             remark=remark.strip(),
             remark_salt=secrets.token_hex(SALT_BYTES),
@@ -74,6 +62,23 @@ def delivery_witness(
         write_records(actor, records)
         logs.resolved(records)
     return found
+
+
+def _lock(actor: Actor, delivery: Delivery) -> Delivery:
+    locked = lock_unknown([delivery.pk]).get(delivery.pk)
+    if locked is None:
+        raise Conflict(
+            "not_unknown", "This delivery is not unknown: what became of it is recorded."
+        )
+    if not may_witness(actor, locked.send):
+        raise PermissionRefused(
+            "own_work",
+            "This is your own send, and a second person had to approve it: somebody else has to "
+            "say what became of it.",
+        )
+    if locked.erased_at is not None:
+        raise Conflict("erased", "Its text is erased, and nothing can be compared with it.")
+    return locked
 
 
 def _require_verdict(verdict: str, replaces: int | None) -> None:
