@@ -31,6 +31,8 @@ from console.site.access import actor_of, require
 from console.site.downloads import download
 
 DELIVERIES_A_PAGE = 100
+# What the list shows beside the outcome.
+SHOWN = ("resolution",)
 
 
 @require_GET
@@ -43,7 +45,7 @@ def history(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            found = deliveries_visible(actor_of(request), chosen).prefetch_related("resolution")
+            found = deliveries_visible(actor_of(request), chosen).prefetch_related(*SHOWN)
         except ConsoleError as refusal:
             error = refusal.message
     page = older_page(found, request.GET, DELIVERIES_A_PAGE)
