@@ -52,8 +52,8 @@ class KeptLines:
         for path in sorted(self.folder.glob(f"*{ENDING}")):
             try:
                 descriptor = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
-                continue  # another process has taken it up
+            except (FileNotFoundError, PermissionError):
+                continue  # another process has taken it up, or it is another user's
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(descriptor).st_nlink:
@@ -65,8 +65,7 @@ class KeptLines:
 
     def unreadable(self) -> int:
         """Return how many lines are kept that could not be read."""
-        files = self.folder.glob(f"*{UNREADABLE}")
-        return sum(len(path.read_bytes().splitlines()) for path in files)
+        return sum(map(_lines_in, self.folder.glob(f"*{UNREADABLE}")))
 
     @property
     def _path(self) -> Path:
@@ -84,6 +83,15 @@ class KeptLines:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+
+
+def _lines_in(path: Path) -> int:
+    try:
+        return len(path.read_bytes().splitlines())
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return 1  # at least
 
 
 class LeftLines:
