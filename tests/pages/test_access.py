@@ -79,7 +79,16 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
     "history-export": ("post", {}, {"auditor"}),
-    "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor"}),
+    "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor", "approver"}),
+    "delivery-seen": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "approver"}),
+    **{
+        name: (
+            "get",
+            {"delivery_id": "DELIVERY", "evidence_id": 1},  # there is none: 404
+            {"supervisor", "approver"},
+        )
+        for name in ("evidence-correct", "evidence-withdraw")
+    },
     "notice-list": ("get", {}, CATALOGUE),
     "notice-create": ("get", {}, EDITORS),
     "catalogue-export": ("get", {}, CATALOGUE),
