@@ -18,6 +18,8 @@ OTHERWISE = {
     "POST send-retry-failed": 409,
     "POST send-retry-unknown": 409,
     "DELETE sending-stop": 204,
+    # Its outcome is known, or still to come.
+    "POST delivery-evidence": 409,
     # It is the send of another, or its own.
     "POST send-approve": 403,
     "POST send-reject": 403,

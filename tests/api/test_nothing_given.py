@@ -61,6 +61,7 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("SendInput", "why"): BLANK,
     ("SendInput", "fields"): ({},),
     ("FeedInput", "events"): ([], [""], [" "], ["\u200b"], [None]),
+    ("LinesInput", "lines"): ([], [""], [" "], ["\u200b"], [None]),
 }
 VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
 # Of each body: how it is sent, and what else it has. {names} are of what `world` made.
@@ -73,9 +74,15 @@ SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"scheduled_at": "2020-01-01T00:00:00Z"},
     ),
     "RetryUnknownInput": ("POST", "sends/{send}/retry-unknown/", {}),
+    "EvidenceInput": (
+        "POST",
+        "deliveries/{delivery}/evidence/",
+        {"verdict": "delivered", "looked_in": "agent", "remark": "She saw it."},
+    ),
     "RejectInput": ("POST", "notices/delay/versions/1/reject/", {}),
     "StopInput": ("PUT", "sending-stop/", {}),
     "FeedInput": ("POST", "interactions/events/", {}),
+    "LinesInput": ("POST", "interactions/transcript-lines/", {}),
     "NoticeInput": ("POST", "notices/", {"key": "new-one", "kind": "message", "title": "New"}),
     "NoticeChanges": ("PATCH", "notices/delay/", {}),
     "VersionInput": ("POST", "notices/delay/versions/", VERSION),
@@ -138,6 +145,7 @@ def world(
     webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
     return {
         "send": send.pk,
+        "delivery": send.deliveries.get().pk,
         "preset": VisibilityPreset.objects.all()[0].pk,
         "category": Category.objects.create(name="Old", path="Old").pk,
         "webhook": webhook.pk,
@@ -228,6 +236,7 @@ QUERIES = {
     "sends/{send}/deliveries/": ["status"],
     "deliveries/": [
         *("actor", "notice", "interaction", "version", "chat_server", "status", "from"),
+        "resolution",
         *("until", "q", "cursor"),
     ],
     "notices/delay/versions/1/preview/": ["interaction"],

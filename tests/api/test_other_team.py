@@ -25,7 +25,7 @@ ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office, and API
 # clients are of no team.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = ("send", "notice", "version", "interaction", "category")
+OF_A_TEAM = ("delivery-", "send", "notice", "version", "interaction", "category")
 LISTS = {"sends", "notices", "notices-export", "notices-import", "interactions"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
@@ -50,7 +50,12 @@ def of_sales(
     preset = VisibilityPreset.objects.first()
     assert preset is not None
     category = category_create(ROOT, name="Words of Sales", team=team)
-    things = {"send": send.pk, "preset": preset.pk, "category": category.pk}
+    things = {
+        "send": send.pk,
+        "delivery": send.deliveries.get().pk,
+        "preset": preset.pk,
+        "category": category.pk,
+    }
     return {name: address(name, **things) for name, _view in routes()}
 
 

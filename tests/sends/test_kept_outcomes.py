@@ -162,6 +162,7 @@ def test_nothing_is_said_of_a_later_attempt(
 
 
 CRASH = """
+import os
 import django
 django.setup()
 from pathlib import Path
