@@ -27,11 +27,11 @@ class Source(models.TextChoices):
 class LookedIn(models.TextChoices):
     """Where a person looked."""
 
-    TRANSCRIPT = "transcript", _("In the chat's transcript")
-    DESKTOP = "desktop", _("At an agent's desktop")
-    AGENT = "agent", _("An agent told me")
-    CUSTOMER = "customer", _("The customer told me")
-    CHAT_SERVER_LOG = "chat_server_log", _("In Chat Server's log")
+    TRANSCRIPT = "transcript", _("The chat's transcript")
+    DESKTOP = "desktop", _("An agent's desktop")
+    AGENT = "agent", _("An agent's word")
+    CUSTOMER = "customer", _("The customer's word")
+    CHAT_SERVER_LOG = "chat_server_log", _("Chat Server's log")
     ELSEWHERE = "elsewhere", _("Elsewhere, as the remark says")
 
 
@@ -83,6 +83,16 @@ class Evidence(models.Model):
     @property
     def is_replaced(self) -> bool:
         return hasattr(self, "replaced_by")
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a person's word that stands, and may be corrected or withdrawn."""
+        is_persons = self.source == Source.PERSON and self.verdict != Verdict.WITHDRAWN
+        return is_persons and not self.is_replaced
+
+    def stands_for(self, actor_ref: str) -> bool:
+        """Return whether it is this actor's word, and stands."""
+        return self.is_word and self.actor_ref == actor_ref
 
 
 class Resolution(models.Model):

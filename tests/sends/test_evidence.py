@@ -423,7 +423,7 @@ def test_the_pages_count_it(unknown: Send, supervisor: User, browse: Browse) -> 
     sent = page.get(reverse("send-detail", args=[unknown.pk])).text
     assert "3 unknown, 2 of them resolved: 1 delivered, 1 not." in sent
     shown = page.get(reverse("delivery-detail", args=[one.pk])).text
-    assert "who sent it, looked: In the chat&#x27;s transcript." in shown
+    assert "who sent it, says so. Where: The chat&#x27;s transcript." in shown
     word = two.evidence.get()
     correct = reverse("evidence-correct", args=[two.pk, word.pk])
     assert "said: Was not delivered." in page.get(correct).text

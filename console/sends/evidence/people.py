@@ -123,15 +123,8 @@ def _replaced(actor: Actor, delivery: Delivery, replaces: int | None) -> Evidenc
     """Return the evidence to replace. Without it, require that the actor has said nothing that
     stands."""
     known = list(delivery.evidence.select_related("replaced_by"))
-    standing = [
-        each
-        for each in known
-        if each.source == Source.PERSON
-        and not each.is_replaced
-        and each.verdict != Verdict.WITHDRAWN
-    ]
     if replaces is None:
-        if any(each.actor_ref == actor.ref for each in standing):
+        if any(each.stands_for(actor.ref) for each in known):
             raise Conflict(
                 "said_already", "You have said what became of it. Correct or withdraw that."
             )
@@ -143,8 +136,8 @@ def _replaced(actor: Actor, delivery: Delivery, replaces: int | None) -> Evidenc
             delivery=delivery.pk,
             evidence=replaces,
         )
-    for each in standing:
-        if each.pk == replaces:
+    for each in known:
+        if each.pk == replaces and each.is_word:
             return each
     raise Conflict(
         "evidence_does_not_stand",

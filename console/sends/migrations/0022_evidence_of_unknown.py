@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                 ('actor_ref', models.CharField(max_length=64)),
                 ('actor_name', models.CharField(max_length=200)),
                 ('is_senders_own', models.BooleanField(default=False)),
-                ('looked_in', models.CharField(blank=True, choices=[('transcript', "In the chat's transcript"), ('desktop', "At an agent's desktop"), ('agent', 'An agent told me'), ('customer', 'The customer told me'), ('chat_server_log', "In Chat Server's log"), ('elsewhere', 'Elsewhere, as the remark says')], max_length=16)),
+                ('looked_in', models.CharField(blank=True, choices=[('transcript', "The chat's transcript"), ('desktop', "An agent's desktop"), ('agent', "An agent's word"), ('customer', "The customer's word"), ('chat_server_log', "Chat Server's log"), ('elsewhere', 'Elsewhere, as the remark says')], max_length=16)),
                 ('remark', models.TextField(blank=True)),
                 ('remark_salt', models.CharField(blank=True, max_length=32)),
                 ('line_at', models.DateTimeField(null=True)),

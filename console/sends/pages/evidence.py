@@ -120,7 +120,10 @@ def _said(evidence: Evidence) -> str:
 
 
 def _stays() -> str:
-    return _("Your name and the remark stand in the record for good, and in the audit trail.")
+    return _(
+        "Your name stands in the record and in the audit trail for good, the remark as long as the "
+        "delivery’s text."
+    )
 
 
 def _name(delivery: Delivery) -> str:

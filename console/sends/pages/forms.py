@@ -125,8 +125,8 @@ class WitnessForm(forms.Form):
 
     verdict = forms.ChoiceField(
         label=_("What did you see?"),
-        widget=forms.RadioSelect,
         choices=[
+            ("", _("Choose")),
             (Verdict.DELIVERED, _("The text is there: it was delivered")),
             (Verdict.NOT_DELIVERED, _("The text is not there: it was not delivered")),
         ],

@@ -90,8 +90,9 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
         "resolution": getattr(delivery, "resolution", None),
-        "evidence": list(delivery_evidence(delivery)),
+        "evidence": (evidence := list(delivery_evidence(delivery))),
         "may_witness": may_witness(actor, delivery.send) and delivery.erased_at is None,
+        "has_said": any(each.stands_for(actor.ref) for each in evidence),
     }
     return render(request, "sends/delivery_detail.html", context)
 

@@ -236,9 +236,9 @@ def evidence_words(evidence: Evidence) -> str:
     if evidence.verdict == Verdict.WITHDRAWN:
         return _("%(name)s withdrew what was said.") % {"name": evidence.actor_name}
     said = (
-        _("%(name)s, who sent it, looked: %(place)s.")
+        _("%(name)s, who sent it, says so. Where: %(place)s.")
         if evidence.is_senders_own
-        else _("%(name)s looked: %(place)s.")
+        else _("%(name)s says so. Where: %(place)s.")
     )
     return said % {"name": evidence.actor_name, "place": evidence.get_looked_in_display()}
 
