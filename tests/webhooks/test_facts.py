@@ -21,6 +21,7 @@ from console.interactions.models import ChatServer, HealthChange
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.control.pausing import send_cancel
 from console.sends.engine.outcomes import Ending
+from console.sends.evidence.people import delivery_witness
 from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -119,6 +120,41 @@ def test_nothing_of_texts_and_customers_is_told(
     assert bodies
     for secret in (TEXT, CUSTOMER, "Martin", "sue", "Sue", "text_sha256", "FirstName"):
         assert secret not in bodies
+
+
+def test_what_became_of_an_unknown_is_told_without_any_words(
+    make_send: Callable[..., Send],
+    chat_server: ChatServer,
+    supervisor: User,
+    make_webhook: Any,
+) -> None:
+    make_webhook()
+    send = make_send(2, body=TEXT)
+    end_all(chat_server, [U, U])
+    facts_gather()
+    one, two = send.deliveries.order_by("pk")
+    sue = supervisor.to_actor()
+    word = {"looked_in": "agent", "remark": "Zoë says that it is there."}
+    said = delivery_witness(sue, one, verdict="delivered", **word)
+    delivery_witness(sue, one, verdict="not_delivered", replaces=said.pk, **word)
+    delivery_witness(sue, two, verdict="delivered", **word)
+    facts_gather()
+    (fact,) = told("deliveries.resolved")
+    assert fact["data"] == {
+        "send": send.pk,
+        "count": 2,
+        "chat_servers": {"chat-east": 2},
+        "deliveries": [
+            {
+                "id": each.pk,
+                "interaction": each.interaction_id,
+                "resolution": resolution,
+                "contested": False,
+            }
+            for each, resolution in ((one, "not_delivered"), (two, "delivered"))
+        ],
+    }
+    assert "Zoë" not in json.dumps(fact, ensure_ascii=False)
 
 
 def test_very_many_that_fail_are_one_message(make_webhook: Any) -> None:
