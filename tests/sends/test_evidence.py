@@ -267,8 +267,9 @@ def test_nothing_that_may_have_arrived_is_tried_again(
     sue = supervisor.to_actor()
     delivery_witness(sue, one, **THERE)
     delivery_witness(sue, two, **MISSING)
-    delivery_witness(sue, three, **MISSING)
-    answer_late(three, DeliveryStatus.DELIVERED)
+    delivery_witness(sue, three, **THERE)
+    answer_late(three, DeliveryStatus.FAILED)
+    assert stands(three) == ("not_delivered", "late_answer", True)
     page = browse(supervisor).get(reverse("send-retry-unknown", args=[unknown.pk])).text
     assert "2 others are left out" in page
     again = send_retry_unknown(sue, unknown, may_show_twice=True)

@@ -134,7 +134,7 @@ def test_what_became_of_an_unknown_is_told_without_any_words(
     facts_gather()
     one, two = send.deliveries.order_by("pk")
     sue = supervisor.to_actor()
-    word = {"looked_in": "agent", "remark": "Zoë says that it is there."}
+    word: dict[str, Any] = {"looked_in": "agent", "remark": "Zoë says that it is there."}
     said = delivery_witness(sue, one, verdict="delivered", **word)
     delivery_witness(sue, one, verdict="not_delivered", replaces=said.pk, **word)
     delivery_witness(sue, two, verdict="delivered", **word)
