@@ -35,6 +35,7 @@ from console.sends.models import (
     OPEN_STATUSES,
     Delivery,
     DeliveryStatus,
+    LateAnswer,
     Send,
     SendingStop,
     SendOutcome,
@@ -204,12 +205,14 @@ def seen_missing(send: Send) -> int:
     return not_retried(send, DeliveryStatus.UNKNOWN).filter(Exists(missing)).count()
 
 
-def _may_have_arrived() -> Exists:
-    return Exists(
-        Resolution.objects.filter(
-            Q(verdict=Verdict.DELIVERED) | Q(is_contested=True), delivery=OuterRef("pk")
-        )
+def _may_have_arrived() -> Q:
+    """Return the condition for deliveries of which some evidence says that they were delivered. A
+    late answer from before there was evidence is enough."""
+    resolved = Resolution.objects.filter(
+        Q(verdict=Verdict.DELIVERED) | Q(is_contested=True), delivery=OuterRef("pk")
     )
+    taken = LateAnswer.objects.filter(delivery=OuterRef("pk"), status=DeliveryStatus.DELIVERED)
+    return Q(Exists(resolved)) | Q(Exists(taken))
 
 
 def delivery_evidence(delivery: Delivery) -> QuerySet[Evidence]:

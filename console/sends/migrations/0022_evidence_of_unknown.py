@@ -54,24 +54,6 @@ DROP TRIGGER evidence_stays ON sends_evidence;
 DROP TRIGGER evidence_not_emptied ON sends_evidence;
 DROP FUNCTION sends_refuse_evidence();
 """
-# Late answers from before there was evidence.
-EARLIER = """
-INSERT INTO sends_evidence (delivery_id, at, source, verdict, actor_ref, actor_name,
-    is_senders_own, looked_in, remark, remark_salt, late_answer_id)
-SELECT l.delivery_id, l.at, 'late_answer',
-    CASE l.status WHEN 'delivered' THEN 'delivered' ELSE 'not_delivered' END,
-    'system:worker', 'Notice Console (worker)', false, '', '', '', l.id
-FROM sends_lateanswer l JOIN sends_delivery d ON d.id = l.delivery_id
-WHERE d.status = 'unknown' ORDER BY l.id;
-INSERT INTO sends_resolution (delivery_id, send_id, chat_server_name, verdict, source, is_contested)
-SELECT DISTINCT ON (e.delivery_id) e.delivery_id, d.send_id, d.chat_server_name, e.verdict,
-    'late_answer',
-    count(*) FILTER (WHERE e.verdict = 'delivered') OVER whole > 0
-    AND count(*) FILTER (WHERE e.verdict = 'not_delivered') OVER whole > 0
-FROM sends_evidence e JOIN sends_delivery d ON d.id = e.delivery_id
-WINDOW whole AS (PARTITION BY e.delivery_id)
-ORDER BY e.delivery_id, e.id;
-"""
 
 
 class Migration(migrations.Migration):
@@ -130,6 +112,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('verdict', 'withdrawn'), _negated=True), name='resolution_has_a_verdict')],
             },
         ),
-        migrations.RunSQL(EARLIER, migrations.RunSQL.noop),
         migrations.RunSQL(KEPT, FREE),
     ]
