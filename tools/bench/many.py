@@ -12,7 +12,7 @@ from tools.bench.measures import create_send
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
 from tools.bench.served import await_finished
-from tools.bench.world import WINDOW, World, make_chats, register_chat_server, worker
+from tools.bench.world import WINDOW, World, make_chats_at, register_chat_server, worker
 
 FEW, MANY = 4, 200
 DELIVERIES = 20_000
@@ -73,9 +73,9 @@ def _named() -> Iterator[None]:
 
 def _chats(names: Sequence[str], number: int) -> list[str]:
     """So many chats at these Chat Servers, in turn."""
-    each = number // len(names)
-    chats = [make_chats(name, range(len(names) * 1000, len(names) * 1000 + each)) for name in names]
-    return [chat for turn in zip(*chats, strict=True) for chat in turn]
+    each, first = number // len(names), len(names) * 1000
+    ids = make_chats_at({name: range(first, first + each) for name in names})
+    return [ids[server * each + n] for n in range(each) for server in range(len(names))]
 
 
 def _rate(ids: Sequence[str]) -> float:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,13 +135,18 @@ def _publish_notice() -> None:
 
 def make_chats(server: str, numbers: Sequence[int]) -> list[str]:
     """Live chats at a Chat Server, without the feed: that is not what is measured."""
+    return make_chats_at({server: numbers})
+
+
+def make_chats_at(servers: Mapping[str, Sequence[int]]) -> list[str]:
+    """Live chats at Chat Servers, with these numbers in their ids."""
     from django.db import connection
     from django.utils import timezone
 
     from console.interactions.models import Interaction
 
     now = timezone.now()
-    ids = [f"{server}{number:06}" for number in numbers]
+    ids = [(server, f"{server}{n:06}") for server, numbers in servers.items() for n in numbers]
     Interaction.objects.bulk_create(
         (
             Interaction(
@@ -153,13 +158,13 @@ def make_chats(server: str, numbers: Sequence[int]) -> list[str]:
                 customer_name="Zoë Martin",
                 user_data=user_data(server, interaction_id),
             )
-            for interaction_id in ids
+            for server, interaction_id in ids
         ),
         batch_size=5000,
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # as autovacuum would, in a while
-    return ids
+    return [interaction_id for _server, interaction_id in ids]
 
 
 def user_data(server: str, interaction_id: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from console.interactions.services.wire import (
     chat_server_lease_release,
     chat_server_lease_take,
     chat_server_leases_renew,
+    chat_server_of,
     chat_server_return_tokens,
     chat_server_take_tokens,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "chat_server_lease_release",
     "chat_server_lease_take",
     "chat_server_leases_renew",
+    "chat_server_of",
     "chat_server_reached",
     "chat_server_return_tokens",
     "chat_server_state",

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from console.database.committing import add_to_commit
 from console.database.connections import array, execute, execute_rows
 from console.interactions.models import ChatServer
 
@@ -62,7 +63,8 @@ RETURNING server.*, is_free
 """
 HOLD_LEASE = """
 UPDATE interactions_chatserver
-SET drain_renewed_at = clock_timestamp(), drain_contested_at = NULL
+SET drain_renewed_at = clock_timestamp(), drain_contested_at = NULL,
+    progressed_at = CASE WHEN %(progressed)s::bool THEN clock_timestamp() ELSE progressed_at END
 WHERE id = %(id)s::bigint AND drain_epoch = %(epoch)s::bigint AND drain_holder IS NOT NULL
 RETURNING id
 """
@@ -100,15 +102,17 @@ def chat_server_lease_take(name: str, worker: UUID) -> Lease | float | None:
     (row,) = rows
     if not row["is_free"]:
         return CONTEST_SECONDS
-    return Lease(_server(row), row["drain_epoch"])
+    return Lease(chat_server_of(row), row["drain_epoch"])
 
 
-def chat_server_lease_hold(lease: Lease) -> None:
+def chat_server_lease_hold(lease: Lease, *, progressed: bool = False) -> None:
     """Lock the Chat Server's row until the transaction ends, and renew the lease. Raises LeaseLost.
 
-    Call it first in a transaction that only the holder of the lease may commit.
+    Call it first in a transaction that only the holder of the lease may commit. `progressed` says
+    that the Chat Server has answered.
     """
-    if not execute_rows(HOLD_LEASE, {"id": lease.server.pk, "epoch": lease.epoch}):
+    values = {"id": lease.server.pk, "epoch": lease.epoch, "progressed": progressed}
+    if not execute_rows(HOLD_LEASE, values):
         raise LeaseLost
 
 
@@ -125,7 +129,8 @@ def chat_server_lease_release(lease: Lease) -> None:
     )
 
 
-def _server(row: Mapping[str, object]) -> ChatServer:
+def chat_server_of(row: Mapping[str, object]) -> ChatServer:
+    """Return the Chat Server of a row that has all its columns."""
     columns = [column.attname for column in ChatServer._meta.concrete_fields]
     return ChatServer.from_db(connection.alias, columns, [row[name] for name in columns])
 
@@ -222,7 +227,7 @@ def chat_server_take_tokens(
         raise LeaseLost
     (row,) = rows
     wait_seconds = 0.0 if row["granted"] else max(0.001, float(row["wait_seconds"]))
-    return Grant(_server(row), row["granted"], wait_seconds, row["now"])
+    return Grant(chat_server_of(row), row["granted"], wait_seconds, row["now"])
 
 
 def chat_server_buckets() -> dict[str, float]:
@@ -233,7 +238,6 @@ def chat_server_buckets() -> dict[str, float]:
 
 
 def chat_server_return_tokens(server_id: int, unused: int) -> None:
-    """Return tokens that were not used to the bucket."""
+    """Return tokens that were not used to the bucket, with the commit of the transaction."""
     if unused:
-        with connection.cursor() as cursor:
-            cursor.execute(RETURN, {"id": server_id, "unused": unused})
+        add_to_commit(RETURN, {"id": server_id, "unused": unused})

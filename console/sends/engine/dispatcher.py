@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -17,11 +16,9 @@ from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from console.database.budget import DRAIN_CONNECTIONS
-from console.database.clock import database_now
 from console.database.notifications import LISTENING, LOST, listen
 from console.database.sessions import QUEUE
 from console.database.threads import DatabaseThread, DatabaseThreads
-from console.interactions.models import ChatServer
 from console.interactions.services import (
     Lease,
     chat_server_lease_release,
@@ -276,47 +273,27 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
 def _begin(name: str, worker: UUID) -> Lease | float | None:
     """Take a Chat Server's lease and recover what a lost drain left. Return the lease, or the
     seconds to another try; None if nothing is to be done, or another drain does it."""
-    server = ChatServer.objects.filter(name=name).first()
-    if server is None:
+    work = queue.work_of(name)
+    if work is None:
         logger.warning("chat server unknown", chat_server=name)
         return None
-    if not _has_work(server):
+    if not (work.has_claims or _is_due_or_wake(work)):
         return None
     lease = chat_server_lease_take(name, worker)
     # Read after the lease is taken, when the claims of a lost drain are final.
-    if isinstance(lease, Lease) and queue.work_of(name)[0]:
+    if isinstance(lease, Lease) and queue.has_claims(name):
         lost = deliveries_recover(lease)
         logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
     return lease
 
 
-def _has_work(server: ChatServer) -> bool:
-    """Return whether anything is due, or left by a lost drain. Otherwise enqueue a job for when the
-    next delivery is due."""
-    has_claims, due_at = queue.work_of(server.name)
-    if has_claims or (server.takes_deliveries and _is_due(server, due_at)):
-        return True
-    if due_at is not None and server.takes_deliveries:
-        queue.enqueue_wake(server.name, _next_try(server, due_at))
-    return False
-
-
 def _continue_or_wake(server_id: int) -> bool:
     """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
-    server = ChatServer.objects.filter(pk=server_id).first()
-    due_at = queue.next_due_at(server.name) if server else None
-    if server is None or due_at is None or not server.takes_deliveries:
-        return False
-    if _is_due(server, due_at):
-        return True
-    queue.enqueue_wake(server.name, _next_try(server, due_at))
-    return False
+    work = queue.work_of(server_id)
+    return work is not None and _is_due_or_wake(work)
 
 
-def _is_due(server: ChatServer, due_at: datetime | None) -> bool:
-    return due_at is not None and _next_try(server, due_at) <= database_now()
-
-
-def _next_try(server: ChatServer, due_at: datetime) -> datetime:
-    """Return when a delivery due at `due_at` can leave: a Chat Server that failed rests first."""
-    return max(due_at, server.retry_at or due_at)
+def _is_due_or_wake(work: queue.Work) -> bool:
+    if not work.is_due and work.next_try_at is not None:
+        queue.enqueue_wake(work.server.name, work.next_try_at)
+    return work.is_due

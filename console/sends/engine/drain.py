@@ -144,10 +144,13 @@ class Drain:
         self.open_claims: Counter[UUID] = Counter()
         self.settled: list[UUID] = []
         self.progress = asyncio.Event()
+        # Whether the last claim left nothing due, and nobody has said since that there is more.
+        self.is_exhausted = False
         self.record = DrainRecord(lease.server.name)
 
     def look_again(self) -> None:
         """Take notice that there may be more to send."""
+        self.is_exhausted = False
         self.progress.set()
 
     async def run(self) -> None:
@@ -202,11 +205,14 @@ class Drain:
         self.endings, self.unsent, self.settled = [], [], []
         # The last tries only record outcomes: nothing else may make that fail.
         is_last = self.database_failures >= DATABASE_FAILURES_MOST and back.has_outcomes
-        room = 0 if is_last else self._room()
+        # Before it ends a drain only records: whoever ends it looks for more, once it has ended.
+        is_end = self.is_exhausted and not (self.on_the_wire or back.unsent) and back.endings
+        room = 0 if is_last or is_end else self._room()
         if not (back.has_outcomes or room):
             self.settled = back.settled
             return None if self._is_over() else 0.0
         claim, since = uuid4(), asyncio.get_running_loop().time()
+        self.is_exhausted = True  # until somebody says meanwhile that there is more
         try:
             said = back.wordless if self.is_wordless else back
             step = await self._record_and_claim(claim, said, room)
@@ -215,10 +221,12 @@ class Drain:
             self.supersede()
             return None
         except (DatabaseError, InterfaceError) as error:
+            self.is_exhausted = False
             self._put_back(back)
             await self._regain_database(error, unwritten=claim)
             return 0.0
         self.database_failures, self.is_wordless = 0, False
+        self.is_exhausted &= step.wait_seconds is None
         self.record.step(step.claimed, back.endings, back.unsent)
         self._write_claimed(claim, step, since)
         return step.wait_seconds

@@ -8,6 +8,7 @@ deliveries in the order of their ids, as all bulk writes do.
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,9 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 
+from console.database.connections import execute
 from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_of
 from console.sends.models import Claim, Outbox, Send, SendStatus
 
 DRAIN = "console.sends.tasks.drain"
@@ -118,28 +121,63 @@ def outbox_renew(now: datetime, server_name: str | None = None) -> None:
         cursor.execute(RENEW_RUNNING, {"expires": expires_at(now), "server": server_name})
 
 
-NEXT_DUE = """
-SELECT min(o.due_at), EXISTS (SELECT FROM sends_claim WHERE chat_server_name = %(name)s)
-FROM sends_send s
-CROSS JOIN LATERAL (
-    SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = %(name)s
-    ORDER BY due_at LIMIT 1) o
-WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
+# Of running sends, and not while all sending is stopped.
+WORK = """
+SELECT server.*, clock_timestamp() AS now,
+    EXISTS (SELECT FROM sends_claim WHERE chat_server_name = server.name) AS has_claims,
+    (SELECT min(o.due_at)
+    FROM sends_send s
+    CROSS JOIN LATERAL (
+        SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = server.name
+        ORDER BY due_at LIMIT 1) o
+    WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)) AS next_due_at
+FROM interactions_chatserver server
+WHERE {which}
 """
+WORK_BY_NAME = WORK.format(which="server.name = %(name)s")
+WORK_BY_ID = WORK.format(which="server.id = %(id)s::bigint")
+HAS_CLAIMS = "SELECT FROM sends_claim WHERE chat_server_name = %(name)s LIMIT 1"
 
 
-def next_due_at(server_name: str) -> datetime | None:
-    """Return when a Chat Server's first pending delivery is due that may leave: of running sends,
-    and not while all sending is stopped. Call it when nothing is on the wire."""
-    return work_of(server_name)[1]
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a Chat Server has to do. `next_due_at` is when its first pending delivery is due that
+    may leave, and `now` the present time by PostgreSQL's clock."""
+
+    server: ChatServer
+    has_claims: bool
+    next_due_at: datetime | None
+    now: datetime
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """When a delivery can leave: a Chat Server that failed rests first. None: none can."""
+        if self.next_due_at is None or not self.server.takes_deliveries:
+            return None
+        return max(self.next_due_at, self.server.retry_at or self.next_due_at)
+
+    @property
+    def is_due(self) -> bool:
+        return self.next_try_at is not None and self.next_try_at <= self.now
 
 
-def work_of(server_name: str) -> tuple[bool, datetime | None]:
-    """Return whether anything is claimed at a Chat Server, and `next_due_at`."""
+def work_of(server: str | int) -> Work | None:
+    """Return what is to do at a Chat Server, given by its name or its id; None if there is none.
+    Call it when nothing is on the wire."""
+    by_name = isinstance(server, str)
+    rows = (
+        execute(WORK_BY_NAME, {"name": server}) if by_name else execute(WORK_BY_ID, {"id": server})
+    )
+    for row in rows:
+        return Work(chat_server_of(row), row["has_claims"], row["next_due_at"], row["now"])
+    return None
+
+
+def has_claims(server: str) -> bool:
+    """Return whether anything is claimed at a Chat Server."""
     with connection.cursor() as cursor:
-        cursor.execute(NEXT_DUE, {"name": server_name})
-        due_at, has_claims = cursor.fetchone()
-    return has_claims, due_at
+        cursor.execute(HAS_CLAIMS, {"name": server})
+        return cursor.fetchone() is not None
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:

@@ -75,13 +75,13 @@ def drain_step(
     """
     with transaction.atomic():
         grant = None
+        is_answered = any(ending.is_answered for ending in endings)
         if room > 0:
-            is_answered = any(ending.is_answered for ending in endings)
             grant = chat_server_take_tokens(
                 lease.server.pk, most=room, progressed=is_answered, epoch=lease.epoch
             )
         else:
-            chat_server_lease_hold(lease)
+            chat_server_lease_hold(lease, progressed=is_answered)
         written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
         write_postponements(postponements)
         step = Step()
