@@ -25,6 +25,7 @@ MEASURES = {
     "client": "measures",
     "processors": "processors",
     "many": "many",
+    "fairness": "fairness",
     "procrastinate": "baselines.jobs",
     "celery": "baselines.tasks",
     "cost": "measures",
