@@ -29,6 +29,7 @@ from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator, running_simulator
 from tests.support.spreading import Spreading
 from tests.support.static_files import cheap_static_files
+from tests.support.template_database import copy_what_is_migrated, keep_a_copy
 from tests.support.untraced import Untraced
 
 # How long an example takes says how busy the machine is.
@@ -119,8 +120,17 @@ def _switch_truncating(how: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> None:
+    with django_db_blocker.unblock():
+        copy_what_is_migrated()
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
+        keep_a_copy()
         _switch_truncating("DISABLE")
 
 

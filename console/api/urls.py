@@ -3,9 +3,9 @@
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.views import SpectacularJSONAPIView
 
 from console.api import errors
+from console.api.openapi.document import DocumentView
 from console.api.openapi.page import docs
 from console.api.views import (
     audit,
@@ -156,7 +156,7 @@ urlpatterns = [
     path("audit/entries/", audit.AuditEntries.as_view(), name="audit-entries"),
     path("audit/checkpoints/", audit.AuditCheckpoints.as_view(), name="audit-checkpoints"),
     path("audit/export/", audit.AuditExport.as_view(), name="audit-export"),
-    path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("schema/", DocumentView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
     re_path(r"^(?P<path>.*)$", csrf_exempt(login_not_required(errors.not_found))),
 ]

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
-
+from console.api.openapi.document import api_document
 from tests.api.each_call import each_call
 
 PYTHON = '''
@@ -91,7 +90,7 @@ class Call:
 
 def calls(addresses: dict[str, str]) -> list[Call]:
     """All that the document has, in the order of `each_call`."""
-    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    paths = api_document()["paths"]
     return list(_calls(paths, addresses))
 
 

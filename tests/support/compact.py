@@ -8,10 +8,12 @@ from typing import Any
 
 from django.test import Client
 
-TAG = re.compile(r'(<[a-zA-Z/!][^<>"]*(?:"[^"]*"[^<>"]*)*>)')
-QUOTED = re.compile(r'("[^"]*")')
-AS_IT_IS = re.compile(r"(<(pre|textarea|script)\b.*?</\2>)", re.DOTALL)
-LINES = re.compile(r"\s*\n\s*")
+AS_IT_IS = r"<(?P<name>pre|textarea|script)\b.*?</(?P=name)>"
+A_TAG = r'<[a-zA-Z/!][^<>"]*(?:"[^"]*"[^<>"]*)*>'
+PARTS = re.compile(rf"(?P<as_it_is>{AS_IT_IS})|(?P<tag>{A_TAG})|(?P<blanks>\s*\n\s*)", re.DOTALL)
+TAG = re.compile(A_TAG)
+IN_TAG = re.compile(r'("[^"]*")|\s+(>)|\s+')
+HAS_FORM = re.compile(r"\s(?:\s|>)|\n")
 
 
 class PageClient(Client):
@@ -23,23 +25,26 @@ class PageClient(Client):
 
 
 def compact(html: str) -> str:
-    parts = AS_IT_IS.split(html)
-    # Of each three: what stands between, an element that is as it is, and the name of its tag.
-    return "".join(
-        _compact(part) if at % 3 == 0 else part for at, part in enumerate(parts) if at % 3 != 2
-    )
-
-
-def _compact(html: str) -> str:
-    return "".join(_tag(part) if at % 2 else _text(part) for at, part in enumerate(TAG.split(html)))
+    parts: list[str] = []
+    at = text_from = 0
+    for found in PARTS.finditer(html):
+        start, end = found.span()
+        parts.append(html[at:start])
+        at = end
+        if found.lastgroup == "blanks":
+            # Between a text and a tag, or two tags, they give no more than the form.
+            is_inside = text_from < start and end < len(html) and not TAG.match(html, end)
+            parts.append(" " if is_inside else "")
+            continue
+        parts.append(_tag(found[0]) if found.lastgroup == "tag" else found[0])
+        text_from = end
+    parts.append(html[at:])
+    return "".join(parts)
 
 
 def _tag(tag: str) -> str:
-    parts = QUOTED.split(tag)
-    inside = "".join(part if at % 2 else re.sub(r"\s+", " ", part) for at, part in enumerate(parts))
-    return re.sub(r"\s+>$", ">", inside)
+    return IN_TAG.sub(_in_tag, tag) if HAS_FORM.search(tag) else tag
 
 
-def _text(text: str) -> str:
-    text = re.sub(r"^\s*\n\s*|\s*\n\s*$", "", text)
-    return LINES.sub(" ", text)
+def _in_tag(found: re.Match[str]) -> str:
+    return found[1] or found[2] or " "

@@ -1,0 +1,51 @@
+"""The tests' database, migrated once: the other processes of a run copy it.
+
+Migrating takes some seconds of a processor. The first process that needs its database migrates it
+and makes a copy of it, while the others wait; each of them begins with that copy.
+"""
+
+import fcntl
+import os
+from typing import IO, Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+NAME = "test_console_template"
+_held: list[IO[str]] = []
+
+
+def copy_what_is_migrated() -> None:
+    """Have the database made from the copy, if there is one. Otherwise nobody else goes on until
+    `keep_a_copy`."""
+    if not _is_shared():
+        return
+    file = (settings.CONSOLE_DATA / "template-database.lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    if _ask("SELECT FROM pg_database WHERE datname = %s", NAME):
+        test: dict[str, Any] = connection.settings_dict["TEST"]
+        test["TEMPLATE"] = NAME
+        file.close()
+    else:
+        _held.append(file)
+
+
+def keep_a_copy() -> None:
+    if not _held:
+        return
+    connection.close()  # whoever is connected keeps it from being copied
+    _ask(f'CREATE DATABASE "{NAME}" TEMPLATE "{connection.settings_dict["NAME"]}"')
+    _held.pop().close()
+
+
+def _is_shared() -> bool:
+    """Whether other processes run tests on this server, which is the run's own."""
+    return "PYTEST_XDIST_WORKER" in os.environ and settings.EMBEDDED
+
+
+def _ask(query: str, *values: str) -> bool:
+    known = connection.get_connection_params() | {"dbname": "postgres"}
+    address = {name: known[name] for name in ("dbname", "user", "host")}
+    with psycopg.connect(**address, autocommit=True) as asking:
+        return asking.execute(query.encode(), values).rowcount > 0
