@@ -19,7 +19,7 @@ class Verdict(models.TextChoices):
 class Source(models.TextChoices):
     """Who or what says it, the strongest first."""
 
-    LATE_ANSWER = "late_answer", _("Chat Server's late answer")
+    LATE_ANSWER = "late_answer", _("A late answer")
     TRANSCRIPT = "transcript", _("A line of the transcript")
     PERSON = "person", _("A person who looked")
 

@@ -78,6 +78,10 @@ ON_ITS_WAY = wording(
 )
 GOT_IT = wording("got_it", "The chat got this notice {span} ago.")
 MAY_HAVE_IT = wording("may_have_it", "The chat may have got this notice {span} ago.")
+ARRIVED_AFTER_ALL = wording(
+    "arrived_after_all",
+    "There is evidence that the one that this tries again was delivered. Nothing went out.",
+)
 NO_ANSWER_SINCE = wording(
     "no_answer_since",
     "The request was handed to the network and no answer came. The customer may have seen it. "

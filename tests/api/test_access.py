@@ -38,7 +38,7 @@ NEW_NOTICE = {"kind": "message", "title": "New"}
 NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
 NEW_WEBHOOK = {"name": "CRM", "url": "https://1.1.1.1/", "events": ["send.finished"]}
 SEEN_THERE = {"verdict": "delivered", "looked_in": "transcript", "remark": "It is there."}
-LINE = {"interaction": "a1", "at": "2026-01-31T12:00:00Z", "text": "Hi"}
+LINE = {"interaction": "a1", "at": "2026-01-31T12:00:00Z", "nickname": "Desk", "text": "Hi"}
 NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
 
 # (method, route): who may, the body that is sent, and the status that those who may get.

@@ -150,12 +150,14 @@ class World:
     def lines_of(self, send: Send) -> Call:
         """A line of the transcript with the text of a send's one delivery, which was tried."""
         now = timezone.now()
+        Send.objects.filter(pk=send.pk).update(nickname="Desk")
         with changing_what_has_ended():
             send.deliveries.update(attempted_at=now)
         delivery = send.deliveries.get()
         line = {
             "interaction": delivery.interaction_id,
             "at": now.isoformat(),
+            "nickname": "Desk",
             "text": delivery.body,
         }
         return partial(transcript_lines_note, self.root, [line])

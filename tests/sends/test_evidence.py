@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -29,19 +30,22 @@ from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_unknown
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import ClaimedDelivery, Ending
+from console.sends.evidence import transcripts
 from console.sends.evidence.people import delivery_witness
 from console.sends.evidence.transcripts import transcript_lines_note
 from console.sends.evidence_models import Evidence, Resolution
-from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.proof.issue import send_prove
 from console.sends.selectors import WITNESSES
 from tests.support.calling import Caller, by_token
+from tests.support.demos import until
 from tests.support.factories import ROOT
 from tests.support.scraping import scrape
 from tests.support.simulators import Simulator
 from tests.support.working import (
     assert_ledger_agrees,
+    changing_what_has_ended,
     drain,
     last_entry,
     leased_step,
@@ -56,9 +60,16 @@ Browse = Callable[[User], Client]
 
 
 @pytest.fixture
-def unknown(chat_server: ChatServer, chats: Any, send_to: Any) -> Send:
+def notice(make_notice: Any) -> str:
+    """The key of one that chats see under a name."""
+    key: str = make_notice("Hello {{ data.FirstName }}", nickname="Team Blue").notice.key
+    return key
+
+
+@pytest.fixture
+def unknown(chat_server: ChatServer, chats: Any, send_to: Any, notice: str) -> Send:
     """Sue's send to three chats, whose deliveries all ended as unknown."""
-    send: Send = send_to(chats(3))
+    send: Send = send_to(chats(3), notice=notice)
     claimed_of(send)
     return send
 
@@ -245,6 +256,14 @@ def test_a_persons_word_and_a_later_answer_both_stand(
     assert stands(delivery) == ("delivered", "late_answer", False)
 
 
+def test_that_no_answer_came_is_no_evidence(unknown: Send) -> None:
+    """A drain that is superseded hands over all that it has, also what got no answer."""
+    delivery = first(unknown)
+    answer_late(delivery, DeliveryStatus.UNKNOWN)
+    assert stands(delivery) is None
+    assert not delivery.late_answers.exists()
+
+
 def test_what_a_machine_said_can_not_be_withdrawn(unknown: Send, supervisor: User) -> None:
     delivery = first(unknown)
     answer_late(delivery, DeliveryStatus.FAILED)
@@ -274,6 +293,92 @@ def test_nothing_that_may_have_arrived_is_tried_again(
     assert "2 others are left out" in page
     again = send_retry_unknown(sue, unknown, may_show_twice=True)
     assert [each.retry_of_id for each in again.deliveries.all()] == [two.pk]
+
+
+def test_a_retry_that_waits_is_skipped_once_its_original_arrived(
+    unknown: Send, supervisor: User
+) -> None:
+    """Nobody sends again what is known to have arrived, although somebody asked for that before."""
+    one, two, three = unknown.deliveries.order_by("pk")
+    sue = supervisor.to_actor()
+    delivery_witness(sue, one, **MISSING)
+    again = send_retry_unknown(sue, unknown, may_show_twice=True)
+    assert statuses(again) == {"pending": 3}
+    answer_late(one, DeliveryStatus.DELIVERED)
+    answer_late(two, DeliveryStatus.FAILED)
+    assert statuses(again) == {"skipped": 1, "pending": 2}
+    skipped = again.deliveries.get(status=DeliveryStatus.SKIPPED)
+    assert (skipped.interaction_id, skipped.reason) == (one.interaction_id, "recently_sent")
+    assert "was delivered" in skipped.detail
+    assert not Outbox.objects.filter(pk=skipped.pk).exists()
+    # What is on its way is not called back.
+    leased_step(ChatServer.objects.get(), claim=uuid4(), room=1)
+    assert statuses(again) == {"skipped": 1, "sending": 1, "pending": 1}
+    delivery_witness(sue, two, **THERE)
+    delivery_witness(sue, three, **THERE)
+    assert statuses(again) == {"skipped": 2, "sending": 1}
+    assert_ledger_agrees()
+
+
+# --- At the same moment ---------------------------------------------------------------------------
+
+
+def in_thread(act: Callable[[], object]) -> threading.Thread:
+    """Start it with a connection of its own."""
+
+    def run() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def is_somebody_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_retry_waits_for_the_evidence_that_comes_at_this_moment(
+    unknown: Send, supervisor: User
+) -> None:
+    """Neither is sent twice, and neither ends the other by a deadlock."""
+    found: list[object] = []
+
+    def retry() -> None:
+        try:
+            found.append(send_retry_unknown(supervisor.to_actor(), unknown, may_show_twice=True))
+        except Exception as error:
+            found.append(error)
+
+    with transaction.atomic():
+        for delivery in unknown.deliveries.order_by("pk"):
+            answer_late(delivery, DeliveryStatus.DELIVERED)
+        thread = in_thread(retry)
+        until(is_somebody_waiting, within=20.0)
+    thread.join(20.0)
+    (refusal,) = found
+    assert isinstance(refusal, Conflict), refusal
+    assert refusal.code == "nothing_to_retry"
+    assert not unknown.retries.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_evidence_waits_for_the_retry_that_is_made_at_this_moment(
+    unknown: Send, supervisor: User
+) -> None:
+    with transaction.atomic():
+        again = send_retry_unknown(supervisor.to_actor(), unknown, may_show_twice=True)
+        thread = in_thread(lambda: answer_late(first(unknown), DeliveryStatus.DELIVERED))
+        until(is_somebody_waiting, within=20.0)
+    thread.join(20.0)
+    assert stands(first(unknown)) == ("delivered", "late_answer", False)
+    assert statuses(again) == {"skipped": 1, "pending": 2}
 
 
 # --- It is kept ----------------------------------------------------------------------------------
@@ -319,12 +424,12 @@ def test_the_remark_is_erased_with_the_text(unknown: Send, supervisor: User) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_line_that_the_feed_brings_closes_it(
-    simulator: Simulator, chats: Any, send_to: Any, program: Any
+    simulator: Simulator, chats: Any, send_to: Any, program: Any, notice: str
 ) -> None:
     """The text really is in the chat: the simulator took it, and did not answer."""
     chat_server_update(ROOT, ChatServer.objects.get(), request_timeout_seconds=0.3)
     simulator.faults(silent_every=1)
-    send = send_to(chats(2))
+    send = send_to(chats(2), notice=notice)
     drain()
     assert statuses(send) == {"unknown": 2}
     one, two = send.deliveries.order_by("pk")
@@ -332,6 +437,7 @@ def test_a_line_that_the_feed_brings_closes_it(
         {
             "interaction": one.interaction_id,
             "at": datetime.fromtimestamp(entry["at"], UTC).isoformat(),
+            "nickname": entry["from"],
             "text": entry["text"],
         }
         for entry in simulator.transcript(one.interaction_id)
@@ -355,7 +461,7 @@ def line_of(delivery: Delivery, seconds: float = 1.0, **other: Any) -> dict[str,
     assert delivery.attempted_at is not None
     at = delivery.attempted_at + timedelta(seconds=seconds)
     said = {"interaction": delivery.interaction_id, "at": at.isoformat(), "text": delivery.body}
-    return {**said, **other}
+    return {**said, "nickname": "Team Blue", **other}
 
 
 def test_another_line_proves_nothing(unknown: Send) -> None:
@@ -364,14 +470,26 @@ def test_another_line_proves_nothing(unknown: Send) -> None:
         line_of(delivery, -1.0),  # before the attempt
         line_of(delivery, text=delivery.body + " "),
         line_of(delivery, interaction="another"),
+        line_of(delivery, nickname="Ann"),  # an agent repeated it
+        line_of(delivery, nickname=""),
     )
     assert not Evidence.objects.exists()
     note(line_of(delivery))
     assert stands(delivery) == ("delivered", "transcript", False)
 
 
+def test_a_line_under_no_name_proves_nothing(
+    chat_server: ChatServer, chats: Any, send_to: Any
+) -> None:
+    """Nobody here knows the name under which Chat Server shows it then."""
+    send = send_to(chats(1))
+    claimed_of(send)
+    note(line_of(first(send), nickname=""), line_of(first(send)))
+    assert not Evidence.objects.exists()
+
+
 def test_a_line_that_two_deliveries_can_have_brought_proves_neither(
-    unknown: Send, send_to: Any, supervisor: User
+    unknown: Send, send_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = first(unknown)
     again = send_to([delivery.interaction_id], notice=unknown.version.notice.key)
@@ -379,22 +497,44 @@ def test_a_line_that_two_deliveries_can_have_brought_proves_neither(
     assert first(again).body == delivery.body
     note(line_of(first(again)))
     assert not Evidence.objects.exists()
-    # One before the second attempt can only be the first one's.
+    # The clock of the chat may be late: one just before the second attempt may be the second's.
     later = first(again).attempted_at
     assert later is not None
-    note(line_of(delivery, (later - delivery.attempted_at).total_seconds() / 2))
+    before = line_of(delivery, (later - delivery.attempted_at).total_seconds() / 2)
+    note(before)
+    assert not Evidence.objects.exists()
+    # One long before it can only be the first one's.
+    monkeypatch.setattr(transcripts, "CLOCKS_APART", timedelta(0))
+    note(before)
     assert stands(delivery) == ("delivered", "transcript", False)
+
+
+def test_an_erased_text_may_have_been_the_same(unknown: Send, send_to: Any) -> None:
+    delivery = first(unknown)
+    again = send_to([delivery.interaction_id], notice=unknown.version.notice.key)
+    claimed_of(again)
+    line = line_of(first(again))
+    with changing_what_has_ended():
+        Delivery.objects.filter(pk=delivery.pk).update(body="", erased_at=timezone.now())
+    note(line)
+    assert not Evidence.objects.exists()
+
+
+LINE = {"interaction": "c0000", "at": "2026-01-31T12:00:00Z", "nickname": "Desk", "text": "x"}
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        {"interaction": "c0000", "at": "2026-01-31T12:00:00Z"},
-        {"interaction": "c0000", "at": "2026-01-31T12:00:00", "text": "x"},
-        {"interaction": "c0000", "at": 5, "text": "x"},
-        {"interaction": "c" * 65, "at": "2026-01-31T12:00:00Z", "text": "x"},
-        {"interaction": "c0000", "at": "2026-01-31T12:00:00Z", "text": "\0"},
-        {"interaction": "c0000", "at": "2026-01-31T12:00:00Z", "text": "x", "from": "Ann"},
+        {name: value for name, value in LINE.items() if name != "text"},
+        {name: value for name, value in LINE.items() if name != "nickname"},
+        {**LINE, "at": "2026-01-31T12:00:00"},
+        {**LINE, "at": "9999-12-31T23:59:59Z"},
+        {**LINE, "at": 5},
+        {**LINE, "interaction": "c" * 65},
+        {**LINE, "text": "\0"},
+        {**LINE, "nickname": 5},
+        {**LINE, "from": "Ann"},
         "a line",
         None,
     ],

@@ -120,6 +120,10 @@ def _transcript_line() -> Schema:
         {
             "interaction": {"type": "string", "pattern": r"\S", "maxLength": 64},
             "at": {**MOMENT, "description": "With its zone: its time in the chat."},
+            "nickname": {
+                **STRING,
+                "description": "Its name in the chat; may be empty.",
+            },
             "text": {"type": "string", "pattern": r"\S", "description": "Word for word."},
         },
         says="A line of a chat's transcript.",

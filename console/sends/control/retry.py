@@ -18,6 +18,7 @@ from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
 from console.sends.control.pausing import lock_send
+from console.sends.evidence.writing import lock_unknown
 from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.plan.limits import (
     guarded,
@@ -91,6 +92,9 @@ def _retry(
         now = database_now()
         require_valid(original.version, at=now, now=now)
         require_still_approved(original)
+        if status == DeliveryStatus.UNKNOWN:
+            # Evidence that comes at this moment is waited for, or finds the retry.
+            lock_unknown(list(selectors.not_retried(original, status).values_list("pk", flat=True)))
         left = _those_seen(list(selectors.not_retried(original, status)), seen)
         if not left:
             raise Conflict(

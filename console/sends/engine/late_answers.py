@@ -58,14 +58,20 @@ class LateEnding(Struct, frozen=True):
 
 def late_answers_record(late: Sequence[LateEnding]) -> None:
     """Record what is known late, each as its delivery is now. What was recorded already is left
-    out, so that the same may be recorded again."""
+    out, so that the same may be recorded again. That no answer came says nothing more of an unknown
+    delivery, and is left out too."""
     with transaction.atomic():
         now = database_now()
         claimed = {row.id: row for row in locked_rows(_rows(late), wait=True)}
         known = {row.pk: row for row in _rows(late)}
         same = [each for each in late if _is_of_claim(each, claimed)]
         open_ = [each for each in same if _status(each, known) == DeliveryStatus.SENDING]
-        beside = [each for each in same if _status(each, known) == DeliveryStatus.UNKNOWN]
+        beside = [
+            each
+            for each in same
+            if _status(each, known) == DeliveryStatus.UNKNOWN
+            and each.ending.status != DeliveryStatus.UNKNOWN
+        ]
         ended = _end([_of_row(each, claimed) for each in open_])
         records = [*ended_records(ended), *_stand_beside(beside, known, now)]
         sends = sorted({each.ending.delivery.send_id for each in same})

@@ -7,7 +7,7 @@ chats may tell of them, from whatever source the site has. Nothing of a line is 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -26,18 +26,21 @@ from console.text.moments import read_iso
 from console.text.sentences import plain_params
 from console.text.visible import is_blank
 
-FIELDS = {"interaction", "at", "text"}
+FIELDS = {"interaction", "at", "nickname", "text"}
 ID_LIMIT = 64
+# By how much the clock of a chat may differ from PostgreSQL's.
+CLOCKS_APART = timedelta(minutes=1)
 # What may have put a text into a chat.
 MAY_HAVE_ARRIVED = (DeliveryStatus.SENDING, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a chat's transcript, at its time there."""
+    """A line of a chat's transcript, at its time there, and under whose name it stands there."""
 
     interaction: str
     at: datetime
+    nickname: str
     text: str
 
 
@@ -52,10 +55,11 @@ class LinesResult:
 def transcript_lines_note(actor: Actor, lines: Sequence[object]) -> LinesResult:
     """Compare lines of transcripts with unknown deliveries to the same chats. Idempotent.
 
-    A line is evidence that a delivery arrived if it has exactly its text and is not older than its
-    attempt, and if no other delivery can have brought this text into the chat. Where two can, the
-    line proves neither. A missing line proves nothing. The result does not say what matched: a feed
-    may not read what was sent.
+    A line is evidence that a delivery arrived if it has exactly its text and nickname, is not older
+    than its attempt, and no other delivery can have brought this text into the chat. Where two can,
+    the line proves neither. A missing line proves nothing. Nor does one under another name, since
+    an agent or a customer may repeat a text. The result does not say what matched: a feed may not
+    read what was sent.
     """
     actor.require(Permission.FEED)
     if len(lines) > settings.FEED_EVENT_LIMIT:
@@ -66,7 +70,7 @@ def transcript_lines_note(actor: Actor, lines: Sequence[object]) -> LinesResult:
             limit=settings.FEED_EVENT_LIMIT,
         )
     result = LinesResult()
-    read = list(_read_all(lines, result))
+    read = list(_read_all(lines, result, database_now()))
     result.accepted = len(read)
     by_chat: defaultdict[str, list[Line]] = defaultdict(list)
     for line in read:
@@ -85,17 +89,20 @@ def _with_unknown(chats: Iterable[str]) -> set[str]:
 
 def _note(actor: Actor, chat: str, lines: Sequence[Line]) -> None:
     with transaction.atomic():
-        to_chat = Delivery.objects.filter(
-            interaction=chat, erased_at=None, attempted_at__isnull=False
+        to_chat = Delivery.objects.filter(interaction=chat, attempted_at__isnull=False)
+        ids = list(
+            to_chat.filter(status=DeliveryStatus.UNKNOWN, erased_at=None).values_list(
+                "pk", flat=True
+            )
         )
-        ids = list(to_chat.filter(status=DeliveryStatus.UNKNOWN).values_list("pk", flat=True))
         unknown = lock_unknown(ids)
         known = set(
             Evidence.objects.filter(delivery__in=ids, source=Source.TRANSCRIPT).values_list(
                 "delivery_id", flat=True
             )
         )
-        may_have = list(to_chat.filter(status__in=MAY_HAVE_ARRIVED).order_by("pk"))
+        arrived = to_chat.filter(status__in=MAY_HAVE_ARRIVED)
+        may_have = list(arrived.select_related("send").order_by("pk"))
         now = database_now()
         found: dict[int, Evidence] = {}
         for line in sorted(lines, key=lambda each: each.at):
@@ -109,13 +116,23 @@ def _note(actor: Actor, chat: str, lines: Sequence[Line]) -> None:
 
 
 def _only(deliveries: Iterable[Delivery], line: Line) -> Delivery | None:
-    """Return the delivery that alone can have brought this line."""
+    """Return the delivery that alone can have brought this line. The text of an erased one is
+    unknown, so it may be this one."""
     alike = [
         each
         for each in deliveries
-        if each.body == line.text and each.attempted_at and each.attempted_at <= line.at
+        if (each.body == line.text or each.erased_at is not None)
+        and each.attempted_at is not None
+        and each.attempted_at <= line.at + CLOCKS_APART
     ]
-    return alike[0] if len(alike) == 1 else None
+    return alike[0] if len(alike) == 1 and _has_brought(alike[0], line) else None
+
+
+def _has_brought(delivery: Delivery, line: Line) -> bool:
+    """Return whether the line stands under the delivery's name, and is not older than its attempt.
+    Without a nickname nobody here knows the name under which Chat Server shows it."""
+    is_after = delivery.attempted_at is not None and delivery.attempted_at <= line.at
+    return is_after and bool(line.nickname) and delivery.send.nickname == line.nickname
 
 
 def _evidence(actor: Actor, delivery: Delivery, line: Line, now: datetime) -> Evidence:
@@ -130,10 +147,10 @@ def _evidence(actor: Actor, delivery: Delivery, line: Line, now: datetime) -> Ev
     )
 
 
-def _read_all(lines: Sequence[object], result: LinesResult) -> Iterable[Line]:
+def _read_all(lines: Sequence[object], result: LinesResult, now: datetime) -> Iterable[Line]:
     for index, raw in enumerate(lines):
         try:
-            yield _read(raw)
+            yield _read(raw, now)
         except ConsoleError as error:
             result.rejected.append(
                 {
@@ -145,7 +162,7 @@ def _read_all(lines: Sequence[object], result: LinesResult) -> Iterable[Line]:
             )
 
 
-def _read(raw: object) -> Line:
+def _read(raw: object, now: datetime) -> Line:
     if not isinstance(raw, dict) or set(raw) != FIELDS:
         raise InvalidInput(
             "invalid_line", "A line has exactly the fields {names:and}.", names=sorted(FIELDS)
@@ -154,12 +171,16 @@ def _read(raw: object) -> Line:
         value = raw[name]
         if not isinstance(value, str) or is_blank(value) or not _is_storable(value):
             raise InvalidInput("invalid_line", "{name} must be a text.", name=name)
+    if not isinstance(raw["nickname"], str) or not _is_storable(raw["nickname"]):
+        raise InvalidInput("invalid_line", "{name} must be a text.", name="nickname")
     if len(raw["interaction"]) > ID_LIMIT:
         raise InvalidInput("invalid_line", "{name} is too long.", name="interaction")
     at = read_iso(raw["at"]) if isinstance(raw["at"], str) else None
     if not isinstance(at, datetime) or timezone.is_naive(at):
         raise InvalidInput("invalid_line", "{name} must be a time with its zone.", name="at")
-    return Line(raw["interaction"], at, raw["text"])
+    if at > now + CLOCKS_APART:
+        raise InvalidInput("invalid_line", "{name} is in the future.", name="at")
+    return Line(raw["interaction"], at, raw["nickname"], raw["text"])
 
 
 def _is_storable(text: str) -> bool:

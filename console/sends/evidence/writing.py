@@ -2,7 +2,8 @@
 transaction.
 
 The deliveries stay `unknown`, as they were recorded. Evidence is added and never changed. What the
-evidence that stands says is the delivery's resolution.
+evidence that stands says is the delivery's resolution. A retry that still waits is skipped once
+there is evidence that its original was delivered.
 """
 
 from collections import defaultdict
@@ -13,9 +14,11 @@ from console.audit.actions import Action
 from console.audit.chain import text_digest
 from console.audit.services import Record
 from console.database import notifications
+from console.sends.engine.outcomes import Ending, ended_records, locked_rows, write_endings
 from console.sends.evidence_models import Evidence, Resolution, Source, Verdict
 from console.sends.models import Delivery, DeliveryStatus
 from console.sends.proof.ledger import DELIVERIES_AN_ENTRY
+from console.sends.reasons import ARRIVED_AFTER_ALL, Reason
 
 # The strongest first: Chat Server knows what it did, and a line is in the transcript.
 STRENGTH = [source.value for source in Source]
@@ -31,15 +34,19 @@ def lock_unknown(ids: Collection[int]) -> dict[int, Delivery]:
 
 def evidence_write(found: Sequence[Evidence]) -> list[Record]:
     """Write evidence of deliveries that the caller has locked, and return the ledger's entries of
-    it. The caller writes them last, since all share the ledger's lock."""
+    it and of the retries that are skipped for it. The caller writes them last, since all share the
+    ledger's lock."""
     if not found:
         return []
     Evidence.objects.bulk_create(found)
     standing = _standing([each.delivery_id for each in found])
-    _resolutions_write(standing, found)
-    sends = sorted({each.delivery.send_id for each in found})
-    notifications.publish(*map(notifications.send_topic, sends))
-    return list(_records(found, standing))
+    made = _resolutions_write(standing, found)
+    skipped = _skip_retries(
+        [each.pk for each in made if each.verdict == Verdict.DELIVERED or each.is_contested]
+    )
+    sends = {each.delivery.send_id for each in found} | {each.delivery.send_id for each in skipped}
+    notifications.publish(*map(notifications.send_topic, sorted(sends)))
+    return [*_records(found, standing), *ended_records(skipped)]
 
 
 def resolution_of(evidence: Iterable[Evidence], delivery: Delivery) -> Resolution | None:
@@ -70,10 +77,12 @@ def _standing(ids: Collection[int]) -> dict[int, list[Evidence]]:
     return known
 
 
-def _resolutions_write(standing: dict[int, list[Evidence]], found: Sequence[Evidence]) -> None:
+def _resolutions_write(
+    standing: dict[int, list[Evidence]], found: Sequence[Evidence]
+) -> list[Resolution]:
     deliveries = {each.delivery_id: each.delivery for each in found}
     made = {pk: resolution_of(standing[pk], row) for pk, row in deliveries.items()}
-    Resolution.objects.bulk_create(
+    written = Resolution.objects.bulk_create(
         [each for each in made.values() if each is not None],
         update_conflicts=True,
         unique_fields=["delivery"],
@@ -82,6 +91,21 @@ def _resolutions_write(standing: dict[int, list[Evidence]], found: Sequence[Evid
     gone = [pk for pk, each in made.items() if each is None]
     if gone:
         Resolution.objects.filter(pk__in=gone).delete()
+    return written
+
+
+def _skip_retries(delivered: Collection[int]) -> list[Ending]:
+    """Skip the retries of these deliveries that wait. What is on the wire can't be called back."""
+    if not delivered:
+        return []
+    waiting = Delivery.objects.filter(retry_of__in=delivered, status=DeliveryStatus.PENDING)
+    return write_endings(
+        [
+            Ending(each, DeliveryStatus.SKIPPED, Reason.RECENTLY_SENT, ARRIVED_AFTER_ALL())
+            for each in locked_rows(waiting, wait=True)
+        ],
+        from_status=DeliveryStatus.PENDING,
+    )
 
 
 def _records(found: Sequence[Evidence], standing: dict[int, list[Evidence]]) -> Iterable[Record]:

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
-                ('source', models.CharField(choices=[('late_answer', "Chat Server's late answer"), ('transcript', 'A line of the transcript'), ('person', 'A person who looked')], max_length=12)),
+                ('source', models.CharField(choices=[('late_answer', 'A late answer'), ('transcript', 'A line of the transcript'), ('person', 'A person who looked')], max_length=12)),
                 ('verdict', models.CharField(choices=[('delivered', 'Was delivered'), ('not_delivered', 'Was not delivered'), ('withdrawn', 'Withdrawn')], max_length=14)),
                 ('actor_ref', models.CharField(max_length=64)),
                 ('actor_name', models.CharField(max_length=200)),
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('delivery', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='resolution', serialize=False, to='sends.delivery')),
                 ('verdict', models.CharField(choices=[('delivered', 'Was delivered'), ('not_delivered', 'Was not delivered'), ('withdrawn', 'Withdrawn')], max_length=14)),
-                ('source', models.CharField(choices=[('late_answer', "Chat Server's late answer"), ('transcript', 'A line of the transcript'), ('person', 'A person who looked')], max_length=12)),
+                ('source', models.CharField(choices=[('late_answer', 'A late answer'), ('transcript', 'A line of the transcript'), ('person', 'A person who looked')], max_length=12)),
                 ('chat_server_name', models.CharField(blank=True, max_length=128)),
                 ('is_contested', models.BooleanField(default=False)),
                 ('send', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sends.send')),

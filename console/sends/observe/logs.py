@@ -67,7 +67,9 @@ def resolved(records: Sequence[Record]) -> None:
     """Log the evidence in these entries, one line for each delivery."""
     for record in records:
         _kind, ref, _name = record.target
-        for said in record.data["deliveries"]:
+        for said in (
+            record.data["deliveries"] if record.action == Action.DELIVERIES_RESOLVED else ()
+        ):
             _say(
                 "evidence recorded",
                 send=ref,

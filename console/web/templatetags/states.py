@@ -202,9 +202,9 @@ def late_answer(late: LateAnswer) -> str:
     took = late.status == DeliveryStatus.DELIVERED
     if late.seconds is None:
         return (
-            _("Chat Server took it. Its worker learned it when another had taken over.")
+            _("Chat Server took it. That could not be recorded in time.")
             if took
-            else _("It was not shown. Its worker learned it when another had taken over.")
+            else _("It was not shown. That could not be recorded in time.")
         )
     said = (
         _("Chat Server took it %(s)s seconds after it was sent.")
@@ -228,7 +228,7 @@ def resolution_badge(resolution: Resolution) -> SafeString:
 def evidence_words(evidence: Evidence) -> str:
     """Return who or what says how an unknown delivery ended."""
     if evidence.source == Source.LATE_ANSWER:
-        return _("Chat Server’s late answer says so: it stands above.")
+        return _("A late answer says so: it stands above.")
     if evidence.source == Source.TRANSCRIPT:
         return _("A line with exactly this text is in the chat’s transcript, at %(time)s.") % {
             "time": exact_ms(evidence.line_at)
