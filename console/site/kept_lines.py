@@ -4,6 +4,7 @@ Each process has files of its own, and holds a lock on the one that it writes. T
 the lock when the process ends, however it ends, so nobody reads the file of a living process.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ from console.site.fsync import to_disk
 
 ENDING = ".jsonl"
 UNREADABLE = ".unreadable"
+# A file that is just being made, and that nobody takes up.
+NEW = ".new"
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
@@ -27,14 +30,18 @@ class KeptLines:
 
     def keep(self, lines: Sequence[bytes]) -> Path:
         """Append lines, and return when they are on the disk. Return the file's path. Raises
-        OSError."""
+        OSError; then some of them may be there, the last one in part, and later ones go into
+        another file."""
         if self._descriptor is None:
-            self._open()
-        assert self._descriptor is not None  # noqa: S101
+            self._descriptor = self._open()
         left = b"".join(line + b"\n" for line in lines)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        os.fsync(self._descriptor)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            self.let_go()
+            raise
         return self._path
 
     def let_go(self) -> None:
@@ -64,25 +71,40 @@ class KeptLines:
                 os.close(descriptor)
 
     def unreadable(self) -> int:
-        """Return how many lines are kept that could not be read."""
-        return sum(map(_lines_in, self.folder.glob(f"*{UNREADABLE}")))
+        """Return how many lines are kept that could not be read. A file that this user may not read
+        counts as one."""
+        forbidden = sum(not _is_allowed(path, os.R_OK) for path in self.folder.glob(f"*{ENDING}"))
+        return forbidden + sum(map(_lines_in, self.folder.glob(f"*{UNREADABLE}")))
 
     @property
     def _path(self) -> Path:
         return self.folder / f"{self.name}-{self._number}{ENDING}"
 
-    def _open(self) -> None:
+    def require_folder(self) -> None:
+        """Make the folder if it is missing. Raises OSError if no file can be made there."""
         self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if not _is_allowed(self.folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.folder))
+
+    def _open(self) -> int:
+        """Make the next file. It gets its name once it is locked: nobody takes it up before."""
+        self.require_folder()
         self._number += 1
+        made = self._path.with_suffix(NEW)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        descriptor = os.open(self._path, flags, PRIVATE_FILE)
+        descriptor = os.open(made, flags, PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            made.rename(self._path)
             to_disk(self.folder)
         except OSError:
             os.close(descriptor)
             raise
-        self._descriptor = descriptor
+        return descriptor
+
+
+def _is_allowed(path: Path, ways: int) -> bool:
+    return os.access(path, ways, effective_ids=True)
 
 
 def _lines_in(path: Path) -> int:
@@ -107,7 +129,7 @@ class LeftLines:
         """Keep lines of this file that could not be read, in a file that replaces an earlier one.
         Return its path."""
         aside = self.path.with_suffix(UNREADABLE)
-        made = aside.with_suffix(".new")
+        made = aside.with_suffix(NEW)
         made.unlink(missing_ok=True)
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as file:

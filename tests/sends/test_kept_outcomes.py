@@ -1,17 +1,22 @@
 """What a worker knows and can't record before it ends stands in a file for the next one."""
 
 import asyncio
+import fcntl
 import json
+import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_lease_take, chat_server_update
@@ -104,6 +109,70 @@ def test_a_file_of_a_living_process_is_left_alone(
     assert statuses() == {"sending": 2, "delivered": 1}
 
 
+def test_a_file_that_is_just_being_made_is_left_alone(
+    files: KeptLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker looks at the worst moment: before the new file is locked."""
+    flock = fcntl.flock
+
+    def meanwhile(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        for left in KeptLines(files.folder, "other").left():
+            left.remove()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    path = files.keep([b"one"])
+    assert path.read_bytes() == b"one\n"
+
+
+@pytest.fixture
+def full() -> Iterator[Callable[[int], None]]:
+    """Let no file grow beyond so many bytes, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_half_a_line_spoils_no_other(files: KeptLines, full: Callable[[int], None]) -> None:
+    first = files.keep([b"one"])
+    full(first.stat().st_size + 6)
+    with pytest.raises(OSError, match="File too large"):
+        files.keep([b"two", b"three"])
+    full(1000)
+    files.keep([b"four"])
+    files.let_go()
+    kept = [line for left in files.left() for line in left.lines()]
+    assert kept == [b"one", b"two", b"th", b"four"]
+
+
+@pytest.fixture
+def other_user() -> Iterator[None]:
+    """Root may read everything, so act as somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.fixture
+def public() -> Iterator[KeptLines]:
+    """In a folder that each user can reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        files = KeptLines(Path(folder), "worker")
+        files.keep([b"one"]).chmod(0)
+        yield files
+
+
+@pytest.mark.usefixtures("public", "other_user")
+def test_a_file_of_another_user_is_told(public: KeptLines) -> None:
+    other = KeptLines(public.folder, "other")
+    assert list(other.left()) == []
+    assert other.unreadable() == 1
+
+
 # --- What the next worker makes of it ------------------------------------------------------------
 
 
@@ -159,6 +228,61 @@ def test_nothing_is_said_of_a_later_attempt(
     outcomes_take_up(files)
     assert statuses() == {"unknown": 3}
     assert not LateAnswer.objects.exists()
+
+
+def test_lines_of_another_database_are_kept(
+    files: KeptLines, claimed: list[ClaimedDelivery]
+) -> None:
+    """Two consoles on a machine may share the folder. Their deliveries have the same numbers."""
+    others = [structs.replace(each, claim=uuid4()) for each in claimed]
+    outcomes_keep(files, [taken(each) for each in others])
+    files.let_go()
+    (path,) = lines(files)
+    kept = path.read_bytes()
+    outcomes_take_up(files)
+    assert statuses() == {"sending": 3}
+    assert path.with_suffix(".unreadable").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [
+        ('"status":"delivered"', '"status":"pending"'),
+        ('"delivery":', '"delivery":99999999999999999999'),
+    ],
+)
+def test_a_line_that_tells_of_no_end_is_kept(
+    files: KeptLines, claimed: list[ClaimedDelivery], what: str, instead: str
+) -> None:
+    outcomes_keep(files, [taken(claimed[0])])
+    files.let_go()
+    (path,) = lines(files)
+    path.write_text(path.read_text().replace(what, instead))
+    outcomes_keep(files, [taken(claimed[1])])
+    files.let_go()
+    outcomes_take_up(files)
+    assert lines(files) == []
+    assert files.unreadable() == 1
+    assert statuses() == {"sending": 2, "delivered": 1}
+
+
+def test_what_got_no_answer_is_unknown_and_nothing_more(
+    files: KeptLines, claimed: list[ClaimedDelivery]
+) -> None:
+    silent = [LateEnding(Ending(each, DeliveryStatus.UNKNOWN, "no_answer")) for each in claimed]
+    outcomes_keep(files, silent[:1])
+    files.let_go()
+    outcomes_take_up(files)
+    assert statuses() == {"sending": 2, "unknown": 1}
+    recover()
+    outcomes_keep(files, silent)
+    files.let_go()
+    outcomes_take_up(files)
+    assert statuses() == {"unknown": 3}
+    assert not LateAnswer.objects.exists()
+    assert not Resolution.objects.exists()
+    assert Delivery.objects.get(pk=claimed[0].id).reason == "no_answer"
+    assert_ledger_agrees()
 
 
 CRASH = """
@@ -278,6 +402,27 @@ def test_late_answers_beyond_memory_go_to_the_file(
 
     asyncio.run(run())
     assert LateAnswer.objects.count() == 3
+
+
+def test_a_worker_that_lives_on_holds_what_no_file_takes(
+    claimed: list[ClaimedDelivery], settings: Any, tmp_path: Path
+) -> None:
+    """The folder can't be made for a while. What is known is held, and recorded later."""
+    settings.OUTCOMES_TO = tmp_path / "file" / "outcomes"
+    (tmp_path / "file").touch()
+    recover()
+
+    async def run() -> None:
+        async with Dispatch() as dispatch:
+            dispatch.keep([taken(each) for each in claimed])
+            assert len(dispatch.late) == 3
+            (tmp_path / "file").unlink()
+            dispatch.keep(dispatch.late[:1])
+            assert len(lines(dispatch.kept)) == 1
+
+    asyncio.run(run())
+    assert LateAnswer.objects.count() == 3
+    assert not list(settings.OUTCOMES_TO.iterdir())
 
 
 # --- A real worker, asked to stop while PostgreSQL is away ---------------------------------------

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
+from msgspec import structs
 
 from console.database.budget import DRAIN_CONNECTIONS
 from console.database.notifications import LISTENING, LOST, listen
@@ -78,6 +79,10 @@ class Dispatch:
         self.kept = KeptLines(settings.OUTCOMES_TO, str(self.worker))
 
     async def __aenter__(self) -> Self:
+        try:
+            self.kept.require_folder()
+        except OSError as error:
+            logger.error("no folder for outcomes", folder=str(self.kept.folder), error=str(error))
         # Before a drain calls unknown what a worker before this one knew.
         await self._take_up()
         self._beside = [
@@ -96,6 +101,9 @@ class Dispatch:
         await self._record_late()
         self._keep_late()
         await self._take_up()
+        if self.late:
+            # The last place where they can stand.
+            logger.error("outcomes not recorded", deliveries=_told(self.late))
         await self.databases.close()
 
     async def _record_late(self) -> None:
@@ -117,8 +125,14 @@ class Dispatch:
             _log_late(late, error)
 
     def keep(self, known: Sequence[LateEnding]) -> None:
-        """Keep in a file what can't be recorded before this worker ends."""
-        outcomes_keep(self.kept, known)
+        """Keep in a file what can't be recorded in time, or in memory, if that fails."""
+        known = [structs.replace(each, key=each.key or uuid4()) for each in known]
+        try:
+            outcomes_keep(self.kept, known)
+        except OSError as error:
+            logger.error("outcomes not kept", number=len(known), error=str(error))
+            # Some may be in the file as well. Their keys tell.
+            self.late[:0] = known
 
     def _keep_late(self) -> None:
         late, self.late[:] = list(self.late), []
@@ -231,8 +245,11 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
 
 
 def _log_late(late: Sequence[LateEnding], error: Exception) -> None:
-    ended = [(each.ending.delivery.id, each.ending.status.value) for each in late]
-    logger.warning("late answers not recorded", deliveries=ended, error=str(error))
+    logger.warning("late answers not recorded", deliveries=_told(late), error=str(error))
+
+
+def _told(late: Sequence[LateEnding]) -> list[tuple[int, str]]:
+    return [(each.ending.delivery.id, each.ending.status.value) for each in late]
 
 
 async def _pause(seconds: float, dispatch: Dispatch) -> None:

@@ -5,6 +5,7 @@ Server said. Everything else is read from the delivery's row when the line is re
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
@@ -24,12 +25,17 @@ logger = structlog.get_logger("console.sends")
 LINES_AT_ONCE = 500
 
 
+# What a worker can know of the end of an attempt.
+KNOWN = (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
+Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
+
+
 class KeptOutcome(Struct, frozen=True, omit_defaults=True):
     """A line. `answer` is Chat Server's, as JSON; `detail` is in its stored form."""
 
     key: UUID
-    delivery: int
-    send: int
+    delivery: Id
+    send: Id
     interaction: str
     chat_server: str
     claim: UUID
@@ -49,32 +55,31 @@ _decode = msgspec.json.Decoder(KeptOutcome).decode
 
 
 def outcomes_keep(files: KeptLines, late: Sequence[LateEnding]) -> None:
-    """Keep outcomes in this worker's file. If even that fails, log them: the last place where they
-    can stand."""
+    """Keep outcomes in this worker's file. Raises OSError."""
+    path = files.keep([_encode(_line(each)) for each in late])
     told = [(each.ending.delivery.id, each.ending.status.value) for each in late]
-    try:
-        path = files.keep([_encode(_line(each)) for each in late])
-    except OSError as error:
-        logger.error("outcomes not recorded", deliveries=told, error=str(error))
-    else:
-        logger.warning("outcomes kept in a file", file=str(path), deliveries=told)
+    logger.warning("outcomes kept in a file", file=str(path), deliveries=told)
 
 
 def outcomes_take_up(files: KeptLines) -> None:
     """Record what processes that have ended left in their files, and remove these after the commit.
 
-    Lines that can't be read, or that are of no delivery here, are set aside.
+    Lines that can't be read, or that are of no attempt here, are set aside.
     """
     for left in files.left():
-        _take_up(left)
+        try:
+            _take_up(left)
+        except OSError as error:
+            # Other files may be all right. What is recorded of this one is not recorded again.
+            logger.warning("outcomes not taken up", file=str(left.path), error=str(error))
 
 
 def _take_up(left: LeftLines) -> None:
     lines = left.lines()
     read = dict(_read_all(lines))
     ids = [each.ending.delivery.id for each in read.values()]
-    here = set(Delivery.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    late = {number: each for number, each in read.items() if each.ending.delivery.id in here}
+    here = dict(Delivery.objects.filter(pk__in=ids).values_list("pk", "claim"))
+    late = {number: each for number, each in read.items() if _is_of(each, here)}
     numbers, refused = list(late), set()
     for start in range(0, len(numbers), LINES_AT_ONCE):
         refused |= _record(late, numbers[start : start + LINES_AT_ONCE])
@@ -86,6 +91,13 @@ def _take_up(left: LeftLines) -> None:
     logger.warning(
         "outcomes taken up from a file", file=str(left.path), count=len(lines) - len(aside)
     )
+
+
+def _is_of(late: LateEnding, claims: dict[int, UUID | None]) -> bool:
+    """Return whether the line is of an attempt in this database. Whatever was written to the wire
+    keeps its claim. What was not may have waited again since, and may have another one now."""
+    delivery = late.ending.delivery
+    return delivery.id in claims and (late.may_wait or claims[delivery.id] == delivery.claim)
 
 
 def _record(late: dict[int, LateEnding], numbers: Sequence[int]) -> set[int]:
@@ -131,7 +143,9 @@ def _line(late: LateEnding) -> KeptOutcome:
 
 
 def _late(line: KeptOutcome) -> LateEnding:
-    """Return what a line says. The row has the delivery's texts."""
+    """Return what a line says. The row has the delivery's texts. Raises msgspec.DecodeError."""
+    if line.status not in KNOWN:
+        raise msgspec.ValidationError(f"no end of an attempt: {line.status}")
     delivery = ClaimedDelivery(
         claim=line.claim,
         id=line.delivery,

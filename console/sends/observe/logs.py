@@ -66,10 +66,10 @@ def late_answer(send: int, delivery: int, status: str) -> None:
 def resolved(records: Sequence[Record]) -> None:
     """Log the evidence in these entries, one line for each delivery."""
     for record in records:
+        if record.action != Action.DELIVERIES_RESOLVED:
+            continue
         _kind, ref, _name = record.target
-        for said in (
-            record.data["deliveries"] if record.action == Action.DELIVERIES_RESOLVED else ()
-        ):
+        for said in record.data["deliveries"]:
             _say(
                 "evidence recorded",
                 send=ref,
