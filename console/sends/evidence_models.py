@@ -1,5 +1,6 @@
 """What became known of unknown deliveries by evidence, beside their first record."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from django.db import models
@@ -90,9 +91,9 @@ class Evidence(models.Model):
         is_persons = self.source == Source.PERSON and self.verdict != Verdict.WITHDRAWN
         return is_persons and not self.is_replaced
 
-    def stands_for(self, actor_ref: str) -> bool:
-        """Return whether it is this actor's word, and stands."""
-        return self.is_word and self.actor_ref == actor_ref
+    def stands_for(self, refs: Collection[str]) -> bool:
+        """Return whether it is the word of one of these, and stands."""
+        return self.is_word and self.actor_ref in refs
 
 
 class Resolution(models.Model):

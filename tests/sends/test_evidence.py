@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.accounts.roles import ROLE_PERMISSIONS, Role
+from console.accounts.services import api_client_create
 from console.audit import verify
 from console.audit.actions import Action
 from console.audit.chain import text_digest
@@ -171,6 +172,37 @@ def test_a_word_is_corrected_and_withdrawn_and_never_edited(
     other = unknown.deliveries.latest("pk")
     with pytest.raises(NotFound):
         delivery_witness(sue, other, **THERE, replaces=word.pk)
+
+
+def test_nobody_takes_back_what_another_said(
+    unknown: Send, supervisor: User, make_user: Callable[..., User], browse: Browse
+) -> None:
+    """Otherwise a sender could withdraw what a colleague saw, and send it again."""
+    sam, delivery = make_user("sam", Role.SUPERVISOR, Role.AUDITOR), first(unknown)
+    word = delivery_witness(sam.to_actor(), delivery, **THERE)
+    for given in (MISSING, {"verdict": "withdrawn", "remark": "Not so"}):
+        with pytest.raises(PermissionRefused) as refusal:
+            delivery_witness(supervisor.to_actor(), delivery, **given, replaces=word.pk)
+        assert refusal.value.code == "not_your_word"
+    page = browse(supervisor).get(reverse("delivery-detail", args=[delivery.pk])).text
+    assert "Say what you saw" in page
+    assert reverse("evidence-withdraw", args=[delivery.pk, word.pk]) not in page
+    page = browse(sam).get(reverse("delivery-detail", args=[delivery.pk])).text
+    assert reverse("evidence-withdraw", args=[delivery.pk, word.pk]) in page
+    delivery_witness(supervisor.to_actor(), delivery, **MISSING)
+    assert stands(delivery) == ("delivered", "person", True)
+
+
+def test_a_person_and_their_api_client_have_one_word(unknown: Send, supervisor: User) -> None:
+    delivery = first(unknown)
+    _client, token = api_client_create(ROOT, name="sues", scopes=["send", "read"], owner=supervisor)
+    program = by_token(token)
+    said = program.post(f"deliveries/{delivery.pk}/evidence/", THERE)
+    with pytest.raises(Conflict, match="Correct or withdraw"):
+        delivery_witness(supervisor.to_actor(), delivery, **MISSING)
+    (word,) = said["evidence"]
+    delivery_witness(supervisor.to_actor(), delivery, **MISSING, replaces=word["id"])
+    assert stands(delivery) == ("not_delivered", "person", False)
 
 
 def test_only_unknown_deliveries_are_closed(

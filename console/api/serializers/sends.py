@@ -147,7 +147,7 @@ class EvidenceInput(StrictInput):
     replaces = fields.Whole(
         required=False,
         min_value=1,
-        help_text="The id of a person's evidence that this corrects or withdraws.",
+        help_text="The id of the caller's own evidence that this corrects or withdraws.",
     )
 
 

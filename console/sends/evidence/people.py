@@ -4,7 +4,7 @@ import secrets
 
 from django.db import transaction
 
-from console.accounts.own_work import is_own
+from console.accounts.own_work import is_own, own_refs
 from console.actors import Actor
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
@@ -32,7 +32,7 @@ def delivery_witness(
 ) -> Evidence:
     """Record what a person saw of an unknown delivery. Return the evidence.
 
-    `replaces` is the evidence of a person that this corrects, or withdraws with that verdict.
+    `replaces` is what the person said before, which this corrects, or withdraws with that verdict.
     Raises PermissionRefused; InvalidInput; Conflict if the delivery is not unknown or is erased, if
     the actor has already said it, or if what is to be replaced does not stand; NotFound if there is
     no such evidence.
@@ -123,8 +123,9 @@ def _replaced(actor: Actor, delivery: Delivery, replaces: int | None) -> Evidenc
     """Return the evidence to replace. Without it, require that the actor has said nothing that
     stands."""
     known = list(delivery.evidence.select_related("replaced_by"))
+    refs = own_refs(actor)
     if replaces is None:
-        if any(each.stands_for(actor.ref) for each in known):
+        if any(each.stands_for(refs) for each in known):
             raise Conflict(
                 "said_already", "You have said what became of it. Correct or withdraw that."
             )
@@ -138,6 +139,12 @@ def _replaced(actor: Actor, delivery: Delivery, replaces: int | None) -> Evidenc
         )
     for each in known:
         if each.pk == replaces and each.is_word:
+            if not each.stands_for(refs):
+                raise PermissionRefused(
+                    "not_your_word",
+                    "Only {name} may correct or withdraw this. Say what you saw yourself.",
+                    name=each.actor_name,
+                )
             return each
     raise Conflict(
         "evidence_does_not_stand",

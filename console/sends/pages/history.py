@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.catalogue.kinds import traits
 from console.editing.paging import older_page
@@ -92,7 +93,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "resolution": getattr(delivery, "resolution", None),
         "evidence": (evidence := list(delivery_evidence(delivery))),
         "may_witness": may_witness(actor, delivery.send) and delivery.erased_at is None,
-        "has_said": any(each.stands_for(actor.ref) for each in evidence),
+        "own_word": next((each for each in evidence if each.stands_for(own_refs(actor))), None),
     }
     return render(request, "sends/delivery_detail.html", context)
 
