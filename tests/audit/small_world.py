@@ -122,7 +122,7 @@ class World:
         return send_create(
             self.sender,
             SendOrder(
-                notice_key=self.make_notice("Hello").notice.key,
+                notice_key=self.make_notice("Hello", nickname="Desk").notice.key,
                 interactions=interactions or [self.make_interaction().pk],
                 **arguments,
             ),
@@ -150,7 +150,6 @@ class World:
     def lines_of(self, send: Send) -> Call:
         """A line of the transcript with the text of a send's one delivery, which was tried."""
         now = timezone.now()
-        Send.objects.filter(pk=send.pk).update(nickname="Desk")
         with changing_what_has_ended():
             send.deliveries.update(attempted_at=now)
         delivery = send.deliveries.get()

@@ -92,10 +92,11 @@ def _retry(
         now = database_now()
         require_valid(original.version, at=now, now=now)
         require_still_approved(original)
+        open_ = selectors.not_retried(original, status)
         if status == DeliveryStatus.UNKNOWN:
             # Evidence that comes at this moment is waited for, or finds the retry.
-            lock_unknown(list(selectors.not_retried(original, status).values_list("pk", flat=True)))
-        left = _those_seen(list(selectors.not_retried(original, status)), seen)
+            open_ = open_.filter(pk__in=lock_unknown(list(open_.values_list("pk", flat=True))))
+        left = _those_seen(list(open_), seen)
         if not left:
             raise Conflict(
                 "nothing_to_retry",

@@ -218,8 +218,10 @@ def write_postponements(postponements: Sequence[Postponement]) -> None:
 
 
 def locked_rows(rows: QuerySet[Delivery], *, wait: bool = False) -> list[ClaimedDelivery]:
-    """Lock and return the `rows` that nobody else has locked, or with `wait` all."""
-    rows = rows.select_for_update(of=("self",), skip_locked=not wait).select_related("send")
+    """Lock and return the `rows` that nobody else has locked, or with `wait` all. Others may still
+    refer to them, as retries and evidence do."""
+    rows = rows.select_for_update(of=("self",), skip_locked=not wait, no_key=True)
+    rows = rows.select_related("send")
     return [
         ClaimedDelivery(
             claim=row.claim,
