@@ -60,6 +60,8 @@ class Dispatch:
     databases: DatabaseThreads = field(
         default_factory=lambda: DatabaseThreads(DRAIN_CONNECTIONS, plan_by_index)
     )
+    # A connection that no drain waits for: leases are renewed on it.
+    renewals: DatabaseThread = field(default_factory=lambda: DatabaseThread(QUEUE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     drains: dict[str, Drain] = field(default_factory=dict)
     # The Chat Servers that have a drain of this worker, or whose drain is just beginning.
@@ -165,8 +167,7 @@ class Dispatch:
                 logger.exception("late answers failed")
 
     async def _keep_leases(self) -> None:
-        """Renew the leases of drains that only wait, on a connection that no drain waits for."""
-        database = DatabaseThread(QUEUE)
+        """Renew the leases of drains that only wait."""
         try:
             while True:
                 await asyncio.sleep(RENEW_SECONDS)
@@ -175,7 +176,7 @@ class Dispatch:
                     continue
                 leases = {drain.server.pk: drain.lease.epoch for drain in waiting}
                 try:
-                    held = await database.call(chat_server_leases_renew, leases)
+                    held = await self.renewals.call(chat_server_leases_renew, leases)
                 except Exception as error:  # without this task, all drains would lose their leases
                     logger.warning("leases not renewed", error=str(error))
                     continue
@@ -183,7 +184,7 @@ class Dispatch:
                     if drain.server.pk not in held:
                         drain.supersede()
         finally:
-            await database.close()
+            await self.renewals.close()
 
     def wake(self, name: str) -> None:
         """Start a drain of a Chat Server, or make the running one look again."""
