@@ -27,6 +27,8 @@ FATES = (
     "half an answer",
     "taken, then all cut",
 )
+# What ends a connection at once, and what looks like the beginning of a long frame.
+GARBAGE = (b"\xff\xff\xff\xffno frame", b"\x00\x01garbage, and no frame at all", b"\x00\x00\x00\x02{]")
 # How it is as a whole. What it does with requests, by its mode.
 MODES = ("well", "down", "unreachable", "silent", "slow", "does not read", "refusing", "garbage")
 
@@ -117,7 +119,8 @@ class SimulatedChatServer:
             for each in [peer] if fate == "cut after taken" else list(self.peers):
                 self._cut(each)
         elif fate == "garbage" or self.mode == "garbage":
-            peer.link.answer(b"\x00\x01garbage, and no frame at all\xff" * 3)
+            peer.link.is_garbled = True
+            peer.link.answer(self.random.choice(GARBAGE))
         elif fate == "no answer" or self.mode == "silent":
             pass
         else:

@@ -13,6 +13,8 @@ from typing import Any
 
 # So many callbacks at one moment mean that somebody goes round in circles.
 SPINS_MOST = 200_000
+# Timers fire by so much later, since the clocks of world and process are not rounded alike.
+TINY = 1e-7
 
 
 class Spinning(Exception):
@@ -136,7 +138,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        self._time.at(when + self.behind - self.ahead, self._timer_is_due, timer)
+        self._time.at(when + self.behind - self.ahead + TINY, self._timer_is_due, timer)
         return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:

@@ -43,6 +43,7 @@ class Episode:
         self.random = world.random
         self.is_calm = self.random.random() < CALM
         self.seconds = self.random.uniform(5.0, 60.0)
+        self.is_over = False
 
     def run(self) -> None:
         world = self.world
@@ -53,6 +54,7 @@ class Episode:
             self._plan_faults(began)
             self._plan_people(began)
         world.time.run(began + self.seconds)
+        self.is_over = True
         lift_all(world)
         self._let_go_on()
         self._finish()
@@ -74,7 +76,11 @@ class Episode:
             server.latency = random.choice([0.001, 0.01, 0.1])
             server.slow_seconds = row.request_timeout_seconds
         world.checks.begin()
-        self.pace = {row.name: row.pace_per_second for row in world.model.tables.servers.values()}
+        # No second sees more than the burst, so a smaller one slows it down.
+        self.pace = {
+            row.name: min(row.pace_per_second, row.burst)
+            for row in world.model.tables.servers.values()
+        }
 
     def _plan_sends(self, began: float) -> None:
         world, random = self.world, self.random
@@ -95,6 +101,8 @@ class Episode:
             world.time.at(at, self._send, chosen)
 
     def _send(self, names: list[str]) -> None:
+        if self.is_over:
+            return
         if self.world.host.is_down or self.world.host.is_silent or self.world.host.refusal:
             self.world.time.after(1.0, self._send, names)  # as a caller that tries again
         else:

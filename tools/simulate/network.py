@@ -91,6 +91,7 @@ class Link(asyncio.Transport):
         self.server = server
         self.is_closed = False  # the client hears and says nothing more
         self.is_cut = False  # nothing arrives on either side
+        self.is_garbled = False  # nobody can read what comes from now on
         self.is_stuck = server.mode == "does not read"
         self._buffer = bytearray()
         self._in_kernel = 0
@@ -159,7 +160,7 @@ class Link(asyncio.Transport):
             middle = self.network.random.randrange(1, len(data))
             self.network.at(self._returns_at, self._return, data[:middle], ())
             data = data[middle:]
-        self.network.at(self._returns_at, self._return, data, about)
+        self.network.at(self._returns_at, self._return, data, () if self.is_garbled else about)
 
     def _return(self, data: bytes, about: tuple[Any, ...]) -> None:
         if not (self.is_cut or self.process.is_dead):
