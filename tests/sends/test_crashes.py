@@ -453,6 +453,29 @@ def test_outcomes_of_a_step_that_another_overtook_are_told(
     assert_ledger_agrees()
 
 
+def test_what_nobody_knows_is_no_late_answer(simulator, chats, send_to, monkeypatch):
+    """`make simulate` found it: beside each unknown of a drain that lost its lease stood a "late
+    answer" that said unknown again."""
+    from console.sends.engine import drain as module
+
+    chat_server_update(ROOT, ChatServer.objects.get(), request_timeout_seconds=0.3)
+    simulator.faults(silent_every=1)
+    send = send_to(chats(2))
+    overtaken: list[str] = []
+
+    def overtake(lease, **options):
+        if options["endings"]:
+            overtaken.extend(ending.status for ending in options["endings"])
+            raise LeaseLost
+        return drain_step(lease, **options)
+
+    monkeypatch.setattr(module, "drain_step", overtake)
+    drain()
+    assert overtaken
+    assert set(overtaken) == {"unknown"}
+    assert not LateAnswer.objects.filter(delivery__send=send).exists()
+
+
 def test_a_step_that_fails_each_time_ends_the_drain_and_sends_nothing(
     simulator, chats, send_to, monkeypatch
 ):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -15,11 +16,14 @@ from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.errors import Conflict
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.services import chat_server_update
+from console.interactions.services import Lease, chat_server_lease_take, chat_server_update
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_unknown
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
-from console.sends.models import LateAnswer, Send
+from console.sends.engine.late_answers import LateEnding, late_answers_record
+from console.sends.engine.outcomes import Ending, Postponement
+from console.sends.engine.record import deliveries_recover, drain_step
+from console.sends.models import DeliveryStatus, LateAnswer, Reason, Send
 from tests.support.factories import ROOT
 from tests.support.simulators import Simulator
 from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, statuses
@@ -117,6 +121,47 @@ def test_the_page_of_the_delivery_and_the_api_show_it(
         ["delivered"],
         ["delivered"],
     ]
+
+
+@pytest.mark.parametrize("status", ["unknown", "delivered"])
+def test_what_is_recorded_already_is_not_recorded_again(
+    status: str, chat_server: ChatServer, chats: Any, send_to: Any
+) -> None:
+    """`make simulate` found it: a worker that did not learn of a commit records all of it again,
+    and so a late answer stood there twice, or beside an outcome that says the same."""
+    send_to(chats(1))
+    worker = uuid4()
+    lease = chat_server_lease_take(chat_server.name, worker)
+    assert isinstance(lease, Lease)
+    (delivery,) = drain_step(lease, claim=uuid4(), room=1).claimed
+    delivered = Ending(delivery, DeliveryStatus.DELIVERED, reference_id=7)
+    if status == "unknown":
+        assert deliveries_recover(lease) == 1
+    else:
+        drain_step(lease, claim=uuid4(), endings=[delivered])
+    for _ in range(2):
+        late_answers_record([LateEnding(delivered)])
+    assert LateAnswer.objects.count() == (status == "unknown")
+    assert AuditEntry.objects.filter(action=Action.DELIVERIES_LATE_ANSWER).count() == (
+        status == "unknown"
+    )
+
+
+def test_what_was_not_sent_is_no_late_answer_of_the_next_attempt(
+    chat_server: ChatServer, chats: Any, send_to: Any
+) -> None:
+    send_to(chats(1))
+    lease = chat_server_lease_take(chat_server.name, uuid4())
+    assert isinstance(lease, Lease)
+    (first,) = drain_step(lease, claim=uuid4(), room=1).claimed
+    drain_step(lease, claim=uuid4(), postponements=[Postponement(first, None, "")])
+    (again,) = drain_step(lease, claim=uuid4(), room=1).claimed
+    assert deliveries_recover(lease) == 1
+    not_sent = Ending(first, DeliveryStatus.FAILED, Reason.NOT_SENT)
+    late_answers_record([LateEnding(not_sent)])
+    assert not LateAnswer.objects.exists()
+    late_answers_record([LateEnding(Ending(again, DeliveryStatus.DELIVERED))])
+    assert LateAnswer.objects.get().status == "delivered"
 
 
 def test_it_is_erased_with_the_text(late: Send) -> None:

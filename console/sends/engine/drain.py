@@ -349,7 +349,8 @@ class Drain:
                 on_the_wire=sorted(self.on_the_wire),
             )
         # Again after each step that was under way meanwhile: it gives back what it had in hand.
-        self.late += [LateEnding(item) for item in self.endings]
+        known = [item for item in self.endings if item.status != DeliveryStatus.UNKNOWN]
+        self.late += [LateEnding(item) for item in known]
         self.late += [LateEnding(_nothing_left(*each)) for each in self.unsent]
         self.endings, self.unsent = [], []
         self.progress.set()

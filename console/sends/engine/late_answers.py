@@ -127,10 +127,16 @@ def _end(late: Sequence[LateEnding]) -> list[Ending]:
 def _stand_beside(
     late: Sequence[LateEnding], known: dict[int, Delivery], now: datetime
 ) -> list[Record]:
-    keys = [each.key for each in late if each.key is not None]
     of_these = LateAnswer.objects.filter(delivery__in=[each.ending.delivery.id for each in late])
-    recorded = set(of_these.filter(key__in=keys).values_list("key", flat=True))
-    late = [each for each in late if each.key is None or each.key not in recorded]
+    # One that is known by its key, or says the same. Who calls may not know of its own commit.
+    recorded = set(of_these.values_list("key", flat=True)) - {None}
+    told = set(of_these.values_list("delivery_id", "status"))
+    late = [
+        each
+        for each in late
+        if each.key not in recorded
+        and (each.ending.delivery.id, each.ending.status.value) not in told
+    ]
     answers = LateAnswer.objects.bulk_create(
         LateAnswer(
             delivery=known[each.ending.delivery.id],
