@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from console.esp.errors import EspError
 from console.esp.messages import KVList, Request3rdServer
 from console.esp.protocol import ServerProtocol
 from tools.simulate.database import POISON
-from tools.simulate.network import Link
+from tools.simulate.network import Link, Network
 
 # What may happen to the next request, if it is armed (tools.simulate.faults).
 FATES = (
@@ -28,7 +27,7 @@ FATES = (
     "taken, then all cut",
 )
 # What ends a connection at once, and what looks like the beginning of a long frame.
-GARBAGE = (b"\xff\xff\xff\xffno frame", b"\x00\x01garbage, and no frame at all", b"\x00\x00\x00\x02{]")
+GARBAGE = (b"\xff\xff\xff\xffno frame", b"\x00\x01garbage, no frame", b"\x00\x00\x00\x02{]")
 # How it is as a whole. What it does with requests, by its mode.
 MODES = ("well", "down", "unreachable", "silent", "slow", "does not read", "refusing", "garbage")
 
@@ -47,7 +46,9 @@ class SimulatedChatServer:
     """One Chat Server application. `on_taken` is told of each request that it takes, `on_answer` of
     how it answers."""
 
-    def __init__(self, name: str, random: Random, network: Any, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, random: Random, network: "Network", note: Callable[[str], None]
+    ) -> None:
         self.name = name
         self.random = random
         self.network = network

@@ -78,7 +78,6 @@ class Checks(Watch):
         self.shaken: set[UUID] = set()
         self.progress_at = 0.0
         self.time_to_live = 120.0
-        self.late_twice = 0
         self.violation = ""
 
     def note(self, line: str) -> None:
@@ -123,9 +122,7 @@ class Checks(Watch):
         self._pace(line, server, len(claimed), now)
 
     def _progresses(self, server: ServerRow, now: float) -> bool:
-        return (
-            server.progressed_at is not None and server.progressed_at > now - self.time_to_live
-        )
+        return server.progressed_at is not None and server.progressed_at > now - self.time_to_live
 
     def _pace(self, line: Line, server: ServerRow, number: int, now: float) -> None:
         while line.second and line.second[0][0] <= now - 1.0:
@@ -222,8 +219,10 @@ class Checks(Watch):
     def late(self, row: LateRow, now: float) -> None:
         known = self.of(row.delivery_id)
         self.note(f"late {row.delivery_id} {row.status}")
+        if row.status not in ("delivered", "failed"):
+            self.fail(f"the late answer of delivery {row.delivery_id} is {row.status}")
         if known.late:
-            self.late_twice += 1
+            self.fail(f"delivery {row.delivery_id} has two late answers")
         known.late = row.status
 
     def finished(self, send: SendRow, now: float) -> None:

@@ -119,7 +119,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def is_closed(self) -> bool:
         return self.is_dead
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
@@ -129,12 +129,12 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             self._time.runnable.append(self)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
@@ -205,7 +205,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self._ready.clear()
         self._time.loops.remove(self)
         for task in list(self._tasks):
-            task._log_destroy_pending = False
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
             _close(task.get_coro())
         self._tasks.clear()
         self._ready.clear()
@@ -230,6 +230,6 @@ def _close(coroutine: Any) -> None:
     for _ in range(10):
         try:
             coroutine.close()
-        except BaseException:  # noqa: S112 - what a dead process raises is of no concern
+        except BaseException:
             continue
         return

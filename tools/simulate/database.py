@@ -34,6 +34,8 @@ from tools.simulate.rows import DeliveryRow, LateRow, OutboxRow, SendRow, Server
 
 # Between its transactions a function yields the Chat Server whose row the next one locks.
 Work = Generator[int | None, None, Any]
+# Stands for the deliveries of late answers, which are locked first.
+LATE_ANSWERS = 0
 # An outcome with this text is one that the database refuses for what it says.
 POISON = "\N{SKULL AND CROSSBONES}"
 
@@ -359,8 +361,8 @@ class ModelDatabase:
         self._postpone([Postponement(each, None, each.last_detail) for each in back])
         lost = [each for each in left if each.claim not in unwritten]
         written = self.write_endings([_lost(each) for each in lost], "sending")
-        for pk in claims:
-            self.tables.claims.pop(pk, None)
+        for claim in claims:
+            self.tables.claims.pop(claim, None)
         yield from self._tidy_up({each.send_id for each in left}, came_back=bool(unwritten))
         return len(written)
 
@@ -390,12 +392,17 @@ class ModelDatabase:
     # Late answers
 
     def late_answers_record(self, late: Sequence[LateEnding]) -> Work:
-        yield None
+        yield LATE_ANSWERS
         for each in late:
             ending = each.ending
-            row = LateRow(
-                ending.delivery.id, ending.status.value, ending.reference_id, ending.answer
-            )
+            delivery = self.tables.deliveries[ending.delivery.id]
+            if (
+                delivery.status not in ("unknown", "sending")
+                or delivery.claim != ending.delivery.claim
+                or any(row.delivery_id == delivery.id for row in self.tables.late)
+            ):
+                continue
+            row = LateRow(delivery.id, ending.status.value, ending.reference_id, ending.answer)
             self.tables.late.append(row)
             self.watch.late(row, self.now())
 

@@ -10,7 +10,7 @@ from tools.simulate.setup import engine_log
 from tools.simulate.world import World, seeded
 
 HOUR = 3600.0
-# After the last fault: the longest rest of a Chat Server, a lease taken over, a sweep, and a margin.
+# After the last fault: the longest rest of a Chat Server, a lease taken over, and a margin.
 RECOVERY_SECONDS = 30.0 + 15.0 + 10.0
 # How long all may take to become quiet once nothing is open: late answers, and timeouts.
 QUIET_SECONDS = 300.0
@@ -27,7 +27,6 @@ class DayResult:
     deliveries: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    late_twice: int = 0
     digest: str = ""
     lines: int = 0
     violation: str = ""
@@ -278,7 +277,6 @@ def simulate_day(seed: str, hours: float = 24.0, *, keeps_lines: bool = False) -
     result.hours, result.skipped_hours = world.time.now / HOUR, world.time.skipped / HOUR
     result.deliveries = world.numbers["delivery"]
     result.outcomes, result.faults = world.checks.outcomes, world.faults
-    result.late_twice = world.checks.late_twice
     result.digest, result.lines = world.trace.digest, world.trace.lines
     if keeps_lines:
         result.last = world.trace.listener or []

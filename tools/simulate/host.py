@@ -249,9 +249,7 @@ class Host:
                 continue
             if call.is_over or call.is_ghost:
                 continue
-            for waiting in self.waiting.values():
-                if call in waiting:
-                    waiting.remove(call)
+            self._waits_no_more(call)
             self._unlock(call)
             self._fail(call, OperationalError("terminating connection"))
 
@@ -272,11 +270,17 @@ class Host:
         for call in list(self.calls):
             if call.process is not process or call.is_over or call.is_ghost:
                 continue
-            for waiting in self.waiting.values():
-                if call in waiting:
-                    waiting.remove(call)
-            if call.holds is not None or self.random.random() < 0.7:
+            is_waiting = self._waits_no_more(call)
+            if is_waiting or call.holds is not None or self.random.random() < 0.7:
                 self._end(call)
+
+    def _waits_no_more(self, call: Call) -> bool:
+        """Take a call out of the lines for locks. Return whether it stood in one."""
+        for waiting in self.waiting.values():
+            if call in waiting:
+                waiting.remove(call)
+                return True
+        return False
 
 
 def full_disk() -> Exception:

@@ -43,7 +43,9 @@ class Process:
         self.on_end = on_end
         # Its monotonic clock began at some time; its wall clock is wrong by so much.
         self.wall_ahead = random.choice([0.0, 0.0, 130.0, -90.0, 20.0])
-        self.loop = ProcessLoop(time, ahead=random.uniform(0.0, 1e6), on_error=self._failed)
+        self.loop = ProcessLoop(  # type: ignore[abstract]
+            time, ahead=random.uniform(0.0, 1e6), on_error=self._failed
+        )
         self.loop.connect = self._connect
         self.id = UUID(int=random.getrandbits(128), version=4)
         self.is_stopping = False
@@ -91,7 +93,7 @@ class Process:
             self.host.swept = slot
             try:
                 await self.call(sweep_now, (), {})
-            except Exception:  # noqa: S112 - the next one does it
+            except Exception:
                 continue
 
     async def call(self, function: Any, arguments: Any, options: Any) -> Any:

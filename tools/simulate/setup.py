@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +35,7 @@ def prepare() -> None:
 def engine_log(errors: list[str]) -> Iterator[None]:
     """Keep what the engine logs as an error, and drop the rest."""
 
-    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> Any:
+    def keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         said = str(event.get("event"))
         if said not in EXPECTED:
             errors.append(f"{said}: {event}")
