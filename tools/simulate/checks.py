@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # A connection listens so long for a late answer, less what rounding may take.
 LISTENS_SECONDS = 59.0
+# After a fault of the database a worker may still lose a lease for so long.
+TROUBLE_SECONDS = 30.0
+# A send to a Chat Server that has nothing else to do begins to leave within this time.
+PROMPT_SECONDS = 1.2
 STATUS_OF = {"accepted": "delivered", "refused": "failed"}
 TINY = 1e-4
 
@@ -77,8 +81,12 @@ class Checks(Watch):
         # Workers that stood still or were lost in this episode.
         self.shaken: set[UUID] = set()
         self.progress_at = 0.0
+        # When the database or a worker last had a fault.
+        self.troubled_at = 0.0
         self.time_to_live = 120.0
         self.violation = ""
+        # Since when sends should begin to leave, if nothing is wrong.
+        self.soon: dict[int, float] = {}
 
     def note(self, line: str) -> None:
         self.trace.note(self.time.now, line)
@@ -97,9 +105,15 @@ class Checks(Watch):
 
     # Claims
 
-    def taken(self, server: ServerRow, worker: UUID, now: float) -> None:
-        self.note(f"lease {server.name} {server.drain_epoch} {worker.hex[:6]}")
+    def taken(self, server: ServerRow, before: UUID | None, now: float) -> None:
+        holder = server.drain_holder
+        assert holder is not None
+        self.note(f"lease {server.name} {server.drain_epoch} {holder.hex[:6]}")
         self.lines[server.name].resets += 1
+        loser = self.processes.get(before) if before and before != holder else None
+        is_well = loser and not loser.is_dead and loser.id not in self.shaken
+        if is_well and self.time.now > self.troubled_at + TROUBLE_SECONDS:
+            self.fail(f"a lease of {server.name} was taken from a worker that lives")
 
     def claimed(self, server: ServerRow, claimed: list[DeliveryRow], now: float) -> None:
         line = self.lines[server.name]
@@ -139,6 +153,10 @@ class Checks(Watch):
 
     # Fairness
 
+    def expect_soon(self, send_id: int) -> None:
+        """Nothing is wrong, and the Chat Server has nothing else to do."""
+        self.soon[send_id] = self.time.now
+
     def begun(self, send: SendRow, server_name: str) -> None:
         """A send of one delivery begins at a Chat Server."""
         line = self.lines[server_name]
@@ -151,6 +169,9 @@ class Checks(Watch):
 
     def _turn(self, line: Line, send_id: int) -> None:
         line.grants += 1
+        since = self.soon.pop(send_id, None)
+        if since is not None and self.time.now > since + PROMPT_SECONDS:
+            self.fail(f"send {send_id} began to leave after {self.time.now - since:.1f} s")
         mine = line.waiting.pop(send_id, None)
         if mine is not None:
             grants = line.grants - mine.grants
@@ -293,6 +314,7 @@ class Checks(Watch):
     def begin(self) -> None:
         """Forget the last episode."""
         self.known.clear()
+        self.soon.clear()
         self.shaken.clear()
         self.lines = {
             row.name: Line(row.window, level_at=row.bucket_at)

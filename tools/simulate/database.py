@@ -58,6 +58,8 @@ class ModelDatabase:
         self.watch = watch or Watch()
         self.notify = notify
         self.is_locked = is_locked
+        # By how much the clock of whoever calls is wrong. Nothing may depend on it.
+        self.wall_ahead = 0.0
 
     def work(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Work:
         """Return what the model does in place of a function of the engine."""
@@ -80,9 +82,10 @@ class ModelDatabase:
         is_stale = row.drain_renewed_at is not None and row.drain_renewed_at < now - STALE_SECONDS
         contested = row.drain_contested_at
         if self.is_free(row, worker, is_stale=is_stale, now=now):
+            before, row.drain_holder = row.drain_holder, worker
             row.drain_epoch += 1
-            row.drain_holder, row.drain_renewed_at, row.drain_contested_at = worker, now, None
-            self.watch.taken(row, worker, now)
+            row.drain_renewed_at, row.drain_contested_at = now, None
+            self.watch.taken(row, before, now)
             return Lease(row.read(), row.drain_epoch)
         if not is_stale:
             return None

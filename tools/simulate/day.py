@@ -104,8 +104,16 @@ class Episode:
             return
         if self.world.host.is_down or self.world.host.is_silent or self.world.host.refusal:
             self.world.time.after(1.0, self._send, names)  # as a caller that tries again
-        else:
-            self.world.send(names)
+            return
+        waiting = {
+            row.chat_server_name
+            for send in self.world.model.tables.sends.values()
+            for row in send.open.values()
+        }
+        send = self.world.send(names)
+        is_alone = len(set(names)) == 1 and names[0] not in waiting
+        if self.is_calm and is_alone and self.pace[names[0]] >= 5.0:
+            self.world.checks.expect_soon(send.id)
 
     def _plan_faults(self, began: float) -> None:
         random, kinds = self.random, list(FAULTS)

@@ -63,8 +63,6 @@ class Host:
         self.locks: dict[int, Call] = {}
         self.waiting: dict[int, deque[Call]] = {}
         self.calls: dict[Call, None] = {}
-        # Whether a client goes on before it knows of the commit: a planted mistake.
-        self.is_trusted_early = False
         model.is_locked = self.locks.__contains__
 
     @property
@@ -189,6 +187,7 @@ class Host:
 
     def _carry_out(self, call: Call) -> tuple[bool, Any]:
         """Let the function do its transaction. Return whether that was the last, and its result."""
+        self.model.wall_ahead = call.process.wall_ahead
         try:
             call.wants = call.work.send(None)
         except StopIteration as end:

@@ -94,6 +94,7 @@ class Link(asyncio.Transport):
         self.is_garbled = False  # nobody can read what comes from now on
         self.is_stuck = server.mode == "does not read"
         self._buffer = bytearray()
+        self._buffered_at = 0.0
         self._in_kernel = 0
         self._high = 64 * 1024
         self._is_paused = False
@@ -125,6 +126,7 @@ class Link(asyncio.Transport):
             if taken:
                 self._send(bytes(taken))
             self._buffer += rest
+            self._buffered_at = self.network.time.now
         else:
             self._send(bytes(data))
         if len(self._buffer) > self._high and not self._is_paused:
@@ -141,10 +143,10 @@ class Link(asyncio.Transport):
         self._buffer.clear()
         self.close()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, written_at: float | None = None) -> None:
         now = self.network.time.now
         self._arrives_at = max(self._arrives_at, now + self.server.delay())
-        self.network.at(self._arrives_at, self._come, data, now)
+        self.network.at(self._arrives_at, self._come, data, written_at or now)
 
     def _come(self, data: bytes, sent_at: float) -> None:
         if not self.is_cut:
@@ -185,7 +187,10 @@ class Link(asyncio.Transport):
             return
         data, self._buffer = bytes(self._buffer), bytearray()
         if data:
-            self._send(data)
+            # A loop that stood still lets its transports write before it looks at its timers. What
+            # they have is as good as in the kernel, from where nobody can take it back either.
+            stood_still = self.process.thawed_at == self.network.time.now
+            self._send(data, self._buffered_at if stood_still else None)
         if self._is_paused:
             self._is_paused = False
             self.protocol.resume_writing()

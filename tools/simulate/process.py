@@ -49,6 +49,7 @@ class Process:
         self.loop.connect = self._connect
         self.id = UUID(int=random.getrandbits(128), version=4)
         self.is_stopping = False
+        self.thawed_at = -1.0
         self.hears_notifications = True
         self._thawing: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         asyncio._set_running_loop(self.loop)
@@ -141,6 +142,7 @@ class Process:
     def thaw(self) -> None:
         if self.is_dead or not self.loop.is_frozen:
             return
+        self.thawed_at = self.time.now
         self.loop.thaw()
         thawing, self._thawing = self._thawing, []
         for action, arguments in thawing:

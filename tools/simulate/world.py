@@ -61,6 +61,8 @@ class World:
 
     def fault(self, kind: str) -> None:
         self.faults[kind] += 1
+        if not kind.startswith(("request", "chat server", "worker")):
+            self.checks.troubled_at = self.time.now
         self.note(f"FAULT {kind}")
 
     def _server(self, number: int) -> SimulatedChatServer:
