@@ -468,8 +468,7 @@ class ModelDatabase:
         self._abandon()
         yield None
         self._follow()
-        yield None
-        self._expire()
+        yield from self.deliveries_expire()
         yield None
         self._finish(self.tables.sends)
         yield None
@@ -486,7 +485,9 @@ class ModelDatabase:
 
     def deliveries_expire(self) -> Work:
         yield None
-        return self._expire()
+        number = self._expire()
+        yield from self._tidy_up(self.tables.sends)
+        return number
 
     def sends_finish(self) -> Work:
         yield None

@@ -109,7 +109,7 @@ def _mode(mode: str) -> Callable[[World], None]:
             if server.mode == mode:
                 server.change("well")
 
-        world.time.after(world.random.choice([0.3, 3.0, 15.0]) * world.random.random(), end)
+        world.time.after(world.random.choice([0.3, 3.0, 15.0, 45.0]) * world.random.random(), end)
 
     return change
 
