@@ -5,6 +5,8 @@
 # make bench    figures side by side (ROUNDS=5 NUMBER=100000 ONLY=pacing), also as JSON in bench-results/
 # make torture  sends while all fails: FAULTS=200 DELIVERIES=20000 MINUTES=25, SEED=n for one again;
 #               PSDK=1: a Chat Server is reached through Java
+# make simulate the engine on a virtual clock, with faults at every step: HOURS=1000, SEED=n for one
+#               again; PLANTED=all: whether it finds mistakes that are planted
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make board    the board in a browser for longer, while chats move: BOARD_SECONDS=300 BOARD_CHATS=300 BOARD_SENDS=20
@@ -34,7 +36,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test test-quick check bench torture drill fuzz board pictures format install install-dev
+.PHONY: demo test test-quick check bench torture simulate drill fuzz board pictures format install install-dev
 
 # A production site's settings in this shell are none of the demo's; CONSOLE_DATA may be.
 demo: install
@@ -86,6 +88,12 @@ PSDK ?=
 torture: install-dev
 	@$(BIN)/python -m tools.torture --faults $(FAULTS) --deliveries $(DELIVERIES) \
 		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(PSDK),--psdk)
+
+HOURS ?= 1000
+PLANTED ?=
+simulate: install-dev
+	@$(BIN)/python -m tools.simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(PLANTED),--planted $(PLANTED))
 
 drill: install-dev
 	@$(BIN)/python -m tools.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))

@@ -253,12 +253,12 @@ class History:
 
     def take(self) -> None:
         name = self.random.choice([row.name for row in self.model.tables.servers.values()])
-        given = ((name, self.random.choice(self.workers)), {})
+        given: Any = ((name, self.random.choice(self.workers)), {})
         self._leased(*self.both(chat_server_lease_take, given))
 
     def begin(self) -> None:
         name = self.random.choice([row.name for row in self.model.tables.servers.values()])
-        given = ((name, self.random.choice(self.workers)), {})
+        given: Any = ((name, self.random.choice(self.workers)), {})
         self._leased(*self.both(dispatcher._begin, given))
 
     def begin_over(self) -> None:
@@ -352,21 +352,20 @@ class History:
         chosen = self.random.sample(self.gone, min(2, len(self.gone)))
         unique = {real.id: (real, model) for real, model in chosen}.values()
         how = self.random.choice([(DeliveryStatus.DELIVERED, ""), NOTHING_LEFT])
-        sides = [
+        sides: list[Any] = [
             (([LateEnding(Ending(pair[side], *how)) for pair in unique],), {}) for side in (0, 1)
         ]
         self.both(late_answers_record, *sides)
 
     def health(self) -> None:
         pk = self.random.choice(list(self.model.tables.servers))
-        sides = [(ChatServer.objects.get(pk=pk)), self.model.tables.servers[pk].read()]
+        sides: list[Any] = [ChatServer.objects.get(pk=pk), self.model.tables.servers[pk].read()]
         if self.random.random() < 0.5:
-            given = [((server,), {}) for server in sides]
-            self.both(chat_server_reached, *given)
+            self.both(chat_server_reached, *(((server,), {}) for server in sides))
         else:
             rest = timedelta(seconds=self.random.choice([0.5, 4.0]))
-            given = [((server,), {"detail": "It is away.", "rest": rest}) for server in sides]
-            self.both(chat_server_unreachable, *given)
+            options = {"detail": "It is away.", "rest": rest}
+            self.both(chat_server_unreachable, *(((server,), options) for server in sides))
 
     def sweep(self) -> None:
         for function in (deliveries_abandon, deliveries_follow, deliveries_expire, sends_finish):

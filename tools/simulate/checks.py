@@ -25,8 +25,8 @@ STATUS_OF = {"accepted": "delivered", "refused": "failed"}
 TINY = 1e-4
 
 
-class Violation(Exception):
-    """Something that must never happen did."""
+class Violation(BaseException):
+    """Something that must never happen did. Whatever runs, nobody catches it as an error."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ class DayResult:
 
     seed: str
     hours: float = 0.0
-    skipped_hours: float = 0.0
+    idle_hours: float = 0.0
     deliveries: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -271,6 +271,8 @@ def simulate_day(seed: str, hours: float = 24.0, *, keeps_lines: bool = False) -
         try:
             while hour < hours:
                 Episode(world).run()
+                if world.checks.violation:
+                    raise Violation(world.checks.violation)
                 if errors:
                     world.checks.fail(f"the engine logs {errors[0]}")
                 hour += 1.0
@@ -282,7 +284,7 @@ def simulate_day(seed: str, hours: float = 24.0, *, keeps_lines: bool = False) -
         finally:
             world.end()
     result.moment = world.time.now
-    result.hours, result.skipped_hours = world.time.now / HOUR, world.time.skipped / HOUR
+    result.hours, result.idle_hours = world.time.now / HOUR, world.time.skipped / HOUR
     result.deliveries = world.numbers["delivery"]
     result.outcomes, result.faults = world.checks.outcomes, world.faults
     result.digest, result.lines = world.trace.digest, world.trace.lines
