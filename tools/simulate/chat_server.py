@@ -26,6 +26,8 @@ FATES = (
     "half an answer",
     "taken, then all cut",
 )
+# Of these, no request remains without an answer.
+HARMLESS = ("doubled answer", "stray answer", "refused", "refused without words")
 # What ends a connection at once, and what looks like the beginning of a long frame.
 GARBAGE = (b"\xff\xff\xff\xffno frame", b"\x00\x01garbage, no frame", b"\x00\x00\x00\x02{]")
 # How it is as a whole. What it does with requests, by its mode.
@@ -59,6 +61,7 @@ class SimulatedChatServer:
         self.fates: deque[str] = deque()
         self.peers: dict[Peer, None] = {}
         self.on_taken: Callable[[int, Peer, float], None] = lambda *_: None
+        self.on_hurt: Callable[[str], None] = lambda *_: None
         self.on_answer: Callable[[int, str], None] = lambda *_: None
         network.servers[name] = self
 
@@ -81,6 +84,8 @@ class SimulatedChatServer:
     def change(self, mode: str) -> None:
         """Become another."""
         before, self.mode = self.mode, mode
+        if mode != "refusing":
+            self.on_hurt(self.name)
         if mode == "down":
             for peer in list(self.peers):
                 self._cut(peer)
@@ -112,6 +117,8 @@ class SimulatedChatServer:
         fate = self.fates.popleft() if self.fates else ""
         if fate:
             self.note(f"{self.name}: request of {delivery}: {fate}")
+        if fate and fate not in HARMLESS:
+            self.on_hurt(self.name)
         if fate == "cut before taken":
             self._cut(peer)
             return

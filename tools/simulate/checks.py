@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LISTENS_SECONDS = 59.0
 # After a fault of the database a worker may still lose a lease for so long.
 TROUBLE_SECONDS = 30.0
+# What was sent before a Chat Server was hurt, and shortly after, may be lost.
+HURTS_SECONDS = 12.0
 # A send to a Chat Server that has nothing else to do begins to leave within this time.
 PROMPT_SECONDS = 1.2
 STATUS_OF = {"accepted": "delivered", "refused": "failed"}
@@ -80,7 +82,10 @@ class Checks(Watch):
         self.processes: dict[UUID, Process] = {}
         # Workers that stood still or were lost in this episode.
         self.shaken: set[UUID] = set()
-        self.progress_at = 0.0
+        # When something last began or ended at each Chat Server.
+        self.moved_at: dict[str, float] = {}
+        # When each last did something by which requests may remain without an answer.
+        self.hurt_at: dict[str, float] = {}
         # When the database or a worker last had a fault.
         self.troubled_at = 0.0
         self.time_to_live = 120.0
@@ -119,7 +124,7 @@ class Checks(Watch):
         line = self.lines[server.name]
         holder = server.drain_holder
         self.note(f"claim {server.name} {','.join(str(row.id) for row in claimed)}")
-        self.progress_at = self.time.now
+        self.moved_at[server.name] = self.time.now
         for row in claimed:
             outbox = self.tables.outbox(row.id)
             if outbox is None or outbox.due_at > now + TINY:
@@ -190,7 +195,7 @@ class Checks(Watch):
         known, status = self.of(delivery.id), delivery.status
         self.note(f"ended {delivery.id} {status} {delivery.reason}")
         self.outcomes[status] += 1
-        self.progress_at = self.time.now
+        self.moved_at[delivery.chat_server_name] = self.time.now
         if delivery.claim is not None:
             self.lines[self._line_of(delivery)].sending -= 1
         if outbox is None:
@@ -205,6 +210,8 @@ class Checks(Watch):
             self.fail(f"delivery {delivery.id} failed before its time to live was over")
         elif delivery.reason == "worker_lost":
             self._check_lost(delivery, known)
+        elif delivery.reason == "no_answer":
+            self._check_unanswered(delivery, known)
 
     def _line_of(self, delivery: DeliveryRow) -> str:
         return delivery.chat_server_name
@@ -229,6 +236,17 @@ class Checks(Watch):
         if process and not process.is_dead and worker == holder and worker not in self.shaken:
             self.fail(f"delivery {delivery.id} is unknown, though its worker lived")
 
+    def hurt(self, server_name: str) -> None:
+        """A Chat Server, or its network, is in a state in which answers get lost."""
+        self.hurt_at[server_name] = self.time.now
+
+    def _check_unanswered(self, delivery: DeliveryRow, known: Known) -> None:
+        """No request remains without an answer if nothing has happened to it."""
+        claimed_at, worker = known.claims[-1]
+        hurt_at = self.hurt_at.get(delivery.chat_server_name, -HURTS_SECONDS)
+        if claimed_at > hurt_at + HURTS_SECONDS and worker not in self.shaken:
+            self.fail(f"delivery {delivery.id} is unknown, and nothing happened to it")
+
     def came_back(self, delivery: DeliveryRow, now: float) -> None:
         self.note(f"back {delivery.id}")
         line = self.lines[self._line_of(delivery)]
@@ -245,6 +263,9 @@ class Checks(Watch):
         if known.late:
             self.fail(f"delivery {row.delivery_id} has two late answers")
         known.late = row.status
+
+    def haunted(self, worker: UUID) -> None:
+        self.shaken.add(worker)
 
     def finished(self, send: SendRow, now: float) -> None:
         self.note(f"finished {send.id}")

@@ -7,6 +7,7 @@ from tools.simulate.checks import Violation
 from tools.simulate.clock import Spinning
 from tools.simulate.faults import FAULTS, lift_all
 from tools.simulate.setup import engine_log
+from tools.simulate.watchdog import Watchdog
 from tools.simulate.world import World, seeded
 
 HOUR = 3600.0
@@ -49,11 +50,12 @@ class Episode:
         self._prepare()
         began = world.time.now
         self._plan_sends(began)
+        self.watchdog = Watchdog(world)
         if not self.is_calm:
             self._plan_faults(began)
             self._plan_people(began)
         world.time.run(began + self.seconds)
-        self.is_over = True
+        self.is_over = self.watchdog.is_over = True
         lift_all(world)
         self._let_go_on()
         self._finish()
@@ -98,6 +100,16 @@ class Episode:
                 chosen = [random.choice(names) for _ in range(size)]
             at = began + random.random() ** 2 * self.seconds
             world.time.at(at, self._send, chosen)
+            if size == 1 and random.random() < 0.2:
+                room[name] -= self._plan_train(at, name, int(room[name]))
+
+    def _plan_train(self, at: float, name: str, room: int) -> int:
+        """Sends of one delivery close behind each other: some come while a drain is ending."""
+        number = min(room, self.random.randint(3, 15))
+        for _ in range(number):
+            at += self.random.uniform(0.0, 0.05)
+            self.world.time.at(at, self._send, [name])
+        return number
 
     def _send(self, names: list[str]) -> None:
         if self.is_over:
@@ -112,7 +124,7 @@ class Episode:
         }
         send = self.world.send(names)
         is_alone = len(set(names)) == 1 and names[0] not in waiting
-        if self.is_calm and is_alone and self.pace[names[0]] >= 5.0:
+        if is_alone and self.pace[names[0]] >= 5.0 and self.watchdog.is_all_well(names[0]):
             self.world.checks.expect_soon(send.id)
 
     def _plan_faults(self, began: float) -> None:

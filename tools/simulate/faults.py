@@ -27,7 +27,7 @@ def kill(world: World) -> None:
 
 def stop(world: World) -> None:
     if process := worker(world):
-        strike(world, process, process.stop)
+        strike(world, process, lambda: world.stop(process))
 
 
 def freeze(world: World) -> None:

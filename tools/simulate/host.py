@@ -155,6 +155,8 @@ class Host:
         if call.is_over:
             return
         if call.commits:
+            # A lease that is taken so late is taken from its own worker.
+            self.model.watch.haunted(call.process.id)
             self._carry_out(call)
         self._end(call)
 

@@ -119,7 +119,9 @@ class Link(asyncio.Transport):
     def write(self, data: Any) -> None:
         if self.is_closed or not data:
             return
-        if self.is_stuck:
+        if self._buffer and not self.is_stuck:
+            self._buffer += data  # it goes after what waits already
+        elif self.is_stuck:
             room = max(0, KERNEL_BYTES - self._in_kernel) if not self._buffer else 0
             taken, rest = data[:room], data[room:]
             self._in_kernel += len(taken)

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from django.db import DatabaseError, InterfaceError
 
 from console.esp.connection import EspConnection
+from console.esp.errors import ProtocolError
 from console.esp.outcomes import OutcomeKind
 from console.esp.protocol import ClientProtocol
 from console.interactions.services import LeaseLost
@@ -114,6 +115,17 @@ def lease_not_released() -> Iterator[None]:
 
 
 @planted
+def lease_never_contested() -> Iterator[None]:
+    """A worker that stands still keeps its leases."""
+
+    def is_free(row: Any, worker: Any, *, is_stale: bool, now: float) -> bool:
+        return row.drain_holder in (None, worker)
+
+    with patch.object(ModelDatabase, "is_free", staticmethod(is_free)):
+        yield
+
+
+@planted
 def renewals_end() -> Iterator[None]:
     """The task that renews leases ends with the first error of the database."""
     real = simulated_host.SimulatedThread.call
@@ -195,6 +207,21 @@ def stray_answer_taken() -> Iterator[None]:
         known = answer.reference_id in self._pending or answer.reference_id in self._given_up
         if self._pending and not known:
             answer = type(answer)(min(self._pending), answer.request)
+        return real(self, answer)
+
+    with patch.object(ClientProtocol, "_paired", paired):
+        yield
+
+
+@planted
+def stray_answer_ends_the_connection() -> Iterator[None]:
+    """An answer that nobody awaits counts as an error of the protocol."""
+    real = ClientProtocol._paired
+
+    def paired(self: ClientProtocol, answer: Any) -> Any:
+        known = answer.reference_id in self._pending or answer.reference_id in self._given_up
+        if not known:
+            raise ProtocolError("an answer that nobody awaits")
         return real(self, answer)
 
     with patch.object(ClientProtocol, "_paired", paired):

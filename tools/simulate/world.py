@@ -49,6 +49,7 @@ class World:
         self.network.on_answer = self.checks.heard
         self.processes: list[Process] = []
         self.wanted = 0
+        self.fault_at = 0.0
         self.numbers = Counter[str]()
         self.servers = [self._server(number) for number in range(1, CHAT_SERVERS + 1)]
         self._look_at_wakes()
@@ -61,6 +62,7 @@ class World:
 
     def fault(self, kind: str) -> None:
         self.faults[kind] += 1
+        self.disturbed()
         if not kind.startswith(("request", "chat server", "worker")):
             self.checks.troubled_at = self.time.now
         self.note(f"FAULT {kind}")
@@ -72,6 +74,7 @@ class World:
         server = SimulatedChatServer(name, self.random, self.network, self.checks.note)
         server.on_taken = self._taken_by(row)
         server.on_answer = self.checks.said
+        server.on_hurt = self.checks.hurt
         return server
 
     def _taken_by(self, row: ServerRow) -> Any:
@@ -98,7 +101,18 @@ class World:
         self.note(f"start {process.name}")
         return process
 
+    def disturbed(self) -> None:
+        """Something goes wrong now, so nothing need be prompt for a while."""
+        self.fault_at = self.time.now
+        self.checks.soon.clear()
+
+    def stop(self, process: Process) -> None:
+        self.disturbed()
+        self.note(f"stop {process.name}")
+        process.stop()
+
     def kill(self, process: Process) -> None:
+        self.disturbed()
         if not process.is_dead:
             self.note(f"kill {process.name}")
             self.checks.lost(process)
@@ -106,6 +120,7 @@ class World:
             self._gone(process)
 
     def freeze(self, process: Process) -> None:
+        self.disturbed()
         if not process.is_dead:
             self.note(f"freeze {process.name}")
             self.checks.shaken.add(process.id)
@@ -140,7 +155,7 @@ class World:
         while len(self.processes) < number:
             self.start()
         for process in self.processes[number:]:
-            process.stop()
+            self.stop(process)
 
     def end(self) -> None:
         """Take it down."""

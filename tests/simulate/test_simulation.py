@@ -1,0 +1,80 @@
+"""The simulation itself: a seed is a run, nothing is violated, and what is planted is found."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.simulate.day import simulate_day
+from tools.simulate.planted import FOUND_BY, PLANTED
+from tools.simulate.report import Total, report
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = 15
+HOURS = 12.0
+
+
+def test_nothing_is_violated_in_a_short_run() -> None:
+    """`make simulate` does the same for longer."""
+    total = Total()
+    for number in range(3):
+        total.add(simulate_day(f"{SEED}/{number}", HOURS))
+    said = "\n".join(report(total, str(SEED), 0.0))
+    assert total.violation is None, said
+    assert total.hours >= 3 * HOURS
+    assert total.deliveries > 1_000
+    assert total.faults.total() > 100
+    assert total.outcomes.total() == total.deliveries
+    assert "violations  0" in said
+
+
+def test_a_seed_is_a_run_to_the_byte() -> None:
+    first, again = (simulate_day("7/3", 4.0, keeps_lines=True) for _ in range(2))
+    assert first.last == again.last
+    assert first.digest == again.digest
+    assert simulate_day("7/4", 4.0).digest != first.digest
+
+
+@pytest.mark.processes
+def test_neither_processes_nor_hashes_change_it() -> None:
+    """In other processes, in another number of them, with other hashes of texts."""
+
+    def digest(processes: int, hashes: int) -> str:
+        order = ["--hours", "48", "--seed", "7", "--processes", str(processes)]
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.simulate", *order],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(hashes), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (line,) = (line for line in done.stdout.splitlines() if line.startswith("trace"))
+        return line
+
+    assert digest(1, 1) == digest(2, 2)
+
+
+@pytest.mark.parametrize("name", sorted(FOUND_BY))
+def test_a_planted_mistake_is_found(name: str) -> None:
+    seed, hours = FOUND_BY[name]
+    with PLANTED[name]():
+        found = simulate_day(seed, hours)
+    assert found.violation
+    said = "\n".join(report(_total(found), seed, 0.0))
+    assert found.violation in said
+    assert f"make simulate SEED={seed}" in said
+    assert simulate_day(seed, hours).violation == ""
+
+
+def test_each_planted_mistake_has_its_seed() -> None:
+    assert set(FOUND_BY) == set(PLANTED)
+
+
+def _total(day):  # type: ignore[no-untyped-def]
+    total = Total()
+    total.add(day)
+    return total
