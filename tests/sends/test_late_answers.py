@@ -23,6 +23,7 @@ from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending, Postponement
 from console.sends.engine.record import deliveries_recover, drain_step
+from console.sends.evidence_models import Evidence
 from console.sends.models import DeliveryStatus, LateAnswer, Reason, Send
 from tests.support.factories import ROOT
 from tests.support.simulators import Simulator
@@ -145,6 +146,21 @@ def test_what_is_recorded_already_is_not_recorded_again(
     assert AuditEntry.objects.filter(action=Action.DELIVERIES_LATE_ANSWER).count() == (
         status == "unknown"
     )
+
+
+def test_that_nobody_knows_is_no_evidence(
+    chat_server: ChatServer, chats: Any, send_to: Any
+) -> None:
+    """`make simulate` found it: a drain that had lost its lease told again that a delivery is
+    unknown, and that counted as evidence that Chat Server had not taken it."""
+    send_to(chats(1))
+    lease = chat_server_lease_take(chat_server.name, uuid4())
+    assert isinstance(lease, Lease)
+    (delivery,) = drain_step(lease, claim=uuid4(), room=1).claimed
+    assert deliveries_recover(lease) == 1
+    late_answers_record([LateEnding(Ending(delivery, DeliveryStatus.UNKNOWN, Reason.NO_ANSWER))])
+    assert not LateAnswer.objects.exists()
+    assert not Evidence.objects.exists()
 
 
 def test_what_was_not_sent_is_no_late_answer_of_the_next_attempt(

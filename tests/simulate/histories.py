@@ -67,12 +67,19 @@ def our_clock() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute(CLOCK)
         cursor.execute("SET search_path = simulated, public, pg_catalog")
+    set_back()
     try:
         yield
     finally:
         connection.close()
         with connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA simulated CASCADE")
+
+
+def set_back() -> None:
+    """Let our clock show the real time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('simulated.now', pg_catalog.now()::text, false)")
 
 
 def seconds(value: Any) -> Any:
@@ -351,11 +358,14 @@ class History:
             return
         chosen = self.random.sample(self.gone, min(2, len(self.gone)))
         unique = {real.id: (real, model) for real, model in chosen}.values()
-        how = self.random.choice([(DeliveryStatus.DELIVERED, ""), NOTHING_LEFT])
-        sides: list[Any] = [
-            (([LateEnding(Ending(pair[side], *how)) for pair in unique],), {}) for side in (0, 1)
+        may_wait = self.random.random() < 0.3
+        kinds: list[Any] = [(DeliveryStatus.DELIVERED, ""), NOTHING_LEFT, OUTCOMES[-1]]
+        how = NOTHING_LEFT if may_wait else self.random.choice(kinds)
+        sides = [
+            [LateEnding(Ending(pair[side], *how), None, may_wait) for pair in unique]
+            for side in (0, 1)
         ]
-        self.both(late_answers_record, *sides)
+        self.both(late_answers_record, *(((side,), {}) for side in sides))
 
     def health(self) -> None:
         pk = self.random.choice(list(self.model.tables.servers))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.simulate.day import simulate_day
+from tools.simulate.day import DayResult, simulate_day
 from tools.simulate.planted import FOUND_BY, PLANTED
 from tools.simulate.report import Total, report
 
@@ -74,7 +74,7 @@ def test_each_planted_mistake_has_its_seed() -> None:
     assert set(FOUND_BY) == set(PLANTED)
 
 
-def _total(day):  # type: ignore[no-untyped-def]
+def _total(day: DayResult) -> Total:
     total = Total()
     total.add(day)
     return total

@@ -27,6 +27,7 @@ from console.interactions.services.wire import (
     STALE_SECONDS,
 )
 from console.sends.engine.claim import LOOKED_AT_MOST, TRIES_WHEN_LATE, Step
+from console.sends.engine.kept_outcomes import _read_all
 from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.models import DeliveryStatus
@@ -396,18 +397,51 @@ class ModelDatabase:
 
     def late_answers_record(self, late: Sequence[LateEnding]) -> Work:
         yield LATE_ANSWERS
-        for each in late:
-            ending = each.ending
-            delivery = self.tables.deliveries[ending.delivery.id]
-            if (
-                delivery.status not in ("unknown", "sending")
-                or delivery.claim != ending.delivery.claim
-                or any(row.delivery_id == delivery.id for row in self.tables.late)
-            ):
-                continue
-            row = LateRow(delivery.id, ending.status.value, ending.reference_id, ending.answer)
-            self.tables.late.append(row)
-            self.watch.late(row, self.now())
+        ended = self._record_late(late)
+        yield from self._tidy_up({each.delivery.send_id for each in ended})
+
+    def _record_late(self, late: Sequence[LateEnding]) -> list[Ending]:
+        """Record each as its delivery is now."""
+        same = [each for each in late if self._is_of_claim(each.ending)]
+        deliveries = self.tables.deliveries
+        is_open = [deliveries[each.ending.delivery.id].status == "sending" for each in same]
+        open_ = [each for each, its_claim in zip(same, is_open, strict=True) if its_claim]
+        for each, its_claim in zip(same, is_open, strict=True):
+            if not its_claim:
+                self._stand_beside(each.ending)
+        self._postpone(
+            Postponement(each.ending.delivery, None, each.ending.detail)
+            for each in open_
+            if each.may_wait
+        )
+        return self.write_endings([each.ending for each in open_ if not each.may_wait], "sending")
+
+    def _is_of_claim(self, ending: Ending) -> bool:
+        row = self.tables.deliveries.get(ending.delivery.id)
+        return row is not None and row.claim is not None and row.claim == ending.delivery.claim
+
+    def _stand_beside(self, ending: Ending) -> None:
+        row, status = self.tables.deliveries[ending.delivery.id], ending.status.value
+        told = any(
+            each.delivery_id == row.id and each.status == status for each in self.tables.late
+        )
+        if row.status != "unknown" or status == "unknown" or told:
+            return
+        late = LateRow(row.id, status, ending.reference_id, ending.answer)
+        self.tables.late.append(late)
+        self.watch.late(late, self.now())
+
+    def outcomes_take_up(self, files: Any) -> Work:
+        """What workers that have ended left in their files (tools.simulate.disk)."""
+        for left in files.left():
+            late = [each for _number, each in _read_all(left.lines())]
+            yield LATE_ANSWERS
+            ended = self._record_late([each for each in late if self._is_here(each)])
+            yield from self._tidy_up({each.delivery.send_id for each in ended})
+            files.remove(left)
+
+    def _is_here(self, late: LateEnding) -> bool:
+        return late.ending.delivery.id in self.tables.deliveries
 
     # The dispatcher's own (console.sends.engine.dispatcher)
 

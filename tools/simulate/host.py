@@ -16,6 +16,7 @@ from console.database.sessions import DRAIN
 from console.database.threads import DatabaseThread, DatabaseThreads
 from tools.simulate.clock import Time
 from tools.simulate.database import ModelDatabase, Work
+from tools.simulate.disk import Disk
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,6 +60,7 @@ class Host:
         self.refusal: Callable[[], Exception] | None = None  # of all writes, as by a full disk
         self.fates: deque[str] = deque()
         self.ghost_seconds = 3.0
+        self.disk = Disk()
         self.swept = 0.0  # the last of the sweeps, which one worker each carries out
         self.locks: dict[int, Call] = {}
         self.waiting: dict[int, deque[Call]] = {}

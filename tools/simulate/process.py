@@ -9,6 +9,7 @@ from uuid import UUID
 
 from console.sends.engine.dispatcher import Dispatch
 from tools.simulate.clock import ProcessLoop, Time
+from tools.simulate.disk import SimulatedLines
 from tools.simulate.host import Host, SimulatedThread, SimulatedThreads
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Process:
             databases=SimulatedThreads(self),
             renewals=SimulatedThread(self),
         )
+        self.dispatch.kept = SimulatedLines(host.disk, self)
         self.main: asyncio.Task[None] = self.loop.create_task(self._run())
         asyncio._set_running_loop(None)
 

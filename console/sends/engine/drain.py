@@ -349,8 +349,7 @@ class Drain:
                 on_the_wire=sorted(self.on_the_wire),
             )
         # Again after each step that was under way meanwhile: it gives back what it had in hand.
-        known = [item for item in self.endings if item.status != DeliveryStatus.UNKNOWN]
-        self.late += [LateEnding(item) for item in known]
+        self.late += [LateEnding(item) for item in self.endings]
         self.late += [LateEnding(_nothing_left(*each)) for each in self.unsent]
         self.endings, self.unsent = [], []
         self.progress.set()

@@ -66,12 +66,7 @@ def late_answers_record(late: Sequence[LateEnding]) -> None:
         known = {row.pk: row for row in _rows(late)}
         same = [each for each in late if _is_of_claim(each, claimed)]
         open_ = [each for each in same if _status(each, known) == DeliveryStatus.SENDING]
-        beside = [
-            each
-            for each in same
-            if _status(each, known) == DeliveryStatus.UNKNOWN
-            and each.ending.status != DeliveryStatus.UNKNOWN
-        ]
+        beside = [each for each in same if _stands_beside(each, known)]
         ended = _end([_of_row(each, claimed) for each in open_])
         records = [*ended_records(ended), *_stand_beside(beside, known, now)]
         sends = sorted({each.ending.delivery.send_id for each in same})
@@ -99,6 +94,12 @@ def _is_of_claim(late: LateEnding, rows: dict[int, ClaimedDelivery]) -> bool:
 
 def _status(late: LateEnding, known: dict[int, Delivery]) -> str:
     return known[late.ending.delivery.id].status
+
+
+def _stands_beside(late: LateEnding, known: dict[int, Delivery]) -> bool:
+    """Return whether the delivery is unknown, and this says more."""
+    is_known = late.ending.status != DeliveryStatus.UNKNOWN
+    return is_known and _status(late, known) == DeliveryStatus.UNKNOWN
 
 
 def _of_row(late: LateEnding, rows: dict[int, ClaimedDelivery]) -> LateEnding:
