@@ -67,7 +67,6 @@ def test_a_planted_mistake_is_found(name: str) -> None:
     said = "\n".join(report(_total(found), seed, 0.0))
     assert found.violation in said
     assert f"make simulate SEED={seed}" in said
-    assert simulate_day(seed, hours).violation == ""
 
 
 def test_each_planted_mistake_has_its_seed() -> None:

@@ -60,6 +60,9 @@ def main() -> int:
         total.add(day)
         if total.violation is not None:
             break
+        if total.days % 25 == 0:
+            so_far = f"{total.hours:,.0f} h, {total.deliveries:,} deliveries"
+            print(f"  {so_far}, {total.faults.total():,} faults", file=sys.stderr, flush=True)
     print("\n".join(report(total, seed, time.monotonic() - began)))
     return HOLDS if total.violation is None else BROKEN
 

@@ -15,7 +15,7 @@ HOUR = 3600.0
 RECOVERY_SECONDS = 30.0 + 15.0 + 10.0
 # How long all may take to become quiet once nothing is open: late answers, and timeouts.
 QUIET_SECONDS = 300.0
-CALM = 0.08  # the part of episodes without a fault
+CALM = 0.12  # the part of episodes without a fault
 
 
 @dataclass
@@ -100,14 +100,15 @@ class Episode:
                 chosen = [random.choice(names) for _ in range(size)]
             at = began + random.random() ** 2 * self.seconds
             world.time.at(at, self._send, chosen)
-            if size == 1 and random.random() < 0.2:
+            if size == 1 and random.random() < 0.35:
                 room[name] -= self._plan_train(at, name, int(room[name]))
 
     def _plan_train(self, at: float, name: str, room: int) -> int:
         """Sends of one delivery close behind each other: some come while a drain is ending."""
         number = min(room, self.random.randint(3, 15))
+        apart = self.random.choice([0.004, 0.012, 0.05])
         for _ in range(number):
-            at += self.random.uniform(0.0, 0.05)
+            at += self.random.uniform(0.0, apart)
             self.world.time.at(at, self._send, [name])
         return number
 

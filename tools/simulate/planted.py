@@ -25,7 +25,30 @@ from tools.simulate import host as simulated_host
 from tools.simulate.database import ModelDatabase
 
 PLANTED: dict[str, Callable[[], AbstractContextManager[Any]]] = {}
-FOUND_BY: dict[str, tuple[str, float]] = {}
+FOUND_BY: dict[str, tuple[str, float]] = {
+    "written_before_the_commit": ("15/0", 1.0),
+    "unconfirmed_claims_are_lost": ("15/0", 11.0),
+    "epoch_ignored": ("15/0", 2.0),
+    "lock_ignored": ("15/0", 2.0),
+    "lease_not_released": ("15/0", 3.0),
+    "lease_never_contested": ("15/0", 4.0),
+    "renewals_end": ("15/1", 22.0),
+    "unknown_is_retried": ("15/0", 2.0),
+    "answers_dropped_on_database_error": ("15/0", 2.0),
+    "superseded_answers_dropped": ("15/0", 2.0),
+    "late_answers_dropped": ("15/0", 2.0),
+    "late_answers_forgotten": ("15/3", 14.0),
+    "stray_answer_taken": ("15/0", 1.0),
+    "stray_answer_ends_the_connection": ("15/0", 1.0),
+    "deadline_ignored": ("15/0", 24.0),
+    "workers_clock_decides": ("15/0", 10.0),
+    "pace_ignored": ("15/0", 1.0),
+    "window_ignored": ("15/0", 2.0),
+    "oldest_send_first": ("15/0", 3.0),
+    "wake_lost": ("15/0", 3.0),
+    "recovery_gives_up": ("15/0", 7.0),
+    "rest_for_ever": ("15/0", 3.0),
+}
 
 
 def planted(
@@ -305,19 +328,6 @@ def wake_lost() -> Iterator[None]:
         self._tasks.pop(name, None)
 
     with patch.object(Dispatch, "_run", run):
-        yield
-
-
-@planted
-def wake_ignored() -> Iterator[None]:
-    """A wake-up while a drain is about to end is forgotten."""
-    real = Dispatch.wake
-
-    def wake(self: Dispatch, name: str) -> None:
-        if name not in self._tasks:
-            real(self, name)
-
-    with patch.object(Dispatch, "wake", wake):
         yield
 
 

@@ -151,7 +151,7 @@ class World:
         while len(self.processes) < number:
             self.start()
         for process in self.processes[number:]:
-            self.stop(process)
+            process.stop()
 
     def end(self) -> None:
         """Take it down."""
