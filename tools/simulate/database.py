@@ -100,12 +100,14 @@ class ModelDatabase:
             is_stale and contested is not None and contested < now - CONTEST_SECONDS
         )
 
-    def hold(self, lease: Lease) -> ServerRow:
+    def hold(self, lease: Lease, *, progressed: bool = False) -> ServerRow:
         """Return the locked row; raises LeaseLost."""
         row = self.tables.servers[lease.server.pk]
         if row.drain_epoch != lease.epoch or row.drain_holder is None:
             raise LeaseLost
         row.drain_renewed_at, row.drain_contested_at = self.now(), None
+        if progressed:
+            row.progressed_at = self.now()
         return row
 
     def chat_server_lease_hold(self, lease: Lease) -> Work:
@@ -187,11 +189,11 @@ class ModelDatabase:
         if any(POISON in f"{each.detail}{each.fault_text}{each.answer}" for each in endings):
             raise DataError("a text that the database refuses")
         row, granted, wait = None, 0, 0.0
+        answered = any(each.is_answered for each in endings)
         if room > 0:
-            answered = any(each.is_answered for each in endings)
             row, granted, wait = self.take_tokens(lease, room, progressed=answered)
         else:
-            self.hold(lease)
+            self.hold(lease, progressed=answered)
         written = self.write_endings(endings, "sending")
         for each in settled:
             self.tables.claims.pop(each, None)

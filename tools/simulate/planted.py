@@ -106,7 +106,7 @@ def unconfirmed_claims_are_lost() -> Iterator[None]:
 def epoch_ignored() -> Iterator[None]:
     """A drain that has lost its lease goes on recording and claiming."""
 
-    def hold(self: ModelDatabase, lease: Any) -> Any:
+    def hold(self: ModelDatabase, lease: Any, *, progressed: bool = False) -> Any:
         return self.tables.servers[lease.server.pk]
 
     with (
