@@ -62,6 +62,8 @@ class Watchdog:
             bool(self.workers)
             and set(self.workers) == set(self.world.processes)
             and row.retry_at is None
+            # A lease that a lost worker left behind is taken after a while.
+            and row.drain_holder in (None, *(process.id for process in self.workers))
             and row.takes_deliveries
             and not self.world.model.tables.is_stopped
             and now > LONG_SECONDS + self.world.fault_at
