@@ -1,6 +1,7 @@
 """One simulated day: an episode of work and faults in each hour, and rest."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tools.simulate.checks import Violation
@@ -146,7 +147,11 @@ class Episode:
         deeds = (self._pause, self._cancel, self._move, self._leave, self._hold, self._stop)
         for _ in range(self.random.choice([0, 0, 1, 3])):
             at = began + self.random.random() * self.seconds
-            self.world.time.at(at, self.random.choice(deeds))
+            self.world.time.at(at, self._do, self.random.choice(deeds))
+
+    def _do(self, deed: Callable[[], None]) -> None:
+        self.world.disturbed()  # what it concerns need not leave at once
+        deed()
 
     def _running(self) -> list[int]:
         sends = self.world.model.tables.sends.values()
