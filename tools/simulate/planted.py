@@ -37,7 +37,7 @@ FOUND_BY: dict[str, tuple[str, float]] = {
     "answers_dropped_on_database_error": ("15/0", 2.0),
     "superseded_answers_dropped": ("15/0", 2.0),
     "late_answers_dropped": ("15/0", 2.0),
-    "late_answers_forgotten": ("15/18", 23.0),
+    "late_answers_forgotten": ("15/22", 12.0),
     "stray_answer_taken": ("15/0", 1.0),
     "stray_answer_ends_the_connection": ("15/0", 1.0),
     "deadline_ignored": ("15/5", 21.0),
