@@ -99,7 +99,11 @@ class SimulatedChatServer:
     # Requests
 
     def receive(self, peer: Peer, data: bytes, sent_at: float) -> None:
-        if peer.is_gone or self.mode == "unreachable":
+        if peer.is_gone:
+            return
+        if self.mode == "unreachable":
+            # TCP loses nothing in the middle: what comes later would have to wait for this.
+            peer.link.cut(says_so=False)
             return
         try:
             for request in peer.protocol.receive_data(data):
