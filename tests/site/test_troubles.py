@@ -26,6 +26,7 @@ from tests.support.tampering import triggers_off
 pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
+STALLED = r'console_chat_server_stalled_seconds\{chat_server="chat-east"\}'
 
 
 def troubles(client: Client) -> dict[str, str]:
@@ -100,14 +101,16 @@ def test_a_chat_server_that_takes_nothing_though_due(
     make_queue(chat_server, due_since=2 * MINUTE)
     chat_server.refresh_from_db()
     assert "has taken nothing for 120 s" in troubles(client)["no_progress"]
-    assert metric(client, r'console_chat_server_stalled_seconds\{chat_server="chat-east"\}') >= 120
+    assert metric(client, STALLED) >= 120
     for reason in (
         {"progressed_at": Now()},
         {"progressed_at": None, "enabled": False},
-        {"enabled": True, "health": Health.UNHEALTHY},
+        {"enabled": True, "held_at": Now()},
+        {"held_at": None, "health": Health.UNHEALTHY},
     ):
         ChatServer.objects.update(**reason)
         assert troubles(client) == {}
+        assert metric(client, STALLED) < 1
 
 
 @pytest.fixture

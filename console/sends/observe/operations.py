@@ -161,10 +161,10 @@ def last_sweep_seconds() -> float | None:
 
 def stalled_seconds(queue: Queue, now: datetime) -> float:
     """Return for how long a Chat Server has taken nothing although it could; 0 if it has a reason:
-    nothing is due, it is off or unhealthy, or its pace lets nothing go."""
+    nothing is due, it is off, held or unhealthy, or its pace lets nothing go."""
     server, waits = queue.server, queue.oldest_due_seconds
-    is_held = not server.enabled or server.health == Health.UNHEALTHY or queue.tokens < 1
-    if is_held or waits is None:
+    may_go = server.takes_deliveries and server.health != Health.UNHEALTHY and queue.tokens >= 1
+    if waits is None or not may_go:
         return 0.0
     if server.progressed_at is None:
         return waits
