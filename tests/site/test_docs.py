@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from console.database.sessions import DRAIN, JOB, QUEUE, SUSPECT_SECONDS, WEB
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = ROOT / "docs" / "settings.md"
 # Set by one process for another, systemd among them; nobody is to set them by hand.
@@ -69,3 +71,16 @@ def test_documented_defaults_are_the_codes() -> None:
             assert re.search(rf"\b{int(default.value)}\b", row[1]), f"{name.value}: {row[1]}"
             compared += 1
     assert compared > 5
+
+
+def test_the_limits_of_sessions_are_the_codes() -> None:
+    text = (ROOT / "docs" / "postgresql.md").read_text("utf-8")
+    for who, limits in (
+        ("a web process", WEB),
+        ("a worker's drains", DRAIN),
+        ("a worker's heartbeat, leases and job queue, and who listens", QUEUE),
+        ("a worker's other jobs", JOB),
+    ):
+        said = (limits.statement, limits.lock, limits.idle_in_transaction)
+        assert f"| {who} | {' | '.join(f'{seconds:g} s' for seconds in said)} |" in text
+    assert f"does not answer within {SUSPECT_SECONDS:g} s" in " ".join(text.split())
