@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from console.database.budget import DRAIN_CONNECTIONS, WORKER_CONNECTIONS
 from console.database.sessions import DRAIN, JOB, QUEUE, SUSPECT_SECONDS, WEB
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,3 +85,6 @@ def test_the_limits_of_sessions_are_the_codes() -> None:
         said = (limits.statement, limits.lock, limits.idle_in_transaction)
         assert f"| {who} | {' | '.join(f'{seconds:g} s' for seconds in said)} |" in text
     assert f"does not answer within {SUSPECT_SECONDS:g} s" in " ".join(text.split())
+    assert f"| a worker | {WORKER_CONNECTIONS}: {DRAIN_CONNECTIONS} for its drains" in text
+    web = 2 * (20 + 1)  # the pool of each, as documented, and one that listens
+    assert f"two workers: {web} + {2 * WORKER_CONNECTIONS}," in text
