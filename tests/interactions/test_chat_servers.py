@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from console.interactions.services import (
     check_address,
     default_burst,
 )
+from tests.support.topics import published
 
 ROOT = system_actor("tests")
 GOOD_URL = "esp+json://chat.example.org:4801"
@@ -279,14 +279,7 @@ def test_failures_count_until_it_answers(chat_server: ChatServer) -> None:
 
 
 def test_the_pages_hear_of_a_change_of_health_alone(chat_server: ChatServer) -> None:
-    published: list[str] = []
-
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "pg_notify" in sql:
-            published.append(params[1])
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(note):
+    with published() as topics:
         chat_server_reached(chat_server)
         chat_server_reached(chat_server)
-    assert published == ["chat-servers", "board"]
+    assert topics == ["chat-servers", "board"]

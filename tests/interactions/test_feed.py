@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from console.errors import InvalidInput, PermissionRefused
 from console.interactions.models import Interaction
 from console.interactions.services import FeedResult, feed_apply, interactions_forget
 from tests.support.factories import upsert
+from tests.support.topics import published
 
 FEED = system_actor("tests")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -281,26 +281,12 @@ def test_only_the_feed_may_feed() -> None:
 
 def test_the_pages_hear_of_it_and_only_of_news() -> None:
     event = upsert("a1", occurred_at=at(0))
-    noted = _Notifications()
-    with connection.execute_wrapper(noted):
+    with published() as topics:
         feed(event)
-    assert noted.topics == ["board"]
-    noted = _Notifications()
-    with connection.execute_wrapper(noted):
+    assert topics == ["board"]
+    with published() as topics:
         feed(event)
-    assert noted.topics == []
-
-
-class _Notifications:
-    """Notes the topics that are published while it wraps the connection."""
-
-    def __init__(self) -> None:
-        self.topics: list[str] = []
-
-    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "pg_notify" in sql:
-            self.topics.append(params[1])
-        return execute(sql, params, many, context)
+    assert topics == []
 
 
 # --- Forgetting ----------------------------------------------------------------------------------

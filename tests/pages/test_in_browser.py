@@ -350,7 +350,8 @@ def test_what_was_chosen_before_the_scripts_came_is_previewed(
     """On a slow line one clicks before anything listens."""
     page = at_the_board(sit_down(), staying)
     held: list[Route] = []
-    page.route("**/static/js/app.js", lambda route: held.append(route))
+    hold = held.append
+    page.route("**/static/js/app.js", lambda route: hold(route))
     page.goto(page.url, wait_until="commit")
     for row in range(2):
         page.locator("tbody input[type=checkbox]").nth(row).click()
@@ -359,7 +360,7 @@ def test_what_was_chosen_before_the_scripts_came_is_previewed(
         page.wait_for_timeout(10)
 
     # The page of before may have asked for it as well, if it was slow.
-    page.unroute("**/static/js/app.js")
+    hold = Route.continue_
     for route in held:
         route.continue_()
 

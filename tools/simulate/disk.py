@@ -41,6 +41,9 @@ class SimulatedLines(KeptLines):
         self.process = process
         self.file: File | None = None
 
+    def require_folder(self) -> None:
+        pass
+
     def keep(self, lines: Sequence[bytes]) -> Path:
         if self.file is None:
             self.file = File(self.process)
