@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from console.esp.errors import ProtocolError
-from console.esp.messages import KVList, Request3rdServer
+from console.esp.messages import INT_MAX, KVList, Request3rdServer
 from console.esp.protocol import ServerProtocol
 from console.esp.simulator.faults import Treatment
 from console.esp.simulator.journal import JournalLine
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 _TAKEN = KVList.of({"Service": "Chat"})  # the documentation does not say what a 501 contains
 _ON_DEMAND = Refusal("refused_on_demand", "The simulator was told to refuse this request.")
 _GARBAGE = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # as a frame its length would be over the cap
-_ANSWERED = (Treatment.NORMAL, Treatment.REFUSE)
+_ANSWERED = (Treatment.NORMAL, Treatment.REFUSE, Treatment.DOUBLE, Treatment.LATE)
 _LAST = (Treatment.DROP, Treatment.DROP_BEFORE, Treatment.CUT)  # the connection ends with these
 
 
@@ -102,7 +102,16 @@ class Connection(asyncio.Protocol):
         answer = "none"
         if treatment in _ANSWERED:
             answer = "fault" if refusal else "response"
-            answers.append(self._frame(message.reference_id, refusal))
+            frame = self._frame(message.reference_id, refusal)
+            if treatment is Treatment.LATE:
+                faults = self._simulator.faults
+                self._answer_later(frame, faults.latency + faults.late_seconds)
+            else:
+                answers.append(frame)
+            if treatment is Treatment.DOUBLE:
+                answers.append(frame)
+        elif treatment is Treatment.STRAY:
+            answers.append(self._frame(_another(message.reference_id), refusal))
         elif treatment is Treatment.GARBAGE:
             answers.append(_GARBAGE)
         elif treatment is Treatment.CUT:
@@ -135,9 +144,12 @@ class Connection(asyncio.Protocol):
     def _answer_in_time(self, data: bytes) -> None:
         latency = self._simulator.faults.latency
         if latency:
-            asyncio.get_running_loop().call_later(latency, self._answer, data)
+            self._answer_later(data, latency)
         else:
             self._answer(data)
+
+    def _answer_later(self, data: bytes, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._answer, data)
 
     def _answer(self, data: bytes) -> None:
         if self._transport.is_closing() or self._simulator.faults.half_open:
@@ -146,3 +158,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
         if self._is_over:
             self._transport.close()
+
+
+def _another(reference_id: int) -> int:
+    """Return the id of a request that nobody has made for long."""
+    return (reference_id + INT_MAX // 2) % INT_MAX + 1

@@ -21,9 +21,13 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     cut_every: Every = 0  # journalled and carried out, connection closed in the midst of the answer
     garbage_every: Every = 0  # journalled and carried out, the answer is no frame
     silent_every: Every = 0  # journalled and carried out, no answer
+    stray_every: Every = 0  # journalled and carried out, the answer names another request
+    double_every: Every = 0  # no fault of the request: answered twice
+    late_every: Every = 0  # answered, but `late_seconds` later than others
     refuse_every: Every = 0  # journalled, not carried out, answered with a fault
     times: Times = 0  # how many requests the above may hit; 0 means any number
     latency: Seconds = 0.0  # before each answer
+    late_seconds: Seconds = 5.0  # see late_every
     half_open: bool = False  # connections are accepted, but nothing is read
     not_listening: bool = False  # connections are refused, and open ones are dropped
     numbered: bool = False  # no fault: each answer has a number of its own, so all differ
@@ -39,6 +43,9 @@ class Treatment(Enum):
     NORMAL = auto()
     REFUSE = auto()
     SILENT = auto()
+    STRAY = auto()
+    DOUBLE = auto()
+    LATE = auto()
     GARBAGE = auto()
     CUT = auto()
     DROP = auto()
@@ -64,6 +71,9 @@ class FaultPlan:
                 (faults.cut_every, Treatment.CUT),
                 (faults.garbage_every, Treatment.GARBAGE),
                 (faults.silent_every, Treatment.SILENT),
+                (faults.stray_every, Treatment.STRAY),
+                (faults.double_every, Treatment.DOUBLE),
+                (faults.late_every, Treatment.LATE),
                 (faults.refuse_every, Treatment.REFUSE),
             )
             if every

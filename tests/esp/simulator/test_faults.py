@@ -23,6 +23,9 @@ def test_without_faults_all_is_normal() -> None:
         ("cut_every", Treatment.CUT),
         ("garbage_every", Treatment.GARBAGE),
         ("silent_every", Treatment.SILENT),
+        ("stray_every", Treatment.STRAY),
+        ("double_every", Treatment.DOUBLE),
+        ("late_every", Treatment.LATE),
         ("refuse_every", Treatment.REFUSE),
     ],
 )

@@ -230,6 +230,40 @@ def test_a_client_that_breaks_the_protocol_is_dropped_after_its_answers(path: Pa
     assert journalled(path) == [(1, "response")]
 
 
+@pytest.mark.parametrize(
+    ("fault", "answer", "answered"),
+    [("double_every", "response", [1, 2, 2, 3]), ("stray_every", "none", [1, 1073741826, 3])],
+)
+def test_an_answer_comes_twice_or_names_another_request(
+    path: Path, fault: str, answer: str, answered: list[int]
+) -> None:
+    async def talk() -> list[int]:
+        async with (
+            running(path, **{fault: 2}) as simulator,
+            connected(simulator) as (reader, writer),
+        ):
+            writer.write(a_frame(1) + a_frame(2) + a_frame(3))
+            return [(await read_frame(reader))["ReferenceId"] for _ in answered]
+
+    assert run(talk()) == answered
+    assert journalled(path) == [(1, "response"), (2, answer), (3, "response")]
+
+
+def test_a_late_answer_comes_after_the_others(path: Path) -> None:
+    async def talk() -> None:
+        with taking(path, late_every=2, late_seconds=60.0) as (_, connection, transport):
+            connection.data_received(a_frame(1) + a_frame(2) + a_frame(3))
+            assert journalled(path) == [(1, "response"), (2, "response"), (3, "response")]
+            (in_time,) = transport.written
+            assert in_time.count(b'"messageId":501') == 2
+            await pass_time(59)
+            assert len(transport.written) == 1
+            await pass_time(1)
+            assert transport.written[1].count(b'"messageId":501') == 1
+
+    run_with_clock(talk())
+
+
 def test_numbered_answers_all_differ(path: Path) -> None:
     async def talk() -> list[Any]:
         async with (
