@@ -362,7 +362,7 @@ def test_the_report_has_the_faults_the_counts_and_the_complaints() -> None:
     evidence.faults[:] = [a_fault(mid_work=("east",)), replace(a_fault(2), touched=())]
     evidence.troubles += [f"trouble {number}" for number in range(12)]
     text = "\n".join(report(evidence, check(evidence)))
-    assert "worker killed             2        3      3" in text
+    assert "worker killed               2        3      3" in text
     assert "4 deliveries in 1 sends: 3 unknown, 1 delivered" in text
     assert "wrong            12\n    trouble 0\n" in text
     assert "… and 2 more" in text

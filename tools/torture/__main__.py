@@ -80,7 +80,13 @@ def torture(order: Order, folder: Path) -> Evidence:
             troubles += process.unforeseen()
             if process.ended_by_itself:
                 _tell(f"{process.name} ended by itself: {process.ended_by_itself}")
-        return gather(tortured, asked=senders.asked, faults=tormentor.done, troubles=troubles)
+        return gather(
+            tortured,
+            asked=senders.asked,
+            faults=tormentor.done,
+            holders=senders.holders,
+            troubles=troubles,
+        )
 
 
 def _suffer(order: Order, tormentor: Tormentor, senders: Senders) -> None:

@@ -1,13 +1,23 @@
 """Compares what was asked for, the journals, the deliveries and the ledger. Pure."""
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from console.audit.chain import GENESIS, entry_hash
-from tools.torture.evidence import DeliveryRow, Evidence, Fault, Line
+from tools.torture.evidence import (
+    DATABASE,
+    LATEST_TIMEOUTS,
+    RECORDED_SECONDS,
+    DeliveryRow,
+    Evidence,
+    Fault,
+    Line,
+)
 
 ENDED = "deliveries."  # how the actions of their entries begin
 # What stands beside an ending, and ends nothing.
@@ -17,11 +27,18 @@ TAKEOVER_SECONDS = 15.0
 # How far beside a fault an unknown may lie: besides the request timeout, within which what was in
 # flight when it began had been sent.
 A_LITTLE = 1.0
+# Samples of who has a lease are so far apart.
+SAMPLED_SECONDS = 1.0
+# A worker's last commit may still be under way in the database when it is killed or frozen.
+LAST_COMMIT_SECONDS = 0.2
+# A worker that was killed is back after about so long.
+RESTART_SECONDS = 6.0
+ANSWERED = {"response", "fault"}
 
 
 @dataclass(slots=True)
 class Takeover:
-    """How long after a worker's end its Chat Server's work went on; None: it never did."""
+    """How long after it had stood still a Chat Server's work went on; None: it never did."""
 
     fault: Fault
     chat_server: str
@@ -36,6 +53,7 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
+    known_and_lost: list[str] = field(default_factory=list)
     ledger: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     blamed: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -48,6 +66,7 @@ class Verdict:
             "doubled": self.doubled,
             "wrong": self.wrong,
             "unexplained": self.unexplained,
+            "known, lost": self.known_and_lost,
             "ledger": self.ledger,
             "late": self.late,
         }
@@ -61,8 +80,10 @@ def check(evidence: Evidence, *, takeover_seconds: float | None = TAKEOVER_SECON
     """All comparisons. With `takeover_seconds` None takeovers are measured and not judged."""
     verdict = Verdict(wrong=list(evidence.troubles))
     _check_sends(evidence, verdict)
-    _check_deliveries(evidence, verdict)
+    lines = _lines_by_delivery(evidence, verdict)
+    _check_deliveries(evidence, lines, verdict)
     _check_unknown(evidence, verdict)
+    _check_known_and_lost(evidence, lines, verdict)
     _check_ledger(evidence, verdict)
     _check_takeovers(evidence, verdict, takeover_seconds)
     return verdict
@@ -104,22 +125,56 @@ def _check_sends(evidence: Evidence, verdict: Verdict) -> None:
 # --- Deliveries and journals -------------------------------------------------------------------
 
 
-def _check_deliveries(evidence: Evidence, verdict: Verdict) -> None:
+def _lines_by_delivery(evidence: Evidence, verdict: Verdict) -> dict[int, list[Line]]:
+    """The journals' lines by the ids of their deliveries."""
     keys = {send.id: send.key for send in evidence.sends}
     lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in evidence.lines:
         lines[line.key, line.interaction_id].append(line)
+    found = {
+        delivery.id: lines.pop((keys.get(delivery.send_id, ""), delivery.interaction_id), [])
+        for delivery in evidence.deliveries
+    }
+    verdict.wrong += [
+        f"the journal of {left[0].chat_server} has {key!r} for {interaction_id}, of which there "
+        "is no delivery"
+        for (key, interaction_id), left in lines.items()
+    ]
+    return found
+
+
+def _check_deliveries(
+    evidence: Evidence, lines: Mapping[int, list[Line]], verdict: Verdict
+) -> None:
+    released = {send.id: send.release_at for send in evidence.sends}
     for delivery in evidence.deliveries:
-        found = lines.pop((keys.get(delivery.send_id, ""), delivery.interaction_id), [])
+        found = lines[delivery.id]
         if len(found) > 1:
             places = ", ".join(f"{line.chat_server} at {line.at:.3f}" for line in found)
             verdict.doubled.append(f"{delivery}, but it is in the journals of {places}")
         _check_delivery(delivery, found, verdict)
-    verdict.wrong += [
-        f"the journal of {found[0].chat_server} has {key!r} for {interaction_id}, of which there "
-        "is no delivery"
-        for (key, interaction_id), found in lines.items()
-    ]
+        _check_late(delivery, found, verdict)
+        release_at = released.get(delivery.send_id)
+        if delivery.reason == "not_sent" and release_at and delivery.finished_at:
+            waited = delivery.finished_at - release_at
+            if waited < evidence.time_to_live - A_LITTLE:
+                verdict.wrong.append(f"{delivery}, but it was given up after {waited:.1f} s")
+
+
+def _check_late(delivery: DeliveryRow, lines: list[Line], verdict: Verdict) -> None:
+    """What stands beside an unknown is what the journal says. A late "failed" without a line is one
+    of which nothing had left."""
+    answers = {line.answer for line in lines}
+    told = f"{delivery}, with the late answers {list(delivery.late)}"
+    if delivery.late and delivery.status != "unknown":
+        verdict.wrong.append(told)
+    if len(delivery.late) > 1:
+        verdict.wrong.append(f"{told}, which are more than one")
+    for status in delivery.late:
+        if answers and {"delivered": "response", "failed": "fault"}.get(status) not in answers:
+            verdict.wrong.append(f"{told}, but the journal has it with {sorted(answers)}")
+        elif not answers and status != "failed":
+            verdict.wrong.append(f"{told}, but it is in no journal")
 
 
 def _check_delivery(delivery: DeliveryRow, lines: list[Line], verdict: Verdict) -> None:
@@ -147,7 +202,9 @@ def _check_delivery(delivery: DeliveryRow, lines: list[Line], verdict: Verdict) 
 def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
     """Blame a fault for each unknown delivery, none for more than it may cost.
 
-    Of those that come into question the one that is over first: so the blame fits if it can.
+    Of those that come into question the one that is over first: so the blame fits if it can. It
+    need not be the one that did it: faults at the same time on the same Chat Server can't be told
+    apart.
     """
     unknown = [d for d in evidence.deliveries if d.status == "unknown"]
     reach = evidence.request_timeout + A_LITTLE
@@ -157,11 +214,11 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
         if at is None:
             verdict.wrong.append(f"{delivery}, but it was never tried")
             continue
+        until = (delivery.finished_at or at + evidence.request_timeout) + A_LITTLE
         near = [
             fault
             for fault in faults
-            if delivery.chat_server in fault.touched
-            and fault.begin - reach <= at <= fault.end + reach
+            if delivery.chat_server in fault.touched and _overlaps(fault, at - reach, until)
         ]
         free = [f for f in near if verdict.blamed[f.number, delivery.chat_server] < f.unknown_most]
         if free:
@@ -176,6 +233,57 @@ def _check_unknown(evidence: Evidence, verdict: Verdict) -> None:
             )
 
 
+def _overlaps(fault: Fault, begin: float, end: float) -> bool:
+    return fault.begin <= end and fault.end >= begin
+
+
+def _check_known_and_lost(
+    evidence: Evidence, lines: Mapping[int, list[Line]], verdict: Verdict
+) -> None:
+    """An answer that was sent is recorded, or stands beside the unknown, unless a fault could lose
+    it: on its way, or with the memory of the worker that had asked.
+
+    Which worker asked is known from samples of the leases. Where there is none near, as while there
+    is no database, it may have been any. And a fault near in time is taken for the one that lost
+    the answer; whether it came before or after is not known.
+    """
+    reach = evidence.request_timeout + A_LITTLE
+    for delivery in evidence.deliveries:
+        at = delivery.attempted_at
+        answers = [line for line in lines[delivery.id] if line.answer in ANSWERED]
+        if delivery.status != "unknown" or delivery.late or at is None or not answers:
+            continue
+        latest = answers[0].at + LATEST_TIMEOUTS * evidence.request_timeout
+        until = max(latest, delivery.finished_at or 0.0) + RECORDED_SECONDS
+        asked = _asked_by(evidence, delivery.chat_server, at)
+        could = (
+            fault
+            for fault in evidence.faults
+            if delivery.chat_server in fault.loses
+            and _overlaps(fault, at - reach, until)
+            and (fault.subject not in evidence.workers or fault.subject in asked)
+        )
+        if not any(could):
+            moment = datetime.fromtimestamp(at).strftime("%H:%M:%S.%f")
+            verdict.known_and_lost.append(
+                f"{delivery}, tried at {moment} by {' or '.join(sorted(asked))}, but "
+                f"{answers[0].chat_server} answered it with a {answers[0].answer}"
+            )
+
+
+def _asked_by(evidence: Evidence, chat_server: str, at: float) -> set[str]:
+    """The workers that may have had the lease at that moment: as the samples around it say."""
+    samples = evidence.holders
+    first = bisect_left(samples, at - SAMPLED_SECONDS, key=lambda holder: holder.at)
+    found = set()
+    for holder in samples[first:]:
+        if holder.at > at + SAMPLED_SECONDS:
+            break
+        if holder.chat_server == chat_server:
+            found.add(holder.worker)
+    return found or set(evidence.workers)
+
+
 # --- Ledger ------------------------------------------------------------------------------------
 
 
@@ -187,8 +295,12 @@ def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:
     verdict.ledger += _broken_links(evidence.entries)
     told: dict[int, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     sends: Counter[tuple[str, str]] = Counter()
+    late: defaultdict[int, list[str]] = defaultdict(list)
     for entry in evidence.entries:
-        if _ends(entry):
+        if entry["action"] == LATE:
+            for said in entry["data"]["deliveries"]:
+                late[said["id"]].append(said["status"])
+        elif _ends(entry):
             for said in entry["data"]["deliveries"]:
                 told[said["id"]].append((entry["action"], said))
         elif entry["target_kind"] == "send":
@@ -201,6 +313,11 @@ def _check_ledger(evidence: Evidence, verdict: Verdict) -> None:
             verdict.ledger.append(f"{delivery}, but the ledger has {actions or 'nothing'}")
         elif entries and _facts(entries[0][1]) != (delivery.interaction_id, delivery.reason):
             verdict.ledger.append(f"{delivery}, but the ledger says {_facts(entries[0][1])}")
+        if (said_late := late.pop(delivery.id, [])) != list(delivery.late):
+            verdict.ledger.append(
+                f"{delivery}, with the late answers {list(delivery.late)}, but the ledger has "
+                f"{said_late}"
+            )
     verdict.ledger += [f"the ledger has a delivery {ref}, which is not there" for ref in told]
     for send in evidence.sends:
         for action in ("send.created", f"send.{send.status}"):
@@ -229,22 +346,53 @@ def _broken_links(entries: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _check_takeovers(evidence: Evidence, verdict: Verdict, most: float | None) -> None:
-    """From each end of a worker that had something claimed to the next entry of that Chat Server's
-    work, less the time in which there was no database."""
+    """From the moment at which a Chat Server's work stood still to the next entry of that work,
+    less the time in which nobody could go on."""
     activity = defaultdict(list)
     for entry in evidence.entries:
         if _ends(entry) and entry["actor_ref"] == "system:worker":
             at = datetime.fromisoformat(entry["at"]).timestamp()
             activity[entry["data"]["chat_server"]].append(at)
-    outages = [(f.begin, f.end) for f in evidence.faults if f.kind == "database stopped"]
     for fault in evidence.faults:
+        begin = fault.begin if fault.waits_from is None else fault.waits_from
         for name in fault.mid_work:
-            after = [at for at in activity[name] if at > fault.end]
-            seconds = _less_outages(fault.end, min(after), outages) if after else None
+            after = [at for at in activity[name] if at > begin + LAST_COMMIT_SECONDS]
+            outages = list(_outages(evidence, fault, name))
+            seconds = _less_outages(begin, min(after), outages) if after else None
             verdict.takeovers.append(Takeover(fault, name, seconds))
             if most is not None and (seconds is None or seconds > most):
                 took = "was never taken over" if seconds is None else f"waited {seconds:.1f} s"
                 verdict.late.append(f"after {fault} the work of {name} {took}")
+
+
+def _outages(evidence: Evidence, fault: Fault, name: str) -> Iterator[tuple[float, float]]:
+    """When the work of a Chat Server could not go on, besides the fault: without the database,
+    while all workers were disturbed, and after a fault of the database while the Chat Server failed
+    or rested. After the end of a worker, what it left is recorded without the Chat Server."""
+    others = [other for other in evidence.faults if other.number != fault.number]
+    for other in others:
+        if other.subject == DATABASE:
+            yield other.begin, other.end
+        elif other.subject == name and fault.subject == DATABASE:
+            yield other.begin, other.end + (other.end - other.begin) + A_LITTLE
+    away = [
+        [
+            (other.begin, max(other.end, other.begin + RESTART_SECONDS))
+            for other in evidence.faults
+            if other.subject == worker
+        ]
+        for worker in evidence.workers
+    ]
+    if away:
+        yield from reduce(_both, away)
+
+
+def _both(
+    some: list[tuple[float, float]], others: list[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Where an interval of each overlaps."""
+    common = ((max(one[0], other[0]), min(one[1], other[1])) for one in some for other in others)
+    return [(begin, end) for begin, end in common if begin < end]
 
 
 def _less_outages(begin: float, end: float, outages: list[tuple[float, float]]) -> float:

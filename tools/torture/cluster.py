@@ -2,17 +2,21 @@
 with its data."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import time
 import warnings
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from tools.torture.processes import free_port, spawn
+from tools.torture.processes import spawn
+from tools.torture.ways import free_port
 
 with warnings.catch_warnings():
     # It complains at import where the machine has no XDG_RUNTIME_DIR, and then does without.
@@ -25,6 +29,17 @@ with warnings.catch_warnings():
     )
 
 START_SECONDS = 60.0
+# While it is full no file may grow beyond this. It is the size of a segment of the WAL, whose
+# writing may not fail: PostgreSQL would go down.
+FULL_BYTES = 2**20
+BACKENDS = """
+SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+END_SESSIONS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name LIKE %s AND application_name <> %s
+"""
+HARNESS = "torture-harness"
 USER = "embedded_postgres"  # PostgreSQL does not run as root
 
 
@@ -42,12 +57,55 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return self.url_by(self.port)
+
+    def url_by(self, port: int) -> str:
+        """Its address by another port, from which a way leads to it."""
+        return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection of the harness's own. Raises psycopg.OperationalError while it is down."""
         return psycopg.connect(
-            self.url, autocommit=True, connect_timeout=5, application_name="torture-harness"
+            self.url,
+            autocommit=True,
+            connect_timeout=5,
+            application_name=HARNESS,
+            options="-c default_transaction_read_only=off",
+        )
+
+    def end_sessions(self, of: str) -> int:
+        """End all sessions of the processes with such a tag. Return how many."""
+        with self.connect() as connection:
+            rows = connection.execute(END_SESSIONS, [of, HARNESS]).fetchall()
+        return int(rows[0][0])
+
+    def be_read_only(self, *, wanted: bool) -> None:
+        """Refuse all writes, in the sessions of now as well, or take them again."""
+        with self.connect() as connection:
+            connection.execute(
+                "ALTER SYSTEM SET default_transaction_read_only = on"
+                if wanted
+                else "ALTER SYSTEM RESET default_transaction_read_only"
+            )
+            connection.execute("SELECT pg_reload_conf()")
+
+    def be_full(self, *, wanted: bool) -> None:
+        """Have no room in tables and indexes beyond their first megabyte, or have room again.
+
+        It is a limit of the operating system on its processes, which PostgreSQL takes for a full
+        disk: "could not extend file". Such a limit needs no disk of its own.
+        """
+        assert self.process is not None
+        limit = FULL_BYTES if wanted else resource.RLIM_INFINITY
+        self._limit_files([self.process.pid], limit)  # new sessions inherit it
+        with self.connect() as connection:
+            backends = [pid for (pid,) in connection.execute(BACKENDS).fetchall()]
+        self._limit_files(backends, limit)
+
+    def _limit_files(self, pids: list[int], limit: int) -> None:
+        """Only their own user may do that."""
+        subprocess.run(
+            ["true"], check=True, preexec_fn=partial(_limit_files, pids, limit), **self._as_user
         )
 
     def start(self) -> None:
@@ -90,6 +148,7 @@ class Cluster:
             [
                 *(str(POSTGRES_BIN_PATH / "initdb"), "-D", str(self.data), "-U", "postgres"),
                 *("--auth=trust", "--encoding=utf8", "--no-sync"),
+                f"--wal-segsize={FULL_BYTES // 2**20}",
             ],
             check=True,
             capture_output=True,
@@ -105,3 +164,9 @@ class Cluster:
         for name in ("bin", "lib"):
             ensure_folder_permissions(POSTGRES_BIN_PATH.parent / name, 0o055)
         return {"user": USER, "group": USER, "extra_groups": []}
+
+
+def _limit_files(pids: list[int], limit: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WINDOW = 32
+DATABASE = "database"  # the subject of faults that hit it for all
 REST_SECONDS = 0.25  # the least that a Chat Server rests after its first failure; then it doubles
 REST_MOST_SECONDS = 15.0
+# How late an answer may come, in request timeouts after its request, and how soon after that a
+# living worker has recorded it, in seconds.
+LATEST_TIMEOUTS = 2.3
+RECORDED_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +26,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class SendRow:
+    """`release_at` is when it was to begin, in Unix seconds."""
+
     id: int
     key: str
     status: str
+    release_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """`attempted_at` is in Unix seconds."""
+    """The times are in Unix seconds: when it was claimed, and when its end was recorded. `late` are
+    the late answers beside it: their statuses."""
 
     id: int
     send_id: int
@@ -37,6 +46,8 @@ class DeliveryRow:
     status: str
     reason: str
     attempted_at: float | None = None
+    finished_at: float | None = None
+    late: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         reason = f" ({self.reason})" if self.reason else ""
@@ -61,9 +72,12 @@ class Line:
 class Fault:
     """What was done, to whom, and from when to when in Unix seconds.
 
-    `touched` are the Chat Servers on which it may leave deliveries unknown, `lasts` says that all
-    that is tried meanwhile fails too. `mid_work` are those whose claimed deliveries a killed worker
-    left behind.
+    `touched` are the Chat Servers on which it may leave deliveries unknown: one window of each,
+    for each of so many `channels`. With `lasts` all that is tried meanwhile fails too. With `most`
+    it hits so many requests, and costs others nothing. `loses` are the Chat Servers whose answers
+    may be lost with it although they were sent: on their way, or with the memory of a worker.
+    `mid_work` are those whose work waited for somebody to go on, from `waits_from` on (None: from
+    its begin).
     """
 
     number: int
@@ -73,13 +87,19 @@ class Fault:
     end: float
     touched: tuple[str, ...] = ()
     lasts: bool = False
+    channels: int = 1
     mid_work: tuple[str, ...] = ()
+    loses: tuple[str, ...] = ()
+    most: int | None = None
+    waits_from: float | None = None
 
     @property
     def unknown_most(self) -> int:
         """How many deliveries of each touched Chat Server it may cost: one window, and while it
         lasts one more for each time that the Chat Server is asked to prove itself."""
-        return WINDOW + (_tries_within(self.end - self.begin) if self.lasts else 0)
+        if self.most is not None:
+            return self.most
+        return WINDOW * self.channels + (_tries_within(self.end - self.begin) if self.lasts else 0)
 
     def __str__(self) -> str:
         return f"fault {self.number} ({self.kind}, {self.subject})"
@@ -92,11 +112,21 @@ def _tries_within(seconds: float) -> int:
     return tries
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who had the lease of a Chat Server at a moment, in Unix seconds."""
+
+    at: float
+    chat_server: str
+    worker: str
+
+
 @dataclass(slots=True)
 class Evidence:
     """`entries` are the ledger's, in its order, as console.audit.chain takes them, with `hash`.
     `troubles` are what the harness met that must not be, `counts_wrong` are sends that count their
-    deliveries otherwise than they are. `request_timeout` is in seconds."""
+    deliveries otherwise than they are. `holders` are samples in the order of their time.
+    `request_timeout` and `time_to_live` are in seconds."""
 
     asked: list[Asked] = field(default_factory=list)
     sends: list[SendRow] = field(default_factory=list)
@@ -109,3 +139,6 @@ class Evidence:
     outbox_left: int = 0
     counts_wrong: list[str] = field(default_factory=list)
     request_timeout: float = 2.0
+    time_to_live: float = 120.0
+    holders: list[Holder] = field(default_factory=list)
+    workers: tuple[str, ...] = ()

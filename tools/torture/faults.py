@@ -5,20 +5,35 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
-from tools.torture.evidence import Fault
+from console.esp.connection import DEFAULT_PING_INTERVAL
+from tools.torture.evidence import DATABASE, Fault
 from tools.torture.processes import STOP_SECONDS, Simulator, Worker
 from tools.torture.senders import Senders
 from tools.torture.world import CLAIMED, World
 
 OUTAGE_SECONDS = 3.0
 AT_ONCE = 3
+# A worker that is silent for less keeps its leases; the others need six seconds to take them.
+SHORT_FREEZE_SECONDS = 2.5
+LONG_FREEZE_SECONDS = (7.0, 12.0)
+WEB_FREEZE_SECONDS = 6.0
+# How long a worker can't reach the database, with the time in which it finds out.
+HOLE_SECONDS = (2.0, 12.0)
+GHOSTS_SECONDS = (2.0, 8.0)
+APART_SECONDS = (4.0, 8.0)
+CLOCKS = (130.0, -90.0)
+# Nothing else happens to a worker until it has told what it learnt too late.
+RECOVERY_SECONDS = 3.0
+ALL_TAGS = "torture-%"
+# A worker waits so long for an answer of the database before it gives a session up.
+FOUND_OUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +111,7 @@ class Tormentor:
 
     def kill_worker(self, planned: Planned) -> Fault:
         """kill -9 of, most often, one that is at work."""
-        with self._holding(self._busy_worker(planned)) as worker:
+        with self._holding(self._busy_worker(planned, mortal=True)) as worker:
             worker.pause()
             drained = claimed = None
             try:
@@ -106,34 +121,93 @@ class Tormentor:
                 pass  # no database: any of them may have been its
             at = worker.kill()
         touched = self.world.chat_servers if drained is None else drained
-        return self._fault(planned, worker.name, at, at, touched=touched, mid_work=claimed or ())
+        return self._fault(
+            planned,
+            worker.name,
+            at,
+            at,
+            touched=touched,
+            loses=self.world.chat_servers,
+            mid_work=claimed or (),
+        )
+
+    def freeze_shortly(self, planned: Planned) -> Fault:
+        """SIGSTOP and SIGCONT before anybody takes its work."""
+        with self._holding(self._busy_worker(planned, mortal=True)) as worker:
+            begin = time.time()
+            worker.pause()
+            time.sleep(0.2 + (SHORT_FREEZE_SECONDS - 0.2) * planned.strength)
+            worker.resume()
+            end = time.time()
+            time.sleep(RECOVERY_SECONDS)
+        return self._fault(planned, worker.name, begin, end)
+
+    def freeze_long(self, planned: Planned) -> Fault:
+        """Others take its work; what it knows then stands beside their unknowns."""
+        with self._holding(self._busy_worker(planned, mortal=True)) as worker:
+            begin = time.time()
+            worker.pause()
+            touched, claimed = self._at_work(worker)
+            time.sleep(_between(LONG_FREEZE_SECONDS, planned.strength))
+            worker.resume()
+            end = time.time()
+            time.sleep(RECOVERY_SECONDS)
+        return self._fault(planned, worker.name, begin, end, touched=touched, mid_work=claimed)
+
+    def _at_work(self, worker: Worker) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The Chat Servers that it drains, and of those the ones with something claimed. While
+        there is no database it may be any."""
+        try:
+            drained = self.world.drained_by(worker)
+            return drained, self._claimed(drained)
+        except psycopg.Error:
+            return self.world.chat_servers, ()
+
+    def shift_clock(self, planned: Planned) -> Fault:
+        """A worker is replaced by one whose clock is wrong, and that one by another, in order."""
+        with self._holding(_turned(self.world.mortal_workers, planned.choice)) as worker:
+            begin = time.time()
+            worker.clock_apart = CLOCKS[planned.every % len(CLOCKS)]
+            self._terminate(worker)
+            time.sleep(_between(APART_SECONDS, planned.strength))
+            worker.clock_apart = 0.0
+            self._terminate(worker)
+        loses = self.world.chat_servers
+        return self._fault(planned, worker.name, begin, time.time(), loses=loses)
 
     def _claimed(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for (name,) in self.world.ask(CLAIMED, list(names)))
 
-    def _busy_worker(self, planned: Planned) -> list[Worker]:
+    def _busy_worker(self, planned: Planned, *, mortal: bool) -> list[Worker]:
         """The workers in the order in which they are taken, those at work first."""
-        workers = _turned(self.world.workers, planned.choice)
+        workers = _turned(
+            self.world.mortal_workers if mortal else self.world.workers, planned.choice
+        )
         try:
             return sorted(workers, key=lambda worker: not self.world.drained_by(worker))
         except psycopg.Error:
             return workers
 
     def terminate_worker(self, planned: Planned) -> Fault:
-        """SIGTERM: what is on the wire gets its true outcome, so nothing may be unknown."""
-        with self._holding(_turned(self.world.workers, planned.choice)) as worker:
+        """SIGTERM: what is on the wire gets its true outcome, so nothing may be unknown. Late
+        answers are not waited for."""
+        with self._holding(_turned(self.world.mortal_workers, planned.choice)) as worker:
             begin = time.time()
-            process = worker.process
-            worker.signal(signal.SIGTERM)
-            try:
-                status = process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGABRT)
-                status = process.wait()
-                self.troubles.append(f"{worker.name} did not end; where it was is in its log")
-            if status not in (0, -signal.SIGTERM):
-                self.troubles.append(f"{worker.name} ended with {status} when asked to end")
-        return self._fault(planned, worker.name, begin, time.time())
+            self._terminate(worker)
+        loses = self.world.chat_servers
+        return self._fault(planned, worker.name, begin, time.time(), loses=loses)
+
+    def _terminate(self, worker: Worker) -> None:
+        process = worker.process
+        worker.signal(signal.SIGTERM)
+        try:
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            status = process.wait()
+            self.troubles.append(f"{worker.name} did not end; where it was is in its log")
+        if status not in (0, -signal.SIGTERM):
+            self.troubles.append(f"{worker.name} ended with {status} when asked to end")
 
     def kill_web(self, planned: Planned) -> Fault:
         """kill -9 while it creates a large send."""
@@ -146,33 +220,105 @@ class Tormentor:
             at = web.kill()
         return self._fault(planned, "web", at, at)
 
+    def freeze_web(self, planned: Planned) -> Fault:
+        with self._holding([self.world.web]) as web:
+            begin = time.time()
+            web.pause()
+            time.sleep(WEB_FREEZE_SECONDS * planned.strength)
+            web.resume()
+            end = time.time()
+        return self._fault(planned, "web", begin, end)
+
+    # The database
+
     def stop_database(self, planned: Planned) -> Fault:
+        cluster = self.world.cluster
+        with self._disturbing(planned) as fault:
+            cluster.stop_immediately()
+            time.sleep(planned.strength * OUTAGE_SECONDS)
+            cluster.start()
+        return fault[0]
+
+    def end_all_sessions(self, planned: Planned) -> Fault:
+        with self._disturbing(planned) as fault:
+            self.world.cluster.end_sessions(ALL_TAGS)
+        return fault[0]
+
+    def refuse_writes(self, planned: Planned) -> Fault:
+        """It is read-only for a while, as after a failover: sometimes with all sessions ended."""
+        cluster = self.world.cluster
+        with self._disturbing(planned) as fault:
+            cluster.be_read_only(wanted=True)
+            if planned.every % 2:
+                cluster.end_sessions(ALL_TAGS)
+            time.sleep(0.5 + planned.strength * OUTAGE_SECONDS)
+            cluster.be_read_only(wanted=False)
+            if planned.every % 2:
+                cluster.end_sessions(ALL_TAGS)
+        return fault[0]
+
+    def fill_disk(self, planned: Planned) -> Fault:
+        cluster = self.world.cluster
+        with self._disturbing(planned) as fault:
+            cluster.be_full(wanted=True)
+            time.sleep(0.5 + planned.strength * OUTAGE_SECONDS)
+            cluster.be_full(wanted=False)
+        return fault[0]
+
+    @contextmanager
+    def _disturbing(self, planned: Planned) -> Iterator[list[Fault]]:
+        """Disturb the database for all. It may cost nothing, as no worker's memory is lost, and all
+        that waits must go on from its end."""
+        done: list[Fault] = []
         with self._database:
             begin = time.time()
-            self.world.cluster.stop_immediately()
-            time.sleep(planned.strength * OUTAGE_SECONDS)
-            self.world.cluster.start()
+            yield done
             end = time.time()
-        return self._fault(planned, "database", begin, end, touched=self.world.chat_servers)
+            work = self.world.with_work()
+        done.append(self._fault(planned, DATABASE, begin, end, mid_work=work, waits_from=end))
 
     def cut_connections(self, planned: Planned) -> Fault:
         """All of one worker's connections to the database end, while that goes on."""
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
-        with self._holding(self._busy_worker(planned)) as worker, self._database:
+        with self._holding(self._busy_worker(planned, mortal=False)) as worker, self._database:
             begin = time.time()
-            self.world.ask(query, worker.tag)
+            self.world.cluster.end_sessions(worker.tag)
             end = time.time()
-        return self._fault(planned, worker.name, begin, end, touched=self.world.chat_servers)
+        return self._fault(planned, worker.name, begin, end)
+
+    def leave_ghosts(self, planned: Planned) -> Fault:
+        """A worker's sessions are gone for the worker, and live on at PostgreSQL."""
+        with self._holding(self._busy_worker(planned, mortal=False)) as worker:
+            begin = time.time()
+            worker.way.leave_ghosts()
+            time.sleep(_between(GHOSTS_SECONDS, planned.strength))
+            worker.way.speak()
+            end = time.time()
+        return self._fault(planned, worker.name, begin, end)
+
+    def silence_database(self, planned: Planned) -> Fault:
+        """A black hole between a worker and PostgreSQL: for its connections of now, or for all."""
+        with self._holding(self._busy_worker(planned, mortal=False)) as worker:
+            begin = time.time()
+            touched, claimed = self._at_work(worker)
+            worker.way.fall_silent(for_all=planned.every % 2 == 0)
+            time.sleep(_between(HOLE_SECONDS, planned.strength))
+            worker.way.speak()
+            end = time.time()
+            time.sleep(max(RECOVERY_SECONDS, FOUND_OUT_SECONDS - (end - begin)))
+        return self._fault(planned, worker.name, begin, end, touched=touched, mid_work=claimed)
 
     # Chat Servers
 
     def kill_simulator(self, planned: Planned) -> Fault:
         with self._holding(_turned(self.world.simulators, planned.choice)) as simulator:
             begin = time.time()
+            simulator.way.refuse()
             simulator.kill(down=planned.strength * 2)
             simulator.wait_ready()
+            simulator.way.accept()
             end = time.time()
-        return self._fault(planned, simulator.name, begin, end, touched=(simulator.name,))
+        touched = (simulator.name,)
+        return self._fault(planned, simulator.name, begin, end, touched=touched, loses=touched)
 
     def hang_shortly(self, planned: Planned) -> Fault:
         return self._hang(planned, 0.1 + 0.4 * planned.strength)
@@ -190,16 +336,63 @@ class Tormentor:
         touched = (simulator.name,)
         return self._fault(planned, simulator.name, begin, end, touched=touched, lasts=True)
 
-    def misbehave(self, planned: Planned, seconds: float, *, lasts: bool, **faults: Any) -> Fault:
-        """Have a simulator show faults for a while."""
+    def silence_chat_server(self, planned: Planned) -> Fault:
+        """A black hole before a Chat Server: for the connections of now, or for all.
+
+        Each worker may have a connection of now, and uses it when its turn comes: it costs one
+        window then, unless a keep-alive has found out before.
+        """
+        for_all = planned.every % 2 == 0
         with self._holding(_turned(self.world.simulators, planned.choice)) as simulator:
             begin = time.time()
+            simulator.way.fall_silent(for_all=for_all)
+            time.sleep((0.5 + planned.strength) * self.world.request_timeout)
+            simulator.way.speak()
+            end = time.time() + DEFAULT_PING_INTERVAL + self.world.request_timeout
+        touched = (simulator.name,)
+        return self._fault(
+            planned,
+            simulator.name,
+            begin,
+            end,
+            touched=touched,
+            loses=touched,
+            lasts=for_all,
+            channels=len(self.world.workers),
+        )
+
+    def misbehave(
+        self,
+        planned: Planned,
+        seconds: float,
+        faults: Mapping[str, Any],
+        *,
+        lasts: bool = False,
+        loses: bool = False,
+        most: int | None = None,
+    ) -> Fault:
+        """Have a simulator show faults for a while. `loses` says that connections end with them, or
+        that it sends no answers; for `most` see Fault."""
+        with self._holding(_turned(self.world.simulators, planned.choice)) as simulator:
+            begin = time.time()
+            if faults.get("not_listening"):
+                simulator.way.refuse()
             simulator.faults(**faults)
             time.sleep(seconds)
             simulator.faults(**_reset(simulator, faults))
+            simulator.way.accept()
             end = time.time()
         touched = (simulator.name,)
-        return self._fault(planned, simulator.name, begin, end, touched=touched, lasts=lasts)
+        return self._fault(
+            planned,
+            simulator.name,
+            begin,
+            end,
+            touched=touched,
+            lasts=lasts,
+            loses=touched if loses else (),
+            most=most,
+        )
 
     # Parts
 
@@ -227,79 +420,121 @@ def _turned(subjects: "list[Any]", choice: float) -> "list[Any]":
     return subjects[first:] + subjects[:first]
 
 
-def _reset(simulator: Simulator, faults: dict[str, Any]) -> dict[str, Any]:
+def _between(ends: tuple[float, float], strength: float) -> float:
+    low, high = ends
+    return low + (high - low) * strength
+
+
+def _reset(simulator: Simulator, faults: Mapping[str, Any]) -> dict[str, Any]:
     """What takes the faults away again."""
-    usual = {"latency": simulator.latency, "half_open": False, "not_listening": False}
+    usual = {"latency": simulator.latency, "late_seconds": 5.0}
+    usual |= dict.fromkeys(("half_open", "not_listening", "numbered"), False)
     return {name: usual.get(name, 0) for name in faults}
 
 
 def _once(fault: str) -> Callable[[Tormentor, Planned], Fault]:
-    """One request is hit, the n-th; `misbehave` waits as long as that may take."""
+    """One request is hit, the n-th; `misbehave` waits as long as that may take. Its connection ends
+    with that."""
 
     def do(tormentor: Tormentor, planned: Planned) -> Fault:
         faults = {fault: planned.every, "times": 1}
-        return tormentor.misbehave(planned, 0.5 + planned.strength, lasts=False, **faults)
+        return tormentor.misbehave(planned, 0.5 + planned.strength, faults, loses=True)
 
     return do
 
 
-def _always(fault: str) -> Callable[[Tormentor, Planned], Fault]:
+def _always(fault: str, *, loses: bool) -> Callable[[Tormentor, Planned], Fault]:
     """Every request is hit, for some time around the request timeout."""
 
     def do(tormentor: Tormentor, planned: Planned) -> Fault:
         seconds = (0.5 + planned.strength) * tormentor.world.request_timeout
-        return tormentor.misbehave(planned, seconds, lasts=True, **{fault: 1})
+        return tormentor.misbehave(planned, seconds, {fault: 1}, lasts=True, loses=loses)
 
     return do
 
 
-def _silent(tormentor: Tormentor, planned: Planned) -> Fault:
-    """Some requests get no answer, while others do."""
-    seconds = 1.2 * tormentor.world.request_timeout
-    faults = {"silent_every": 3, "times": planned.every}
-    return tormentor.misbehave(planned, seconds, lasts=False, **faults)
+def _some(fault: str) -> Callable[[Tormentor, Planned], Fault]:
+    """Some requests get no answer of their own, while others do."""
+
+    def do(tormentor: Tormentor, planned: Planned) -> Fault:
+        seconds = 1.2 * tormentor.world.request_timeout
+        faults = {fault: 3, "times": planned.every}
+        return tormentor.misbehave(planned, seconds, faults, most=planned.every)
+
+    return do
+
+
+def _late_to_some(tormentor: Tormentor, planned: Planned) -> Fault:
+    """Some answers come after the time of their requests, and stand beside the unknowns."""
+    timeout = tormentor.world.request_timeout
+    late_by = (1.1 + planned.strength) * timeout
+    faults = {"late_every": 3, "times": planned.every, "late_seconds": late_by}
+    return tormentor.misbehave(planned, 1.2 * timeout, faults, most=planned.every)
+
+
+def _harmless(**faults: Any) -> Callable[[Tormentor, Planned], Fault]:
+    """All have their answers, and nothing may be unknown."""
+
+    def do(tormentor: Tormentor, planned: Planned) -> Fault:
+        seconds = 0.5 + planned.strength
+        return replace(tormentor.misbehave(planned, seconds, faults), touched=())
+
+    return do
 
 
 def _refusing(tormentor: Tormentor, planned: Planned) -> Fault:
     """Some requests are refused, of which nothing is unknown."""
-    seconds = 0.5 + planned.strength
-    refused = tormentor.misbehave(planned, seconds, lasts=False, refuse_every=planned.every)
-    return replace(refused, touched=())
+    return _harmless(refuse_every=planned.every)(tormentor, planned)
 
 
 def _half_open(tormentor: Tormentor, planned: Planned) -> Fault:
     seconds = (0.5 + planned.strength) * tormentor.world.request_timeout
-    return tormentor.misbehave(planned, seconds, lasts=True, half_open=True)
+    faults = {"half_open": True}
+    return tormentor.misbehave(planned, seconds, faults, lasts=True, loses=True)
 
 
 def _slow(tormentor: Tormentor, planned: Planned) -> Fault:
     """Answers come late: just in time, or after it."""
     timeout = tormentor.world.request_timeout
-    latency = (0.4 + planned.strength) * timeout
-    return tormentor.misbehave(planned, 1.2 * timeout, lasts=True, latency=latency)
+    faults = {"latency": (0.4 + planned.strength) * timeout}
+    return tormentor.misbehave(planned, 1.2 * timeout, faults, lasts=True)
 
 
 def _not_listening(tormentor: Tormentor, planned: Planned) -> Fault:
     seconds = 0.2 + 2 * planned.strength
-    return tormentor.misbehave(planned, seconds, lasts=False, not_listening=True)
+    return tormentor.misbehave(planned, seconds, {"not_listening": True}, loses=True)
 
 
 KINDS: dict[str, Callable[[Tormentor, Planned], Fault]] = {
     "worker killed": Tormentor.kill_worker,
     "worker terminated": Tormentor.terminate_worker,
+    "worker frozen shortly": Tormentor.freeze_shortly,
+    "worker frozen long": Tormentor.freeze_long,
+    "clock apart": Tormentor.shift_clock,
     "web killed": Tormentor.kill_web,
+    "web frozen": Tormentor.freeze_web,
     "database stopped": Tormentor.stop_database,
+    "database read-only": Tormentor.refuse_writes,
+    "database full": Tormentor.fill_disk,
+    "database silent": Tormentor.silence_database,
     "connections cut": Tormentor.cut_connections,
+    "all sessions ended": Tormentor.end_all_sessions,
+    "ghosts": Tormentor.leave_ghosts,
     "chat server killed": Tormentor.kill_simulator,
+    "chat server silent": Tormentor.silence_chat_server,
     "hangs shortly": Tormentor.hang_shortly,
     "hangs long": Tormentor.hang_long,
     "drops": _once("drop_every"),
-    "drops always": _always("drop_every"),
+    "drops always": _always("drop_every", loses=True),
     "drops before": _once("drop_before_every"),
     "answers garbage": _once("garbage_every"),
     "answers half": _once("cut_every"),
-    "silent to some": _silent,
-    "silent to all": _always("silent_every"),
+    "answers twice": _harmless(double_every=1),
+    "answers strangers": _some("stray_every"),
+    "answers late": _late_to_some,
+    "answers differ": _harmless(numbered=True),
+    "silent to some": _some("silent_every"),
+    "silent to all": _always("silent_every", loses=False),
     "refuses": _refusing,
     "half-open": _half_open,
     "slow": _slow,
@@ -308,5 +543,7 @@ KINDS: dict[str, Callable[[Tormentor, Planned], Fault]] = {
 HARD = [
     *("worker killed", "worker killed", "database stopped", "web killed"),
     *("worker terminated", "chat server killed", "connections cut"),
+    *("worker frozen shortly", "worker frozen long", "web frozen", "clock apart"),
+    *("database read-only", "database full", "database silent", "all sessions ended", "ghosts"),
 ]
 SOFT = sorted(KINDS.keys() - {*HARD})

@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from console.audit.chain import FIELDS, canonical_time
-from tools.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Line, SendRow
-from tools.torture.world import World
+from tools.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Holder, Line, SendRow
+from tools.torture.world import TIME_TO_LIVE_SECONDS, World
 
-SENDS = "SELECT id, idempotency_key, status FROM sends_send ORDER BY id"
+SENDS = """
+SELECT id, idempotency_key, status, extract(epoch FROM release_at)::float
+FROM sends_send ORDER BY id
+"""
 DELIVERIES = """
 SELECT id, send_id, interaction_id, chat_server_name, status, reason,
-    extract(epoch FROM attempted_at)::float
-FROM sends_delivery ORDER BY id
+    extract(epoch FROM attempted_at)::float, extract(epoch FROM finished_at)::float,
+    ARRAY(SELECT status FROM sends_lateanswer WHERE delivery_id = d.id ORDER BY id)
+FROM sends_delivery d ORDER BY id
 """
 MISCOUNTED = """
 SELECT concat('send ', coalesce(c.send_id, k.send_id), ' counts ', coalesce(k.number, 0), ' ',
@@ -27,13 +32,18 @@ ENTRIES = f"SELECT {', '.join(FIELDS)}, hash FROM audit_auditentry ORDER BY seq"
 
 
 def gather(
-    world: World, *, asked: list[Asked], faults: list[Fault], troubles: list[str]
+    world: World,
+    *,
+    asked: list[Asked],
+    faults: list[Fault],
+    holders: list[Holder],
+    troubles: list[str],
 ) -> Evidence:
     """Call it when the processes have ended."""
     return Evidence(
         asked=asked,
         sends=[SendRow(*row) for row in world.ask(SENDS)],
-        deliveries=[DeliveryRow(*row) for row in world.ask(DELIVERIES)],
+        deliveries=[_delivery(row) for row in world.ask(DELIVERIES)],
         lines=[
             line
             for simulator in world.simulators
@@ -46,7 +56,14 @@ def gather(
         outbox_left=world.ask("SELECT count(*) FROM sends_outbox")[0][0],
         counts_wrong=[text for (text,) in world.ask(MISCOUNTED)],
         request_timeout=world.request_timeout,
+        time_to_live=TIME_TO_LIVE_SECONDS,
+        holders=holders,
+        workers=tuple(worker.name for worker in world.workers),
     )
+
+
+def _delivery(row: tuple[Any, ...]) -> DeliveryRow:
+    return replace(DeliveryRow(*row[:-1]), late=tuple(row[-1]))
 
 
 def journalled(chat_server: str, journal: Path) -> Iterator[Line]:

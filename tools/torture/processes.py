@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -17,14 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from console.demo.children import end_with_parent
+from tools.torture.ways import Way, Ways, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = str(ROOT / "manage.py")
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
-# Below those that systems give to outgoing connections: a port stays free while its owner is down.
-PORTS = range(20_000, 32_000)
-UNFORESEEN = ('event="drain failed"', "Internal Server Error", 'event="no channel"')
+UNFORESEEN = (
+    'event="drain failed"',
+    'event="late answers failed"',
+    "Internal Server Error",
+    'event="no channel"',
+)
+# A limit of the operating system is no error that PostgreSQL has a class for, unlike a full disk.
+FORESEEN = "could not extend file"
+# Python imports its sitecustomize at start: it shifts the process's clock by CLOCK_APART seconds.
+CLOCK_APART = ROOT / "tests" / "support" / "clock_apart"
 
 # Children end with the thread that started them, so one that lasts starts them all.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
@@ -45,18 +52,6 @@ def spawn(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
     return process
 
 
-def free_port() -> int:
-    numbers = random.SystemRandom()
-    while True:
-        port = numbers.choice(PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-
-
 class Supervised:
     """A command that is to run always. `busy` is held by whoever does something to it."""
 
@@ -72,6 +67,9 @@ class Supervised:
         self._expected_end = False
         self._held_down = False
         self._started = 0
+        # Its clock, in seconds ahead of the machine's, from its next start.
+        self.clock_apart = 0.0
+        self.pids: set[int] = set()
         self.process = self._start()
 
     def unforeseen(self) -> list[str]:
@@ -80,7 +78,7 @@ class Supervised:
         return [
             f"{self.name}: {line[:300]}"
             for line in lines
-            if any(sign in line for sign in UNFORESEEN)
+            if any(sign in line for sign in UNFORESEEN) and FORESEEN not in line
         ]
 
     @property
@@ -94,13 +92,20 @@ class Supervised:
         with self._log.open("ab") as log:
             log.write(f"--- {self.tag}\n".encode())
             log.flush()
-            return spawn(
+            process = spawn(
                 self._command,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env={**self._environment, "PGAPPNAME": self.tag},
+                env={**self._environment, "PGAPPNAME": self.tag, **self._shifted()},
             )
+        self.pids.add(process.pid)
+        return process
+
+    def _shifted(self) -> dict[str, str]:
+        if not self.clock_apart:
+            return {}
+        return {"PYTHONPATH": f"{CLOCK_APART}:{ROOT}", "CLOCK_APART": str(self.clock_apart)}
 
     def look_after(self) -> None:
         """What a supervisor does again and again: start it if it has ended."""
@@ -149,8 +154,20 @@ class Supervised:
 
 
 class Worker(Supervised):
-    def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
+    """`way` leads to its database. Whoever is `steady` is never killed, stopped or restarted."""
+
+    def __init__(
+        self,
+        number: int,
+        environment: dict[str, str],
+        folder: Path,
+        way: Way,
+        *,
+        is_steady: bool = False,
+    ) -> None:
         name = f"worker-{number}"
+        self.way = way
+        self.is_steady = is_steady
         command = [sys.executable, MANAGE, "worker"]
         super().__init__(name, command, environment, folder / f"{name}.log")
 
@@ -200,7 +217,8 @@ class Web(Supervised):
 
 
 class Simulator(Supervised):
-    """A Chat Server stand-in, always on the same ports and with the same journal."""
+    """A Chat Server stand-in, always on the same ports and with the same journal. Workers come to
+    it by the `way`."""
 
     restart_seconds = 0.0
 
@@ -210,6 +228,7 @@ class Simulator(Supervised):
         latency: float,
         environment: dict[str, str],
         folder: Path,
+        ways: Ways,
         *,
         scheme: str = "esp+json",
     ) -> None:
@@ -217,6 +236,7 @@ class Simulator(Supervised):
         self.latency = latency
         self.scheme = scheme
         self.port, self.control_port = free_port(), free_port()
+        self.way = ways.to(self.port)
         self.journal = folder / f"{name}.jsonl"
         command = [
             *(sys.executable, "-m", "console.esp.simulator", "--name", name),
@@ -227,7 +247,7 @@ class Simulator(Supervised):
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.way.port}"
 
     def faults(self, **changes: Any) -> None:
         """Change what goes wrong there."""

@@ -16,6 +16,8 @@ def report(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     statuses = Counter(delivery.status for delivery in evidence.deliveries)
     counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
     yield f"{len(evidence.deliveries):,} deliveries in {len(evidence.sends):,} sends: {counts}"
+    late = sum(bool(delivery.late) for delivery in evidence.deliveries)
+    yield f"{late:,} of the unknown have a late answer"
     yield f"{len(evidence.lines):,} lines in the journals, {len(evidence.entries):,} in the ledger"
     yield _takeovers(verdict)
     yield ""
@@ -32,18 +34,19 @@ def _faults(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     for fault in evidence.faults:
         costs[fault.kind] += [verdict.blamed[fault.number, name] for name in fault.touched] or [0]
     numbers = Counter(fault.kind for fault in evidence.faults)
-    yield f"{'fault':20} {'times':>6} {'unknown':>8} {'most':>6}   (a window is {WINDOW})"
+    yield f"{'fault':22} {'times':>6} {'unknown':>8} {'most':>6}   (a window is {WINDOW})"
     for kind in sorted(numbers):
-        yield f"{kind:20} {numbers[kind]:6} {sum(costs[kind]):8} {max(costs[kind]):6}"
+        yield f"{kind:22} {numbers[kind]:6} {sum(costs[kind]):8} {max(costs[kind]):6}"
     total = sum(map(sum, costs.values()))
-    yield f"{'all':20} {len(evidence.faults):6} {total:8}"
+    yield f"{'all':22} {len(evidence.faults):6} {total:8}"
 
 
 def _takeovers(verdict: Verdict) -> str:
     times = sorted(takeover.seconds or 0.0 for takeover in verdict.takeovers)
     if not times:
-        return "no worker was killed while it had something claimed"
+        return "nobody was disturbed while something was claimed"
+    middle = times[len(times) // 2]
     return (
-        f"takeover after {len(times)} deaths at work: median {times[len(times) // 2]:.1f} s, "
+        f"gone on after {len(times)} times that work stood still: median {middle:.1f} s, "
         f"longest {times[-1]:.1f} s (at most {TAKEOVER_SECONDS:.0f})"
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools.torture.evidence import Asked
+from tools.torture.evidence import Asked, Holder
 from tools.torture.world import NOTICE, World, chat_event
 
 LARGEST = 500
@@ -25,6 +25,8 @@ class Senders:
         self.world = world
         self.asked: list[Asked] = []
         self.troubles: list[str] = []
+        # Who drained what, all the time.
+        self.holders: list[Holder] = []
         self.repeated = 0
         # Set while a large request is with the web process.
         self.under_way = threading.Event()
@@ -67,6 +69,7 @@ class Senders:
 
     def _watch_open(self, _rng: random.Random) -> None:
         self._open = self.world.open_deliveries() or 0
+        self.holders += self.world.holders()
         self._over.wait(0.2)
 
     def _send(self, rng: random.Random) -> None:

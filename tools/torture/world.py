@@ -1,7 +1,9 @@
-"""What is tortured: a database, three Chat Servers, three workers, one web process."""
+"""What is tortured: a database, three Chat Servers, three workers, one web process, and the ways
+between the workers and the others."""
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ import psycopg
 from console.security.generated_secrets import made_up_key
 from tests.support.java_stand_ins import OPTIONS, compiled
 from tools.torture.cluster import Cluster
-from tools.torture.evidence import WINDOW
+from tools.torture.evidence import LATEST_TIMEOUTS, RECORDED_SECONDS, WINDOW, Holder
 from tools.torture.processes import Simulator, Supervisor, Web, Worker, environment
+from tools.torture.ways import Way, Ways
 
 NOTICE = "torture"
 TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly. #{{ field.key }}"
@@ -23,9 +26,26 @@ CHATS = 1500
 # How long each Chat Server takes for an answer: so there is always something on the wire.
 LATENCIES = (0.05, 0.15, 0.3)
 WORKERS = 3
+# The default. A clock that is two minutes ahead would be beyond it.
+TIME_TO_LIVE_SECONDS = 120
+HELD = """
+SELECT c.name, w.pid FROM interactions_chatserver c JOIN sends_worker w ON w.id = c.drain_holder
+"""
 DRAINED = """
 SELECT c.name FROM interactions_chatserver c
 JOIN sends_worker w ON w.id = c.drain_holder WHERE w.pid = %s
+"""
+# The Chat Servers that have something due or on the wire.
+WITH_WORK = """
+SELECT DISTINCT o.chat_server_name FROM sends_outbox o JOIN sends_send s ON s.id = o.send_id
+WHERE s.status = 'running' AND o.due_at <= clock_timestamp()
+"""
+LEFT = """
+SELECT (SELECT count(*) FROM sends_outbox), (SELECT count(*) FROM sends_claim),
+    (SELECT count(*) FROM sends_send WHERE status NOT IN ('finished', 'cancelled')),
+    (SELECT count(*) FROM sends_delivery
+     WHERE status = 'unknown' AND attempted_at > clock_timestamp() - %s::interval
+        AND NOT EXISTS (SELECT FROM sends_lateanswer WHERE delivery_id = sends_delivery.id))
 """
 CLAIMED = "SELECT DISTINCT chat_server_name FROM sends_claim WHERE chat_server_name = ANY(%s)"
 
@@ -44,6 +64,10 @@ class World:
     request_timeout: float
 
     @property
+    def mortal_workers(self) -> list[Worker]:
+        return [worker for worker in self.workers if not worker.is_steady]
+
+    @property
     def chat_servers(self) -> tuple[str, ...]:
         return tuple(simulator.name for simulator in self.simulators)
 
@@ -56,6 +80,19 @@ class World:
         """The Chat Servers of which this worker has the lease."""
         return tuple(name for (name,) in self.ask(DRAINED, worker.process.pid))
 
+    def holders(self) -> list[Holder]:
+        """Who has the leases now. Nobody knows while there is no database."""
+        try:
+            held = self.ask(HELD)
+        except psycopg.Error:
+            return []
+        names = {pid: worker.name for worker in self.workers for pid in worker.pids}
+        return [Holder(time.time(), name, names.get(pid, "")) for name, pid in held]
+
+    def with_work(self) -> tuple[str, ...]:
+        """The Chat Servers that have something to do."""
+        return tuple(name for (name,) in self.ask(WITH_WORK))
+
     def open_deliveries(self) -> int | None:
         """None while there is no database."""
         try:
@@ -64,13 +101,10 @@ class World:
             return None
 
     def is_quiet(self) -> bool:
-        """Whether every send is over and nothing is on the wire."""
-        query = (
-            "SELECT (SELECT count(*) FROM sends_outbox), (SELECT count(*) FROM sends_claim), "
-            "(SELECT count(*) FROM sends_send WHERE status NOT IN ('finished', 'cancelled'))"
-        )
+        """Whether every send is over, nothing is on the wire, and no late answer can come."""
         try:
-            return self.ask(query) == [(0, 0, 0)]
+            late = f"{LATEST_TIMEOUTS * self.request_timeout + RECORDED_SECONDS} s"
+            return self.ask(LEFT, late) == [(0, 0, 0, 0)]
         except psycopg.Error:
             return False
 
@@ -91,13 +125,17 @@ def world(folder: Path, *, request_timeout: float, pace: float, psdk: bool) -> I
         }
     schemes = ["psdk" if psdk else "esp+json", "esp+json", "esp+json"]
     os.environ.update({name: settings[name] for name in settings if _is_ours(name)})
+    ways = Ways()
     try:
         simulators = [
-            Simulator(number, latency, settings, folder, scheme=scheme)
+            Simulator(number, latency, settings, folder, ways, scheme=scheme)
             for number, (latency, scheme) in enumerate(zip(LATENCIES, schemes, strict=True), 1)
         ]
         token = _set_up(simulators, request_timeout, pace)
-        workers = [Worker(number, settings, folder) for number in range(1, WORKERS + 1)]
+        workers = [
+            _worker(number, settings, folder, cluster, ways.to(cluster.port))
+            for number in range(1, WORKERS + 1)
+        ]
         web = Web(settings, folder)
         web.token = token
         supervisor = Supervisor([*simulators, *workers, web])
@@ -112,7 +150,16 @@ def world(folder: Path, *, request_timeout: float, pace: float, psdk: bool) -> I
         finally:
             supervisor.close()
     finally:
+        ways.close()
         cluster.close()
+
+
+def _worker(
+    number: int, settings: dict[str, str], folder: Path, cluster: Cluster, way: Way
+) -> Worker:
+    """The last one is steady."""
+    own = {**settings, "DATABASE_URL": cluster.url_by(way.port)}
+    return Worker(number, own, folder, way, is_steady=number == WORKERS)
 
 
 def _is_ours(name: str) -> bool:
@@ -130,7 +177,7 @@ def _settings(folder: Path, cluster: Cluster) -> dict[str, str]:
         CONSOLE_ALLOWED_HOSTS="127.0.0.1",
         CONSOLE_LOG_LEVEL="INFO",
         CONSOLE_API_RATE="600000/min",
-        CONSOLE_DELIVERY_TTL_SECONDS="3600",
+        CONSOLE_DELIVERY_TTL_SECONDS=str(TIME_TO_LIVE_SECONDS),
         # Limits for people are not what is tried here.
         CONSOLE_APPROVAL_ABOVE="0",
         CONSOLE_HOURLY_QUOTA="0",
