@@ -206,17 +206,17 @@ class _Patience:
 
     def watched(self, gen: Generator[Any, Any, R], usual: float) -> Generator[Any, Any, R]:
         """Go through the waits of `gen`. The driver also comes here when nothing happened for a
-        moment. What is read from the network is proof; that a call has returned is none, as some
-        ask nobody. Raises NoAnswer."""
+        moment, and begins anew, with None, after it has cancelled a query. What is read from the
+        network is proof; that a call has returned is none, as some ask nobody. Raises NoAnswer."""
         began = time.monotonic()
         ready = None
         try:
             while True:
                 ready = yield gen.send(ready)
-                if ready & Ready.R:
-                    self.proven_at = time.monotonic()
-                elif not ready:
+                if not ready:
                     self._check(began, usual)
+                elif ready & Ready.R:
+                    self.proven_at = time.monotonic()
         except StopIteration as done:
             return cast(R, done.value)
 

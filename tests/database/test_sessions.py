@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 from django.db import DatabaseError, InternalError, OperationalError, connection, transaction
+from psycopg.pq import TransactionStatus
 
 from console.database import sessions
 from console.database.sessions import (
@@ -285,6 +286,21 @@ def test_nor_does_the_event_loop_wait_for_it() -> None:
             with pytest.raises(sessions.NoAnswer):
                 await silent.execute("SELECT pg_sleep(1)")
             assert silent.closed
+
+    asyncio.run(ask())
+
+
+def test_a_cancelled_query_does_not_cost_the_connection() -> None:
+    async def ask() -> None:
+        async with await BoundedAsyncConnection.connect(**_address(), autocommit=True) as kept:
+            kept.answer_seconds = 1000.0
+            asking = asyncio.create_task(kept.execute("SELECT pg_sleep(1000)"))
+            while kept.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                await asyncio.sleep(0.001)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await kept.execute("SELECT 1")
 
     asyncio.run(ask())
 
