@@ -8,7 +8,12 @@ RETRY_SECONDS = 2
 
 # A lock or an answer did not come in time, so PostgreSQL took the transaction back.
 _BUSY = (errors.LockNotAvailable, errors.QueryCanceled)
-_ENDED = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
+# PostgreSQL has ended the session, or takes no writes now, as after a failover.
+_PASSING = (
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
 
 
 def is_busy(error: BaseException) -> bool:
@@ -17,8 +22,8 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether the database failed in a way that passes: it is away, busy, or has ended the
-    session. Everything else is a mistake of the console."""
+    """Return whether the database failed in a way that passes: it is away, busy, full or read-only,
+    or has ended the session. Everything else is a mistake of the console."""
     if isinstance(error, InternalError):
-        return isinstance(error.__cause__, _ENDED)
+        return isinstance(error.__cause__, _PASSING)
     return isinstance(error, (OperationalError, InterfaceError)) and isinstance(error, Error)

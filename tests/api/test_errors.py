@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from console.api.http.parsers import BodyTooLarge, BoundedJSONParser
 from console.catalogue.models import NoticeVersion
@@ -194,6 +194,12 @@ def test_a_failure_of_the_console(
     answer = error(almighty.raw("GET", "notices/"), 500, "failed")
     assert "secret" not in json.dumps(answer)
     assert "secret words" in caplog.text
+
+
+def test_a_database_that_takes_no_writes(almighty: Caller) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+    error(almighty.raw("POST", "categories/", {"name": "Late"}), 503, "database_unavailable")
 
 
 def test_a_database_that_is_away(
