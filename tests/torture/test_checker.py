@@ -15,6 +15,7 @@ from tools.torture.evidence import (
     DeliveryRow,
     Evidence,
     Fault,
+    Holder,
     Line,
     SendRow,
 )
@@ -255,6 +256,140 @@ def test_an_unknown_that_was_never_tried_is_wrong() -> None:
     assert list(named(check(evidence))) == ["wrong"]
 
 
+def test_a_fault_that_hits_some_requests_costs_no_more_than_those() -> None:
+    evidence = evidence_of("unknown no_answer", "unknown no_answer")
+    evidence.faults[:] = [a_fault(most=1)]
+    assert len(check(evidence).unexplained) == 1
+    evidence.faults[:] = [a_fault(most=2)]
+    assert check(evidence).holds
+
+
+def test_a_fault_of_several_channels_costs_a_window_of_each() -> None:
+    assert a_fault(channels=3).unknown_most == 3 * WINDOW
+
+
+def test_a_fault_explains_what_it_met_before_its_unknown_was_recorded() -> None:
+    """A worker is killed some time after the attempt: the next one records what it finds."""
+    evidence = evidence_of("unknown worker_lost")
+    evidence.faults[:] = [a_fault(at=BEGIN + UNTIL_LATE)]
+    evidence.deliveries[0] = replace(evidence.deliveries[0], finished_at=BEGIN + UNTIL_LATE + 5)
+    assert check(evidence).holds
+
+
+# --- Known and lost ------------------------------------------------------------------------------
+
+
+def answered_and_unknown(answer: str = "response", **fault: Any) -> Evidence:
+    """The journal says that it was answered. The fault explains that it is unknown."""
+    evidence = evidence_of("unknown worker_lost")
+    evidence.workers = ("worker-1", "worker-2")
+    evidence.lines.append(a_line(evidence.deliveries[0], answer))
+    evidence.faults[:] = [a_fault(**fault)]
+    return evidence
+
+
+def with_late(evidence: Evidence, *statuses: str) -> Evidence:
+    """It has these late answers, and the ledger says so."""
+    delivery = evidence.deliveries[0] = replace(evidence.deliveries[0], late=statuses)
+    for status in statuses:
+        said = {"id": delivery.id, "interaction": delivery.interaction_id, "status": status}
+        chain(evidence, an_entry("deliveries.late_answer", "send", 1, deliveries=[said]))
+    return evidence
+
+
+@pytest.mark.parametrize("answer", ["response", "fault"])
+def test_an_answer_that_nobody_could_lose_is_known_and_lost(answer: str) -> None:
+    (sentence,) = check(answered_and_unknown(answer)).known_and_lost
+    assert sentence.startswith("delivery 1 of send 1 to chat1: unknown (worker_lost), tried at ")
+    assert sentence.endswith(f" by worker-1 or worker-2, but east answered it with a {answer}")
+    assert list(named(check(answered_and_unknown(answer)))) == ["known, lost"]
+
+
+def test_one_that_stands_beside_the_unknown_is_not_lost() -> None:
+    assert check(with_late(answered_and_unknown(), "delivered")).holds
+    assert check(with_late(answered_and_unknown("fault"), "failed")).holds
+
+
+def test_nor_is_one_that_was_never_sent() -> None:
+    assert check(answered_and_unknown("none")).holds
+
+
+def test_nor_one_that_a_fault_could_lose() -> None:
+    assert check(answered_and_unknown(loses=("east",))).holds
+    assert not check(answered_and_unknown(loses=("west",))).holds
+
+
+def test_a_fault_after_the_answer_should_have_been_recorded_explains_nothing() -> None:
+    evidence = answered_and_unknown()
+    evidence.faults.append(a_fault(2, BEGIN + UNTIL_LATE, loses=("east",)))
+    assert list(named(check(evidence))) == ["known, lost"]
+
+
+def test_the_memory_of_a_worker_that_had_not_asked_explains_nothing() -> None:
+    evidence = answered_and_unknown(loses=("east",))
+    evidence.holders[:] = [
+        Holder(BEGIN - 5, "east", "worker-1"),
+        Holder(BEGIN - 0.1, "west", "worker-1"),
+        Holder(BEGIN + 0.1, "east", "worker-2"),
+        Holder(BEGIN + 5, "east", "worker-1"),
+    ]
+    assert list(named(check(evidence))) == ["known, lost"]
+    evidence.holders.insert(1, Holder(BEGIN - 0.3, "east", "worker-1"))
+    assert check(evidence).holds  # it may have been either
+
+
+# --- Late answers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "late", "said"),
+    [
+        ("fault", ["delivered"], "but the journal has it with ['fault']"),
+        ("response", ["failed"], "but the journal has it with ['response']"),
+        ("none", ["delivered"], "but the journal has it with ['none']"),
+        ("none", ["failed"], "but the journal has it with ['none']"),
+        ("response", ["delivered", "delivered"], "which are more than one"),
+    ],
+)
+def test_a_late_answer_that_is_not_the_journals_is_wrong(
+    answer: str, late: list[str], said: str
+) -> None:
+    (sentence,) = check(with_late(answered_and_unknown(answer), *late)).wrong
+    assert sentence.endswith(f"with the late answers {late}, {said}")
+
+
+def test_of_what_is_in_no_journal_nothing_may_have_left() -> None:
+    evidence = with_late(answered_and_unknown(), "failed")
+    evidence.lines.clear()
+    assert check(evidence).holds
+    evidence = with_late(answered_and_unknown(), "delivered")
+    evidence.lines.clear()
+    assert check(evidence).wrong[0].endswith("but it is in no journal")
+
+
+def test_a_late_answer_beside_a_known_end_is_wrong() -> None:
+    assert list(named(check(with_late(evidence_of("delivered"), "delivered")))) == ["wrong"]
+
+
+def test_a_late_answer_that_the_ledger_lacks_is_named() -> None:
+    evidence = answered_and_unknown()
+    evidence.deliveries[0] = replace(evidence.deliveries[0], late=("delivered",))
+    (sentence,) = check(evidence).ledger
+    assert sentence.endswith("with the late answers ['delivered'], but the ledger has []")
+
+
+def test_what_was_given_up_before_its_time_is_wrong() -> None:
+    """As by a worker whose clock is ahead."""
+    evidence = evidence_of("failed not_sent")
+    evidence.sends[0] = replace(evidence.sends[0], release_at=BEGIN)
+    evidence.deliveries[0] = replace(evidence.deliveries[0], finished_at=BEGIN + 121)
+    assert check(evidence).holds
+    evidence.deliveries[0] = replace(evidence.deliveries[0], finished_at=BEGIN + 2)
+    assert check(evidence).wrong == [
+        "delivery 1 of send 1 to chat1: failed (not_sent), but it was given up after 2.0 s"
+    ]
+
+
 # --- Ledger --------------------------------------------------------------------------------------
 
 
@@ -352,6 +487,63 @@ def test_the_time_without_a_database_does_not_count() -> None:
     evidence.faults.append(outage)
     (takeover,) = check(evidence).takeovers
     assert takeover.seconds == 10.0
+
+
+@pytest.mark.parametrize("kind", ["database full", "database read-only", "all sessions ended"])
+def test_nor_does_that_in_which_it_takes_no_writes(kind: str) -> None:
+    evidence = taken_over_after(30.0)
+    evidence.faults.append(Fault(2, kind, "database", BEGIN + 1, BEGIN + 20))
+    (takeover,) = check(evidence).takeovers
+    assert takeover.seconds == 10.0
+
+
+def test_nor_does_that_in_which_all_workers_were_disturbed() -> None:
+    evidence = taken_over_after(30.0)
+    evidence.workers = ("worker-1", "worker-2")
+    evidence.faults.append(Fault(2, "worker frozen long", "worker-2", BEGIN - 1, BEGIN + 20))
+    assert not check(evidence).holds
+    evidence.faults.append(Fault(3, "database silent", "worker-1", BEGIN + 2, BEGIN + 18))
+    (takeover,) = check(evidence).takeovers
+    assert takeover.seconds == 12.0
+
+
+def test_what_was_under_way_is_no_takeover() -> None:
+    """The database may still commit what a worker sent before it was killed or frozen."""
+    evidence = taken_over_after(16.0)
+    chain(evidence, an_ending(evidence.deliveries[0], BEGIN + 0.1))
+    (sentence,) = check(evidence).late
+    assert sentence.endswith("the work of east waited 16.0 s")
+
+
+def after_a_database_fault(seconds: float) -> Evidence:
+    """It ended 5 s after BEGIN, and there was work at that moment."""
+    evidence = taken_over_after(5.0 + seconds)
+    evidence.faults[:] = [
+        Fault(
+            1,
+            "database full",
+            "database",
+            BEGIN,
+            BEGIN + 5,
+            mid_work=("east",),
+            waits_from=BEGIN + 5,
+        )
+    ]
+    return evidence
+
+
+def test_the_work_goes_on_soon_after_a_fault_of_the_database() -> None:
+    assert check(after_a_database_fault(14.0)).holds
+    assert check(after_a_database_fault(16.0)).late == [
+        "after fault 1 (database full, database) the work of east waited 16.0 s"
+    ]
+
+
+def test_less_the_time_in_which_its_chat_server_failed_and_rested() -> None:
+    evidence = after_a_database_fault(16.0)
+    evidence.faults.append(Fault(2, "hangs long", "east", BEGIN + 6, BEGIN + 10))
+    (takeover,) = check(evidence).takeovers
+    assert takeover.seconds == 6.0
 
 
 # --- The report ----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class Ways:
     """All ways of a run, on an event loop in a thread of its own."""
 
     def __init__(self) -> None:
+        self._ways: list[Way] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ways", daemon=True)
         self._thread.start()
@@ -36,12 +37,16 @@ class Ways:
         """Make a way to a port of this machine."""
         way = Way(self._loop, port)
         way.accept()
+        self._ways.append(way)
         return way
 
     def close(self) -> None:
         """End them all, with what they carry."""
+        for way in self._ways:
+            way.end()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
 
 class Way:
@@ -82,6 +87,10 @@ class Way:
         """End all connections for the client alone. Return how many."""
         return self._call(self._leave_ghosts)
 
+    def end(self) -> None:
+        """End all connections, and take none any more."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(CALL_SECONDS)
+
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         async def call() -> Any:
             return function(*args)
@@ -100,6 +109,14 @@ class Way:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+    async def _end(self) -> None:
+        self._refuse()
+        while self._pairs:
+            for pair in list(self._pairs):
+                pair.client.end(at_once=True)
+                pair.server.end(at_once=True)
+            await asyncio.sleep(0.001)
 
     def _welcome(self) -> "_Side":
         pair = _Pair(self, is_silent=self._takes_all)
