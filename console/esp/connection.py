@@ -36,6 +36,8 @@ GIVEN_UP_MOST = 1000
 WRITE_MOST = 64 * 1024
 # Answers that nobody awaits get one line of the log in this time.
 STRAY_LINE_SECONDS = 10.0
+# A timer that is so late was held up: the process stood still, or has much to do.
+HELD_UP_SECONDS = 0.05
 
 _NEVER = float("inf")
 _log = logging.getLogger(__name__)
@@ -433,6 +435,15 @@ class EspConnection(asyncio.Protocol):
             self._timer = self._loop.call_at(when, self._on_time)
 
     def _on_time(self) -> None:
+        """Do what is due. After a standstill answers may have come in time and not been read, as
+        the loop then runs timers first: it reads them before this goes on."""
+        now = self._loop.time()
+        if self._timer is not None and now > self._timer.when() + HELD_UP_SECONDS:
+            self._timer = self._loop.call_at(now, self._do_what_is_due)
+        else:
+            self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
         self._timer = None
         now = self._loop.time()
         self._expire_calls(now)

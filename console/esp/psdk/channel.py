@@ -19,6 +19,7 @@ from itertools import count
 from queue import SimpleQueue
 
 from console.esp import jvm
+from console.esp.connection import HELD_UP_SECONDS
 from console.esp.messages import DEFAULT_LIMITS
 from console.esp.outcomes import (
     DEFAULT_LATE_GRACE,
@@ -34,6 +35,8 @@ from console.text.sentences import term
 # Requests beyond that wait for a thread, and count as not sent until then.
 THREADS_MOST = 256
 GOODBYE_SECONDS = 1.0
+# How long Java may take, after a standstill, to read what has come.
+READING_SECONDS = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -263,7 +266,15 @@ class PsdkChannel:
         self._timer = self._loop.call_at(when, self._on_time)
 
     def _on_time(self) -> None:
-        """End requests whose timeout has passed, whatever Java does."""
+        """End requests whose timeout has passed, whatever Java does. After a standstill Java first
+        gets a moment for answers that have come in time and were not read."""
+        now = self._loop.time()
+        if self._timer is not None and now > self._timer.when() + HELD_UP_SECONDS:
+            self._timer = self._loop.call_at(now + READING_SECONDS, self._end_what_is_due)
+        else:
+            self._end_what_is_due()
+
+    def _end_what_is_due(self) -> None:
         self._timer = None
         now = self._loop.time()
         for call in list(self._calls.values()):
