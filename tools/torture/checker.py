@@ -20,8 +20,9 @@ from tools.torture.evidence import (
 )
 
 ENDED = "deliveries."  # how the actions of their entries begin
+LATE = "deliveries.late_answer"
 # What stands beside an ending, and ends nothing.
-BESIDE = {"deliveries.late_answer", "deliveries.resolved"}
+BESIDE = {LATE, "deliveries.resolved"}
 OVER = {"delivered", "failed", "unknown", "skipped", "cancelled"}
 TAKEOVER_SECONDS = 15.0
 # How far beside a fault an unknown may lie: besides the request timeout, within which what was in
