@@ -199,8 +199,8 @@ def test_targets_that_are_missing_or_too_many_are_named() -> None:
 
 def test_leftovers_are_lost() -> None:
     evidence = evidence_of("delivered")
-    evidence.claims_left, evidence.outbox_left = 2, 3
-    assert len(check(evidence).lost) == 2
+    evidence.claims_left, evidence.outbox_left, evidence.kept_left = 2, 3, 4
+    assert len(check(evidence).lost) == 3
 
 
 def test_what_the_harness_met_is_wrong() -> None:
@@ -336,6 +336,23 @@ def test_the_memory_of_a_worker_that_had_not_asked_explains_nothing() -> None:
     assert list(named(check(evidence))) == ["known, lost"]
     evidence.holders.insert(1, Holder(BEGIN - 0.3, "east", "worker-1"))
     assert check(evidence).holds  # it may have been either
+
+
+def test_a_worker_that_is_asked_to_end_loses_no_answer_that_came_in_time() -> None:
+    evidence = answered_and_unknown(loses=("east",), late_only=True)
+    assert list(named(check(evidence))) == ["known, lost"]
+    evidence.faults.append(Fault(2, "hangs long", "east", BEGIN, BEGIN + 3))
+    assert check(evidence).holds
+    del evidence.faults[1]
+    evidence.deliveries[0] = replace(evidence.deliveries[0], reason="no_answer")
+    evidence.entries.clear()
+    chain(
+        evidence,
+        an_entry("send.created", "send", 1),
+        an_ending(evidence.deliveries[0]),
+        an_entry("send.finished", "send", 1),
+    )
+    assert check(evidence).holds
 
 
 # --- Late answers --------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from tools.torture.checker import TAKEOVER_SECONDS, Verdict, check
 from tools.torture.evidence import Evidence
-from tools.torture.faults import Planned, Tormentor, plan
+from tools.torture.faults import KINDS, plan
 from tools.torture.gathering import gather
 from tools.torture.report import report
 from tools.torture.senders import Senders
+from tools.torture.tormentor import Planned, Tormentor
 from tools.torture.world import World, world
 
 HOLDS, BROKEN, TOO_SHORT = 0, 1, 2
@@ -96,7 +97,7 @@ def _suffer(order: Order, tormentor: Tormentor, senders: Senders) -> None:
         if time.monotonic() > deadline:
             return
         _show(planned)
-        tormentor.begin(planned)
+        tormentor.begin(planned, KINDS[planned.kind])
     while senders.deliveries < order.deliveries and time.monotonic() < deadline:
         time.sleep(0.2)
 

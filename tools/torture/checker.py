@@ -120,6 +120,8 @@ def _check_sends(evidence: Evidence, verdict: Verdict) -> None:
         verdict.lost.append(f"{evidence.outbox_left} deliveries are still in the outbox")
     if evidence.claims_left:
         verdict.lost.append(f"{evidence.claims_left} claims were never settled")
+    if evidence.kept_left:
+        verdict.lost.append(f"{evidence.kept_left} outcomes are still in the files of workers")
     verdict.wrong += evidence.counts_wrong
 
 
@@ -257,12 +259,16 @@ def _check_known_and_lost(
         latest = answers[0].at + LATEST_TIMEOUTS * evidence.request_timeout
         until = max(latest, delivery.finished_at or 0.0) + RECORDED_SECONDS
         asked = _asked_by(evidence, delivery.chat_server, at)
+        near = [fault for fault in evidence.faults if _overlaps(fault, at - reach, until)]
+        may_be_late = delivery.reason == "no_answer" or any(
+            fault.subject == delivery.chat_server for fault in near
+        )
         could = (
             fault
-            for fault in evidence.faults
+            for fault in near
             if delivery.chat_server in fault.loses
-            and _overlaps(fault, at - reach, until)
             and (fault.subject not in evidence.workers or fault.subject in asked)
+            and (may_be_late or not fault.late_only)
         )
         if not any(could):
             moment = datetime.fromtimestamp(at).strftime("%H:%M:%S.%f")

@@ -75,7 +75,8 @@ class Fault:
     `touched` are the Chat Servers on which it may leave deliveries unknown: one window of each,
     for each of so many `channels`. With `lasts` all that is tried meanwhile fails too. With `most`
     it hits so many requests, and costs others nothing. `loses` are the Chat Servers whose answers
-    may be lost with it although they were sent: on their way, or with the memory of a worker.
+    may be lost with it although they were sent: on their way, or with the memory of a worker;
+    with `late_only` only those that came after the time of their requests.
     `mid_work` are those whose work waited for somebody to go on, from `waits_from` on (None: from
     its begin).
     """
@@ -90,6 +91,7 @@ class Fault:
     channels: int = 1
     mid_work: tuple[str, ...] = ()
     loses: tuple[str, ...] = ()
+    late_only: bool = False
     most: int | None = None
     waits_from: float | None = None
 
@@ -125,7 +127,8 @@ class Holder:
 class Evidence:
     """`entries` are the ledger's, in its order, as console.audit.chain takes them, with `hash`.
     `troubles` are what the harness met that must not be, `counts_wrong` are sends that count their
-    deliveries otherwise than they are. `holders` are samples in the order of their time.
+    deliveries otherwise than they are. `holders` are samples in the order of their time,
+    `kept_left` counts the outcomes that are left in workers' files.
     `request_timeout` and `time_to_live` are in seconds."""
 
     asked: list[Asked] = field(default_factory=list)
@@ -137,6 +140,7 @@ class Evidence:
     troubles: list[str] = field(default_factory=list)
     claims_left: int = 0
     outbox_left: int = 0
+    kept_left: int = 0
     counts_wrong: list[str] = field(default_factory=list)
     request_timeout: float = 2.0
     time_to_live: float = 120.0

@@ -54,6 +54,9 @@ def gather(
         troubles=troubles,
         claims_left=world.ask("SELECT count(*) FROM sends_claim")[0][0],
         outbox_left=world.ask("SELECT count(*) FROM sends_outbox")[0][0],
+        kept_left=sum(
+            len(path.read_bytes().splitlines()) for path in (world.folder / "outcomes").glob("*")
+        ),
         counts_wrong=[text for (text,) in world.ask(MISCOUNTED)],
         request_timeout=world.request_timeout,
         time_to_live=TIME_TO_LIVE_SECONDS,
