@@ -4,6 +4,7 @@ import contextlib
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -118,6 +119,16 @@ def test_later_ones_too_until_it_speaks(way: Way) -> None:
         way.speak()
         with connected(way) as other:
             assert said(other, b"again") == b"again"
+
+
+def test_whoever_gave_up_in_silence_leaves_nothing(way: Way) -> None:
+    way.fall_silent(for_all=True)
+    with connected(way) as client:
+        assert brings_nothing(client)
+    while not all(pair.client.is_over for pair in list(way._pairs)):
+        time.sleep(0.001)
+    way.speak()
+    way.end()  # in time
 
 
 def test_a_ghost_is_gone_for_the_client_alone(way: Way, echo: Echo) -> None:

@@ -169,7 +169,7 @@ class _Pair:
             self.server.end(at_once=True)
 
     def side_ended(self, side: "_Side", *, at_once: bool) -> None:
-        if not self.is_silent:
+        if not self.is_silent and not side.other.is_over:
             side.other.end(at_once=at_once)
         if self.client.is_over and self.server.is_over:
             self.way.forget(self)
@@ -215,8 +215,9 @@ class _Side(asyncio.Protocol):
         self.pair.side_ended(self, at_once=exc is not None)
 
     def end(self, *, at_once: bool) -> None:
-        if self.transport is None:
-            self.is_over = self is self.pair.server  # it was never connected
+        if self.transport is None:  # it is not connected
+            self.is_over = True
+            self.pair.side_ended(self, at_once=at_once)
         elif at_once:
             self.transport.abort()
         else:
