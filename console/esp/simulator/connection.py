@@ -102,21 +102,7 @@ class Connection(asyncio.Protocol):
         answer = "none"
         if treatment in _ANSWERED:
             answer = "fault" if refusal else "response"
-            frame = self._frame(message.reference_id, refusal)
-            if treatment is Treatment.LATE:
-                faults = self._simulator.faults
-                self._answer_later(frame, faults.latency + faults.late_seconds)
-            else:
-                answers.append(frame)
-            if treatment is Treatment.DOUBLE:
-                answers.append(frame)
-        elif treatment is Treatment.STRAY:
-            answers.append(self._frame(_another(message.reference_id), refusal))
-        elif treatment is Treatment.GARBAGE:
-            answers.append(_GARBAGE)
-        elif treatment is Treatment.CUT:
-            frame = self._frame(message.reference_id, refusal)
-            answers.append(frame[: len(frame) // 2])
+        self._prepare(treatment, message.reference_id, refusal, answers)
         self._simulator.stats.count(answer)
         lines.append(
             JournalLine(
@@ -131,6 +117,27 @@ class Connection(asyncio.Protocol):
                 refusal,
             )
         )
+
+    def _prepare(
+        self,
+        treatment: Treatment,
+        reference_id: int,
+        refusal: Refusal | None,
+        answers: list[bytes],
+    ) -> None:
+        """Add what goes out for a request to `answers`, or send it later."""
+        frame = self._frame(reference_id, refusal)
+        if treatment is Treatment.LATE:
+            faults = self._simulator.faults
+            self._answer_later(frame, faults.latency + faults.late_seconds)
+        elif treatment in _ANSWERED:
+            answers += [frame] * (2 if treatment is Treatment.DOUBLE else 1)
+        elif treatment is Treatment.STRAY:
+            answers.append(self._frame(_another(reference_id), refusal))
+        elif treatment is Treatment.GARBAGE:
+            answers.append(_GARBAGE)
+        elif treatment is Treatment.CUT:
+            answers.append(frame[: len(frame) // 2])
 
     def _frame(self, reference_id: int, refusal: Refusal | None) -> bytes:
         if refusal is None:
