@@ -31,7 +31,8 @@ CLOCKS = (130.0, -90.0)
 # Nothing else happens to a worker until it has told what it learnt too late.
 RECOVERY_SECONDS = 3.0
 ALL_TAGS = "torture-%"
-# A worker waits so long for an answer of the database before it gives a session up.
+# A worker waits so long for an answer of the database before it gives a session up, and half as
+# long for a connection.
 FOUND_OUT_SECONDS = 10.0
 
 
@@ -311,7 +312,8 @@ class Tormentor:
             time.sleep(_between(HOLE_SECONDS, planned.strength))
             worker.way.speak()
             end = time.time()
-            time.sleep(max(RECOVERY_SECONDS, FOUND_OUT_SECONDS - (end - begin)))
+            found_out = max(FOUND_OUT_SECONDS / 2, FOUND_OUT_SECONDS - (end - begin))
+            time.sleep(found_out + RECOVERY_SECONDS)
         return self._fault(planned, worker.name, begin, end, touched=touched, mid_work=claimed)
 
     # Chat Servers
