@@ -19,7 +19,7 @@ def test_a_short_torture(tmp_path: Path) -> None:
     """With a JDK one of its Chat Servers is reached through Java in the workers.
 
     Repeat a failed one with the command that it prints; draw others by TORTURE_SEED."""
-    seed = os.environ.get("TORTURE_SEED", "13")
+    seed = os.environ.get("TORTURE_SEED", "68")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tools.torture", "--faults", "9", "--deliveries", "700"),
