@@ -45,6 +45,15 @@ def test_the_worker_begins_anew_by_itself(way: Way, worker: WorkerProcess) -> No
     assert worker.process.poll() is None
 
 
+def test_one_signal_ends_it_while_its_queue_begins_anew(way: Way, worker: WorkerProcess) -> None:
+    """The first pool of its job queue has failed, and the next one tries to connect."""
+    way.fall_silent(closed=True)
+    anew = "error connecting in 'pool-2'"
+    until(lambda: any(line["event"].startswith(anew) for line in worker.lines()), within=60)
+    status, _said = worker.end(signal.SIGTERM)
+    assert status == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(
     way: Way, worker: WorkerProcess, number: signal.Signals

@@ -111,18 +111,23 @@ async def _keep_running_jobs(dispatch: Dispatch) -> None:
 
 async def _run_jobs(dispatch: Dispatch, *, wait: bool) -> None:
     app = worker_app()
-    async with app.open_async():
-        await app.run_worker_async(
-            concurrency=JOBS_AT_ONCE,
-            wait=wait,
-            fetch_job_polling_interval=POLL_SECONDS,
-            update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_SECONDS,
-            delete_jobs="always",
-            install_signal_handlers=False,
-            additional_context=worker_context(dispatch),
-            task_middleware=[around_jobs],
-        )
+    try:
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=JOBS_AT_ONCE,
+                wait=wait,
+                fetch_job_polling_interval=POLL_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                additional_context=worker_context(dispatch),
+                task_middleware=[around_jobs],
+            )
+    finally:
+        # If opening was cancelled, the pool's tasks still run. They take no cancellation, so the
+        # process would wait for them without end.
+        await app.close_async()
 
 
 async def run_until_signalled() -> None:
