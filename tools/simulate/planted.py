@@ -40,7 +40,7 @@ FOUND_BY: dict[str, tuple[str, float]] = {
     "late_answers_forgotten": ("15/22", 12.0),
     "stray_answer_taken": ("15/0", 1.0),
     "stray_answer_ends_the_connection": ("15/0", 1.0),
-    "deadline_ignored": ("15/5", 21.0),
+    "deadline_ignored": ("141824/15", 7.0),
     "workers_clock_decides": ("15/0", 10.0),
     "pace_ignored": ("15/0", 1.0),
     "window_ignored": ("15/0", 2.0),
