@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from console.database import notifications
+from console.database import committing, notifications
 
 
 @contextmanager
 def published() -> Iterator[list[str]]:
     """The topics that are published meanwhile, in order."""
     topics: list[str] = []
-    publish = notifications.execute_with_commit
+    publish = committing.execute_with_commit
 
     def note(sql: str, values: Sequence[Any]) -> None:
         topics.extend(values[1])
