@@ -348,6 +348,18 @@ async def late(
     return {"told": told, "refused": refused.detail, "took": took, "counted": counted}
 
 
+async def standstill(url: str) -> dict[str, Any]:
+    """The event loop stands still until the request's time is over; its answer comes meanwhile."""
+    opened = await channel(url, 0.6)
+    asked = opened.submit(request_of({"text": "Hello"}))
+    await asyncio.sleep(0.2)
+    time.sleep(1.0)
+    outcome = shown(await asked)
+    await asyncio.sleep(0.2)  # its timer comes after it
+    await opened.close()
+    return outcome
+
+
 async def slow_to_build(url: str) -> list[Any]:
     """Its time is over when Java could be told to send it."""
     opened = await channel(url, 0.2)

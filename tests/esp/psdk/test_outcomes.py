@@ -321,6 +321,11 @@ def test_closing_waits_for_it_no_longer_than_it_is_told(
     assert played["took"] < 4
 
 
+def test_an_answer_in_time_counts_after_a_standstill(java: JavaProcess) -> None:
+    with beside(answering_after(0.3, 501)) as port:
+        assert java.play("standstill", url=f"psdk://127.0.0.1:{port}")["kind"] == "accepted"
+
+
 def test_after_the_grace_nobody_waits(java: JavaProcess) -> None:
     with beside(silence) as port:
         played = java.play(
