@@ -15,6 +15,7 @@ from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import Grant
 from console.sends.engine.claim import claim_due
 from console.sends.models import Send
+from tests.support.turns import Turns
 
 pytestmark = pytest.mark.django_db
 
@@ -64,34 +65,6 @@ def begin(chat_server: ChatServer, chats, send_to) -> Callable[[int], int]:
     return begin
 
 
-class Line:
-    """The drain of one Chat Server, as far as it takes turns. Each step is granted `number`."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.turns: dict[int, float] = {}
-        self.grants: list[int] = []
-        self.on_the_wire: list[int] = []
-
-    def step(self) -> None:
-        now = timezone.now()
-        grant = Grant(ChatServer.objects.get(), self.number, 0.0, now)
-        step, _endings = claim_due(
-            grant, claim=uuid4(), on_the_wire=self.on_the_wire, turns=self.turns
-        )
-        for delivery in step.claimed:
-            self.on_the_wire.append(delivery.id)
-            self.grants.append(delivery.send_id)
-            self.turns[delivery.send_id] = now.timestamp()
-
-    def grants_until(self, send: int) -> int:
-        """How many grants until a send, which has just begun, has its first."""
-        before = len(self.grants)
-        while send not in self.grants[before:]:
-            self.step()
-        return self.grants[before:].index(send) + 1
-
-
 @pytest.mark.parametrize("broadcasts", [1, 20, 60])
 @pytest.mark.parametrize("number", [1, 4, 32])
 def test_a_single_send_waits_for_one_turn_of_each_other(
@@ -100,7 +73,7 @@ def test_a_single_send_waits_for_one_turn_of_each_other(
     """With a step of one grant, it waited for all of an older send: ties went to the oldest."""
     for index in range(broadcasts):
         begin(1 + 300 // (index + 1))
-    line = Line(number)
+    line = Turns("chat-east", number)
     for _ in range(3):
         line.step()
     for _ in range(4):
@@ -114,7 +87,7 @@ def test_a_single_send_waits_for_one_turn_of_each_other(
 
 def test_a_stream_of_single_sends_does_not_starve_a_broadcast(begin: Callable[[int], int]) -> None:
     broadcast = begin(100)
-    line = Line(1)
+    line = Turns("chat-east", 1)
     for _ in range(20):
         begin(1)
         line.step()
@@ -124,7 +97,7 @@ def test_a_stream_of_single_sends_does_not_starve_a_broadcast(begin: Callable[[i
 
 def test_broadcasts_take_turns_of_one(begin: Callable[[int], int]) -> None:
     sends = {begin(50), begin(50), begin(50)}
-    line = Line(1)
+    line = Turns("chat-east", 1)
     for _ in range(30):
         line.step()
     for turn in range(10):

@@ -7,16 +7,12 @@ with as many grants as pace and window give at once; nothing is written to a wir
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
-from uuid import uuid4
 
 from django.db import transaction
-from django.utils import timezone
 
-from console.interactions.models import ChatServer
-from console.interactions.services import Grant
 from console.interactions.services.wire import QUANTUM_SECONDS
-from console.sends.engine.claim import claim_due
 from console.sends.models import Outbox
+from tests.support.turns import Turns
 from tools.bench.measures import create_send
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
@@ -63,7 +59,7 @@ def _singles(ids: list[str], pace: int, window: int) -> list[Pair]:
     """Grants until each of some single sends is on the wire, and how many it may take."""
     found = []
     with _taken_back():
-        line = _Line(min(window, max(1, round(pace * QUANTUM_SECONDS))))
+        line = Turns(SERVER, min(window, max(1, round(pace * QUANTUM_SECONDS))))
         for _ in range(STEPS_BEFORE):
             line.step()
         for number in range(SINGLES):
@@ -72,34 +68,6 @@ def _singles(ids: list[str], pace: int, window: int) -> list[Pair]:
             running = left.order_by().values("send").distinct().count()
             found.append(Pair(line.grants_until(send.pk), running + 2))
     return found
-
-
-class _Line:
-    """The turns that a drain of one Chat Server gives, `granted` in each step."""
-
-    def __init__(self, granted: int) -> None:
-        self.granted = granted
-        self.turns: dict[int, float] = {}
-        self.grants: list[int] = []
-        self.on_the_wire: list[int] = []
-
-    def step(self) -> None:
-        now = timezone.now()
-        grant = Grant(ChatServer.objects.get(name=SERVER), self.granted, 0.0, now)
-        step, _endings = claim_due(
-            grant, claim=uuid4(), on_the_wire=self.on_the_wire, turns=self.turns
-        )
-        for delivery in step.claimed:
-            self.on_the_wire.append(delivery.id)
-            self.grants.append(delivery.send_id)
-            self.turns[delivery.send_id] = now.timestamp()
-
-    def grants_until(self, send: int) -> int:
-        """How many grants until a send that has just begun has its first."""
-        before = len(self.grants)
-        while send not in self.grants[before:]:
-            self.step()
-        return self.grants.index(send, before) + 1 - before
 
 
 @contextmanager

@@ -164,11 +164,8 @@ class Work:
 def work_of(server: str | int) -> Work | None:
     """Return what is to do at a Chat Server, given by its name or its id; None if there is none.
     Call it when nothing is on the wire."""
-    by_name = isinstance(server, str)
-    rows = (
-        execute(WORK_BY_NAME, {"name": server}) if by_name else execute(WORK_BY_ID, {"id": server})
-    )
-    for row in rows:
+    sql = WORK_BY_NAME if isinstance(server, str) else WORK_BY_ID
+    for row in execute(sql, {"name": server, "id": server}):
         return Work(chat_server_of(row), row["has_claims"], row["next_due_at"], row["now"])
     return None
 
