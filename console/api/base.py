@@ -91,12 +91,17 @@ class ConsoleView(APIView):
 
 
 def query_filters(
-    request: Request, names: Iterable[str], *, paging: Collection[str] = Page.names
+    request: Request,
+    names: Iterable[str],
+    *,
+    paging: Collection[str] = Page.names,
+    long: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the query parameters without those of the `paging`.
 
     Raises InvalidInput for a parameter that is not in `names`, is empty or appears twice: a
-    misspelt filter, or one that a script forgot to fill in, must not count as none.
+    misspelt filter, or one that a script forgot to fill in, must not count as none. Whoever reads
+    those in `long` limits their length.
     """
     filters = {}
     for name, values in request.query_params.lists():
@@ -115,7 +120,7 @@ def query_filters(
                 name=name,
             )
         if name not in paging:
-            filters[name] = _short(name, values[0])
+            filters[name] = values[0] if name in long else _short(name, values[0])
     return filters
 
 

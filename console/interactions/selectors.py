@@ -1,11 +1,8 @@
 """Reads of interactions and Chat Servers, filtered by what the actor may see."""
 
-import re
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Protocol
 
 from django.conf import settings
 from django.db import connection
@@ -14,158 +11,17 @@ from django.db.models.functions import Coalesce, Greatest, Now
 
 from console.actors import Actor, Permission
 from console.database.clock import near_now
-from console.errors import InvalidInput, NotFound
+from console.errors import NotFound
 from console.interactions.models import ChatServer, FormerName, Interaction, InteractionPoll
-from console.text.language_tags import each_once, is_same
-from console.text.visible import is_blank
+from console.text.language_tags import each_once
 
 PROCESS_BEGAN = time.monotonic()
-WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-@dataclass(frozen=True, slots=True)
-class InteractionFilter:
-    """Which chats: the same for the board, the API and a send to "all that match".
+class Narrowing(Protocol):
+    """Which chats: an audience, or a filter."""
 
-    `team` is a team's name, `waiting_longer_than` is in seconds since the chat was received. `all`
-    explicitly means every chat, and stands alone. An empty filter narrows nothing and is for lists;
-    a send refuses it (`require_said`).
-    """
-
-    queue: str = ""
-    agent: str = ""
-    chat_server: str = ""
-    locale: str = ""
-    team: str = ""
-    online: bool | None = None
-    q: str = ""
-    waiting_longer_than: int | None = None
-    all: bool = False
-
-    @classmethod
-    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Read a filter from query parameters or JSON. Raises InvalidInput for an unknown filter or
-        value, and for an empty value, which is a variable that nobody has filled in."""
-        unknown = sorted(set(raw) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise InvalidInput(
-                "unknown_filter",
-                "There is no filter {unknown}; use {known}.",
-                unknown=unknown,
-                known=list(cls.__dataclass_fields__),
-            )
-        values: dict[str, Any] = {}
-        for name, value in raw.items():
-            if value is None or (isinstance(value, str) and is_blank(value)):
-                raise InvalidInput(
-                    "invalid_filter",
-                    "{name} is empty: give a value, or leave it out.",
-                    {"field": name},
-                    name=name,
-                )
-            if name == "online":
-                values[name] = _boolean(value)
-            elif name == "all":
-                values[name] = _every(value, len(raw))
-            elif name == "waiting_longer_than":
-                values[name] = _seconds(value)
-            else:
-                values[name] = _text(name, value)
-        return cls(**values)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return what is set, in types that JSON has."""
-        given = {name: value for name, value in asdict(self).items() if value not in ("", None)}
-        if not self.all:
-            del given["all"]
-        return given
-
-    def require_said(self) -> None:
-        """Raise InvalidInput if the filter is empty: every chat must be chosen explicitly."""
-        if not self.to_mapping():
-            raise InvalidInput(
-                "filter_empty",
-                'The filter says nothing. Say which chats, for example {"queue": "billing"}, or '
-                '{"all": true} for every live chat that you see.',
-                {"field": "filter"},
-            )
-
-    def to_condition(self) -> Q:
-        condition = Q()
-        if self.queue:
-            condition &= Q(queue=self.queue)
-        if self.agent:
-            condition &= Q(agent=self.agent)
-        if self.chat_server:
-            # Chats never carry a former name: those who still ask by it mean the present one.
-            condition &= Q(chat_server_name=present_name(self.chat_server))
-        if self.locale:
-            condition &= Q(locale__in=_live_spellings(self.locale))
-        if self.team:
-            condition &= Q(team__name=self.team)
-        if self.online is not None:
-            condition &= Q(is_online=self.online)
-        if self.q:
-            condition &= (
-                Q(id__icontains=self.q)
-                | Q(customer_name__icontains=self.q)
-                | Q(queue__icontains=self.q)
-                | Q(agent__icontains=self.q)
-            )
-        if self.waiting_longer_than is not None:
-            since = near_now() - timedelta(seconds=self.waiting_longer_than)
-            condition &= Q(received_at__lt=since)
-        return condition
-
-
-def _live_spellings(locale: str) -> list[str]:
-    """Return all spellings of this tag among live chats: iw is he, pt_BR is pt-br."""
-    known = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
-    written = known.values_list("locale", flat=True).distinct()
-    return [locale, *(one for one in written if one != locale and is_same(one, locale))]
-
-
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() not in WORDS:
-        raise InvalidInput("invalid_filter", "online: use true or false.", {"field": "online"})
-    return WORDS[str(value).lower()]
-
-
-def _every(value: object, given: int) -> bool:
-    if value is not True and str(value).lower() != "true":
-        raise InvalidInput("invalid_filter", "all: say true, or leave it out.", {"field": "all"})
-    if given > 1:
-        raise InvalidInput(
-            "invalid_filter",
-            "all means every chat and stands alone: leave it or the other filters out.",
-            {"field": "all"},
-        )
-    return True
-
-
-def _seconds(value: object) -> int:
-    written = str(value)
-    seconds = int(written) if re.fullmatch("[0-9]{1,10}", written, re.ASCII) else -1
-    if not 0 <= seconds <= 10**9:
-        raise InvalidInput(
-            "invalid_filter",
-            "waiting_longer_than: use a whole number of seconds.",
-            {"field": "waiting_longer_than"},
-        )
-    return seconds
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or "\0" in value or len(value) > 255:
-        raise InvalidInput(
-            "invalid_filter",
-            "{name}: use a text of at most 255 characters.",
-            {"field": name},
-            name=name,
-        )
-    return value.strip()
+    def to_condition(self, actor: Actor) -> Q: ...
 
 
 def in_own_teams(actor: Actor) -> Q:
@@ -176,7 +32,7 @@ def in_own_teams(actor: Actor) -> Q:
 
 
 def interactions_visible(
-    actor: Actor, filter: InteractionFilter | None = None, *, live_only: bool = True
+    actor: Actor, filter: Narrowing | None = None, *, live_only: bool = True
 ) -> QuerySet[Interaction]:
     """Return the chats that the actor may see, longest waiting first; only live ones by default."""
     actor.require(Permission.VIEW_INTERACTIONS)
@@ -184,7 +40,7 @@ def interactions_visible(
     if live_only:
         found = found.filter(ended_at=None)
     if filter is not None:
-        found = found.filter(filter.to_condition())
+        found = found.filter(filter.to_condition(actor))
     return found.order_by("received_at", "id")
 
 

@@ -18,8 +18,8 @@ from console.actors import Actor
 from console.api.serializers.common import StrictInput
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.errors import InvalidInput
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import ChatServer
-from console.interactions.selectors import InteractionFilter
 from console.sends.models import Send, SendingStop
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -168,7 +168,7 @@ def test_an_empty_field_is_refused_by_its_name(
         for nothing in nothing_for(described):
             if nothing in MEANT.get((body, field), ()):
                 continue
-            request = {**(rest if field == "filter" else others), field: nothing}
+            request = {**(rest if field in ("filter", "audience") else others), field: nothing}
             response = almighty.raw(method, path.format(**world), request)
             assert response.status_code == 400, (field, nothing, response.content[:300])
             answer = json.loads(response.content)
@@ -230,7 +230,7 @@ def test_all_has_to_be_said(world: dict[str, Any], almighty: Caller) -> None:
 
 
 QUERIES = {
-    "interactions/": [name for name in FILTERS if name != "all"],
+    "interactions/": [*(name for name in FILTERS if name != "all"), "audience"],
     "notices/": ["q", "status", "kind", "category", "tag", "show", "days"],
     "sends/": ["status", "page"],
     "sends/{send}/deliveries/": ["status"],

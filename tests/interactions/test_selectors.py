@@ -13,8 +13,8 @@ from console.accounts.services import team_create
 from console.actors import system_actor
 from console.errors import InvalidInput, NotFound, PermissionRefused
 from console.interactions import selectors
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.selectors import InteractionFilter
 
 Make = Callable[..., Interaction]
 
@@ -125,7 +125,6 @@ def crowd(make_interaction: Make, team: Team) -> None:
         ({"chat_server": "chat-west"}, {"two"}),
         ({"locale": "de"}, {"two"}),
         ({"team": "Sales"}, {"two", "three"}),
-        ({"team": "Nobody"}, set()),
         ({"online": "true"}, {"one", "two"}),
         ({"online": True}, {"one", "two"}),
         ({"online": "0"}, {"three"}),
@@ -152,8 +151,12 @@ def test_a_filter_lets_through_what_it_says(
 
 
 def test_a_filter_shows_nobody_more_than_they_see(crowd: None, outsider: User) -> None:
-    filter = InteractionFilter.from_mapping({"team": "Sales"})
-    assert seen(outsider.to_actor(), filter) == []
+    everyone = InteractionFilter.from_mapping({"all": True})
+    assert seen(outsider.to_actor(), everyone) == ["one"]
+    # For them there is no such team, and nobody knows who is in a team that is not there.
+    for name in ("Sales", "Nobody"):
+        with pytest.raises(InvalidInput):
+            seen(outsider.to_actor(), InteractionFilter.from_mapping({"team": name}))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +275,7 @@ def test_a_language_is_found_by_all_of_its_tags(
 ) -> None:
     for tag in ("no", "nb", "nn", "he", "zh-Hant-TW", "zh-Hans", "pt_BR", "Englisch", ""):
         make_interaction(tag or "none", locale=tag)
-    chosen = selectors.InteractionFilter.from_mapping({"locale": locale})
+    chosen = InteractionFilter.from_mapping({"locale": locale})
     assert set(seen(supervisor.to_actor(), chosen)) == expected
 
 

@@ -10,9 +10,9 @@ from django.db import connection
 
 from console.audit.models import AuditEntry
 from console.errors import Conflict, ConsoleError, InvalidInput, NotFound, PermissionRefused
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import ChatServer, FormerName, Interaction
 from console.interactions.selectors import (
-    InteractionFilter,
     chat_server_get,
     interactions_visible,
     unregistered_chat_servers,

@@ -12,7 +12,7 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.selectors import notice_get
 from console.errors import Conflict
-from console.interactions.selectors import InteractionFilter
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends.models import Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise

@@ -11,7 +11,7 @@ from django.utils import timezone
 from console.actors import Actor
 from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
-from console.interactions.selectors import InteractionFilter
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.services import chat_server_update
 from console.sends.control.pausing import send_cancel
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus

@@ -36,6 +36,7 @@ class Time(fields.Moment):
         return value
 
 
+AUDIENCE = fields.described(serializers.DictField, **reference("Audience"))
 FILTER = fields.described(serializers.DictField, **reference("ChatFilter"))
 INTERACTIONS = fields.described(
     serializers.ListField,
@@ -63,6 +64,10 @@ class PreviewInput(StrictInput):
     filter = FILTER(
         required=False,
         help_text="As the filters of interactions/; every live chat that you see: `all`, alone.",
+    )
+    audience = AUDIENCE(
+        required=False,
+        help_text="All live chats that match, by the audience language (docs/audiences.md).",
     )
     visibility = fields.Choice(
         choices=Visibility.choices,

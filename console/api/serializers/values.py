@@ -18,6 +18,8 @@ from console.catalogue.content.questions import (
     FieldType,
 )
 from console.catalogue.transfer.columns import COLUMNS
+from console.interactions.audience.fields import FIELDS
+from console.interactions.audience.values import Op
 from console.interactions.feed.events import (
     INT_MAX,
     INT_MIN,
@@ -26,6 +28,7 @@ from console.interactions.feed.events import (
     TEXT_FIELDS,
     UPSERT,
 )
+from console.sends.earlier_sends import STATUSES
 
 Schema = dict[str, Any]
 
@@ -170,7 +173,7 @@ def _record() -> Schema:
 
 
 def _chat_filter() -> Schema:
-    """As console.interactions.selectors.InteractionFilter reads it."""
+    """As console.interactions.InteractionFilter reads it."""
     text: Schema = {"type": "string", "pattern": r"\S", "maxLength": 255}
     seconds: Schema = {"type": "integer", "minimum": 0, "maximum": 10**9}
     every: Schema = {"type": "boolean", "const": True}
@@ -184,13 +187,81 @@ def _chat_filter() -> Schema:
     return {**said, "minProperties": 1}
 
 
+def _audience() -> Schema:
+    """As console.interactions.audience.reading reads it."""
+    inner = reference("Audience")
+    several: Schema = {"type": "array", "minItems": 1, "items": inner}
+    of_field: dict[str, Schema] = {
+        name: reference("AudienceValue")
+        for name, field in FIELDS.items()
+        if not field.has_keys and not field.has_objects
+    }
+    by_key = {**a_map(reference("AudienceValue"), says="By its keys."), "minProperties": 1}
+    earlier: Schema = reference("AudienceReceived")
+    earlier_ones: Schema = {"type": "array", "minItems": 1, "items": earlier}
+    properties: dict[str, Any] = {
+        **of_field,
+        "data": by_key,
+        "received": {"anyOf": [earlier, earlier_ones]},
+        "all": several,
+        "any": several,
+        "not": inner,
+        "everyone": {"type": "boolean", "const": True},
+    }
+    said = an_object(
+        properties,
+        required=(),
+        says="Which live chats: all of these must hold. `everyone` is every live chat that you see "
+        "and stands alone.",
+    )
+    return {**said, "minProperties": 1}
+
+
+def _audience_value() -> Schema:
+    plain: list[Schema] = [
+        {**STRING, "minLength": 1, "maxLength": 255},
+        {"type": "number"},
+        {"type": "boolean"},
+    ]
+    several: Schema = {"type": "array", "minItems": 1, "items": {"anyOf": plain}}
+    by_op: dict[str, Schema] = {
+        **{op.value: {"anyOf": [*plain, several]} for op in Op if op is not Op.EXISTS},
+        Op.EXISTS.value: {"type": "boolean"},
+    }
+    ops = an_object(by_op, required=(), says="A value, or two, by how they are compared.")
+    return {
+        "description": "A value, a list of values of which it is one, or how to compare. Times of "
+        "waiting are seconds, or a text such as 5m.",
+        "anyOf": [*plain, several, {**ops, "minProperties": 1}],
+    }
+
+
+def _audience_received() -> Schema:
+    outcome: Schema = {"type": "string", "enum": list(STATUSES)}
+    outcomes: Schema = {"type": "array", "minItems": 1, "items": outcome}
+    return an_object(
+        {
+            "send": {**INTEGER, "minimum": 1},
+            "notice": {**STRING, "minLength": 1, "maxLength": 100},
+            "outcome": {"anyOf": [outcome, outcomes]},
+        },
+        required=(),
+        says="An earlier send by its number, or a notice by its key. Without an outcome it means "
+        "delivered. Evidence of an unknown delivery counts instead of its first record.",
+    )
+
+
 def _send_target() -> Schema:
     chats: Schema = {"type": "array", "items": STRING}
     return an_object(
-        {"interactions": chats, "filter": reference("ChatFilter")},
+        {
+            "interactions": chats,
+            "filter": reference("ChatFilter"),
+            "audience": reference("Audience"),
+        },
         required=(),
-        says="To whom it was sent: chats by their ids, or all that matched a filter. Empty for "
-        "those who may not read it.",
+        says="To whom it was sent: chats by their ids, or all that matched a filter or an "
+        "audience. Empty for those who may not read it.",
     )
 
 
@@ -244,6 +315,9 @@ def components() -> dict[str, Schema]:
         "FedInteraction": _fed_interaction(),
         "TranscriptLine": _transcript_line(),
         "ChatFilter": _chat_filter(),
+        "Audience": _audience(),
+        "AudienceValue": _audience_value(),
+        "AudienceReceived": _audience_received(),
         "SendTarget": _send_target(),
         "SendCounts": _counts(COUNTS, "Deliveries by what became of them."),
         "SendResolutions": _counts(RESOLUTION_COUNTS, "Unknown deliveries by the evidence."),

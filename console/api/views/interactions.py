@@ -11,7 +11,8 @@ from console.api.base import ConsoleView, needs, query_filters
 from console.api.http.parsers import FeedParser, LinesParser
 from console.api.serializers import common
 from console.interactions import selectors, services
-from console.interactions.selectors import WORDS, InteractionFilter
+from console.interactions.audience.audience import Audience
+from console.interactions.audience.simple_filter import WORDS, InteractionFilter
 from console.sends.evidence.transcripts import transcript_lines_note
 
 FILTERS = [
@@ -28,6 +29,9 @@ FILTERS = [
         description="Seconds.",
     ),
 ]
+AUDIENCE = OpenApiParameter(
+    "audience", str, description="Further conditions, in the text form of the audience language."
+)
 
 
 class Feed(ConsoleView):
@@ -67,7 +71,7 @@ class TranscriptLines(ConsoleView):
 class Interactions(ConsoleView):
     @extend_schema(
         summary="List live interactions",
-        parameters=FILTERS,
+        parameters=[*FILTERS, AUDIENCE],
         responses={
             200: common.InteractionOutput(many=True),
         },
@@ -75,10 +79,13 @@ class Interactions(ConsoleView):
     @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request) -> Response:
         """Live ones, longest waiting first."""
-        filter = InteractionFilter.from_mapping(
-            query_filters(request, [parameter.name for parameter in FILTERS])
-        )
-        rows = selectors.interactions_visible(self.actor, filter)
+        names = [parameter.name for parameter in (*FILTERS, AUDIENCE)]
+        given = query_filters(request, names, long=[AUDIENCE.name])
+        text = given.pop(AUDIENCE.name, None)
+        chosen = InteractionFilter.from_mapping(given).to_audience()
+        if text is not None:
+            chosen = chosen.and_also(Audience.from_text(text))
+        rows = selectors.interactions_visible(self.actor, chosen)
         return self.page(request, rows, common.InteractionOutput)
 
 

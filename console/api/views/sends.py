@@ -16,7 +16,8 @@ from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
 from console.api.things import ThingView, action
-from console.interactions.selectors import InteractionFilter
+from console.interactions.audience.audience import Audience
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends import history_filter, selectors
 from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import Kind
@@ -143,6 +144,8 @@ def _order(given: dict[str, Any], *, idempotency_key: str | None = None) -> Send
     order["answers"] = order.pop("fields", None) or {}
     if "filter" in given:
         order["filter"] = InteractionFilter.from_mapping(given["filter"])
+    if "audience" in given:
+        order["audience"] = Audience.from_mapping(given["audience"])
     if "time_zone" in given:
         zone_named(given["time_zone"])
     if given.get("scheduled_at") is not None:

@@ -3,8 +3,9 @@
 from django.db.models import Case, Q, QuerySet, When
 
 from console.actors import Actor
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import Interaction
-from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.interactions.selectors import interactions_visible
 
 
 def chats_found(actor: Actor, q: str) -> QuerySet[Interaction]:

@@ -25,11 +25,7 @@ from console.database.clock import database_now
 from console.errors import InvalidInput, Unprocessable
 from console.interactions.feed.events import says_offline
 from console.interactions.models import Interaction
-from console.interactions.selectors import (
-    InteractionFilter,
-    chat_servers_enabled,
-    interactions_visible,
-)
+from console.interactions.selectors import chat_servers_enabled, interactions_visible
 from console.sends.models import Delivery, Reason, Send
 from console.sends.plan.limits import exceeded, guarded, quota_of, sent_alone
 from console.sends.plan.nicknames import chosen_nickname
@@ -76,7 +72,7 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, order.visibility)
     named = chosen_nickname(actor, version, chosen, order.nickname)
-    found = _targets(actor, order.interactions, order.filter)
+    found = _targets(actor, order)
     answers = answered(version.fields, order.answers)
     planner = _Planner(actor, version, now, answers, order.leave_out)
     return SendPlan(
@@ -220,17 +216,18 @@ def _visibility(version: NoticeVersion, wanted: str | None) -> str:
     return wanted
 
 
-def _targets(
-    actor: Actor, ids: Sequence[str] | None, filter: InteractionFilter | None
-) -> list[tuple[str, Interaction | None]]:
-    if (ids is None) == (filter is None):
-        raise InvalidInput("no_targets", "Say which chats: either by their ids or by a filter.")
-    if filter is not None:
-        filter.require_said()
-        found = list(interactions_visible(actor, filter)[: settings.TARGET_LIMIT + 1])
+def _targets(actor: Actor, order: SendOrder) -> list[tuple[str, Interaction | None]]:
+    if sum(each is not None for each in (order.interactions, order.filter, order.audience)) != 1:
+        raise InvalidInput(
+            "no_targets", "Say which chats: either by their ids, by a filter or by an audience."
+        )
+    if order.filter is not None:
+        order.filter.require_said()
+    if order.matching is not None:
+        found = list(interactions_visible(actor, order.matching)[: settings.TARGET_LIMIT + 1])
         chosen: list[tuple[str, Interaction | None]] = [(chat.pk, chat) for chat in found]
     else:
-        unique = list(dict.fromkeys(ids or ()))
+        unique = list(dict.fromkeys(order.interactions or ()))
         _require_within_limit(unique)  # before they are checked and looked up
         _check_ids(unique)
         visible = interactions_visible(actor, live_only=False).in_bulk(unique)

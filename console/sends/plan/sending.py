@@ -79,12 +79,13 @@ class _Promised:
         if order.expected_plan is None:
             return cls(order)
         promise = Promise.read(order.expected_plan)
-        if order.filter is None:
+        if order.matching is None:
             return cls(order, promise)
         # Only the chats of the preview, none that match since. Those that no longer match are
         # skipped.
-        matching = set(interactions_visible(actor, order.filter).values_list("pk", flat=True))
-        return cls(replace(order, interactions=promise.chats, filter=None), promise, matching)
+        matching = set(interactions_visible(actor, order.matching).values_list("pk", flat=True))
+        named = replace(order, interactions=promise.chats, filter=None, audience=None)
+        return cls(named, promise, matching)
 
     def bound(self, plan: SendPlan) -> SendPlan:
         if self.promise is None:

@@ -16,7 +16,8 @@ from django.db import models
 
 from console.catalogue.models import NoticeVersion
 from console.errors import InvalidInput, TooManyRequests
-from console.interactions.selectors import InteractionFilter
+from console.interactions.audience.audience import Audience
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends.plan.nickname_sources import NicknameSource
 from console.sends.plan.schedule import zone_named
 from console.text.inputs import require_given
@@ -134,7 +135,7 @@ ONCE = "once "  # the prefix of keys that identify a notice in a chat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOrder:
-    """A notice, for chats that are named (`interactions`) or that match a `filter`.
+    """A notice, for chats that are named (`interactions`), or match a `filter` or an `audience`.
 
     `visibility` and `nickname` None mean the notice's. `answers` are to the notice's questions.
     `leave_out` (LeaveOut) says which chats get nothing if there is no text in their own language.
@@ -149,6 +150,7 @@ class SendOrder:
     notice_key: str
     interactions: Sequence[str] | None = None
     filter: InteractionFilter | None = None
+    audience: Audience | None = None
     visibility: str | None = None
     nickname: str | None = None
     answers: Mapping[str, object] = field(default_factory=dict)
@@ -167,7 +169,14 @@ class SendOrder:
         """The chosen chats, as the send stores them."""
         if self.filter is not None:
             return {"filter": self.filter.to_mapping()}
+        if self.audience is not None:
+            return {"audience": self.audience.to_mapping()}
         return {"interactions": list(dict.fromkeys(self.interactions or ()))}
+
+    @property
+    def matching(self) -> InteractionFilter | Audience | None:
+        """What the chats must match; None if they are named."""
+        return self.filter if self.filter is not None else self.audience
 
     def __post_init__(self) -> None:
         require_given(self.time_zone, field="time_zone")

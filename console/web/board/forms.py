@@ -15,7 +15,7 @@ from console.actors import Actor
 from console.catalogue.selectors import sendable_versions, usable_preset_get
 from console.database.clock import database_now
 from console.errors import InvalidInput
-from console.interactions.selectors import InteractionFilter
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends.plan.promise import WRITTEN_LIMIT
 from console.sends.plan.schedule import moment, require_near_future
 from console.sends.plan.values import SendOrder

@@ -15,8 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import Interaction
-from console.interactions.selectors import InteractionFilter, interactions_visible
+from console.interactions.selectors import interactions_visible
 from console.web.board.columns import COLUMNS
 
 LONG_WAIT_SECONDS = 300

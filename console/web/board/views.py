@@ -18,8 +18,9 @@ from console.catalogue.usage import favourite_ids, recent_ids
 from console.editing.confirmation import posted
 from console.editing.paging import numbered_page
 from console.errors import Conflict, ConsoleError
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import Interaction
-from console.interactions.selectors import InteractionFilter, filter_choices, interactions_visible
+from console.interactions.selectors import filter_choices, interactions_visible
 from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import approval_words, send_words

@@ -1,0 +1,175 @@
+"""The condition `received` of the audience language: what was sent to a chat before.
+
+In JSON `{"send": 12}`, `{"notice": "delay"}` or `{"incident": 3}`, each with an `outcome` or a list
+of them; in the text form `send/12=unknown+failed`. Without an outcome it means delivered.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, F, Func, Q
+from django.db.models.sql.compiler import SQLCompiler
+from django.utils.translation import gettext_lazy as _
+
+from console.actors import Actor
+from console.catalogue.selectors import notices
+from console.interactions.audience.fields import Field, field_add, invalid
+from console.interactions.audience.values import Condition, Op
+from console.sends.models import OPEN_STATUSES, DeliveryStatus
+from console.sends.selectors import sends_seen
+
+SEND, NOTICE = "send", "notice"
+KINDS = (SEND, NOTICE)
+NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+KEY_LENGTH = 100
+WAITING = "waiting"
+# What is open, under one name; and every outcome under that of the delivery.
+STATUSES = {
+    WAITING: tuple(str(status) for status in OPEN_STATUSES),
+    **{str(status): (str(status),) for status in DeliveryStatus if status not in OPEN_STATUSES},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Earlier sends: of a `kind`, with its number or key, that ended in one of `outcomes`."""
+
+    kind: str
+    ref: str
+    outcomes: tuple[str, ...] = (str(DeliveryStatus.DELIVERED),)
+
+
+def _read(raw: Any, where: str, op: Op) -> Earlier:
+    given = _of_text(raw, where) if isinstance(raw, str) else raw
+    if not isinstance(given, dict):
+        raise invalid("{where}: use {example}.", where=where, example='{"send": 12}')
+    kinds = [kind for kind in KINDS if kind in given]
+    unknown = sorted(set(given) - {*KINDS, "outcome"})
+    if len(kinds) != 1 or unknown:
+        raise invalid("{where}: name one of {known}.", where=where, known=list(KINDS))
+    return Earlier(
+        kinds[0], _ref(kinds[0], given[kinds[0]], where), _outcomes(given.get("outcome"), where)
+    )
+
+
+def _of_text(text: str, where: str) -> dict[str, Any]:
+    """Return `send/12=unknown+failed` as JSON has it."""
+    kind, slash, rest = text.partition("/")
+    if not slash:
+        raise invalid("{where}: use {example}.", where=where, example="send/12")
+    ref, sign, outcomes = rest.partition("=")
+    return {kind: ref, **({"outcome": outcomes.split("+")} if sign else {})}
+
+
+def _ref(kind: str, raw: Any, where: str) -> str:
+    ref = str(raw).strip() if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+    if kind == NOTICE:
+        if not isinstance(raw, str) or not ref or len(ref) > KEY_LENGTH or "\0" in ref:
+            raise invalid("{where}: give the key of a notice.", where=where)
+        return ref
+    if not NUMBER.fullmatch(ref):
+        raise invalid("{where}: give the number of a {kind}.", where=where, kind=kind)
+    return ref
+
+
+def _outcomes(raw: Any, where: str) -> tuple[str, ...]:
+    if raw is None:
+        return (str(DeliveryStatus.DELIVERED),)
+    given = [raw] if isinstance(raw, str) else raw
+    if not isinstance(given, list) or not given or any(one not in STATUSES for one in given):
+        raise invalid("{where}: outcome is one of {known}.", where=where, known=list(STATUSES))
+    return tuple(name for name in STATUSES if name in given)
+
+
+def _write(value: Earlier) -> dict[str, Any]:
+    ref: Any = value.ref if value.kind == NOTICE else int(value.ref)
+    if value.outcomes == (str(DeliveryStatus.DELIVERED),):
+        return {value.kind: ref}
+    outcomes: Any = value.outcomes[0] if len(value.outcomes) == 1 else list(value.outcomes)
+    return {value.kind: ref, "outcome": outcomes}
+
+
+def _in_text(written: dict[str, Any]) -> str:
+    given = dict(written)
+    outcome = given.pop("outcome", None)
+    ((kind, ref),) = given.items()
+    names = [outcome] if isinstance(outcome, str) else outcome
+    return f"{kind}/{ref}" + (f"={'+'.join(names)}" if names else "")
+
+
+# What evidence says of an unknown delivery counts instead of its first record. OFFSET makes
+# PostgreSQL begin with each chat's few deliveries, by their index, however long the history is.
+RECEIVED = """EXISTS (
+    SELECT FROM (
+        SELECT id, send_id, status FROM sends_delivery WHERE interaction_id = {chat} OFFSET 0) d
+    JOIN sends_send s ON s.id = d.send_id
+    JOIN catalogue_noticeversion v ON v.id = s.version_id
+    LEFT JOIN sends_resolution r ON r.delivery_id = d.id AND NOT r.is_contested
+    WHERE {which} = %s
+        AND CASE r.verdict WHEN 'delivered' THEN 'delivered' WHEN 'not_delivered' THEN 'failed'
+            ELSE d.status END = ANY(%s::text[])
+    OFFSET 0)"""
+WHICH = {SEND: "d.send_id", NOTICE: "v.notice_id"}
+
+
+class _Received(Func):
+    """Whether a chat has a delivery of these sends with one of these outcomes."""
+
+    output_field = BooleanField()
+
+    def __init__(self, chat: Any, kind: str, pk: int, outcomes: Sequence[str]) -> None:
+        super().__init__(chat)
+        self.kind, self.pk, self.outcomes = kind, pk, list(outcomes)
+
+    def as_sql(
+        self,
+        compiler: SQLCompiler,
+        connection: BaseDatabaseWrapper,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+        **extra_context: Any,
+    ) -> tuple[str, Any]:
+        chat, params = compiler.compile(self.source_expressions[0])
+        sql = RECEIVED.format(chat=chat, which=WHICH[self.kind])
+        return sql, (*params, self.pk, self.outcomes)
+
+
+def _received(asked: Condition, actor: Actor) -> Q:
+    condition = Q()
+    for value in asked.values:
+        statuses = [status for name in value.outcomes for status in STATUSES[name]]
+        received = _Received(F("pk"), value.kind, _pk(value, actor), statuses)
+        condition |= Q(received)
+    return condition
+
+
+def _pk(value: Earlier, actor: Actor) -> int:
+    """Return the row that is meant. Raises InvalidInput if this actor sees none: "did not get it"
+    would mean everybody."""
+    if value.kind == NOTICE:
+        pk = notices(actor).filter(key=value.ref).values_list("pk", flat=True).first()
+    else:
+        pk = sends_seen(actor).filter(pk=int(value.ref)).values_list("pk", flat=True).first()
+    if pk is None:
+        raise invalid("There is no {kind} {ref}.", kind=value.kind, ref=value.ref)
+    return pk
+
+
+def declare() -> None:
+    """Add the condition to the language."""
+    field_add(
+        Field(
+            "received",
+            _("Was sent before"),
+            (Op.IS,),
+            _read,
+            _received,
+            _write,
+            _in_text,
+            has_objects=True,
+        )
+    )
