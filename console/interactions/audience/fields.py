@@ -48,8 +48,8 @@ LENGTH = 255
 SECONDS_MOST = 10**9
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-DURATION = re.compile(r"(?:[0-9]{1,9}[smhd]){1,4}", re.ASCII)
-PART = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+DURATION = re.compile(r"(?:[0-9]{1,10}[smhd]){1,4}", re.ASCII)
+PART = re.compile(r"([0-9]{1,10})([smhd])", re.ASCII)
 NUMBER = re.compile(r"[+-]?[0-9]{1,25}(?:\.[0-9]{1,10})?", re.ASCII)
 
 
