@@ -72,6 +72,10 @@ HOURLY_QUOTA = env.read(
 RESEND_GUARD_MINUTES = env.read(
     "CONSOLE_RESEND_GUARD_MINUTES", env.number(least=0, most=10_080, unit="minutes"), 10
 )
+# Within how many minutes somebody else must confirm an emergency; 0 switches the path off.
+EMERGENCY_CONFIRM_MINUTES = env.read(
+    "CONSOLE_EMERGENCY_CONFIRM_MINUTES", env.number(least=0, most=1_440, unit="minutes"), 0
+)
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
 # The ledger: its signing key, the public keys that signed before, and where checkpoints go.
@@ -165,6 +169,7 @@ INSTALLED_APPS = [
     "console.interactions",
     "console.sends",
     "console.webhooks",
+    "console.incidents",
     "console.backups",
     "console.api",
     "console.web",

@@ -58,6 +58,22 @@ class Action(models.TextChoices):
     CATALOGUE_EXPORTED = "catalogue.exported", _("Catalogue exported")
     CATALOGUE_IMPORTED = "catalogue.imported", _("Catalogue imported")
     CATALOGUE_RESTORED = "catalogue.restored", _("Catalogue restored from an export")
+    # Incidents
+    PLAYBOOK_CREATED = "playbook.created", _("Playbook created")
+    PLAYBOOK_CHANGED = "playbook.changed", _("Playbook's draft changed")
+    PLAYBOOK_SUBMITTED = "playbook.submitted", _("Playbook submitted")
+    PLAYBOOK_APPROVED = "playbook.approved", _("Playbook approved")
+    PLAYBOOK_REJECTED = "playbook.rejected", _("Playbook rejected")
+    PLAYBOOK_RETIRED = "playbook.retired", _("Playbook retired")
+    INCIDENT_STARTED = "incident.started", _("Incident started")
+    INCIDENT_STAGE_STARTED = "incident.stage_started", _("Stage of an incident started")
+    INCIDENT_STAGE_PAUSED = "incident.stage_paused", _("Stage of an incident paused")
+    INCIDENT_STAGE_RESUMED = "incident.stage_resumed", _("Stage of an incident resumed")
+    INCIDENT_CONFIRMED = "incident.confirmed", _("Emergency confirmed")
+    INCIDENT_UNCONFIRMED = "incident.unconfirmed", _("Emergency paused, since nobody confirmed it")
+    INCIDENT_OVERDUE = "incident.overdue", _("Update of an incident overdue")
+    INCIDENT_CLOSED = "incident.closed", _("Incident closed")
+    INCIDENT_EXPORTED = "incident.exported", _("Incident exported")
     # People and programs
     USER_CREATED = "user.created", _("Person created")
     USER_CHANGED = "user.changed", _("Person changed")
@@ -138,12 +154,34 @@ CHAT_SERVER = _event(
     "chat_server",
     "url pace_per_second burst window connect_timeout_seconds request_timeout_seconds enabled",
 )
+PLAYBOOK = _event(
+    "playbook", "version audience stages is_for_emergency change_note status reject_reason team"
+)
 EVENTS = {
+    Action.PLAYBOOK_CREATED: PLAYBOOK,
+    Action.PLAYBOOK_CHANGED: PLAYBOOK,
+    Action.PLAYBOOK_SUBMITTED: PLAYBOOK,
+    Action.PLAYBOOK_APPROVED: PLAYBOOK,
+    Action.PLAYBOOK_REJECTED: PLAYBOOK,
+    Action.PLAYBOOK_RETIRED: _event("playbook"),
+    Action.INCIDENT_STARTED: _event(
+        "incident", "playbook version why audience answers_sha256 confirm_until"
+    ),
+    Action.INCIDENT_STAGE_STARTED: _event(
+        "incident", "stage position name notice version reach is_standing due_at send called_off"
+    ),
+    Action.INCIDENT_STAGE_PAUSED: _event("incident", "stage position"),
+    Action.INCIDENT_STAGE_RESUMED: _event("incident", "stage position"),
+    Action.INCIDENT_CONFIRMED: _event("incident", "started_by"),
+    Action.INCIDENT_UNCONFIRMED: _event("incident", "confirm_until sends"),
+    Action.INCIDENT_OVERDUE: _event("incident", "stage position due_at"),
+    Action.INCIDENT_CLOSED: _event("incident", "word counts"),
+    Action.INCIDENT_EXPORTED: _event("incident", "sha256 rows"),
     Action.SEND_CREATED: _event(
         "send",
         "notice version version_sha256 visibility nickname nickname_from nickname_preset "
         "counts targets_sha256 why status release_at fields_sha256 leave_out "
-        "allow_repeat retry_of may_show_twice",
+        "allow_repeat retry_of may_show_twice incident stage covered_by",
     ),
     Action.SEND_STARTED: _event("send"),
     Action.SEND_FINISHED: _event("send", "counts"),

@@ -33,6 +33,8 @@ CHAT_SERVERS = "chat-servers"
 # The stop-everything switch.
 SENDING = "sending"
 WEBHOOKS = "webhooks"
+# Incidents and their stages.
+INCIDENTS = "incidents"
 
 
 def sessions_topic(person: int) -> str:

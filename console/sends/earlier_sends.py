@@ -18,11 +18,11 @@ from console.actors import Actor
 from console.catalogue.selectors import notices
 from console.interactions.audience.fields import Field, field_add, invalid
 from console.interactions.audience.values import Condition, Op
-from console.sends.models import OPEN_STATUSES, DeliveryStatus
+from console.sends.models import OPEN_STATUSES, DeliveryStatus, Send
 from console.sends.selectors import sends_seen
 
-SEND, NOTICE = "send", "notice"
-KINDS = (SEND, NOTICE)
+SEND, NOTICE, INCIDENT = "send", "notice", "incident"
+KINDS = (SEND, NOTICE, INCIDENT)
 NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
 KEY_LENGTH = 100
 WAITING = "waiting"
@@ -112,7 +112,7 @@ RECEIVED = """EXISTS (
         AND CASE r.verdict WHEN 'delivered' THEN 'delivered' WHEN 'not_delivered' THEN 'failed'
             ELSE d.status END = ANY(%s::text[])
     OFFSET 0)"""
-WHICH = {SEND: "d.send_id", NOTICE: "v.notice_id"}
+WHICH = {SEND: "d.send_id", NOTICE: "v.notice_id", INCIDENT: "s.incident_id"}
 
 
 class _Received(Func):
@@ -152,6 +152,9 @@ def _pk(value: Earlier, actor: Actor) -> int:
     would mean everybody."""
     if value.kind == NOTICE:
         pk = notices(actor).filter(key=value.ref).values_list("pk", flat=True).first()
+    elif value.kind == INCIDENT:
+        of_incident = Send.objects.filter(incident_id=int(value.ref))
+        pk = of_incident.values_list("incident_id", flat=True).first()
     else:
         pk = sends_seen(actor).filter(pk=int(value.ref)).values_list("pk", flat=True).first()
     if pk is None:

@@ -61,6 +61,8 @@ class Send(models.Model):
     `fields` are the sender's answers to the notice's questions, as {"values", "salt"}.
     `nickname_from` says who chose the nickname. `ended_by_name` and `end_note` say who cancelled
     the send, and why. `retry_of` is the send whose failed or unknown deliveries this one retries.
+    `incident_id` and `stage_id` are of the incident's stage to which it belongs; `is_emergency`
+    says that it left without the approval that it would have needed (docs/incidents.md).
     `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
     marks an object in memory that an earlier request had already made.
     """
@@ -97,6 +99,9 @@ class Send(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
     )
     texts_erased_at = models.DateTimeField(null=True, blank=True)
+    incident_id = models.BigIntegerField(null=True, blank=True)
+    stage_id = models.BigIntegerField(null=True, blank=True)
+    is_emergency = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -127,6 +132,11 @@ class Send(models.Model):
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
             models.Index(fields=["id"], condition=Q(status__in=LIVE_STATUSES), name="send_live"),
+            models.Index(
+                fields=["incident_id", "id"],
+                condition=Q(incident_id__isnull=False),
+                name="send_by_incident",
+            ),
             models.Index(
                 fields=["finished_at"],
                 condition=Q(texts_erased_at=None, finished_at__isnull=False),

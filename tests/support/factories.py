@@ -15,6 +15,9 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import NoticeVersion
+from console.incidents.models import Playbook
+from console.incidents.playbook_content import PlaybookContent
+from console.incidents.services import playbooks
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
 from console.sends.models import Send
@@ -114,3 +117,13 @@ def make_public_webhook(name: str = "Desk") -> Webhook:
     """For tests that send nothing to it."""
     webhook, _secret = make_webhook(PUBLIC, name=name)
     return webhook
+
+
+def make_playbook(
+    key: str, audience: dict[str, Any], *stages: dict[str, Any], **of: Any
+) -> Playbook:
+    """A published playbook: written by one, approved by another."""
+    content = PlaybookContent.read({"audience": audience, "stages": list(stages), **of})
+    draft = playbooks.playbook_create(AUTHOR, key=key, title=f"Playbook {key}", content=content)
+    playbooks.version_submit(AUTHOR, draft)
+    return playbooks.version_approve(REVIEWER, draft).playbook

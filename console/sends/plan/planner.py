@@ -68,7 +68,7 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
     actor.require_notice(order.notice_key)
     release_at = order.scheduled_at or now
     require_given(order.notice_key, field="notice")
-    version = _version_at(actor, order.notice_key, release_at)
+    version = _version_of(actor, order, release_at)
     require_valid(version, at=release_at, now=now)
     chosen = _visibility(version, order.visibility)
     named = chosen_nickname(actor, version, chosen, order.nickname)
@@ -85,6 +85,7 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
         fields=answers,
         scheduled_at=order.scheduled_at,
         allows_repeat=order.ignore_recent,
+        cover=order.of_stage.cover if order.of_stage else None,
     )
 
 
@@ -136,11 +137,38 @@ def _again(delivery: Delivery, chat: Interaction | None, servers: dict[str, bool
 
 
 def _with_quota(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
-    quota = quota_of(actor, now)
+    quota = None if plan.cover else quota_of(actor, now)
     if quota is None:
         return plan
     refusal = exceeded(quota, len(plan.ready), now)
     return replace(plan, quota_left=quota.left, quota_refusal=refusal)
+
+
+def _version_of(actor: Actor, order: SendOrder, at: datetime) -> NoticeVersion:
+    if order.of_stage is None:
+        return _version_at(actor, order.notice_key, at)
+    return pinned_version(actor, order.notice_key, order.of_stage.version)
+
+
+def pinned_version(actor: Actor, notice_key: str, number: int) -> NoticeVersion:
+    """Return the version that was reviewed with a playbook. It is sent even if another is published
+    later. Raises Unprocessable if it was never approved, or its notice is retired."""
+    notice = notice_get(actor, notice_key)
+    if notice.retired_at is not None:
+        raise _retired(notice)
+    version = versions(actor, notice).filter(number=number).first()
+    if version is None or version.status not in WERE_APPROVED:
+        raise Unprocessable(
+            "version_not_approved",
+            "Version {number} of the notice {notice} is not published. Choose another in the "
+            "playbook.",
+            number=number,
+            notice=notice.key,
+        )
+    return version
+
+
+WERE_APPROVED = (VersionStatus.PUBLISHED, VersionStatus.SCHEDULED, VersionStatus.SUPERSEDED)
 
 
 def _version_at(actor: Actor, notice_key: str, at: datetime) -> NoticeVersion:

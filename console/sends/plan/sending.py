@@ -28,7 +28,15 @@ from console.sends.plan.limits import guards, hold_notice, hold_quota, require_q
 from console.sends.plan.planner import plan_order, with_others
 from console.sends.plan.promise import Promise
 from console.sends.plan.schedule import require_near_future
-from console.sends.plan.values import ONCE, SendOrder, SendPlan, Target, digest
+from console.sends.plan.values import (
+    ONCE,
+    Cover,
+    OfStage,
+    SendOrder,
+    SendPlan,
+    Target,
+    digest,
+)
 from console.sends.proof import ledger
 from console.sends.proof.ledger import version_digest
 from console.text.inputs import read_line
@@ -109,7 +117,8 @@ def _decide(
             return known
         # From here on nobody else makes a send of this notice, or of this person's.
         plan = promised.bound(with_others(actor, plan, now))
-        require_quota(actor, len(plan.ready), now)
+        if plan.cover is None:
+            require_quota(actor, len(plan.ready), now)
         # Read again, so that the undo seconds are whole however long the planning took.
         now = database_now()
         send = new_send(
@@ -123,11 +132,39 @@ def _decide(
             why=read_line(order.why, what=term("The reason (why)"), field="why"),
             idempotency_key=order.key or "",
             request_digest=order.digest(),
+            **_of_stage(order.of_stage),
         )
         facts: dict[str, Any] = {"leave_out": list(order.leave_out)} if order.leave_out else {}
+        facts |= _stage_facts(order.of_stage)
         facts |= {"allow_repeat": True} if plan.allows_repeat else {}
         send_write(actor, send, plan, now=now, facts=facts)
         return send
+
+
+def _of_stage(stage: OfStage | None) -> dict[str, Any]:
+    """Return the fields of a send that belongs to a stage."""
+    if stage is None:
+        return {}
+    cover = stage.cover or Cover()
+    return {
+        "incident_id": stage.incident,
+        "stage_id": stage.stage,
+        "is_emergency": cover.is_emergency,
+        "approved_by_ref": cover.approved_by_ref,
+        "approved_by_name": cover.approved_by_name,
+        "approved_at": cover.approved_at,
+    }
+
+
+def _stage_facts(stage: OfStage | None) -> dict[str, Any]:
+    if stage is None:
+        return {}
+    facts: dict[str, Any] = {"incident": stage.incident, "stage": stage.stage}
+    if stage.cover is not None:
+        facts["covered_by"] = (
+            "emergency" if stage.cover.is_emergency else stage.cover.approved_by_name
+        )
+    return facts
 
 
 def require_key(idempotency_key: str) -> None:

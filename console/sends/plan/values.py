@@ -58,6 +58,28 @@ class Target:
         return None if self.reason else is_own(self.chat_locale or "", self.locale)
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What allows a send that would otherwise need approval, or exceed a quota: an approval that
+    was given for the whole stage of an incident, or the emergency path (docs/incidents.md)."""
+
+    approved_by_ref: str = ""
+    approved_by_name: str = ""
+    approved_at: datetime | None = None
+    is_emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfStage:
+    """That a send belongs to a stage of an incident: their ids, the number of the notice's version
+    that was reviewed with the playbook, and what covers the send."""
+
+    incident: int
+    stage: int
+    version: int
+    cover: Cover | None = None
+
+
 @dataclass(frozen=True)
 class SendPlan:
     """What a send would do.
@@ -68,7 +90,7 @@ class SendPlan:
     `sent_before` is how many chats get this notice from the sender's other sends within an hour
     without approval. `quota_left` is how many chats the sender may send to now, None if that is not
     limited; `quota_refusal` is the refusal of this plan, if it exceeds the quota. `nickname_from`
-    says who chose the nickname.
+    says who chose the nickname. With a `cover` it needs no further approval.
     """
 
     version: NoticeVersion
@@ -82,6 +104,7 @@ class SendPlan:
     sent_before: int = 0
     quota_left: int | None = None
     quota_refusal: TooManyRequests | None = None
+    cover: Cover | None = None
     nickname_from: str = NicknameSource.VERSION
     nickname_preset: str = ""
 
@@ -96,6 +119,8 @@ class SendPlan:
     @property
     def needs_approval(self) -> bool:
         """Whether somebody else has to approve the send before anything leaves."""
+        if self.cover is not None:
+            return False
         return self.awaits_approval or needs_approval(
             len(self.ready), self.nickname_from, self.sent_before
         )
@@ -143,8 +168,8 @@ class SendOrder:
     sends also to chats that just got the notice. With `idempotency_key` the same order again is the
     same send. `once` does that for one chat, with the notice and the chat as the key.
     `expected_plan` is the promise of the preview that the person was shown
-    (console.sends.plan.promise). A preview ignores what matters only for writing. Raises
-    InvalidInput for an empty or unknown time zone or `leave_out`.
+    (console.sends.plan.promise). `of_stage` is for console.incidents alone. A preview ignores what
+    matters only for writing. Raises InvalidInput for an empty or unknown time zone or `leave_out`.
     """
 
     notice_key: str
@@ -163,6 +188,7 @@ class SendOrder:
     once: bool = False
     undo_seconds: int = 0
     expected_plan: str | None = None
+    of_stage: OfStage | None = None
 
     @property
     def target(self) -> dict[str, Any]:
@@ -213,7 +239,8 @@ class SendOrder:
         options = (self.scheduled_at, self.time_zone or "", self.ignore_recent)
         answers = (dict(self.answers),) if self.answers else ()
         leave_out = (self.leave_out,) if self.leave_out else ()
-        return digest(*said, *options, *answers, *leave_out)
+        stage = (["stage", self.of_stage.stage],) if self.of_stage else ()
+        return digest(*said, *options, *answers, *leave_out, *stage)
 
 
 def digest(*parts: Any) -> str:

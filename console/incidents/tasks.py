@@ -1,0 +1,33 @@
+"""Background jobs of incidents. They take one job slot in one worker."""
+
+import asyncio
+import time
+
+from asgiref.sync import sync_to_async
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from console.incidents.services.following import incidents_follow
+from console.sends.engine.dispatcher import Dispatch
+
+# A standing stage looks for new chats so often.
+LOOK_SECONDS = 0.5
+# A job looks for so long; the next one goes on.
+JOB_SECONDS = 1.8
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(
+    name="console.incidents.tasks.follow",
+    queueing_lock="incidents",
+    lock="incidents",
+    pass_context=True,
+)
+async def follow(context: JobContext, timestamp: int) -> None:
+    """Every two seconds; while a stage stands, look for new chats all the time."""
+    dispatch: Dispatch = context.additional_context["dispatch"]
+    until = time.monotonic() + JOB_SECONDS
+    while await sync_to_async(incidents_follow)():
+        if dispatch.stopping.is_set() or time.monotonic() > until:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
