@@ -66,7 +66,7 @@ class PlaybookContent:
         """Read JSON or a form's values. Raises InvalidInput for another shape."""
         stages = raw.get("stages")
         if not isinstance(stages, list | tuple):
-            raise _wrong("stages", "Give the stages as a list.")
+            raise invalid_content("stages", "Give the stages as a list.")
         return cls(
             audience=raw.get("audience") or {},
             stages=tuple(_read_stage(number, each) for number, each in enumerate(stages, 1)),
@@ -80,17 +80,19 @@ class PlaybookContent:
         audience = Audience.from_mapping(self.audience)
         audience.to_condition(actor)
         if not 1 <= len(self.stages) <= STAGES_MOST:
-            raise _wrong("stages", "A playbook has 1 to {most} stages.", most=STAGES_MOST)
+            raise invalid_content("stages", "A playbook has 1 to {most} stages.", most=STAGES_MOST)
         stages = tuple(
             _checked(actor, number, stage) for number, stage in enumerate(self.stages, 1)
         )
         if stages[0].reach != Reach.MATCHING:
-            raise _wrong("stages", "The first stage reaches all who match the audience.")
+            raise invalid_content("stages", "The first stage reaches all who match the audience.")
         names = [stage.name for stage in stages]
         if len(set(names)) < len(names):
-            raise _wrong("stages", "Give each stage a name of its own.")
+            raise invalid_content("stages", "Give each stage a name of its own.")
         if len(self.change_note) > NOTE_LENGTH:
-            raise _wrong("change_note", "A note has at most {most:,} characters.", most=NOTE_LENGTH)
+            raise invalid_content(
+                "change_note", "A note has at most {most:,} characters.", most=NOTE_LENGTH
+            )
         return replace(
             self,
             audience=audience.to_mapping(),
@@ -121,7 +123,7 @@ class PlaybookContent:
 def _read_stage(number: int, raw: object) -> StageContent:
     known = set(StageContent.__dataclass_fields__)
     if not isinstance(raw, Mapping) or set(raw) - known or not {"name", "notice"} <= set(raw):
-        raise _wrong(
+        raise invalid_content(
             "stages",
             "Stage {number} has a name, a notice, and what else is in the docs.",
             number=number,
@@ -141,14 +143,14 @@ def _read_stage(number: int, raw: object) -> StageContent:
 def _checked(actor: Actor, number: int, stage: StageContent) -> StageContent:
     name = read_line(stage.name, what=term("The name of a stage"), field="stages")
     if not name or len(name) > NAME_LENGTH:
-        raise _wrong(
+        raise invalid_content(
             "stages",
             "Give stage {number} a name of at most {most} characters.",
             number=number,
             most=NAME_LENGTH,
         )
     if stage.reach not in Reach.values:
-        raise _wrong(
+        raise invalid_content(
             "stages",
             "Stage {number} reaches one of {known}.",
             number=number,
@@ -159,9 +161,11 @@ def _checked(actor: Actor, number: int, stage: StageContent) -> StageContent:
     try:
         notice = notice_get(actor, stage.notice)
     except ConsoleError as error:
-        raise _wrong("stages", "Stage {number}: {said}", number=number, said=error.said) from error
+        raise invalid_content(
+            "stages", "Stage {number}: {said}", number=number, said=error.said
+        ) from error
     if not traits(notice.kind).is_sent or notice.retired_at is not None:
-        raise _wrong(
+        raise invalid_content(
             "stages",
             "Stage {number}: the notice {notice} can't be sent. Choose another.",
             number=number,
@@ -174,7 +178,7 @@ def _pinned(actor: Actor, stage: StageContent) -> StageContent:
     notice = notice_get(actor, stage.notice)
     version = versions(actor, notice).in_effect(near_now()).first()
     if version is None:
-        raise _wrong(
+        raise invalid_content(
             "stages",
             "The stage {name}: the notice {notice} has no published version. Have it published "
             "first.",
@@ -185,7 +189,7 @@ def _pinned(actor: Actor, stage: StageContent) -> StageContent:
 
 
 def _minutes(number: int) -> InvalidInput:
-    return _wrong(
+    return invalid_content(
         "stages",
         "Stage {number}: the next update is due after 1 to {most:,} minutes, or leave it empty.",
         number=number,
@@ -193,8 +197,8 @@ def _minutes(number: int) -> InvalidInput:
     )
 
 
-def _wrong(field: str, template: str, /, **params: Any) -> InvalidInput:
-    return InvalidInput("invalid_playbook", template, {"field": field}, **params)
+def invalid_content(field: str, message: str, /, **params: Any) -> InvalidInput:
+    return InvalidInput("invalid_playbook", message, {"field": field}, **params)
 
 
 def stage_contents(version: PlaybookVersion) -> list[StageContent]:

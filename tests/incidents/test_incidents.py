@@ -513,7 +513,8 @@ def test_two_supervisors_at_once_start_it_once(
 ) -> None:
     second = make_user("sam", "supervisor", teams=list(supervisor.teams.all()))
     people = [supervisor, second] * 2
-    together, said = Barrier(len(people)), []
+    together = Barrier(len(people))
+    said: list[int | str] = []
 
     def press(person: User) -> None:
         together.wait()
@@ -548,7 +549,7 @@ def test_a_worker_carries_it_out(
     work()
     stage_start(supervisor.to_actor(), incident, 3)
     work()
-    texts = {}
+    texts: dict[str, list[str]] = {}
     for entry in simulator.journalled():
         chat = next(p["value"] for p in entry["user_data"] if p["key"] == "InteractionId")
         request = {pair["key"]: pair["value"] for pair in entry["request"]}

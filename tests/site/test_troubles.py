@@ -58,7 +58,7 @@ def test_where_all_moves_there_is_no_trouble(client: Client, chat_server: ChatSe
 def test_no_sweep(client: Client) -> None:
     assert troubles(client) == {}  # there is no worker, which /readyz says elsewhere
     live_worker()
-    assert "no sweep for 60 s" in troubles(client)["no_sweep"]
+    assert re.search(r"no sweep for 6[0-9] s", troubles(client)["no_sweep"])
     assert metric(client, "console_sweep_seconds") >= 60
     Sweep.objects.create(ended_at=Now() - 2 * MINUTE)
     assert "no_sweep" in troubles(client)
@@ -170,4 +170,4 @@ def test_checkpoints_that_are_late(client: Client, chat_server: ChatServer) -> N
 def test_operations_shows_them(client: Client, supervisor: Any) -> None:
     live_worker()
     html = sign_in(client, supervisor).get("/operations/").content.decode()
-    assert "there has been no sweep for 60 s" in html
+    assert re.search(r"there has been no sweep for 6[0-9] s", html)

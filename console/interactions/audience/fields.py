@@ -388,11 +388,10 @@ def make_condition(name: str, key: str, op: Op, raw: Sequence[Any]) -> Condition
     InvalidInput."""
     field = known_field(name)
     where = f"{name}.{key}" if key else name
-    if field.has_keys != bool(key):
-        template = (
-            "Say which key of {where}: {where}.KEY." if field.has_keys else "{where} has no keys."
-        )
-        raise invalid(template, where=where)
+    if field.has_keys and not key:
+        raise invalid("Say which key of {where}: {where}.KEY.", where=where)
+    if key and not field.has_keys:
+        raise invalid("{where} has no keys.", where=name)
     if op not in field.ops:
         raise invalid(
             "{where} can't be compared by {op!r}; use {known}.",

@@ -6,7 +6,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0010_renaming'),
         ('sends', '0022_evidence_of_unknown'),
     ]
 
@@ -25,9 +24,5 @@ class Migration(migrations.Migration):
             model_name='send',
             name='stage_id',
             field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddIndex(
-            model_name='send',
-            index=models.Index(condition=models.Q(('incident_id__isnull', False)), fields=['incident_id', 'id'], name='send_by_incident'),
         ),
     ]

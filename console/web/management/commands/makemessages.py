@@ -7,12 +7,13 @@ from console.site import commands
 
 # Which argument of each function is a template. Two arguments are singular and plural.
 TEMPLATES = {
-    **dict.fromkeys(("term", "phrase", "prove"), (1,)),
+    **dict.fromkeys(("term", "phrase", "prove", "invalid"), (1,)),
     "counted": (1, 2),
     **dict.fromkeys(("Sentence", "wording", "Refused", "broken", "fault"), (2,)),
     **dict.fromkeys(("ConsoleError", "InvalidInput", "PermissionRefused", "NotFound"), (2,)),
     **dict.fromkeys(("Conflict", "PreconditionFailed", "Unprocessable", "TooManyRequests"), (2,)),
     **dict.fromkeys(("Unavailable", "BodyTooLarge", "UnsupportedEncoding"), (2,)),
+    "invalid_content": (2,),
 }
 
 
