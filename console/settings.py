@@ -76,6 +76,10 @@ RESEND_GUARD_MINUTES = env.read(
 EMERGENCY_CONFIRM_MINUTES = env.read(
     "CONSOLE_EMERGENCY_CONFIRM_MINUTES", env.number(least=0, most=1_440, unit="minutes"), 0
 )
+# A send pauses itself if a larger share of its deliveries failed or is unknown; 0: never.
+PAUSE_ABOVE_PERCENT = env.read(
+    "CONSOLE_PAUSE_ABOVE_PERCENT", env.number(least=0, most=99, unit="percent"), 50
+)
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
 # The ledger: its signing key, the public keys that signed before, and where checkpoints go.

@@ -153,6 +153,7 @@ def _no_guard(settings: Any) -> None:
     """Tests send the same notice to the same chat as often as they like; those of the guard itself
     switch it on."""
     settings.RESEND_GUARD_MINUTES = 0
+    settings.PAUSE_ABOVE_PERCENT = 0
 
 
 @pytest.fixture(autouse=True)

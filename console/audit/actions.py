@@ -181,11 +181,12 @@ EVENTS = {
         "send",
         "notice version version_sha256 visibility nickname nickname_from nickname_preset "
         "counts targets_sha256 why status release_at fields_sha256 leave_out "
-        "allow_repeat retry_of may_show_twice incident stage covered_by",
+        "allow_repeat retry_of may_show_twice incident stage covered_by "
+        "canary",
     ),
     Action.SEND_STARTED: _event("send"),
     Action.SEND_FINISHED: _event("send", "counts"),
-    Action.SEND_PAUSED: _event("send", "sender"),
+    Action.SEND_PAUSED: _event("send", "sender itself counts"),
     Action.SEND_RESUMED: _event("send", "sender"),
     Action.SEND_CANCELLED: _event("send", "cancelled reason sender"),
     Action.SEND_APPROVED: _event("send", "release_at sender status"),

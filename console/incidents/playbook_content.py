@@ -15,6 +15,7 @@ from console.incidents.models import PlaybookVersion, Reach
 from console.interactions.audience.audience import Audience
 from console.interactions.selectors import interactions_visible
 from console.sends.plan.planner import pinned_version
+from console.sends.plan.values import Canary
 from console.text.inputs import read_line
 from console.text.sentences import term
 
@@ -28,14 +29,22 @@ NOTE_LENGTH = 2000
 class StageContent:
     """One stage. `version` is the number of the notice's version; None in a draft, where it means
     the one that is in effect. `update_minutes` is the time until the next update is due; None if
-    none is. `is_standing`: chats that newly match get its text too."""
+    none is. `is_standing`: chats that newly match get its text too. `canary_size` and
+    `canary_minutes`: it goes to its first chats first (Canary)."""
 
     name: str
     notice: str
     reach: str = Reach.MATCHING
     update_minutes: int | None = None
     is_standing: bool = False
+    canary_size: int | None = None
+    canary_minutes: int | None = None
     version: int | None = None
+
+    @property
+    def canary(self) -> Canary | None:
+        """To how many chats it goes first. Raises InvalidInput for numbers out of range."""
+        return Canary(self.canary_size, self.canary_minutes) if self.canary_size else None
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self:
@@ -137,7 +146,15 @@ def _read_stage(number: int, raw: object) -> StageContent:
         reach=str(raw.get("reach", Reach.MATCHING)),
         update_minutes=minutes,
         is_standing=bool(raw.get("is_standing", False)),
+        canary_size=_whole(number, raw.get("canary_size")),
+        canary_minutes=_whole(number, raw.get("canary_minutes")),
     )
+
+
+def _whole(number: int, raw: object) -> int | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | None):
+        raise invalid_content("stages", "Stage {number}: use whole numbers.", number=number)
+    return raw
 
 
 def _checked(actor: Actor, number: int, stage: StageContent) -> StageContent:
@@ -158,6 +175,10 @@ def _checked(actor: Actor, number: int, stage: StageContent) -> StageContent:
         )
     if stage.update_minutes is not None and not 1 <= stage.update_minutes <= MINUTES_MOST:
         raise _minutes(number)
+    if stage.canary is None and stage.canary_minutes is not None:
+        raise invalid_content(
+            "stages", "Stage {number}: say to how many chats it goes first.", number=number
+        )
     try:
         notice = notice_get(actor, stage.notice)
     except ConsoleError as error:

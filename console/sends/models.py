@@ -63,6 +63,10 @@ class Send(models.Model):
     the send, and why. `retry_of` is the send whose failed or unknown deliveries this one retries.
     `incident_id` and `stage_id` are of the incident's stage to which it belongs; `is_emergency`
     says that it left without the approval that it would have needed (docs/incidents.md).
+
+    `canary_size` is to how many chats it goes first; then it pauses, and goes on by a person's
+    click, or after `canary_minutes` by itself (`resumes_at`). `pause_reason` says why it paused
+    itself. `ignores_failures` is true since a person let it go on although too many failed.
     `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
     marks an object in memory that an earlier request had already made.
     """
@@ -102,6 +106,12 @@ class Send(models.Model):
     incident_id = models.BigIntegerField(null=True, blank=True)
     stage_id = models.BigIntegerField(null=True, blank=True)
     is_emergency = models.BooleanField(default=False, db_default=False)
+    canary_size = models.PositiveIntegerField(null=True, blank=True)
+    canary_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    canary_ended_at = models.DateTimeField(null=True, blank=True)
+    resumes_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = SentenceField(blank=True, default="", db_default="")
+    ignores_failures = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]

@@ -107,6 +107,16 @@ RESTORED_OPEN = wording(
     "The database was restored from a backup in which this was still open. It may have gone out "
     "since. Sending again may show it twice.",
 )
+CANARY_ENDED = wording(
+    "canary_ended",
+    "Of the {size:,} chats that came first {delivered:,} were delivered, {failed:,} failed and "
+    "{unknown:,} are unknown. The others wait.",
+)
+TOO_MANY_FAILED = wording(
+    "too_many_failed",
+    "{bad:,} of {ended:,} deliveries failed or are unknown, which is more than {percent}%. The "
+    "others wait.",
+)
 SENDER_WITHOUT_PERMISSION = wording(
     "sender_without_permission",
     "The sender lost the permission to send before this could leave.",

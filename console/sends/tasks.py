@@ -12,7 +12,7 @@ from console.database.clock import database_now
 from console.database.sessions import patient
 from console.interactions.services import interactions_forget
 from console.sends.control.erasure import texts_expire
-from console.sends.engine import queue, record
+from console.sends.engine import caution, queue, record
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.observe.outcome_counts import outcomes_count
@@ -52,6 +52,8 @@ def sweep_now() -> None:
     record.deliveries_follow()
     record.deliveries_expire()
     record.sends_finish()
+    caution.sends_watch()
+    caution.sends_go_on()
     with transaction.atomic():
         queue.enqueue_drains(queue.servers_with_open_deliveries(database_now()))
     outcomes_count()

@@ -182,6 +182,7 @@ def _settings(folder: Path, cluster: Cluster) -> dict[str, str]:
         CONSOLE_APPROVAL_ABOVE="0",
         CONSOLE_HOURLY_QUOTA="0",
         CONSOLE_RESEND_GUARD_MINUTES="0",
+        CONSOLE_PAUSE_ABOVE_PERCENT="0",
     )
 
 

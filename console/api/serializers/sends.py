@@ -36,6 +36,7 @@ class Time(fields.Moment):
         return value
 
 
+CANARY = fields.described(serializers.DictField, **reference("Canary"))
 AUDIENCE = fields.described(serializers.DictField, **reference("Audience"))
 FILTER = fields.described(serializers.DictField, **reference("ChatFilter"))
 INTERACTIONS = fields.described(
@@ -96,6 +97,10 @@ class PreviewInput(StrictInput):
         allow_empty=False,
         help_text="Whom to skip who would get the default language's text: chats that say another "
         "language (other_language), chats of which nobody knows one (unknown_language).",
+    )
+    canary = CANARY(
+        required=False,
+        help_text="It goes to this many chats first, and pauses then.",
     )
     why = fields.Line(
         max_length=2000, required=False, allow_blank=True, help_text="For the history."
@@ -268,6 +273,10 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "ended_by",
             "end_note",
             "retry_of",
+            "canary_size",
+            "canary_minutes",
+            "resumes_at",
+            "pause_reason",
         )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:

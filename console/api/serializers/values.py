@@ -29,6 +29,7 @@ from console.interactions.feed.events import (
     UPSERT,
 )
 from console.sends.earlier_sends import STATUSES
+from console.sends.plan.values import CANARY_MINUTES_MOST
 
 Schema = dict[str, Any]
 
@@ -217,6 +218,18 @@ def _audience() -> Schema:
     return {**said, "minProperties": 1}
 
 
+def _canary() -> Schema:
+    return an_object(
+        {
+            "size": {**INTEGER, "minimum": 1, "maximum": 100_000},
+            "minutes": {**INTEGER, "minimum": 1, "maximum": CANARY_MINUTES_MOST},
+        },
+        required=("size",),
+        says="To how many chats a send goes first. It pauses then, and goes on by a resume, or by "
+        "itself after these minutes.",
+    )
+
+
 def _audience_value() -> Schema:
     plain: list[Schema] = [
         {**STRING, "minLength": 1, "maxLength": 255},
@@ -315,6 +328,7 @@ def components() -> dict[str, Schema]:
         "FedInteraction": _fed_interaction(),
         "TranscriptLine": _transcript_line(),
         "ChatFilter": _chat_filter(),
+        "Canary": _canary(),
         "Audience": _audience(),
         "AudienceValue": _audience_value(),
         "AudienceReceived": _audience_received(),

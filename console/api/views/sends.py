@@ -16,6 +16,7 @@ from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
 from console.api.things import ThingView, action
+from console.errors import InvalidInput
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends import history_filter, selectors
@@ -25,7 +26,7 @@ from console.sends.models import Delivery, DeliveryStatus, SendStatus
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
 from console.sends.plan.schedule import moment, zone_named
-from console.sends.plan.values import SendOrder
+from console.sends.plan.values import Canary, SendOrder
 
 # A date means its first moment. A time without an offset is in the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
@@ -146,11 +147,25 @@ def _order(given: dict[str, Any], *, idempotency_key: str | None = None) -> Send
         order["filter"] = InteractionFilter.from_mapping(given["filter"])
     if "audience" in given:
         order["audience"] = Audience.from_mapping(given["audience"])
+    if "canary" in given:
+        order["canary"] = _canary(given["canary"])
     if "time_zone" in given:
         zone_named(given["time_zone"])
     if given.get("scheduled_at") is not None:
         order["scheduled_at"] = moment(given["scheduled_at"], given.get("time_zone", ""))
     return SendOrder(**order, idempotency_key=idempotency_key)
+
+
+def _canary(given: dict[str, Any]) -> Canary:
+    """What was given as a canary. Raises InvalidInput."""
+    numbers = [value for value in given.values() if isinstance(value, int) and value is not True]
+    if set(given) - {"size", "minutes"} or "size" not in given or len(numbers) < len(given):
+        raise InvalidInput(
+            "invalid_canary",
+            "canary has a size, and minutes if it is to go on by itself: whole numbers.",
+            {"field": "canary"},
+        )
+    return Canary(**given)
 
 
 def _output(view: ConsoleView, send_id: int) -> Any:

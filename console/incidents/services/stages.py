@@ -118,7 +118,8 @@ def order_of(
     interactions: list[str] | None = None,
     chosen: Choice = NOTHING_CHOSEN,
 ) -> SendOrder:
-    """Return the order of a stage's send, to an audience or to these chats."""
+    """Return the order of a stage's send: its first, to an audience, or a later one to these chats.
+    The first has the stage's canary."""
     pinned = pinned_version(actor, content.notice, of_stage.version)
     return SendOrder(
         notice_key=content.notice,
@@ -129,6 +130,7 @@ def order_of(
         undo_seconds=chosen.undo_seconds,
         expected_plan=chosen.expected_plan,
         of_stage=of_stage,
+        canary=content.canary if audience is not None else None,
     )
 
 

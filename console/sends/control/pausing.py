@@ -42,8 +42,8 @@ def send_pause(actor: Actor, send: Send) -> Send:
                 "This send is {status:lower}: only one that is sending can be paused.",
                 status=_status(locked),
             )
-        locked.status = SendStatus.PAUSED
-        locked.save(update_fields=["status"])
+        locked.status, locked.pause_reason = SendStatus.PAUSED, ""
+        locked.save(update_fields=["status", "pause_reason"])
         announce(locked)
         record_control(actor, locked, Action.SEND_PAUSED)
     return locked
@@ -64,7 +64,10 @@ def send_resume(actor: Actor, send: Send) -> Send:
                 status=_status(locked),
             )
         locked.status = SendStatus.RUNNING
-        locked.save(update_fields=["status"])
+        # Whoever lets it go on after failures has been told of them.
+        locked.ignores_failures |= bool(locked.pause_reason) and locked.resumes_at is None
+        locked.pause_reason, locked.resumes_at = "", None
+        locked.save(update_fields=["status", "ignores_failures", "pause_reason", "resumes_at"])
         outbox_move(locked, database_now())
         queue.enqueue_drains(queue.servers_of_sends([locked.pk]))
         announce(locked)

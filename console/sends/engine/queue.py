@@ -9,7 +9,7 @@ deliveries in the order of their ids, as all bulk writes do.
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -82,8 +82,12 @@ WITH waiting AS (
     SELECT id FROM sends_delivery WHERE send_id = %(send)s AND status = 'pending'
     ORDER BY id FOR NO KEY UPDATE)
 UPDATE sends_outbox o SET due_at = %(due)s, expires_at = %(expires)s
-FROM waiting WHERE o.delivery_id = waiting.id
+FROM waiting WHERE o.delivery_id = waiting.id AND (%(all)s OR o.due_at < %(held)s)
 """
+
+# When those deliveries are due that wait for what becomes of a send's first chats. It is never
+# reached: they are moved before.
+HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 
 RENEW_RUNNING = """
 WITH waiting AS (
@@ -109,9 +113,17 @@ def expires_at(due_at: datetime) -> datetime:
 
 
 def outbox_move(send: Send, due_at: datetime) -> None:
-    """Let the pending deliveries of a send leave from `due_at` on, with a whole time to live."""
+    """Let the pending deliveries of a send leave from `due_at` on, with a whole time to live. While
+    its canary has not ended, those that wait for that stay as they are."""
+    values: dict[str, Any] = {
+        "send": send.pk,
+        "due": due_at,
+        "expires": expires_at(due_at),
+        "all": send.canary_size is None or send.canary_ended_at is not None,
+        "held": HELD_UNTIL,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(MOVE_SEND, {"send": send.pk, "due": due_at, "expires": expires_at(due_at)})
+        cursor.execute(MOVE_SEND, values)
 
 
 def outbox_renew(now: datetime, server_name: str | None = None) -> None:
@@ -129,6 +141,7 @@ SELECT server.*, clock_timestamp() AS now,
     FROM sends_send s
     CROSS JOIN LATERAL (
         SELECT due_at FROM sends_outbox WHERE send_id = s.id AND chat_server_name = server.name
+            AND due_at < '9999-01-01Z'
         ORDER BY due_at LIMIT 1) o
     WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)) AS next_due_at
 FROM interactions_chatserver server

@@ -25,6 +25,7 @@ from console.interactions.models import ChatServer
 from console.interactions.selectors import names_stay
 from console.interactions.services import Lease, chat_server_lease_hold, chat_server_take_tokens
 from console.sends.engine import queue
+from console.sends.engine.caution import BAD, sends_watch
 from console.sends.engine.claim import Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
     ClaimedDelivery,
@@ -92,7 +93,8 @@ def drain_step(
         _announce(written)
     # A send of which more was just claimed is not over.
     send_ids -= {delivery.send_id for delivery in step.claimed}
-    _tidy_up(send_ids, came_back=bool(postponements))
+    bad = {item.delivery.send_id for item in written if item.status in BAD}
+    _tidy_up(send_ids, came_back=bool(postponements), bad=bad)
     return step
 
 
@@ -294,11 +296,15 @@ ORDER BY id
 # --- Parts -------------------------------------------------------------------------------------
 
 
-def _tidy_up(send_ids: Collection[int], *, came_back: bool = False) -> None:
-    """Finish sends after their endings are committed. An error here must not lose a step's claims,
-    which would then be taken for sent; the sweep does the same a little later."""
+def _tidy_up(
+    send_ids: Collection[int], *, came_back: bool = False, bad: Collection[int] = ()
+) -> None:
+    """Finish sends after their endings are committed, and pause those that have to. An error here
+    must not lose a step's claims, which would then be taken for sent; the sweep does the same a
+    little later."""
     try:
-        sends_finish(send_ids)
+        finished = sends_finish(send_ids)
+        sends_watch(set(send_ids).difference(finished), bad=set(bad).difference(finished))
         if came_back:
             deliveries_abandon()
     except DatabaseError:

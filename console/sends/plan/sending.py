@@ -30,6 +30,7 @@ from console.sends.plan.promise import Promise
 from console.sends.plan.schedule import require_near_future
 from console.sends.plan.values import (
     ONCE,
+    Canary,
     Cover,
     OfStage,
     SendOrder,
@@ -133,12 +134,17 @@ def _decide(
             idempotency_key=order.key or "",
             request_digest=order.digest(),
             **_of_stage(order.of_stage),
+            **_canary(order.canary, plan),
         )
-        facts: dict[str, Any] = {"leave_out": list(order.leave_out)} if order.leave_out else {}
-        facts |= _stage_facts(order.of_stage)
-        facts |= {"allow_repeat": True} if plan.allows_repeat else {}
-        send_write(actor, send, plan, now=now, facts=facts)
+        send_write(actor, send, plan, now=now, facts=_order_facts(order, send))
         return send
+
+
+def _canary(canary: Canary | None, plan: SendPlan) -> dict[str, Any]:
+    """Return the fields of a send that goes to its first chats first, if there are more."""
+    if canary is None or canary.size >= len(plan.ready):
+        return {}
+    return {"canary_size": canary.size, "canary_minutes": canary.minutes}
 
 
 def _of_stage(stage: OfStage | None) -> dict[str, Any]:
@@ -164,6 +170,16 @@ def _stage_facts(stage: OfStage | None) -> dict[str, Any]:
         facts["covered_by"] = (
             "emergency" if stage.cover.is_emergency else stage.cover.approved_by_name
         )
+    return facts
+
+
+def _order_facts(order: SendOrder, send: Send) -> dict[str, Any]:
+    """Return what the ledger says of the order beside the plan."""
+    facts: dict[str, Any] = {"leave_out": list(order.leave_out)} if order.leave_out else {}
+    facts |= {"allow_repeat": True} if order.ignore_recent else {}
+    facts |= _stage_facts(order.of_stage)
+    if send.canary_size is not None:
+        facts["canary"] = {"size": send.canary_size, "minutes": send.canary_minutes}
     return facts
 
 
@@ -298,7 +314,9 @@ def send_write(
     planned = _numbered(plan.targets)
     method = traits(plan.version.notice.kind).method
     _copy(COPY_DELIVERIES, (_delivery_row(send, method, item, now) for item in planned))
-    _copy(COPY_OUTBOX, (_outbox_row(send, item) for item in planned if not item.target.reason))
+    ready = [item for item in planned if not item.target.reason]
+    first = len(ready) if send.canary_size is None else send.canary_size
+    _copy(COPY_OUTBOX, (_outbox_row(send, item, n >= first) for n, item in enumerate(ready)))
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
     notifications.publish(notifications.SENDS)
     finished = _finished_records(send, plan)
@@ -378,14 +396,10 @@ def _delivery_row(send: Send, method: str, item: _Planned, now: datetime) -> tup
     )
 
 
-def _outbox_row(send: Send, item: _Planned) -> tuple[Any, ...]:
-    return (
-        item.id,
-        send.pk,
-        item.target.chat_server_name,
-        send.release_at,
-        expires_at(send.release_at),
-    )
+def _outbox_row(send: Send, item: _Planned, is_held: bool) -> tuple[Any, ...]:
+    """Return the row. One that is held waits for what becomes of the send's first chats."""
+    due_at = queue.HELD_UNTIL if is_held else send.release_at
+    return item.id, send.pk, item.target.chat_server_name, due_at, expires_at(due_at)
 
 
 def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:

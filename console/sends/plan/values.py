@@ -155,6 +155,33 @@ def needs_approval(ready_count: int, nickname_from: str, sent_before: int) -> bo
     return is_large or nickname_from == NicknameSource.SENDER
 
 
+CANARY_MINUTES_MOST = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """To how many chats a send goes first, and after how many minutes it goes on by itself; None:
+    by a person's click."""
+
+    size: int
+    minutes: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 100_000:
+            raise InvalidInput(
+                "invalid_canary",
+                "Say to how many chats it goes first: 1 or more.",
+                {"field": "canary"},
+            )
+        if self.minutes is not None and not 1 <= self.minutes <= CANARY_MINUTES_MOST:
+            raise InvalidInput(
+                "invalid_canary",
+                "It goes on by itself after 1 to {most:,} minutes.",
+                {"field": "canary"},
+                most=CANARY_MINUTES_MOST,
+            )
+
+
 ONCE = "once "  # the prefix of keys that identify a notice in a chat
 
 
@@ -168,8 +195,9 @@ class SendOrder:
     sends also to chats that just got the notice. With `idempotency_key` the same order again is the
     same send. `once` does that for one chat, with the notice and the chat as the key.
     `expected_plan` is the promise of the preview that the person was shown
-    (console.sends.plan.promise). `of_stage` is for console.incidents alone. A preview ignores what
-    matters only for writing. Raises InvalidInput for an empty or unknown time zone or `leave_out`.
+    (console.sends.plan.promise). With a `canary` it pauses after its first chats. `of_stage` is
+    for console.incidents alone. A preview ignores what matters only for writing. Raises
+    InvalidInput for an empty or unknown time zone or `leave_out`.
     """
 
     notice_key: str
@@ -189,6 +217,7 @@ class SendOrder:
     undo_seconds: int = 0
     expected_plan: str | None = None
     of_stage: OfStage | None = None
+    canary: Canary | None = None
 
     @property
     def target(self) -> dict[str, Any]:
@@ -240,7 +269,8 @@ class SendOrder:
         answers = (dict(self.answers),) if self.answers else ()
         leave_out = (self.leave_out,) if self.leave_out else ()
         stage = (["stage", self.of_stage.stage],) if self.of_stage else ()
-        return digest(*said, *options, *answers, *leave_out, *stage)
+        canary = (["canary", self.canary.size, self.canary.minutes],) if self.canary else ()
+        return digest(*said, *options, *answers, *leave_out, *stage, *canary)
 
 
 def digest(*parts: Any) -> str:

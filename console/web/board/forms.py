@@ -18,7 +18,7 @@ from console.errors import InvalidInput
 from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends.plan.promise import WRITTEN_LIMIT
 from console.sends.plan.schedule import moment, require_near_future
-from console.sends.plan.values import SendOrder
+from console.sends.plan.values import CANARY_MINUTES_MOST, Canary, SendOrder
 from console.text.form_fields import ClockField, LineField, TextField, ZoneSelect
 from console.text.visible import is_blank
 
@@ -90,6 +90,21 @@ class ComposeForm(forms.Form):
     )
     later = ClockField(label=_("Date and time"), required=False)
     time_zone = LineField(label=_("Time zone"), max_length=64, required=False, widget=ZoneSelect)
+    # To how many chats it goes first, and after how many minutes it goes on by itself.
+    canary_size = forms.IntegerField(
+        label=_("First to so many chats"),
+        required=False,
+        min_value=1,
+        max_value=100_000,
+        help_text=_("It pauses then. Empty: to all at once."),
+    )
+    canary_minutes = forms.IntegerField(
+        label=_("Go on by itself after minutes"),
+        required=False,
+        min_value=1,
+        max_value=CANARY_MINUTES_MOST,
+        help_text=_("Empty: when you press Resume."),
+    )
     # Also send to chats that got the same notice a short while ago.
     allow_repeat = forms.BooleanField(required=False)
     idempotency_key = LineField(max_length=100)
@@ -108,6 +123,8 @@ class ComposeForm(forms.Form):
             self.add_error("later", _("Say whether it leaves now, or at this time."))
         if self.is_later and not given.get("later") and "later" not in self.errors:
             self.add_error("later", self.fields["later"].error_messages["required"])
+        if given.get("canary_minutes") and not given.get("canary_size"):
+            self.add_error("canary_size", _("Say to how many chats it goes first."))
         if given.get("nickname") and given.get("own_nickname"):
             self.add_error("own_nickname", _("Choose a nickname, or write one: not both."))
         return given
@@ -190,7 +207,19 @@ class ComposeForm(forms.Form):
             idempotency_key=given["idempotency_key"],
             undo_seconds=settings.UNDO_SECONDS,
             expected_plan=self.data.get("expected_plan"),
+            canary=self._canary(),
         )
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether the fields of a canary have a value or an error."""
+        bound = [self[name] for name in ("canary_size", "canary_minutes")]
+        return any(field.value() or field.errors for field in bound)
+
+    def _canary(self) -> Canary | None:
+        given = self.cleaned_data
+        size = given.get("canary_size")
+        return Canary(size, given.get("canary_minutes")) if size else None
 
     def _chats(self) -> dict[str, Any]:
         given = self.cleaned_data

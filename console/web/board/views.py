@@ -304,7 +304,7 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
 
 
 def _what_is_missing(form: ComposeForm) -> str:
-    for name in ("later", "own_nickname"):
+    for name in ("later", "own_nickname", "canary_size", "canary_minutes"):
         if name in form.errors:
             return " ".join(str(words) for words in form.errors[name])
     return _("Choose a notice, and see here what each chat gets.")
