@@ -207,14 +207,18 @@ def _first_send(
 
 
 def _call_off_earlier(actor: Actor, incident: Incident) -> int:
-    """Cancel what still waits of earlier stages: nobody gets an older text after a newer one.
-    Returns the number of chats."""
+    """Cancel what still waits of earlier stages: nobody gets an older text after a newer one. So is
+    a send that has something on the wire: what comes back unsent must not leave later. Returns the
+    number of chats that waited."""
     number = 0
     live = Send.objects.filter(incident_id=incident.pk, status__in=LIVE_STATUSES).order_by("pk")
     for send in live:
         locked = lock_send(send)
+        if locked.status not in LIVE_STATUSES:
+            continue
         waiting = Delivery.objects.filter(send=locked, status=DeliveryStatus.PENDING).count()
-        if waiting and locked.status in LIVE_STATUSES:
+        on_the_wire = Delivery.objects.filter(send=locked, status=DeliveryStatus.SENDING).exists()
+        if waiting or on_the_wire:
             end_send(actor, locked, Action.SEND_CANCELLED, note=str(_newer(incident)))
             number += waiting
     return number

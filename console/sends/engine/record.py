@@ -93,8 +93,7 @@ def drain_step(
         _announce(written)
     # A send of which more was just claimed is not over.
     send_ids -= {delivery.send_id for delivery in step.claimed}
-    bad = {item.delivery.send_id for item in written if item.status in BAD}
-    _tidy_up(send_ids, came_back=bool(postponements), bad=bad)
+    _tidy_up(send_ids, came_back=bool(postponements), bad=_bad(written))
     return step
 
 
@@ -309,6 +308,10 @@ def _tidy_up(
             deliveries_abandon()
     except DatabaseError:
         logger.warning("left to the sweep", exc_info=True)
+
+
+def _bad(written: Sequence[Ending]) -> set[int]:
+    return {item.delivery.send_id for item in written if item.status in BAD}
 
 
 def _finish(send_id: int) -> bool:
