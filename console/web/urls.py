@@ -8,6 +8,7 @@ from console.web.search.views import search
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("home/", home.home_page, name="home-page"),
     path("help/", home.help_page, name="help"),
     path("here/", home.here, name="here"),
     path("search/", search, name="search"),

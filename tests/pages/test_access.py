@@ -28,6 +28,7 @@ EDITORS = {"editor", "administrator"}
 # Page -> method, arguments by name, and who gets past its door.
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "home": ("get", {}, EVERYBODY),
+    "home-page": ("get", {}, EVERYBODY),
     "help": ("get", {}, EVERYBODY),
     "here": ("get", {}, EVERYBODY),
     "search": ("get", {}, EVERYBODY),

@@ -9,15 +9,16 @@ from console.actors import Permission
 from console.database.clock import stamp
 from console.sends.models import DeliveryStatus
 from console.site.access import actor_of
+from console.web.home.matters import matters
 from console.web.requests.middleware import arrived_at
 
 # A person's home is the first of these that they may use.
 HOMES = (
     (Permission.VIEW_INTERACTIONS, "board"),
     (Permission.VIEW_HISTORY, "history"),
-    (Permission.ADMINISTER, "chat-server-list"),
-    (Permission.VIEW_CATALOGUE, "notice-list"),
-    (Permission.VIEW_CHAT_SERVERS, "chat-server-list"),
+    (Permission.ADMINISTER, "home-page"),
+    (Permission.VIEW_CATALOGUE, "home-page"),
+    (Permission.VIEW_CHAT_SERVERS, "home-page"),
 )
 
 
@@ -28,6 +29,13 @@ def home(request: HttpRequest) -> HttpResponse:
         if actor.may(permission):
             return redirect(name)
     return redirect("help")
+
+
+@require_GET
+def home_page(request: HttpRequest) -> HttpResponse:
+    """What needs this person now."""
+    found, more = matters(actor_of(request))
+    return render(request, "web/home.html", {"matters": found, "more": more})
 
 
 @require_GET

@@ -59,6 +59,7 @@ _CHATS = (Permission.VIEW_INTERACTIONS,)
 _TRAIL = (Permission.VIEW_AUDIT,)
 
 PAGES = (
+    Place("home-page", _("Home"), "home", _("needs me now waiting to do inbox")),
     Place("board", _("Board"), "board", _("live chats queue home"), _CHATS),
     Place("send-list", _("Sends"), "send", _("broadcasts messages sent"), _SENDS),
     Place("send-approvals", _("Approvals"), "approval", _("approve waiting large"), _APPROVE),

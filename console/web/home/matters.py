@@ -1,0 +1,252 @@
+"""What needs a person now, newest first, each with the page on which it is done.
+
+Each source yields matters of one kind for whoever can do something about them, and nothing for
+others. Most are few; of each kind at most MOST are shown, and how many more there are.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from console.actors import Actor, Permission
+from console.catalogue.models import NoticeVersion, VersionStatus
+from console.catalogue.review.forecast import forecasts
+from console.catalogue.selectors import notices, preset_review_queue, review_queue
+from console.database.clock import near_now
+from console.interactions.models import ChatServer, Health
+from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.selectors import not_retried, sends_awaiting_approval
+from console.text.wording import worded
+
+MOST = 20
+LOOK_BACK = timedelta(days=1)
+ENDS_WITHIN = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing to do: since `at`, on the page `url` by what `action` says. `tone` is "bad", "warn"
+    or ""."""
+
+    kind: str | Promise
+    icon: str
+    title: str
+    detail: str
+    at: datetime
+    url: str
+    action: str | Promise
+    tone: str = ""
+
+
+Source = Callable[[Actor, datetime], Iterator[Matter]]
+
+
+def matters(actor: Actor) -> tuple[list[Matter], int]:
+    """Return what needs this person, newest first, and how many more of a kind there are."""
+    now = near_now()
+    found: list[Matter] = []
+    more = 0
+    for source in SOURCES:
+        of_one = list(islice(source(actor, now), MOST + 1))
+        found += of_one[:MOST]
+        more += len(of_one) > MOST
+    return sorted(found, key=lambda matter: matter.at, reverse=True), more
+
+
+def _approvals(actor: Actor, now: datetime) -> Iterator[Matter]:
+    if not actor.may(Permission.APPROVE_SENDS):
+        return
+    for send in sends_awaiting_approval(actor).order_by("-pk")[: MOST + 1]:
+        chats = ngettext("%(n)d chat", "%(n)d chats", send.ready_count) % {"n": send.ready_count}
+        yield Matter(
+            kind=_("Approval"),
+            icon="approval",
+            title=send.version.notice.title,
+            detail=f"{send.actor_name} · {chats}",
+            at=send.created_at,
+            url=reverse("send-detail", args=[send.pk]),
+            action=_("Decide"),
+            tone="warn",
+        )
+
+
+def _reviews(actor: Actor, now: datetime) -> Iterator[Matter]:
+    if not actor.may(Permission.REVIEW_CATALOGUE):
+        return
+    for version in review_queue(actor).order_by("-submitted_at")[: MOST + 1]:
+        yield Matter(
+            kind=_("Review of a notice"),
+            icon="notice",
+            title=version.notice.title,
+            detail=f"{version.author_name} · "
+            + gettext("version %(number)d") % {"number": version.number},
+            at=version.submitted_at or version.created_at,
+            url=reverse("notice-detail", args=[version.notice.key]),
+            action=_("Review"),
+        )
+    for change in preset_review_queue(actor)[: MOST + 1]:
+        yield Matter(
+            kind=_("Review of a preset"),
+            icon="preset",
+            title=change.name,
+            detail=change.author_name,
+            at=change.created_at,
+            url=reverse("preset-list"),
+            action=_("Review"),
+        )
+
+
+def _rejections(actor: Actor, now: datetime) -> Iterator[Matter]:
+    """One's own versions that were rejected, and that no later one follows."""
+    if not actor.may(Permission.EDIT_CATALOGUE):
+        return
+    rejected = NoticeVersion.objects.select_related("notice").filter(
+        author_ref=actor.ref,
+        status=VersionStatus.REJECTED,
+        reviewed_at__gt=now - 7 * LOOK_BACK,
+        notice__retired_at=None,
+    )
+    for version in rejected.order_by("-reviewed_at")[: MOST + 1]:
+        if version.notice.versions.filter(number__gt=version.number).exists():
+            continue
+        yield Matter(
+            kind=_("Rejected"),
+            icon="failed",
+            title=version.notice.title,
+            detail=f"{version.reviewer_name}: {version.reject_reason}",
+            at=version.reviewed_at or version.created_at,
+            url=reverse("notice-detail", args=[version.notice.key]),
+            action=_("Write it anew"),
+            tone="warn",
+        )
+
+
+def _own_sends(actor: Actor, now: datetime) -> Iterator[Matter]:
+    """One's sends that paused by themselves, and those of which deliveries failed or are unknown
+    and nobody has retried or resolved them."""
+    if not actor.may(Permission.SEND):
+        return
+    own = Send.objects.select_related("version__notice").filter(actor_ref=actor.ref)
+    for send in own.filter(status=SendStatus.PAUSED).exclude(pause_reason="").order_by("-pk"):
+        said = worded(send.pause_reason)
+        yield _of_send(send, _("Paused by itself"), "paused", said, _("Resume or stop"))
+    ended = own.filter(finished_at__gt=now - LOOK_BACK)
+    for send in ended.filter(outcomes__status=DeliveryStatus.UNKNOWN).order_by("-pk")[:MOST]:
+        number = not_retried(send, DeliveryStatus.UNKNOWN).filter(resolution=None).count()
+        if number:
+            words = ngettext("%(n)d is unknown", "%(n)d are unknown", number) % {"n": number}
+            yield _of_send(
+                send, _("Unknown"), "unknown", words, _("Look what became of them"), "warn"
+            )
+    for send in ended.filter(outcomes__status=DeliveryStatus.FAILED).order_by("-pk")[:MOST]:
+        number = not_retried(send, DeliveryStatus.FAILED).count()
+        if number:
+            words = ngettext("%(n)d failed", "%(n)d failed", number) % {"n": number}
+            yield _of_send(send, _("Failed"), "failed", words, _("Look, and retry"), "bad")
+
+
+def _of_send(
+    send: Send,
+    kind: str | Promise,
+    icon: str,
+    detail: str,
+    action: str | Promise,
+    tone: str = "warn",
+) -> Matter:
+    return Matter(
+        kind=kind,
+        icon=icon,
+        title=send.version.notice.title,
+        detail=detail,
+        at=send.finished_at or send.created_at,
+        url=reverse("send-detail", args=[send.pk]),
+        action=action,
+        tone=tone,
+    )
+
+
+def _texts(actor: Actor, now: datetime) -> Iterator[Matter]:
+    """Published texts that end soon with nothing after them, or that would fail in live chats."""
+    if not actor.may(Permission.EDIT_CATALOGUE):
+        return
+    live = NoticeVersion.objects.select_related("notice").filter(
+        status=VersionStatus.PUBLISHED, notice__in=notices(actor).filter(retired_at=None)
+    )
+    ends = live.filter(valid_until__gt=now, valid_until__lt=now + ENDS_WITHIN)
+    for version in ends.order_by("valid_until")[: MOST + 1]:
+        if version.notice.versions.filter(status=VersionStatus.SCHEDULED).exists():
+            continue
+        yield _of_text(version, _("Ends soon"), gettext("Nothing follows it."), now)
+    used = live.filter(sends__created_at__gt=now - 7 * LOOK_BACK).distinct()[:MOST]
+    for version, forecast in _bad(list(used)):
+        words = gettext("It would be skipped in %(percent)d%% of the live chats: %(why)s.") % {
+            "percent": forecast[0],
+            "why": forecast[1],
+        }
+        yield _of_text(version, _("Would fail"), words, now)
+
+
+def _bad(versions: list[NoticeVersion]) -> Iterator[tuple[NoticeVersion, tuple[int, str]]]:
+    found = forecasts(versions)
+    for version in versions:
+        forecast = found.get(version.pk)
+        if forecast is not None and forecast.is_bad:
+            yield version, (forecast.percent, forecast.why)
+
+
+def _of_text(version: NoticeVersion, kind: str | Promise, detail: str, now: datetime) -> Matter:
+    return Matter(
+        kind=kind,
+        icon="notice",
+        title=version.notice.title,
+        detail=detail,
+        at=min(version.valid_until or now, now),
+        url=reverse("notice-detail", args=[version.notice.key]),
+        action=_("Look at the notice"),
+        tone="warn",
+    )
+
+
+def _chat_servers(actor: Actor, now: datetime) -> Iterator[Matter]:
+    """Chat Servers that fail, are held or are switched off while something waits for them."""
+    if not actor.may(Permission.ADMINISTER):
+        return
+    resting = Q(health=Health.UNHEALTHY) | Q(enabled=False) | Q(held_at__isnull=False)
+    for server in ChatServer.objects.filter(resting).order_by("name")[: MOST + 1]:
+        waiting = Outbox.objects.filter(chat_server_name=server.name).count()
+        if not server.enabled and not waiting:
+            continue
+        words = ngettext("%(n)d delivery waits", "%(n)d deliveries wait", waiting) % {"n": waiting}
+        yield Matter(
+            kind=_state(server),
+            icon="server",
+            title=server.name,
+            detail=f"{words}. {worded(server.health_detail)}".strip(),
+            at=server.held_at or server.health_since or now,
+            url=reverse("chat-server-list"),
+            action=_("Look at it"),
+            tone="bad" if server.health == Health.UNHEALTHY else "warn",
+        )
+
+
+def _state(server: ChatServer) -> str | Promise:
+    if server.held_at is not None:
+        return _("Chat Server held")
+    return _("Chat Server unreachable") if server.enabled else _("Chat Server switched off")
+
+
+SOURCES: tuple[Source, ...] = (
+    _approvals,
+    _reviews,
+    _rejections,
+    _own_sends,
+    _texts,
+    _chat_servers,
+)
