@@ -27,7 +27,7 @@ from tests.support.factories import ROOT
 from tests.support.quick import Quick
 from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator, running_simulator
-from tests.support.spreading import Spreading
+from tests.support.spreading import Spreading, spreads_tests
 from tests.support.static_files import cheap_static_files
 from tests.support.template_database import copy_what_is_migrated, keep_a_copy
 from tests.support.untraced import Untraced
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("quick"):
         config.pluginmanager.register(Quick())
     config.pluginmanager.register(Spreading())
-    config.pluginmanager.register(Untraced())
+    config.pluginmanager.register(Untraced(spreads=spreads_tests(config)))
     gc.disable()  # what is loaded and collected stays: looking it through takes a quarter of it
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar
@@ -274,13 +274,31 @@ def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirec
     return urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
 
 
-@pytest.fixture(scope="session")
-def demo() -> Iterator[Demo]:
-    """The one demo that tests share: they look, send and sign in, and leave it running."""
-    with data_folder() as folder:
-        running = Demo(data=folder)
-        try:
-            running.address  # noqa: B018 - waits until it is ready
-            yield running
-        finally:
-            running.close()
+class SharedDemo:
+    """The one demo that the tests of a process share. It is started for the first that needs it."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._demo: Demo | None = None
+
+    def get(self) -> Demo:
+        if self._demo is None:
+            folder = self._open.enter_context(data_folder())
+            self._demo = Demo(data=folder)
+            self._open.callback(self._demo.close)
+        self._demo.address  # noqa: B018 - waits until it is ready
+        return self._demo
+
+    def end(self) -> None:
+        self._demo = None
+        self._open.close()
+
+
+SHARED = SharedDemo()
+
+
+# For a module: who ends the shared one knows that nothing of a later module stands on it.
+@pytest.fixture(scope="module")
+def demo() -> Demo:
+    """Tests look at it, send and sign in, and leave it running."""
+    return SHARED.get()

@@ -4,11 +4,15 @@ A file goes to one process as a whole, so that what its tests share (a web serve
 cluster) is made once. Some files share more, and go together.
 """
 
+import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support.demos import SHARED
 
 # What goes together, and those that take long, in the order in which they are begun: what is left
 # for the end has to be short, or others would wait for it.
@@ -83,12 +87,32 @@ class ByFile(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
 
+def spreads_tests(config: pytest.Config) -> bool:
+    """Whether this process runs no test, but gives them to others."""
+    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
+
+
 class Spreading:
     """The plugin for pytest."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         return ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Iterator[None]:
+        """End the shared demo after the last test that needs it: it works even while nobody looks.
+        Where a process is not given groups, it may be needed again, and starts again."""
+        yield
+        if "PYTEST_XDIST_WORKER" in os.environ and nextitem is not None:
+            was, is_next = (it.nodeid.startswith(AT_THE_DEMO) for it in (item, nextitem))
+            if was and not is_next:
+                SHARED.end()
+
+    def pytest_sessionfinish(self) -> None:
+        SHARED.end()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
