@@ -76,7 +76,8 @@ def _libraries_loaded_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _emptied_quickly() -> Iterator[None]:
     """Tests with real commits empty all tables when they are over. Django truncates them, and makes
-    anew what its migrations made: a second each time. Few rows are deleted in a hundredth of it."""
+    anew what its migrations made: a second each time. Few rows are deleted in a hundredth of it.
+    The presets, which came by a migration, are made again."""
     from django.db import connection
     from django.test import TransactionTestCase
 
@@ -87,12 +88,20 @@ def _emptied_quickly() -> Iterator[None]:
             cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
             if not cursor.fetchone()[0]:
                 empty_slowly(case)
+                make_presets()
                 return
             # No trigger fires: neither those that keep rows, nor those of foreign keys.
             tables = set(connection.introspection.django_table_names()) - KEPT_TABLES
             deletes = "; ".join(f'DELETE FROM "{table}"' for table in sorted(tables))
             cursor.execute(f"SET session_replication_role = replica; {deletes}")
             cursor.execute("SET session_replication_role = DEFAULT")
+        make_presets()
+
+    def make_presets() -> None:
+        VisibilityPreset.objects.bulk_create(
+            VisibilityPreset(name=name, visibility=visibility, is_approved=True)
+            for name, visibility in PRESETS.items()
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
@@ -159,7 +168,7 @@ def _no_guard(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _clean_start(request: pytest.FixtureRequest) -> None:
     """Tests with real commits leave what flushing the tables does not mend: jobs in tables that
-    Django does not manage, and no presets, which came by a migration."""
+    Django does not manage."""
     if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
         request.getfixturevalue("db")
         from django.db import connection
@@ -167,12 +176,6 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_jobs")
         near_now()  # asked now, so that it is none of the queries that a test counts
-        there = set(VisibilityPreset.objects.values_list("name", flat=True))
-        VisibilityPreset.objects.bulk_create(
-            VisibilityPreset(name=name, visibility=visibility, is_approved=True)
-            for name, visibility in PRESETS.items()
-            if name not in there
-        )
 
 
 @pytest.fixture(autouse=True)

@@ -114,11 +114,14 @@ def second_language(tmp_path: Path, settings: Any) -> None:
 def test_no_page_has_words_that_can_not_be_translated(
     who: str, world: dict[str, Any], browse: Callable[..., Client]
 ) -> None:
-    """Each page as it opens, and as it answers to a form with nothing filled in."""
+    """Each page as it opens, and as it answers to a form with nothing filled in. How it refuses is
+    the same for all whom it refuses: the first of them reads it."""
     client = browse(world["people"][who])
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = CODE
     seen, found = 0, {}
-    for name, (_method, arguments, _allowed) in PAGES.items():
+    for name, (_method, arguments, allowed) in PAGES.items():
+        if who not in allowed and who != next(each for each in PEOPLE if each not in allowed):
+            continue
         filled = {key: world.get(value, value) for key, value in arguments.items()}
         for method in ("get", "post"):
             with transaction.atomic():
@@ -130,7 +133,7 @@ def test_no_page_has_words_that_can_not_be_translated(
                 seen += 1
                 if lines := sorted(set(untranslated(answer.content.decode()))):
                     found[f"{method} {name}"] = lines
-    assert seen > 60
+    assert seen > 40
     assert found == {}
 
 

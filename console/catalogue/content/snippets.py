@@ -113,6 +113,8 @@ def settle(version: NoticeVersion) -> dict[str, int]:
     circle, and for snippets nested more than SNIPPET_DEPTH deep.
     """
     keys = named(version)
+    if not keys:
+        return {}
     # The lock keeps others from retiring one of them meanwhile.
     held = CannedNotice.objects.select_for_update(no_key=True).filter(key__in=keys)
     notices = {notice.key: notice for notice in held.order_by("pk")}
