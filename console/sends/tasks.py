@@ -1,6 +1,6 @@
 """The jobs that procrastinate runs. A job says that there is work; services and drains do it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -19,10 +19,12 @@ from console.sends.observe.outcome_counts import outcomes_count
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
-async def drain(context: JobContext, server: str) -> None:
-    """Wake a Chat Server's drain. It runs beside the jobs and takes none of their places."""
+async def drain(context: JobContext, servers: Sequence[str] = (), server: str = "") -> None:
+    """Wake Chat Servers' drains. They run beside the jobs and take none of their places. `server`
+    is how earlier versions named one."""
     dispatch: Dispatch = context.additional_context["dispatch"]
-    dispatch.wake(server)
+    for name in [*servers, server] if server else servers:
+        dispatch.wake(name)
 
 
 @app.task(name=queue.WAKE)

@@ -91,7 +91,7 @@ def test_creating_writes_send_deliveries_audit_and_job_together(
     assert created.data["counts"] == {"ready": 1, "offline": 1}
     assert skipped.action == "deliveries.skipped"
     assert "Hello" not in str(created.data) + str(skipped.data)
-    assert jobs() == [("console.sends.tasks.drain", {"server": "chat-east"})]
+    assert jobs() == [("console.sends.tasks.drain", {"servers": ["chat-east"]})]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -274,20 +274,21 @@ def assert_the_logs_name_what_is_unknown(workers: list[WorkerProcess]) -> None:
 
 
 def test_jobs_that_a_lost_worker_left_half_done_are_cleared(db: None) -> None:
-    queue.enqueue_drains(["of-the-lost", "of-the-living"])
+    for name in ("of-the-lost", "of-the-living"):
+        queue.enqueue_drains([name])
     with connection.cursor() as cursor:
         for name, silent in (("of-the-lost", "1 minute"), ("of-the-living", "0 s")):
             cursor.execute(
                 "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat) "
                 "VALUES (now() - %s::interval) RETURNING id) "
                 "UPDATE procrastinate_jobs SET status = 'doing', "
-                "worker_id = (SELECT id FROM worker) WHERE args->>'server' = %s",
+                "worker_id = (SELECT id FROM worker) WHERE args->'servers'->>0 = %s",
                 [silent, name],
             )
     app.configure_task("console.sends.tasks.clear").defer(timestamp=0)
     work()
     left = ProcrastinateJob.objects.filter(status="doing").values_list("args", flat=True)
-    assert list(left) == [{"server": "of-the-living"}]
+    assert list(left) == [{"servers": ["of-the-living"]}]
 
 
 def test_clearing_is_done_again_and_again() -> None:

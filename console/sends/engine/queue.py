@@ -28,6 +28,7 @@ DRAIN = "console.sends.tasks.drain"
 RELEASE = "console.sends.tasks.release"
 WAKE = "console.sends.tasks.wake"
 CHANNEL = "console_drains"
+NOTIFY = "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name"
 
 
 def enqueue_send(send: Send, servers: Iterable[str]) -> None:
@@ -39,11 +40,12 @@ def enqueue_send(send: Send, servers: Iterable[str]) -> None:
 
 
 def enqueue_drains(servers: Iterable[str]) -> None:
-    """Tell the workers that these Chat Servers have work now."""
-    for server in servers:
-        _defer(app.configure_task(DRAIN), server=server)
+    """Tell the workers that these Chat Servers have work now: by one job, however many they are."""
+    names = list(servers)
+    if names:
+        _defer(app.configure_task(DRAIN), servers=names)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, server])
+            cursor.execute(NOTIFY, [CHANNEL, names])
 
 
 def enqueue_wake(server: str, at: datetime) -> None:
