@@ -97,6 +97,11 @@ class KVList(tuple[Pair, ...]):
         """
         return tuple.__new__(cls, _pairs(items, depth=1))
 
+    @classmethod
+    def of_pairs(cls, pairs: "list[Pair]") -> Self:
+        """Build from pairs, without looking whether all are pairs."""
+        return tuple.__new__(cls, pairs)
+
     def get(self, key: str, default: "Value | None" = None) -> "Value | None":
         """Return the first value under the key."""
         for pair in self:
@@ -185,11 +190,6 @@ def _pairs(items: Mapping[str, object] | Iterable[tuple[str, object]], depth: in
     return [_pair(key, value, depth) for key, value in items]
 
 
-def _kvlist(pairs: list[Pair]) -> KVList:
-    """Make a KV list of pairs without checking each again."""
-    return tuple.__new__(KVList, pairs)
-
-
 def _pair(key: str, value: object, depth: int) -> Pair:
     if type(value) is str:  # nearly every value
         return Pair(key, _STR if value.isascii() else _UTF, value)
@@ -203,7 +203,7 @@ def _pair(key: str, value: object, depth: int) -> Pair:
     if isinstance(value, KVList):
         return Pair(key, _KVLIST, value)
     if isinstance(value, Mapping):
-        return Pair(key, _KVLIST, _kvlist(_pairs(value, depth + 1)))
+        return Pair(key, _KVLIST, KVList.of_pairs(_pairs(value, depth + 1)))
     raise InvalidRequest(
         "invalid_value",
         term(

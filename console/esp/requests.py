@@ -5,13 +5,14 @@ limit of Chat Server's is documented.
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from console.esp.errors import InvalidRequest
-from console.esp.messages import KVList
+from console.esp.messages import KVList, Pair, ValueType
 from console.text.sentences import term
 
 APP_TYPE = "ChatServer"
@@ -67,7 +68,7 @@ def build_message(
     """
     if not text.strip():
         raise InvalidRequest("empty_text", term("The message has no text. Write one."))
-    parameters = _without_empty(MessageText=text, MessageType=message_type, Nickname=nickname)
+    parameters = _parameters(("MessageText", text), MessageType=message_type, Nickname=nickname)
     return _build(
         Method.MESSAGE, app_name, parameters, visibility, user_data, tenant_id, media_type
     )
@@ -92,7 +93,7 @@ def build_notice(
     kind = _member(NoticeType, notice_type, "unknown_notice_type", "notice type")
     if kind is NoticeType.USER_PUSHED_URL:
         check_push_url(text)
-    parameters = _without_empty(NoticeType=kind, NoticeText=text, Nickname=nickname)
+    parameters = [_word("NoticeType", kind), *_parameters(("NoticeText", text), Nickname=nickname)]
     return _build(Method.NOTICE, app_name, parameters, visibility, user_data, tenant_id, media_type)
 
 
@@ -135,40 +136,54 @@ def _url_complaint(url: str) -> str:
 def _build(
     method: Method,
     app_name: str,
-    parameters: dict[str, str],
+    parameters: list[Pair],
     visibility: Visibility | str,
     user_data: KVList,
     tenant_id: int | None,
     media_type: str,
 ) -> EspRequest:
+    pairs = list(_address(app_name, str(method.value)))
+    shown_to = _member(Visibility, visibility, "unknown_visibility", "visibility")
+    if tenant_id is not None:
+        pairs.append(Pair.of("TenantId", tenant_id))
+    if media_type:
+        pairs.append(Pair.of("MediaType", media_type))
+    parameters.append(_word("Visibility", shown_to))
+    pairs.append(Pair("Parameters", ValueType.KVLIST, KVList.of_pairs(parameters)))
+    return EspRequest(method, KVList.of_pairs(pairs), user_data)
+
+
+@lru_cache(maxsize=1000, typed=True)
+def _address(app_name: str, method: str) -> tuple[Pair, ...]:
+    """Return the pairs that are alike in each request to a Chat Server."""
     if not app_name.strip():
         raise InvalidRequest(
             "empty_app_name",
             term("The Chat Server's application name is missing (user data ChatServerAppName)."),
         )
-    shown_to = _member(Visibility, visibility, "unknown_visibility", "visibility")
-    request: dict[str, object] = {
-        "AppName": app_name,
-        "AppType": APP_TYPE,
-        "Service": SERVICE,
-        "Method": method,
-    }
-    if tenant_id is not None:
-        request["TenantId"] = tenant_id
-    if media_type:
-        request["MediaType"] = media_type
-    request["Parameters"] = {**parameters, "Visibility": shown_to}
-    return EspRequest(method, KVList.of(request), user_data)
+    return KVList.of(
+        {"AppName": app_name, "AppType": APP_TYPE, "Service": SERVICE, "Method": method}
+    )
 
 
-def _without_empty(**parameters: str) -> dict[str, str]:
-    return {name: value for name, value in parameters.items() if value}
+@lru_cache(maxsize=1000, typed=True)
+def _word(key: str, value: str) -> Pair:
+    """Return a pair of which there are few different ones."""
+    return Pair.of(key, value)
+
+
+def _parameters(text: tuple[str, str], **words: str) -> list[Pair]:
+    """Return the pairs of the parameters that are not empty."""
+    pairs = [Pair.of(*text)] if text[1] else []
+    return pairs + [_word(name, value) for name, value in words.items() if value]
 
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
 def _member(choices: type[_Enum], word: str, code: str, what: str) -> _Enum:
+    if type(word) is choices:
+        return word
     try:
         return choices(word)
     except ValueError:

@@ -154,7 +154,7 @@ def skim_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
         wire = _decoder.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return decode_body(body, limits)  # which says what is wrong
-    if not isinstance(wire, WireResponse) or not _is_plain(wire, body, limits):
+    if type(wire) is not WireResponse or not _is_plain(wire, body, limits):
         return decode_body(body, limits)
     return Event3rdServerResponse(wire.reference_id, _kvlist(wire.request))
 
@@ -162,11 +162,10 @@ def skim_body(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
 def _is_plain(wire: WireResponse[list[AnyPair]], body: bytes, limits: Limits) -> bool:
     """Return whether nothing can be wrong with a response, as far as that is seen at once."""
     return (
-        wire.user_data is not UNSET
-        and _is_small(body, limits)
+        _is_small(body, limits)
         and len(_encoder.encode(wire)) == len(body)  # in JSON this short no field is repeated
         and _has_ascii_keys(wire.request)
-        and _has_ascii_keys(wire.user_data)
+        and (wire.user_data is UNSET or _has_ascii_keys(wire.user_data))
     )
 
 
@@ -222,7 +221,7 @@ def _from_wire(wire: _Parsed) -> Message:
 
 
 def _kvlist(pairs: list[AnyPair]) -> KVList:
-    return KVList(
+    return KVList.of_pairs(
         [
             Pair(pair.key, ValueType.KVLIST, _kvlist(pair.value))
             if isinstance(pair, ListPair)
