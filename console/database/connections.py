@@ -29,8 +29,9 @@ THRESHOLD = 5
 def execute(sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a prepared statement, as mappings; see `execute_rows`."""
     with _executed(sql, values) as cursor:
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        result = cursor.pgresult
+        names = [(result.fname(n) or b"").decode() for n in range(result.nfields)] if result else []
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -40,7 +41,7 @@ def execute_rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     Raises Django's database errors.
     """
     with _executed(sql, values) as cursor:
-        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+        return _rows(cursor)
 
 
 def array(values: Iterable[int | UUID | None]) -> str:
@@ -48,11 +49,56 @@ def array(values: Iterable[int | UUID | None]) -> str:
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
+class Pipeline:
+    """Prepared statements that PostgreSQL carries out one after another while the caller goes on.
+
+    Their rows are there once the block of `pipelined` has ended.
+    """
+
+    def __init__(self) -> None:
+        self._driver = _driver()
+
+    def start(self, sql: str, values: Mapping[str, Any]) -> "Started":
+        """Send a statement; see `execute_rows`. An error may come here or at the end."""
+        cursor = psycopg.Cursor(self._driver)
+        return Started(cursor.execute(sql, values, prepare=True))
+
+
+class Started:
+    """A statement of a pipeline."""
+
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
+        self._cursor = cursor
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        with self._cursor:
+            return _rows(self._cursor)
+
+
+@contextmanager
+def pipelined() -> Iterator[Pipeline]:
+    """Let statements travel without waiting for each other's results. Call it in a transaction that
+    has begun, and run nothing else within it. Raises Django's database errors: the first one, after
+    which none of the statements that follow is carried out."""
+    pipeline = Pipeline()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield pipeline
+
+
 @contextmanager
 def _executed(sql: str, values: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
-    connection.ensure_connection()
-    driver = connection.connection
-    if driver.prepare_threshold is None:
-        driver.prepare_threshold = THRESHOLD  # with None psycopg ignores `prepare=True`
+    driver = _driver()
     with connection.wrap_database_errors, psycopg.Cursor(driver) as cursor:
         yield cursor.execute(sql, values, prepare=True)
+
+
+def _driver() -> psycopg.Connection[tuple[Any, ...]]:
+    connection.ensure_connection()
+    driver: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    if driver.prepare_threshold is None:
+        driver.prepare_threshold = THRESHOLD  # with None psycopg ignores `prepare=True`
+    return driver
+
+
+def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
 
-from console.database.connections import array, execute, execute_rows
+from console.database.connections import array, execute, execute_rows, pipelined
 
 pytestmark = pytest.mark.django_db
 
@@ -37,3 +37,31 @@ def test_arrays_are_what_postgresql_reads() -> None:
         {"ids": array([1, 2**40]), "some": array([None, 3]), "claims": array([one]), "none": "{}"},
     )
     assert found == [([1, 2**40], [None, 3], [one], [])]
+
+
+def test_statements_of_a_pipeline_run_in_order_and_tell_their_rows_at_its_end() -> None:
+    with transaction.atomic():
+        execute_rows("CREATE TEMPORARY TABLE piped (n int) ON COMMIT DROP", {})
+        with pipelined() as pipeline:
+            started = [
+                pipeline.start("INSERT INTO piped VALUES (%(n)s::int) RETURNING n", {"n": n})
+                for n in (1, 2)
+            ]
+            counted = pipeline.start("SELECT count(*) FROM piped", {})
+        assert [each.rows() for each in started] == [[(1,)], [(2,)]]
+        assert counted.rows() == [(2,)]
+
+
+def test_an_error_in_a_pipeline_is_djangos_and_the_transaction_is_rolled_back() -> None:
+    execute_rows("CREATE TEMPORARY TABLE piped (n int)", {})
+
+    def fail() -> None:
+        with transaction.atomic(), pipelined() as pipeline:
+            pipeline.start("INSERT INTO piped VALUES (%(n)s::int)", {"n": 1})
+            pipeline.start("SELECT 1 / %(n)s::int", {"n": 0})
+            pipeline.start("INSERT INTO piped VALUES (%(n)s::int)", {"n": 2})
+
+    with pytest.raises(DataError):
+        fail()
+    assert execute_rows("SELECT n FROM piped", {}) == []
+    execute_rows("DROP TABLE piped", {})

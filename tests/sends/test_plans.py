@@ -98,7 +98,7 @@ def test_what_is_not_over_is_found_without_what_is(chat_server, send, supervisor
     running = sends_running(supervisor.to_actor()).order_by().values("pk")
     with connection.cursor() as cursor:
         cursor.execute(OLD)
-        cursor.execute(f"EXPLAIN {OVER}", [[send.pk]])
+        cursor.execute(f"EXPLAIN {OVER}", {"ids": array([send.pk])})
         over = "\n".join(line for (line,) in cursor.fetchall())
     for plan in (over, awaiting.explain(), running.explain()):
         assert "send_live" in plan

@@ -82,6 +82,11 @@ renewed AS (
     WHERE id IN (SELECT id FROM free))
 SELECT id FROM mine
 """
+RELEASE_LEASE = """
+UPDATE interactions_chatserver
+SET drain_holder = NULL, drain_renewed_at = NULL, drain_contested_at = NULL
+WHERE id = %(id)s::bigint AND drain_epoch = %(epoch)s::bigint
+"""
 
 
 def chat_server_lease_take(name: str, worker: UUID) -> Lease | float | None:
@@ -124,9 +129,7 @@ def chat_server_leases_renew(leases: Mapping[int, int]) -> set[int]:
 
 def chat_server_lease_release(lease: Lease) -> None:
     """Give a lease back, unless another worker has taken it."""
-    ChatServer.objects.filter(pk=lease.server.pk, drain_epoch=lease.epoch).update(
-        drain_holder=None, drain_renewed_at=None, drain_contested_at=None
-    )
+    execute_rows(RELEASE_LEASE, {"id": lease.server.pk, "epoch": lease.epoch})
 
 
 def chat_server_of(row: Mapping[str, object]) -> ChatServer:

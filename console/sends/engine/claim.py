@@ -15,7 +15,7 @@ from msgspec import structs
 from console.accounts.selectors import actor_by_ref
 from console.actors import Actor, Permission
 from console.database.committing import add_to_commit
-from console.database.connections import array, execute_rows
+from console.database.connections import Pipeline, array, execute_rows
 from console.interactions.models import ChatServer
 from console.interactions.selectors import chat_servers_enabled, names_stay, present_names
 from console.interactions.services import Grant, chat_server_return_tokens
@@ -172,26 +172,27 @@ def claim_due(
     claim: UUID,
     on_the_wire: Collection[int] = (),
     turns: Mapping[int, float] = MappingProxyType({}),
+    look: "Look | None" = None,
 ) -> tuple[Step, list[Ending]]:
     """Claim as many due deliveries as are granted. Return with them those that can't be sent any
     more.
 
     Call it in a transaction. `on_the_wire` are the caller's own deliveries. `turns` says when each
-    send had its last turn, in seconds since 1970.
+    send had its last turn, in seconds since 1970. `look` is the first look at what is due, if the
+    caller has begun it in a pipeline that has ended by now.
     """
     server, granted, now = grant.server, grant.number, grant.now
-    if not server.takes_deliveries:
-        chat_server_return_tokens(server.pk, granted)
-        return Step(server=server, now=now), []
-    if not granted:
-        return Step(wait_seconds=grant.wait_seconds, server=server, now=now), []
+    if not (server.takes_deliveries and granted):
+        return _nothing(grant), []
     found = _Found()
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
         # After the first look, look further: whoever is skipped is rarely alone.
         most = min(max(granted, 2 * looked_at), LOOKED_AT_MOST - looked_at)
-        rows = _due_rows(server, now, {*on_the_wire, *found.ids}, most, turns)
-        sorter = _Sorter(server, now, rows)
+        apart_from = {*on_the_wire, *found.ids}
+        rows, sends = look.found() if look else _look_now(grant, apart_from, most, turns)
+        look = None
+        sorter = _Sorter(server, now, rows, sends)
         for row in rows:
             if len(found.claimed) == granted:
                 break
@@ -204,6 +205,14 @@ def claim_due(
     _move(found.moved)
     chat_server_return_tokens(server.pk, granted - len(found.claimed))
     return Step(found.claimed, None if is_all else 0.0, server, now), found.endings
+
+
+def _nothing(grant: Grant) -> Step:
+    """Return the step of a Chat Server that takes nothing, or nothing more for a while."""
+    if grant.server.takes_deliveries:
+        return Step(wait_seconds=grant.wait_seconds, server=grant.server, now=grant.now)
+    chat_server_return_tokens(grant.server.pk, grant.number)
+    return Step(server=grant.server, now=grant.now)
 
 
 @dataclass(slots=True)
@@ -225,22 +234,50 @@ class _Found:
             self.moved.append((delivery.id, fate))
 
 
-def _due_rows(
-    server: ChatServer,
-    now: datetime,
+class Look:
+    """A look at what is due, on its way to the database. Its rows are there once the pipeline has
+    ended."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        grant: Grant,
+        *,
+        on_the_wire: Collection[int],
+        turns: Mapping[int, float],
+        likely: Collection[int],
+    ) -> None:
+        values = _due_values(grant, on_the_wire, min(grant.number, LOOKED_AT_MOST), turns)
+        self._rows = pipeline.start(CLAIM, values)
+        # Of sends of which deliveries are probably found. All others are read afterwards.
+        self._sends = pipeline.start(SHARED, {"ids": array(likely)}) if likely else None
+
+    def found(self) -> tuple[list[tuple[Any, ...]], Mapping[int, _Shared]]:
+        """Return CLAIM's rows, and what some of their sends share."""
+        return self._rows.rows(), _shared_of(self._sends.rows()) if self._sends else {}
+
+
+def _look_now(
+    grant: Grant, apart_from: Collection[int], room: int, turns: Mapping[int, float]
+) -> tuple[list[tuple[Any, ...]], Mapping[int, _Shared]]:
+    """Look at once, as another look (`Look.found`) did not find enough."""
+    return execute_rows(CLAIM, _due_values(grant, apart_from, room, turns)), {}
+
+
+def _due_values(
+    grant: Grant,
     apart_from: Collection[int],
     room: int,
     turns: Mapping[int, float],
-) -> list[tuple[Any, ...]]:
-    values = {
-        "server": server.name,
-        "now": now,
+) -> dict[str, Any]:
+    return {
+        "server": grant.server.name,
+        "now": grant.now,
         "on_the_wire": array(apart_from),
         "room": room,
         "time_to_live": time_to_live(),
         "turns": msgspec.json.encode({str(pk): at for pk, at in turns.items()}).decode(),
     }
-    return execute_rows(CLAIM, values)
 
 
 def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
@@ -273,9 +310,15 @@ def _not_attempted(ending: Ending) -> Ending:
 class _Sorter:
     """Decides what to do with each of CLAIM's rows; reads what they share only once."""
 
-    def __init__(self, server: ChatServer, now: datetime, rows: Sequence[Sequence[Any]]) -> None:
+    def __init__(
+        self,
+        server: ChatServer,
+        now: datetime,
+        rows: Sequence[Sequence[Any]],
+        sends: Mapping[int, _Shared],
+    ) -> None:
         self.now = now
-        self.sends = _shared({row[1] for row in rows})
+        self.sends = {**sends, **_shared({row[1] for row in rows} - sends.keys())}
         self.servers = _known(server, {row[13] for row in rows})
         self.senders: dict[str, Actor | None] = {}
         # Keyed by send, Chat Server and team.
@@ -334,7 +377,11 @@ class _Sorter:
 def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:
     if not send_ids:
         return {}
-    return {row[0]: _Shared(*row) for row in execute_rows(SHARED, {"ids": array(send_ids)})}
+    return _shared_of(execute_rows(SHARED, {"ids": array(send_ids)}))
+
+
+def _shared_of(rows: Sequence[Sequence[Any]]) -> dict[int, _Shared]:
+    return {row[0]: _Shared(*row) for row in rows}
 
 
 def _known(server: ChatServer, names: Collection[str]) -> dict[str, bool]:

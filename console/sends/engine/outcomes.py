@@ -1,6 +1,6 @@
 """Writes how deliveries ended, in bulk, and only to rows that are as their drain left them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from msgspec import Struct
 
 from console.audit.services import Record
-from console.database.connections import array, execute_rows
+from console.database.connections import Pipeline, array, execute_rows
 from console.sends.models import Delivery, DeliveryStatus, Reason
 from console.sends.proof import ledger
 from console.sends.reasons import NOT_SENT_FOR, said
@@ -116,12 +116,36 @@ def write_endings(
     A row in `sending` must still carry the delivery's claim; one in `pending` has none. `settled`
     are the claims to delete, as all of their deliveries have now ended.
     """
+    statements = _end_statements(endings, from_status, settled)
+    written = {pk for values in statements for (pk,) in execute_rows(END, values)}
+    return [ending for ending in endings if ending.delivery.id in written]
+
+
+class EndingsStarted:
+    """Endings that are on their way to the database; see `write_endings`."""
+
+    def __init__(
+        self, pipeline: Pipeline, endings: Sequence[Ending], settled: Collection[UUID]
+    ) -> None:
+        statements = _end_statements(endings, DeliveryStatus.SENDING, settled)
+        self._endings = endings
+        self._started = [pipeline.start(END, values) for values in statements]
+
+    def written(self) -> list[Ending]:
+        """Return those that were written, once the pipeline has ended."""
+        written = {pk for started in self._started for (pk,) in started.rows()}
+        return [ending for ending in self._endings if ending.delivery.id in written]
+
+
+def _end_statements(
+    endings: Sequence[Ending], from_status: DeliveryStatus, settled: Collection[UUID]
+) -> Iterator[dict[str, Any]]:
+    """Yield the values of END for each group of endings."""
     if not endings and not settled:
-        return []
-    written: set[int] = set()
+        return
     is_claimed = from_status == DeliveryStatus.SENDING
     for common, each in _alike(endings, is_claimed=is_claimed) or [_NOTHING]:
-        values = {
+        yield {
             **dict(zip(_COMMON, common, strict=True)),
             "from_status": from_status.value,
             "ids": array(each.ids),
@@ -130,9 +154,7 @@ def write_endings(
             "which": array(each.which),
             "settled": array(settled),
         }
-        written.update(pk for (pk,) in execute_rows(END, values))
         settled = ()
-    return [ending for ending in endings if ending.delivery.id in written]
 
 
 # What endings share by its name in END.

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count
 from django.db.models.functions import Now
 
@@ -20,16 +20,22 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notifications
 from console.database.clock import database_now
-from console.database.connections import execute_rows
+from console.database.connections import array, execute_rows, pipelined
 from console.interactions.models import ChatServer
 from console.interactions.selectors import names_stay
-from console.interactions.services import Lease, chat_server_lease_hold, chat_server_take_tokens
+from console.interactions.services import (
+    Grant,
+    Lease,
+    chat_server_lease_hold,
+    chat_server_take_tokens,
+)
 from console.sends.engine import queue
 from console.sends.engine.caution import BAD, sends_watch
-from console.sends.engine.claim import Step, claim_due, is_progressing
+from console.sends.engine.claim import Look, Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
     ClaimedDelivery,
     Ending,
+    EndingsStarted,
     Postponement,
     ended_records,
     expired,
@@ -75,22 +81,22 @@ def drain_step(
     lease is another's by now.
     """
     with transaction.atomic():
-        grant = None
-        is_answered = any(ending.is_answered for ending in endings)
-        if room > 0:
-            grant = chat_server_take_tokens(
-                lease.server.pk, most=room, progressed=is_answered, epoch=lease.epoch
-            )
-        else:
-            chat_server_lease_hold(lease, progressed=is_answered)
-        written = write_endings(endings, from_status=DeliveryStatus.SENDING, settled=settled)
+        grant = _grant(lease, room, is_answered=any(ending.is_answered for ending in endings))
         write_postponements(postponements)
+        written, records, look = _record_and_look(
+            endings, settled, grant, on_the_wire=on_the_wire, turns=turns
+        )
         step = Step()
+        skipped: list[Ending] = []
         if grant is not None:
-            step, skipped = claim_due(grant, claim=claim, on_the_wire=on_the_wire, turns=turns)
-            written += write_endings(skipped, from_status=DeliveryStatus.PENDING)
+            step, skipped = claim_due(
+                grant, claim=claim, on_the_wire=on_the_wire, turns=turns, look=look
+            )
+            skipped = write_endings(skipped, from_status=DeliveryStatus.PENDING)
+        is_as_expected = len(written) == len(endings) and not skipped
+        written += skipped
         send_ids = {item.delivery.send_id for item in [*endings, *written]}
-        _announce(written)
+        _announce(written, records if is_as_expected else ended_records(written))
     # A send of which more was just claimed is not over.
     send_ids -= {delivery.send_id for delivery in step.claimed}
     _tidy_up(send_ids, came_back=bool(postponements), bad=_bad(written))
@@ -269,9 +275,8 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
     """
     if send_ids is not None and not send_ids:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(OVER, [None if send_ids is None else list(send_ids)])
-        ids = [pk for (pk,) in cursor.fetchall()]
+    values = {"ids": None if send_ids is None else array(send_ids)}
+    ids = [pk for (pk,) in execute_rows(OVER, values)]
     if not ids:
         return []
     with transaction.atomic():
@@ -287,12 +292,42 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
 OVER = """
 SELECT id FROM sends_send s
 WHERE status IN ('running', 'paused') AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
-    AND coalesce(id = ANY(%s), true)
+    AND coalesce(id = ANY(%(ids)s::bigint[]), true)
 ORDER BY id
 """
 
 
 # --- Parts -------------------------------------------------------------------------------------
+
+
+def _grant(lease: Lease, room: int, *, is_answered: bool) -> Grant | None:
+    """Renew the lease, and take tokens if there is room. Raises LeaseLost."""
+    if room > 0:
+        return chat_server_take_tokens(
+            lease.server.pk, most=room, progressed=is_answered, epoch=lease.epoch
+        )
+    chat_server_lease_hold(lease, progressed=is_answered)
+    return None
+
+
+def _record_and_look(
+    endings: Sequence[Ending],
+    settled: Collection[UUID],
+    grant: Grant | None,
+    *,
+    on_the_wire: Collection[int],
+    turns: Mapping[int, float],
+) -> tuple[list[Ending], list[audit.Record], Look | None]:
+    """Write endings, and look for what is due, without waiting in between. Return which were
+    written, and the ledger's entries if that is all of them, as nearly always."""
+    look = None
+    with pipelined() as pipeline:
+        started = EndingsStarted(pipeline, endings, settled)
+        if grant is not None and grant.number and grant.server.takes_deliveries:
+            likely = {ending.delivery.send_id for ending in endings}
+            look = Look(pipeline, grant, on_the_wire=on_the_wire, turns=turns, likely=likely)
+        records = ended_records(endings)  # while PostgreSQL works
+    return started.written(), records, look
 
 
 def _tidy_up(
@@ -326,13 +361,14 @@ def _finished_record(send_id: int) -> audit.Record:
     return send_finished(send_id, counts)
 
 
-def _announce(written: Sequence[Ending]) -> None:
-    """Notify the pages and write the ledger. The ledger comes last, since all share its lock."""
+def _announce(written: Sequence[Ending], records: Sequence[audit.Record] | None = None) -> None:
+    """Notify the pages and write the ledger. The ledger comes last, since all share its lock.
+    `records` are its entries, if the caller has made them."""
     if written:
         notifications.publish(
             *map(notifications.send_topic, sorted({item.delivery.send_id for item in written}))
         )
-        write_records(WORKER, ended_records(written))
+        write_records(WORKER, ended_records(written) if records is None else records)
         for item in written:
             if item.status == DeliveryStatus.UNKNOWN:
                 _log_unknown(item)

@@ -37,19 +37,9 @@ ENDED = {
 }
 ACTIONS = {status: action for action, status in ENDED.items()}
 DELIVERED = ENDED[Action.DELIVERIES_DELIVERED]
+# See migration 0027_counting.
 COUNT = """
-INSERT INTO sends_sendoutcome AS known (send_id, status, number)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])
-ON CONFLICT (send_id, status) DO UPDATE SET number = known.number + EXCLUDED.number
-"""
-USE = """
-INSERT INTO sends_versionuse AS known (version_id, sends, delivered)
-SELECT s.version_id, sum(used.sends), sum(used.delivered)
-FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS used(send_id, sends, delivered)
-JOIN sends_send s ON s.id = used.send_id
-GROUP BY s.version_id
-ON CONFLICT (version_id) DO UPDATE
-SET sends = known.sends + EXCLUDED.sends, delivered = known.delivered + EXCLUDED.delivered
+SELECT sends_count(%s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::int[], %s::int[])
 """
 
 
@@ -67,14 +57,15 @@ def write_records(actor: Actor, records: Sequence[Record]) -> None:
     for record in records:
         if record.action in ENDED:
             counts[record.target[1], ENDED[record.action]] += len(record.data["deliveries"])
-    if counts:
-        keys = sorted(counts)
-        sends, statuses = [send for send, _ in keys], [status for _, status in keys]
-        add_to_commit(COUNT, [sends, statuses, [counts[key] for key in keys]])
     used = sorted(created.keys() | {send for send, status in counts if status == DELIVERED})
-    if used:
-        delivered = [counts[send, DELIVERED] for send in used]
-        add_to_commit(USE, [used, [created[send] for send in used], delivered])
+    if counts or used:
+        keys = sorted(counts)
+        values = [
+            *([send for send, _ in keys], [status for _, status in keys]),
+            [counts[key] for key in keys],
+            *(used, [created[send] for send in used], [counts[send, DELIVERED] for send in used]),
+        ]
+        add_to_commit(COUNT, values)
 
 
 def send_target(send: Send) -> Target:
