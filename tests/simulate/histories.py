@@ -214,7 +214,7 @@ class History:
             *[self.advance] * 4,
             *[self.take] * 2,
             *(self.renew, self.release, self.hold, self.recover, self.late, self.health),
-            *(self.begin, self.go_on, self.sweep, self.people, self.begin_over),
+            *(self.begin, self.end, self.sweep, self.people, self.begin_over),
         ]
         for _ in range(deeds):
             self.random.choice(weighted)()
@@ -281,9 +281,9 @@ class History:
     def _any(self) -> Drained | None:
         return self.random.choice(self.drains) if self.drains else None
 
-    def go_on(self) -> None:
-        pk = self.random.choice(list(self.model.tables.servers))
-        self.both(dispatcher._continue_or_wake, ((pk,), {}))
+    def end(self) -> None:
+        if drained := self._any():
+            self.both(dispatcher._end, ((drained.real,), {}), ((drained.model,), {}))
 
     def renew(self) -> None:
         chosen = {each.real.server.pk: each.real.epoch for each in self.drains}

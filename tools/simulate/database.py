@@ -458,9 +458,10 @@ class ModelDatabase:
             yield from self.deliveries_recover(lease)
         return lease
 
-    def continue_or_wake(self, server_id: int) -> Work:
+    def end(self, lease: Lease) -> Work:
+        yield from self.chat_server_lease_release(lease)
         yield None
-        server = self.tables.servers.get(server_id)
+        server = self.tables.servers.get(lease.server.pk)
         due_at = self.next_due_at(server.name) if server else None
         if server is None or due_at is None or not server.takes_deliveries:
             return False

@@ -272,6 +272,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         dispatch.keep,
     )
     drain.record.start()
+    is_more_due = False
     try:
         await drain.run()
     finally:
@@ -279,13 +280,11 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         drain.record.stop()
         if not drain.is_superseded:
             # If this fails, this worker can still take its lease again.
-            await dispatch.databases.call(chat_server_lease_release, lease)
-    if drain.is_superseded or not await dispatch.databases.call(_continue_or_wake, server.pk):
-        return False
-    if not drain.has_claimed:
+            is_more_due = await dispatch.databases.call(_end, lease)
+    if is_more_due and not drain.has_claimed:
         # Another transaction has locked what is due. That takes only a moment.
         await asyncio.sleep(LOCKED_ROWS_SECONDS)
-    return True
+    return is_more_due
 
 
 def _begin(name: str, worker: UUID) -> Lease | float | None:
@@ -305,9 +304,11 @@ def _begin(name: str, worker: UUID) -> Lease | float | None:
     return lease
 
 
-def _continue_or_wake(server_id: int) -> bool:
-    """Return whether more is due now. Otherwise enqueue a job for when the next delivery is due."""
-    work = queue.work_of(server_id)
+def _end(lease: Lease) -> bool:
+    """Release a lease, and then return whether more is due. Otherwise enqueue a job for when the
+    next delivery is due."""
+    chat_server_lease_release(lease)
+    work = queue.work_of(lease.server.pk)
     return work is not None and _is_due_or_wake(work)
 
 
