@@ -146,7 +146,7 @@ def _event(target: str, data: str = "") -> Event:
 VERSION = _event(
     "version",
     "visibility default_locale bodies change_note reject_reason status fields snippets new_title "
-    "new_shortcut",
+    "new_shortcut notice_class",
 )
 DELIVERIES = _event("send", "chat_server method visibility deliveries")
 PRESET = _event("preset", "change name visibility nickname roles reject_reason")

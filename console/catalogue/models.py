@@ -16,6 +16,7 @@ from console.catalogue.kinds import KindTraits, traits
 from console.catalogue.kinds import NoticeKind as NoticeKind
 from console.catalogue.states import VISIBILITY_ORDER as VISIBILITY_ORDER
 from console.catalogue.states import ChangeStatus as ChangeStatus
+from console.catalogue.states import NoticeClass as NoticeClass
 from console.catalogue.states import NoticeStatus as NoticeStatus
 from console.catalogue.states import VersionStatus as VersionStatus
 from console.catalogue.states import Visibility as Visibility
@@ -310,6 +311,12 @@ class NoticeVersion(models.Model):
     nickname = models.CharField(max_length=100, blank=True)
     preset = models.ForeignKey(VisibilityPreset, null=True, blank=True, on_delete=models.SET_NULL)
     visibility = models.CharField(max_length=3, choices=Visibility.choices, default=Visibility.ALL)
+    notice_class = models.CharField(
+        max_length=10,
+        choices=NoticeClass.choices,
+        default=NoticeClass.ROUTINE,
+        db_default=NoticeClass.ROUTINE,
+    )
     valid_from = models.DateTimeField(null=True, blank=True)
     valid_until = models.DateTimeField(null=True, blank=True)
     change_note = models.TextField(blank=True)
@@ -357,6 +364,9 @@ class NoticeVersion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(visibility__in=Visibility.values), name="version_visibility_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(notice_class__in=NoticeClass.values), name="version_class_known"
             ),
             models.CheckConstraint(
                 condition=Q(valid_from__isnull=True)

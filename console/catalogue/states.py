@@ -12,6 +12,15 @@ class Visibility(models.TextChoices):
     VIP = "VIP", _("Supervisors only")
 
 
+class NoticeClass(models.TextChoices):
+    """How urgent a notice is, the most urgent first. It decides who goes first at a Chat Server,
+    and which limit of the contact budget holds."""
+
+    SAFETY = "safety", _("Safety")
+    IMPORTANT = "important", _("Important")
+    ROUTINE = "routine", _("Routine")
+
+
 # From the widest audience to the narrowest: a sender may narrow a notice's visibility, never widen
 # it.
 VISIBILITY_ORDER = [Visibility.ALL, Visibility.INT, Visibility.VIP]

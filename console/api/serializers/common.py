@@ -15,6 +15,7 @@ from console.catalogue.content.questions import FIELD_LIMIT
 from console.catalogue.content.version_content import revision
 from console.catalogue.models import (
     CannedNotice,
+    NoticeClass,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
@@ -242,6 +243,12 @@ class VersionInput(StrictInput):
         required=False,
         help_text="Left out of a new version: the preset's, and without one ALL.",
     )
+    notice_class = fields.Choice(
+        choices=NoticeClass.choices,
+        required=False,
+        help_text="Left out of a new version: routine. safety is never held back by the contact "
+        "budget, and goes first.",
+    )
     valid_from = fields.Moment(required=False, allow_null=True)
     valid_until = fields.Moment(required=False, allow_null=True)
     change_note = fields.Text(required=False, allow_blank=True, max_length=2000)
@@ -298,6 +305,7 @@ class VersionOutput(serializers.ModelSerializer[NoticeVersion]):
             "nickname",
             "preset",
             "visibility",
+            "notice_class",
             "valid_from",
             "valid_until",
             "change_note",

@@ -21,6 +21,7 @@ from console.catalogue.content.questions import declared
 from console.catalogue.kinds import traits
 from console.catalogue.models import (
     CannedNotice,
+    NoticeClass,
     NoticeKind,
     NoticeVersion,
     Visibility,
@@ -39,8 +40,12 @@ NOTHING = "none"  # the revision if there is no version
 # The first fields of a revision, in order. Further ones follow, so that revisions which editors
 # hold stay valid when a field is added.
 REVISION_FIRST = ("default_locale", "bodies", "fields", "new_title", "new_shortcut")
+# What stands in a digest, the ledger and a file only if it differs from this, so that the older
+# ones, which lack it, stay valid.
+IF_OTHER_THAN = {"notice_class": NoticeClass.ROUTINE.value}
 LABELS = {
     "visibility": _("Who sees it"),
+    "notice_class": _("Class"),
     "default_locale": _("Default language"),
     "nickname": _("Nickname"),
     "message_type": "MessageType",
@@ -59,7 +64,8 @@ class VersionContent:
     `bodies` maps a locale to its text. `fields` are the questions to the sender
     (console.catalogue.content.questions). `visibility` and `nickname` override the preset's. If
     `visibility` is None, the preset's applies, or ALL without a preset. The notice takes
-    `new_title` and `new_shortcut` once the version is published.
+    `new_title` and `new_shortcut` once the version is published. An empty `notice_class` means
+    routine.
     """
 
     default_locale: str
@@ -74,6 +80,7 @@ class VersionContent:
     fields: Sequence[Mapping[str, Any]] = ()
     new_title: str = ""
     new_shortcut: str = ""
+    notice_class: str = NoticeClass.ROUTINE.value
 
     @classmethod
     def of(cls, version: NoticeVersion) -> Self:
@@ -141,6 +148,7 @@ class VersionContent:
             change_note="" if is_blank(self.change_note) else self.change_note,
             new_title=new_title,
             new_shortcut=new_shortcut,
+            notice_class=_known_class(self.notice_class),
         )
 
     def _seen_by(self) -> str:
@@ -162,6 +170,13 @@ class VersionContent:
                 "A snippet has no visibility and no times of its own: it is seen, and lasts, as "
                 "the texts in which it stands. Let everyone see it (ALL), and take the times out.",
             )
+        if kind == NoticeKind.SNIPPET and is_said("notice_class", self.notice_class):
+            raise InvalidInput(
+                "snippet_without_class",
+                "A snippet has no class of its own: it goes with the texts in which it stands. "
+                "Leave its class at routine.",
+                {"field": "notice_class"},
+            )
 
     def _check_validity(self) -> None:
         if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
@@ -173,12 +188,15 @@ class VersionContent:
         """Set this content on the version, unchecked."""
         for name in CONTENT:
             setattr(version, name, getattr(self, name))
+        version.notice_class = self.notice_class or NoticeClass.ROUTINE.value
         version.bodies, version.fields = dict(self.bodies), list(map(dict, self.fields))
 
     def cells(self) -> dict[str, str]:
-        """Return its cells in a file. An empty cell means an empty value."""
+        """Return its cells in a file. An empty cell means an empty value, and so does none."""
         texts = {f"{BODY}{locale}": body for locale, body in self.bodies.items()}
-        return {name: _cell(getattr(self, name)) for name in COLUMNS} | texts
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        said = {name: _cell(value) for name, value in columns.items() if is_said(name, value)}
+        return said | texts
 
     def database_columns(self) -> dict[str, Any]:
         """Return its database columns with their values."""
@@ -188,7 +206,9 @@ class VersionContent:
 
     def ledger_data(self) -> dict[str, Any]:
         said = {name: getattr(self, name) for name in IN_LEDGER}
-        return said | {name: it for name in IN_LEDGER_IF_ANY if (it := getattr(self, name))}
+        said |= {name: it for name in IN_LEDGER_IF_ANY if (it := getattr(self, name))}
+        others = {name: str(getattr(self, name)) for name in IF_OTHER_THAN}
+        return said | {name: it for name, it in others.items() if is_said(name, it)}
 
     def shown(self) -> dict[str, str]:
         """Return the labelled facts that a comparison shows beside the texts."""
@@ -209,10 +229,31 @@ def revision(version: NoticeVersion | None) -> str:
     """
     if version is None:
         return NOTHING
-    names = (*REVISION_FIRST, *(name for name in CONTENT if name not in REVISION_FIRST))
+    names = [*REVISION_FIRST, *(name for name in CONTENT if name not in REVISION_FIRST)]
+    names = [name for name in names if is_said(name, getattr(version, name))]
     content = [getattr(version, "preset_id" if name == "preset" else name) for name in names]
     text = json.dumps([version.number, *content], sort_keys=True, default=_in_utc)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_said(name: str, value: Any) -> bool:
+    """Return whether a field's value stands in digests, the ledger and files: always, except for
+    what `IF_OTHER_THAN` names."""
+    return name not in IF_OTHER_THAN or value not in ("", IF_OTHER_THAN[name])
+
+
+def _known_class(given: str) -> str:
+    """Return the class; routine for an empty one. Raises InvalidInput."""
+    known = str(given) or NoticeClass.ROUTINE.value
+    if known not in NoticeClass.values:
+        raise InvalidInput(
+            "unknown_class",
+            "{given!r} is no class of a notice: choose {known}.",
+            {"field": "notice_class"},
+            given=known[:40],
+            known=NoticeClass.values,
+        )
+    return known
 
 
 def json_cell(value: Any) -> str:
@@ -233,6 +274,8 @@ def _cell(value: Any) -> str:
 def _shown(name: str, value: Any) -> str:
     if name == "visibility":
         return str(Visibility(value).label)
+    if name == "notice_class":
+        return str(NoticeClass(value).label)
     if isinstance(value, datetime):
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M %Z}"
     return value or ""

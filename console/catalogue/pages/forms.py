@@ -21,6 +21,7 @@ from console.catalogue.kinds import hints
 from console.catalogue.models import (
     CannedNotice,
     Category,
+    NoticeClass,
     NoticeKind,
     NoticeStatus,
     NoticeVersion,
@@ -284,6 +285,21 @@ class VersionForm(forms.Form):
         help_text=_("A sender may narrow this, never widen it."),
     )
     kept = LineField(max_length=20, required=False, widget=forms.HiddenInput)
+    notice_class = forms.ChoiceField(
+        label=_("Class"),
+        choices=[
+            (NoticeClass.ROUTINE, _("Routine: it goes last, and may be held back first.")),
+            (NoticeClass.IMPORTANT, _("Important: it goes before routine notices.")),
+            (
+                NoticeClass.SAFETY,
+                _("Safety: it goes first, and the contact budget never holds it back."),
+            ),
+        ],
+        required=False,
+        initial=NoticeClass.ROUTINE,
+        widget=forms.RadioSelect,
+        help_text=_("It is reviewed with the text."),
+    )
     nickname = LineField(
         label=_("Nickname"),
         max_length=100,

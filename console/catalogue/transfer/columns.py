@@ -31,7 +31,7 @@ COLUMNS = (
 )
 MOMENTS = frozenset({"retired_at", "created_at", "submitted_at", "reviewed_at", *content.MOMENTS})
 # These are read in ways of their own, which say what is too long.
-_READ_OTHERWISE = {"visibility", "new_shortcut"}
+_READ_OTHERWISE = {"visibility", "new_shortcut", "notice_class"}
 
 
 def _longest_of_a_version() -> dict[str, int]:

@@ -15,11 +15,12 @@ from console.accounts.roles import Role
 from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.categories import NAME_LIMIT, is_name
 from console.catalogue.content.notices import KEY, RESERVED_KEYS, normal_shortcut, normal_tags
-from console.catalogue.content.version_content import BODY, json_cell
+from console.catalogue.content.version_content import BODY, is_said, json_cell
 from console.catalogue.content.version_content import MOMENTS as LIMITS
 from console.catalogue.models import (
     CATEGORY_DEPTH,
     CATEGORY_SEPARATOR,
+    NoticeClass,
     NoticeKind,
     VersionStatus,
     Visibility,
@@ -289,6 +290,12 @@ def _one_of(choices: Iterable[str]) -> Callable[[str], tuple[str, str]]:
     return read
 
 
+def _notice_class(cell: str) -> tuple[str, str]:
+    """Read a class. In an export the cell of a routine notice is empty."""
+    value, text = _one_of(NoticeClass.values)(cell)
+    return value, text if is_said("notice_class", value) else ""
+
+
 def _roles(cell: str) -> tuple[list[str], str]:
     roles = [] if cell == ALL else sorted(set(cell.split()))
     unknown = [role for role in roles if role not in Role.values]
@@ -379,6 +386,7 @@ READERS: Mapping[str, Callable[[str], tuple[Any, str]]] = {
     "kind": _one_of(NoticeKind.values),
     "status": _one_of(VersionStatus.values),
     "visibility": _one_of(Visibility.values),
+    "notice_class": _notice_class,
     "roles": _roles,
     "tags": _tags,
     "fields": _json_of(list),

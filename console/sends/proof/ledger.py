@@ -15,6 +15,7 @@ from console.audit.actions import Action
 from console.audit.chain import canonical_data, text_digest
 from console.audit.services import Record, Target, record_many
 from console.catalogue.content import snippets
+from console.catalogue.content.version_content import is_said
 from console.catalogue.models import NoticeVersion
 from console.database.committing import add_to_commit
 from console.sends.models import Send
@@ -132,7 +133,9 @@ def version_facts(version: NoticeVersion) -> dict[str, Any]:
         "reviewer_ref": version.reviewer_ref,
         "reviewer_name": version.reviewer_name,
     }
-    # Left out if empty, so that older digests stay valid.
+    # Left out if empty or routine, so that older digests stay valid.
+    if is_said("notice_class", version.notice_class):
+        facts["notice_class"] = version.notice_class
     if version.fields:
         facts["fields"] = version.fields
     if version.snippets:
