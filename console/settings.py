@@ -15,6 +15,7 @@ from console.interactions.poller.settings import read_poll_settings
 from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from console.security.generated_secrets import kept, made_up_key, made_up_secret_key
 from console.sends.engine.transport_settings import read_transport_options
+from console.sends.plan.contact_settings import read_contact_budget
 from console.site import environment as env
 from console.site.languages import languages_in
 from console.site.logs import configure_structlog, logging_settings
@@ -80,6 +81,7 @@ EMERGENCY_CONFIRM_MINUTES = env.read(
 PAUSE_ABOVE_PERCENT = env.read(
     "CONSOLE_PAUSE_ABOVE_PERCENT", env.number(least=0, most=99, unit="percent"), 50
 )
+CONTACT_BUDGET = read_contact_budget()
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
 # The ledger: its signing key, the public keys that signed before, and where checkpoints go.

@@ -163,6 +163,7 @@ def _no_guard(settings: Any) -> None:
     switch it on."""
     settings.RESEND_GUARD_MINUTES = 0
     settings.PAUSE_ABOVE_PERCENT = 0
+    settings.CONTACT_BUDGET = {}
 
 
 @pytest.fixture(autouse=True)

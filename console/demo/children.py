@@ -151,6 +151,7 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
         "CONSOLE_EMBEDDED": "1",
         # Its passwords are printed, so a second factor would protect nothing.
         "CONSOLE_SECOND_FACTOR": "nobody",
+        "CONSOLE_CONTACT_BUDGET": "routine=3/15 important=3/15",
         "PYTHONUNBUFFERED": "1",
     }
     return kept | ours

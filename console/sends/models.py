@@ -8,8 +8,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.catalogue.models import NoticeVersion, Visibility
+from console.catalogue.models import NoticeClass, NoticeVersion, Visibility
 from console.interactions.models import Interaction
+from console.sends.contact_models import Contact as Contact
 from console.sends.evidence_models import Evidence as Evidence
 from console.sends.evidence_models import Resolution as Resolution
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
@@ -57,8 +58,9 @@ class Send(models.Model):
 
     The version is pinned: a later publication changes nothing here. `target` is the requested
     target: {"interactions": [ids]} or {"filter": {…}}. It resolved to `target_count` chats, of
-    which `ready_count` were ready. `time_zone` is the zone in which `scheduled_at` was chosen.
-    `fields` are the sender's answers to the notice's questions, as {"values", "salt"}.
+    which `ready_count` were ready. `notice_class` is the version's. `time_zone` is the zone in
+    which `scheduled_at` was chosen. `fields` are the sender's answers to the notice's questions, as
+    {"values", "salt"}.
     `nickname_from` says who chose the nickname. `ended_by_name` and `end_note` say who cancelled
     the send, and why. `retry_of` is the send whose failed or unknown deliveries this one retries.
     `incident_id` and `stage_id` are of the incident's stage to which it belongs; `is_emergency`
@@ -77,6 +79,12 @@ class Send(models.Model):
     actor_name = models.CharField(max_length=200)
     version = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT, related_name="sends")
     visibility = models.CharField(max_length=3, choices=Visibility.choices)
+    notice_class = models.CharField(
+        max_length=10,
+        choices=NoticeClass.choices,
+        default=NoticeClass.ROUTINE,
+        db_default=NoticeClass.ROUTINE,
+    )
     nickname = models.CharField(max_length=100, blank=True)
     nickname_from = models.CharField(
         max_length=10, choices=NicknameSource.choices, blank=True, default="", db_default=""

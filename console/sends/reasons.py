@@ -21,6 +21,7 @@ class Reason(models.TextChoices):
     UNKNOWN_CHAT_SERVER = "unknown_chat_server", _("The console knows no such Chat Server.")
     CHAT_SERVER_DISABLED = "chat_server_disabled", _("The Chat Server is switched off here.")
     RECENTLY_SENT = "recently_sent", _("The chat got this notice a short while ago.")
+    CONTACT_BUDGET = "contact_budget", _("The chat has had as many notices as it may get now.")
     NOT_PREVIEWED = "not_previewed", _("It was not ready in the preview.")
     OTHER_LANGUAGE = "other_language", _("It would get another language than in the preview.")
     NO_LONGER_MATCHES = "no_longer_matches", _("It does not match the filter any more.")
@@ -78,6 +79,11 @@ ON_ITS_WAY = wording(
 )
 GOT_IT = wording("got_it", "The chat got this notice {span} ago.")
 MAY_HAVE_IT = wording("may_have_it", "The chat may have got this notice {span} ago.")
+CONTACT_BUDGET_SPENT = wording(
+    "contact_budget_spent",
+    "The chat has had, or is about to get, {had} of {limit} notices in {minutes} min. The next one "
+    "is possible at {next_at:clock}.",
+)
 ARRIVED_AFTER_ALL = wording(
     "arrived_after_all",
     "There is evidence that the one that this tries again was delivered. Nothing went out.",

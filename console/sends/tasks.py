@@ -13,6 +13,7 @@ from console.database.sessions import patient
 from console.interactions.services import interactions_forget
 from console.sends.control.erasure import texts_expire
 from console.sends.engine import caution, queue, record
+from console.sends.engine.claim_budget import contacts_forget
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.observe.outcome_counts import outcomes_count
@@ -75,6 +76,13 @@ async def clear(context: JobContext, timestamp: int) -> None:
 async def forget(timestamp: int) -> None:
     """Every night, erase interactions that ended longer ago than the retention time."""
     await sync_to_async(_patiently)(interactions_forget)
+
+
+@app.periodic(cron="27 3 * * *")
+@app.task(name="console.sends.tasks.forget_contacts", queueing_lock="forget_contacts")
+def forget_contacts(timestamp: int) -> None:
+    """Every night, delete the contact budget's locks, which nobody needs any more."""
+    contacts_forget()
 
 
 @app.periodic(cron="47 3 * * *")

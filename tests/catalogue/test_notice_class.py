@@ -64,7 +64,20 @@ def test_an_unknown_class_is_refused_and_a_snippet_has_none() -> None:
 def test_nothing_that_is_older_than_classes_gets_another_digest() -> None:
     """Byte for byte what revisions, ledger entries, digests and cells were before there was one."""
     version = published()
-    content = ["en", {"en": "Leave the building."}, [], "", "", "", "", None, "ALL", None, None, ""]
+    content: list[Any] = [
+        "en",
+        {"en": "Leave the building."},
+        [],
+        "",
+        "",
+        "",
+        "",
+        None,
+        "ALL",
+        None,
+        None,
+        "",
+    ]
     text = json.dumps([1, *content], sort_keys=True)
     assert revision(version) == hashlib.sha256(text.encode()).hexdigest()[:16]
     assert "notice_class" not in version_facts(version)

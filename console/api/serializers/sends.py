@@ -189,6 +189,20 @@ class TargetOutput(serializers.Serializer[Any]):
     detail_params = fields.ParamsOf(source="detail")
 
 
+class ContactBudgetOutput(serializers.Serializer[Any]):
+    """What the chats that are ready have had of their contact budget."""
+
+    limit = serializers.IntegerField(
+        source="number", help_text="How many notices that the customer sees a chat gets."
+    )
+    minutes = serializers.IntegerField(help_text="Within how many minutes.")
+    had = serializers.DictField(
+        source="counts",
+        child=serializers.IntegerField(),
+        help_text='How many of the chats that are ready have had how many: `{"2": 40}`.',
+    )
+
+
 class PlanOutput(serializers.Serializer[Any]):
     """What a send would do. Nothing was written."""
 
@@ -207,6 +221,12 @@ class PlanOutput(serializers.Serializer[Any]):
     )
     quota_left = serializers.IntegerField(
         allow_null=True, help_text="To how many chats this person may send now; null: no limit."
+    )
+    contact_budget = ContactBudgetOutput(
+        source="contacts",
+        allow_null=True,
+        help_text="null: no contact budget limits this send. Chats whose budget is spent are "
+        "skipped as `contact_budget`.",
     )
     targets = TargetOutput(many=True)
     expected_plan = serializers.SerializerMethodField(

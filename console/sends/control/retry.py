@@ -20,6 +20,7 @@ from console.sends import selectors
 from console.sends.control.pausing import lock_send
 from console.sends.evidence.writing import lock_unknown
 from console.sends.models import Delivery, DeliveryStatus, Send
+from console.sends.plan.contact_budget import within_budget
 from console.sends.plan.limits import (
     guarded,
     guards,
@@ -105,6 +106,7 @@ def _retry(
             )
         line = _line_of(original)
         plan = guarded(plan_retry(actor, original, left), release_at=now, now=now, apart_from=line)
+        plan = within_budget(plan, release_at=now, now=now)
         before = sent_alone(actor, original.version.notice, now, apart_from=line)
         plan = replace(plan, sent_before=before)
         _require_ready(plan)

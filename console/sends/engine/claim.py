@@ -20,6 +20,7 @@ from console.interactions.models import ChatServer
 from console.interactions.selectors import chat_servers_enabled, names_stay, present_names
 from console.interactions.services import Grant, chat_server_return_tokens
 from console.sends.engine import queue
+from console.sends.engine.claim_budget import StepBudget
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
 from console.sends.engine.queue import time_to_live
 from console.sends.models import DeliveryStatus, Reason
@@ -111,7 +112,7 @@ FOR UPDATE OF d SKIP LOCKED
 # The columns that all deliveries of a send share.
 SHARED = """
 SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, n.key, s.actor_ref, v.valid_from,
-       v.valid_until, n.retired_at IS NOT NULL
+       v.valid_until, n.retired_at IS NOT NULL, s.notice_class
 FROM sends_send s
 JOIN catalogue_noticeversion v ON v.id = s.version_id
 JOIN catalogue_cannednotice n ON n.id = v.notice_id
@@ -154,6 +155,7 @@ class _Shared(NamedTuple):
     valid_from: datetime | None
     valid_until: datetime | None
     is_retired: bool
+    notice_class: str
 
 
 class _Chat(NamedTuple):
@@ -184,7 +186,7 @@ def claim_due(
     server, granted, now = grant.server, grant.number, grant.now
     if not (server.takes_deliveries and granted):
         return _nothing(grant), []
-    found = _Found()
+    found, budget = _Found(), StepBudget(now)
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
         # After the first look, look further: whoever is skipped is rarely alone.
@@ -192,7 +194,7 @@ def claim_due(
         apart_from = {*on_the_wire, *found.ids}
         rows, sends = look.found() if look else _look_now(grant, apart_from, most, turns)
         look = None
-        sorter = _Sorter(server, now, rows, sends)
+        sorter = _Sorter(server, now, rows, sends, budget)
         for row in rows:
             if len(found.claimed) == granted:
                 break
@@ -201,8 +203,9 @@ def claim_due(
         looked_at += len(rows)
         # Fewer rows than requested means that nothing more is due.
         is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0
-    _mark_sending(server, found.claimed, claim, now)
     _move(found.moved)
+    found.keep_to(budget)
+    _mark_sending(server, found.claimed, claim, now)
     chat_server_return_tokens(server.pk, granted - len(found.claimed))
     return Step(found.claimed, None if is_all else 0.0, server, now), found.endings
 
@@ -232,6 +235,11 @@ class _Found:
             self.endings.append(_not_attempted(fate))
         else:
             self.moved.append((delivery.id, fate))
+
+    def keep_to(self, budget: StepBudget) -> None:
+        """End what the contact budget does not allow, now that nobody else claims for its chats."""
+        self.claimed, over = budget.confirm(self.claimed)
+        self.endings += map(_not_attempted, over)
 
 
 class Look:
@@ -298,6 +306,7 @@ def _claimed(claim: UUID, row: Sequence[Any], send: _Shared) -> ClaimedDelivery:
         send.kind,
         detail,
         _user_data(data),
+        send.notice_class,
     )
 
 
@@ -316,8 +325,10 @@ class _Sorter:
         now: datetime,
         rows: Sequence[Sequence[Any]],
         sends: Mapping[int, _Shared],
+        budget: StepBudget,
     ) -> None:
         self.now = now
+        self.budget = budget
         self.sends = {**sends, **_shared({row[1] for row in rows} - sends.keys())}
         self.servers = _known(server, {row[13] for row in rows})
         self.senders: dict[str, Actor | None] = {}
@@ -325,6 +336,8 @@ class _Sorter:
         self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
         self.health_detail = server.health_detail
         self.is_progressing = is_progressing(server, now)
+        sends = self.sends
+        budget.look((row[2], sends[row[1]].visibility, sends[row[1]].notice_class) for row in rows)
 
     def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
         """Return what to do with a delivery: None to send it, an Ending to end it, or the name of
@@ -336,7 +349,7 @@ class _Sorter:
         if obstacle is not None:
             return Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
         current = chat.chat_server_name
-        return None if current == delivery.chat_server_name else current
+        return self.budget.ending(delivery) if current == delivery.chat_server_name else current
 
     def _obstacle(self, delivery: ClaimedDelivery, chat: _Chat) -> tuple[str, str] | None:
         obstacle = chat_obstacle(

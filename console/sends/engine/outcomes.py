@@ -38,6 +38,7 @@ class ClaimedDelivery(Struct, frozen=True, gc=False):
     kind: str
     last_detail: str
     user_data: dict[str, Any]
+    notice_class: str = ""
 
 
 class Ending(Struct, frozen=True, gc=False):

@@ -1,16 +1,18 @@
 """How pages name those to whom a send goes: buttons repeat who will see it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.catalogue.models import Visibility
 from console.sends.models import SendStatus
 from console.sends.plan.nickname_sources import NicknameSource
-from console.sends.plan.values import SendPlan
+from console.sends.plan.values import ContactUse, SendPlan
 from console.text import language_tags
+from console.text.sentences import Sentence
 
 WAITS = "waits"
 WAITS_WORDS = gettext_lazy("Waits: sending is stopped")
@@ -90,3 +92,65 @@ def _gap_words(spoken: str, locale: str, count: int, ready: int) -> str:
     )
     own = language_tags.name(spoken)
     return words % {"n": f"{count:,}", "all": f"{ready:,}", "gets": gets, "own": own}
+
+
+# Words for the number of a notice, from the second on.
+NTH = (
+    gettext_lazy("the second"),
+    gettext_lazy("the third"),
+    gettext_lazy("the fourth"),
+    gettext_lazy("the fifth"),
+    gettext_lazy("the sixth"),
+    gettext_lazy("the seventh"),
+    gettext_lazy("the eighth"),
+    gettext_lazy("the ninth"),
+    gettext_lazy("the tenth"),
+)
+
+
+def contact_words(use: ContactUse, chats: Iterable[str]) -> list[str]:
+    """Return a sentence for each number of notices that some of these chats have had of their
+    contact budget, the most first."""
+    numbers = Counter(use.had.get(chat, 0) for chat in chats)
+    return [_contact_words(use, had, numbers[had]) for had in sorted(numbers, reverse=True) if had]
+
+
+def _contact_words(use: ContactUse, had: int, count: int) -> str:
+    words = ngettext(
+        "%(n)s chat has had %(had)s of %(limit)s in %(minutes)s; this would be %(nth)s",
+        "%(n)s chats have had %(had)s of %(limit)s in %(minutes)s; this would be %(nth)s",
+        count,
+    )
+    return words % {
+        "n": f"{count:,}",
+        "had": had,
+        "limit": use.number,
+        "minutes": _minutes(use.minutes),
+        "nth": NTH[had - 1] if had <= len(NTH) else _("number %(n)s") % {"n": had + 1},
+    }
+
+
+def spent_words(details: Iterable[str]) -> str:
+    """Return why the chats whose contact budget is spent are skipped, in one sentence for all.
+    `details` are those of their deliveries."""
+    params = [detail.params for detail in details if isinstance(detail, Sentence)]
+    first, last = (choose(each["next_at"] for each in params) for choose in (min, max))
+    values = {
+        "had": max(each["had"] for each in params),
+        "limit": params[0]["limit"],
+        "minutes": _minutes(params[0]["minutes"]),
+        "first": f"{timezone.localtime(first):%H:%M}",
+        "last": f"{timezone.localtime(last):%H:%M}",
+    }
+    if first == last:
+        words = _("Has had %(had)s of %(limit)s in %(minutes)s. The next is possible at %(first)s.")
+    else:
+        words = _(
+            "Has had %(limit)s or more in %(minutes)s. The next is possible from %(first)s on, for"
+            " all at %(last)s."
+        )
+    return words % values
+
+
+def _minutes(number: int) -> str:
+    return ngettext("%(n)s minute", "%(n)s minutes", number) % {"n": f"{number:,}"}

@@ -27,6 +27,7 @@ from console.interactions.feed.events import says_offline
 from console.interactions.models import Interaction
 from console.interactions.selectors import chat_servers_enabled, interactions_visible
 from console.sends.models import Delivery, Reason, Send
+from console.sends.plan.contact_budget import within_budget
 from console.sends.plan.limits import exceeded, guarded, quota_of, sent_alone
 from console.sends.plan.nicknames import chosen_nickname
 from console.sends.plan.values import LeaveOut, SendOrder
@@ -90,10 +91,12 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
 
 
 def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
-    """Return the plan beside other sends: with the resend guard applied and `sent_before` set."""
+    """Return the plan beside other sends: with the resend guard and the contact budget applied, and
+    `sent_before` set."""
     release_at = plan.scheduled_at or now
     if not plan.allows_repeat:
         plan = guarded(plan, release_at=release_at, now=now)
+    plan = within_budget(plan, release_at=release_at, now=now)
     return replace(plan, sent_before=sent_alone(actor, plan.version.notice, release_at))
 
 

@@ -262,6 +262,7 @@ def new_send(
         actor_name=actor.name,
         version=plan.version,
         visibility=plan.visibility,
+        notice_class=plan.version.notice_class,
         nickname=plan.nickname,
         nickname_from=plan.nickname_from,
         fields=_kept(plan.fields),

@@ -80,6 +80,21 @@ class OfStage:
     cover: Cover | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ContactUse:
+    """What the chats that are ready have had of their contact budget: at most `number` notices in
+    `minutes`. `had` has the number by chat."""
+
+    number: int
+    minutes: int
+    had: Mapping[str, int]
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many chats have had how many, from few to many."""
+        return dict(sorted(Counter(self.had.values()).items()))
+
+
 @dataclass(frozen=True)
 class SendPlan:
     """What a send would do.
@@ -90,7 +105,8 @@ class SendPlan:
     `sent_before` is how many chats get this notice from the sender's other sends within an hour
     without approval. `quota_left` is how many chats the sender may send to now, None if that is not
     limited; `quota_refusal` is the refusal of this plan, if it exceeds the quota. `nickname_from`
-    says who chose the nickname. With a `cover` it needs no further approval.
+    says who chose the nickname. `contacts` is None if no contact budget limits the send. With a
+    `cover` it needs no further approval.
     """
 
     version: NoticeVersion
@@ -107,6 +123,7 @@ class SendPlan:
     cover: Cover | None = None
     nickname_from: str = NicknameSource.VERSION
     nickname_preset: str = ""
+    contacts: ContactUse | None = None
 
     @cached_property
     def ready(self) -> list[Target]:

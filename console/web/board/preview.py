@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from console.sends.models import Reason
-from console.sends.pages.wording import gap_words
+from console.sends.pages.wording import contact_words, gap_words, spent_words
 from console.sends.plan.values import LeaveOut, SendPlan, Target
 from console.text import language_tags
 from console.text.wording import worded
@@ -36,13 +36,14 @@ class TextGroup:
     """The chats that get the text of one language.
 
     `own` is how many read it as their own language. `samples` has only some of the different texts;
-    `texts` is their number.
+    `texts` is their number. `contacts` says what the chats have had of their contact budget.
     """
 
     locale: str
     targets: list[Target]
     samples: list[Sample] = field(default_factory=list)
     texts: int = 0
+    contacts: list[str] = field(default_factory=list)
 
     @property
     def own(self) -> int:
@@ -97,6 +98,11 @@ def text_groups(plan: SendPlan) -> list[TextGroup]:
     for target in plan.ready:
         found[target.locale].append(target)
     groups = [_text_group(locale, targets) for locale, targets in found.items()]
+    if plan.contacts is not None:
+        for group in groups:
+            group.contacts = contact_words(
+                plan.contacts, (target.interaction_id for target in group.targets)
+            )
     return sorted(groups, key=lambda group: (-len(group.targets), group.locale))
 
 
@@ -159,6 +165,9 @@ def skipped_groups(plan: SendPlan) -> list[SkippedGroup]:
     groups = []
     for reason, targets in found.items():
         details = {target.detail for target in targets}
-        why = worded(details.pop()) if len(details) == 1 else str(Reason(reason).label)
+        if reason == Reason.CONTACT_BUDGET:
+            why, details = spent_words(details), set()
+        else:
+            why = worded(details.pop()) if len(details) == 1 else str(Reason(reason).label)
         groups.append(SkippedGroup(why or _("Skipped"), targets, len(details) > 0))
     return sorted(groups, key=lambda group: (-len(group.targets), group.why))
