@@ -12,6 +12,7 @@ from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Outbox, Send, SendStatus
+from console.sends.plan.contact_settings import contact_budget
 from tests.support.calling import Caller, error
 
 REQUEST = {"notice": "greeting", "interactions": ["a1", "b1"]}
@@ -283,6 +284,33 @@ def test_the_same_notice_again_is_skipped_unless_asked_for(sender: Caller, setti
     assert (again["status"], again["ready_count"]) == ("finished", 0)
     error(sender.raw("POST", "sends/", repeat, Idempotency_Key="k"), 409, "idempotency_key_reused")
     assert sender.post("sends/", repeat)["ready_count"] == 2
+
+
+def test_a_preview_and_a_send_say_what_the_contact_budget_leaves(
+    sender: Caller, settings: Any, make_notice: Callable[..., NoticeVersion]
+) -> None:
+    assert sender.post("sends/preview/", REQUEST, status=200)["contact_budget"] is None
+    settings.CONTACT_BUDGET = contact_budget("routine=2/15")
+    end(sender.post("sends/", REQUEST), "delivered")
+    plan = sender.post("sends/preview/", REQUEST, status=200)
+    assert plan["contact_budget"] == {"limit": 2, "minutes": 15, "had": {"1": 2}}
+    end(sender.post("sends/", {**REQUEST, "interactions": ["a1"]}), "unknown")
+    plan = sender.post("sends/preview/", REQUEST, status=200)
+    assert plan["counts"] == {"contact_budget": 1, "ready": 1}
+    assert plan["contact_budget"] == {"limit": 2, "minutes": 15, "had": {"1": 1}}
+    (skipped,) = (target for target in plan["targets"] if target["reason"])
+    assert (skipped["interaction"], skipped["reason"]) == ("a1", "contact_budget")
+    assert skipped["detail_code"] == "contact_budget_spent"
+    params = skipped["detail_params"]
+    assert (params["had"], params["limit"], params["minutes"]) == (2, 2, 15)
+    assert parse_datetime(params["next_at"]) > timezone.now()
+    send = sender.post("sends/", REQUEST)
+    assert (send["ready_count"], send["counts"]["skipped"]) == (1, 1)
+    found = sender.get(f"sends/{send['id']}/deliveries/?status=skipped")["results"]
+    assert [each["reason"] for each in found] == ["contact_budget"]
+    make_notice("Leave the building.", key="fire", notice_class="safety")
+    plan = sender.post("sends/preview/", {**REQUEST, "notice": "fire"}, status=200)
+    assert (plan["counts"], plan["contact_budget"]) == ({"ready": 2}, None)
 
 
 def test_a_person_has_a_quota_and_is_told_when_it_frees(

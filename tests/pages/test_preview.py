@@ -1,16 +1,21 @@
 """The preview says who gets which language, once for each text, and who gets nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from console.accounts.models import User
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer
-from console.sends.models import Delivery, Send
+from console.sends.models import Delivery, Outbox, Send
+from console.sends.plan.contact_settings import contact_budget
+from tests.support import factories
 
 HTMX = {"HX-Request": "true"}
 
@@ -210,3 +215,61 @@ def test_of_sends_before_nobody_says_what_the_chat_said(
     Delivery.objects.filter(send=send).update(chat_locale=None)
     detail = page.get(reverse("send-detail", args=[send.pk])).content.decode()
     assert "The chat says" not in detail
+
+
+# --- The contact budget --------------------------------------------------------------------------
+
+
+def have_had(chats: list[str], number: int, sender: User, minutes: int = 4) -> None:
+    for turn in range(number):
+        key = factories.make_notice(f"before-{chats[0]}-{turn}").notice.key
+        send = factories.make_send(sender, key, chats)
+        at = timezone.now() - timedelta(minutes=minutes)
+        send.deliveries.update(status="delivered", attempted_at=at, finished_at=at)
+        Outbox.objects.filter(send=send).delete()
+
+
+def test_what_chats_have_had_stands_once_with_their_number(
+    page: Client, chats: Callable[..., list[str]], supervisor: User, settings: Any
+) -> None:
+    once, twice, fresh = chats("en", "en", "en"), chats_again(), chats_again()
+    have_had(once, 1, supervisor)
+    have_had(twice, 2, supervisor)
+    settings.CONTACT_BUDGET = contact_budget("routine=3/15")
+    html = preview(page, [*once, *twice, *fresh])
+    assert html.count("have had 2 of 3 in 15 minutes; this would be the third") == 1
+    assert "2 chats have had 2 of 3 in 15 minutes; this would be the third" in html
+    assert "3 chats have had 1 of 3 in 15 minutes; this would be the second" in html
+    assert html.count("this would be") == 2
+    html = preview(page, twice[:1])
+    assert "1 chat has had 2 of 3 in 15 minutes; this would be the third" in html
+
+
+def chats_again() -> list[str]:
+    return [factories.make_interaction(f"more{next(NUMBERS)}", locale="en").pk for _ in range(2)]
+
+
+NUMBERS = count()
+
+
+def test_whose_budget_is_spent_stands_under_one_sentence_with_the_times(
+    page: Client, chats: Callable[..., list[str]], supervisor: User, settings: Any
+) -> None:
+    early, late = chats("en"), chats_again()
+    have_had(early, 3, supervisor, minutes=12)
+    have_had(late, 3, supervisor, minutes=4)
+    settings.CONTACT_BUDGET = contact_budget("routine=3/15")
+    html = preview(page, early)
+    assert "Has had 3 of 3 in 15 minutes. The next is possible at " in html
+    html = preview(page, [*early, *late])
+    assert html.count("</span> Has had 3 or more in 15 minutes. The next is possible from ") == 1
+    assert "3 skipped" in html
+    assert "has had, or is about to get" not in html
+
+
+def test_without_a_budget_nothing_is_said_of_it(
+    page: Client, chats: Callable[..., list[str]], supervisor: User
+) -> None:
+    those = chats("en")
+    have_had(those, 2, supervisor)
+    assert "this would be" not in preview(page, those)

@@ -25,7 +25,12 @@ from console.sends.evidence.people import delivery_witness
 from console.sends.evidence_models import LookedIn, Verdict
 from console.sends.models import Contact, Delivery, Outbox, Send, SendStatus
 from console.sends.plan.contact_budget import within_budget
-from console.sends.plan.contact_settings import LIMITED, NEVER_LIMITED, contact_budget
+from console.sends.plan.contact_settings import (
+    LIMITED,
+    NEVER_LIMITED,
+    contact_budget,
+    read_contact_budget,
+)
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
@@ -130,7 +135,7 @@ def test_a_wrong_one_stops_the_start_and_says_why(
     wrong: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONSOLE_CONTACT_BUDGET", wrong)
-    env.read("CONSOLE_CONTACT_BUDGET", contact_budget, {})
+    read_contact_budget()
     with pytest.raises(ImproperlyConfigured) as refused:
         env.stop_if_wrong()
     assert says in str(refused.value)
@@ -255,7 +260,7 @@ def test_an_unknown_one_counts_unless_evidence_says_that_it_did_not_arrive(
 ) -> None:
     chats = [make_interaction(name).pk for name in ("zoe", "max", "kim")]
     send = ended(create(*chats), "unknown")
-    said = {"looked_in": LookedIn.TRANSCRIPT, "remark": "Looked."}
+    said: dict[str, Any] = {"looked_in": LookedIn.TRANSCRIPT, "remark": "Looked."}
     zoe, kim = (send.deliveries.get(interaction=name) for name in ("zoe", "kim"))
     delivery_witness(sue, zoe, verdict=Verdict.NOT_DELIVERED, **said)
     delivery_witness(sue, kim, verdict=Verdict.DELIVERED, **said)
@@ -280,7 +285,8 @@ def test_a_send_skips_them_too_whatever_its_sender_allows(create: Any) -> None:
     assert last_entry("send.created").data["counts"] == {"contact_budget": 1, "ready": 1}
     skipped = last_entry("deliveries.skipped").data["deliveries"]
     assert [each["reason"] for each in skipped] == ["contact_budget"]
-    assert Delivery.objects.get(send=send, interaction="zoe").detail.params["limit"] == 2
+    detail: Any = Delivery.objects.get(send=send, interaction="zoe").detail
+    assert (detail.code, detail.params["limit"]) == ("contact_budget_spent", 2)
 
 
 def test_a_send_reaches_none_whose_budget_was_spent_since_its_preview(
@@ -352,8 +358,8 @@ def test_from_step_to_step_they_count_too_and_a_failed_one_leaves_room(hurried: 
     assert claimed(room=1) == [sends[0].pk]
     assert claimed(room=1) == [sends[1].pk]
     ended(sends[0])
-    assert Delivery.objects.filter(status="sending").count() == 1
-    Delivery.objects.filter(status="sending").update(status="failed", finished_at=timezone.now())
+    assert Delivery.objects.get(status="sending").send == sends[1]
+    ended(sends[1], "failed")
     assert claimed(room=1) == [sends[2].pk]
 
 

@@ -23,10 +23,11 @@ pytestmark = pytest.mark.django_db
 COPY = """
 WITH made AS (
     INSERT INTO sends_send (actor_ref, actor_name, version_id, visibility, nickname,
-        nickname_from, target, fields, why, status, created_at, time_zone, release_at,
+        notice_class, nickname_from, target, fields, why, status, created_at, time_zone, release_at,
         target_count, ready_count, idempotency_key, request_digest, approved_by_ref,
         approved_by_name, ended_by_name, end_note)
-    SELECT actor_ref, actor_name, version_id, visibility, nickname, nickname_from, target, fields,
+    SELECT actor_ref, actor_name, version_id, visibility, nickname, notice_class, nickname_from,
+        target, fields,
         why, 'running', clock_timestamp(), time_zone, clock_timestamp(), %(size)s, %(size)s, '',
         '', '', '', '', ''
     FROM sends_send WHERE id = %(pattern)s RETURNING id),

@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from console.database.connections import array
 from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED, plan_by_index
+from console.sends.engine.claim_budget import LOCK
 from console.sends.engine.outcomes import END
+from console.sends.engine.priority import Line
 from console.sends.engine.record import OVER
+from console.sends.plan.contact_budget import CONTACTS, TAKEN, contact_values
 from console.sends.selectors import sends_awaiting_approval, sends_running
 
 NOW = timezone.now()
@@ -25,11 +28,18 @@ STATEMENTS = {
             "now": NOW,
             "on_the_wire": "{}",
             "room": 512,
-            "turns": '{"1": 1.5}',
+            **Line({1: 1.5}, {"routine": 3}, 512).values(),
             "time_to_live": timedelta(seconds=120),
         },
     ),
     "what a send shares": (SHARED, {"ids": array([1, 2])}),
+    "what a chat has had": (
+        CONTACTS,
+        contact_values(
+            [f"c{number}" for number in range(32)], at=NOW, now=NOW, minutes=15, statuses=TAKEN
+        ),
+    ),
+    "a chat's lock": (LOCK, {"ids": ["c1", "c2"], "now": NOW}),
     "mark": (MARK_SENDING, {"claim": uuid4(), "server": "e", "ids": array(range(9)), "now": NOW}),
     "end": (
         END,

@@ -98,12 +98,19 @@ def loaded(now: Callable[[], float]) -> ModelDatabase:
         ended = chat.ended_at is not None
         tables.chats[chat.pk] = ChatRow(chat.chat_server_name, chat.is_online, ended)
     for send in Send.objects.all():
-        tables.sends[send.pk] = SendRow(send.pk, send.status)
+        tables.sends[send.pk] = SendRow(send.pk, send.status, send.notice_class)
     due = {row.pk: row for row in Outbox.objects.all()}
     for row in Delivery.objects.order_by("pk"):
         at = due[row.pk]
         tables.add(
-            DeliveryRow(row.pk, row.send_id, row.interaction_id, row.chat_server_name, row.body),
+            DeliveryRow(
+                row.pk,
+                row.send_id,
+                row.interaction_id,
+                row.chat_server_name,
+                row.body,
+                tables.sends[row.send_id].notice_class,
+            ),
             OutboxRow(
                 row.pk,
                 row.send_id,
@@ -183,6 +190,7 @@ class Drained:
     claims: dict[UUID, int] = field(default_factory=dict)
     settled: list[UUID] = field(default_factory=list)
     turns: dict[int, float] = field(default_factory=dict)
+    waited: dict[str, int] = field(default_factory=dict)
 
 
 class History:
@@ -323,6 +331,7 @@ class History:
                 "on_the_wire": tuple(drained.in_flight),
                 "settled": list(drained.settled),
                 "turns": dict(drained.turns),
+                "waited": dict(drained.waited),
             }
             sides.append(((lease,), options))
         real, model = self.both(drain_step, *sides)
@@ -340,6 +349,8 @@ class History:
     def _claimed(self, drained: Drained, claim: UUID, real: Step, model: Step) -> None:
         if real.claimed:
             drained.claims[claim] = len(real.claimed)
+        if real.waited is not None:
+            drained.waited = dict(real.waited)
         for mine, theirs in zip(real.claimed, model.claimed, strict=True):
             drained.in_flight[mine.id] = (mine, theirs)
             drained.turns[mine.send_id] = self.now()

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from console.accounts.models import User
+from console.catalogue.models import NoticeClass
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.evidence_models import Evidence
@@ -28,6 +29,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "4"))
 DEEDS = 70
 EVERY = [f"h{index:02}" for index in range(14)]
+# The chats of each send, and its notice, which is called by its class.
+CHOSEN = (
+    (EVERY, "routine"),
+    (EVERY[:6], "routine"),
+    (EVERY[5:6], "important"),
+    (EVERY[3:4], "routine"),
+    (EVERY[2:9], "safety"),
+    (EVERY[4:12], "important"),
+)
 ROWS = (Evidence, LateAnswer, SendOutcome, Claim, Outbox, Delivery, SendingStop, Send)
 # Planted in what the model says of SQL, so PostgreSQL does otherwise.
 IN_THE_MODEL = ("epoch_ignored", "lock_ignored", "pace_ignored", "oldest_send_first")
@@ -40,10 +50,11 @@ def begin(
     make_interaction: Callable[..., object],
     make_notice: Callable[..., object],
 ) -> Callable[[], None]:
-    """Puts five sends to chats at two Chat Servers in the place of what is there."""
+    """Puts six sends to chats at two Chat Servers in the place of what is there."""
     chat_server_update(ROOT, chat_server, pace_per_second=5, burst=6)
     chat_server_create(ROOT, name="chat-west", url="esp+json://127.0.0.1:9", pace_per_second=50)
-    make_notice(key="hello")
+    for name in NoticeClass.values:
+        make_notice(key=name, notice_class=name)
     servers = dict.fromkeys(EVERY, "chat-east") | dict.fromkeys(EVERY[3::4], "chat-west")
     for pk, name in servers.items():
         make_interaction(pk, user_data={"ChatServerAppName": name})
@@ -59,8 +70,8 @@ def begin(
         ChatServer.objects.update(
             held_at=None, retry_at=None, drain_holder=None, drain_renewed_at=None, drain_epoch=0
         )
-        for chosen in (EVERY, EVERY[:6], EVERY[5:6], EVERY[3:4], EVERY[2:9]):
-            make_send(supervisor, "hello", chosen)
+        for chosen, name in CHOSEN:
+            make_send(supervisor, name, chosen)
 
     return begin
 

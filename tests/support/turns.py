@@ -7,15 +7,19 @@ from django.utils import timezone
 from console.interactions.models import ChatServer
 from console.interactions.services import Grant
 from console.sends.engine.claim import claim_due
+from console.sends.engine.priority import Waited
 
 
 class Turns:
-    """Each step is granted so many deliveries. `grants` are the sends that had one, in order."""
+    """Each step is granted so many deliveries. `grants` are the sends that had one, in order, and
+    `classes` their notices' classes."""
 
     def __init__(self, chat_server: str, granted: int) -> None:
         self.chat_server = chat_server
         self.granted = granted
         self.turns: dict[int, float] = {}
+        self.waited: Waited = {}
+        self.classes: list[str] = []
         self.grants: list[int] = []
         self.on_the_wire: list[int] = []
 
@@ -24,11 +28,17 @@ class Turns:
         server = ChatServer.objects.get(name=self.chat_server)
         grant = Grant(server, self.granted, 0.0, now)
         step, _endings = claim_due(
-            grant, claim=uuid4(), on_the_wire=self.on_the_wire, turns=self.turns
+            grant,
+            claim=uuid4(),
+            on_the_wire=self.on_the_wire,
+            turns=self.turns,
+            waited=self.waited,
         )
+        self.waited = step.waited or {}
         for delivery in step.claimed:
             self.on_the_wire.append(delivery.id)
             self.grants.append(delivery.send_id)
+            self.classes.append(delivery.notice_class)
             self.turns[delivery.send_id] = now.timestamp()
 
     def grants_until(self, send: int) -> int:

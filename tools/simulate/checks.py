@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from console.sends.engine.claim import TRIES_WHEN_LATE
+from console.sends.engine.priority import EVERY, ORDER, PATIENCE
 from tools.simulate.rows import DeliveryRow, LateRow, OutboxRow, SendRow, ServerRow, Tables, Watch
 from tools.simulate.trace import Trace
 
@@ -48,6 +49,7 @@ class Waiting:
     """A send of one delivery that waits for its first turn."""
 
     send_id: int
+    notice_class: str
     grants: int
     resets: int
     others: set[int] = field(default_factory=set)
@@ -59,7 +61,9 @@ class Line:
 
     window: int
     sending: int = 0
-    grants: int = 0
+    # By the class of the notice: grants ever, and since the class had one while it had more due.
+    grants: Counter[str] = field(default_factory=Counter)
+    since: Counter[str] = field(default_factory=Counter)
     resets: int = 0
     waiting: dict[int, Waiting] = field(default_factory=dict)
     level: float = 0.0
@@ -115,6 +119,7 @@ class Checks(Watch):
         assert holder is not None
         self.note(f"lease {server.name} {server.drain_epoch} {holder.hex[:6]}")
         self.lines[server.name].resets += 1
+        self.lines[server.name].since.clear()
         loser = self.processes.get(before) if before and before != holder else None
         is_well = loser and not loser.is_dead and loser.id not in self.shaken
         if is_well and self.time.now > self.troubled_at + TROUBLE_SECONDS:
@@ -134,7 +139,8 @@ class Checks(Watch):
             ):
                 self.fail(f"delivery {row.id} is claimed after its time to live")
             self.of(row.id).claims.append((self.time.now, holder))
-            self._turn(line, row.send_id)
+            self._turn(line, row)
+        self._classes(line, server, claimed, now)
         line.sending += len(claimed)
         if line.sending > max(line.window, server.window):
             self.fail(f"{line.sending} deliveries of {server.name} are claimed at once")
@@ -165,21 +171,48 @@ class Checks(Watch):
     def begun(self, send: SendRow, server_name: str) -> None:
         """A send of one delivery begins at a Chat Server."""
         line = self.lines[server_name]
-        line.waiting[send.id] = Waiting(send.id, line.grants, line.resets)
+        grants = line.grants[send.notice_class]
+        line.waiting[send.id] = Waiting(send.id, send.notice_class, grants, line.resets)
 
     def excuse(self, send_id: int) -> None:
         """A send stops waiting for its turn: it is paused, or its chat has moved."""
         for line in self.lines.values():
             line.waiting.pop(send_id, None)
 
-    def _turn(self, line: Line, send_id: int) -> None:
-        line.grants += 1
+    def _classes(
+        self, line: Line, server: ServerRow, claimed: list[DeliveryRow], now: float
+    ) -> None:
+        """The most urgent class goes first, and each class that has more due gets its share."""
+        left = {
+            send.notice_class
+            for send in self.tables.sends.values()
+            if send.status == "running"
+            for row in send.open.values()
+            if row.chat_server_name == server.name
+            and row.due_at <= now - TINY
+            and self.tables.deliveries[row.delivery_id].status == "pending"
+        }
+        others = sum(row.notice_class != ORDER[0] for row in claimed)
+        if ORDER[0] in left and others > 2 * (1 + len(claimed) // PATIENCE):
+            self.fail(f"{others} of {len(claimed)} go before {ORDER[0]} ones at {server.name}")
+        for row in claimed:
+            for name in left:
+                line.since[name] += 1
+                if line.since[name] >= EVERY and self.time.now > self.troubled_at + TROUBLE_SECONDS:
+                    self.fail(f"{name} ones starve at {server.name}")
+            line.since[row.notice_class] = 0
+        for name in set(line.since) - left:
+            line.since[name] = 0
+
+    def _turn(self, line: Line, row: DeliveryRow) -> None:
+        send_id = row.send_id
+        line.grants[row.notice_class] += 1
         since = self.soon.pop(send_id, None)
         if since is not None and self.time.now > since + PROMPT_SECONDS:
             self.fail(f"send {send_id} began to leave after {self.time.now - since:.1f} s")
         mine = line.waiting.pop(send_id, None)
         if mine is not None:
-            grants = line.grants - mine.grants
+            grants = line.grants[row.notice_class] - mine.grants
             turns = (1 + line.resets - mine.resets) * (len(mine.others) + 2)
             if grants > turns:
                 self.fail(
@@ -187,7 +220,8 @@ class Checks(Watch):
                     f" beside {len(mine.others)} others"
                 )
         for each in line.waiting.values():
-            each.others.add(send_id)
+            if each.notice_class == row.notice_class:
+                each.others.add(send_id)
 
     # Outcomes
 

@@ -30,6 +30,7 @@ from console.sends.engine.claim import LOOKED_AT_MOST, TRIES_WHEN_LATE, Step
 from console.sends.engine.kept_outcomes import _read_all
 from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
+from console.sends.engine.priority import ORDER, Line, Waited
 from console.sends.models import DeliveryStatus
 from tools.simulate.rows import DeliveryRow, LateRow, OutboxRow, SendRow, ServerRow, Tables, Watch
 
@@ -184,6 +185,7 @@ class ModelDatabase:
         on_the_wire: Collection[int] = (),
         settled: Collection[UUID] = (),
         turns: Mapping[int, float] | None = None,
+        waited: Waited | None = None,
     ) -> Work:
         yield lease.server.pk
         if any(POISON in f"{each.detail}{each.fault_text}{each.answer}" for each in endings):
@@ -200,7 +202,8 @@ class ModelDatabase:
         self._postpone(postponements)
         step = Step()
         if row is not None:
-            step, skipped = self._claim_due(row, granted, wait, claim, on_the_wire, turns or {})
+            line = Line(turns or {}, waited or {}, granted)
+            step, skipped = self._claim_due(row, granted, wait, claim, on_the_wire, line)
             written += self.write_endings(skipped, "pending")
         send_ids = {each.delivery.send_id for each in [*endings, *written]}
         send_ids -= {each.send_id for each in step.claimed}
@@ -256,7 +259,7 @@ class ModelDatabase:
         wait: float,
         claim: UUID,
         on_the_wire: Collection[int],
-        turns: Mapping[int, float],
+        line: Line,
     ) -> tuple[Step, list[Ending]]:
         now, server = self.now(), row.read()
         at = datetime.fromtimestamp(now, UTC)
@@ -270,28 +273,54 @@ class ModelDatabase:
         looked_at, is_all = 0, False
         while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
             most = min(max(granted, 2 * looked_at), LOOKED_AT_MOST - looked_at)
-            due = self.due(row.name, now, {*on_the_wire, *found.ids}, most, turns)
+            due, waiting = self.due(row.name, now, {*on_the_wire, *found.ids}, most, line)
             looked_at += len(due)
             for outbox in due:
                 if len(found.claimed) == granted:
                     break
                 found.sort(outbox)
+            line.note(waiting if due else 0, [_claimed(each, None) for each in found.claimed])
             is_all = (len(due) < most and len(found.claimed) < granted) or len(due) == 0
-        claimed = self._mark(row, found.claimed, claim, now)
+        ordered, waited = line.in_order(_claimed(each, None) for each in found.claimed)
+        rows = [self.tables.deliveries[each.id] for each in ordered]
+        claimed = self._mark(row, rows, claim, now)
         self._move(found.moved)
         self.return_tokens(row, granted - len(claimed))
-        return Step(claimed, None if is_all else 0.0, server, at), found.endings
+        return Step(claimed, None if is_all else 0.0, server, at, waited), found.endings
 
     def due(
-        self, name: str, now: float, apart: Collection[int], most: int, turns: Mapping[int, float]
-    ) -> list[OutboxRow]:
-        """Return what CLAIM selects, in its order."""
+        self, name: str, now: float, apart: Collection[int], most: int, line: Line
+    ) -> tuple[list[OutboxRow], int]:
+        """Return what CLAIM selects, in its order, and the bits of the classes with something
+        due."""
         if self.tables.is_stopped:
-            return []
+            return [], 0
+        classes = {kind: self._due_of(kind, name, now, apart, most, line)[:most] for kind in ORDER}
+        found = [
+            (line.key(kind, place), row)
+            for kind, rows in classes.items()
+            for place, row in enumerate(rows, start=1)
+        ]
+        found.sort(key=lambda each: each[0])
+        deliveries = self.tables.deliveries
+        chosen = [row for _key, row in found[:most]]
+        waiting = sum(1 << rank for rank, kind in enumerate(ORDER, start=1) if classes[kind])
+        return [row for row in chosen if deliveries[row.delivery_id].status == "pending"], waiting
+
+    def _due_of(
+        self,
+        kind: str,
+        name: str,
+        now: float,
+        apart: Collection[int],
+        most: int,
+        line: Line,
+    ) -> list[OutboxRow]:
+        """Return what is due of the sends of one class, in the order of their turns."""
         time_to_live = settings.DELIVERY_TTL_SECONDS
         found: list[tuple[Any, OutboxRow]] = []
         for send in self.tables.sends.values():
-            if send.status != "running" or not send.open:
+            if send.status != "running" or not send.open or send.notice_class != kind:
                 continue
             rows = [
                 row
@@ -303,15 +332,12 @@ class ModelDatabase:
             if not rows:
                 continue
             rows.sort(key=_by_time)
-            last = turns.get(send.id, rows[0].due_at)
+            last = line.turns.get(send.id, rows[0].due_at)
             for turn, row in enumerate(rows[:most]):
                 came_back = _micro(row.expires_at) < _micro(row.due_at + time_to_live)
                 found.append(((turn, came_back, last, row.due_at, send.id), row))
         found.sort(key=self.order)
-        deliveries = self.tables.deliveries
-        return [
-            row for _key, row in found[:most] if deliveries[row.delivery_id].status == "pending"
-        ]
+        return [row for _key, row in found]
 
     @staticmethod
     def order(found: tuple[Any, OutboxRow]) -> Any:
@@ -686,6 +712,7 @@ def _claimed(row: DeliveryRow, claim: UUID | None) -> ClaimedDelivery:
         "message",
         row.detail,
         {"InteractionId": row.interaction_id},
+        row.notice_class,
     )
 
 

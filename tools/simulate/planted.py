@@ -17,10 +17,11 @@ from console.esp.errors import ProtocolError
 from console.esp.outcomes import OutcomeKind
 from console.esp.protocol import ClientProtocol
 from console.interactions.services import LeaseLost
-from console.sends.engine import dispatcher, drain, gateway
+from console.sends.engine import dispatcher, drain, gateway, priority
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.drain import Drain
 from console.sends.engine.late_answers import late_answers_record
+from console.sends.engine.priority import ORDER
 from tools.simulate import host as simulated_host
 from tools.simulate.database import ModelDatabase
 
@@ -45,6 +46,7 @@ FOUND_BY: dict[str, tuple[str, float]] = {
     "pace_ignored": ("15/0", 1.0),
     "window_ignored": ("15/0", 2.0),
     "oldest_send_first": ("15/0", 3.0),
+    "classes_starve": ("15/0", 12.0),
     "wake_lost": ("15/0", 3.0),
     "recovery_gives_up": ("15/0", 7.0),
     "rest_for_ever": ("15/0", 3.0),
@@ -305,6 +307,13 @@ def oldest_send_first() -> Iterator[None]:
         return found[1].due_at, found[1].delivery_id
 
     with patch.object(ModelDatabase, "order", staticmethod(order)):
+        yield
+
+
+@planted
+def classes_starve() -> Iterator[None]:
+    """A class waits until the more urgent ones have nothing due."""
+    with patch.object(priority, "reserved", lambda _waited, _room: dict.fromkeys(ORDER, 0)):
         yield
 
 

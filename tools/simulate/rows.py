@@ -76,6 +76,7 @@ class SendRow:
 
     id: int
     status: str = "running"
+    notice_class: str = "routine"
     open: dict[int, "OutboxRow"] = field(default_factory=dict)
 
 
@@ -99,6 +100,7 @@ class DeliveryRow:
     interaction_id: str
     chat_server_name: str
     body: str
+    notice_class: str = "routine"
     status: str = "pending"
     reason: str = ""
     detail: str = ""

@@ -24,6 +24,8 @@ from tools.simulate.trace import Trace
 # The database's clock at the beginning: 2027.
 EPOCH = 1_800_000_000.0
 CHAT_SERVERS = 3
+# The classes of the sends' notices, one after another.
+CLASSES = ("routine", "important", "routine", "routine", "safety", "routine", "routine")
 RESTART_SECONDS = 0.5
 POLL_SECONDS = 1.0
 # What the engine logs as an error and is none of its own (tools.simulate.logs).
@@ -180,13 +182,14 @@ class World:
         """Begin a send with a delivery to each of these Chat Servers."""
         tables, now = self.model.tables, self.database_now()
         self.numbers["send"] += 1
-        send = tables.sends[self.numbers["send"]] = SendRow(self.numbers["send"])
+        number = self.numbers["send"]
+        send = tables.sends[number] = SendRow(number, notice_class=CLASSES[number % len(CLASSES)])
         for name in server_names:
             self.numbers["delivery"] += 1
             pk = self.numbers["delivery"]
             tables.chats[f"c{pk}"] = ChatRow(name)
             tables.add(
-                DeliveryRow(pk, send.id, f"c{pk}", name, f"Notice {pk}"),
+                DeliveryRow(pk, send.id, f"c{pk}", name, f"Notice {pk}", send.notice_class),
                 OutboxRow(pk, send.id, name, now, now + self.checks.time_to_live),
             )
         self.note(f"send {send.id} to {len(server_names)}")

@@ -22,6 +22,7 @@ from console.interactions.services import Grant, chat_server_return_tokens
 from console.sends.engine import queue
 from console.sends.engine.claim_budget import StepBudget
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
+from console.sends.engine.priority import Line, Waited
 from console.sends.engine.queue import time_to_live
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
@@ -57,55 +58,76 @@ class Step:
 
     `wait_seconds` is the time until the pace allows more; None if nothing is due. `server` is the
     Chat Server as it was when the deliveries were claimed: its address and limits may have changed.
-    `now` is the time of the claim by PostgreSQL's clock.
+    `now` is the time of the claim by PostgreSQL's clock. `waited` is what the classes of notices
+    have waited for after it (console.sends.engine.priority); None if nothing was claimed.
     """
 
     claimed: list[ClaimedDelivery] = field(default_factory=list)
     wait_seconds: float | None = None
     server: ChatServer | None = None
     now: datetime | None = None
+    waited: Waited | None = None
 
 
 # Deliveries that can't be sent any more cost no token, so a step looks for others in their place.
 # This bounds the work of one step.
 LOOKED_AT_MOST = 512
 
-# Takes one delivery of each running send in turn. Who had no turn for longest comes first, so each
-# send gets a delivery out before any other send gets two more, however few a step may take. A new
-# send stands in line from when it is due. `turns` has the last turns, in seconds since 1970, by the
-# sends' ids. Within a turn, deliveries that came back unsent go last: a Chat Server that rested is
-# tried with one delivery, which must not always be one whose chat can't be reached. A delivery that
-# came back is recognised by its time to live: less is left after its due time than a new one has.
+# Takes deliveries class by class, and within a class one delivery of each running send in turn.
+#
+# Who had no turn for longest comes first, so each send gets a delivery out before any other send of
+# its class gets two more, however few a step may take. A new send stands in line from when it is
+# due. `turns` has the last turns, in seconds since 1970, by the sends' ids. Within a turn,
+# deliveries that came back unsent go last: a Chat Server that rested is tried with one delivery,
+# which must not always be one whose chat can't be reached. A delivery that came back is recognised
+# by its time to live: less is left after its due time than a new one has.
+#
+# Of the classes the most urgent one comes first, after what each class may claim by its patience:
+# the first `reserved` of it, in the order of what the classes have `waited` for
+# (console.sends.engine.priority). `waiting` has a bit for each class with something due.
+#
 # Deliveries on the wire are in the outbox too, and are excluded by their ids. OFFSET makes the
 # planner look up the chats one by one.
 CLAIM = """
 WITH due AS (
-    SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id,
-        coalesce((%(turns)s::jsonb ->> s.id::text)::float8, extract(epoch FROM o.since)) AS last
-    FROM sends_send s
+    SELECT o.*, c.rank, CASE WHEN o.place <= c.reserved THEN -c.waited ELSE 1 END AS patience,
+        bit_or(1 << c.rank::int) OVER () AS waiting
+    FROM unnest(%(classes)s::text[], %(reserved)s::int[], %(waited)s::int[])
+        WITH ORDINALITY AS c(name, reserved, waited, rank)
     CROSS JOIN LATERAL (
-        SELECT delivery_id, expires_at, due_at,
-            expires_at < due_at + %(time_to_live)s::interval AS came_back,
-            row_number() OVER (ORDER BY due_at, delivery_id) AS turn,
-            first_value(due_at) OVER (ORDER BY due_at, delivery_id) AS since
-        FROM sends_outbox
-        WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
-            AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
-        ORDER BY due_at, delivery_id
-        LIMIT %(room)s::int) o
-    WHERE s.status = 'running' AND NOT EXISTS (SELECT FROM sends_sendingstop)
-    ORDER BY o.turn, o.came_back, last, o.due_at, s.id
+        SELECT line.*, row_number() OVER (
+            ORDER BY line.turn, line.came_back, line.last, line.due_at, line.send_id) AS place
+        FROM (
+            SELECT o.delivery_id, o.expires_at, o.turn, o.came_back, o.due_at, s.id AS send_id,
+                coalesce((%(turns)s::jsonb ->> s.id::text)::float8, extract(epoch FROM o.since))
+                    AS last
+            FROM sends_send s
+            CROSS JOIN LATERAL (
+                SELECT delivery_id, expires_at, due_at,
+                    expires_at < due_at + %(time_to_live)s::interval AS came_back,
+                    row_number() OVER (ORDER BY due_at, delivery_id) AS turn,
+                    first_value(due_at) OVER (ORDER BY due_at, delivery_id) AS since
+                FROM sends_outbox
+                WHERE send_id = s.id AND chat_server_name = %(server)s AND due_at <= %(now)s
+                    AND delivery_id <> ALL(%(on_the_wire)s::bigint[])
+                ORDER BY due_at, delivery_id
+                LIMIT %(room)s::int) o
+            WHERE s.status = 'running' AND s.notice_class = c.name
+                AND NOT EXISTS (SELECT FROM sends_sendingstop)
+            ORDER BY o.turn, o.came_back, last, o.due_at, s.id
+            LIMIT %(room)s::int) line) o
+    ORDER BY patience, c.rank, o.place
     LIMIT %(room)s::int)
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
        d.attempts + 1, d.detail, i.user_data::text,
        due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
-       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id, due.waiting
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
 LEFT JOIN LATERAL (
     SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
 WHERE d.status = 'pending'
-ORDER BY due.turn, due.came_back, due.last, due.due_at, due.send_id
+ORDER BY due.patience, due.rank, due.place
 FOR UPDATE OF d SKIP LOCKED
 """
 
@@ -159,7 +181,7 @@ class _Shared(NamedTuple):
 
 
 class _Chat(NamedTuple):
-    """A delivery's chat at the moment of sending, in the order of CLAIM's last columns."""
+    """A delivery's chat at the moment of sending, in the order of CLAIM's columns."""
 
     is_late: bool
     ended: bool
@@ -174,40 +196,45 @@ def claim_due(
     claim: UUID,
     on_the_wire: Collection[int] = (),
     turns: Mapping[int, float] = MappingProxyType({}),
+    waited: Waited = MappingProxyType({}),
     look: "Look | None" = None,
 ) -> tuple[Step, list[Ending]]:
     """Claim as many due deliveries as are granted. Return with them those that can't be sent any
     more.
 
     Call it in a transaction. `on_the_wire` are the caller's own deliveries. `turns` says when each
-    send had its last turn, in seconds since 1970. `look` is the first look at what is due, if the
-    caller has begun it in a pipeline that has ended by now.
+    send had its last turn, in seconds since 1970, and `waited` what the classes have waited for.
+    `look` is the first look at what is due, if the caller has begun it in a pipeline that has ended
+    by now.
     """
     server, granted, now = grant.server, grant.number, grant.now
     if not (server.takes_deliveries and granted):
         return _nothing(grant), []
+    line = look.line if look else Line(turns, waited, granted)
     found, budget = _Found(), StepBudget(now)
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
         # After the first look, look further: whoever is skipped is rarely alone.
         most = min(max(granted, 2 * looked_at), LOOKED_AT_MOST - looked_at)
         apart_from = {*on_the_wire, *found.ids}
-        rows, sends = look.found() if look else _look_now(grant, apart_from, most, turns)
+        rows, sends = look.found() if look else _look_now(grant, apart_from, most, line)
         look = None
         sorter = _Sorter(server, now, rows, sends, budget)
         for row in rows:
             if len(found.claimed) == granted:
                 break
             delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
-            found.add(delivery, sorter.sort(delivery, _Chat(*row[10:])))
+            found.add(delivery, sorter.sort(delivery, _Chat(*row[10:15])))
+        line.note(rows[0][15] if rows else 0, found.claimed)
         looked_at += len(rows)
         # Fewer rows than requested means that nothing more is due.
         is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0
     _move(found.moved)
     found.keep_to(budget)
-    _mark_sending(server, found.claimed, claim, now)
-    chat_server_return_tokens(server.pk, granted - len(found.claimed))
-    return Step(found.claimed, None if is_all else 0.0, server, now), found.endings
+    claimed, waited = line.in_order(found.claimed)
+    _mark_sending(server, claimed, claim, now)
+    chat_server_return_tokens(server.pk, granted - len(claimed))
+    return Step(claimed, None if is_all else 0.0, server, now, waited), found.endings
 
 
 def _nothing(grant: Grant) -> Step:
@@ -252,10 +279,11 @@ class Look:
         grant: Grant,
         *,
         on_the_wire: Collection[int],
-        turns: Mapping[int, float],
+        line: Line,
         likely: Collection[int],
     ) -> None:
-        values = _due_values(grant, on_the_wire, min(grant.number, LOOKED_AT_MOST), turns)
+        self.line = line
+        values = _due_values(grant, on_the_wire, min(grant.number, LOOKED_AT_MOST), line)
         self._rows = pipeline.start(CLAIM, values)
         # Of sends of which deliveries are probably found. All others are read afterwards.
         self._sends = pipeline.start(SHARED, {"ids": array(likely)}) if likely else None
@@ -266,17 +294,17 @@ class Look:
 
 
 def _look_now(
-    grant: Grant, apart_from: Collection[int], room: int, turns: Mapping[int, float]
+    grant: Grant, apart_from: Collection[int], room: int, line: Line
 ) -> tuple[list[tuple[Any, ...]], Mapping[int, _Shared]]:
     """Look at once, as another look (`Look.found`) did not find enough."""
-    return execute_rows(CLAIM, _due_values(grant, apart_from, room, turns)), {}
+    return execute_rows(CLAIM, _due_values(grant, apart_from, room, line)), {}
 
 
 def _due_values(
     grant: Grant,
     apart_from: Collection[int],
     room: int,
-    turns: Mapping[int, float],
+    line: Line,
 ) -> dict[str, Any]:
     return {
         "server": grant.server.name,
@@ -284,7 +312,7 @@ def _due_values(
         "on_the_wire": array(apart_from),
         "room": room,
         "time_to_live": time_to_live(),
-        "turns": msgspec.json.encode({str(pk): at for pk, at in turns.items()}).decode(),
+        **line.values(),
     }
 
 

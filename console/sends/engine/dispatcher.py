@@ -68,6 +68,8 @@ class Dispatch:
     begun: set[str] = field(default_factory=set)
     # When each send had its last turn at a Chat Server: the memory of fairness (claim_due).
     turns: dict[str, dict[int, float]] = field(default_factory=dict)
+    # What the classes of notices have waited for there (console.sends.engine.priority).
+    waited: dict[str, dict[str, int]] = field(default_factory=dict)
     # What became known of deliveries that had ended as unknown, and is not recorded yet.
     late: list[LateEnding] = field(default_factory=list)
     # What can't be recorded in time, and what workers before this one could not record.
@@ -268,6 +270,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         dispatch.gateway,
         dispatch.stopping,
         dispatch.turns.setdefault(server.name, {}),
+        dispatch.waited.setdefault(server.name, {}),
         dispatch.late,
         dispatch.keep,
     )

@@ -105,8 +105,9 @@ class Drain:
     `is_superseded` says that another worker has the lease, and has recorded as unknown what was on
     the wire here; or that this drain gave up. `is_wordless` says that the database refused the
     outcomes each time, so they are recorded without their texts. `turns` has the last turns of
-    sends (`claim_due`). `late` gets what becomes known of deliveries that have ended as unknown;
-    `keep` takes what can't be recorded before the worker ends.
+    sends, and `waited` what the classes of notices have waited for (`claim_due`). `late` gets what
+    becomes known of deliveries that have ended as unknown; `keep` takes what can't be recorded
+    before the worker ends.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Drain:
         gateway: Gateway,
         stopping: asyncio.Event,
         turns: dict[int, float],
+        waited: dict[str, int],
         late: list[LateEnding],
         keep: Callable[[Sequence[LateEnding]], None],
     ) -> None:
@@ -125,6 +127,7 @@ class Drain:
         self.gateway = gateway
         self.stopping = stopping
         self.turns = turns
+        self.waited = waited
         self.late = late
         self.keep = keep
         self.channel: Channel | None = None
@@ -245,6 +248,7 @@ class Drain:
             on_the_wire=tuple(self.on_the_wire),
             settled=back.settled,
             turns=self.turns,
+            waited=self.waited,
         )
 
     def _put_back(self, back: "_Back") -> None:
@@ -256,6 +260,7 @@ class Drain:
     def _write_claimed(self, claim: UUID, step: Step, since: float) -> None:
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
+        self._note_waited(step)
         if step.claimed:
             self.has_claimed = True
             self.open_claims[claim] = len(step.claimed)
@@ -265,6 +270,11 @@ class Drain:
             writing = asyncio.create_task(self._write(step.claimed, channel, since))
             self.writing.add(writing)
             writing.add_done_callback(self._is_written)
+
+    def _note_waited(self, step: Step) -> None:
+        if step.waited is not None:
+            self.waited.clear()
+            self.waited.update(step.waited)
 
     def _note_turns(self, step: Step) -> None:
         assert step.now is not None  # noqa: S101

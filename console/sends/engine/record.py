@@ -43,6 +43,7 @@ from console.sends.engine.outcomes import (
     write_endings,
     write_postponements,
 )
+from console.sends.engine.priority import Line, Waited
 from console.sends.models import (
     Claim,
     Delivery,
@@ -71,26 +72,27 @@ def drain_step(
     on_the_wire: Collection[int] = (),
     settled: Collection[UUID] = (),
     turns: Mapping[int, float] = MappingProxyType({}),
+    waited: Waited = MappingProxyType({}),
 ) -> Step:
     """Record endings and claim up to `room` deliveries more under `claim`, in one transaction.
 
     `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
-    deliveries have all ended with this step. For `turns` see `claim_due`. A delivery that can't be
-    sent any more is skipped here, at the last moment; a pending one follows its chat to another
-    Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing, if the
-    lease is another's by now.
+    deliveries have all ended with this step. For `turns` and `waited` see `claim_due`. A delivery
+    that can't be sent any more is skipped here, at the last moment; a pending one follows its chat
+    to another Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing,
+    if the lease is another's by now.
     """
     with transaction.atomic():
         grant = _grant(lease, room, is_answered=any(ending.is_answered for ending in endings))
         write_postponements(postponements)
         written, records, look = _record_and_look(
-            endings, settled, grant, on_the_wire=on_the_wire, turns=turns
+            endings, settled, grant, on_the_wire=on_the_wire, turns=turns, waited=waited
         )
         step = Step()
         skipped: list[Ending] = []
         if grant is not None:
             step, skipped = claim_due(
-                grant, claim=claim, on_the_wire=on_the_wire, turns=turns, look=look
+                grant, claim=claim, on_the_wire=on_the_wire, turns=turns, waited=waited, look=look
             )
             skipped = write_endings(skipped, from_status=DeliveryStatus.PENDING)
         is_as_expected = len(written) == len(endings) and not skipped
@@ -317,6 +319,7 @@ def _record_and_look(
     *,
     on_the_wire: Collection[int],
     turns: Mapping[int, float],
+    waited: Waited,
 ) -> tuple[list[Ending], list[audit.Record], Look | None]:
     """Write endings, and look for what is due, without waiting in between. Return which were
     written, and the ledger's entries if that is all of them, as nearly always."""
@@ -325,7 +328,8 @@ def _record_and_look(
         started = EndingsStarted(pipeline, endings, settled)
         if grant is not None and grant.number and grant.server.takes_deliveries:
             likely = {ending.delivery.send_id for ending in endings}
-            look = Look(pipeline, grant, on_the_wire=on_the_wire, turns=turns, likely=likely)
+            line = Line(turns, waited, grant.number)
+            look = Look(pipeline, grant, on_the_wire=on_the_wire, line=line, likely=likely)
         records = ended_records(endings)  # while PostgreSQL works
     return started.written(), records, look
 

@@ -27,27 +27,26 @@ TAKEN = (DeliveryStatus.SENDING, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOW
 PLANNED = (DeliveryStatus.PENDING, *TAKEN)
 
 # One that has ended counts from when its outcome was recorded: the customer can't have seen it
-# later. One that waits counts when it is due, or now if that has passed. OFFSET makes the planner
-# read only the chats' own deliveries, by their index; there is a row in the outbox for each that is
-# open, and a resolution for few.
+# later. One that waits counts when it is due, or now if that has passed. OFFSET and the queries in
+# brackets make the planner read only the chats' own deliveries and what belongs to these, by index.
 CONTACTS = """
 SELECT chat.id, d.at
 FROM unnest(%(ids)s::text[]) AS chat(id)
 CROSS JOIN LATERAL (
-    SELECT each.id, each.send_id, CASE each.status
-        WHEN 'pending' THEN greatest(o.due_at, %(now)s::timestamptz)
+    SELECT CASE each.status
+        WHEN 'pending' THEN greatest(%(now)s::timestamptz, (
+            SELECT due_at FROM sends_outbox WHERE delivery_id = each.id))
         WHEN 'sending' THEN %(now)s::timestamptz
         ELSE each.finished_at END AS at
     FROM sends_delivery each
-    LEFT JOIN sends_outbox o ON o.delivery_id = each.id
     WHERE each.interaction_id = chat.id AND each.status = ANY(%(statuses)s::text[])
         AND (each.finished_at IS NULL OR each.finished_at
             > %(at)s::timestamptz - make_interval(mins => %(minutes)s::int))
+        AND (SELECT visibility FROM sends_send WHERE id = each.send_id) = 'ALL'
+        AND (SELECT verdict FROM sends_resolution WHERE delivery_id = each.id)
+            IS DISTINCT FROM 'not_delivered'
     OFFSET 0) d
-JOIN sends_send s ON s.id = d.send_id
-LEFT JOIN sends_resolution r ON r.delivery_id = d.id
-WHERE s.visibility = 'ALL' AND r.verdict IS DISTINCT FROM 'not_delivered'
-    AND d.at > %(at)s::timestamptz - make_interval(mins => %(minutes)s::int)
+WHERE d.at > %(at)s::timestamptz - make_interval(mins => %(minutes)s::int)
     AND d.at < %(at)s::timestamptz + make_interval(mins => %(minutes)s::int)
 ORDER BY chat.id, d.at
 """
