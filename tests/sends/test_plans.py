@@ -14,7 +14,7 @@ from console.database.connections import array
 from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED, plan_by_index
 from console.sends.engine.claim_budget import LOCK
 from console.sends.engine.outcomes import END
-from console.sends.engine.priority import Line
+from console.sends.engine.priority import Line, Turns
 from console.sends.engine.record import OVER
 from console.sends.plan.contact_budget import CONTACTS, TAKEN, contact_values
 from console.sends.selectors import sends_awaiting_approval, sends_running
@@ -28,7 +28,7 @@ STATEMENTS = {
             "now": NOW,
             "on_the_wire": "{}",
             "room": 512,
-            **Line({1: 1.5}, {"routine": 3}, 512).values(),
+            **Line(Turns({1: 1.5}, {"routine": 3}), 512).values(),
             "time_to_live": timedelta(seconds=120),
         },
     ),
@@ -87,7 +87,7 @@ def test_no_table_is_read_whole(name: str) -> None:
     statement, values = STATEMENTS[name]
     plan_by_index()
     try:
-        assert read_whole(statement, values) <= LEFT_TO_POSTGRESQL.get(name, set())  # type: ignore[arg-type]
+        assert read_whole(statement, values) <= LEFT_TO_POSTGRESQL.get(name, set())
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin")

@@ -29,6 +29,7 @@ from console.sends.engine import dispatcher
 from console.sends.engine.claim import Step
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
+from console.sends.engine.priority import Turns
 from console.sends.engine.record import (
     deliveries_abandon,
     deliveries_expire,
@@ -189,8 +190,7 @@ class Drained:
     in_flight: dict[int, tuple[ClaimedDelivery, ClaimedDelivery]] = field(default_factory=dict)
     claims: dict[UUID, int] = field(default_factory=dict)
     settled: list[UUID] = field(default_factory=list)
-    turns: dict[int, float] = field(default_factory=dict)
-    waited: dict[str, int] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
 
 class History:
@@ -330,8 +330,7 @@ class History:
                 "room": room,
                 "on_the_wire": tuple(drained.in_flight),
                 "settled": list(drained.settled),
-                "turns": dict(drained.turns),
-                "waited": dict(drained.waited),
+                "turns": drained.turns,
             }
             sides.append(((lease,), options))
         real, model = self.both(drain_step, *sides)
@@ -350,10 +349,10 @@ class History:
         if real.claimed:
             drained.claims[claim] = len(real.claimed)
         if real.waited is not None:
-            drained.waited = dict(real.waited)
+            drained.turns.waited = real.waited
         for mine, theirs in zip(real.claimed, model.claimed, strict=True):
             drained.in_flight[mine.id] = (mine, theirs)
-            drained.turns[mine.send_id] = self.now()
+            drained.turns.sends[mine.send_id] = self.now()
 
     def recover(self) -> None:
         if (drained := self._any()) is None:

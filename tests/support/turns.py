@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from console.interactions.models import ChatServer
 from console.interactions.services import Grant
+from console.sends.engine import priority as engine
 from console.sends.engine.claim import claim_due
-from console.sends.engine.priority import Waited
 
 
 class Turns:
@@ -17,8 +17,7 @@ class Turns:
     def __init__(self, chat_server: str, granted: int) -> None:
         self.chat_server = chat_server
         self.granted = granted
-        self.turns: dict[int, float] = {}
-        self.waited: Waited = {}
+        self.turns = engine.Turns()
         self.classes: list[str] = []
         self.grants: list[int] = []
         self.on_the_wire: list[int] = []
@@ -32,14 +31,13 @@ class Turns:
             claim=uuid4(),
             on_the_wire=self.on_the_wire,
             turns=self.turns,
-            waited=self.waited,
         )
-        self.waited = step.waited or {}
+        self.turns.waited = step.waited or {}
         for delivery in step.claimed:
             self.on_the_wire.append(delivery.id)
             self.grants.append(delivery.send_id)
             self.classes.append(delivery.notice_class)
-            self.turns[delivery.send_id] = now.timestamp()
+            self.turns.sends[delivery.send_id] = now.timestamp()
 
     def grants_until(self, send: int) -> int:
         """How many grants until a send, which has just begun, has its first."""

@@ -26,11 +26,11 @@ from console.interactions.services.wire import (
     SLOTS_PER_SECOND,
     STALE_SECONDS,
 )
-from console.sends.engine.claim import LOOKED_AT_MOST, TRIES_WHEN_LATE, Step
+from console.sends.engine.claim import LOOKED_AT_MOST, NO_TURNS, TRIES_WHEN_LATE, Step
 from console.sends.engine.kept_outcomes import _read_all
 from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
-from console.sends.engine.priority import ORDER, Line, Waited
+from console.sends.engine.priority import ORDER, Line, Turns
 from console.sends.models import DeliveryStatus
 from tools.simulate.rows import DeliveryRow, LateRow, OutboxRow, SendRow, ServerRow, Tables, Watch
 
@@ -184,8 +184,7 @@ class ModelDatabase:
         room: int = 0,
         on_the_wire: Collection[int] = (),
         settled: Collection[UUID] = (),
-        turns: Mapping[int, float] | None = None,
-        waited: Waited | None = None,
+        turns: Turns = NO_TURNS,
     ) -> Work:
         yield lease.server.pk
         if any(POISON in f"{each.detail}{each.fault_text}{each.answer}" for each in endings):
@@ -202,7 +201,7 @@ class ModelDatabase:
         self._postpone(postponements)
         step = Step()
         if row is not None:
-            line = Line(turns or {}, waited or {}, granted)
+            line = Line(turns, granted)
             step, skipped = self._claim_due(row, granted, wait, claim, on_the_wire, line)
             written += self.write_endings(skipped, "pending")
         send_ids = {each.delivery.send_id for each in [*endings, *written]}
@@ -332,7 +331,7 @@ class ModelDatabase:
             if not rows:
                 continue
             rows.sort(key=_by_time)
-            last = line.turns.get(send.id, rows[0].due_at)
+            last = line.turns.sends.get(send.id, rows[0].due_at)
             for turn, row in enumerate(rows[:most]):
                 came_back = _micro(row.expires_at) < _micro(row.due_at + time_to_live)
                 found.append(((turn, came_back, last, row.due_at, send.id), row))

@@ -275,8 +275,7 @@ class Episode:
         tables.late.clear()
         tables.wakes.clear()
         for process in self.world.processes:
-            for turns in process.dispatch.turns.values():
-                turns.clear()
+            process.dispatch.turns.clear()
 
 
 def simulate_day(seed: str, hours: float = 24.0, *, keeps_lines: bool = False) -> DayResult:

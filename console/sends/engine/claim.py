@@ -1,10 +1,9 @@
 """Writes claims of due deliveries. Only the holder of a Chat Server's lease claims; a claim is
 committed before a byte goes to the wire."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from console.interactions.services import Grant, chat_server_return_tokens
 from console.sends.engine import queue
 from console.sends.engine.claim_budget import StepBudget
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
-from console.sends.engine.priority import Line, Waited
+from console.sends.engine.priority import Line, Turns
 from console.sends.engine.queue import time_to_live
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
@@ -66,9 +65,10 @@ class Step:
     wait_seconds: float | None = None
     server: ChatServer | None = None
     now: datetime | None = None
-    waited: Waited | None = None
+    waited: dict[str, int] | None = None
 
 
+NO_TURNS = Turns()
 # Deliveries that can't be sent any more cost no token, so a step looks for others in their place.
 # This bounds the work of one step.
 LOOKED_AT_MOST = 512
@@ -195,22 +195,17 @@ def claim_due(
     *,
     claim: UUID,
     on_the_wire: Collection[int] = (),
-    turns: Mapping[int, float] = MappingProxyType({}),
-    waited: Waited = MappingProxyType({}),
+    turns: Turns = NO_TURNS,
     look: "Look | None" = None,
 ) -> tuple[Step, list[Ending]]:
     """Claim as many due deliveries as are granted. Return with them those that can't be sent any
-    more.
-
-    Call it in a transaction. `on_the_wire` are the caller's own deliveries. `turns` says when each
-    send had its last turn, in seconds since 1970, and `waited` what the classes have waited for.
-    `look` is the first look at what is due, if the caller has begun it in a pipeline that has ended
-    by now.
-    """
+    more. Call it in a transaction. `on_the_wire` are the caller's own deliveries, `turns` those
+    that sends and classes had before. `look` is the first look at what is due, if the caller has
+    begun it in a pipeline that has ended by now."""
     server, granted, now = grant.server, grant.number, grant.now
     if not (server.takes_deliveries and granted):
         return _nothing(grant), []
-    line = look.line if look else Line(turns, waited, granted)
+    line = look.line if look else Line(turns, granted)
     found, budget = _Found(), StepBudget(now)
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:

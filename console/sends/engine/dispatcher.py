@@ -33,6 +33,7 @@ from console.sends.engine.drain import Drain
 from console.sends.engine.gateway import Gateway
 from console.sends.engine.kept_outcomes import outcomes_keep, outcomes_take_up
 from console.sends.engine.late_answers import LateEnding, late_answers_record
+from console.sends.engine.priority import Turns
 from console.sends.engine.record import deliveries_recover
 from console.sends.observe.worker_metrics import drain_failed
 from console.site.kept_lines import KeptLines
@@ -66,10 +67,8 @@ class Dispatch:
     drains: dict[str, Drain] = field(default_factory=dict)
     # The Chat Servers that have a drain of this worker, or whose drain is just beginning.
     begun: set[str] = field(default_factory=set)
-    # When each send had its last turn at a Chat Server: the memory of fairness (claim_due).
-    turns: dict[str, dict[int, float]] = field(default_factory=dict)
-    # What the classes of notices have waited for there (console.sends.engine.priority).
-    waited: dict[str, dict[str, int]] = field(default_factory=dict)
+    # Who had its turn at a Chat Server: the memory of fairness (claim_due).
+    turns: dict[str, Turns] = field(default_factory=dict)
     # What became known of deliveries that had ended as unknown, and is not recorded yet.
     late: list[LateEnding] = field(default_factory=list)
     # What can't be recorded in time, and what workers before this one could not record.
@@ -269,8 +268,7 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
         dispatch.databases,
         dispatch.gateway,
         dispatch.stopping,
-        dispatch.turns.setdefault(server.name, {}),
-        dispatch.waited.setdefault(server.name, {}),
+        dispatch.turns.setdefault(server.name, Turns()),
         dispatch.late,
         dispatch.keep,
     )

@@ -42,6 +42,7 @@ from console.sends.engine.gateway import (
 )
 from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
+from console.sends.engine.priority import Turns
 from console.sends.engine.record import deliveries_recover, drain_step
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.observe.worker_metrics import DrainRecord
@@ -104,10 +105,9 @@ class Drain:
 
     `is_superseded` says that another worker has the lease, and has recorded as unknown what was on
     the wire here; or that this drain gave up. `is_wordless` says that the database refused the
-    outcomes each time, so they are recorded without their texts. `turns` has the last turns of
-    sends, and `waited` what the classes of notices have waited for (`claim_due`). `late` gets what
-    becomes known of deliveries that have ended as unknown; `keep` takes what can't be recorded
-    before the worker ends.
+    outcomes each time, so they are recorded without their texts. `turns` are those that
+    sends and classes of notices had (`claim_due`). `late` gets what becomes known of deliveries
+    that have ended as unknown; `keep` takes what can't be recorded before the worker ends.
     """
 
     def __init__(
@@ -116,8 +116,7 @@ class Drain:
         databases: DatabaseThreads,
         gateway: Gateway,
         stopping: asyncio.Event,
-        turns: dict[int, float],
-        waited: dict[str, int],
+        turns: Turns,
         late: list[LateEnding],
         keep: Callable[[Sequence[LateEnding]], None],
     ) -> None:
@@ -127,7 +126,6 @@ class Drain:
         self.gateway = gateway
         self.stopping = stopping
         self.turns = turns
-        self.waited = waited
         self.late = late
         self.keep = keep
         self.channel: Channel | None = None
@@ -248,7 +246,6 @@ class Drain:
             on_the_wire=tuple(self.on_the_wire),
             settled=back.settled,
             turns=self.turns,
-            waited=self.waited,
         )
 
     def _put_back(self, back: "_Back") -> None:
@@ -260,7 +257,8 @@ class Drain:
     def _write_claimed(self, claim: UUID, step: Step, since: float) -> None:
         has_moved = step.server is not None and step.server.url != self.server.url
         self.server = step.server or self.server
-        self._note_waited(step)
+        if step.waited is not None:
+            self.turns.waited = step.waited
         if step.claimed:
             self.has_claimed = True
             self.open_claims[claim] = len(step.claimed)
@@ -271,18 +269,14 @@ class Drain:
             self.writing.add(writing)
             writing.add_done_callback(self._is_written)
 
-    def _note_waited(self, step: Step) -> None:
-        if step.waited is not None:
-            self.waited.clear()
-            self.waited.update(step.waited)
-
     def _note_turns(self, step: Step) -> None:
         assert step.now is not None  # noqa: S101
+        turns = self.turns.sends
         for delivery in step.claimed:
-            self.turns[delivery.send_id] = step.now.timestamp()
-        if len(self.turns) > TURNS_MOST:
-            for send_id in sorted(self.turns, key=self.turns.__getitem__)[: TURNS_MOST // 2]:
-                del self.turns[send_id]
+            turns[delivery.send_id] = step.now.timestamp()
+        if len(turns) > TURNS_MOST:
+            for send_id in sorted(turns, key=turns.__getitem__)[: TURNS_MOST // 2]:
+                del turns[send_id]
 
     async def _regain_database(self, error: Exception, *, unwritten: UUID) -> None:
         """Wait for the database after it failed, and continue with what is in flight.

@@ -74,33 +74,43 @@ def in_order(
 
 
 @dataclass(slots=True)
+class Turns:
+    """What a worker remembers of a Chat Server's turns: when each send had its last one, in seconds
+    since 1970, by the sends' ids, and what the classes have waited for."""
+
+    sends: dict[int, float] = field(default_factory=dict)
+    waited: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Line:
     """The line in which deliveries stand in one step of a drain.
 
-    `turns` says when each send had its last turn, `waited` what the classes have waited for, and
-    `granted` how many deliveries the step may claim. `due` are the classes that had something due.
+    `granted` is how many deliveries the step may claim, `taken` how many of each class it has
+    claimed. `due` are the classes that had something due.
     """
 
-    turns: Mapping[int, float]
-    waited: Waited
+    turns: Turns
     granted: int
     due: set[str] = field(default_factory=set)
     taken: Mapping[str, int] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """Return the parameters of CLAIM."""
-        most = reserved(self.waited, self.granted)
+        most = reserved(self.turns.waited, self.granted)
         return {
-            "turns": msgspec.json.encode({str(pk): at for pk, at in self.turns.items()}).decode(),
+            "turns": msgspec.json.encode(
+                {str(pk): at for pk, at in self.turns.sends.items()}
+            ).decode(),
             "classes": list(ORDER),
             "reserved": array(max(0, most[name] - self.taken.get(name, 0)) for name in ORDER),
-            "waited": array(self.waited.get(name, 0) for name in ORDER),
+            "waited": array(self.turns.waited.get(name, 0) for name in ORDER),
         }
 
     def key(self, name: str, place: int) -> tuple[int, int, int]:
         """Return the order of the delivery at this place of its class, as CLAIM has it."""
-        left = reserved(self.waited, self.granted)[name] - self.taken.get(name, 0)
-        patience = -self.waited.get(name, 0) if place <= left else 1
+        left = reserved(self.turns.waited, self.granted)[name] - self.taken.get(name, 0)
+        patience = -self.turns.waited.get(name, 0) if place <= left else 1
         return patience, ORDER.index(name), place
 
     def note(self, waiting: int, claimed: Sequence[ClaimedDelivery]) -> None:
@@ -113,4 +123,4 @@ class Line:
     ) -> tuple[list[ClaimedDelivery], dict[str, int]]:
         """Return the deliveries in the order in which they leave, and what the classes have waited
         for after that."""
-        return in_order(claimed, lambda each: each.notice_class, self.waited, self.due)
+        return in_order(claimed, lambda each: each.notice_class, self.turns.waited, self.due)

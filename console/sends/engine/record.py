@@ -5,9 +5,8 @@ id) and committed before a byte is written; the outcome is recorded only if the 
 that claim. So nothing is sent twice and no outcome overwrites another.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from uuid import UUID
 
 import structlog
@@ -31,7 +30,7 @@ from console.interactions.services import (
 )
 from console.sends.engine import queue
 from console.sends.engine.caution import BAD, sends_watch
-from console.sends.engine.claim import Look, Step, claim_due, is_progressing
+from console.sends.engine.claim import NO_TURNS, Look, Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
     ClaimedDelivery,
     Ending,
@@ -43,7 +42,7 @@ from console.sends.engine.outcomes import (
     write_endings,
     write_postponements,
 )
-from console.sends.engine.priority import Line, Waited
+from console.sends.engine.priority import Line, Turns
 from console.sends.models import (
     Claim,
     Delivery,
@@ -71,13 +70,12 @@ def drain_step(
     room: int = 0,
     on_the_wire: Collection[int] = (),
     settled: Collection[UUID] = (),
-    turns: Mapping[int, float] = MappingProxyType({}),
-    waited: Waited = MappingProxyType({}),
+    turns: Turns = NO_TURNS,
 ) -> Step:
     """Record endings and claim up to `room` deliveries more under `claim`, in one transaction.
 
     `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
-    deliveries have all ended with this step. For `turns` and `waited` see `claim_due`. A delivery
+    deliveries have all ended with this step. For `turns` see `claim_due`. A delivery
     that can't be sent any more is skipped here, at the last moment; a pending one follows its chat
     to another Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing,
     if the lease is another's by now.
@@ -86,13 +84,13 @@ def drain_step(
         grant = _grant(lease, room, is_answered=any(ending.is_answered for ending in endings))
         write_postponements(postponements)
         written, records, look = _record_and_look(
-            endings, settled, grant, on_the_wire=on_the_wire, turns=turns, waited=waited
+            endings, settled, grant, on_the_wire=on_the_wire, turns=turns
         )
         step = Step()
         skipped: list[Ending] = []
         if grant is not None:
             step, skipped = claim_due(
-                grant, claim=claim, on_the_wire=on_the_wire, turns=turns, waited=waited, look=look
+                grant, claim=claim, on_the_wire=on_the_wire, turns=turns, look=look
             )
             skipped = write_endings(skipped, from_status=DeliveryStatus.PENDING)
         is_as_expected = len(written) == len(endings) and not skipped
@@ -318,8 +316,7 @@ def _record_and_look(
     grant: Grant | None,
     *,
     on_the_wire: Collection[int],
-    turns: Mapping[int, float],
-    waited: Waited,
+    turns: Turns,
 ) -> tuple[list[Ending], list[audit.Record], Look | None]:
     """Write endings, and look for what is due, without waiting in between. Return which were
     written, and the ledger's entries if that is all of them, as nearly always."""
@@ -328,7 +325,7 @@ def _record_and_look(
         started = EndingsStarted(pipeline, endings, settled)
         if grant is not None and grant.number and grant.server.takes_deliveries:
             likely = {ending.delivery.send_id for ending in endings}
-            line = Line(turns, waited, grant.number)
+            line = Line(turns, grant.number)
             look = Look(pipeline, grant, on_the_wire=on_the_wire, line=line, likely=likely)
         records = ended_records(endings)  # while PostgreSQL works
     return started.written(), records, look
