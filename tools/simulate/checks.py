@@ -139,8 +139,7 @@ class Checks(Watch):
             ):
                 self.fail(f"delivery {row.id} is claimed after its time to live")
             self.of(row.id).claims.append((self.time.now, holder))
-            self._turn(line, row)
-        self._classes(line, server, claimed, now)
+            self._turn(line, server, row)
         line.sending += len(claimed)
         if line.sending > max(line.window, server.window):
             self.fail(f"{line.sending} deliveries of {server.name} are claimed at once")
@@ -179,10 +178,9 @@ class Checks(Watch):
         for line in self.lines.values():
             line.waiting.pop(send_id, None)
 
-    def _classes(
-        self, line: Line, server: ServerRow, claimed: list[DeliveryRow], now: float
-    ) -> None:
+    def stepped(self, server: ServerRow, claimed: list[DeliveryRow], now: float) -> None:
         """The most urgent class goes first, and each class that has more due gets its share."""
+        line = self.lines[server.name]
         left = {
             send.notice_class
             for send in self.tables.sends.values()
@@ -196,7 +194,7 @@ class Checks(Watch):
         if ORDER[0] in left and others > 2 * (1 + len(claimed) // PATIENCE):
             self.fail(f"{others} of {len(claimed)} go before {ORDER[0]} ones at {server.name}")
         for row in claimed:
-            for name in left:
+            for name in left - {row.notice_class}:
                 line.since[name] += 1
                 if line.since[name] >= EVERY and self.time.now > self.troubled_at + TROUBLE_SECONDS:
                     self.fail(f"{name} ones starve at {server.name}")
@@ -204,11 +202,13 @@ class Checks(Watch):
         for name in set(line.since) - left:
             line.since[name] = 0
 
-    def _turn(self, line: Line, row: DeliveryRow) -> None:
+    def _turn(self, line: Line, server: ServerRow, row: DeliveryRow) -> None:
         send_id = row.send_id
         line.grants[row.notice_class] += 1
         since = self.soon.pop(send_id, None)
-        if since is not None and self.time.now > since + PROMPT_SECONDS:
+        # Sends of more urgent classes that began after it may go first.
+        most = PROMPT_SECONDS + EVERY / server.pace_per_second
+        if since is not None and self.time.now > since + most:
             self.fail(f"send {send_id} began to leave after {self.time.now - since:.1f} s")
         mine = line.waiting.pop(send_id, None)
         if mine is not None:

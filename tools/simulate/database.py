@@ -204,6 +204,8 @@ class ModelDatabase:
             line = Line(turns, granted)
             step, skipped = self._claim_due(row, granted, wait, claim, on_the_wire, line)
             written += self.write_endings(skipped, "pending")
+            claimed = [self.tables.deliveries[each.id] for each in step.claimed]
+            self.watch.stepped(row, claimed, self.now())
         send_ids = {each.delivery.send_id for each in [*endings, *written]}
         send_ids -= {each.send_id for each in step.claimed}
         yield from self._tidy_up(send_ids, came_back=bool(postponements))
