@@ -183,6 +183,8 @@ def _settings(folder: Path, cluster: Cluster) -> dict[str, str]:
         CONSOLE_HOURLY_QUOTA="0",
         CONSOLE_RESEND_GUARD_MINUTES="0",
         CONSOLE_PAUSE_ABOVE_PERCENT="0",
+        # Never spent: what is tried is that claims lock their chats, and go on.
+        CONSOLE_CONTACT_BUDGET="routine=1000/1",
     )
 
 
