@@ -346,6 +346,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 
 UNRECORDED = {
     "sends.sweep_ended": "when the last sweep ended, every five seconds",
+    "sends.contacts_forget": "deletes the locks of claims that are over",
     "accounts.counted": "counts requests and attempts; what matters of them is recorded elsewhere",
     "accounts.forget": "the same: begins to count anew",
     "accounts.seconds_to_wait": "the same",
