@@ -75,10 +75,10 @@ def drain_step(
     """Record endings and claim up to `room` deliveries more under `claim`, in one transaction.
 
     `on_the_wire` are the ids that the drain still waits for. `settled` are the claims whose
-    deliveries have all ended with this step. For `turns` see `claim_due`. A delivery
-    that can't be sent any more is skipped here, at the last moment; a pending one follows its chat
-    to another Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing,
-    if the lease is another's by now.
+    deliveries have all ended with this step. For `turns` see `claim_due`. A delivery that can't be
+    sent any more is skipped here, at the last moment; a pending one follows its chat to another
+    Chat Server (docs/domain.md section 2, step 2). Raises LeaseLost, and writes nothing, if the
+    lease is another's by now.
     """
     with transaction.atomic():
         grant = _grant(lease, room, is_answered=any(ending.is_answered for ending in endings))
