@@ -33,7 +33,7 @@ FOUND_BY: dict[str, tuple[str, float]] = {
     "lock_ignored": ("15/0", 2.0),
     "lease_not_released": ("15/0", 3.0),
     "lease_never_contested": ("15/0", 4.0),
-    "renewals_end": ("15/8", 12.0),
+    "renewals_end": ("15/0", 15.0),
     "unknown_is_retried": ("15/0", 2.0),
     "answers_dropped_on_database_error": ("15/0", 2.0),
     "superseded_answers_dropped": ("15/0", 2.0),

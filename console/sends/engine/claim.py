@@ -1,7 +1,7 @@
 """Writes claims of due deliveries. Only the holder of a Chat Server's lease claims; a claim is
 committed before a byte goes to the wire."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple

@@ -13,7 +13,7 @@ ALLOW = "DROP TRIGGER send_class_kept ON sends_send;"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0026_canary'),
+        ('sends', '0027_counting'),
         ('catalogue', '0011_notice_class'),
     ]
 
