@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from console.audit.following import LedgerMark
 from console.database.clock import near_now
 from console.text.sentence_field import SentenceField
 
@@ -143,12 +144,5 @@ class Attempt(models.Model):
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
-class Mark(models.Model):
-    """The single row with the last ledger entry that was turned into messages, and the moment until
-    which a worker is the courier."""
-
-    told_to = models.BigIntegerField()
-    carried_until = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"told to {self.told_to}"
+class Mark(LedgerMark):
+    """How far the ledger was turned into messages, and which worker carries them."""

@@ -9,6 +9,7 @@ from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
 
+from console.audit import following
 from console.database import notifications
 from console.database.clock import database_now
 from console.webhooks import signing
@@ -57,14 +58,12 @@ def carrying_begin() -> datetime | None:
     now = database_now()
     if not _due(now).filter(webhook__enabled=True).exists():
         return None
-    until = now + LONGEST_ATTEMPT
-    free = Mark.objects.filter(carried_until=None) | Mark.objects.filter(carried_until__lt=now)
-    return until if free.update(carried_until=until) else None
+    return following.carrying_begin(Mark, now, LONGEST_ATTEMPT)
 
 
 def carrying_end(until: datetime) -> None:
     """Stop being the courier, unless another has taken over already."""
-    Mark.objects.filter(carried_until=until).update(carried_until=None)
+    following.carrying_end(Mark, until)
 
 
 def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | None, list[Parcel]]:
@@ -74,9 +73,9 @@ def parcels_take(until: datetime, busy: Mapping[int, int]) -> tuple[datetime | N
     messages in progress by webhook. An attempt is written for each message before a byte is sent.
     """
     now = database_now()
-    longer = now + LONGEST_ATTEMPT
     with transaction.atomic():
-        if not Mark.objects.filter(carried_until=until).update(carried_until=longer):
+        longer = following.carrying_go_on(Mark, until, now, LONGEST_ATTEMPT)
+        if longer is None:
             return None, []
         room = ROOM - sum(busy.values())
         parcels: list[Parcel] = []
