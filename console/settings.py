@@ -12,6 +12,7 @@ from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEM
 from console.catalogue.transfer.jobs.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
 from console.database.settings import database_settings, postgresql
 from console.interactions.poller.settings import read_poll_settings
+from console.notifications.settings import NO_SERVER, channels, mail_address, mail_server
 from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from console.security.generated_secrets import kept, made_up_key, made_up_secret_key
 from console.sends.engine.transport_settings import read_transport_options
@@ -126,6 +127,26 @@ WEBHOOK_TIMEOUT_SECONDS = env.read(
 )
 WEBHOOK_RETENTION_DAYS = env.read("CONSOLE_WEBHOOK_RETENTION_DAYS", env.days(least=1), 7)
 
+# --- Notifications: mail, channels, reminders ----------------------------------------------------
+
+# Under which address people reach the console, for links in mails and channels.
+CONSOLE_URL = env.read("CONSOLE_URL", env.origin, "")
+MAIL_SERVER = env.read("CONSOLE_EMAIL_URL", mail_server, NO_SERVER)
+DEFAULT_FROM_EMAIL = env.read("CONSOLE_EMAIL_FROM", mail_address, "")
+CHANNELS = env.read("CONSOLE_CHANNELS", channels, dict[str, str]())
+# After so many minutes without a decision; 0 means never.
+REMIND_AFTER = env.read(
+    "CONSOLE_REMIND_AFTER", env.number(least=0, most=10_080, unit="minutes"), 30
+)
+ESCALATE_AFTER = env.read(
+    "CONSOLE_ESCALATE_AFTER", env.number(least=0, most=10_080, unit="minutes"), 60
+)
+EMAIL_BACKEND = "console.notifications.smtp.Backend"
+EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.username, MAIL_SERVER.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.tls == "starttls", MAIL_SERVER.tls == "tls"
+EMAIL_TIMEOUT = 10
+
 # Control ports of the demo's simulators: "name=port,name=port". Empty if this is no demo.
 DEMO_SIMULATORS = env.read("CONSOLE_DEMO_SIMULATORS", env.pairs, dict[str, str]())
 
@@ -174,6 +195,7 @@ INSTALLED_APPS = [
     "console.catalogue",
     "console.interactions",
     "console.sends",
+    "console.notifications",
     "console.webhooks",
     "console.incidents",
     "console.backups",

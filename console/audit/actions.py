@@ -97,6 +97,9 @@ class Action(models.TextChoices):
     USER_DIRECTORY_REFUSED = "user.directory_refused", _("Refused by the directory")
     USER_ROLES_FOLLOWED = "user.roles_followed", _("Roles followed the directory")
     USER_TEAMS_FOLLOWED = "user.teams_followed", _("Teams followed the directory")
+    USER_NOTIFICATIONS_CHANGED = "user.notifications_changed", _("Notifications chosen")
+    USER_STAND_IN_NAMED = "user.stand_in_named", _("Stand-in named")
+    USER_STAND_IN_ENDED = "user.stand_in_ended", _("Stand-in ended")
     TEAM_CREATED = "team.created", _("Team created")
     TEAM_CHANGED = "team.changed", _("Team changed")
     TEAM_DELETED = "team.deleted", _("Team deleted")
@@ -124,6 +127,7 @@ class Action(models.TextChoices):
     WEBHOOK_REDELIVERED = "webhook.redelivered", _("Webhook's message sent again")
     WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated", _("Webhook's secret rotated")
     WEBHOOK_SECRETS_REENCRYPTED = "webhook_secrets.reencrypted", _("Webhooks' secrets re-encrypted")
+    MAIL_TESTED = "mail.tested", _("Mail tested")
     AUDIT_EXPORTED = "audit.exported", _("Trail exported")
     AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
     AUDIT_KEY_CHANGED = "audit.key_changed", _("Audit key changed")
@@ -251,6 +255,9 @@ EVENTS = {
     Action.USER_DIRECTORY_REFUSED: _event("user", "address sub reason detail"),
     Action.USER_ROLES_FOLLOWED: _event("user", "from to"),
     Action.USER_TEAMS_FOLLOWED: _event("user", "from to"),
+    Action.USER_NOTIFICATIONS_CHANGED: _event("user", "declined quiet_from quiet_to time_zone"),
+    Action.USER_STAND_IN_NAMED: _event("user", "stand_in begins_at ends_at"),
+    Action.USER_STAND_IN_ENDED: _event("user", "stand_in begins_at ends_at"),
     Action.TEAM_CREATED: _event("team", "queues"),
     Action.TEAM_CHANGED: _event("team", "name queues members"),
     Action.TEAM_DELETED: _event("team"),
@@ -286,6 +293,7 @@ EVENTS = {
     Action.WEBHOOK_REDELIVERED: _event("webhook", "message"),
     Action.WEBHOOK_SECRET_ROTATED: _event("webhook", "old_secret_until"),
     Action.WEBHOOK_SECRETS_REENCRYPTED: _event("key", "webhooks"),
+    Action.MAIL_TESTED: _event("user"),
     Action.AUDIT_EXPORTED: _event("ledger"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),

@@ -26,6 +26,7 @@ from console.audit.actions import Action
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
 from console.errors import Conflict
+from console.notifications.services import notifications_drop_after_restore
 from console.sends.control.restored import (
     on_the_wire_end_after_restore,
     sends_end_after_restore,
@@ -292,6 +293,7 @@ def database_settle(
             webhooks = webhooks_stop_after_restore(actor)
             unknown = sends_end_after_restore(actor, note=f"The database was restored from {of}.")
         sessions_forget_all()
+        notifications_drop_after_restore()
         audit.record(
             actor,
             Action.DATABASE_RESTORED,

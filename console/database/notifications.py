@@ -35,6 +35,10 @@ SENDING = "sending"
 WEBHOOKS = "webhooks"
 # Incidents and their stages.
 INCIDENTS = "incidents"
+# What waits for a person's decision.
+WAITING = "waiting"
+# Mails and messages to channels, on their way and ended.
+MAIL = "mail"
 
 
 def sessions_topic(person: int) -> str:

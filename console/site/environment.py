@@ -24,7 +24,9 @@ Network = IPv4Network | IPv6Network
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 # The values of variables with such names are never logged, however wrong they are.
-SECRET = re.compile(r"(KEYS?|PASSWORD|SECRET|TOKEN)$|^DATABASE_URL$")
+SECRET = re.compile(
+    r"(KEYS?|PASSWORD|SECRET|TOKEN)$|^DATABASE_URL$|^CONSOLE_EMAIL_URL$|^CONSOLE_CHANNELS$"
+)
 # What an example has instead of a site's own value.
 PLACEHOLDER = re.compile(r"change[-_ ]?me|^(…|\.{3}|<.*>)$", re.IGNORECASE)
 # Django warns about a shorter or more uniform secret key (security.W009).

@@ -115,10 +115,14 @@ def _judge_pairs(chosen: Mapping[str, Any]) -> None:
     ors = chosen["TRANSPORT_OPTIONS"]["ors"]
     directory, username, certificate = chosen["DIRECTORY"], ors["username"], ors["certificate"]
     groups = directory.roles or directory.teams
+    mail, channels = bool(chosen["MAIL_SERVER"]), bool(chosen["CHANNELS"])
     for name, value, needed, needed_value in (
         ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_CLIENT_ID", directory.client_id),
         ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_CLIENT_SECRET", directory.secret),
         ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_ROLES", groups),
+        ("CONSOLE_EMAIL_URL", mail, "CONSOLE_EMAIL_FROM", chosen["DEFAULT_FROM_EMAIL"]),
+        ("CONSOLE_EMAIL_URL", mail, "CONSOLE_URL", chosen["CONSOLE_URL"]),
+        ("CONSOLE_CHANNELS", channels, "CONSOLE_URL", chosen["CONSOLE_URL"]),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_PASSWORD", ors["password"]),
         ("CONSOLE_ORS_PASSWORD", ors["password"], "CONSOLE_ORS_USERNAME", username),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_HOSTS", ors["hosts"]),

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from console.audit.metrics import LedgerMetrics
+from console.notifications.metrics import NotificationMetrics
 from console.sends.observe import operations
 from console.sends.observe.metrics import site_registry
 from console.sends.observe.scraping import refusal
@@ -67,7 +68,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
             answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer
     try:
-        text = generate_latest(site_registry(WebhookMetrics(), LedgerMetrics()))
+        text = generate_latest(
+            site_registry(WebhookMetrics(), NotificationMetrics(), LedgerMetrics())
+        )
     except DatabaseError:
         return HttpResponse("The database is away.\n", status=503, content_type="text/plain")
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,151 @@
+"""Reads of what waits for somebody, and of whether mail works."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q, QuerySet
+
+from console.accounts.models import User
+from console.actors import Actor, Permission
+from console.notifications.audience import by_kind, decidable
+from console.notifications.kinds import KINDS, kinds_of, roles_with
+from console.notifications.models import (
+    Matter,
+    Notification,
+    Preferences,
+    Route,
+    StandIn,
+    Status,
+)
+
+SHOWN = 50
+
+
+def waiting_for(actor: Actor) -> list[Matter]:
+    """Return the matters on which the actor may decide now, newest first."""
+    names = [kind.name for kind in kinds_of(actor)]
+    found = list(Matter.objects.filter(kind__in=names, ended_at=None).order_by("-pk"))
+    may = {
+        name: decidable(actor, KINDS[name], {matter.ref for matter in some})
+        for name, some in by_kind(found).items()
+    }
+    return [matter for matter in found if matter.ref in may[matter.kind]]
+
+
+def waiting_count(actor: Actor) -> int:
+    """Return how much waits for the actor, by what the pages of these decisions show."""
+    return sum(len(decidable(actor, kind, None)) for kind in kinds_of(actor))
+
+
+def newest_matter(actor: Actor) -> int:
+    """Return the number of the newest matter of the actor's kinds; 0 if there is none."""
+    names = [kind.name for kind in kinds_of(actor)]
+    if not names:
+        return 0
+    return Matter.objects.filter(kind__in=names).aggregate(pk=Max("pk"))["pk"] or 0
+
+
+def own_preferences(actor: Actor) -> Preferences:
+    """Return what the acting person has chosen, or the unsaved default."""
+    found = Preferences.objects.filter(person=_own_id(actor)).first()
+    return found or Preferences(time_zone=settings.TIME_ZONE)
+
+
+def own_stand_ins(actor: Actor, now: datetime) -> QuerySet[StandIn]:
+    """Return the acting person's stand-ins that are not over."""
+    found = StandIn.objects.filter(person=_own_id(actor), ends_at__gt=now)
+    return found.select_related("stand_in")
+
+
+def stands_in_for(actor: Actor, now: datetime) -> QuerySet[StandIn]:
+    """Return in whose stead the acting person hears now, or will."""
+    found = StandIn.objects.filter(stand_in=_own_id(actor), ends_at__gt=now)
+    return found.select_related("person")
+
+
+def stand_in_choices(actor: Actor) -> QuerySet[User]:
+    """Return whom the acting person may name as a stand-in: everybody who decides as they do."""
+    needed = {kind.permission for kind in kinds_of(actor)}
+    found = User.objects.filter(is_active=True).exclude(pk=_own_id(actor))
+    if not needed:
+        return found.none()
+    for permission in needed:
+        found = found.filter(roles__overlap=roles_with(permission))
+    return found.order_by("username")
+
+
+def _own_id(actor: Actor) -> int:
+    kind, _colon, key = actor.ref.partition(":")
+    return int(key) if kind == "user" and key.isdecimal() else 0
+
+
+# --- Whether mail works, for administrators -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RouteState:
+    """What became of what left on a route, or to one channel. `error` is the last one, if nothing
+    was sent since."""
+
+    name: str
+    waiting: int
+    failed: int
+    unknown: int
+    sent_at: datetime | None
+    error: str
+    error_at: datetime | None
+
+
+def mail_state(actor: Actor) -> RouteState:
+    actor.require(Permission.ADMINISTER)
+    return _state("", Notification.objects.filter(route=Route.MAIL))
+
+
+def channel_states(actor: Actor) -> list[RouteState]:
+    """Return the state of each channel of the settings, by name, without its address."""
+    actor.require(Permission.ADMINISTER)
+    return [
+        _state(name, Notification.objects.filter(route=Route.CHANNEL, channel=name))
+        for name in sorted(settings.CHANNELS)
+    ]
+
+
+def _state(name: str, rows: QuerySet[Notification]) -> RouteState:
+    found = rows.aggregate(
+        waiting=Count("pk", filter=Q(status__in=[Status.WAITING, Status.SENDING])),
+        failed=Count("pk", filter=Q(status=Status.FAILED)),
+        unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
+        sent_at=Max("ended_at", filter=Q(status=Status.SENT)),
+    )
+    # What waits after a failure has its error, too.
+    bad = rows.exclude(error="").exclude(status=Status.SENT)
+    last = bad.order_by("-taken_at", "-pk").first()
+    return RouteState(
+        name=name,
+        error="" if last is None else last.error,
+        error_at=None if last is None else last.taken_at or last.ended_at,
+        **found,
+    )
+
+
+def recent_troubles(actor: Actor) -> QuerySet[Notification]:
+    """Return what has failed, is unknown or waits after a failure, newest first."""
+    actor.require(Permission.ADMINISTER)
+    found = Notification.objects.exclude(error="").exclude(status=Status.SENT)
+    return found.select_related("person", "matter").order_by("-pk")[:SHOWN]
+
+
+def deciders_without_address(actor: Actor) -> QuerySet[User]:
+    """Return active people who may decide on something and have no mail address."""
+    actor.require(Permission.ADMINISTER)
+    roles = {role for kind in KINDS.values() for role in roles_with(kind.permission)}
+    found = User.objects.filter(is_active=True, email="", roles__overlap=sorted(roles))
+    return found.order_by("username")
+
+
+def oldest_due() -> dict[str, datetime]:
+    """Return since when the oldest notification of each route has been due and has not left."""
+    rows = Notification.objects.filter(status__in=[Status.WAITING, Status.SENDING])
+    found = rows.order_by().values_list("route").annotate(Min("first_due_at"))
+    return dict(found)
