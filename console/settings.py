@@ -133,6 +133,7 @@ WEBHOOK_RETENTION_DAYS = env.read("CONSOLE_WEBHOOK_RETENTION_DAYS", env.days(lea
 CONSOLE_URL = env.read("CONSOLE_URL", env.origin, "")
 MAIL_SERVER = env.read("CONSOLE_EMAIL_URL", mail_server, NO_SERVER)
 DEFAULT_FROM_EMAIL = env.read("CONSOLE_EMAIL_FROM", mail_address, "")
+EMAIL_CA = env.read("CONSOLE_EMAIL_CA", env.certificates, "")
 CHANNELS = env.read("CONSOLE_CHANNELS", channels, dict[str, str]())
 # After so many minutes without a decision; 0 means never.
 REMIND_AFTER = env.read(

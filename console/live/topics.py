@@ -6,6 +6,7 @@ from console.actors import Actor, Permission
 from console.catalogue.transfer.jobs.selectors import import_job_get
 from console.database import notifications
 from console.errors import ConsoleError
+from console.notifications.kinds import kinds_of
 from console.sends.selectors import READERS, send_get
 
 # Any of these permissions is enough, as on the pages that follow the topic.
@@ -21,6 +22,7 @@ PERMISSIONS = {
     # Every page has the banner that says that sending is stopped.
     notifications.SENDING: set(Permission),
     notifications.WEBHOOKS: {Permission.ADMINISTER},
+    notifications.MAIL: {Permission.ADMINISTER},
 }
 ONE_SEND = {*READERS, Permission.ADMINISTER}
 ONE_IMPORT = {Permission.EDIT_CATALOGUE}
@@ -34,6 +36,8 @@ def refused_topics(actor: Actor, topics: Iterable[str]) -> list[str]:
 def _may_follow(actor: Actor, topic: str) -> bool:
     if topic == notifications.SENDING:
         return True
+    if topic == notifications.WAITING:
+        return bool(kinds_of(actor))
     if topic in PERMISSIONS:
         return bool(PERMISSIONS[topic] & actor.permissions)
     kind, _dash, number = topic.rpartition("-")

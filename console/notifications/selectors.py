@@ -49,7 +49,7 @@ def newest_matter(actor: Actor) -> int:
 def own_preferences(actor: Actor) -> Preferences:
     """Return what the acting person has chosen, or the unsaved default."""
     found = Preferences.objects.filter(person=_own_id(actor)).first()
-    return found or Preferences(time_zone=settings.TIME_ZONE)
+    return found or Preferences()
 
 
 def own_stand_ins(actor: Actor, now: datetime) -> QuerySet[StandIn]:

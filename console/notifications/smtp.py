@@ -1,8 +1,11 @@
 """Django's SMTP backend, which also tells whether a broken dialogue may have delivered the mail."""
 
 import smtplib
+import ssl
+from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
 
 
@@ -47,6 +50,10 @@ class Backend(EmailBackend):
     server's answer to it: nobody knows whether the server delivers it."""
 
     may_have_arrived = False
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=settings.EMAIL_CA or None)
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:

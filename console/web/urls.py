@@ -29,5 +29,6 @@ urlpatterns = [
     path("", include("console.catalogue.urls")),
     path("", include("console.interactions.urls")),
     path("", include("console.sends.urls")),
+    path("", include("console.notifications.urls")),
     path("", include("console.webhooks.urls")),
 ]

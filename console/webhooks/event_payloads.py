@@ -15,6 +15,7 @@ from typing import Any
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.interactions.models import Health, HealthChange
+from console.notifications.kinds import KINDS, opening_kinds
 from console.webhooks.models import EventType
 
 SENDS: dict[str, tuple[EventType, str]] = {
@@ -27,7 +28,14 @@ DELIVERIES: dict[str, tuple[EventType, str]] = {
     Action.DELIVERIES_UNKNOWN: (EventType.DELIVERIES_UNKNOWN, "unknown"),
 }
 RESOLVED = Action.DELIVERIES_RESOLVED
-ACTIONS = (*SENDS, *DELIVERIES, RESOLVED)
+
+
+def ledger_actions() -> set[str]:
+    """Return the actions of entries that may be events."""
+    waiting = {action for kind in KINDS.values() for action in kind.opened_by}
+    return {*SENDS, *DELIVERIES, RESOLVED, *waiting}
+
+
 HEALTH = {
     Health.HEALTHY: EventType.CHAT_SERVER_HEALTHY,
     Health.UNHEALTHY: EventType.CHAT_SERVER_UNHEALTHY,
@@ -67,6 +75,8 @@ def ledger_facts(entries: Iterable[AuditEntry]) -> Iterator[Fact]:
             together.setdefault((entry.action, entry.target_ref), []).append(entry)
     told = {group[-1].seq: group for group in together.values()}
     for entry in entries:
+        for kind in opening_kinds(entry):
+            yield Fact(kind.name, entry.at, kind.event(entry))
         if entry.action in SENDS:
             yield _send_fact(entry)
         elif entry.seq in told:

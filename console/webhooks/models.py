@@ -22,6 +22,9 @@ class EventType(models.TextChoices):
     DELIVERIES_FAILED = "deliveries.failed", _("Deliveries have failed")
     DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries are unknown")
     DELIVERIES_RESOLVED = "deliveries.resolved", _("There is evidence of unknown deliveries")
+    SEND_AWAITING_APPROVAL = "send.awaiting_approval", _("A send awaits approval")
+    VERSION_SUBMITTED = "version.submitted", _("A version of a notice awaits review")
+    PRESET_SUBMITTED = "preset.submitted", _("A visibility preset awaits review")
     CHAT_SERVER_UNHEALTHY = "chat_server.unhealthy", _("A Chat Server can't be reached")
     CHAT_SERVER_HEALTHY = "chat_server.healthy", _("A Chat Server answers again")
 

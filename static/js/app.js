@@ -19,6 +19,7 @@ import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { startUnsaved } from "./unsaved.js";
+import { startWaiting } from "./waiting.js";
 import { startZones } from "./zones.js";
 
 startTheme();
@@ -36,6 +37,7 @@ startInsert();
 startZones();
 startJump();
 startLive();
+startWaiting();
 startSession();
 startComposing();
 startUnsaved();

@@ -2,11 +2,14 @@
 // and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
 // While the stream is broken, or says nothing for longer than a quiet server would, the page stays
 // readable and says since when it is stale. A page that nobody looks at holds no stream, since a
-// browser keeps only a few connections to one server.
+// browser keeps only a few connections to one server. One page of a browser is the exception: it
+// follows what its browser is to say (waiting.js).
 
 import { noticeSignedOut, whoIsHere } from "./session.js";
 
 import { likelyNow } from "./server-clock.js";
+
+import { speaks } from "./waiting.js";
 
 const QUIET_MS = 1000;
 const STALE_AFTER_MS = 3000;
@@ -27,6 +30,11 @@ let staleTimer = 0;
 const states = new Map();
 
 const followers = () => document.querySelectorAll("[data-live-topic]");
+
+function followersNow() {
+  if (!document.hidden) return [...followers()];
+  return speaks() ? [...document.querySelectorAll("[data-live-topic][data-live-hidden]")] : [];
+}
 
 function stateOf(id) {
   if (!states.has(id)) states.set(id, { last: -Infinity, timer: 0, busy: false, again: false });
@@ -109,7 +117,7 @@ function hear() {
 
 // A server that hangs breaks no connection, and says nothing.
 function silent() {
-  if (!source || document.hidden) return;
+  if (!source) return;
   lostAt ??= heard ?? new Date(likelyNow());
   showStale(lostAt);
   connect(true);
@@ -124,6 +132,7 @@ function broken() {
 // A refused stream is not tried again by the browser itself; and it is refused to whoever was
 // signed out, of whom no connection was lost.
 async function refused() {
+  if (document.hidden) return; // whoever looks at the page again connects it again
   const isSignedOut = (await whoIsHere()) === "signed-out";
   if (isSignedOut) {
     clearTimeout(staleTimer);
@@ -134,14 +143,14 @@ async function refused() {
 }
 
 function connect(again = false) {
-  const topics = [...new Set([...followers()].flatMap((e) => e.dataset.liveTopic.split(" ")))];
+  const topics = [...new Set(followersNow().flatMap((e) => e.dataset.liveTopic.split(" ")))];
   const wanted = topics.sort().join("&topic=");
   if (wanted === openTopics && !again) return;
   source?.close();
   source = null;
   clearTimeout(watchdog);
   openTopics = wanted;
-  if (!wanted || document.hidden) return;
+  if (!wanted) return;
   const url = document.querySelector('meta[name="events-url"]')?.content;
   if (!url) return;
   source = new EventSource(`${url}?topic=${wanted}`);
@@ -170,6 +179,7 @@ function onVisibility() {
 export function startLive() {
   connect();
   document.addEventListener("visibilitychange", onVisibility);
+  document.addEventListener("console:speaks", () => connect());
   document.body.addEventListener("htmx:afterSettle", () => connect());
   document.body.addEventListener("htmx:configRequest", onConfig);
   document.body.addEventListener("htmx:beforeRequest", onRequest);

@@ -15,6 +15,7 @@ from console.api.serializers.values import (
     reference,
 )
 from console.interactions.models import Health
+from console.notifications.kinds import KINDS, Kind
 from console.sends.evidence_models import Verdict
 from console.webhooks.event_payloads import DELIVERIES, DELIVERIES_TOLD, HEALTH, RESOLVED, SENDS
 from console.webhooks.models import TEST, TYPE_WORDS
@@ -60,8 +61,18 @@ def _data() -> dict[str, Schema]:
             },
             says="A Chat Server whose health has changed.",
         ),
+        **{_data_name(kind.name): _waiting_data(kind) for kind in KINDS.values()},
         "TestTold": an_object({"webhook": STRING}, says="Which webhook is tried out."),
     }
+
+
+def _data_name(kind: str) -> str:
+    """Return VersionSubmittedTold for version.submitted."""
+    return _name(kind).removesuffix("Event") + "Told"
+
+
+def _waiting_data(kind: Kind) -> Schema:
+    return an_object(dict(kind.event_schema), says=f"{kind.label}: which one.")
 
 
 def _resolved_data() -> dict[str, Schema]:
@@ -105,6 +116,7 @@ def _kinds() -> dict[str, str]:
         **dict.fromkeys((str(kind) for kind, _status in SENDS.values()), "SendTold"),
         **dict.fromkeys((str(kind) for kind, _status in DELIVERIES.values()), "DeliveriesTold"),
         str(RESOLVED): "ResolvedTold",
+        **{kind: _data_name(kind) for kind in KINDS},
         **dict.fromkeys(map(str, HEALTH.values()), "ChatServerTold"),
         TEST: "TestTold",
     }

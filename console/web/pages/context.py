@@ -9,6 +9,8 @@ from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
+from console.notifications.kinds import kinds_of
+from console.notifications.selectors import newest_matter, waiting_count
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
 from console.web.requests.unsaved import kept_forms
@@ -29,6 +31,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
     }
     if not is_fragment:  # a fragment has no frame
         context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
+        context |= _heard(actor)
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
         # No live events before the person has chosen a password and given a second factor.
         context["may_follow"] = not (
@@ -47,3 +50,14 @@ def _waiting(actor: Actor) -> dict[str, int]:
     if actor.may(Permission.SEND):
         waiting["sends"] = sends_running(actor).count()
     return waiting
+
+
+def _heard(actor: Actor) -> dict[str, Any]:
+    """Return what waits for the person's decision, for the tab's title and the browser's words."""
+    if not kinds_of(actor):
+        return {"hears": False}
+    return {
+        "hears": True,
+        "waiting_total": waiting_count(actor),
+        "waiting_newest": newest_matter(actor),
+    }

@@ -29,6 +29,9 @@ class WebhookForm(EditForm):
         EventType.DELIVERIES_RESOLVED: _(
             "A late answer, a line of a transcript or a person says what became of them."
         ),
+        EventType.SEND_AWAITING_APPROVAL: _("Somebody else than its sender has to decide."),
+        EventType.VERSION_SUBMITTED: _("Somebody else than its author has to decide."),
+        EventType.PRESET_SUBMITTED: _("Somebody else than who proposes it has to decide."),
         EventType.CHAT_SERVER_UNHEALTHY: _("The last attempt to reach it failed."),
         EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
     }

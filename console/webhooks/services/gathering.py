@@ -13,7 +13,7 @@ from console.audit.models import AuditEntry
 from console.database import notifications
 from console.database.clock import near_now
 from console.interactions.services import health_changes_take
-from console.webhooks.event_payloads import ACTIONS, Fact, health_fact, ledger_facts
+from console.webhooks.event_payloads import Fact, health_fact, ledger_actions, ledger_facts
 from console.webhooks.models import Mark, Message, Webhook
 
 ENTRIES_A_PIECE = 2_000
@@ -61,7 +61,7 @@ def _facts(entries: QuerySet[AuditEntry], *, is_heard: bool) -> list[Fact]:
     changes = health_changes_take(CHANGES_A_PIECE)
     if not is_heard:
         return []
-    told = list(entries.filter(action__in=ACTIONS))
+    told = list(entries.filter(action__in=ledger_actions()))
     return [*ledger_facts(told), *map(health_fact, changes)]
 
 

@@ -1,0 +1,1 @@
+"""Pages of what people hear of, and of whether mail works."""
