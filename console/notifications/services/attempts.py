@@ -105,7 +105,7 @@ def _living(rows: Iterable[Notification], now: datetime) -> list[Notification]:
         if row.status == Status.SENDING:
             _end([row], Status.UNKNOWN, now, problems.COURIER_GONE())
         elif now - row.first_due_at > OLDEST:
-            hours = OLDEST.total_seconds() / 3600
+            hours = int(OLDEST.total_seconds() // 3600)
             _end([row], Status.FAILED, now, problems.TOO_OLD(hours=hours, why=row.error))
         elif row.person is not None and not row.person.email:
             _end([row], Status.FAILED, now, problems.NO_ADDRESS())
