@@ -4,6 +4,7 @@ Every failure becomes an outcome. Once the mail server may have the mail, it is 
 """
 
 import smtplib
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,10 @@ def _send_mail(letter: Letter) -> Outcome:
         mail.send()
     except (smtplib.SMTPException, OSError, ValueError) as error:
         return _failed(error, may_have_arrived=getattr(backend, "may_have_arrived", False))
+    finally:
+        # A connection on which TLS or the sign-in has failed is still open.
+        with suppress(OSError):
+            backend.close()
     return Outcome(Status.SENT)
 
 

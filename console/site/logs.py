@@ -74,6 +74,9 @@ def logging_settings(level: str, form: str) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # What it counts is in the ledger, without what was typed.
             "axes": {"level": "ERROR"},
+            # They log addresses of channels, in which there are secrets.
+            "apprise": {"level": "CRITICAL"},
+            "urllib3": {"level": "CRITICAL"},
         },
     }
 

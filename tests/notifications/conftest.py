@@ -24,6 +24,7 @@ from tests.webhooks.receiver import Receiver, receiving
 
 CUSTOMER, TEXT, TITLE = "Zoë", "A text for customers", "Notice large"
 SITE = "https://console.example.org"
+Large = Callable[..., Send]
 
 
 @pytest.fixture(autouse=True)
@@ -85,16 +86,16 @@ def large(
     chat_server: ChatServer,
     make_interaction: Callable[..., Any],
     make_notice: Callable[..., NoticeVersion],
-) -> Callable[[], Send]:
+) -> Large:
     """A send of three chats, which another person has to approve."""
     settings.APPROVAL_ABOVE = 2
     make_notice(TEXT, key="large")
     matters_gather()  # its review is over
     Matter.objects.all().delete()
 
-    def make() -> Send:
+    def make(sender: User = supervisor) -> Send:
         chats = [make_interaction().pk for _ in range(3)]
-        return factories.make_send(supervisor, "large", chats)
+        return factories.make_send(sender, "large", chats)
 
     return make
 
@@ -121,3 +122,8 @@ def now_due() -> None:
 
 def statuses() -> list[tuple[str, str]]:
     return list(Notification.objects.order_by("pk").values_list("step", "status"))
+
+
+def code_of(row: Notification) -> str:
+    """The code of what went wrong, "" where nothing did."""
+    return getattr(row.error, "code", "")

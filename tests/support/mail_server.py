@@ -1,5 +1,6 @@
 """A real SMTP server on loopback that remembers its mails, and fails as a test wants it."""
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ class Handler:
     ) -> AuthResult:
         is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
         self._server.signed_in += is_right
-        return AuthResult(success=is_right)
+        return AuthResult(success=is_right, handled=False)
 
     def _said(self, server: SMTP, command: str) -> str:
         return self._ends(server, self._server.answer(command))
@@ -78,7 +79,7 @@ class Handler:
     def _ends(self, server: SMTP, wanted: str) -> str:
         if wanted in (BREAK, BREAK_AFTER):
             transport = server.transport
-            assert transport is not None
+            assert isinstance(transport, asyncio.Transport)
             transport.abort()
             return "421 gone"
         return wanted or "250 OK"
