@@ -16,6 +16,7 @@ from console.api.views import (
     send_actions,
     sends,
     transfer,
+    waiting,
     webhooks,
     writing,
 )
@@ -130,6 +131,7 @@ urlpatterns = [
         sends.DeliveryEvidence.as_view(),
         name="delivery-evidence",
     ),
+    path("waiting/", waiting.Waiting.as_view(), name="waiting"),
     path("webhooks/", webhooks.Webhooks.as_view(), name="webhooks"),
     path("webhooks/<int:webhook_id>/", webhooks.OneWebhook.as_view(), name="webhook"),
     path(

@@ -33,6 +33,12 @@ def waiting_for(actor: Actor) -> list[Matter]:
     return [matter for matter in found if matter.ref in may[matter.kind]]
 
 
+def matters_waiting(actor: Actor) -> QuerySet[Matter]:
+    """Return the same matters, for a list with pages."""
+    ids = [matter.pk for matter in waiting_for(actor)]
+    return Matter.objects.filter(pk__in=ids).order_by("-pk")
+
+
 def waiting_count(actor: Actor) -> int:
     """Return how much waits for the actor, by what the pages of these decisions show."""
     return sum(len(decidable(actor, kind, None)) for kind in kinds_of(actor))

@@ -122,6 +122,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
     ("POST", "delivery-evidence"): (set(), SEEN_THERE, 0),
+    ("GET", "waiting"): (REVIEW, None, 200),
     ("GET", "webhooks"): (ADMINISTER, None, 200),
     ("POST", "webhooks"): (ADMINISTER, NEW_WEBHOOK, 201),
     ("GET", "webhook"): (ADMINISTER, None, 200),

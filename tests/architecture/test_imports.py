@@ -111,7 +111,8 @@ OF_ACCOUNTS = {
     "signing_in",
 }
 OF_AUDIT = {
-    *("actions", "chain", "checkpoints", "downloads", "export", "metrics", "models"),
+    *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
+    "models",
     *("rollback", "selectors", "sentences", "services", "verify"),
 }
 

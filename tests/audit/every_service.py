@@ -40,6 +40,7 @@ from console.catalogue.transfer.files.formats import CSV
 from console.editing.rotation import OVERLAPS
 from console.interactions import services as interactions
 from console.interactions.poller.writing import PollCounts
+from console.notifications import services as notifications
 from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve, send_reject, send_reschedule
 from console.sends.control.erasure import interaction_erase
@@ -325,6 +326,20 @@ CALLS: dict[str, Callable[[World], Call]] = {
         w.send(undo_seconds=5), partial(record.sends_release, soon())
     ),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
+    "notifications.mail_test": lambda w: partial(notifications.mail_test, w.reader_of_mail()),
+    "notifications.preferences_update": lambda w: partial(
+        notifications.preferences_update, w.approver, declined=["preset.submitted mail"]
+    ),
+    "notifications.stand_in_end": lambda w: partial(
+        notifications.stand_in_end, w.approver, w.stand_in().pk
+    ),
+    "notifications.stand_in_name": lambda w: partial(
+        notifications.stand_in_name,
+        w.approver,
+        stand_in=w.another_approver(),
+        begins_at=soon(),
+        ends_at=soon() + timedelta(hours=1),
+    ),
     "webhooks.message_redeliver": lambda w: partial(
         webhooks.message_redeliver, w.root, w.taken_message()
     ),
@@ -379,6 +394,13 @@ UNRECORDED = {
     "sends.worker_gone": "workers come and go",
     "sends.worker_seen": "the same",
     "sends.workers_forget": "the same",
+    "notifications.carrying_begin": "which worker carries",
+    "notifications.carrying_end": "the same",
+    "notifications.letter_record": "how the mail server answered; each notification is kept itself",
+    "notifications.letters_take": "what leaves now, and what nobody needs any more",
+    "notifications.matters_forget": "by a fixed time, every night",
+    "notifications.matters_gather": "follows what the ledger's own entries say",
+    "notifications.matters_press": "reminds of what waits, by the minutes that are set",
     "webhooks.attempt_record": "how the network answered; each attempt is kept itself",
     "webhooks.carrying_begin": "which worker carries",
     "webhooks.carrying_end": "the same",
@@ -416,5 +438,12 @@ PARTS = {
     "sends.write_records": "of all that ends deliveries",
     "sends.write_endings": "of drain_step and what else ends deliveries",
     "sends.write_postponements": "the same",
+    "audit.carrying_begin": "of webhooks and notifications: which worker carries",
+    "audit.carrying_end": "the same",
+    "audit.carrying_go_on": "the same",
+    "audit.entries_follow": "of facts_gather and matters_gather",
+    "audit.mark_begin": "the same",
+    "notifications.notifications_drop_after_restore": "of database_settle",
+    "notifications.notifications_write": "of matters_gather and matters_press",
     "webhooks.mark_begin": "of webhook_create and facts_gather",
 }

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from console.accounts import services as accounts
 from console.accounts.models import ApiClient, Team, User
+from console.accounts.roles import Role
 from console.accounts.states import api_client_state
 from console.actors import Actor
 from console.audit import services as audit
@@ -32,6 +33,9 @@ from console.editing.revision import revision
 from console.interactions import services as interactions
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.poller.writing import Poll
+from console.notifications.models import StandIn
+from console.notifications.services import stand_in_name
+from console.notifications.settings import MailServer
 from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
@@ -43,6 +47,7 @@ from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
+from tests.support.factories import make_user
 from tests.support.working import changing_what_has_ended, leased_step
 
 Call = Callable[[], object]
@@ -101,6 +106,21 @@ class World:
         """A client of which something waits to be decided on, in the state that was seen."""
         client, _token = accounts.api_client_create(self.author, name="Flow", scopes=["send"])
         return client, revision(api_client_state(client))
+
+    def another_approver(self) -> User:
+        return make_user("bert", Role.APPROVER)
+
+    def stand_in(self) -> StandIn:
+        ends = soon() + timedelta(hours=1)
+        other = self.another_approver()
+        return stand_in_name(self.approver, stand_in=other, begins_at=soon(), ends_at=ends)
+
+    def reader_of_mail(self) -> Actor:
+        """An administrator with a mail address, where a mail server is set."""
+        self.settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
+        person = make_user("post", Role.ADMINISTRATOR)
+        User.objects.filter(pk=person.pk).update(email="post@example.com")
+        return person.to_actor()
 
     def team(self) -> Team:
         return accounts.team_create(self.root, name="Desk")

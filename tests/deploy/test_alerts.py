@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from console.audit.metrics import LedgerMetrics
 from console.interactions.models import ChatServer, InteractionPoll
+from console.notifications.metrics import NotificationMetrics
+from console.notifications.settings import MailServer
 from console.sends.observe import worker_metrics
 from console.sends.observe.metrics import site_registry, worker_registry
 from console.webhooks.metrics import WebhookMetrics
@@ -69,10 +71,11 @@ def names(registry: CollectorRegistry) -> set[str]:
 def known(settings: Any, db: None, chat_server: ChatServer, tmp_path: Path) -> set[str]:
     """All metrics that the console has where it has everything."""
     settings.CHECKPOINTS_TO = str(tmp_path)
+    settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
     make_public_webhook()
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")
     worker_metrics.drain_counts.setdefault("chat-east", worker_metrics.DrainCounts())
-    site = site_registry(WebhookMetrics(), LedgerMetrics())
+    site = site_registry(WebhookMetrics(), NotificationMetrics(), LedgerMetrics())
     return names(site) | names(worker_registry())
 
 

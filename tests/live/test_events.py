@@ -232,6 +232,7 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
     editor: User,
     auditor: User,
     administrator: User,
+    approver: User,
     make_notice: Callable[..., Any],
     make_interaction: Callable[..., Any],
     chat_server: Any,
@@ -239,13 +240,15 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
     chat = make_interaction(queue="sales")
     key = make_notice().notice.key
     send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=[chat.pk]))
-    everybody = {supervisor, outsider, editor, auditor, administrator}
+    everybody = {supervisor, outsider, editor, auditor, administrator, approver}
     may = {
         "sending": everybody,
         "board": {supervisor, outsider},
-        "sends": {supervisor, outsider, auditor, administrator},
-        "chat-servers": everybody - {editor},
+        "sends": {supervisor, outsider, auditor, administrator, approver},
+        "chat-servers": everybody - {editor, approver},
         "webhooks": {administrator},
+        "mail": {administrator},
+        "waiting": {approver},
         f"send-{send.pk}": {supervisor, auditor, administrator},
         "send-999": set(),
         "import-1": set(),

@@ -18,6 +18,7 @@ from console.database.clock import TOLERANCE_SECONDS
 from console.database.sessions import COMMAND, DRAIN, JOB, QUEUE, WEB
 from console.interactions.models import ChatServer
 from console.interactions.services import wire
+from console.notifications import troubles as notification_troubles
 from console.sends.engine import drain
 from console.sends.observe import troubles
 from console.sends.observe.operations import LOST_AFTER_SECONDS
@@ -48,7 +49,9 @@ def calls(module: ModuleType, function: str) -> list[ast.Call]:
 
 
 def trouble_codes() -> set[str]:
-    return {ast.literal_eval(call.args[0]) for call in calls(troubles, "Sentence")}
+    modules = (troubles, notification_troubles)
+    found = [call for module in modules for call in calls(module, "Sentence")]
+    return {ast.literal_eval(call.args[0]) for call in found}
 
 
 def refusals() -> set[str]:
@@ -94,7 +97,7 @@ def test_the_first_query_says_what_waits(
 
 def test_its_pages_are_there() -> None:
     paths = re.findall(r"\(`(/[a-z/-]+)`\)", PAGE)
-    assert {"/operations/", "/sending/", "/chat-servers/", "/webhooks/"} == set(paths)
+    assert {"/operations/", "/sending/", "/chat-servers/", "/webhooks/", "/mail/"} == set(paths)
     for path in [*paths, "/readyz", "/healthz"]:
         assert resolve(path)
 
@@ -109,6 +112,7 @@ def test_its_pages_are_there() -> None:
         ("`no_progress`", DRAIN.lock),
         ("`worker_clock_differs`", TOLERANCE_SECONDS),
         ("`checkpoints_late`", troubles.UNSIGNED_SECONDS),
+        ("`notifications_late`", notification_troubles.LATE_SECONDS),
         ("`database unreachable` (503)", WEB.lock),
         ('"Unreachable"', drain.BACKOFF_FIRST_SECONDS),
         ('"Unreachable"', drain.BACKOFF_MOST_SECONDS),

@@ -40,6 +40,16 @@ def mail_test(actor: Actor) -> Notification:
         raise InvalidInput(
             "no_mail_address", "You have no mail address. Give one on your page under People."
         )
+    with transaction.atomic():
+        _count_test(person)
+        made = mail_row(TEST, Hearer(person), database_now())
+        made.save()
+        notifications.publish(notifications.MAIL)
+        audit.record(actor, Action.MAIL_TESTED, target=("user", person.pk, person.username))
+    return made
+
+
+def _count_test(person: User) -> None:
     wait = counters.seconds_to_wait(f"mail-test-{person.pk}", limit=TESTS, seconds=TESTS_SECONDS)
     if wait:
         raise TooManyRequests(
@@ -49,12 +59,6 @@ def mail_test(actor: Actor) -> Notification:
             limit=TESTS,
             seconds=wait,
         )
-    with transaction.atomic():
-        made = mail_row(TEST, Hearer(person), database_now())
-        made.save()
-        notifications.publish(notifications.MAIL)
-        audit.record(actor, Action.MAIL_TESTED, target=("user", person.pk, person.username))
-    return made
 
 
 def matters_forget() -> int:

@@ -1,6 +1,6 @@
 """What stands still or is short although processes live, in words, for /readyz and Operations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from console.audit.metrics import ledger_unsigned_seconds
@@ -23,6 +23,15 @@ STALLED_SECONDS = 30.0
 UNSIGNED_SECONDS = 900.0
 
 
+Source = Callable[[], Sequence[Sentence]]
+_others: list[Source] = []
+
+
+def also_ask(source: Source) -> None:
+    """Add what an app above this one knows of. It calls this when it is set up."""
+    _others.append(source)
+
+
 def troubles() -> list[Sentence]:
     """Return what a person should look at now. Each Sentence has a stable code."""
     now = database_now()
@@ -40,7 +49,7 @@ def troubles() -> list[Sentence]:
                 seconds=unsigned,
             )
         )
-    return found
+    return [*found, *(said for source in _others for said in source())]
 
 
 def _sweep(alive: Sequence[WorkerState], now: datetime) -> list[Sentence]:
