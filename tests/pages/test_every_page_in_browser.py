@@ -29,6 +29,7 @@ FOR_STRANGERS = ("/accounts/login/", "/accounts/login/?next=/board/")
 NO_PAGES = (
     *("board-rows", "board-notices", "send-progress", "sending-band"),
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
+    "waiting",
 )
 # Of second factors that nobody has at the demo; tests/journeys/test_signing_in.py opens them.
 NOT_AT_THE_DEMO = (

@@ -44,7 +44,7 @@ def test_the_example_takes_what_is_ours_and_nothing_else(verify: Callable[..., b
 
 
 def test_the_page_has_every_event() -> None:
-    assert set(re.findall(r"^\| `([a-z_]+\.[a-z]+)` \|", PAGE, re.MULTILINE)) == {
+    assert set(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", PAGE, re.MULTILINE)) == {
         *EventType.values,
         TEST,
     }

@@ -33,6 +33,7 @@ def test_a_receiver_hears_of_a_send_and_of_its_chat_server(
     tell()
 
     told = {got.verify(secret)["type"]: got.verify(secret)["data"] for got in receiver.received}
+    assert told.pop("version.submitted") == {"notice": key, "version": 1}
     assert told == {
         "chat_server.healthy": {"chat_server": "chat-east", "health": "healthy"},
         "send.finished": {"send": send.pk, "status": "finished", "counts": {"delivered": 3}},

@@ -67,6 +67,7 @@ TAGS = {
     "sending-stop": "The switch that stops all sending.",
     "sends": "Sending, and what is done with a send.",
     "variables": "What texts can say of a chat.",
+    "waiting": "What waits for the caller's decision.",
     "webhooks": "Who is told of what happens.",
 }
 # Descriptions of parameters that the call itself does not describe.
