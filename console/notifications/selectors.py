@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from console.accounts.models import User
 from console.actors import Actor, Permission
@@ -126,13 +127,12 @@ def _state(name: str, rows: QuerySet[Notification]) -> RouteState:
     )
     # What waits after a failure has its error, too.
     bad = rows.exclude(error="").exclude(status=Status.SENT)
-    last = bad.order_by("-taken_at", "-pk").first()
-    return RouteState(
-        name=name,
-        error="" if last is None else last.error,
-        error_at=None if last is None else last.taken_at or last.ended_at,
-        **found,
-    )
+    last = bad.order_by(Coalesce("taken_at", "ended_at").desc(), "-pk").first()
+    at = None if last is None else last.taken_at or last.ended_at
+    is_over = at is not None and found["sent_at"] is not None and at <= found["sent_at"]
+    if last is None or is_over:
+        return RouteState(name=name, error="", error_at=None, **found)
+    return RouteState(name=name, error=last.error, error_at=at, **found)
 
 
 def recent_troubles(actor: Actor) -> QuerySet[Notification]:

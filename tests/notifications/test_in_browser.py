@@ -100,7 +100,7 @@ def propose(editor: User, name: str) -> VisibilityPreset:
 
 
 def noted(page: Page) -> list[dict[str, str]]:
-    return page.evaluate("noted.map(({ title, body, tag }) => ({ title, body, tag }))")  # type: ignore[no-any-return]
+    return page.evaluate("noted.map(({ title, body, tag }) => ({ title, body, tag }))")
 
 
 def wait_for_notes(page: Page, number: int) -> None:

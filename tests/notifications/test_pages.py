@@ -268,3 +268,18 @@ def test_what_waits_by_api(
     assert (found["kind"], found["title"]) == ("preset.submitted", "Desk")
     assert (found["chats"], found["asked_by"]) == (None, "Eddy")
     assert "Nick" not in answer.content.decode()
+
+
+def test_an_error_is_the_last_one_until_a_mail_is_sent(
+    browse: Browse, adam: User, anna: User, large: Large, post: MailServer
+) -> None:
+    client = browse(adam)
+    post.answers["RCPT"] = ["550 nobody"]
+    large()
+    tell()
+    assert "Last error" in client.get("/mail/").content.decode()
+    large()
+    tell()
+    page = client.get("/mail/").content.decode()
+    assert "Last error" not in page
+    assert "550 nobody" in page  # among what did not leave

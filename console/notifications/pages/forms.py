@@ -18,13 +18,13 @@ class PreferencesForm(forms.Form):
     """One row of check boxes for each kind on which the person may decide, and quiet hours."""
 
     quiet_from = forms.TimeField(
-        label=_("Quiet from"),
+        label=_("From"),
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         error_messages={"invalid": _("Write a time as 22:00.")},
     )
     quiet_to = forms.TimeField(
-        label=_("Quiet until"),
+        label=_("Until"),
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         error_messages={"invalid": _("Write a time as 07:00.")},
