@@ -162,7 +162,7 @@ def test_administrators_see_whether_mail_works(
     now_due()
     tell()
     page = client.get("/mail/").content.decode()
-    assert "451" not in page
+    assert "disk is full" not in page
     assert "What did not leave" not in page
 
 
