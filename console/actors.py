@@ -50,6 +50,11 @@ class Actor:
         return self.owner_ref or self.ref
 
     @property
+    def is_person(self) -> bool:
+        """Whether this is somebody who signs in, and no program."""
+        return self.ref.startswith("user:")
+
+    @property
     def is_system(self) -> bool:
         """Whether this is the console itself, or an operator at its machine."""
         return self.ref.startswith("system:")

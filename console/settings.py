@@ -97,6 +97,10 @@ CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )
+# The last lines of a live chat's transcript that are kept and shown. 0: none.
+TRANSCRIPT_LINES = env.read(
+    "CONSOLE_TRANSCRIPT_LINES", env.number(least=0, most=200, unit="lines"), 0
+)
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
 CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")
 # Polling Interaction Server for live chats, in addition to the feed.
@@ -169,6 +173,8 @@ ALLOWED_HOSTS = env.read(
     "CONSOLE_ALLOWED_HOSTS", env.hosts, ["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else []
 )
 CSRF_TRUSTED_ORIGINS = env.read("CONSOLE_TRUSTED_ORIGINS", env.origins, list[str]())
+# Sites whose pages may show the page of a chat in a frame.
+EMBED_ORIGINS = env.read("CONSOLE_EMBED_ORIGINS", env.framing_origins, list[str]())
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -367,6 +373,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # Browsers allow security keys only on https:// and localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+if EMBED_ORIGINS:
+    # Browsers send cookies in a frame of another site only with both.
+    SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "None"
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 if HTTPS:
     SESSION_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-session"

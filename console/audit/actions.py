@@ -35,6 +35,8 @@ class Action(models.TextChoices):
     SENDING_RESTARTED = "sending.restarted", _("All sending restarted")
     TEXTS_ERASED = "texts.erased", _("Texts erased after their time")
     INTERACTION_ERASED = "interaction.erased", _("Customer's data erased")
+    INTERACTION_TEST_NAMED = "interaction.test_named", _("Test chat named")
+    INTERACTION_TEST_ENDED = "interaction.test_ended", _("Test chat made an ordinary one")
     HISTORY_EXPORTED = "history.exported", _("History exported")
     # Catalogue
     NOTICE_CREATED = "notice.created", _("Notice created")
@@ -186,7 +188,7 @@ EVENTS = {
         "notice version version_sha256 visibility nickname nickname_from nickname_preset "
         "counts targets_sha256 why status release_at fields_sha256 leave_out "
         "allow_repeat retry_of may_show_twice incident stage covered_by "
-        "canary",
+        "canary test",
     ),
     Action.SEND_STARTED: _event("send"),
     Action.SEND_FINISHED: _event("send", "counts"),
@@ -208,6 +210,8 @@ EVENTS = {
     Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
     Action.TEXTS_ERASED: _event("send", "count first last kept_days"),
     Action.INTERACTION_ERASED: _event("interaction", "deliveries why"),
+    Action.INTERACTION_TEST_NAMED: _event("interaction"),
+    Action.INTERACTION_TEST_ENDED: _event("interaction"),
     Action.HISTORY_EXPORTED: _event(
         "history",
         "q status resolution notice version actor interaction chat_server since until",

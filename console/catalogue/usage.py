@@ -76,7 +76,7 @@ def notice_uses(actor: Actor, notice_ids: Iterable[int], *, days: int) -> dict[i
     """Return the uses of each notice in the last `days`, by its id."""
     actor.require(Permission.VIEW_CATALOGUE)
     used = NoticeVersion.objects.filter(
-        notice__in=list(notice_ids), sends__created_at__gte=_since(days)
+        notice__in=list(notice_ids), sends__created_at__gte=_since(days), sends__is_test=False
     )
     rows = _uses(used, "notice").order_by()
     return {row["notice"]: Use(row["send_count"], row["delivered"]) for row in rows}
@@ -85,7 +85,9 @@ def notice_uses(actor: Actor, notice_ids: Iterable[int], *, days: int) -> dict[i
 def most_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
     """Return those of `found` that were sent in the last `days`, the most often sent first."""
     used = NoticeVersion.objects.filter(
-        notice__in=found.order_by().values("pk"), sends__created_at__gte=_since(days)
+        notice__in=found.order_by().values("pk"),
+        sends__created_at__gte=_since(days),
+        sends__is_test=False,
     )
     rows = _uses(used, "notice").order_by("-send_count", "-delivered", "notice")
     return in_this_order(found, [row["notice"] for row in rows[:MOST]])
@@ -93,7 +95,9 @@ def most_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet
 
 def never_used(found: CannedNoticeQuerySet, *, days: int) -> CannedNoticeQuerySet:
     """Return those of `found` that are published and were not sent in the last `days`."""
-    sent = NoticeVersion.objects.filter(notice=OuterRef("pk"), sends__created_at__gte=_since(days))
+    sent = NoticeVersion.objects.filter(
+        notice=OuterRef("pk"), sends__created_at__gte=_since(days), sends__is_test=False
+    )
     return found.in_status(NoticeStatus.PUBLISHED).filter(~Exists(sent))
 
 
@@ -131,8 +135,8 @@ def favourite_ids(actor: Actor) -> list[int]:
 
 def recent_ids(actor: Actor) -> list[int]:
     """Return the ids of the notices that the actor sent last, the newest first."""
-    sent = NoticeVersion.objects.filter(sends__actor_ref=actor.ref).order_by("-sends__id")
-    ids = sent.values_list("notice", flat=True)[:RECENT_SENDS]
+    sent = NoticeVersion.objects.filter(sends__actor_ref=actor.ref, sends__is_test=False)
+    ids = sent.order_by("-sends__id").values_list("notice", flat=True)[:RECENT_SENDS]
     return list(dict.fromkeys(ids))[:RECENT_NOTICES]
 
 

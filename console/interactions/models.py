@@ -122,6 +122,7 @@ class Interaction(models.Model):
 
     (`last_event_at`, `last_sequence`) orders events: an older one never overwrites a newer one.
     `chat_server_name` is the last ChatServerAppName, whether or not that Chat Server is registered.
+    A test chat (`is_test`) is in no list or count of live chats, and gets only test sends.
     """
 
     id = models.CharField(max_length=64, primary_key=True)
@@ -145,6 +146,10 @@ class Interaction(models.Model):
     # The newest snapshot of the poller that contained it; None if none did.
     snapshot_at = models.DateTimeField(null=True, blank=True, editable=False)
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
+    is_test = models.BooleanField(default=False, db_default=False)
+    # The order of what says whether it is a test chat.
+    test_told_at = models.DateTimeField(null=True, blank=True, editable=False)
+    test_told_sequence = models.BigIntegerField(default=-1, db_default=-1, editable=False)
 
     class Meta:
         ordering: ClassVar = ["received_at", "id"]
@@ -153,6 +158,7 @@ class Interaction(models.Model):
                 F("received_at"), F("id"), name="interaction_live", condition=Q(ended_at=None)
             ),
             models.Index(F("ended_at"), name="interaction_ended", condition=~Q(ended_at=None)),
+            models.Index(F("id"), name="interaction_test", condition=Q(is_test=True)),
         ]
 
     def __str__(self) -> str:
@@ -167,6 +173,51 @@ class Interaction(models.Model):
         """Seconds since the chat was received, or until its end if it has ended."""
         until = self.ended_at or near_now()
         return max(0, int((until - self.received_at).total_seconds()))
+
+
+class Party(models.TextChoices):
+    """Who wrote a line of a transcript."""
+
+    CUSTOMER = "customer", _("Customer")
+    AGENT = "agent", _("Agent")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    BOT = "bot", _("Bot")
+    SYSTEM = "system", _("System")
+
+
+class Audience(models.TextChoices):
+    """Who sees a line of a transcript in the chat (docs/domain.md section 3)."""
+
+    ALL = "ALL", _("Everybody")
+    INT = "INT", _("Staff only")
+    VIP = "VIP", _("Supervisors only")
+
+
+class TranscriptLine(models.Model):
+    """One of the last lines of a live chat. Never exported, and deleted when the chat ends.
+
+    `key` is a digest of all that it says, so that a line that comes twice is stored once. Read it
+    only through `transcript_seen`, which leaves out what the actor must not see.
+    """
+
+    interaction = models.ForeignKey(
+        Interaction, on_delete=models.CASCADE, db_index=False, related_name="lines"
+    )
+    at = models.DateTimeField()
+    party = models.CharField(max_length=10, choices=Party.choices)
+    nickname = models.CharField(max_length=255, blank=True)
+    text = models.TextField()
+    visibility = models.CharField(max_length=3, choices=Audience.choices)
+    key = models.CharField(max_length=64)
+
+    class Meta:
+        ordering: ClassVar = ["at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["interaction", "key"], name="each_line_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.pk} of {self.interaction_id}"
 
 
 class InteractionPoll(models.Model):

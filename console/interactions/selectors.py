@@ -9,13 +9,27 @@ from django.db import connection
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from console.accounts.roles import Role
 from console.actors import Actor, Permission
 from console.database.clock import near_now
 from console.errors import NotFound
-from console.interactions.models import ChatServer, FormerName, Interaction, InteractionPoll
+from console.interactions.models import (
+    Audience,
+    ChatServer,
+    FormerName,
+    Interaction,
+    InteractionPoll,
+    TranscriptLine,
+)
 from console.text.language_tags import each_once
 
 PROCESS_BEGAN = time.monotonic()
+# Who sees a line of a transcript on pages. It is for those whom Chat Server would show it to.
+LINES_FOR = {
+    Audience.ALL: frozenset(Role.values),
+    Audience.INT: frozenset({Role.SUPERVISOR}),
+    Audience.VIP: frozenset({Role.SUPERVISOR}),
+}
 
 
 class Narrowing(Protocol):
@@ -34,11 +48,12 @@ def in_own_teams(actor: Actor) -> Q:
 def interactions_visible(
     actor: Actor, filter: Narrowing | None = None, *, live_only: bool = True
 ) -> QuerySet[Interaction]:
-    """Return the chats that the actor may see, longest waiting first; only live ones by default."""
+    """Return the chats that the actor may see, longest waiting first; only live ones by default,
+    and of these no test chats."""
     actor.require(Permission.VIEW_INTERACTIONS)
     found = Interaction.objects.select_related("team").filter(in_own_teams(actor))
     if live_only:
-        found = found.filter(ended_at=None)
+        found = found.filter(ended_at=None, is_test=False)
     if filter is not None:
         found = found.filter(filter.to_condition(actor))
     return found.order_by("received_at", "id")
@@ -52,6 +67,26 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
             "interaction_not_found", "There is no chat {interaction}.", interaction=interaction_id
         )
     return found
+
+
+def chats_for_tests(actor: Actor) -> QuerySet[Interaction]:
+    """Return the live test chats for those who may send tests to them or name them, oldest first.
+    Editors see those of their teams, and those in a queue without a team."""
+    actor.require(Permission.EDIT_CATALOGUE, Permission.ADMINISTER)
+    found = Interaction.objects.select_related("team").filter(ended_at=None, is_test=True)
+    return found.filter(in_own_teams(actor)).order_by("received_at", "id")
+
+
+def transcript_seen(actor: Actor, interaction: Interaction) -> list[TranscriptLine]:
+    """Return the kept lines of a chat that the actor sees, oldest first: what staff or supervisors
+    alone see only for supervisors, and nothing for programs. Raises NotFound for a chat that the
+    actor does not see."""
+    interaction_get(actor, interaction.pk)
+    if not settings.TRANSCRIPT_LINES or not interaction.is_live or not actor.is_person:
+        return []
+    shown = [audience for audience, roles in LINES_FOR.items() if roles & actor.roles]
+    found = TranscriptLine.objects.filter(interaction=interaction, visibility__in=shown)
+    return list(found.order_by("at", "pk"))
 
 
 def filter_choices(actor: Actor) -> dict[str, list[str]]:
@@ -77,7 +112,7 @@ def chat_servers(actor: Actor) -> QuerySet[ChatServer]:
     """Return all Chat Servers by name, with `live_count`, the number of their live chats."""
     actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     live = (
-        Interaction.objects.filter(ended_at=None, chat_server_name=OuterRef("name"))
+        Interaction.objects.filter(ended_at=None, is_test=False, chat_server_name=OuterRef("name"))
         .order_by()
         .values("chat_server_name")
         .annotate(n=Count("pk"))
@@ -142,7 +177,7 @@ def unregistered_chat_servers(actor: Actor) -> list[str]:
     actor.require(Permission.VIEW_CHAT_SERVERS, Permission.ADMINISTER)
     known = ChatServer.objects.values("name")
     return list(
-        Interaction.objects.filter(ended_at=None)
+        Interaction.objects.filter(ended_at=None, is_test=False)
         .exclude(chat_server_name="")
         .exclude(chat_server_name__in=known)
         .annotate(name=F("chat_server_name"))

@@ -70,7 +70,8 @@ class Send(models.Model):
     click, or after `canary_minutes` by itself (`resumes_at`). `pause_reason` says why it paused
     itself. `ignores_failures` is true since a person let it go on although too many failed.
     `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
-    marks an object in memory that an earlier request had already made.
+    marks an object in memory that an earlier request had already made. A test (`is_test`) goes only
+    to test chats, and counts nowhere: its version need not be published.
     """
 
     is_replayed = False
@@ -120,6 +121,7 @@ class Send(models.Model):
     resumes_at = models.DateTimeField(null=True, blank=True)
     pause_reason = SentenceField(blank=True, default="", db_default="")
     ignores_failures = models.BooleanField(default=False, db_default=False)
+    is_test = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -150,6 +152,7 @@ class Send(models.Model):
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
             models.Index(fields=["id"], condition=Q(status__in=LIVE_STATUSES), name="send_live"),
+            models.Index(fields=["version", "id"], condition=Q(is_test=True), name="send_test"),
             models.Index(
                 fields=["incident_id", "id"],
                 condition=Q(incident_id__isnull=False),

@@ -22,6 +22,8 @@ class Reason(models.TextChoices):
     CHAT_SERVER_DISABLED = "chat_server_disabled", _("The Chat Server is switched off here.")
     RECENTLY_SENT = "recently_sent", _("The chat got this notice a short while ago.")
     CONTACT_BUDGET = "contact_budget", _("The chat has had as many notices as it may get now.")
+    TEST_CHAT = "test_chat", _("It is a test chat, which gets only tests.")
+    NO_TEST_CHAT = "no_test_chat", _("It is not a test chat, and this was a test.")
     NOT_PREVIEWED = "not_previewed", _("It was not ready in the preview.")
     OTHER_LANGUAGE = "other_language", _("It would get another language than in the preview.")
     NO_LONGER_MATCHES = "no_longer_matches", _("It does not match the filter any more.")

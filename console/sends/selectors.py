@@ -88,10 +88,13 @@ def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
     return own.first()
 
 
-def sends_visible(actor: Actor) -> QuerySet[Send]:
+def sends_visible(actor: Actor, *, tests: bool = False) -> QuerySet[Send]:
     """Return sends, newest first, with the number of their deliveries by status and whether the
-    actor may read what their sender wrote (`is_readable`)."""
-    return _with_readable(actor, _with_counts(Send.objects.filter(_seen(actor)))).order_by("-pk")
+    actor may read what their sender wrote (`is_readable`). Tests are among them only if asked
+    for."""
+    seen = Send.objects.filter(_seen(actor))
+    seen = seen if tests else seen.filter(is_test=False)
+    return _with_readable(actor, _with_counts(seen)).order_by("-pk")
 
 
 def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
@@ -167,7 +170,7 @@ def _resolved(**which: Any) -> Case:
 
 def send_get(actor: Actor, send_id: int) -> Send:
     """Return a send that the actor may see. Raises NotFound."""
-    send = sends_visible(actor).filter(pk=send_id).first()
+    send = sends_visible(actor, tests=True).filter(pk=send_id).first()
     if send is None:
         raise NotFound("send_not_found", "There is no send {send}.", send=send_id)
     return send
@@ -228,20 +231,24 @@ def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Deli
     return found.filter(status=status) if status else found
 
 
-def deliveries_visible(actor: Actor, filter: DeliveryFilter | None = None) -> QuerySet[Delivery]:
-    """Return the history, newest first."""
+def deliveries_visible(
+    actor: Actor, filter: DeliveryFilter | None = None, *, tests: bool = False
+) -> QuerySet[Delivery]:
+    """Return the history, newest first. Deliveries of tests are in it only if asked for."""
     actor.require(*READERS)
     # No join: to read the newest page, PostgreSQL may then simply follow the primary key.
     found = Delivery.objects.prefetch_related("send__version__notice").filter(
         _readable(actor, "send__")
     )
+    if not tests:  # they are few, and read by an index of their own
+        found = found.exclude(send_id__in=Send.objects.filter(is_test=True).values("pk"))
     if filter is not None:
         found = found.filter(filter.to_condition())
     return found.order_by("-pk")
 
 
 def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
-    delivery = deliveries_visible(actor).filter(pk=delivery_id).first()
+    delivery = deliveries_visible(actor, tests=True).filter(pk=delivery_id).first()
     if delivery is None:
         raise NotFound(
             "delivery_not_found", "There is no delivery {delivery}.", delivery=delivery_id
@@ -271,13 +278,13 @@ def delivery_entries(actor: Actor, delivery: Delivery) -> QuerySet[AuditEntry]:
 
 
 def sends_running(actor: Actor) -> QuerySet[Send]:
-    """Return the actor's own sends that are not over."""
-    return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES)
+    """Return the actor's own sends that are not over, without tests."""
+    return Send.objects.filter(actor_ref=actor.ref, status__in=LIVE_STATUSES, is_test=False)
 
 
 def sends_seen(actor: Actor) -> QuerySet[Send]:
-    """Return all sends that the actor sees, without counts of deliveries."""
-    return Send.objects.filter(_seen(actor))
+    """Return all sends that the actor sees, without tests and without counts of deliveries."""
+    return Send.objects.filter(_seen(actor), is_test=False)
 
 
 def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:

@@ -315,6 +315,20 @@ def origins(raw: str) -> list[str]:
     return found
 
 
+def framing_origins(raw: str) -> list[str]:
+    """Convert origins of pages that may embed the console's: each a scheme, a host and perhaps a
+    port, and nothing beside it. Only this machine's may do without https."""
+    found = words(raw)
+    for each in found:
+        if not re.fullmatch(r"https?://[^/?#@*;,\s\"']+", each) or not is_protected(each):
+            raise ValueError(
+                "set it to origins such as https://desk.example.org, with commas between several: "
+                "https:// (http:// for this machine alone), a host, no path and no *"
+            )
+        origins(each)
+    return found
+
+
 def origin(raw: str) -> str:
     """Convert an https:// address without a query or a fragment."""
     if not is_protected(raw) or re.search("[?#]", raw):

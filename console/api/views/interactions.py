@@ -10,10 +10,10 @@ from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters
 from console.api.http.parsers import FeedParser, LinesParser
 from console.api.serializers import common
-from console.interactions import selectors, services
+from console.interactions import selectors
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.simple_filter import WORDS, InteractionFilter
-from console.sends.evidence.transcripts import transcript_lines_note
+from console.sends.evidence.transcripts import feed_take, transcript_lines_note
 
 FILTERS = [
     OpenApiParameter("queue", str),
@@ -47,8 +47,8 @@ class Feed(ConsoleView):
         """Idempotent, in any order: an older event never overwrites a newer one, and a bad event
         never blocks the good ones."""
         events = self.read(common.FeedInput)["events"]
-        result = services.feed_apply(self.actor, events)
-        return Response(asdict(result), status=202)
+        result = feed_take(self.actor, events)
+        return Response(common.FeedOutput(result).data, status=202)
 
 
 class TranscriptLines(ConsoleView):

@@ -70,7 +70,8 @@ class Missing:
 
 def live_locales() -> dict[str, int]:
     """Return the number of live chats by locale, over all teams. It discloses no single chat."""
-    rows = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
+    live = Interaction.objects.filter(ended_at=None, is_test=False)
+    rows = live.exclude(locale="").order_by()
     return dict(rows.values_list("locale").annotate(n=Count("pk")))
 
 

@@ -44,7 +44,7 @@ class Forecast:
 
 def tried_chats() -> list[Interaction]:
     """Return the newest chats of all teams. They are only counted; nothing of them is shown."""
-    live = Interaction.objects.filter(ended_at=None, is_online=True)
+    live = Interaction.objects.filter(ended_at=None, is_online=True, is_test=False)
     return list(live.order_by("-received_at")[:TRIED_CHATS])
 
 

@@ -22,7 +22,7 @@ OF_THE_INTERACTION = ("agent", "customer_name", "locale", "queue")
 # A blank value counts as missing; an object is counted by the names in it.
 COUNT = r"""
 WITH live AS (
-    SELECT user_data FROM interactions_interaction WHERE ended_at IS NULL
+    SELECT user_data FROM interactions_interaction WHERE ended_at IS NULL AND NOT is_test
     ORDER BY received_at DESC LIMIT %s),
 outer_names AS (
     SELECT pair.key, pair.value FROM live, jsonb_each(live.user_data) AS pair
@@ -64,7 +64,8 @@ def variables_carried(actor: Actor) -> Carried:
 
 
 def _counted() -> Carried:
-    newest = Interaction.objects.filter(ended_at=None).order_by("-received_at")[:COUNTED_CHATS]
+    live = Interaction.objects.filter(ended_at=None, is_test=False)
+    newest = live.order_by("-received_at")[:COUNTED_CHATS]
     filled = {
         name: Count("pk", filter=Q(**{f"{name}__regex": r"\S"})) for name in OF_THE_INTERACTION
     }

@@ -18,6 +18,7 @@ from console.text.visible import is_blank, one_line
 
 UPSERT = "upsert"
 STOPPED = "stopped"
+TRANSCRIPT = "transcript"
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 SEQUENCE_MAX = 2**63 - 1
 DEPTH_LIMIT = 8
@@ -33,7 +34,10 @@ TEXT_FIELDS = {
     "chat_server_app_name": 128,
 }
 EVENT_FIELDS = {"type", "occurred_at", "sequence", "interaction"}
-INTERACTION_FIELDS = {*TEXT_FIELDS, "id", "tenant_id", "is_online", "received_at", "user_data"}
+INTERACTION_FIELDS = {
+    *TEXT_FIELDS,
+    *("id", "tenant_id", "is_online", "received_at", "user_data", "test"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class FeedEvent:
     is_online: bool | None = None
     received_at: datetime | None = None
     user_data: dict[str, Any] | None = None
+    is_test: bool | None = None
 
     @property
     def tells_facts(self) -> bool:
@@ -64,26 +69,33 @@ class FeedEvent:
 
 def parse_event(raw: object) -> FeedEvent:
     """Validate and read one event. Raises InvalidInput that names the invalid field."""
-    event = _mapping(raw, "the event", EVENT_FIELDS)
+    event = read_mapping(raw, "the event", EVENT_FIELDS)
     kind = event.get("type")
     if kind not in (UPSERT, STOPPED):
-        raise _bad(
-            "type", term('must be "{upsert}" or "{stopped}"', upsert=UPSERT, stopped=STOPPED)
+        raise invalid(
+            "type",
+            term(
+                'must be "{upsert}", "{stopped}" or "{transcript}"',
+                upsert=UPSERT,
+                stopped=STOPPED,
+                transcript=TRANSCRIPT,
+            ),
         )
-    interaction = _mapping(event.get("interaction"), "interaction", INTERACTION_FIELDS)
+    interaction = read_mapping(event.get("interaction"), "interaction", INTERACTION_FIELDS)
     texts = {name: _text(interaction, name, most) for name, most in TEXT_FIELDS.items()}
     user_data = _user_data(interaction.get("user_data"))
     named = texts.pop("chat_server_app_name")
     return FeedEvent(
-        interaction_id=_interaction_id(interaction.get("id")),
+        interaction_id=read_interaction_id(interaction.get("id")),
         stopped=kind == STOPPED,
-        occurred_at=_time(event.get("occurred_at"), "occurred_at"),
-        sequence=_sequence(event.get("sequence")),
+        occurred_at=read_time(event.get("occurred_at"), "occurred_at"),
+        sequence=read_sequence(event.get("sequence")),
         chat_server_name=named if named is not None else chat_server_from(user_data),
         tenant_id=_integer(interaction.get("tenant_id"), "tenant_id"),
         is_online=_is_online(interaction.get("is_online"), user_data),
         received_at=_optional_time(interaction.get("received_at"), "received_at"),
         user_data=user_data,
+        is_test=_flag(interaction.get("test"), "interaction.test"),
         **texts,
     )
 
@@ -99,9 +111,14 @@ def chat_server_from(user_data: Mapping[str, Any] | None) -> str | None:
     return value[:128] if isinstance(value, str) else None
 
 
-def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | None:
+def _flag(given: object, name: str) -> bool | None:
     if given is not None and not isinstance(given, bool):
-        raise _bad("is_online", term("must be true or false"))
+        raise invalid(name, term("must be true or false"))
+    return given
+
+
+def _is_online(told: object, user_data: Mapping[str, Any] | None) -> bool | None:
+    given = _flag(told, "is_online")
     if user_data is not None and says_offline(user_data):
         # A closing value wins over an opening one: nothing may go to an ended session.
         return False
@@ -110,21 +127,25 @@ def _is_online(given: object, user_data: Mapping[str, Any] | None) -> bool | Non
     return given
 
 
-def _mapping(value: object, name: str, fields: set[str]) -> Mapping[str, Any]:
+def read_mapping(value: object, name: str, fields: set[str]) -> Mapping[str, Any]:
     """Return an object that has only these fields: a misspelt one must not pass as absent."""
     if not isinstance(value, Mapping):
-        raise _bad(name, term("must be an object"))
+        raise invalid(name, term("must be an object"))
     unknown = sorted(set(map(str, value)) - fields)
     if unknown:
-        raise _bad(name, term("has unknown fields: {unknown}", unknown=", ".join(unknown)[:200]))
+        raise invalid(name, term("has unknown fields: {unknown}", unknown=", ".join(unknown)[:200]))
     return value
 
 
-def _interaction_id(value: object) -> str:
+def read_interaction_id(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 64 or not value.isascii():
-        raise _bad("interaction.id", term("must be the interaction's id: 1 to 64 ASCII characters"))
+        raise invalid(
+            "interaction.id", term("must be the interaction's id: 1 to 64 ASCII characters")
+        )
     if not value.isprintable() or "/" in value or " " in value:
-        raise _bad("interaction.id", term("must not contain spaces, slashes or control characters"))
+        raise invalid(
+            "interaction.id", term("must not contain spaces, slashes or control characters")
+        )
     return value
 
 
@@ -132,8 +153,8 @@ def _text(interaction: Mapping[str, Any], name: str, most: int) -> str | None:
     value = interaction.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > most or not _is_storable(value):
-        raise _bad(
+    if not isinstance(value, str) or len(value) > most or not is_storable(value):
+        raise invalid(
             f"interaction.{name}", term("must be a text of at most {limit} characters", limit=most)
         )
     if name == "chat_server_app_name":
@@ -145,44 +166,44 @@ def _integer(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not INT_MIN <= value <= INT_MAX:
-        raise _bad(f"interaction.{name}", term("must be a whole number of 32 bits"))
+        raise invalid(f"interaction.{name}", term("must be a whole number of 32 bits"))
     return value
 
 
-def _sequence(value: object) -> int:
+def read_sequence(value: object) -> int:
     if value is None:
         return -1
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= SEQUENCE_MAX:
-        raise _bad("sequence", term("must be a whole number from 0"))
+        raise invalid("sequence", term("must be a whole number from 0"))
     return value
 
 
-def _time(value: object, name: str) -> datetime:
+def read_time(value: object, name: str) -> datetime:
     try:
         parsed = parse_datetime(value) if isinstance(value, str) else None
     except ValueError as error:
-        raise _bad(name, term("is no time: {error}", error=error)) from error
+        raise invalid(name, term("is no time: {error}", error=error)) from error
     if parsed is None or parsed.tzinfo is None:
-        raise _bad(name, term("must be a time with its zone, as in 2026-01-31T12:00:00Z"))
+        raise invalid(name, term("must be a time with its zone, as in 2026-01-31T12:00:00Z"))
     try:
         return parsed.astimezone(UTC)
     except OverflowError as error:
-        raise _bad(name, term("is out of range")) from error
+        raise invalid(name, term("is out of range")) from error
 
 
 def _optional_time(value: object, name: str) -> datetime | None:
-    return None if value is None else _time(value, f"interaction.{name}")
+    return None if value is None else read_time(value, f"interaction.{name}")
 
 
 def _user_data(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise _bad("interaction.user_data", term("must be an object"))
+        raise invalid("interaction.user_data", term("must be an object"))
     _check_kv(value, "interaction.user_data", DEPTH_LIMIT)
     size = len(json.dumps(value, ensure_ascii=False).encode())
     if size > USER_DATA_LIMIT:
-        raise _bad(
+        raise invalid(
             "interaction.user_data",
             term(
                 "has {size:,} bytes; at most {limit:,} can travel", size=size, limit=USER_DATA_LIMIT
@@ -194,15 +215,15 @@ def _user_data(value: object) -> dict[str, Any] | None:
 def _check_kv(value: Mapping[Any, Any], name: str, depth: int) -> None:
     """Accept only what a KV list can carry (docs/domain.md section 4)."""
     if depth == 0:
-        raise _bad(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
+        raise invalid(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
     for key, item in value.items():
         where = f"{name}.{key}"[:200]
         if not key or not key.isascii() or "\0" in key:
-            raise _bad(where, term("has a key that can't travel: keys are ASCII and not empty"))
+            raise invalid(where, term("has a key that can't travel: keys are ASCII and not empty"))
         if isinstance(item, Mapping):
             _check_kv(item, where, depth - 1)
         elif not _travels(item):
-            raise _bad(
+            raise invalid(
                 where,
                 term(
                     "must be a text, a whole number of 32 bits or an object: a KV list has "
@@ -213,16 +234,16 @@ def _check_kv(value: Mapping[Any, Any], name: str, depth: int) -> None:
 
 def _travels(item: object) -> bool:
     if isinstance(item, str):
-        return _is_storable(item)
+        return is_storable(item)
     return isinstance(item, int) and not isinstance(item, bool) and INT_MIN <= item <= INT_MAX
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
     """Return False for NUL and lone surrogates: JSON has them, databases and KV lists do not."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _bad(name: str, what: Sentence) -> InvalidInput:
+def invalid(name: str, what: Sentence) -> InvalidInput:
     said = term("{name} {what}.", name=name, what=what)
     return InvalidInput("invalid_event", with_texts(said, _answerable))
 

@@ -14,6 +14,12 @@ from console.actors import Actor, Permission
 from console.database import notifications
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.feed.events import FeedEvent, parse_event
+from console.interactions.feed.transcript_events import (
+    TranscriptEvent,
+    is_transcript,
+    parse_transcript,
+)
+from console.interactions.feed.transcripts import lines_erase, lines_keep
 from console.interactions.selectors import names_stay, present_names
 from console.text.sentences import plain_params
 from console.text.visible import is_blank, one_line
@@ -21,11 +27,14 @@ from console.text.visible import is_blank, one_line
 
 @dataclass(slots=True)
 class FeedResult:
-    """The result of the events. `ignored` ones were duplicates or older than what is known."""
+    """The result of the events. `ignored` ones were duplicates or older than what is known, or
+    lines that are not kept. `told` has all transcript events that could be read: their lines may be
+    evidence (console.sends.evidence.transcripts)."""
 
     accepted: int = 0
     ignored: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    told: list[TranscriptEvent] = field(default_factory=list)
 
 
 # Data that decides whether and where something may be sent (facts) has an order of its own. A newer
@@ -34,6 +43,11 @@ _NEWER = """(known.last_event_at, known.last_sequence, known.ended_at IS NOT NUL
     < (EXCLUDED.last_event_at, EXCLUDED.last_sequence, EXCLUDED.ended_at IS NOT NULL)"""
 _NEWER_FACTS = """(%(tells_facts)s AND (known.facts_at, known.facts_sequence, NOT known.is_online)
     < (EXCLUDED.facts_at, EXCLUDED.facts_sequence, NOT EXCLUDED.is_online))"""
+# What says whether a chat is a test has an order of its own too: it stays until something newer
+# says otherwise, and most events say nothing about it.
+_NEWER_TEST = """(%(is_test)s::boolean IS NOT NULL AND (known.test_told_at IS NULL
+    OR (known.test_told_at, known.test_told_sequence)
+        < (%(occurred_at)s::timestamptz, %(sequence)s::bigint)))"""
 _FACTS = ("is_online", "chat_server_name", "customer_name", "user_data")
 _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "received_at")
 
@@ -51,13 +65,16 @@ UPSERT = f"""
 INSERT INTO interactions_interaction AS known (
     id, media_type, tenant_id, state, is_online, chat_server_name, queue, agent, locale,
     customer_name, received_at, user_data, last_event_at, last_sequence, facts_at, facts_sequence,
-    ended_at, team_id)
+    ended_at, team_id, is_test, test_told_at, test_told_sequence)
 VALUES (
     %(id)s, COALESCE(%(media_type)s, ''), %(tenant_id)s, COALESCE(%(state)s, ''),
     COALESCE(%(is_online)s, true), COALESCE(%(chat_server_name)s, ''), COALESCE(%(queue)s, ''),
     COALESCE(%(agent)s, ''), COALESCE(%(locale)s, ''), COALESCE(%(customer_name)s, ''),
     COALESCE(%(received_at)s, %(occurred_at)s), COALESCE(%(user_data)s, '{{}}'::jsonb),
-    %(occurred_at)s, %(sequence)s, %(facts_at)s, %(sequence)s, %(ended_at)s, %(team_id)s)
+    %(occurred_at)s, %(sequence)s, %(facts_at)s, %(sequence)s, %(ended_at)s, %(team_id)s,
+    COALESCE(%(is_test)s::boolean, false),
+    CASE WHEN %(is_test)s::boolean IS NOT NULL THEN %(occurred_at)s::timestamptz END,
+    CASE WHEN %(is_test)s::boolean IS NOT NULL THEN %(sequence)s::bigint ELSE -1 END)
 ON CONFLICT (id) DO UPDATE SET
     {_if(_NEWER_FACTS, _FACTS)},
     {_if(_NEWER, _OTHERS)},
@@ -68,8 +85,13 @@ ON CONFLICT (id) DO UPDATE SET
     last_sequence = CASE WHEN {_NEWER} THEN EXCLUDED.last_sequence ELSE known.last_sequence END,
     ended_at = CASE WHEN {_NEWER} THEN EXCLUDED.ended_at ELSE known.ended_at END,
     team_id = CASE WHEN {_NEWER} AND %(queue)s::text IS NOT NULL THEN EXCLUDED.team_id
-        ELSE known.team_id END
-WHERE {_NEWER} OR {_NEWER_FACTS}
+        ELSE known.team_id END,
+    is_test = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.is_test ELSE known.is_test END,
+    test_told_at = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.test_told_at
+        ELSE known.test_told_at END,
+    test_told_sequence = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.test_told_sequence
+        ELSE known.test_told_sequence END
+WHERE {_NEWER} OR {_NEWER_FACTS} OR {_NEWER_TEST}
 RETURNING 1
 """  # noqa: S608 - put together from the constants above
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,13 +115,20 @@ def feed_apply(actor: Actor, events: Sequence[object]) -> FeedResult:
     result = FeedResult()
     if good := list(_parse_all(events, result)):
         _apply(good, result)
+    if result.told:
+        kept = lines_keep(result.told)
+        result.accepted += kept
+        result.ignored += len(result.told) - kept
     return result
 
 
 def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEvent]:
     for index, raw in enumerate(events):
         try:
-            yield parse_event(raw)
+            if is_transcript(raw):
+                result.told.append(parse_transcript(raw))
+            else:
+                yield parse_event(raw)
         except ConsoleError as error:
             params = plain_params(error.said.params)
             result.rejected.append(
@@ -127,6 +156,7 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
                 result.accepted += 1
             else:
                 result.ignored += 1
+        lines_erase([event.interaction_id for event in events if event.stopped])
         if result.accepted:
             notifications.publish(notifications.BOARD)
 
@@ -160,6 +190,7 @@ def _row(event: FeedEvent, teams: dict[str, int], names: dict[str, str]) -> dict
         "facts_at": event.occurred_at if event.tells_facts else NEVER,
         "ended_at": event.occurred_at if event.stopped else None,
         "team_id": teams.get(event.queue) if event.queue else None,
+        "is_test": event.is_test,
     }
 
 

@@ -12,6 +12,10 @@ from console.interactions.services.chat_servers import (
     default_burst,
     health_changes_take,
 )
+from console.interactions.services.marking import (
+    interaction_mark_test,
+    interaction_unmark_test,
+)
 from console.interactions.services.retention import (
     interaction_blank,
     interactions_forget,
@@ -55,6 +59,8 @@ __all__ = [
     "feed_apply",
     "health_changes_take",
     "interaction_blank",
+    "interaction_mark_test",
+    "interaction_unmark_test",
     "interactions_forget",
     "interactions_regroup",
     "poll_begin",

@@ -9,11 +9,14 @@ from django.db.models import OuterRef, Subquery
 from console.accounts.models import Team
 from console.database import notifications
 from console.database.clock import near_now
+from console.interactions.feed.transcripts import lines_erase, lines_trim
 from console.interactions.models import Interaction
 
 
 def interactions_forget(*, now: datetime | None = None) -> int:
-    """Erase interactions whose retention time is over. Return how many. Deliveries stay."""
+    """Erase interactions whose retention time is over, and lines of transcripts beyond the present
+    setting. Return how many interactions. Deliveries stay."""
+    lines_trim()
     limit = (now or near_now()) - timedelta(days=settings.INTERACTION_RETENTION_DAYS)
     erased, _each = Interaction.objects.filter(ended_at__lt=limit).delete()
     return erased
@@ -22,6 +25,7 @@ def interactions_forget(*, now: datetime | None = None) -> int:
 def interaction_blank(interaction_id: str) -> bool:
     """Erase the customer data of a chat that is over. Return whether there was any. The erasure of
     its texts records it (console.sends.control.erasure)."""
+    lines_erase([interaction_id])
     over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
     return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))
 

@@ -42,8 +42,8 @@ def send_retry_failed(actor: Actor, send: Send, *, undo_seconds: int = 0, seen: 
     is what `retry_seen` returned when the person was asked; newer failures are then left out.
 
     For the sender, and for administrators who may send. Raises Conflict if nothing is left to
-    retry, more is left than `seen` says, or no chat can be reached now; Unprocessable if the notice
-    is not valid any more; and TooManyRequests.
+    retry, more is left than `seen` says, no chat can be reached now, or for a test; Unprocessable
+    if the notice is not valid any more; and TooManyRequests.
     """
     return _retry(actor, send, DeliveryStatus.FAILED, undo_seconds, {}, seen)
 
@@ -147,6 +147,8 @@ def _those_seen(left: Sequence[Delivery], seen: str) -> Sequence[Delivery]:
 
 def _require_retrier(actor: Actor, send: Send) -> None:
     actor.require(Permission.SEND)
+    if send.is_test:
+        raise Conflict("test_not_retried", "This was a test. Send the version to it once more.")
     if send.actor_ref != actor.ref and not actor.may(Permission.ADMINISTER):
         raise PermissionRefused(
             "not_sender", "Only {sender} may try this send again.", sender=send.actor_name

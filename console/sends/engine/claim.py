@@ -24,7 +24,12 @@ from console.sends.engine.outcomes import ClaimedDelivery, Ending, expired
 from console.sends.engine.priority import Line, Turns
 from console.sends.engine.queue import time_to_live
 from console.sends.models import DeliveryStatus, Reason
-from console.sends.plan.planner import chat_obstacle, is_valid_at, server_obstacle
+from console.sends.plan.planner import (
+    chat_obstacle,
+    is_valid_at,
+    mixing_obstacle,
+    server_obstacle,
+)
 from console.sends.reasons import (
     SENDER_WITHOUT_NOTICE,
     SENDER_WITHOUT_PERMISSION,
@@ -121,7 +126,8 @@ WITH due AS (
 SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, d.body_salt,
        d.attempts + 1, d.detail, i.user_data::text,
        due.expires_at <= %(now)s, i.id IS NULL OR i.ended_at IS NOT NULL,
-       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id, due.waiting
+       coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id,
+       coalesce(i.is_test, false), due.waiting
 FROM due
 JOIN sends_delivery d ON d.id = due.delivery_id
 LEFT JOIN LATERAL (
@@ -134,7 +140,7 @@ FOR UPDATE OF d SKIP LOCKED
 # The columns that all deliveries of a send share.
 SHARED = """
 SELECT s.id, s.visibility, s.nickname, v.message_type, n.kind, n.key, s.actor_ref, v.valid_from,
-       v.valid_until, n.retired_at IS NOT NULL, s.notice_class
+       v.valid_until, n.retired_at IS NOT NULL, s.notice_class, s.is_test
 FROM sends_send s
 JOIN catalogue_noticeversion v ON v.id = s.version_id
 JOIN catalogue_cannednotice n ON n.id = v.notice_id
@@ -178,6 +184,7 @@ class _Shared(NamedTuple):
     valid_until: datetime | None
     is_retired: bool
     notice_class: str
+    is_test: bool
 
 
 class _Chat(NamedTuple):
@@ -188,6 +195,7 @@ class _Chat(NamedTuple):
     is_online: bool
     chat_server_name: str
     team_id: int | None
+    is_test: bool
 
 
 def claim_due(
@@ -219,7 +227,7 @@ def claim_due(
             if len(found.claimed) == granted:
                 break
             delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
-            found.add(delivery, sorter.sort(delivery, _Chat(*row[10:15])))
+            found.add(delivery, sorter.sort(delivery, _Chat(*row[10:16])))
         line.note(rows[0][15] if rows else 0, found.claimed)
         looked_at += len(rows)
         # Fewer rows than requested means that nothing more is due.
@@ -378,6 +386,8 @@ class _Sorter:
         obstacle = chat_obstacle(
             ended=chat.ended, is_online=chat.is_online, user_data=delivery.user_data
         )
+        if obstacle is None:
+            obstacle = _mixing_obstacle(self.sends[delivery.send_id], chat)
         if obstacle is not None:
             return obstacle
         alike = (delivery.send_id, chat.chat_server_name, chat.team_id)
@@ -391,7 +401,9 @@ class _Sorter:
         return self.obstacles[alike]
 
     def _notice_obstacle(self, send: _Shared) -> tuple[str, str] | None:
-        if send.is_retired or not is_valid_at(send.valid_from, send.valid_until, self.now):
+        # A test is of a version that is not in effect yet.
+        is_valid = send.is_test or is_valid_at(send.valid_from, send.valid_until, self.now)
+        if send.is_retired or not is_valid:
             return Reason.EXPIRED_NOTICE, said(Reason.EXPIRED_NOTICE)
         return None
 
@@ -401,13 +413,20 @@ class _Sorter:
         if ref not in self.senders:
             self.senders[ref] = actor_by_ref(ref)
         sender = self.senders[ref]
-        if sender is None or not sender.may(Permission.SEND):
+        needed = Permission.EDIT_CATALOGUE if send.is_test else Permission.SEND
+        if sender is None or not sender.may(needed):
             return Reason.NOT_ALLOWED, SENDER_WITHOUT_PERMISSION()
         if not sender.may_send_notice(send.notice_key):
             return Reason.NOT_ALLOWED, SENDER_WITHOUT_NOTICE()
         if not sender.sees_team(team_id):
             return Reason.NOT_ALLOWED, SENDER_WITHOUT_TEAM()
         return None
+
+
+def _mixing_obstacle(send: _Shared, chat: _Chat) -> tuple[str, str] | None:
+    """Return the reason if the chat has become a test chat since the send was made, or no longer is
+    one: tests and other sends never reach the other's chats."""
+    return mixing_obstacle(is_test_chat=chat.is_test, is_test=send.is_test)
 
 
 def _shared(send_ids: Collection[int]) -> dict[int, _Shared]:

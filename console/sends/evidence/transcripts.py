@@ -1,7 +1,8 @@
 """Writes what lines of transcripts say of unknown deliveries.
 
 The console knows no interface of the vendor's that gives such lines (docs/domain.md). Whoever feeds
-chats may tell of them, from whatever source the site has. Nothing of a line is stored but its time.
+chats may tell of them, from whatever source the site has. Nothing of a line is stored here but its
+time; console.interactions.feed.transcripts keeps the last lines of live chats, if the site wants.
 """
 
 from collections import defaultdict
@@ -17,6 +18,7 @@ from django.utils import timezone
 from console.actors import Actor, Permission
 from console.database.clock import database_now
 from console.errors import ConsoleError, InvalidInput
+from console.interactions.services import FeedResult, feed_apply
 from console.sends.evidence.writing import evidence_write, lock_unknown
 from console.sends.evidence_models import Evidence, Source, Verdict
 from console.sends.models import Delivery, DeliveryStatus
@@ -72,12 +74,34 @@ def transcript_lines_note(actor: Actor, lines: Sequence[object]) -> LinesResult:
     result = LinesResult()
     read = list(_read_all(lines, result, database_now()))
     result.accepted = len(read)
-    by_chat: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in read:
-        by_chat[line.interaction].append(line)
-    for chat in sorted(_with_unknown(by_chat)):
-        _note(actor, chat, by_chat[chat])
+    _compare(actor, read)
     return result
+
+
+def feed_take(actor: Actor, events: Sequence[object]) -> FeedResult:
+    """Apply events of the feed, and compare the lines in them as `transcript_lines_note` does,
+    whether or not the site keeps lines. A line of the future proves nothing. Raises what
+    `feed_apply` raises."""
+    result = feed_apply(actor, events)
+    latest = database_now() + CLOCKS_APART
+    _compare(
+        actor,
+        [
+            Line(event.interaction_id, line.at, line.nickname, line.text)
+            for event in result.told
+            for line in event.lines
+            if line.at <= latest
+        ],
+    )
+    return result
+
+
+def _compare(actor: Actor, lines: Iterable[Line]) -> None:
+    by_chat: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_chat[line.interaction].append(line)
+    for chat in sorted(_with_unknown(by_chat)) if by_chat else ():
+        _note(actor, chat, by_chat[chat])
 
 
 def _with_unknown(chats: Iterable[str]) -> set[str]:

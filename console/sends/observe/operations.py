@@ -48,7 +48,7 @@ SELECT open.chat_server_name, sum(open.number)::bigint,
     coalesce(sum(open.due) FILTER (WHERE s.status = 'running'), 0)::bigint,
     extract(epoch FROM statement_timestamp() - min(open.first_due_at) FILTER (
         WHERE s.status = 'running' AND open.due > 0))::float
-FROM open JOIN sends_send s ON s.id = open.send_id
+FROM open JOIN sends_send s ON s.id = open.send_id AND NOT s.is_test
 GROUP BY open.chat_server_name
 """
 
@@ -57,6 +57,7 @@ SELECT c.chat_server_name, count(*)
 FROM sends_claim c
 CROSS JOIN LATERAL unnest(c.delivery_ids) AS claimed(id)
 JOIN sends_delivery d ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
+JOIN sends_send s ON s.id = d.send_id AND NOT s.is_test
 GROUP BY c.chat_server_name
 """
 
@@ -128,6 +129,7 @@ def workers() -> list[WorkerState]:
 RESOLVED = """
 SELECT coalesce(s.name, renamed.name, ''), count(*)
 FROM sends_resolution r
+JOIN sends_send send ON send.id = r.send_id AND NOT send.is_test
 LEFT JOIN interactions_chatserver s ON s.name = r.chat_server_name
 LEFT JOIN interactions_formername f ON f.name = r.chat_server_name
 LEFT JOIN interactions_chatserver renamed ON renamed.id = f.chat_server_id

@@ -22,14 +22,16 @@ MARK = "INSERT INTO sends_outcomemark (id, counted_to) VALUES (1, 0) ON CONFLICT
 LOCK = "SELECT counted_to FROM sends_outcomemark FOR UPDATE SKIP LOCKED"
 COUNT = """
 WITH piece AS MATERIALIZED (
-    SELECT seq, action, data FROM audit_auditentry
+    SELECT seq, action, data, target_ref FROM audit_auditentry
     WHERE seq > %(counted_to)s ORDER BY seq LIMIT %(most)s),
 counted AS (
     SELECT coalesce(s.name, renamed.name, '') AS name, ending.outcome,
         sum(jsonb_array_length(piece.data -> 'deliveries')) AS number
     FROM piece
+    -- A test counts nowhere.
     JOIN unnest(%(actions)s::text[], %(outcomes)s::text[]) AS ending(action, outcome)
         ON ending.action = piece.action
+            AND piece.target_ref <> ALL (ARRAY(SELECT id::text FROM sends_send WHERE is_test))
     LEFT JOIN interactions_chatserver s ON s.name = piece.data ->> 'chat_server'
     LEFT JOIN interactions_formername f ON f.name = piece.data ->> 'chat_server'
     LEFT JOIN interactions_chatserver renamed ON renamed.id = f.chat_server_id

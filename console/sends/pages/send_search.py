@@ -48,7 +48,7 @@ def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
 
 def _newest(actor: Actor) -> Iterator[QuerySet[Send]]:
     """Yield the actor's own newest sends, then those of the newest of all that the actor sees."""
-    own = Send.objects.filter(actor_ref=actor.ref)
+    own = Send.objects.filter(actor_ref=actor.ref, is_test=False)
     oldest = own.order_by("-pk").values_list("pk", flat=True)[SEARCHED - 1 : SEARCHED]
     yield own.filter(pk__gte=next(iter(oldest), 0))
     others = (Permission.VIEW_HISTORY, Permission.APPROVE_SENDS, Permission.ADMINISTER)

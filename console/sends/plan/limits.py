@@ -59,7 +59,7 @@ def quota_of(actor: Actor, now: datetime) -> Quota | None:
         before = Send.objects.filter(actor_ref=ref, created_at__lte=now - PERIOD).order_by("-pk")
         last = before.values_list("pk", flat=True).first()
         theirs |= Q(actor_ref=ref, pk__gt=last or 0)
-    sends = Send.objects.filter(theirs, _not_called_off()).order_by("pk")
+    sends = Send.objects.filter(theirs, _not_called_off(), is_test=False).order_by("pk")
     return Quota(settings.HOURLY_QUOTA, list(sends.values_list("created_at", "ready_count")))
 
 
@@ -77,6 +77,7 @@ def sent_alone(
         release_at__lt=release_at + PERIOD,
         version__notice=notice,
         approved_by_ref="",
+        is_test=False,
     )
     sends = sends.exclude(status=SendStatus.AWAITING_APPROVAL).exclude(pk__in=apart_from)
     total: int | None = sends.aggregate(total=Sum("ready_count"))["total"]

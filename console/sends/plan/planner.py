@@ -90,6 +90,28 @@ def plan_order(actor: Actor, order: SendOrder, now: datetime) -> SendPlan:
     )
 
 
+def plan_test(
+    actor: Actor,
+    version: NoticeVersion,
+    chats: Sequence[Interaction],
+    answers: Mapping[str, object],
+    now: datetime,
+) -> SendPlan:
+    """Return what a test of this version would do in these test chats: as a send of it would, with
+    the version's own visibility and nickname. Raises Unprocessable as `plan_order` does."""
+    filled = answered(version.fields, answers)
+    planner = _Planner(actor, version, now, filled, (), is_test=True)
+    return SendPlan(
+        version=version,
+        visibility=version.visibility,
+        nickname=version.nickname,
+        targets=planner.targets([(chat.pk, chat) for chat in chats]),
+        fields=filled,
+        allows_repeat=True,
+        is_test=True,
+    )
+
+
 def with_others(actor: Actor, plan: SendPlan, now: datetime) -> SendPlan:
     """Return the plan beside other sends: with the resend guard and the contact budget applied, and
     `sent_before` set."""
@@ -303,8 +325,11 @@ class _Planner:
         now: datetime,
         fields: Mapping[str, Any],
         leave_out: Collection[str],
+        *,
+        is_test: bool = False,
     ) -> None:
         self.version = version
+        self.is_test = is_test
         self.leave_out = leave_out
         self.kind = version.notice.kind
         self.servers = chat_servers_enabled()
@@ -343,7 +368,7 @@ class _Planner:
     def plan(self, interaction_id: str, chat: Interaction | None) -> Target:
         if chat is None:
             return _skipped(interaction_id, None, Reason.NOT_ALLOWED)
-        obstacle = _obstacle(chat, self.servers)
+        obstacle = _obstacle(chat, self.servers, is_test=self.is_test)
         if obstacle:
             return _skipped(interaction_id, chat, *obstacle)
         locale, is_own = self.version.match_for(chat.locale)
@@ -374,10 +399,25 @@ def _left_out(chat_locale: str, leave_out: Collection[str]) -> tuple[str, str] |
     return Reason.NO_TEXT_IN_LANGUAGE, TEXT_MISSING(locale=chat_locale)
 
 
-def _obstacle(chat: Interaction, servers: dict[str, bool]) -> tuple[str, str] | None:
-    return chat_obstacle(
-        ended=chat.ended_at is not None, is_online=chat.is_online, user_data=chat.user_data
-    ) or server_obstacle(chat.chat_server_name, servers)
+def _obstacle(
+    chat: Interaction, servers: dict[str, bool], *, is_test: bool = False
+) -> tuple[str, str] | None:
+    return (
+        mixing_obstacle(is_test_chat=chat.is_test, is_test=is_test)
+        or chat_obstacle(
+            ended=chat.ended_at is not None, is_online=chat.is_online, user_data=chat.user_data
+        )
+        or server_obstacle(chat.chat_server_name, servers)
+    )
+
+
+def mixing_obstacle(*, is_test_chat: bool, is_test: bool) -> tuple[str, str] | None:
+    """Return why nothing of this send may go to this chat: a test goes to test chats alone, and
+    they get nothing else."""
+    if is_test_chat == is_test:
+        return None
+    reason = Reason.TEST_CHAT if is_test_chat else Reason.NO_TEST_CHAT
+    return reason, said(reason)
 
 
 def chat_obstacle(

@@ -273,6 +273,7 @@ def new_send(
         finished_at=None if plan.ready else now,
         target_count=len(plan.targets),
         ready_count=len(plan.ready),
+        is_test=plan.is_test,
         **fields,
     )
 
@@ -417,6 +418,7 @@ def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
         "why": send.why,
         "status": send.status,
         "release_at": send.release_at.isoformat(),
+        **({"test": True} if send.is_test else {}),
         **({"fields_sha256": fields_digest(send.fields)} if send.fields else {}),
     }
 

@@ -22,10 +22,12 @@ def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
 
     Signs the newest entry if no checkpoint covers the send yet. For actors who may read both the
     ledger and the texts. Raises PermissionRefused; Unsigned if there is no key; Conflict if the
-    send's entries are in an archive.
+    send's entries are in an archive, or for a test: the draft that it sent may have changed since.
     """
     actor.require(Permission.VIEW_AUDIT)
     actor.require(Permission.VIEW_HISTORY)
+    if send.is_test:
+        raise Conflict("test_not_proven", "This was a test of a draft. There is no proof of it.")
     signed("proof", {})  # before anything is written
     _require_here(send)
     writer = ProofWriter(send, file)

@@ -6,13 +6,15 @@ event becomes a message once, with an id that stays.
 
 from uuid import uuid4
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from console.audit import following
 from console.audit.models import AuditEntry
 from console.database import notifications
 from console.database.clock import near_now
 from console.interactions.services import health_changes_take
+from console.sends.models import Send
 from console.webhooks.event_payloads import Fact, health_fact, ledger_actions, ledger_facts
 from console.webhooks.models import Mark, Message, Webhook
 
@@ -61,7 +63,10 @@ def _facts(entries: QuerySet[AuditEntry], *, is_heard: bool) -> list[Fact]:
     changes = health_changes_take(CHANGES_A_PIECE)
     if not is_heard:
         return []
-    told = list(entries.filter(action__in=ledger_actions()))
+    # Nobody outside hears of a test.
+    tests = Send.objects.filter(is_test=True).annotate(ref=Cast("pk", TextField()))
+    of_tests = Q(target_kind="send", target_ref__in=tests.values("ref"))
+    told = list(entries.filter(action__in=ledger_actions()).exclude(of_tests))
     return [*ledger_facts(told), *map(health_fact, changes)]
 
 
