@@ -128,6 +128,9 @@ class Customer:
         return f"{self.first_name} {self.last_name}"
 
 
+TESTER = Customer("Testa", "Trial", "en", "try-out", "regular", "HW-10000")
+
+
 def a_customer(random: Random) -> Customer:
     """Return a random customer. One in ten has no name, one in three no order."""
     first, last, locale = random.choice(NAMES)

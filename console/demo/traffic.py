@@ -22,6 +22,8 @@ from console.demo.customers import Customer, a_customer, an_interaction_id
 from console.demo.feed import Feed, FeedFailed, FeedRejected
 
 STEP_SECONDS = 2.0
+# The id of the demo's test chat, the same in each run.
+TEST_CHAT = "0001TESTCHAT0001"
 LONGEST_WAIT = timedelta(minutes=25)
 
 
@@ -34,6 +36,7 @@ class Chat:
     chat_server: str
     received_at: datetime
     agent: str = ""
+    is_test: bool = False
 
     def event(self, kind: str = "upsert") -> dict[str, Any]:
         """Return a feed event with the chat's present state."""
@@ -50,6 +53,7 @@ class Chat:
                 "locale": self.customer.locale,
                 "received_at": self.received_at.isoformat(),
                 "user_data": self.user_data(is_online=kind == "upsert"),
+                "test": self.is_test,
             },
         }
 
@@ -86,6 +90,7 @@ class Traffic:
         # Most have waited for a short time, few for long.
         shares = (self._random.random() ** 3 for _ in range(self._wanted))
         self._tell(self._open(now - LONGEST_WAIT * share).event() for share in shares)
+        self._tell([self._open_test(now).event()])
 
     def step(self) -> None:
         """Simulate a moment: a chat ends, one begins, an agent takes one, and some people write."""
@@ -121,6 +126,13 @@ class Traffic:
         self._ask(chat, "open_session", user_data=chat.user_data())
         self._say_first(chat)
         self.chats.append(chat)
+        return chat
+
+    def _open_test(self, now: datetime) -> Chat:
+        """Open the chat in which editors try out their drafts. It never ends by itself."""
+        chat = Chat(TEST_CHAT, customers.TESTER, next(iter(self._ports)), now, is_test=True)
+        self._ask(chat, "open_session", user_data=chat.user_data())
+        self._say(chat, "This is a test chat: show me what you write.", role="customer")
         return chat
 
     def _close(self, chat: Chat) -> Chat:

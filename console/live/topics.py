@@ -6,8 +6,9 @@ from console.actors import Actor, Permission
 from console.catalogue.transfer.jobs.selectors import import_job_get
 from console.database import notifications
 from console.errors import ConsoleError
+from console.interactions.selectors import interaction_get
 from console.notifications.kinds import kinds_of
-from console.sends.selectors import READERS, send_get
+from console.sends.selectors import READERS, own_test, send_get
 
 # Any of these permissions is enough, as on the pages that follow the topic.
 PERMISSIONS = {
@@ -25,6 +26,7 @@ PERMISSIONS = {
     notifications.MAIL: {Permission.ADMINISTER},
 }
 ONE_SEND = {*READERS, Permission.ADMINISTER}
+CHAT = notifications.chat_topic("")
 ONE_IMPORT = {Permission.EDIT_CATALOGUE}
 
 
@@ -40,14 +42,25 @@ def _may_follow(actor: Actor, topic: str) -> bool:
         return bool(kinds_of(actor))
     if topic in PERMISSIONS:
         return bool(PERMISSIONS[topic] & actor.permissions)
+    if topic.startswith(CHAT):
+        return _may_follow_chat(actor, topic.removeprefix(CHAT))
     kind, _dash, number = topic.rpartition("-")
     if not (number.isascii() and number.isdecimal() and len(number) <= 18):
         return False
     try:
         if kind == "send":
-            return bool(ONE_SEND & actor.permissions) and bool(send_get(actor, int(number)))
+            return own_test(actor, int(number)) or (
+                bool(ONE_SEND & actor.permissions) and bool(send_get(actor, int(number)))
+            )
         if kind == "import":
             return bool(ONE_IMPORT & actor.permissions) and bool(import_job_get(actor, int(number)))
     except ConsoleError:
         return False
     return False
+
+
+def _may_follow_chat(actor: Actor, interaction_id: str) -> bool:
+    try:
+        return bool(interaction_get(actor, interaction_id))
+    except ConsoleError:
+        return False

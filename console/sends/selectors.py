@@ -27,6 +27,7 @@ from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.audit.selectors import audit_entries
+from console.catalogue.models import NoticeVersion
 from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
 from console.sends.history_filter import DeliveryFilter
@@ -48,7 +49,7 @@ WITNESSES = (Permission.SEND, Permission.APPROVE_SENDS)
 READERS = (Permission.VIEW_HISTORY, Permission.SEND, Permission.APPROVE_SENDS)
 
 
-def _readable(actor: Actor, path: str = "") -> Q:
+def readable(actor: Actor, path: str = "") -> Q:
     """Return the condition for sends whose texts the actor may read, reached by `path`: one's own;
     for approvers, sends that await them or that they approved; for readers of the history, all."""
     if actor.may(Permission.VIEW_HISTORY):
@@ -76,7 +77,7 @@ def _seen(actor: Actor) -> Q:
     """Return the condition for sends that the actor sees. Administrators see whose each send is and
     its progress, since they may stop any; they may not read the texts and their customers."""
     actor.require(*READERS, Permission.ADMINISTER)
-    return Q() if actor.may(Permission.ADMINISTER) else _readable(actor)
+    return Q() if actor.may(Permission.ADMINISTER) else readable(actor)
 
 
 def send_of_key(actor: Actor, idempotency_key: str) -> Send | None:
@@ -115,10 +116,10 @@ def send_with_counts(actor: Actor, send: Send) -> Send:
 
 
 def _with_readable(actor: Actor, sends: QuerySet[Send]) -> QuerySet[Send]:
-    readable = _readable(actor)
+    may_read = readable(actor)
     always = Value(True)
     return sends.annotate(
-        is_readable=Case(When(readable, then=always), default=False) if readable else always
+        is_readable=Case(When(may_read, then=always), default=False) if may_read else always
     )
 
 
@@ -227,7 +228,7 @@ def delivery_evidence(delivery: Delivery) -> QuerySet[Evidence]:
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:
     """Return a send's deliveries in the order of its targets; none if its texts are hidden."""
     actor.require(*READERS, Permission.ADMINISTER)
-    found = Delivery.objects.filter(_readable(actor, "send__"), send=send).order_by("pk")
+    found = Delivery.objects.filter(readable(actor, "send__"), send=send).order_by("pk")
     return found.filter(status=status) if status else found
 
 
@@ -238,7 +239,7 @@ def deliveries_visible(
     actor.require(*READERS)
     # No join: to read the newest page, PostgreSQL may then simply follow the primary key.
     found = Delivery.objects.prefetch_related("send__version__notice").filter(
-        _readable(actor, "send__")
+        readable(actor, "send__")
     )
     if not tests:  # they are few, and read by an index of their own
         found = found.exclude(send_id__in=Send.objects.filter(is_test=True).values("pk"))
@@ -296,3 +297,17 @@ def sends_of(actor: Actor, ids: Collection[int]) -> QuerySet[Send]:
 def sending_stopped() -> SendingStop | None:
     """Return who stopped all sending, when and why; None if it is not stopped."""
     return SendingStop.objects.first()
+
+
+def tests_of(actor: Actor, version: NoticeVersion) -> QuerySet[Send]:
+    """Return the actor's own tests of a version, newest first, with their deliveries."""
+    actor.require(Permission.EDIT_CATALOGUE)
+    own = Send.objects.filter(is_test=True, version=version, actor_ref__in=own_refs(actor))
+    return own.select_related("version__notice").prefetch_related("deliveries").order_by("-pk")
+
+
+def own_test(actor: Actor, send_id: int) -> bool:
+    """Return whether this is a test of the actor's, who may then follow it."""
+    if not actor.may(Permission.EDIT_CATALOGUE):
+        return False
+    return Send.objects.filter(pk=send_id, is_test=True, actor_ref__in=own_refs(actor)).exists()

@@ -14,6 +14,7 @@ from console.sends.pages import (
     retry,
     sends,
     stop_switch,
+    testing,
 )
 
 urlpatterns = [
@@ -30,6 +31,16 @@ urlpatterns = [
     path("sends/<int:send_id>/retry-failed/", retry.send_again_failed, name="send-retry-failed"),
     path("sends/<int:send_id>/retry-unknown/", retry.send_again_unknown, name="send-retry-unknown"),
     path("sends/<int:send_id>/proof/", proof.send_proof, name="send-proof"),
+    path(
+        "notices/<slug:key>/versions/<int:number>/test/",
+        testing.version_test,
+        name="version-test",
+    ),
+    path(
+        "notices/<slug:key>/versions/<int:number>/test/outcomes/",
+        testing.version_test_outcomes,
+        name="version-test-outcomes",
+    ),
     path("sending/", stop_switch.switch, name="sending-switch"),
     path("sending/band/", stop_switch.band, name="sending-band"),
     path("sending/stop/", stop_switch.stop, name="sending-stop"),

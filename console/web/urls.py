@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from console.web.board import views as board
+from console.web.chat import views as chat
 from console.web.pages import home, trail
 from console.web.search.views import search
 
@@ -20,6 +21,9 @@ urlpatterns = [
     path("board/newcomers/", board.board_newcomers, name="board-newcomers"),
     path("board/preview/", board.board_preview, name="board-preview"),
     path("board/sent/", board.board_sent, name="board-sent"),
+    path("chats/<str:interaction_id>/", chat.chat_detail, name="chat-detail"),
+    path("chats/<str:interaction_id>/now/", chat.chat_now, name="chat-now"),
+    path("embedded/signed-in/", chat.chat_signed_in, name="chat-signed-in"),
     path("audit/", trail.audit_trail, name="audit"),
     path("audit/proof/", trail.audit_proof, name="audit-proof"),
     path("audit/proof/verify/", trail.audit_verify, name="audit-verify"),

@@ -15,6 +15,8 @@ let promised = null;
 
 const list = () => document.getElementById("board-rows");
 const panel = () => document.querySelector("[data-compose-panel]");
+// The chat that the page is of: it stays selected.
+const ownChat = () => panel()?.dataset.composeChat;
 const boxes = () => [...(list()?.querySelectorAll('input[name="interaction"]') ?? [])];
 // Those that can still be sent to.
 const liveBoxes = () => boxes().filter((box) => !box.closest("[data-state]"));
@@ -187,7 +189,7 @@ const inList = (target) => list()?.contains(target);
 
 function onKey(event) {
   const { key, target } = event;
-  if (!list() || document.querySelector("dialog[open]")) return;
+  if (!(list() || ownChat()) || document.querySelector("dialog[open]")) return;
   if (key === "Escape" && panel()?.contains(target)) return closeCompose();
   if (key === "Enter" && (event.metaKey || event.ctrlKey) && panel()?.contains(target)) {
     event.preventDefault();
@@ -200,7 +202,7 @@ function onKey(event) {
     event.preventDefault();
     return;
   }
-  if (typing(target) || target.closest("[data-compose-panel], .nav, .topbar")) return;
+  if (!list() || typing(target) || target.closest("[data-compose-panel], .nav, .topbar")) return;
   if (onListKey(event)) event.preventDefault();
 }
 
@@ -250,6 +252,7 @@ function onSwap(event) {
   // Once: while the sent ones are followed there, the next are chosen in the list.
   if (target === panel() && target.querySelector("[data-sent]")) {
     selected.clear();
+    if (ownChat()) selected.add(ownChat());
     everything = null;
   }
   writeMarks();
@@ -285,8 +288,8 @@ export function adopt(ids, query) {
 }
 
 export function startBoard() {
-  if (!list()) return;
-  startRows(isChoosing, onRows);
+  if (!list() && !ownChat()) return;
+  if (list()) startRows(isChoosing, onRows);
   readMarks();
   const rest = document.querySelector("[data-selection-rest]")?.value ?? "";
   for (const id of rest.split(" ").filter(Boolean)) selected.add(id);

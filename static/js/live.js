@@ -144,7 +144,7 @@ async function refused() {
 
 function connect(again = false) {
   const topics = [...new Set(followersNow().flatMap((e) => e.dataset.liveTopic.split(" ")))];
-  const wanted = topics.sort().join("&topic=");
+  const wanted = topics.sort().map(encodeURIComponent).join("&topic=");
   if (wanted === openTopics && !again) return;
   source?.close();
   source = null;

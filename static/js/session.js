@@ -47,7 +47,9 @@ export function signInAnew() {
     showBand();
     return;
   }
-  location.assign(`${meta("login-url")}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  // In a frame of another site only this page can be shown: loaded anew it says how to sign in.
+  if (window.top !== window) location.reload();
+  else location.assign(`${meta("login-url")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 // What refreshes itself found the session ended. Nobody is torn away from what they write for that.

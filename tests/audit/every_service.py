@@ -55,6 +55,7 @@ from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import DeliveryStatus
 from console.sends.pages import history_export_record
+from console.sends.plan.testing import send_test_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks import services as webhooks
@@ -251,6 +252,14 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "interactions.chat_server_update": lambda w: partial(
         interactions.chat_server_update, w.root, w.server, enabled=False
     ),
+    "interactions.interaction_mark_test": lambda w: partial(
+        interactions.interaction_mark_test, w.root, interaction_id=w.make_interaction().pk
+    ),
+    "interactions.interaction_unmark_test": lambda w: partial(
+        interactions.interaction_unmark_test,
+        w.root,
+        interaction_id=w.make_interaction(test=True).pk,
+    ),
     "interactions.poll_finish": lambda w: partial(
         interactions.poll_finish,
         w.root,
@@ -290,6 +299,13 @@ CALLS: dict[str, Callable[[World], Call]] = {
         verdict="delivered",
         looked_in="agent",
         remark="She saw it.",
+    ),
+    "sends.feed_take": lambda w: w.fed_lines_of(w.over("unknown")),
+    "sends.send_test_create": lambda w: partial(
+        send_test_create,
+        w.author,
+        w.draft(),
+        interactions=[w.make_interaction(test=True).pk],
     ),
     "sends.transcript_lines_note": lambda w: w.lines_of(w.over("unknown")),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
@@ -384,6 +400,7 @@ UNRECORDED = {
     "interactions.chat_server_lease_take": "the same",
     "interactions.chat_server_leases_renew": "the same",
     "interactions.feed_apply": "what happens in the contact centre, not what is done here",
+    "interactions.lines_trim": "by the setting, every night",
     "interactions.poll_begin": "looks at what is live, and notes that a poll runs",
     "interactions.poll_fail": "as health is: what workers see, many times an hour",
     "interactions.poll_page": "as the feed: what happens in the contact centre",
@@ -431,6 +448,8 @@ PARTS = {
     "sends.outbox_move": "of send_approve, send_reschedule and send_resume",
     "interactions.health_changes_take": "of facts_gather",
     "interactions.interactions_regroup": "of team_create and team_update",
+    "interactions.lines_erase": "of feed_apply and interaction_erase",
+    "interactions.lines_keep": "of feed_apply",
     "interactions.interaction_blank": "of interaction_erase",
     "sends.record_control": "of send_pause and its like",
     "sends.send_write": "of send_create and the retries",

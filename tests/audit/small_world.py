@@ -40,7 +40,7 @@ from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
-from console.sends.evidence.transcripts import transcript_lines_note
+from console.sends.evidence.transcripts import feed_take, transcript_lines_note
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -166,6 +166,14 @@ class World:
         send = self.ended(status)
         record.sends_finish([send.pk])
         return send
+
+    def fed_lines_of(self, send: Send) -> Call:
+        """The same line as of `lines_of`, in an event of the feed."""
+        (line,) = self.lines_of(send).args[1]  # type: ignore[attr-defined]
+        chat = {"id": line.pop("interaction")}
+        fed = {**line, "party": "system", "visibility": "ALL"}
+        event = {"type": "transcript", "occurred_at": line["at"], "interaction": chat}
+        return partial(feed_take, self.root, [{**event, "lines": [fed]}])
 
     def lines_of(self, send: Send) -> Call:
         """A line of the transcript with the text of a send's one delivery, which was tried."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.demo.feed import Feed, FeedFailed, FeedRejected
-from console.demo.traffic import LONGEST_WAIT, Traffic
+from console.demo.traffic import LONGEST_WAIT, TEST_CHAT, Traffic
 from console.interactions.feed.events import parse_event
 from tests.support.simulators import Simulator
 
@@ -73,7 +73,9 @@ def test_it_opens_as_many_as_wanted_and_tells_the_feed(
 ) -> None:
     traffic.begin()
 
-    assert len(listener.live()) == WANTED
+    assert len(listener.live()) == WANTED + 1  # the test chat
+    marked = [event["interaction"]["id"] for event in listener.told if event["interaction"]["test"]]
+    assert marked == [TEST_CHAT]
     assert listener.live() == open_sessions(simulators)
     waits = [
         datetime.now(UTC) - datetime.fromisoformat(event["interaction"]["received_at"])

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from console.accounts.models import Team, User
 from console.interactions.models import Interaction
+from console.interactions.services import interaction_mark_test, interaction_unmark_test
 from tests.support.factories import ROOT, upsert
 from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator
@@ -129,11 +130,18 @@ def test_only_for_those_who_may_see_the_chat(
     make_interaction: Callable[..., Interaction],
     outsider: User,
     editor: User,
+    auditor: User,
 ) -> None:
     make_interaction("in-sales", queue="sales")
     client = Client()
     assert page_of(client, chat.id)[0] == 302
     sign_in(client, editor)
+    # Who writes notices sees what a test chat's customer sees, and no other's.
+    assert page_of(client, chat.id)[0] == 404
+    interaction_mark_test(ROOT, interaction_id=chat.id)
+    assert page_of(client, chat.id)[0] == 200
+    interaction_unmark_test(ROOT, interaction_id=chat.id)
+    sign_in(client, auditor)
     assert page_of(client, chat.id)[0] == 403
     sign_in(client, outsider)
     assert page_of(client, "in-sales")[0] == 404

@@ -92,6 +92,8 @@ def save_version(request: HttpRequest, actor: Actor, notice: CannedNotice) -> Ht
             status=422,
             **conflict,
         )
+    if "test" in request.POST:
+        return redirect("version-test", notice.key, version.number)
     if "submit" in request.POST:
         messages.success(request, _("Submitted. An approver who is not you decides on it."))
     else:

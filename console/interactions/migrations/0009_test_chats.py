@@ -42,10 +42,6 @@ class Migration(migrations.Migration):
             name='test_told_sequence',
             field=models.BigIntegerField(db_default=-1, default=-1, editable=False),
         ),
-        migrations.AddIndex(
-            model_name='interaction',
-            index=models.Index(models.F('id'), condition=models.Q(('is_test', True)), name='interaction_test'),
-        ),
         migrations.AddField(
             model_name='transcriptline',
             name='interaction',

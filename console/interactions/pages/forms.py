@@ -73,3 +73,14 @@ class ChatServerForm(EditForm):
 
     def in_words(self, name: str, value: Any) -> str:
         return "" if value is None else super().in_words(name, value)
+
+
+class NameChatForm(forms.Form):
+    """Which live chat to name as a test chat."""
+
+    interaction = LineField(
+        label=_("Chat id"),
+        max_length=64,
+        error_messages={"required": _("Write the id of a live chat.")},
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
+    )

@@ -29,9 +29,5 @@ class Migration(migrations.Migration):
             name='reason',
             field=models.CharField(blank=True, choices=[('', ''), ('offline', 'The chat had ended.'), ('unresolved_variable', 'A variable of the text has no value here.'), ('expired_notice', 'The notice was not valid any more.'), ('unknown_chat_server', 'The console knows no such Chat Server.'), ('chat_server_disabled', 'The Chat Server is switched off here.'), ('recently_sent', 'The chat got this notice a short while ago.'), ('test_chat', 'It is a test chat, which gets only tests.'), ('no_test_chat', 'It is not a test chat, and this was a test.'), ('not_previewed', 'It was not ready in the preview.'), ('other_language', 'It would get another language than in the preview.'), ('no_longer_matches', 'It does not match the filter any more.'), ('not_allowed', 'There is no such chat, or the sender may not see it.'), ('no_text_in_language', "The notice has no text in the chat's language."), ('unknown_language', "Nobody knows the chat's language."), ('invalid_url', 'The URL that came out may not be pushed.'), ('text_too_long', 'The text that came out is too long.'), ('empty_text', 'The text that came out is empty.'), ('template_error', 'The text could not be filled in.'), ('invalid_user_data', "The chat's user data can't travel to Chat Server."), ('refused', 'Chat Server refused it.'), ('not_sent', 'It could not be sent within its time to live. Nothing went out.'), ('no_answer', 'The request went out and no answer came.'), ('worker_lost', 'Its worker was lost while it was sending.'), ('restored', 'It was open in the backup that the database was restored from.')], max_length=24),
         ),
-        migrations.AddIndex(
-            model_name='send',
-            index=models.Index(condition=models.Q(('is_test', True)), fields=['version', 'id'], name='send_test'),
-        ),
         migrations.RunSQL(REFUSE, ALLOW),
     ]

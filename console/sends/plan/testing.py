@@ -59,14 +59,11 @@ def send_test_create(
     actor.require(Permission.EDIT_CATALOGUE)
     _require_testable(actor, version)
     order = digest("test", version.pk, sorted(set(interactions)), dict(answers or {}))
-    known = _known(actor, idempotency_key, order)
-    if known is not None:
+    if (known := _known(actor, idempotency_key, order)) is not None:
         return known
     chats = _chats(actor, interactions)
     now = database_now()
-    if version.status == VersionStatus.DRAFT:  # with those that it would be submitted with now
-        version.snippets = snippets.usable(snippets.named(version), version.notice)
-    plan = plan_test(actor, version, chats, answers or {}, now)
+    plan = plan_test(actor, _with_snippets(version), chats, answers or {}, now)
     try:
         with transaction.atomic():
             send = new_send(
@@ -79,11 +76,17 @@ def send_test_create(
             )
             send_write(actor, send, plan, now=now, facts={})
     except IntegrityError:  # the same request committed first
-        known = _known(actor, idempotency_key, order)
-        if known is None:
+        if (known := _known(actor, idempotency_key, order)) is None:
             raise
         return known
     return send
+
+
+def _with_snippets(version: NoticeVersion) -> NoticeVersion:
+    """Return the version. A draft has the snippets that it would be submitted with now."""
+    if version.status == VersionStatus.DRAFT:
+        version.snippets = snippets.usable(snippets.named(version), version.notice)
+    return version
 
 
 def _require_testable(actor: Actor, version: NoticeVersion) -> None:

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
+from console.catalogue.pages.questions import questions_of, typed_answers
 from console.catalogue.selectors import sendable_versions, usable_preset_get
 from console.database.clock import database_now
 from console.errors import InvalidInput
@@ -110,6 +110,8 @@ class ComposeForm(forms.Form):
     idempotency_key = LineField(max_length=100)
     # The promise of the preview beside the button (console.sends.plan.promise).
     expected_plan = LineField(max_length=WRITTEN_LIMIT, required=False)
+    # The chat whose page this is on.
+    chat = LineField(max_length=64, required=False)
     everything = forms.BooleanField(required=False)
     filters = TextField(max_length=4000, required=False)
 
@@ -150,7 +152,7 @@ class ComposeForm(forms.Form):
     def selected(self) -> list[str]:
         """The ids of the chats, in the order of the request, each once."""
         if not isinstance(self.data, QueryDict):
-            return []
+            return list(self.initial.get("interactions", ()))
         joined = self.data.get("interactions", "").split()
         return list(dict.fromkeys([*self.data.getlist("interaction"), *joined]))
 
@@ -162,6 +164,16 @@ class ComposeForm(forms.Form):
     def leave_out(self) -> list[str]:
         """The LeaveOut choices: which chats without a text in their own language to skip."""
         return self.data.getlist("leave_out") if isinstance(self.data, QueryDict) else []
+
+    @property
+    def of_chat(self) -> str:
+        """The chat whose page the form is on, or "" on the board."""
+        return str(self["chat"].value() or "")
+
+    @property
+    def keeps(self) -> str:
+        """Under which name the browser keeps what is not sent: each page has its own."""
+        return f"compose {self.of_chat}" if self.of_chat else "compose"
 
     @property
     def notice_key(self) -> str:
@@ -241,47 +253,6 @@ class ComposeForm(forms.Form):
         return self.cleaned_data["time_zone"] or timezone.get_default_timezone_name()
 
 
-PREFIX = "field-"
-KINDS = {"text": "text", "number": "text", "date": "date"}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A field with the value typed so far, and its error."""
-
-    name: str
-    label: str
-    type: str
-    is_required: bool
-    choices: list[str]
-    max_length: int | None
-    value: str
-    error: str
-
-    @property
-    def input_name(self) -> str:
-        return PREFIX + self.name
-
-    @property
-    def input_type(self) -> str:
-        """The type of the input.
-
-        Numbers are typed as text, since browsers handle number inputs differently.
-        """
-        return KINDS.get(self.type, "text")
-
-
-def typed_answers(data: Mapping[str, Any], notice_key: str) -> dict[str, str]:
-    """Return the values typed into the fields of this notice; those of another are ignored."""
-    if not isinstance(data, QueryDict) or data.get("answers_for") != notice_key:
-        return {}
-    return {
-        name.removeprefix(PREFIX): str(value)
-        for name, value in data.items()
-        if name.startswith(PREFIX)
-    }
-
-
 def questions(
     actor: Actor,
     notice_key: str,
@@ -294,17 +265,5 @@ def questions(
     typed = typed_answers(data, notice_key)
     return {
         "answers_for": notice_key,
-        "questions": [
-            Question(
-                name=field["name"],
-                label=field["label"],
-                type=field["type"],
-                is_required=field["required"],
-                choices=field["choices"],
-                max_length=field["max_length"],
-                value=typed.get(field["name"], ""),
-                error=(refused or {}).get(field["name"], ""),
-            )
-            for field in (chosen.fields if chosen else [])
-        ],
+        "questions": questions_of(chosen, typed, refused or {}) if chosen else [],
     }

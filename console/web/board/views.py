@@ -19,8 +19,12 @@ from console.editing.confirmation import posted
 from console.editing.paging import numbered_page
 from console.errors import Conflict, ConsoleError
 from console.interactions.audience.simple_filter import InteractionFilter
-from console.interactions.models import Interaction
-from console.interactions.selectors import filter_choices, interactions_visible
+from console.interactions.models import Interaction, TranscriptLine
+from console.interactions.selectors import (
+    filter_choices,
+    interactions_visible,
+    transcript_seen,
+)
 from console.sends.models import DeliveryStatus, Reason, Send
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import approval_words, send_words
@@ -65,9 +69,12 @@ def board_rows(request: HttpRequest) -> HttpResponse:
 
 @require(Permission.SEND)
 def board_compose(request: HttpRequest) -> HttpResponse:
-    """The compose panel: empty, or with the posted values."""
+    """The compose panel: empty, or with the posted values. `chat` is the page's own chat, if it is
+    the page of one."""
     actor = actor_of(request)
-    return _answer(request, actor, ComposeForm(posted(request)))
+    chat = request.GET.get("chat", "")
+    initial = {"chat": chat, "interactions": [chat]} if chat else {}
+    return _answer(request, actor, ComposeForm(posted(request), initial=initial))
 
 
 @require_GET
@@ -84,7 +91,7 @@ def board_sent(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"send": send.pk if send else None, "address": address})
     if send is None:
         return HttpResponse(status=204)
-    return _sent(request, actor, send)
+    return _sent(request, actor, send, chat=request.GET.get("chat", ""))
 
 
 @require_GET
@@ -117,7 +124,7 @@ def board_preview(request: HttpRequest) -> HttpResponse:
     """Show what each chosen chat would get. Writes nothing."""
     actor = actor_of(request)
     form = ComposeForm(request.POST)
-    context = _preview_context(actor, form)
+    context = preview_context(actor, form)
     if not request.htmx:  # type: ignore[attr-defined]
         page = {**_page_context(request, actor, form), **context}
         return render(request, "board/board.html", page)
@@ -143,13 +150,14 @@ def board_send(request: HttpRequest) -> HttpResponse:
         return _answer(request, actor, form, error=refusal.message, status=422, refused=refused)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("send-detail", send.pk)
-    return _sent(request, actor, send)
+    return _sent(request, actor, send, chat=form.of_chat)
 
 
-def _sent(request: HttpRequest, actor: Actor, send: Send) -> HttpResponse:
-    """Return the panel after a send, with its first text and its progress."""
+def _sent(request: HttpRequest, actor: Actor, send: Send, *, chat: str) -> HttpResponse:
+    """Return the panel after a send, with its first text and its progress. `chat` is the page's own
+    chat."""
     first = send_deliveries(actor, send).exclude(status=DeliveryStatus.SKIPPED).first()
-    context = {**progress_context(actor, send.pk), "first": first}
+    context = {**progress_context(actor, send.pk), "first": first, "of_chat": chat}
     return render(request, "board/_sent.html", context)
 
 
@@ -170,8 +178,8 @@ def _answer(
 ) -> HttpResponse:
     """Return the panel to htmx, and the whole page to a browser without scripts."""
     context = {
-        **_compose_context(actor, form, refused),
-        **_preview_context(actor, form),
+        **compose_context(actor, form, refused),
+        **preview_context(actor, form),
         "error": error,
     }
     if request.htmx:  # type: ignore[attr-defined]
@@ -184,7 +192,7 @@ def _page_context(request: HttpRequest, actor: Actor, form: ComposeForm) -> dict
     context = {**_rows_context(request, actor), "choices": filter_choices(actor), "waits": WAITS}
     context["selected"] = set(form.selected)
     if actor.may(Permission.SEND):
-        context |= _compose_context(actor, form) | _preview_context(actor, form)
+        context |= compose_context(actor, form) | preview_context(actor, form)
     return context
 
 
@@ -244,7 +252,7 @@ def _filter_words(chosen: InteractionFilter) -> str:
     return ", ".join(f"{names[name]} {value}" for name, value in chosen.to_mapping().items())
 
 
-def _compose_context(
+def compose_context(
     actor: Actor, form: ComposeForm, refused: dict[str, str] | None = None
 ) -> dict[str, Any]:
     chosen = str(form["nickname"].value() or "")
@@ -287,9 +295,10 @@ def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
     }
 
 
-def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
+def preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     hint = _("Choose chats in the list. Then choose a notice, and see here what each chat gets.")
     context: dict[str, Any] = {"preview_hint": hint, "undo_seconds": settings.UNDO_SECONDS}
+    context["lines"] = _lines_beside(actor, form)
     if not form.has_targets:
         return context
     if not form.is_valid():
@@ -301,6 +310,15 @@ def _preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
             return {**context, "preview_hint": refusal.message}
         return {**context, "preview_error": refusal.message}
     return context | _plan_context(plan, form)
+
+
+def _lines_beside(actor: Actor, form: ComposeForm) -> list[TranscriptLine]:
+    """Return the last lines of the chosen chat, if it is one. The page of a chat has them
+    already."""
+    if form.of_chat or form.data.get("everything") or len(form.selected) != 1:
+        return []
+    chat = interactions_visible(actor).filter(pk=form.selected[0]).first()
+    return transcript_seen(actor, chat) if chat is not None else []
 
 
 def _what_is_missing(form: ComposeForm) -> str:

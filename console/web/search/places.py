@@ -74,6 +74,7 @@ PAGES = (
     Place("team-list", _("Teams"), "team", _("groups queues"), _ADMIN),
     Place("api-client-list", _("API clients"), "key", _("tokens programs workflows"), _ADMIN),
     Place("webhook-list", _("Webhooks"), "webhook", _("callbacks events"), _ADMIN),
+    Place("test-chat-list", _("Test chats"), "tag", _("try drafts name mark"), _ADMIN),
     Place("account", _("Your account"), "person", _("profile sessions me settings")),
     Place("mfa_index", _("Second factors"), "key", _("authenticator app security key codes 2fa")),
     Place("help", _("Help"), "help", _("keyboard shortcuts keys manual")),

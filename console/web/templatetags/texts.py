@@ -1,6 +1,8 @@
 """Shows texts with their blanks and line breaks as written. They are built in Python, since no
 formatter of templates may change what is inside of these elements."""
 
+import json
+
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,6 +23,14 @@ def as_written(text: object, block: bool = False) -> SafeString:
     if block:
         return format_html('<div class="prewrap" dir="auto">{}</div>', text)
     return format_html('<span class="prewrap">{}</span>', text)
+
+
+@register.simple_tag
+def user_data_value(value: object) -> SafeString:
+    """Show a value of a chat's user data: a text or a number as it is, an object as JSON."""
+    if isinstance(value, dict):
+        return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html('<bdi class="prewrap">{}</bdi>', value)
 
 
 @register.simple_tag
