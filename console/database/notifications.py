@@ -52,7 +52,7 @@ def import_topic(job_id: int) -> str:
 
 def chat_topic(interaction_id: str) -> str:
     """Return the topic for the lines of a chat's transcript, and for whether it is a test chat."""
-    return f"chat-{interaction_id}"
+    return f"of-chat-{interaction_id}"
 
 
 def send_topic(send_id: int) -> str:

@@ -185,7 +185,7 @@ class Party(models.TextChoices):
     SYSTEM = "system", _("System")
 
 
-class Audience(models.TextChoices):
+class LineVisibility(models.TextChoices):
     """Who sees a line of a transcript in the chat (docs/domain.md section 3)."""
 
     ALL = "ALL", _("Everybody")
@@ -207,7 +207,7 @@ class TranscriptLine(models.Model):
     party = models.CharField(max_length=10, choices=Party.choices)
     nickname = models.CharField(max_length=255, blank=True)
     text = models.TextField()
-    visibility = models.CharField(max_length=3, choices=Audience.choices)
+    visibility = models.CharField(max_length=3, choices=LineVisibility.choices)
     key = models.CharField(max_length=64)
 
     class Meta:

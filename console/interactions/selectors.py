@@ -14,7 +14,7 @@ from console.actors import Actor, Permission
 from console.database.clock import near_now
 from console.errors import NotFound
 from console.interactions.models import (
-    Audience,
+    LineVisibility,
     ChatServer,
     FormerName,
     Interaction,
@@ -26,9 +26,9 @@ from console.text.language_tags import each_once
 PROCESS_BEGAN = time.monotonic()
 # Who sees a line of a transcript on pages. It is for those whom Chat Server would show it to.
 LINES_FOR = {
-    Audience.ALL: frozenset(Role.values),
-    Audience.INT: frozenset({Role.SUPERVISOR}),
-    Audience.VIP: frozenset({Role.SUPERVISOR}),
+    LineVisibility.ALL: frozenset(Role.values),
+    LineVisibility.INT: frozenset({Role.SUPERVISOR}),
+    LineVisibility.VIP: frozenset({Role.SUPERVISOR}),
 }
 
 

@@ -47,6 +47,11 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "transcript-lines"): ({"feed"}, {"lines": [LINE]}, 202),
     ("GET", "interactions"): (SEE_CHATS, None, 200),
     ("GET", "interaction"): (SEE_CHATS, None, 200),
+    ("PUT", "interaction-test"): (ADMINISTER, None, 204),
+    ("DELETE", "interaction-test"): (ADMINISTER, None, 409),  # it is none
+    ("GET", "test-chats"): (WRITE_CATALOGUE | ADMINISTER, None, 200),
+    ("GET", "version-tests"): (WRITE_CATALOGUE, None, 200),
+    ("POST", "version-tests"): (WRITE_CATALOGUE, {"interactions": ["a1"]}, 403),  # somebody else's
     ("GET", "notices"): (READ_CATALOGUE, None, 200),
     ("POST", "notices"): (
         WRITE_CATALOGUE,
@@ -190,6 +195,7 @@ def address(
 ) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
+        "interaction-test": {"interaction_id": "a1"},
         "delivery-evidence": {"delivery_id": delivery},
         "notice": {"key": "greeting"},
         **{
@@ -200,7 +206,7 @@ def address(
         **{
             name: {"key": "draft", "number": 1}
             for name in (
-                *("version", "version-preview"),
+                *("version", "version-preview", "version-tests"),
                 *("version-submit", "version-approve", "version-reject"),
             )
         },

@@ -55,8 +55,8 @@ from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import DeliveryStatus
 from console.sends.pages import history_export_record
-from console.sends.plan.testing import send_test_create
 from console.sends.plan.sending import send_create
+from console.sends.plan.testing import send_test_create
 from console.sends.plan.values import SendOrder
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon

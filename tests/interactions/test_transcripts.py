@@ -210,4 +210,4 @@ def test_open_pages_hear_of_lines_by_the_chats_own_topic(
     make_interaction("c1")
     with published() as topics:
         feed_apply(ROOT, [lines_of("c1", line(1, "a"))])
-    assert topics == ["chat-c1"]
+    assert topics == ["of-chat-c1"]

@@ -20,10 +20,14 @@ from django.utils import timezone
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end
 from console.asgi import application
+from console.catalogue.content.notices import notice_create
+from console.catalogue.content.version_content import VersionContent
+from console.catalogue.content.versions import version_create
 from console.database import notifications
 from console.live.events import TOPIC_LIMIT, Hub, end_streams
 from console.live.topics import refused_topics
 from console.sends.plan.sending import send_create
+from console.sends.plan.testing import send_test_create
 from console.sends.plan.values import SendOrder
 from tests.support.signing_in import sign_in
 
@@ -240,6 +244,14 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
     chat = make_interaction(queue="sales")
     key = make_notice().notice.key
     send = send_create(supervisor.to_actor(), SendOrder(notice_key=key, interactions=[chat.pk]))
+    make_interaction("t1", test=True)
+    author = editor.to_actor()
+    draft = version_create(
+        author,
+        notice_create(author, key="draft", kind="message", title="Draft"),
+        VersionContent(default_locale="en", bodies={"en": "Hi"}),
+    )
+    tried = send_test_create(author, draft, interactions=["t1"])
     everybody = {supervisor, outsider, editor, auditor, administrator, approver}
     may = {
         "sending": everybody,
@@ -250,6 +262,11 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
         "mail": {administrator},
         "waiting": {approver},
         f"send-{send.pk}": {supervisor, auditor, administrator},
+        f"of-chat-{chat.pk}": {supervisor},  # of another team's queue for the outsider
+        "of-chat-nowhere": set(),
+        "of-chat-": set(),
+        # A test is followed by its author, who sees no other send.
+        f"send-{tried.pk}": {editor, auditor, administrator},
         "send-999": set(),
         "import-1": set(),
         "sessions-1": set(),

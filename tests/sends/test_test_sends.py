@@ -249,7 +249,7 @@ def test_a_changed_draft_leaves_what_was_sent_as_it_was(
 @pytest.fixture
 def both(make_user: Any) -> User:
     """Somebody who writes and sends, so that nothing is hidden for want of a permission."""
-    return make_user("bo", "supervisor", "editor", "auditor", "administrator")  # type: ignore[no-any-return]
+    return make_user("bo", "supervisor", "editor", "auditor", "administrator")
 
 
 def test_it_is_in_no_list_and_no_number(

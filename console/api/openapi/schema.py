@@ -66,6 +66,7 @@ TAGS = {
     "presets": "Visibility presets: who sees a notice, and under which nickname.",
     "sending-stop": "The switch that stops all sending.",
     "sends": "Sending, and what is done with a send.",
+    "test-chats": "Chats in which drafts are tried out.",
     "variables": "What texts can say of a chat.",
     "waiting": "What waits for the caller's decision.",
     "webhooks": "Who is told of what happens.",

@@ -8,13 +8,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.api.serializers import fields
-from console.api.serializers.common import NOT_BLANK, REASON, StrictInput
+from console.api.serializers.common import NOT_BLANK, REASON, InteractionOutput, StrictInput
 from console.api.serializers.values import COUNTS, reference
 from console.catalogue.models import Visibility
+from console.interactions.models import Interaction
 from console.sends.evidence.people import REMARK_LIMIT
 from console.sends.evidence_models import LookedIn, Verdict
 from console.sends.models import (
     Delivery,
+    DeliveryStatus,
     Evidence,
     LateAnswer,
     NicknameSource,
@@ -23,8 +25,10 @@ from console.sends.models import (
     SendingStop,
 )
 from console.sends.plan.promise import WRITTEN_LIMIT, Promise
+from console.sends.plan.testing import CHATS_MOST
 from console.sends.plan.values import LeaveOut
 from console.sends.reasons import Reason
+from console.sends.timeline import SHOWN_MOST, chat_timeline
 
 # --- Input -------------------------------------------------------------------------------------
 
@@ -451,6 +455,69 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     @extend_schema_field(FaultOutput(allow_null=True))
     def get_fault(self, delivery: Delivery) -> dict[str, str] | None:
         return fault_of(delivery)
+
+
+class ChatDeliveryOutput(serializers.Serializer[Any]):
+    """What was sent to a chat, or waits for it."""
+
+    at = serializers.DateTimeField(help_text="When it was decided.")
+    notice = serializers.CharField(source="notice_key")
+    title = serializers.CharField()
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    sender = serializers.CharField()
+    status = serializers.ChoiceField(choices=DeliveryStatus.choices)
+    chat_server = serializers.CharField(source="chat_server_name")
+    due_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it may leave; null: it has ended."
+    )
+    attempted_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    resolution = ResolutionOutput(allow_null=True)
+    is_test = serializers.BooleanField()
+    delivery = DeliveryOutput(
+        allow_null=True,
+        help_text="All of it, with the text; null for whoever may not read that in the history.",
+    )
+
+
+class InteractionDetailOutput(InteractionOutput):
+    """A chat, with what was sent to it. Lines of its transcript are on pages alone."""
+
+    timeline = serializers.SerializerMethodField(
+        help_text=f"The newest {SHOWN_MOST} deliveries to it, newest first, over all its Chat "
+        "Servers."
+    )
+
+    class Meta(InteractionOutput.Meta):
+        fields = (*InteractionOutput.Meta.fields, "is_test", "timeline")  # type: ignore[assignment]
+
+    @extend_schema_field(ChatDeliveryOutput(many=True))
+    def get_timeline(self, chat: Interaction) -> Any:
+        return ChatDeliveryOutput(chat_timeline(self.context["actor"], chat), many=True).data
+
+
+class TestInput(StrictInput):
+    interactions = fields.described(
+        serializers.ListField,
+        type="array",
+        items={"type": "string", "pattern": fields.FILLED_LINE, "maxLength": 64},
+        minItems=1,
+        maxItems=CHATS_MOST,
+    )(child=fields.Line(), help_text="Test chats; any other refuses the whole test.")
+    # Last, since it hides the module `fields` from here on.
+    fields = ANSWERS(  # type: ignore[assignment]
+        required=False, help_text="Answers to the fields that the notice asks for, by their names."
+    )
+
+
+class TestOutput(serializers.ModelSerializer[Send]):
+    """A test of a version, and what became of it."""
+
+    deliveries = DeliveryOutput(many=True)
+
+    class Meta:
+        model = Send
+        fields = ("id", "status", "created_at", "finished_at", "deliveries")
 
 
 class SentOutput(SendOutput):

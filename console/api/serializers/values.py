@@ -26,8 +26,12 @@ from console.interactions.feed.events import (
     SEQUENCE_MAX,
     STOPPED,
     TEXT_FIELDS,
+    TRANSCRIPT,
     UPSERT,
 )
+from console.interactions.feed.transcript_events import LINES_AN_EVENT, NICKNAME_LIMIT
+from console.interactions.feed.transcript_events import TEXT_LIMIT as LINE_LIMIT
+from console.interactions.models import LineVisibility, Party
 from console.sends.earlier_sends import STATUSES
 from console.sends.plan.values import CANARY_MINUTES_MOST
 
@@ -79,14 +83,42 @@ def _feed_event() -> Schema:
     sequence = {"type": ["integer", "null"], "minimum": 0, "maximum": SEQUENCE_MAX}
     return an_object(
         {
-            "type": {"type": "string", "enum": [UPSERT, STOPPED]},
+            "type": {"type": "string", "enum": [UPSERT, STOPPED, TRANSCRIPT]},
             "occurred_at": {**MOMENT, "description": "With its zone: 2026-01-31T12:00:00Z."},
             "sequence": {**sequence, "description": "Orders the events of one moment."},
             "interaction": reference("FedInteraction"),
+            "lines": {
+                "type": "array",
+                "items": reference("FedLine"),
+                "minItems": 1,
+                "maxItems": LINES_AN_EVENT,
+                "description": "Of a `transcript` event, whose interaction has an id alone. Other "
+                "events have none.",
+            },
         },
         required=("type", "occurred_at", "interaction"),
         says="What happened to a chat. One that is wrong comes back in `rejected`, and blocks no "
         "other.",
+    )
+
+
+def _fed_line() -> Schema:
+    name = {"type": ["string", "null"], "maxLength": NICKNAME_LIMIT}
+    text = {"type": "string", "pattern": r"\S", "maxLength": LINE_LIMIT}
+    return an_object(
+        {
+            "at": {**MOMENT, "description": "With its zone: its time in the chat."},
+            "party": {"type": "string", "enum": Party.values, "description": "Who wrote it."},
+            "nickname": {**name, "description": "The name under which it stands there."},
+            "text": {**text, "description": "Word for word."},
+            "visibility": {
+                "type": "string",
+                "enum": LineVisibility.values,
+                "description": "Who sees it in the chat: everybody, staff, or supervisors.",
+            },
+        },
+        required=("at", "party", "text", "visibility"),
+        says="A line of a chat's transcript, with who may see it.",
     )
 
 
@@ -108,6 +140,10 @@ def _fed_interaction() -> Schema:
             "user_data": {
                 "anyOf": [reference("UserData"), {"type": "null"}],
                 "description": "Replaces the old as a whole.",
+            },
+            "test": {
+                "type": ["boolean", "null"],
+                "description": "Whether it is a test chat. Stays until an event says otherwise.",
             },
         },
         required=("id",),
@@ -326,6 +362,7 @@ def components() -> dict[str, Schema]:
         "KeyValue": _key_value(),
         "FeedEvent": _feed_event(),
         "FedInteraction": _fed_interaction(),
+        "FedLine": _fed_line(),
         "TranscriptLine": _transcript_line(),
         "ChatFilter": _chat_filter(),
         "Canary": _canary(),

@@ -10,9 +10,12 @@ from console.actors import Permission
 from console.api.base import ConsoleView, needs, query_filters
 from console.api.http.parsers import FeedParser, LinesParser
 from console.api.serializers import common
+from console.api.serializers.sends import InteractionDetailOutput
+from console.api.things import ThingView, action
 from console.interactions import selectors
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.simple_filter import WORDS, InteractionFilter
+from console.interactions.services import interaction_mark_test, interaction_unmark_test
 from console.sends.evidence.transcripts import feed_take, transcript_lines_note
 
 FILTERS = [
@@ -45,7 +48,8 @@ class Feed(ConsoleView):
     @needs(Permission.FEED)
     def post(self, request: Request) -> Response:
         """Idempotent, in any order: an older event never overwrites a newer one, and a bad event
-        never blocks the good ones."""
+        never blocks the good ones. Lines of `transcript` events are evidence as those of
+        `transcript-lines/` are. The last ones of live chats are kept if the site wants that."""
         events = self.read(common.FeedInput)["events"]
         result = feed_take(self.actor, events)
         return Response(common.FeedOutput(result).data, status=202)
@@ -92,10 +96,38 @@ class Interactions(ConsoleView):
 class OneInteraction(ConsoleView):
     @extend_schema(
         summary="Read an interaction",
-        responses={200: common.InteractionOutput},
+        responses={200: InteractionDetailOutput},
     )
     @needs(Permission.VIEW_INTERACTIONS)
     def get(self, request: Request, interaction_id: str) -> Response:
-        """Also one that has ended, as long as it is kept."""
+        """Also one that has ended, as long as it is kept, and a test chat. With what was sent to
+        it."""
         interaction = selectors.interaction_get(self.actor, interaction_id)
-        return Response(common.InteractionOutput(interaction).data)
+        context = {"actor": self.actor}
+        return Response(InteractionDetailOutput(interaction, context=context).data)
+
+
+class TestChats(ConsoleView):
+    @extend_schema(
+        summary="List live test chats",
+        responses={200: common.InteractionOutput(many=True)},
+    )
+    @needs(Permission.EDIT_CATALOGUE, Permission.ADMINISTER)
+    def get(self, request: Request) -> Response:
+        """Those that no other list has. Oldest first."""
+        query_filters(request, ())
+        return self.page(request, selectors.chats_for_tests(self.actor), common.InteractionOutput)
+
+
+class TestChat(ThingView):
+    def load(self, interaction_id: str) -> str:
+        return interaction_id
+
+    @action("Name a test chat", Permission.ADMINISTER, responses={204: None})
+    def put(self, interaction_id: str) -> None:
+        """A live chat. From now on it is in no other list, and gets only tests."""
+        interaction_mark_test(self.actor, interaction_id=interaction_id)
+
+    @action("Make a test chat an ordinary one", Permission.ADMINISTER, responses={204: None})
+    def delete(self, interaction_id: str) -> None:
+        interaction_unmark_test(self.actor, interaction_id=interaction_id)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from console.interactions.feed import events as common
-from console.interactions.models import Audience, Party
+from console.interactions.models import LineVisibility, Party
 from console.text.sentences import term
 from console.text.visible import is_blank, one_line
 
@@ -75,7 +75,7 @@ def _line(raw: object, name: str) -> FedLine:
         party=_one_of(line, "party", Party.values, name),
         nickname=one_line(_text(line.get("nickname") or "", f"{name}.nickname", NICKNAME_LIMIT)),
         text=_filled(line.get("text"), f"{name}.text"),
-        visibility=_one_of(line, "visibility", Audience.values, name),
+        visibility=_one_of(line, "visibility", LineVisibility.values, name),
     )
 
 

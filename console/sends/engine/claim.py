@@ -228,7 +228,7 @@ def claim_due(
                 break
             delivery = _claimed(claim, row[:10], sorter.sends[row[1]])
             found.add(delivery, sorter.sort(delivery, _Chat(*row[10:16])))
-        line.note(rows[0][15] if rows else 0, found.claimed)
+        line.note(rows[0][16] if rows else 0, found.claimed)
         looked_at += len(rows)
         # Fewer rows than requested means that nothing more is due.
         is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0

@@ -16,7 +16,8 @@ from console.database import notifications
 from console.errors import ConsoleError
 from console.interactions.selectors import chats_for_tests
 from console.sends.models import LIVE_STATUSES
-from console.sends.plan.testing import CHATS_MOST, may_test, send_test_create
+from console.sends.plan.testable import may_test
+from console.sends.plan.testing import CHATS_MOST, send_test_create
 from console.sends.selectors import sending_stopped, tests_of
 from console.site.access import actor_of, require
 

@@ -17,27 +17,10 @@ from console.interactions.selectors import chats_for_tests
 from console.sends.models import Send
 from console.sends.plan.planner import plan_test
 from console.sends.plan.sending import new_send, require_key, send_write
+from console.sends.plan.testable import TESTABLE
 from console.sends.plan.values import digest
 
-# Statuses of versions that their author may try out.
-TESTABLE = (
-    VersionStatus.DRAFT,
-    VersionStatus.IN_REVIEW,
-    VersionStatus.REJECTED,
-    VersionStatus.SCHEDULED,
-)
 CHATS_MOST = 20
-
-
-def may_test(actor: Actor, version: NoticeVersion) -> bool:
-    """Return whether the actor may send this version to test chats."""
-    return (
-        actor.may(Permission.EDIT_CATALOGUE)
-        and version.status in TESTABLE
-        and version.notice.retired_at is None
-        and traits(version.notice.kind).is_sent
-        and is_own(actor, version.author_ref)
-    )
 
 
 def send_test_create(

@@ -298,7 +298,7 @@ def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
 def preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     hint = _("Choose chats in the list. Then choose a notice, and see here what each chat gets.")
     context: dict[str, Any] = {"preview_hint": hint, "undo_seconds": settings.UNDO_SECONDS}
-    context["lines"] = _lines_beside(actor, form)
+    context["lines_beside"] = _lines_beside(actor, form)
     if not form.has_targets:
         return context
     if not form.is_valid():
