@@ -21,6 +21,7 @@ def refuse_unsafe(chosen: Mapping[str, Any]) -> None:
     if not chosen["EMBEDDED"]:
         _judge_site(chosen)
     _judge_https(chosen)
+    _judge_embedding(chosen)
     if not (chosen["EMBEDDED"] and _only_loopback(chosen["ALLOWED_HOSTS"])):
         _judge_trying_out(chosen)
     _judge_pairs(chosen)
@@ -53,6 +54,17 @@ def _judge_database(chosen: Mapping[str, Any]) -> None:
             "DATABASE_URL",
             "DATABASE_URL is not set. Set it to postgresql://user:password@host:5432/console, or "
             "to try the console out on this machine set CONSOLE_EMBEDDED=1",
+        )
+
+
+def _judge_embedding(chosen: Mapping[str, Any]) -> None:
+    """In a frame of another site browsers accept cookies only over HTTPS, or on this machine."""
+    is_plain = not chosen["HTTPS"] and not _only_loopback(chosen["ALLOWED_HOSTS"])
+    if chosen["EMBED_ORIGINS"] and is_plain:
+        env.refuse(
+            "CONSOLE_EMBED_ORIGINS",
+            "CONSOLE_EMBED_ORIGINS needs CONSOLE_HTTPS: in a frame of another site nobody could "
+            "sign in without it",
         )
 
 

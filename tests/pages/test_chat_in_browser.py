@@ -94,8 +94,8 @@ def test_a_chat_that_ends_says_so_by_itself(sit_down: Callable[..., Desk], demo:
     desk = sit_down()
     with demo.chat(name, waiting=timedelta(minutes=1), FirstName="Paula", LastName="Onepage"):
         page = open_it(desk, name)
-        expect(page.locator("#chat-now").get_by_text("Online")).to_be_visible()
-    expect(page.locator("#chat-now").get_by_text("Ended").first).to_be_visible()
+        expect(page.locator("#chat-now").get_by_text("Online", exact=True)).to_be_visible()
+    expect(page.locator("#chat-now").get_by_text("Ended", exact=True).first).to_be_visible()
 
 
 def test_a_draft_is_tried_out_in_the_demos_test_chat(sit_down: Callable[..., Desk]) -> None:

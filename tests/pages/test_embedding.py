@@ -1,13 +1,16 @@
 """The page of a chat in frames of other sites: which headers and cookies it has, and which not."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
+from tests.site.test_environment import SITE, load
 from tests.site.test_headers import check_headers
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +120,36 @@ def test_a_form_of_another_site_is_refused_as_ever(
     form = {"notice": "hello", "interactions": "c1", "idempotency_key": "k"}
     for headers in ({}, {"Origin": DESK}):
         assert client.post(reverse("send-create"), form, headers=headers).status_code == 403
+
+
+# --- Settings ------------------------------------------------------------------------------------
+
+LISTED = f"{DESK},https://other.example.org:8443,http://localhost:8080,http://127.0.0.1:9"
+
+
+def test_the_cookies_change_only_with_the_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without = load(monkeypatch, tmp_path, **SITE)
+    assert (without["SESSION_COOKIE_SAMESITE"], without["CSRF_COOKIE_SAMESITE"]) == ("Lax", "Lax")
+    assert without["EMBED_ORIGINS"] == []
+    with_it = load(monkeypatch, tmp_path, **SITE, CONSOLE_EMBED_ORIGINS=LISTED)
+    assert with_it["EMBED_ORIGINS"] == LISTED.split(",")
+    for cookie in ("SESSION", "CSRF"):
+        assert with_it[f"{cookie}_COOKIE_SAMESITE"] == "None"
+        assert with_it[f"{cookie}_COOKIE_SECURE"] is True
+        assert with_it[f"{cookie}_COOKIE_HTTPONLY"] is True
+        assert with_it[f"{cookie}_COOKIE_NAME"].startswith("__Host-")
+
+
+def test_on_this_machine_alone_it_does_without_https(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = load(monkeypatch, tmp_path, CONSOLE_EMBED_ORIGINS="http://localhost:8080")
+    assert found["SESSION_COOKIE_SECURE"] is True
+
+
+def test_over_a_network_it_needs_https(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain = {"CONSOLE_HTTPS": "0", "CONSOLE_PLAIN_HTTP": "1", "CONSOLE_EMBED_ORIGINS": DESK}
+    with pytest.raises(ImproperlyConfigured, match="CONSOLE_EMBED_ORIGINS needs CONSOLE_HTTPS"):
+        load(monkeypatch, tmp_path, **SITE, **plain)

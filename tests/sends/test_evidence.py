@@ -454,6 +454,40 @@ def test_the_remark_is_erased_with_the_text(unknown: Send, supervisor: User) -> 
 # --- A line of the transcript --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kept", [0, 5])
+def test_a_line_in_an_event_of_the_feed_is_evidence_in_the_same_way(
+    kept: int, unknown: Send, program: Callable[..., Caller], settings: Any
+) -> None:
+    """Whether or not the site keeps lines. An answer does not say what matched."""
+    settings.TRANSCRIPT_LINES = kept
+    one, other = unknown.deliveries.order_by("pk")[:2]
+    feed = program("feed")
+
+    def event(delivery: Delivery, **line: Any) -> dict[str, Any]:
+        at = (delivery.attempted_at or timezone.now()) + timedelta(seconds=1)
+        told = {"at": at.isoformat(), "party": "system", "nickname": "Team Blue"}
+        told |= {"text": delivery.body, "visibility": "ALL"}
+        chat = {"id": delivery.interaction_id}
+        lines = [{**told, **line}]
+        now = timezone.now().isoformat()
+        return {"type": "transcript", "occurred_at": now, "interaction": chat, "lines": lines}
+
+    future = (timezone.now() + timedelta(hours=1)).isoformat()
+    for nothing in (
+        event(other, nickname="Somebody"),
+        event(other, text="Hello"),
+        event(other, at=future),
+    ):
+        feed.post("interactions/events/", {"events": [nothing]}, status=202)
+    assert stands(other) is None
+    for _twice in range(2):
+        answer = feed.post("interactions/events/", {"events": [event(one)]}, status=202)
+    assert stands(one) == ("delivered", "transcript", False)
+    assert one.evidence.count() == 1
+    assert answer == {"accepted": bool(kept), "ignored": not kept, "rejected": []}
+    assert_ledger_agrees()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_line_that_the_feed_brings_closes_it(
     simulator: Simulator, chats: Any, send_to: Any, program: Any, notice: str

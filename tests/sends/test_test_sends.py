@@ -23,6 +23,7 @@ from console.sends.control.retry import send_retry_failed
 from console.sends.models import OutcomeTotal, Send, VersionUse
 from console.sends.observe import operations
 from console.sends.observe.outcome_counts import outcomes_count
+from console.sends.observe.worker_metrics import drain_counts
 from console.sends.plan.limits import quota_of, sent_alone
 from console.sends.plan.planner import plan_send
 from console.sends.plan.testing import send_test_create
@@ -261,8 +262,10 @@ def test_it_is_in_no_list_and_no_number(
     send = try_out(both, draft, a_test_chat)
     assert list(sends_running(actor)) == []
     assert [queue.due + queue.later for queue in operations.queues()] == [0]
+    taken = drain_counts["chat-east"].claimed if "chat-east" in drain_counts else 0
     drain()
     outcomes_count()
+    assert drain_counts["chat-east"].claimed == taken + 1  # what a worker counts of its wire
 
     for found in (sends_visible(actor), sends_seen(actor), deliveries_visible(actor)):
         assert list(found) == []

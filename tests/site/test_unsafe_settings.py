@@ -56,6 +56,25 @@ WRONG = [
     ("CONSOLE_DEBUG", "perhaps", CHOICE),
     ("CONSOLE_SECOND_FACTOR", "nobody", MACHINE_ALONE),
     ("CONSOLE_SECOND_FACTOR", "some", "one of privileged, everyone, nobody"),
+    *(
+        ("CONSOLE_EMBED_ORIGINS", wrong, "set it to origins such as https://desk.example.org")
+        for wrong in (
+            "*",
+            "https://*",
+            "https://*.example.org",
+            "http://desk.example.org",
+            "https://desk.example.org/",
+            "https://desk.example.org/chat",
+            "https://ann@desk.example.org",
+            "https://desk.example.org; script-src *",
+            "desk.example.org",
+            "data:",
+            "'self'",
+            "https://desk.example.org,http://localhost.example.org",
+        )
+    ),
+    ("CONSOLE_TRANSCRIPT_LINES", "-1", f"{NUMBER} lines"),
+    ("CONSOLE_TRANSCRIPT_LINES", "201", f"{NUMBER} lines"),
     ("CONSOLE_HTTPS", "0", CLEAR),
     ("CONSOLE_HTTPS", "tls", CHOICE),
     ("CONSOLE_PLAIN_HTTP", "1", "does without HTTPS, and CONSOLE_HTTPS asks for it"),

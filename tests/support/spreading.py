@@ -34,6 +34,8 @@ GROUPS = {
         "tests/demo/test_serve.py",
         "tests/journeys/",
         "tests/pages/test_catalogue_in_browser.py",
+        "tests/pages/test_chat_in_browser.py",
+        "tests/pages/test_embedding_in_browser.py",
         "tests/pages/test_import_in_browser.py",
         "tests/pages/test_living_board.py",
         "tests/pages/test_unanswered_in_browser.py",
