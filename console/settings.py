@@ -218,7 +218,7 @@ MIDDLEWARE = [
     # Outside of everything that can fail, so that error responses have its header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.web.requests.middleware.PoliciesMiddleware",
-    "console.web.chat.embedding.EmbeddingMiddleware",
+    "console.web.requests.embedding.EmbeddingMiddleware",
     "console.web.requests.middleware.NotStoredMiddleware",
     "console.web.requests.middleware.ProblemMiddleware",
     "console.web.requests.middleware.ReadableRequestMiddleware",

@@ -28,7 +28,7 @@ Browse = Callable[..., Client]
 
 @pytest.fixture
 def chat(team: Any, chat_server: Any, make_interaction: Any) -> Interaction:
-    return make_interaction("c1", queue="sales", user_data={"Order": {"No": 7}, "Tier": "gold"})  # type: ignore[no-any-return]
+    return make_interaction("c1", queue="sales", user_data={"Order": {"No": 7}, "Tier": "gold"})
 
 
 def page(client: Client, chat: str = "c1", **query: str) -> str:

@@ -27,7 +27,8 @@ ROLES = {
 FOR_STRANGERS = ("/accounts/login/", "/accounts/login/?next=/board/")
 # Parts of pages, which these load by themselves, and files.
 NO_PAGES = (
-    *("board-rows", "board-notices", "send-progress", "sending-band"),
+    *("board-rows", "board-notices", "send-progress", "sending-band", "chat-now"),
+    "version-test-outcomes",
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
     "waiting",
 )
@@ -46,6 +47,7 @@ WITH_EVIDENCE = ("evidence-correct", "evidence-withdraw")
 LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO, *WITH_A_DIRECTORY, *WITH_EVIDENCE)
 # On which page, and by which link there, one thing of each kind is found.
 FINDS = {
+    "CHAT": ("/board/", "/chats/([^/]+)/"),
     "SEND": ("/sends/", "/sends/([0-9]+)/"),
     "DELIVERY": ("/history/", "/history/([0-9]+)/"),
     "PERSON": ("/people/", "/people/([0-9]+)/"),
@@ -66,7 +68,7 @@ def things_of(page: Page, demo: Demo, names: set[str]) -> dict[object, object]:
         answer = page.request.get(demo.address.rstrip("/") + path)
         numbers = re.findall(f'href="{link}', answer.text())
         if answer.ok and numbers:
-            found[name] = int(numbers[0])
+            found[name] = numbers[0]
     return found
 
 

@@ -20,7 +20,7 @@ from tests.pages.test_access import PAGES, _answer, _open_each
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = {"SEND", "DELIVERY", "CATEGORY", "IMPORT", "hello"}
+OF_A_TEAM = {"CHAT", "SEND", "DELIVERY", "CATEGORY", "IMPORT", "hello"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 
@@ -44,6 +44,7 @@ def world(
     others = team_create(ROOT, name="Billing", queues=["invoices"])
     return {
         "stranger": make_user("bill", *sorted(ROLES), teams=[others]),
+        "CHAT": "chat-of-sales",
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
         "CATEGORY": category_create(ROOT, name="Words of Sales", team=team).pk,

@@ -42,6 +42,8 @@ AS_THEY_ARE = re.compile(
             r"sue|eddy|anna|audrey|adam|Sales|sales|billing|Any|Desk|client 1|a\.csv|chat-east",
             r"Notice hello|hello|Hello\.|hello Notice hello {3}Hello\.|ann|chat0001",
             r"Everyone|Staff only|Supervisors only",
+            # A chat's own data, with the keys that its site chose.
+            r"ChatServerAppName|FirstName|InteractionId|IsOnline|LastName|Zoë|Martin",
             # The product itself, and which part of it did something.
             r"(Notice Console )?\(?tests\)?",
             # Codes for programs, which are the same everywhere: of errors, actions, scopes,

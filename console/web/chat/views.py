@@ -17,7 +17,7 @@ from console.sends.timeline import SHOWN_MOST, chat_timeline, followed_sends
 from console.site.access import actor_of, require
 from console.web.board.forms import ComposeForm
 from console.web.board.views import compose_context, preview_context
-from console.web.chat.embedding import is_embedded
+from console.web.requests.embedding import is_embedded
 
 NOTICE_LENGTH = 100
 # Beside these, a page follows three topics of its own.
