@@ -33,11 +33,13 @@ PAGES = {
         *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
         *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
         *("/account/second-factor/", NOWHERE, "/search/", "/search/?q=an"),
+        "/chats/0001TESTCHAT0001/",
     ],
     "eddy": [
         *("/notices/", "/notices/?show=most_used", "/notices/?q=zebra", "/notices/new/", "{draft}"),
         *("{settings}", "{compare}", "/presets/", "/presets/new/", "/presets/1/", "/categories/"),
         *("/categories/new/", "/notices/import/", "{import}", "/notices/export/"),
+        "/notices/agent-soon/versions/1/test/",
     ],
     "anna": ["/notices/", "/notices/holiday-hours/", "{in_review}", "/sends/approvals/"],
     "audrey": ["/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra"],
@@ -46,7 +48,7 @@ PAGES = {
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),
         *("/operations/", "/webhooks/", "/webhooks/new/", "{webhook}", "/erase/", "/people/"),
         *("/people/new/", "/people/1/", "/people/1/password/", "/teams/", "/teams/new/", "{team}"),
-        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/"),
+        *("/api-clients/?q=zebra", "/api-clients/", "/api-clients/1/", "/test-chats/"),
     ],
 }
 # Those of them that answer with an error, as they have to.

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.pages.browsing import Desk
+from tests.pages.layout import faults
 from tests.support.demos import Demo
 
 pytestmark = pytest.mark.browser
@@ -44,6 +45,8 @@ def test_from_the_board_to_the_chat_and_a_send_that_shows_by_itself(
     expect(now.get_by_text("Delivered")).to_be_visible()
     expect(now.get_by_role("heading", name="Waits for this chat")).to_be_hidden()
 
+    assert faults(page) == []
+
     # The next one is for the same chat.
     page.get_by_role("button", name="Compose another").click()
     expect(page.locator("[data-selection-rest]")).to_have_value(chat)
@@ -55,6 +58,7 @@ def test_a_deep_link_is_ready_to_be_sent(sit_down: Callable[..., Desk], chat: st
     page = open_it(sit_down(), chat, "agent-soon")
     expect(page.get_by_role("button", name="Send to 1 customer")).to_be_enabled()
     expect(page.locator("#preview")).to_contain_text("Hello Paula")
+    assert faults(page) == []
 
 
 def test_by_keyboard_alone(sit_down: Callable[..., Desk], chat: str) -> None:
@@ -111,5 +115,6 @@ def test_a_draft_is_tried_out_in_the_demos_test_chat(sit_down: Callable[..., Des
     outcomes = page.locator("#test-outcomes")
     expect(outcomes.get_by_text(words)).to_be_visible()
     expect(outcomes.get_by_text("Delivered").first).to_be_visible()
+    assert faults(page) == []
     outcomes.get_by_role("link", name="See what the customer sees").first.click()
     expect(page.get_by_text(words)).to_be_visible()

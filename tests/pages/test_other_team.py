@@ -44,7 +44,8 @@ def world(
     others = team_create(ROOT, name="Billing", queues=["invoices"])
     return {
         "stranger": make_user("bill", *sorted(ROLES), teams=[others]),
-        "CHAT": "chat-of-sales",
+        # Another one: who asks for an id is told that there is none of that id.
+        "CHAT": make_interaction("asked-for", queue="sales").pk,
         "SEND": send.pk,
         "DELIVERY": send.deliveries.get().pk,
         "CATEGORY": category_create(ROOT, name="Words of Sales", team=team).pk,
