@@ -14,11 +14,11 @@ from console.actors import Actor, Permission
 from console.database.clock import near_now
 from console.errors import NotFound
 from console.interactions.models import (
-    LineVisibility,
     ChatServer,
     FormerName,
     Interaction,
     InteractionPoll,
+    LineVisibility,
     TranscriptLine,
 )
 from console.text.language_tags import each_once

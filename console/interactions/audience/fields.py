@@ -237,7 +237,7 @@ def _chat_server(asked: Condition, actor: Actor) -> Q:
 
 
 def live_locales() -> list[str]:
-    known = Interaction.objects.filter(ended_at=None).exclude(locale="").order_by()
+    known = Interaction.objects.filter(ended_at=None, is_test=False).exclude(locale="").order_by()
     return list(known.values_list("locale", flat=True).distinct())
 
 

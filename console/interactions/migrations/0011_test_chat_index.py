@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('interactions', '0009_test_chats'),
+        ('interactions', '0010_test_chats'),
     ]
 
     operations = [

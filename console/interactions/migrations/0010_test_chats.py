@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_audit_scope'),
-        ('interactions', '0008_former_names'),
+        ('interactions', '0009_audience_functions'),
     ]
 
     operations = [
