@@ -14,9 +14,9 @@ from console.catalogue.content.languages import live_locales
 from console.catalogue.review.forecast import tried_chats
 from console.catalogue.templating.variables import variables_carried
 from console.errors import Conflict, NotFound, PermissionRefused
+from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import Interaction
 from console.interactions.selectors import (
-    InteractionFilter,
     chat_servers,
     chats_for_tests,
     filter_choices,

@@ -110,7 +110,7 @@ def test_an_ordinary_send_skips_a_test_chat(
 def test_a_send_to_all_that_match_never_names_one(
     supervisor: User, a_test_chat: str, make_interaction: Any, make_notice: Any
 ) -> None:
-    from console.interactions.selectors import InteractionFilter
+    from console.interactions.audience.simple_filter import InteractionFilter
 
     make_interaction("c1")
     key = make_notice().notice.key

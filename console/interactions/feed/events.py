@@ -72,7 +72,7 @@ def parse_event(raw: object) -> FeedEvent:
     event = read_mapping(raw, "the event", EVENT_FIELDS)
     kind = event.get("type")
     if kind not in (UPSERT, STOPPED):
-        raise invalid(
+        raise wrong_field(
             "type",
             term(
                 'must be "{upsert}", "{stopped}" or "{transcript}"',
@@ -113,7 +113,7 @@ def chat_server_from(user_data: Mapping[str, Any] | None) -> str | None:
 
 def _flag(given: object, name: str) -> bool | None:
     if given is not None and not isinstance(given, bool):
-        raise invalid(name, term("must be true or false"))
+        raise wrong_field(name, term("must be true or false"))
     return given
 
 
@@ -130,20 +130,22 @@ def _is_online(told: object, user_data: Mapping[str, Any] | None) -> bool | None
 def read_mapping(value: object, name: str, fields: set[str]) -> Mapping[str, Any]:
     """Return an object that has only these fields: a misspelt one must not pass as absent."""
     if not isinstance(value, Mapping):
-        raise invalid(name, term("must be an object"))
+        raise wrong_field(name, term("must be an object"))
     unknown = sorted(set(map(str, value)) - fields)
     if unknown:
-        raise invalid(name, term("has unknown fields: {unknown}", unknown=", ".join(unknown)[:200]))
+        raise wrong_field(
+            name, term("has unknown fields: {unknown}", unknown=", ".join(unknown)[:200])
+        )
     return value
 
 
 def read_interaction_id(value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > 64 or not value.isascii():
-        raise invalid(
+        raise wrong_field(
             "interaction.id", term("must be the interaction's id: 1 to 64 ASCII characters")
         )
     if not value.isprintable() or "/" in value or " " in value:
-        raise invalid(
+        raise wrong_field(
             "interaction.id", term("must not contain spaces, slashes or control characters")
         )
     return value
@@ -154,7 +156,7 @@ def _text(interaction: Mapping[str, Any], name: str, most: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > most or not is_storable(value):
-        raise invalid(
+        raise wrong_field(
             f"interaction.{name}", term("must be a text of at most {limit} characters", limit=most)
         )
     if name == "chat_server_app_name":
@@ -166,7 +168,7 @@ def _integer(value: object, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not INT_MIN <= value <= INT_MAX:
-        raise invalid(f"interaction.{name}", term("must be a whole number of 32 bits"))
+        raise wrong_field(f"interaction.{name}", term("must be a whole number of 32 bits"))
     return value
 
 
@@ -174,7 +176,7 @@ def read_sequence(value: object) -> int:
     if value is None:
         return -1
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= SEQUENCE_MAX:
-        raise invalid("sequence", term("must be a whole number from 0"))
+        raise wrong_field("sequence", term("must be a whole number from 0"))
     return value
 
 
@@ -182,13 +184,13 @@ def read_time(value: object, name: str) -> datetime:
     try:
         parsed = parse_datetime(value) if isinstance(value, str) else None
     except ValueError as error:
-        raise invalid(name, term("is no time: {error}", error=error)) from error
+        raise wrong_field(name, term("is no time: {error}", error=error)) from error
     if parsed is None or parsed.tzinfo is None:
-        raise invalid(name, term("must be a time with its zone, as in 2026-01-31T12:00:00Z"))
+        raise wrong_field(name, term("must be a time with its zone, as in 2026-01-31T12:00:00Z"))
     try:
         return parsed.astimezone(UTC)
     except OverflowError as error:
-        raise invalid(name, term("is out of range")) from error
+        raise wrong_field(name, term("is out of range")) from error
 
 
 def _optional_time(value: object, name: str) -> datetime | None:
@@ -199,11 +201,11 @@ def _user_data(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise invalid("interaction.user_data", term("must be an object"))
+        raise wrong_field("interaction.user_data", term("must be an object"))
     _check_kv(value, "interaction.user_data", DEPTH_LIMIT)
     size = len(json.dumps(value, ensure_ascii=False).encode())
     if size > USER_DATA_LIMIT:
-        raise invalid(
+        raise wrong_field(
             "interaction.user_data",
             term(
                 "has {size:,} bytes; at most {limit:,} can travel", size=size, limit=USER_DATA_LIMIT
@@ -215,15 +217,17 @@ def _user_data(value: object) -> dict[str, Any] | None:
 def _check_kv(value: Mapping[Any, Any], name: str, depth: int) -> None:
     """Accept only what a KV list can carry (docs/domain.md section 4)."""
     if depth == 0:
-        raise invalid(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
+        raise wrong_field(name, term("is nested deeper than {limit} levels", limit=DEPTH_LIMIT))
     for key, item in value.items():
         where = f"{name}.{key}"[:200]
         if not key or not key.isascii() or "\0" in key:
-            raise invalid(where, term("has a key that can't travel: keys are ASCII and not empty"))
+            raise wrong_field(
+                where, term("has a key that can't travel: keys are ASCII and not empty")
+            )
         if isinstance(item, Mapping):
             _check_kv(item, where, depth - 1)
         elif not _travels(item):
-            raise invalid(
+            raise wrong_field(
                 where,
                 term(
                     "must be a text, a whole number of 32 bits or an object: a KV list has "
@@ -243,7 +247,7 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def invalid(name: str, what: Sentence) -> InvalidInput:
+def wrong_field(name: str, what: Sentence) -> InvalidInput:
     said = term("{name} {what}.", name=name, what=what)
     return InvalidInput("invalid_event", with_texts(said, _answerable))
 

@@ -59,7 +59,7 @@ def parse_transcript(raw: object) -> TranscriptEvent:
     common.read_sequence(event.get("sequence"))
     lines = event.get("lines")
     if not isinstance(lines, list) or not 0 < len(lines) <= LINES_AN_EVENT:
-        raise common.invalid(
+        raise common.wrong_field(
             "lines", term("must be a list of 1 to {limit} lines", limit=LINES_AN_EVENT)
         )
     return TranscriptEvent(
@@ -82,18 +82,20 @@ def _line(raw: object, name: str) -> FedLine:
 def _one_of(line: Mapping[str, Any], field: str, known: list[str], name: str) -> str:
     value = line.get(field)
     if value not in known:
-        raise common.invalid(f"{name}.{field}", term("must be one of {known:or}", known=known))
+        raise common.wrong_field(f"{name}.{field}", term("must be one of {known:or}", known=known))
     return str(value)
 
 
 def _text(value: object, name: str, most: int) -> str:
     if not isinstance(value, str) or len(value) > most or not common.is_storable(value):
-        raise common.invalid(name, term("must be a text of at most {limit} characters", limit=most))
+        raise common.wrong_field(
+            name, term("must be a text of at most {limit} characters", limit=most)
+        )
     return value
 
 
 def _filled(value: object, name: str) -> str:
     text = _text(value, name, TEXT_LIMIT)
     if is_blank(text):
-        raise common.invalid(name, term("must not be empty"))
+        raise common.wrong_field(name, term("must not be empty"))
     return text
