@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('sends', '0027_test_sends'),
+        ('sends', '0029_test_sends'),
     ]
 
     operations = [
