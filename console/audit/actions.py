@@ -121,6 +121,9 @@ class Action(models.TextChoices):
     CHAT_SERVER_RELEASED = "chat_server.released", _("Chat Server released")
     CHAT_SERVER_RENAMED = "chat_server.renamed", _("Chat Server renamed")
     CHAT_SERVER_REMOVED = "chat_server.removed", _("Chat Server removed")
+    VIEW_CREATED = "view.created", _("View saved")
+    VIEW_CHANGED = "view.changed", _("View changed")
+    VIEW_DELETED = "view.deleted", _("View deleted")
     INTERACTIONS_POLLED = "interactions.polled", _("Interaction Server polled")
     WEBHOOK_CREATED = "webhook.created", _("Webhook created")
     WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
@@ -163,6 +166,7 @@ CHAT_SERVER = _event(
 PLAYBOOK = _event(
     "playbook", "version audience stages is_for_emergency change_note status reject_reason team"
 )
+VIEW = _event("view", "team audience_sha256 sort position")
 EVENTS = {
     Action.PLAYBOOK_CREATED: PLAYBOOK,
     Action.PLAYBOOK_CHANGED: PLAYBOOK,
@@ -289,6 +293,9 @@ EVENTS = {
     Action.CHAT_SERVER_RELEASED: _event("chat_server", "held_at held_by"),
     Action.CHAT_SERVER_RENAMED: _event("chat_server", "deliveries from interactions"),
     Action.CHAT_SERVER_REMOVED: _event("chat_server", "url"),
+    Action.VIEW_CREATED: VIEW,
+    Action.VIEW_CHANGED: VIEW,
+    Action.VIEW_DELETED: VIEW,
     Action.INTERACTIONS_POLLED: _event("poll", "address changed ended new seen withheld"),
     Action.WEBHOOK_CREATED: _event("webhook", "enabled events url name"),
     Action.WEBHOOK_CHANGED: _event("webhook", "enabled events url name reason"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Team
 from console.database.clock import near_now
+from console.interactions.view_models import SavedView as SavedView
 from console.text.sentence_field import SentenceField
 
 

@@ -1,8 +1,8 @@
-"""Pages of Chat Servers and of test chats."""
+"""Pages of Chat Servers, of test chats and of saved views."""
 
 from django.urls import path
 
-from console.interactions.pages import chat_servers, chats_for_tests
+from console.interactions.pages import chat_servers, chats_for_tests, saved_views
 
 urlpatterns = [
     path("test-chats/", chats_for_tests.chat_list, name="test-chat-list"),
@@ -10,6 +10,14 @@ urlpatterns = [
         "test-chats/<str:interaction_id>/release/",
         chats_for_tests.chat_release,
         name="test-chat-release",
+    ),
+    path("board/views/new/", saved_views.saved_view_new, name="saved-view-create"),
+    path("board/views/<int:view_id>/", saved_views.saved_view_edit, name="saved-view-edit"),
+    path("board/views/<int:view_id>/move/", saved_views.saved_view_shift, name="saved-view-move"),
+    path(
+        "board/views/<int:view_id>/delete/",
+        saved_views.saved_view_remove,
+        name="saved-view-delete",
     ),
     path("chat-servers/", chat_servers.chat_server_list, name="chat-server-list"),
     path("chat-servers/new/", chat_servers.chat_server_new, name="chat-server-create"),

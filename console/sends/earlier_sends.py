@@ -19,7 +19,7 @@ from console.catalogue.selectors import notices
 from console.interactions.audience.fields import Field, field_add, invalid
 from console.interactions.audience.values import Condition, Op
 from console.sends.models import OPEN_STATUSES, DeliveryStatus, Send
-from console.sends.selectors import sends_seen
+from console.sends.selectors import READERS, sends_seen
 
 SEND, NOTICE, INCIDENT = "send", "notice", "incident"
 KINDS = (SEND, NOTICE, INCIDENT)
@@ -160,6 +160,24 @@ def _pk(value: Earlier, actor: Actor) -> int:
     if pk is None:
         raise invalid("There is no {kind} {ref}.", kind=value.kind, ref=value.ref)
     return pk
+
+
+SUGGESTED_MOST = 20
+
+
+def suggestions(actor: Actor, typed: str = "") -> list[tuple[str, str]]:
+    """Return what the condition may name, with titles: the actor's last sends and their notices.
+    Only what contains the text that is typed."""
+    if not any(actor.may(permission) for permission in READERS):
+        return []
+    last = sends_seen(actor).select_related("version__notice").order_by("-pk")[:SUGGESTED_MOST]
+    found: dict[str, str] = {}
+    for send in last:
+        notice = send.version.notice
+        found[f"{SEND}/{send.pk}"] = notice.title
+        found[f"{NOTICE}/{notice.key}"] = notice.title
+    asked = typed.lower()
+    return [pair for pair in found.items() if asked in " ".join(pair).lower()]
 
 
 def declare() -> None:

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from console.web.board import builder_views
 from console.web.board import views as board
 from console.web.chat import views as chat
 from console.web.pages import home, trail
@@ -16,6 +17,8 @@ urlpatterns = [
     path("clock/", home.clock, name="clock"),
     path("board/", board.board, name="board"),
     path("board/rows/", board.board_rows, name="board-rows"),
+    path("board/audience/", builder_views.board_audience, name="board-audience"),
+    path("board/suggestions/", builder_views.board_suggestions, name="board-suggestions"),
     path("board/notices/", board.board_notices, name="board-notices"),
     path("board/compose/", board.board_compose, name="board-compose"),
     path("board/newcomers/", board.board_newcomers, name="board-newcomers"),

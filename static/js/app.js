@@ -1,6 +1,7 @@
 // Started on every page of the frame. Each module looks for its own elements and does nothing without them.
 
 import { ROWS, startBoard } from "./board.js";
+import { startBuilder } from "./builder.js";
 import { startComposing } from "./composing.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
@@ -33,6 +34,7 @@ startTimes();
 startKeys();
 startPicker();
 startBoard();
+startBuilder();
 startInsert();
 startZones();
 startJump();

@@ -291,6 +291,10 @@ export function startBoard() {
   if (!list() && !ownChat()) return;
   if (list()) startRows(isChoosing, onRows);
   readMarks();
+  // The page was opened with all of its chats chosen.
+  if (document.querySelector("[data-everything]")?.value && list().dataset.total !== "0") {
+    everything = { query: filterQuery(), total: Number(list().dataset.total) };
+  }
   const rest = document.querySelector("[data-selection-rest]")?.value ?? "";
   for (const id of rest.split(" ").filter(Boolean)) selected.add(id);
   writeMarks();
@@ -307,5 +311,5 @@ export function startBoard() {
 }
 
 function askIfChosen() {
-  if (document.querySelector('[data-preview-source] [name="notice"]:checked')) askPreview();
+  if (everything || document.querySelector('[data-preview-source] [name="notice"]:checked')) askPreview();
 }

@@ -103,7 +103,7 @@ def test_a_chat_of_another_page_is_told_of_and_no_other_list_is_asked_for(
     page: Client, make_interaction: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pages shrink while somebody looks at the last one."""
-    monkeypatch.setattr("console.web.board.views.PAGE_SIZE", 2)
+    monkeypatch.setattr("console.web.board.listing.PAGE_SIZE", 2)
     for number in range(5):
         make_interaction(f"c{number}")
     shown = re.findall(r'data-id="(c\d)"', page.get(reverse("board"), {"page": 3}).content.decode())

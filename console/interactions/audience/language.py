@@ -9,6 +9,7 @@ blanks, commas or parentheses stands in quotes. Reading takes linear time.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from console.interactions.audience.values import (
     DEPTH_MOST,
     TEXT_MOST,
     Condition,
+    Draft,
     Everyone,
     Group,
     Node,
@@ -45,10 +47,26 @@ VALUE = re.compile(r'[^\s()",]+')
 BLANKS = re.compile(r"\s*")
 PLAIN = re.compile(r'[^\s()",:~^<>\\-][^\s()",:~^<>\\]*')
 PLAIN_VALUE = re.compile(r'[^\s()",\\]+')
+Make = Callable[[str, str, Op, Sequence[Any]], Condition]
 
 
 def parse(text: str) -> Node:
     """Read an audience. Raises InvalidInput, which says where it ends to make sense."""
+    return _parse(text, make_condition)
+
+
+def parse_draft(text: str) -> Node:
+    """Read an audience that somebody is writing: its conditions (Draft) may lack values, or have
+    some that can't be read. Raises InvalidInput for a text that has no structure."""
+    return _parse(text, _draft)
+
+
+def _draft(name: str, key: str, op: Op, raw: Sequence[Any]) -> Draft:
+    known_field(name)
+    return Draft(name, op, tuple(map(str, raw)), key)
+
+
+def _parse(text: str, make: Make) -> Node:
     if len(text) > TEXT_MOST:
         raise invalid("Use at most {limit:,} characters.", limit=TEXT_MOST)
     if "\0" in text or is_blank(text):
@@ -57,7 +75,7 @@ def parse(text: str) -> Node:
         )
     if text.strip().lower() == "everyone":
         return Everyone()
-    reader = _Reader(text)
+    reader = _Reader(text, make)
     node = reader.any_of(1)
     if not reader.is_over():
         raise reader.refusal("Here is a parenthesis too many")
@@ -70,6 +88,7 @@ class _Reader:
     """Reads from left to right. `at` is the place of the next character."""
 
     text: str
+    make: Make
     at: int = 0
 
     def is_over(self) -> bool:
@@ -136,7 +155,7 @@ class _Reader:
 
     def condition(self) -> Node:
         if self.text[self.at] == '"':
-            return make_condition("text", "", Op.CONTAINS, [self.quoted()])
+            return self.make("text", "", Op.CONTAINS, [self.quoted()])
         begin = self.at
         name = self.takes(NAME)
         if name is None:
@@ -150,7 +169,7 @@ class _Reader:
             return self.has_value(is_not=name == "no")
         field, _dot, rest = name.partition(".")
         key = rest + key if rest else key
-        return make_condition(field, key, SIGNS[sign], self.values(field))
+        return self.make(field, key, SIGNS[sign], self.values(field))
 
     def key_of(self, name: str) -> str:
         """Take the key in quotes that follows `data.`."""
@@ -163,7 +182,7 @@ class _Reader:
             raise invalid(
                 "{word} stands alone here. Put it in quotes to look for it as a text.", word=word
             )
-        return make_condition("text", "", Op.CONTAINS, [word])
+        return self.make("text", "", Op.CONTAINS, [word])
 
     def has_value(self, *, is_not: bool) -> Node:
         name = self.takes(NAME)
@@ -171,7 +190,7 @@ class _Reader:
             raise self.refusal("Say of which field there is a value")
         key = self.key_of(name)
         field, _dot, rest = name.partition(".")
-        has = make_condition(field, rest + key, Op.EXISTS, ())
+        has = self.make(field, rest + key, Op.EXISTS, ())
         return Not(has) if is_not else has
 
     def values(self, field: str) -> list[Any]:
@@ -230,14 +249,20 @@ def _term_text(node: Node) -> str:
         return f"has:{_name(node)}"
     if node.field == "text":
         return _word(node.values[0])
-    field = FIELDS[node.field]
-    values = [field.in_text(field.write(value)) for value in node.values]
+    values = node.values if isinstance(node, Draft) else texts_of(node)
     return f"{_name(node)}{BY_OP[node.op]}{','.join(map(_value, values))}"
+
+
+def texts_of(condition: Condition) -> list[str]:
+    """Return the values as texts, not quoted."""
+    field = FIELDS[condition.field]
+    return [field.in_text(field.write(value)) for value in condition.values]
 
 
 def _name(condition: Condition) -> str:
     if not condition.key:
-        return condition.field
+        unfinished = isinstance(condition, Draft) and FIELDS[condition.field].has_keys
+        return f'{condition.field}.""' if unfinished else condition.field
     plain = NAME.fullmatch(condition.key) and not condition.key.endswith(".")
     return f"{condition.field}.{condition.key if plain else _quoted(condition.key)}"
 

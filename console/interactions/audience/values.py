@@ -41,6 +41,11 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft(Condition):
+    """A condition as somebody is writing it: its values are texts that nobody has read yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """All (`is_any` False) or any of its members, of which there are at least two."""
 

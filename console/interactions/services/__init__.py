@@ -21,6 +21,14 @@ from console.interactions.services.retention import (
     interactions_forget,
     interactions_regroup,
 )
+from console.interactions.services.saved_views import (
+    may_change,
+    saved_view_create,
+    saved_view_delete,
+    saved_view_move,
+    saved_view_state,
+    saved_view_update,
+)
 from console.interactions.services.wire import (
     Grant,
     Lease,
@@ -63,8 +71,14 @@ __all__ = [
     "interaction_unmark_test",
     "interactions_forget",
     "interactions_regroup",
+    "may_change",
     "poll_begin",
     "poll_fail",
     "poll_finish",
     "poll_page",
+    "saved_view_create",
+    "saved_view_delete",
+    "saved_view_move",
+    "saved_view_state",
+    "saved_view_update",
 ]

@@ -252,6 +252,14 @@ class SendOrder:
         """What the chats must match; None if they are named."""
         return self.filter if self.filter is not None else self.audience
 
+    @property
+    def is_to_everyone(self) -> bool:
+        """Whether it is for every live chat that the actor sees."""
+        matching = self.matching
+        if isinstance(matching, InteractionFilter):
+            matching = matching.to_audience()
+        return matching is not None and matching.is_everyone
+
     def __post_init__(self) -> None:
         require_given(self.time_zone, field="time_zone")
         if self.time_zone:

@@ -16,7 +16,8 @@ from console.interactions.models import Interaction
 class Column:
     """A column of the board and the fields that sort it.
 
-    A longer waiting time means an earlier arrival, hence the minus in that column.
+    A longer waiting time means an earlier arrival, hence the minus in that column. A column without
+    `fields` sorts nothing.
     """
 
     name: str
@@ -30,10 +31,11 @@ COLUMNS = (
     Column("queue", _("Queue"), ("queue", "received_at", "id")),
     Column("locale", _("Language"), ("locale", "received_at", "id")),
     Column("waiting", _("Waiting"), ("-received_at", "-id"), numeric=True),
+    Column("last", _("Last notice"), ()),
     Column("agent", _("Agent"), ("agent", "received_at", "id")),
     Column("chat_server", _("Chat Server"), ("chat_server_name", "received_at", "id")),
 )
-BY_NAME = {column.name: column for column in COLUMNS}
+BY_NAME = {column.name: column for column in COLUMNS if column.fields}
 DEFAULT_SORT = "-waiting"
 
 
@@ -80,11 +82,12 @@ def heads(sort: str, query: dict[str, Any]) -> list[Head]:
                 column.label,
                 column.numeric,
                 direction,
-                urlencode({**query, "sort": after}),
+                urlencode({**query, "sort": after}) if column.fields else "",
             )
         )
     return found
 
 
-def board_url(query: dict[str, Any], name: str = "board") -> str:
-    return f"{reverse(name)}?{urlencode(query)}" if query else reverse(name)
+def board_url(query: dict[str, Any], name: str = "board", *args: int) -> str:
+    address = reverse(name, args=args)
+    return f"{address}?{urlencode(query)}" if query else address

@@ -15,50 +15,22 @@ from console.catalogue.pages.questions import questions_of, typed_answers
 from console.catalogue.selectors import sendable_versions, usable_preset_get
 from console.database.clock import database_now
 from console.errors import InvalidInput
-from console.interactions.audience.simple_filter import InteractionFilter
 from console.sends.plan.promise import WRITTEN_LIMIT
 from console.sends.plan.schedule import moment, require_near_future
 from console.sends.plan.values import CANARY_MINUTES_MOST, Canary, SendOrder
 from console.text.form_fields import ClockField, LineField, TextField, ZoneSelect
-from console.text.visible import is_blank
+from console.web.board.chosen import read_sent_to
 
-# `all` is no filter of the page: the form has `everything` for selecting all matches.
-FILTERS = tuple(name for name in InteractionFilter.__dataclass_fields__ if name != "all")
-
-# Further parameters of the board's address.
-OF_THE_LIST = ("sort", "page", "notice", "shown")
-
-
-def read_filter(query: QueryDict) -> InteractionFilter:
-    """Read the filter of the board's list from a query string. It ignores other parameters and
-    blank ones, since a form sends its unset filters as blanks."""
-    return InteractionFilter.from_mapping(
-        {name: query[name] for name in FILTERS if not is_blank(query.get(name, ""))}
-    )
-
-
-def read_send_filter(query: QueryDict) -> InteractionFilter:
-    """Read the filter of a send to all matches.
-
-    The page omits unset filters, so a blank or unknown one is refused: without it the send would
-    reach more chats.
-    """
-    unknown = sorted(set(query) - {*FILTERS, *OF_THE_LIST})
-    if unknown:
-        raise InvalidInput(
-            "unknown_filter",
-            "There is no filter {names}. Choose the chats again.",
-            names=", ".join(unknown)[:100],
-        )
-    given = {name: query[name] for name in FILTERS if name in query}
-    return InteractionFilter.from_mapping(given or {"all": True})
+# An audience of any length, as it stands in an address.
+FILTERS_LIMIT = 20_000
 
 
 class ComposeForm(forms.Form):
     """A notice, its visibility, and the chats.
 
     The chats come one by one (`interaction`), as one field of ids separated by spaces
-    (`interactions`), or as all matches of the board's `filters` (`everything`).
+    (`interactions`), or as all matches of the board's `filters` (`everything`), which are the query
+    string of its address.
     """
 
     notice = LineField(
@@ -113,7 +85,7 @@ class ComposeForm(forms.Form):
     # The chat whose page this is on.
     chat = LineField(max_length=64, required=False)
     everything = forms.BooleanField(required=False)
-    filters = TextField(max_length=4000, required=False)
+    filters = TextField(max_length=FILTERS_LIMIT, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -240,7 +212,7 @@ class ComposeForm(forms.Form):
                 raise InvalidInput(
                     "no_targets", "The filters are gone. Choose the chats again on the board."
                 )
-            return {"filter": read_send_filter(QueryDict(given["filters"]))}
+            return read_sent_to(QueryDict(given["filters"]))
         if not self.selected:
             raise InvalidInput("no_targets", "Choose at least one chat on the board.")
         return {"interactions": self.selected}

@@ -15,9 +15,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
-from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import Interaction
 from console.interactions.selectors import interactions_visible
+from console.sends.last_notices import LastNotice, last_notices
+from console.web.board.chosen import Chosen
 from console.web.board.columns import COLUMNS
 
 LONG_WAIT_SECONDS = 300
@@ -46,6 +47,7 @@ class Row:
     id: str
     chat: Interaction | None
     state: State = State.LIVE
+    last: LastNotice | None = None
 
     @property
     def waits_long(self) -> bool:
@@ -69,7 +71,7 @@ class Row:
     @property
     def revision(self) -> str:
         """A digest that changes whenever the row looks different."""
-        facts: list[object] = [self.state.value, self.waits_long]
+        facts: list[object] = [self.state.value, self.waits_long, self.last]
         if self.chat is not None:
             facts += [_value(self.chat, name) for name in LOOKED_AT]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
@@ -83,8 +85,10 @@ def _value(chat: Interaction, path: str) -> object:
     return found
 
 
-def rows_of(chats: Iterable[Interaction]) -> list[Row]:
-    return [Row(chat.pk, chat) for chat in chats]
+def rows_of(actor: Actor, chats: Iterable[Interaction]) -> list[Row]:
+    shown = list(chats)
+    last = last_notices(actor, [chat.pk for chat in shown])
+    return [Row(chat.pk, chat, last=last.get(chat.pk)) for chat in shown]
 
 
 def shown_ids(request: HttpRequest) -> list[str]:
@@ -94,7 +98,7 @@ def shown_ids(request: HttpRequest) -> list[str]:
 
 
 def rows_elsewhere(
-    actor: Actor, chosen: InteractionFilter, shown: Sequence[str], page: Sequence[Row]
+    actor: Actor, chosen: Chosen, shown: Sequence[str], page: Sequence[Row]
 ) -> list[Row]:
     """Return those of `shown` that are not on the page, in their present state."""
     there = {row.id for row in page}
@@ -105,7 +109,11 @@ def rows_elsewhere(
     matching = set(
         interactions_visible(actor, chosen).filter(pk__in=missing).values_list("pk", flat=True)
     )
-    return [Row(each, known.get(each), _state(known.get(each), matching)) for each in missing]
+    last = last_notices(actor, known)
+    return [
+        Row(each, known.get(each), _state(known.get(each), matching), last.get(each))
+        for each in missing
+    ]
 
 
 def _state(chat: Interaction | None, matching: set[str]) -> State:

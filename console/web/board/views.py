@@ -1,9 +1,9 @@
 """The live board: choose chats, compose, preview and send on one screen."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,10 +16,8 @@ from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
 from console.editing.confirmation import posted
-from console.editing.paging import numbered_page
 from console.errors import Conflict, ConsoleError
-from console.interactions.audience.simple_filter import InteractionFilter
-from console.interactions.models import Interaction, TranscriptLine
+from console.interactions.models import TranscriptLine
 from console.interactions.selectors import (
     filter_choices,
     interactions_visible,
@@ -35,12 +33,12 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
-from console.web.board import columns
-from console.web.board.forms import ComposeForm, questions, read_filter
+from console.web.board import builder
+from console.web.board.chosen import Chosen, read_chosen
+from console.web.board.forms import ComposeForm, questions
+from console.web.board.listing import rows_context
 from console.web.board.preview import gaps, skipped_groups, text_groups
-from console.web.board.rows import rows_elsewhere, rows_of, shown_ids
 
-PAGE_SIZE = 100
 QUOTA_IS_NEAR = 0.1
 # If there are more notices than these, people find them by typing.
 NOTICES_SHOWN = 100
@@ -53,17 +51,26 @@ WAITS = tuple((60 * minutes, minutes) for minutes in (1, 2, 5, 10, 30))
 def board(request: HttpRequest) -> HttpResponse:
     """The whole page."""
     actor = actor_of(request)
-    form = ComposeForm(initial={"notice": request.GET.get("notice", "")})
+    initial = {"notice": request.GET.get("notice", "")}
+    if request.GET.get("select") == "all" and actor.may(Permission.SEND):
+        chosen = read_chosen(actor, request.GET)
+        if chosen.query and not chosen.refusal:
+            initial |= {"everything": "1", "filters": urlencode(chosen.query)}
+    form = ComposeForm(initial=initial)
     return render(request, "board/board.html", _page_context(request, actor, form))
 
 
 @require_GET
 @require(Permission.VIEW_INTERACTIONS)
 def board_rows(request: HttpRequest) -> HttpResponse:
-    """The list alone: for filters, which also change the page's address, and for live refreshes,
-    which send what is `shown`."""
-    context = _rows_context(request, actor_of(request))
-    answer = render(request, "board/_rows.html", context)
+    """The list alone, with the saved views' counts: for filters, which also change the page's
+    address, and for live refreshes, which send what is `shown`. A saved view (`tab`) brings its
+    filters along."""
+    actor = actor_of(request)
+    context = rows_context(request, actor)
+    if "tab" in request.GET:
+        context |= _filters_context(actor, context["chosen"])
+    answer = render(request, "board/_rows_answer.html", context)
     return answer if "shown" in request.GET else replace_url(answer, context["board_url"])
 
 
@@ -112,8 +119,9 @@ def board_newcomers(request: HttpRequest) -> HttpResponse:
         promised = Promise.read(request.POST.get("expected_plan", "")).chats
     except Conflict:  # without a preview there is nothing to add them to
         return render(request, "board/_newcomers.html")
-    chosen = read_filter(QueryDict(request.POST.get("filters", "")))
-    matching = interactions_visible(actor_of(request), chosen).values_list("pk", flat=True)
+    actor = actor_of(request)
+    chosen = read_chosen(actor, QueryDict(request.POST.get("filters", "")))
+    matching = interactions_visible(actor, chosen).values_list("pk", flat=True)
     number = len(set(matching).difference(promised))
     return render(request, "board/_newcomers.html", {"number": number})
 
@@ -189,67 +197,20 @@ def _answer(
 
 
 def _page_context(request: HttpRequest, actor: Actor, form: ComposeForm) -> dict[str, Any]:
-    context = {**_rows_context(request, actor), "choices": filter_choices(actor), "waits": WAITS}
+    context = rows_context(request, actor)
+    context |= _filters_context(actor, context["chosen"])
     context["selected"] = set(form.selected)
     if actor.may(Permission.SEND):
         context |= compose_context(actor, form) | preview_context(actor, form)
     return context
 
 
-def _rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
-    chosen = read_filter(request.GET)
-    sort = columns.known_sort(request.GET.get("sort", ""))
-    chats = columns.sorted_chats(interactions_visible(actor, chosen), sort)
-    page = numbered_page(request, chats, PAGE_SIZE)
-    rows = rows_of(page.object_list)
-    query = chosen.to_mapping()
-    here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query
+def _filters_context(actor: Actor, chosen: Chosen) -> dict[str, Any]:
     return {
-        "page": page,
-        "rows": rows,
-        "elsewhere": rows_elsewhere(actor, chosen, shown_ids(request), rows),
-        "filter": chosen,
-        "filtered": bool(query),
-        "filter_words": _filter_words(chosen),
-        "sort": sort,
-        "heads": columns.heads(sort, query),
-        "rows_url": columns.board_url(_with_page(here, page.number), "board-rows"),
-        "board_url": columns.board_url(_with_page(here, page.number)),
-        **_page_urls(page, here),
+        "choices": filter_choices(actor),
+        "waits": WAITS,
+        "builder": builder.of_text(actor, chosen.text),
     }
-
-
-def _with_page(query: dict[str, Any], number: int) -> dict[str, Any]:
-    return {**query, "page": number} if number > 1 else query
-
-
-def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]:
-    """Return the addresses of the neighbouring pages, both whole and only their rows."""
-    urls = {}
-    if page.has_previous():
-        previous = _with_page(query, page.previous_page_number())
-        urls["previous_query"] = columns.board_url(previous)
-        urls["previous_rows"] = columns.board_url(previous, "board-rows")
-    if page.has_next():
-        following = _with_page(query, page.next_page_number())
-        urls["next_query"] = columns.board_url(following)
-        urls["next_rows"] = columns.board_url(following, "board-rows")
-    return urls
-
-
-def _filter_words(chosen: InteractionFilter) -> str:
-    """Return the filters as text, for an empty result."""
-    names = {
-        "q": _("text"),
-        "queue": _("queue"),
-        "agent": _("agent"),
-        "chat_server": _("Chat Server"),
-        "locale": _("language"),
-        "team": _("team"),
-        "online": _("online"),
-        "waiting_longer_than": _("waiting longer than (seconds)"),
-    }
-    return ", ".join(f"{names[name]} {value}" for name, value in chosen.to_mapping().items())
 
 
 def compose_context(
@@ -304,12 +265,13 @@ def preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
     if not form.is_valid():
         return {**context, "preview_hint": _what_is_missing(form)}
     try:
-        plan = plan_send(actor, form.order(actor))
+        order = form.order(actor)
+        plan = plan_send(actor, order)
     except ConsoleError as refusal:
         if refusal.code == "field_missing":
             return {**context, "preview_hint": refusal.message}
         return {**context, "preview_error": refusal.message}
-    return context | _plan_context(plan, form)
+    return context | _plan_context(plan, form) | {"to_everyone": order.is_to_everyone}
 
 
 def _lines_beside(actor: Actor, form: ComposeForm) -> list[TranscriptLine]:

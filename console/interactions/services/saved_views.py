@@ -1,0 +1,180 @@
+"""Writes saved views of the board."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from console.accounts.models import Team
+from console.actors import Actor, Permission
+from console.audit import services as audit
+from console.audit.actions import Action
+from console.editing.revision import State, require_unchanged
+from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
+from console.interactions.audience.audience import Audience
+from console.interactions.models import SavedView
+from console.text.inputs import read_name
+from console.text.naming import folded
+from console.text.sentences import term
+
+VIEWS_MOST = 30
+# The columns by which the board sorts; each also with a minus. "" is the board's own order.
+SORTS = ("customer", "queue", "locale", "waiting", "agent", "chat_server")
+LEFT, RIGHT = "left", "right"
+
+
+def saved_view_state(view: SavedView) -> State:
+    """What can be changed of a view, as plain data."""
+    return {"name": view.name, "audience": view.audience, "sort": view.sort}
+
+
+def saved_view_create(
+    actor: Actor, *, name: str, audience: Audience, sort: str = "", team: Team | None = None
+) -> SavedView:
+    """Save an audience as a view: the actor's own, or that of `team`.
+
+    Raises InvalidInput for a name, an order or an audience that can't be used, Conflict for a name
+    in use, Unprocessable for too many views, PermissionRefused for a team of others.
+    """
+    actor.require(Permission.VIEW_INTERACTIONS)
+    if team is not None:
+        _require_of_team(actor, team)
+    with transaction.atomic():
+        _lock_all()
+        view = SavedView(owner_ref="" if team else actor.ref, team=team)
+        beside = _beside(view)
+        if len(beside) >= VIEWS_MOST:
+            raise Unprocessable(
+                "too_many_views",
+                "There are {limit} views already, and no more fit. Delete one first.",
+                limit=VIEWS_MOST,
+            )
+        view.position = max((each.position for each in beside), default=0) + 1
+        _set(actor, view, name=name, audience=audience, sort=sort)
+        view.save()
+        _record(actor, Action.VIEW_CREATED, view)
+    return view
+
+
+def saved_view_update(
+    actor: Actor, view: SavedView, *, expected: str | None = None, **changes: Any
+) -> SavedView:
+    """Change `name`, `audience` or `sort`. `expected` is the revision of the saved_view_state that
+    was changed. Raises what saved_view_create raises, and Conflict if the view is not as expected.
+    """
+    with transaction.atomic():
+        _lock_all()
+        view = _held(actor, view)
+        require_unchanged(saved_view_state(view), expected, term("this view"))
+        _set(actor, view, **changes)
+        view.save()
+        _record(actor, Action.VIEW_CHANGED, view)
+    return view
+
+
+def saved_view_move(actor: Actor, view: SavedView, *, to: int) -> SavedView:
+    """Put a view at the place `to` among its owner's views, counted from 1."""
+    with transaction.atomic():
+        _lock_all()
+        view = _held(actor, view)
+        others = [each for each in _beside(view) if each.pk != view.pk]
+        others.insert(max(0, min(to - 1, len(others))), view)
+        for place, each in enumerate(others, 1):
+            each.position = place
+        SavedView.objects.bulk_update(others, ["position"])
+        _record(actor, Action.VIEW_CHANGED, view)
+    return view
+
+
+def saved_view_delete(actor: Actor, view: SavedView) -> None:
+    with transaction.atomic():
+        _lock_all()
+        view = _held(actor, view)
+        _record(actor, Action.VIEW_DELETED, view)
+        view.delete()
+
+
+def may_change(actor: Actor, view: SavedView) -> bool:
+    """Return whether the actor may change the view: their own, or as a supervisor their team's."""
+    if view.team is None:
+        return view.owner_ref == actor.ref
+    return actor.may(Permission.SEND) and actor.sees_team(view.team.pk)
+
+
+def _lock_all() -> None:
+    """Lock all views until the end of the transaction, so that names and places stay unique."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE interactions_savedview IN EXCLUSIVE MODE")
+
+
+def _held(actor: Actor, view: SavedView) -> SavedView:
+    """Return the view as it is now, if the actor may change it."""
+    actor.require(Permission.VIEW_INTERACTIONS)
+    found = SavedView.objects.select_related("team").filter(pk=view.pk).first()
+    if found is None:
+        raise NotFound("view_not_found", "The view {view} has been deleted meanwhile.", view=view)
+    if found.team is not None:
+        _require_of_team(actor, found.team)
+    elif found.owner_ref != actor.ref:
+        raise PermissionRefused("not_own_view", "This view is somebody else's own.")
+    return found
+
+
+def _require_of_team(actor: Actor, team: Team) -> None:
+    if not (actor.may(Permission.SEND) and actor.sees_team(team.pk)):
+        raise PermissionRefused(
+            "not_own_team",
+            "A team's views are for its supervisors to change. You are none of the team {team}.",
+            {"field": "team"},
+            team=team.name,
+        )
+
+
+def _beside(view: SavedView) -> QuerySet[SavedView]:
+    """Return the views of the same owner, in their order."""
+    return SavedView.objects.filter(owner_ref=view.owner_ref, team=view.team)
+
+
+def _set(actor: Actor, view: SavedView, **values: Any) -> None:
+    if "name" in values:
+        view.name = read_name(values["name"], term("the view"))
+        others = _beside(view).exclude(pk=view.pk)
+        if folded(view.name) in {folded(each.name) for each in others}:
+            raise Conflict(
+                "name_taken",
+                "There is a view named {name} already. Choose another name.",
+                {"field": "name"},
+                name=view.name,
+            )
+    if "audience" in values:
+        audience: Audience = values["audience"]
+        audience.to_condition(actor)  # refuses what is not there for this actor
+        view.audience = audience.to_mapping()
+    if "sort" in values:
+        view.sort = _read_sort(values["sort"])
+
+
+def _read_sort(sort: str) -> str:
+    if sort and sort.removeprefix("-") not in SORTS:
+        raise InvalidInput(
+            "invalid_sort",
+            "The board is not sorted by {sort!r}; use {known}, also with a minus.",
+            {"field": "sort"},
+            sort=sort[:40],
+            known=list(SORTS),
+        )
+    return sort
+
+
+def _record(actor: Actor, action: Action, view: SavedView) -> None:
+    """The audience may name a customer, so the ledger has its digest alone."""
+    written = json.dumps(view.audience, sort_keys=True)
+    data = {
+        "team": view.team.name if view.team else "",
+        "audience_sha256": hashlib.sha256(written.encode()).hexdigest(),
+        "sort": view.sort,
+        "position": view.position,
+    }
+    audit.record(actor, action, target=("view", view.pk, view.name), data=data)
