@@ -8,6 +8,7 @@ from console.api import errors
 from console.api.openapi.document import DocumentView
 from console.api.openapi.page import docs
 from console.api.views import (
+    audiences,
     audit,
     catalogue,
     catalogue_order,
@@ -43,6 +44,8 @@ urlpatterns = [
         name="interaction-test",
     ),
     path("test-chats/", interactions.TestChats.as_view(), name="test-chats"),
+    path("audiences/", audiences.Audiences.as_view(), name="audiences"),
+    path("audiences/<int:audience_id>/", audiences.OneAudience.as_view(), name="audience"),
     path("notices/", catalogue.Notices.as_view(), name="notices"),
     path("notices/export/", transfer.ExportNotices.as_view(), name="notices-export"),
     path("notices/import/", transfer.ImportNotices.as_view(), name="notices-import"),

@@ -52,7 +52,7 @@ class Counted:
     refusal: str = ""
 
 
-def counted(actor: Actor, views: Sequence[SavedView]) -> tuple[int, list[Counted]]:
+def views_counted(actor: Actor, views: Sequence[SavedView]) -> tuple[int, list[Counted]]:
     """Return the number of all live chats that the actor sees, and the views with theirs: one
     query, and those by which an audience looks up what it names."""
     conditions: dict[str, Q] = {}

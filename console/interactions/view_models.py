@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from console.accounts.models import Team
 
+LONGEST_WAITING_FIRST = "-waiting"
+
 
 class SavedView(models.Model):
     """An audience under a name, with a sort order: a tab of the board. It is one's own, or a
@@ -23,7 +25,7 @@ class SavedView(models.Model):
         Team, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
     audience = models.JSONField()
-    sort = models.CharField(max_length=40, blank=True)
+    sort = models.CharField(max_length=40, default=LONGEST_WAITING_FIRST)
     position = models.PositiveIntegerField()
 
     class Meta:

@@ -17,7 +17,9 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
+from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer, Interaction
+from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
@@ -80,6 +82,12 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "version-submit"): (WRITE_CATALOGUE, None, 403),  # somebody else's
     ("POST", "version-approve"): (REVIEW, None, 200),
     ("POST", "version-reject"): (REVIEW, {"reason": "No."}, 200),
+    ("GET", "audiences"): (SEE_CHATS, None, 200),
+    ("POST", "audiences"): (SEE_CHATS, {"name": "New", "audience": {"queue": "sales"}}, 201),
+    # It is somebody else's own; tests/interactions/test_saved_views.py has the others.
+    ("GET", "audience"): (SEE_CHATS, None, 404),
+    ("PATCH", "audience"): (SEE_CHATS, {"name": "Other"}, 404),
+    ("DELETE", "audience"): (SEE_CHATS, None, 404),
     ("GET", "presets"): (READ_CATALOGUE, None, 200),
     ("POST", "presets"): (WRITE_CATALOGUE, {"name": "New", "visibility": "INT"}, 201),
     ("GET", "preset"): (READ_CATALOGUE, None, 200),
@@ -189,6 +197,7 @@ def address(
     send: int = 1,
     preset: int = 1,
     category: int = 1,
+    view: int = 1,
     webhook: int = 1,
     message: int = 1,
     delivery: int = 1,
@@ -212,6 +221,7 @@ def address(
         },
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},
+        "audience": {"audience_id": view},
         **{name: {"name": "chat-east"} for _, name in TABLE if name.startswith("chat-server-")},
         "chat-server": {"name": "chat-east"},
         **{name: {"webhook_id": webhook} for _, name in TABLE if name.startswith("webhook-")},
@@ -252,6 +262,7 @@ def addresses(
         "send": send.pk,
         "preset": preset.pk,
         "category": category.pk,
+        "view": saved_view_create(root, name="Sales", audience=Audience.from_text("queue:a")).pk,
         "webhook": message.webhook_id,
         "message": message.pk,
         "delivery": send.deliveries.get().pk,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from console.accounts.models import ApiClient, Scope
+from console.accounts.models import ApiClient, Scope, Team
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import ChatServer
 from tests.support.calling import Caller, by_token, error
@@ -125,18 +125,22 @@ def edited(
     almighty.post("notices/greeting/versions/", version)
     preset = almighty.get("presets/")["results"][0]["id"]
     category = almighty.post("categories/", {"name": "Some"})["id"]
+    Team.objects.create(name="Desk")
+    theirs = {"name": "Some", "audience": {"queue": "sales"}, "team": "Desk"}
+    view = almighty.post("audiences/", theirs)["id"]
     webhook = make_public_webhook().pk
     return {
         "notice": ("notices/greeting/", {"tags": ["other"]}),
         "version": ("notices/greeting/versions/2/", {"change_note": "Other"}),
         "preset": (f"presets/{preset}/", {"name": "Other"}),
+        "audience": (f"audiences/{view}/", {"name": "Other"}),
         "category": (f"categories/{category}/", {"name": "Other"}),
         "chat-server": ("chat-servers/chat-east/", {"window": 7}),
         "webhook": (f"webhooks/{webhook}/", {"name": "Other"}),
     }
 
 
-KINDS = ["notice", "version", "preset", "category", "chat-server", "webhook"]
+KINDS = ["notice", "version", "preset", "audience", "category", "chat-server", "webhook"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -156,7 +160,7 @@ def test_nobody_writes_over_what_they_have_not_seen(
         assert almighty.raw("PATCH", path, change, If_Match=tags).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["category", "webhook"])
+@pytest.mark.parametrize("kind", ["audience", "category", "webhook"])
 def test_nobody_deletes_what_they_have_not_seen(
     almighty: Caller, edited: dict[str, Any], kind: str
 ) -> None:

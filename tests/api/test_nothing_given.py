@@ -14,12 +14,13 @@ from django.db import transaction
 from rest_framework import serializers
 
 import console.api
+from console.accounts.models import Team
 from console.actors import Actor
 from console.api.serializers.common import StrictInput
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.errors import InvalidInput
 from console.interactions.audience.simple_filter import InteractionFilter
-from console.interactions.models import ChatServer
+from console.interactions.models import ChatServer, SavedView
 from console.sends.models import Send, SendingStop
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
@@ -89,6 +90,8 @@ SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "PresetInput": ("POST", "presets/", {"name": "New", "visibility": "INT"}),
     "PresetApproval": ("POST", "presets/{preset}/approve/", {"change": 1}),
     "PresetRejection": ("POST", "presets/{preset}/reject/", {"reason": "No", "change": 1}),
+    "SavedAudienceInput": ("POST", "audiences/", {"name": "x", "audience": {"queue": "sales"}}),
+    "SavedAudienceChanges": ("PATCH", "audiences/{view}/", {}),
     "CategoryInput": ("POST", "categories/", {"name": "New"}),
     "CategoryChanges": ("PATCH", "categories/{category}/", {}),
     "ChatServerInput": ("POST", "chat-servers/", {"name": "x", "url": "esp+json://h:1"}),
@@ -148,6 +151,12 @@ def world(
         "delivery": send.deliveries.get().pk,
         "preset": VisibilityPreset.objects.all()[0].pk,
         "category": Category.objects.create(name="Old", path="Old").pk,
+        "view": SavedView.objects.create(
+            name="Old",
+            team=Team.objects.create(name="Desk"),
+            audience={"queue": "sales"},
+            position=1,
+        ).pk,
         "webhook": webhook.pk,
     }
 

@@ -39,6 +39,7 @@ from console.catalogue.transfer import catalogue_export_record, importing
 from console.catalogue.transfer.files.formats import CSV
 from console.editing.rotation import OVERLAPS
 from console.interactions import services as interactions
+from console.interactions.audience.audience import Audience
 from console.interactions.poller.writing import PollCounts
 from console.notifications import services as notifications
 from console.sends.control import stop_switch
@@ -62,6 +63,7 @@ from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 from tests.support.preset_proposals import approve_seen, reject_seen
 
+GOLD = Audience.from_text("data.Segment:gold")
 PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
 TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
 
@@ -259,6 +261,15 @@ CALLS: dict[str, Callable[[World], Call]] = {
         interactions.interaction_unmark_test,
         w.root,
         interaction_id=w.make_interaction(test=True).pk,
+    ),
+    "interactions.saved_view_create": lambda w: partial(
+        interactions.saved_view_create, w.root, name="Gold", audience=GOLD
+    ),
+    "interactions.saved_view_delete": lambda w: partial(
+        interactions.saved_view_delete, w.root, w.view()
+    ),
+    "interactions.saved_view_update": lambda w: partial(
+        interactions.saved_view_update, w.root, w.view(), name="Silver", position=1
     ),
     "interactions.poll_finish": lambda w: partial(
         interactions.poll_finish,

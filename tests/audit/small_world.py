@@ -31,11 +31,13 @@ from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.editing.revision import revision
 from console.interactions import services as interactions
-from console.interactions.models import ChatServer, Interaction
+from console.interactions.audience.audience import Audience
+from console.interactions.models import ChatServer, Interaction, SavedView
 from console.interactions.poller.writing import Poll
 from console.notifications.models import StandIn
 from console.notifications.services import stand_in_name
 from console.notifications.settings import MailServer
+from console.interactions.services import saved_view_create
 from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
@@ -251,6 +253,10 @@ class World:
         self.settings.TEXT_RETENTION_DAYS = 1
         self.over("delivered")
         return partial(erasure.texts_expire, now=timezone.now() + timedelta(days=2))
+
+    def view(self) -> SavedView:
+        audience = Audience.from_text("queue:sales")
+        return saved_view_create(self.root, name="Sales", audience=audience)
 
     def webhook(self) -> Webhook:
         return webhook_create(

@@ -47,7 +47,6 @@ def text(written: str) -> set[str]:
 
 # --- What it means -------------------------------------------------------------------------------
 
-NOW = timezone.now()
 CROWD: dict[str, dict[str, Any]] = {
     "a1": {
         "queue": "billing",
@@ -83,10 +82,12 @@ CROWD: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def crowd(make_interaction: Make) -> None:
+    # Not when the module is imported: other tests may run in between.
+    now = timezone.now()
     for pk, chat in CROWD.items():
         given = {name: value for name, value in chat.items() if name != "waited"}
         data = {"FirstName": "Zed", "LastName": "", **given.pop("user_data", {})}
-        received = (NOW - timedelta(seconds=chat["waited"])).isoformat()
+        received = (now - timedelta(seconds=chat["waited"])).isoformat()
         make_interaction(pk, **given, user_data=data, received_at=received)
 
 

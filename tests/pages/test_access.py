@@ -13,6 +13,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.interactions.audience.audience import Audience
+from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
@@ -60,6 +62,12 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "directory-confirm-begin": ("get", {}, EVERYBODY),
     "board": ("get", {}, {"supervisor"}),
     "board-rows": ("get", {}, {"supervisor"}),
+    "board-audience": ("get", {}, {"supervisor"}),
+    "board-suggestions": ("get", {}, {"supervisor"}),
+    "saved-view-create": ("get", {}, {"supervisor"}),
+    "saved-view-edit": ("get", {"view_id": "VIEW"}, {"supervisor"}),
+    "saved-view-move": ("post", {"view_id": "VIEW"}, {"supervisor"}),
+    "saved-view-delete": ("get", {"view_id": "VIEW"}, {"supervisor"}),
     "board-notices": ("get", {}, {"supervisor"}),
     "board-compose": ("get", {}, {"supervisor"}),
     "board-preview": ("post", {}, {"supervisor"}),
@@ -242,6 +250,9 @@ def world(
         "CLIENT": make_client()[0].pk,
         "CATEGORY": category_create(system_actor("tests"), name="Any").pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+        "VIEW": saved_view_create(
+            supervisor.to_actor(), name="Mine", audience=Audience.from_text("queue:sales")
+        ).pk,
         "WEBHOOK": message.webhook_id,
         "MESSAGE": message.pk,
         "IMPORT": import_job_start(editor.to_actor(), file_name="a.csv", content=b"key\n").pk,

@@ -39,11 +39,14 @@ AS_THEY_ARE = re.compile(
         for words in (
             # What people named: people, teams, notices, chats, clients, files, presets.
             r"(\w+ )?(Sue|Eddy|Anna|Audrey|Adam|Author|Reviewer|Zoë Martin)",
-            r"sue|eddy|anna|audrey|adam|Sales|sales|billing|Any|Desk|client 1|a\.csv|chat-east",
+            r"sue|eddy|anna|audrey|adam|Sales|sales|billing|Any|Desk|Mine|client 1|a\.csv",
+            r"chat-east",
             r"Notice hello|hello|Hello\.|hello Notice hello {3}Hello\.|ann|chat0001",
             r"Everyone|Staff only|Supervisors only",
             # A chat's own data, with the keys that its site chose.
             r"ChatServerAppName|FirstName|InteractionId|IsOnline|LastName|Zoë|Martin",
+            # The language of audiences, whose words are codes.
+            r"queue:billing waiting>5m no:agent",
             # The product itself, and which part of it did something.
             r"(Notice Console )?\(?tests\)?",
             # Codes for programs, which are the same everywhere: of errors, actions, scopes,

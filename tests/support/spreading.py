@@ -20,6 +20,7 @@ GROUPS = {
     # Those that use the shared demo, so that it starts once in a process: two groups of about the
     # same length.
     "demo 0": (
+        "tests/pages/test_audience_in_browser.py",
         "tests/pages/test_axe_in_browser.py",
         "tests/pages/test_every_page_in_browser.py",
         "tests/pages/test_search_in_browser.py",

@@ -35,6 +35,7 @@ MEASURES = {
     "waiting": "waiting",
     "pages": "served",
     "catalogue": "catalogue",
+    "audience": "audience",
     "pacing": "pacing",
     "ledger": "ledger",
     "verifier": "ledger",

@@ -22,6 +22,7 @@ EDITED = {
     "notice": ("key", "title", "category", "team", "tags", "shortcut"),
     "version": ("notice", "number", "mark"),
     "preset": ("id", "name", "visibility", "nickname", "roles", "proposed"),
+    "audience": ("id", "name", "audience", "sort", "position"),
     "category": ("id", "name", "path", "team"),
     "chat-server": (
         *("name", "url", "pace_per_second", "burst", "window", "enabled"),

@@ -58,6 +58,7 @@ DONE = {
 SOMETIMES = {"SentOutput": {"deliveries"}}
 TAGS = {
     "audit": "The ledger of everything that was done, with its signatures.",
+    "audiences": "Which chats, under a name: the views of the board.",
     "categories": "The tree in which notices stand.",
     "chat-servers": "Chat Servers and their health.",
     "deliveries": "The history: what went to whom, and what became of it.",
@@ -75,6 +76,7 @@ TAGS = {
 PARAMETERS = {
     "action": "What was done, such as send.created.",
     "agent": "The agent who handles the chat.",
+    "audience_id": "The id of a saved audience.",
     "category_id": "The category's id.",
     "chat_server": "A Chat Server's name.",
     "from": "From this moment on: a date or a time.",

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('owner_ref', models.CharField(blank=True, max_length=64)),
                 ('audience', models.JSONField()),
-                ('sort', models.CharField(blank=True, max_length=40)),
+                ('sort', models.CharField(default='-waiting', max_length=40)),
                 ('position', models.PositiveIntegerField()),
                 ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.team')),
             ],

@@ -15,10 +15,11 @@ from console.interactions.audience.audience import Audience
 from console.interactions.audience.values import TEXT_MOST
 from console.interactions.models import SavedView
 from console.interactions.services import saved_view_state
+from console.interactions.view_models import LONGEST_WAITING_FIRST
 from console.text.form_fields import LineField, TextField
 
 SORTS = [
-    ("", _("Longest waiting first")),
+    (LONGEST_WAITING_FIRST, _("Longest waiting first")),
     ("waiting", _("Shortest waiting first")),
     ("customer", _("Customer")),
     ("-customer", _("Customer, from the end")),
@@ -62,7 +63,7 @@ class SavedViewForm(EditForm):
             attrs={"rows": 3, "class": "mono", "spellcheck": "false", "autocapitalize": "off"}
         ),
     )
-    sort = forms.ChoiceField(label=_("Order"), choices=SORTS, required=False)
+    sort = forms.ChoiceField(label=_("Order"), choices=SORTS)
 
     def __init__(
         self,

@@ -21,7 +21,6 @@ from console.interactions.services import (
     may_change,
     saved_view_create,
     saved_view_delete,
-    saved_view_move,
     saved_view_state,
     saved_view_update,
 )
@@ -31,8 +30,8 @@ PAGE = "interactions/saved_view_form.html"
 
 
 def _board_with(view: SavedView) -> str:
-    query = {"audience": text_of(view.audience), "view": view.pk}
-    return f"{reverse('board')}?{urlencode(query | ({'sort': view.sort} if view.sort else {}))}"
+    query = {"audience": text_of(view.audience), "view": view.pk, "sort": view.sort}
+    return f"{reverse('board')}?{urlencode(query)}"
 
 
 def _proposed(request: HttpRequest) -> dict[str, str]:
@@ -96,7 +95,7 @@ def saved_view_shift(request: HttpRequest, view_id: int) -> HttpResponse:
     view = _changeable(actor, view_id)
     beside = _beside(actor, view)
     step = -1 if request.POST.get("to") == "left" else 1
-    saved_view_move(actor, view, to=beside.index(view) + 1 + step)
+    saved_view_update(actor, view, position=beside.index(view) + 1 + step)
     messages.success(request, _("Moved."))
     return redirect("saved-view-edit", view.pk)
 

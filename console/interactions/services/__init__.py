@@ -25,7 +25,6 @@ from console.interactions.services.saved_views import (
     may_change,
     saved_view_create,
     saved_view_delete,
-    saved_view_move,
     saved_view_state,
     saved_view_update,
 )
@@ -78,7 +77,6 @@ __all__ = [
     "poll_page",
     "saved_view_create",
     "saved_view_delete",
-    "saved_view_move",
     "saved_view_state",
     "saved_view_update",
 ]

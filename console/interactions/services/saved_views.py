@@ -15,14 +15,14 @@ from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.interactions.audience.audience import Audience
 from console.interactions.models import SavedView
+from console.interactions.view_models import LONGEST_WAITING_FIRST
 from console.text.inputs import read_name
 from console.text.naming import folded
 from console.text.sentences import term
 
 VIEWS_MOST = 30
-# The columns by which the board sorts; each also with a minus. "" is the board's own order.
+# The columns by which the board sorts; each also with a minus.
 SORTS = ("customer", "queue", "locale", "waiting", "agent", "chat_server")
-LEFT, RIGHT = "left", "right"
 
 
 def saved_view_state(view: SavedView) -> State:
@@ -31,7 +31,12 @@ def saved_view_state(view: SavedView) -> State:
 
 
 def saved_view_create(
-    actor: Actor, *, name: str, audience: Audience, sort: str = "", team: Team | None = None
+    actor: Actor,
+    *,
+    name: str,
+    audience: Audience,
+    sort: str = LONGEST_WAITING_FIRST,
+    team: Team | None = None,
 ) -> SavedView:
     """Save an audience as a view: the actor's own, or that of `team`.
 
@@ -61,29 +66,18 @@ def saved_view_create(
 def saved_view_update(
     actor: Actor, view: SavedView, *, expected: str | None = None, **changes: Any
 ) -> SavedView:
-    """Change `name`, `audience` or `sort`. `expected` is the revision of the saved_view_state that
-    was changed. Raises what saved_view_create raises, and Conflict if the view is not as expected.
-    """
+    """Change `name`, `audience`, `sort` or `position`, the place among the views of the same owner,
+    from 1. `expected` is the revision of the saved_view_state that was changed. Raises what
+    saved_view_create raises, and Conflict if the view is not as expected."""
     with transaction.atomic():
         _lock_all()
         view = _held(actor, view)
         require_unchanged(saved_view_state(view), expected, term("this view"))
+        position = changes.pop("position", None)
         _set(actor, view, **changes)
         view.save()
-        _record(actor, Action.VIEW_CHANGED, view)
-    return view
-
-
-def saved_view_move(actor: Actor, view: SavedView, *, to: int) -> SavedView:
-    """Put a view at the place `to` among its owner's views, counted from 1."""
-    with transaction.atomic():
-        _lock_all()
-        view = _held(actor, view)
-        others = [each for each in _beside(view) if each.pk != view.pk]
-        others.insert(max(0, min(to - 1, len(others))), view)
-        for place, each in enumerate(others, 1):
-            each.position = place
-        SavedView.objects.bulk_update(others, ["position"])
+        if position is not None:
+            _move(view, position)
         _record(actor, Action.VIEW_CHANGED, view)
     return view
 
@@ -137,6 +131,14 @@ def _beside(view: SavedView) -> QuerySet[SavedView]:
     return SavedView.objects.filter(owner_ref=view.owner_ref, team=view.team)
 
 
+def _move(view: SavedView, to: int) -> None:
+    views = [each for each in _beside(view) if each.pk != view.pk]
+    views.insert(max(0, min(to - 1, len(views))), view)
+    for place, each in enumerate(views, 1):
+        each.position = place
+    SavedView.objects.bulk_update(views, ["position"])
+
+
 def _set(actor: Actor, view: SavedView, **values: Any) -> None:
     if "name" in values:
         view.name = read_name(values["name"], term("the view"))
@@ -157,7 +159,7 @@ def _set(actor: Actor, view: SavedView, **values: Any) -> None:
 
 
 def _read_sort(sort: str) -> str:
-    if sort and sort.removeprefix("-") not in SORTS:
+    if sort.removeprefix("-") not in SORTS:
         raise InvalidInput(
             "invalid_sort",
             "The board is not sorted by {sort!r}; use {known}, also with a minus.",

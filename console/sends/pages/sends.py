@@ -16,6 +16,7 @@ from console.interactions.selectors import present_names
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.pages.follow_ups import follow_ups
 from console.sends.pages.forms import DeliveryFilterForm, SendFilterForm
 from console.sends.pages.send_search import send_ids_found
 from console.sends.pages.wording import shown_status
@@ -125,7 +126,10 @@ def send_page(
         deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
         deliveries = deliveries.prefetch_related(*tries(actor))
         page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
+    # The part of the page that follows the send has none of them.
+    is_part = bool(request.htmx)  # type: ignore[attr-defined]
     context |= {
+        "follow_ups": [] if is_part else follow_ups(actor, send_id, context["counts"]),
         "page": page,
         "renamed": present_names(),
         "filters": filters,

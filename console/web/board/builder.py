@@ -195,7 +195,8 @@ def _place(part: Row | Rows, path: str) -> None:
 
 def _judge(part: Row | Rows, actor: Actor) -> None:
     if isinstance(part, Row):
-        part.problem = problem(_draft(part), actor)
+        # What has just been added is not yet wrong. It is no condition either.
+        part.problem = "" if part.is_new else problem(_draft(part), actor)
         return
     for member in part.members:
         _judge(member, actor)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from console.actors import Actor
 from console.editing.paging import numbered_page
 from console.interactions.models import Interaction
-from console.interactions.saved_views import Counted, counted, saved_views
+from console.interactions.saved_views import Counted, saved_views, views_counted
 from console.interactions.selectors import interactions_visible
 from console.interactions.services import may_change
 from console.web.board import columns
@@ -61,19 +61,18 @@ def rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
 
 def _tabs(actor: Actor, chosen: Chosen, sort: str) -> dict[str, Any]:
     """Return the saved views with the numbers of their chats, and what "save" leads to."""
-    total, found = counted(actor, list(saved_views(actor)))
+    total, found = views_counted(actor, list(saved_views(actor)))
     tabs = [_tab(actor, each, chosen, sort) for each in found]
     return {"live_total": total, "tabs": tabs, "new_view_url": _new_view_url(chosen, sort)}
 
 
 def _tab(actor: Actor, each: Counted, chosen: Chosen, sort: str) -> Tab:
     view = each.view
-    shown = view.sort or columns.DEFAULT_SORT
     query: dict[str, Any] = {AUDIENCE: each.text, VIEW: view.pk}
-    if shown != columns.DEFAULT_SORT:
-        query["sort"] = shown
+    if view.sort != columns.DEFAULT_SORT:
+        query["sort"] = view.sort
     is_open = chosen.view == view.pk
-    is_changed = is_open and (_is_other(chosen, each.text) or shown != sort)
+    is_changed = is_open and (_is_other(chosen, each.text) or view.sort != sort)
     edit_url = ""
     if may_change(actor, view):
         edit_url = columns.board_url(
@@ -96,8 +95,7 @@ def _saved(chosen: Chosen, sort: str) -> dict[str, Any]:
     """Return what is saved of the list, as parameters of the page that saves it."""
     whole = chosen.whole
     text = whole.to_text() if whole else chosen.text
-    found = {AUDIENCE: text} if text else {}
-    return {**found, "sort": sort} if sort != columns.DEFAULT_SORT else found
+    return {**({AUDIENCE: text} if text else {}), "sort": sort}
 
 
 def _new_view_url(chosen: Chosen, sort: str) -> str:
