@@ -41,6 +41,13 @@ def teams_of_views(actor: Actor) -> QuerySet[Team]:
     )
 
 
+def may_change(actor: Actor, view: SavedView) -> bool:
+    """Return whether the actor may change the view: their own, or as a supervisor their team's."""
+    if view.team is None:
+        return view.owner_ref == actor.ref
+    return actor.may(Permission.SEND) and actor.sees_team(view.team.pk)
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A view with the number of its chats. If its audience can't be used any more, `refusal` says

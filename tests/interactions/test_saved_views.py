@@ -285,7 +285,7 @@ def test_a_view_that_cant_be_used_says_so_and_shows_nothing(
 
     board = page.get(reverse("board")).content.decode()
     assert board.count("can't be used") == board.count("views__bad") == 2
-    assert [in_tab(page, view.pk) for view in (gone, odd, whole)] == [None, None, 0]
+    assert [in_tab(page, view.pk) for view in (gone, odd, whole)] == [None, None, 1]
     assert 'title="There is no team Nowhere."' in board
     assert on_board(page, "team:Nowhere", view=str(gone.pk)) == set()
     # What can't even be read leads to where it can be changed.

@@ -13,6 +13,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.interactions.audience.audience import Audience
+from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.pages.test_access import PAGES, _answer, _open_each
@@ -20,7 +22,7 @@ from tests.pages.test_access import PAGES, _answer, _open_each
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = {"CHAT", "SEND", "DELIVERY", "CATEGORY", "IMPORT", "hello"}
+OF_A_TEAM = {"CHAT", "SEND", "DELIVERY", "CATEGORY", "IMPORT", "VIEW", "hello"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 
@@ -50,6 +52,9 @@ def world(
         "DELIVERY": send.deliveries.get().pk,
         "CATEGORY": category_create(ROOT, name="Words of Sales", team=team).pk,
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
+        "VIEW": saved_view_create(
+            actor, name="Words of Sales", audience=Audience.from_text("no:agent"), team=team
+        ).pk,
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
         "CLIENT": 1,

@@ -19,6 +19,7 @@ from console.errors import NotFound
 from console.interactions import saved_views, services
 from console.interactions.audience.audience import Audience
 from console.interactions.models import SavedView
+from console.interactions.services.saved_views import beside
 
 ANSWERS = {200: SavedAudienceOutput}
 
@@ -35,7 +36,7 @@ class AudienceView(ThingView):
         return SavedAudienceOutput(saved_views.saved_view_get(self.actor, view.pk)).data
 
     def held(self, view: SavedView) -> QuerySet[SavedView]:
-        return SavedView.objects.filter(pk=view.pk)
+        return beside(view)
 
     def given(self, takes: Serializer, *, partial: bool = False) -> dict[str, Any]:
         """With audience and team read."""

@@ -16,9 +16,8 @@ from console.errors import ConsoleError, PermissionRefused
 from console.interactions.audience.audience import Audience
 from console.interactions.models import SavedView
 from console.interactions.pages.saved_view_forms import SavedViewForm, text_of
-from console.interactions.saved_views import saved_view_get, saved_views, teams_of_views
+from console.interactions.saved_views import may_change, saved_view_get, saved_views, teams_of_views
 from console.interactions.services import (
-    may_change,
     saved_view_create,
     saved_view_delete,
     saved_view_state,

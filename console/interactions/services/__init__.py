@@ -22,7 +22,6 @@ from console.interactions.services.retention import (
     interactions_regroup,
 )
 from console.interactions.services.saved_views import (
-    may_change,
     saved_view_create,
     saved_view_delete,
     saved_view_state,
@@ -70,7 +69,6 @@ __all__ = [
     "interaction_unmark_test",
     "interactions_forget",
     "interactions_regroup",
-    "may_change",
     "poll_begin",
     "poll_fail",
     "poll_finish",

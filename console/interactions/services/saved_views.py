@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from console.accounts.models import Team
@@ -47,18 +47,17 @@ def saved_view_create(
     if team is not None:
         _require_of_team(actor, team)
     with transaction.atomic():
-        _lock_all()
         view = SavedView(owner_ref="" if team else actor.ref, team=team)
-        beside = _beside(view)
-        if len(beside) >= VIEWS_MOST:
+        others = _lock(view)
+        if len(others) >= VIEWS_MOST:
             raise Unprocessable(
                 "too_many_views",
                 "There are {limit} views already, and no more fit. Delete one first.",
                 limit=VIEWS_MOST,
             )
-        view.position = max((each.position for each in beside), default=0) + 1
+        view.position = max((each.position for each in others), default=0) + 1
         _set(actor, view, name=name, audience=audience, sort=sort)
-        view.save()
+        _save(view)
         _record(actor, Action.VIEW_CREATED, view)
     return view
 
@@ -70,12 +69,12 @@ def saved_view_update(
     from 1. `expected` is the revision of the saved_view_state that was changed. Raises what
     saved_view_create raises, and Conflict if the view is not as expected."""
     with transaction.atomic():
-        _lock_all()
+        _lock(view)
         view = _held(actor, view)
         require_unchanged(saved_view_state(view), expected, term("this view"))
         position = changes.pop("position", None)
         _set(actor, view, **changes)
-        view.save()
+        _save(view)
         if position is not None:
             _move(view, position)
         _record(actor, Action.VIEW_CHANGED, view)
@@ -84,23 +83,22 @@ def saved_view_update(
 
 def saved_view_delete(actor: Actor, view: SavedView) -> None:
     with transaction.atomic():
-        _lock_all()
+        _lock(view)
         view = _held(actor, view)
         _record(actor, Action.VIEW_DELETED, view)
         view.delete()
 
 
-def may_change(actor: Actor, view: SavedView) -> bool:
-    """Return whether the actor may change the view: their own, or as a supervisor their team's."""
-    if view.team is None:
-        return view.owner_ref == actor.ref
-    return actor.may(Permission.SEND) and actor.sees_team(view.team.pk)
+def beside(view: SavedView) -> QuerySet[SavedView]:
+    """Return the views of the same owner, which are locked together, in the order of their ids."""
+    return SavedView.objects.filter(owner_ref=view.owner_ref, team=view.team).order_by("pk")
 
 
-def _lock_all() -> None:
-    """Lock all views until the end of the transaction, so that names and places stay unique."""
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE interactions_savedview IN EXCLUSIVE MODE")
+def _lock(view: SavedView) -> list[SavedView]:
+    """Lock the owner's views until the end of the transaction, so that names and places hold.
+    Return them in their order."""
+    held = list(beside(view).select_for_update(of=("self",)))
+    return sorted(held, key=lambda each: (each.position, each.pk))
 
 
 def _held(actor: Actor, view: SavedView) -> SavedView:
@@ -126,30 +124,37 @@ def _require_of_team(actor: Actor, team: Team) -> None:
         )
 
 
-def _beside(view: SavedView) -> QuerySet[SavedView]:
-    """Return the views of the same owner, in their order."""
-    return SavedView.objects.filter(owner_ref=view.owner_ref, team=view.team)
-
-
 def _move(view: SavedView, to: int) -> None:
-    views = [each for each in _beside(view) if each.pk != view.pk]
+    views = [each for each in _lock(view) if each.pk != view.pk]
     views.insert(max(0, min(to - 1, len(views))), view)
     for place, each in enumerate(views, 1):
         each.position = place
     SavedView.objects.bulk_update(views, ["position"])
 
 
+def _save(view: SavedView) -> None:
+    try:
+        with transaction.atomic():
+            view.save()
+    except IntegrityError as error:  # of two at the same moment, who had none to lock
+        raise _name_taken(view) from error
+
+
+def _name_taken(view: SavedView) -> Conflict:
+    return Conflict(
+        "name_taken",
+        "There is a view named {name} already. Choose another name.",
+        {"field": "name"},
+        name=view.name,
+    )
+
+
 def _set(actor: Actor, view: SavedView, **values: Any) -> None:
     if "name" in values:
         view.name = read_name(values["name"], term("the view"))
-        others = _beside(view).exclude(pk=view.pk)
+        others = beside(view).exclude(pk=view.pk)
         if folded(view.name) in {folded(each.name) for each in others}:
-            raise Conflict(
-                "name_taken",
-                "There is a view named {name} already. Choose another name.",
-                {"field": "name"},
-                name=view.name,
-            )
+            raise _name_taken(view)
     if "audience" in values:
         audience: Audience = values["audience"]
         audience.to_condition(actor)  # refuses what is not there for this actor

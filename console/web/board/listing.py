@@ -10,9 +10,8 @@ from django.utils.translation import gettext as _
 from console.actors import Actor
 from console.editing.paging import numbered_page
 from console.interactions.models import Interaction
-from console.interactions.saved_views import Counted, saved_views, views_counted
+from console.interactions.saved_views import Counted, may_change, saved_views, views_counted
 from console.interactions.selectors import interactions_visible
-from console.interactions.services import may_change
 from console.web.board import columns
 from console.web.board.chosen import AUDIENCE, VIEW, Chosen, read_chosen
 from console.web.board.rows import rows_elsewhere, rows_of, shown_ids
