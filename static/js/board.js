@@ -182,7 +182,14 @@ function step(current, by, extend) {
 function focusButton() {
   const button = document.querySelector("[data-send-button]");
   if (button && !button.disabled) button.focus();
-  else document.body.addEventListener("htmx:oobAfterSwap", () => document.querySelector("[data-send-button]")?.focus(), { once: true });
+  else document.body.addEventListener("htmx:oobAfterSwap", onSendBar);
+}
+
+// The saved views' counts come in the same way, and each second.
+function onSendBar({ detail }) {
+  if (detail.target.id !== "send-bar") return;
+  document.body.removeEventListener("htmx:oobAfterSwap", onSendBar);
+  document.querySelector("[data-send-button]")?.focus();
 }
 
 const inList = (target) => list()?.contains(target);

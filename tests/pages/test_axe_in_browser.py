@@ -30,6 +30,7 @@ NOWHERE = "/no-such-page/"
 PAGES = {
     "": ["/accounts/login/", NOWHERE],
     "sue": [
+        *("/board/views/new/", "/board/?audience=queue:", "/board/?audience=no:agent"),
         *("/board/", "/board/?q=zebra", "/sends/", "/sends/?status=paused", "/history/", "/help/"),
         *("{send}", "{delivery}", "{notice}", "/account/", "/account/password/", "/people/"),
         *("/account/second-factor/", NOWHERE, "/search/", "/search/?q=an"),
