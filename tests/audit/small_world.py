@@ -34,10 +34,10 @@ from console.interactions import services as interactions
 from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer, Interaction, SavedView
 from console.interactions.poller.writing import Poll
+from console.interactions.services import saved_view_create
 from console.notifications.models import StandIn
 from console.notifications.services import stand_in_name
 from console.notifications.settings import MailServer
-from console.interactions.services import saved_view_create
 from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
