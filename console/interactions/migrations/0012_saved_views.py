@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_audit_scope'),
-        ('interactions', '0009_audience_functions'),
+        ('interactions', '0011_test_chat_index'),
     ]
 
     operations = [
