@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.db import migrations
 
-BEFORE = import_module("console.interactions.migrations.0012_saved_views").MOMENT
+BEFORE = import_module("console.interactions.migrations.0009_audience_functions").MOMENT
 # What every month has can't fail; all else may, as 2026-02-30, and is no time then.
 MOMENT = r"""
 CREATE OR REPLACE FUNCTION audience_moment(value text, zone text) RETURNS timestamptz
