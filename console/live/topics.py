@@ -9,6 +9,7 @@ from console.errors import ConsoleError
 from console.interactions.selectors import interaction_get
 from console.notifications.kinds import kinds_of
 from console.sends.selectors import READERS, own_test, send_get
+from console.incidents.selectors import SEERS
 
 # Any of these permissions is enough, as on the pages that follow the topic.
 PERMISSIONS = {
@@ -24,6 +25,7 @@ PERMISSIONS = {
     notifications.SENDING: set(Permission),
     notifications.WEBHOOKS: {Permission.ADMINISTER},
     notifications.MAIL: {Permission.ADMINISTER},
+    notifications.INCIDENTS: set(SEERS),
 }
 ONE_SEND = {*READERS, Permission.ADMINISTER}
 CHAT = notifications.chat_topic("")

@@ -37,5 +37,6 @@ urlpatterns = [
     path("", include("console.interactions.urls")),
     path("", include("console.sends.urls")),
     path("", include("console.notifications.urls")),
+    path("", include("console.incidents.urls")),
     path("", include("console.webhooks.urls")),
 ]

@@ -100,6 +100,26 @@ function countUp() {
   return Math.max(SOONEST_SECOND_MS, soonest);
 }
 
+// What is due at a moment, to the second: what is left, and from then on for how long it is overdue.
+function countDue() {
+  const elements = document.querySelectorAll("[data-due]");
+  if (!elements.length || document.documentElement.hasAttribute("data-stale")) return Infinity;
+  needNarrow(WAITING_MS);
+  const at = likelyNow();
+  let soonest = 1000;
+  for (const element of elements) {
+    const left = Date.parse(element.dataset.due) - at;
+    const shown = left > 0 ? "open" : "over";
+    element.classList.toggle("due--over", shown === "over");
+    for (const words of element.querySelectorAll("[data-due-words]")) {
+      words.hidden = words.dataset.dueWords !== shown;
+      setText(words.querySelector("[data-due-clock]"), clock(left > 0 ? Math.ceil(left / 1000) : -left / 1000));
+    }
+    soonest = Math.min(soonest, left > 0 ? left % 1000 || 1000 : 1000 - (-left % 1000));
+  }
+  return Math.max(SOONEST_SECOND_MS, soonest);
+}
+
 function grow() {
   const at = likelyNow();
   let soonest = LATEST_MS;
@@ -113,7 +133,7 @@ function grow() {
 
 function tick() {
   clearTimeout(timer);
-  const next = Math.min(countDown(), countUp(), grow());
+  const next = Math.min(countDown(), countUp(), countDue(), grow());
   // Nobody looks at a page that is hidden; it is true again as soon as somebody does.
   if (!document.hidden) timer = setTimeout(tick, Math.min(next, LATEST_MS));
 }

@@ -6,8 +6,10 @@ ever called inside of another service in `PARTS`, each with its reason.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from uuid import uuid4
 
 from console.accounts import services as accounts
@@ -38,6 +40,17 @@ from console.catalogue.review.presets import (
 from console.catalogue.transfer import catalogue_export_record, importing
 from console.catalogue.transfer.files.formats import CSV
 from console.editing.rotation import OVERLAPS
+from console.incidents.services import playbooks
+from console.incidents.services.exporting import incident_export
+from console.incidents.services.following import incidents_follow
+from console.incidents.services.incidents import (
+    incident_close,
+    incident_confirm,
+    incident_start,
+    stage_pause,
+    stage_resume,
+    stage_start,
+)
 from console.interactions import services as interactions
 from console.interactions.audience.audience import Audience
 from console.interactions.poller.writing import PollCounts
@@ -248,6 +261,43 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "catalogue.versions_publish": lambda w: after(
         w.approved_for_later(), partial(versions_publish, soon() + timedelta(days=1))
     ),
+    "incidents.incident_close": lambda w: partial(
+        incident_close, w.sender, w.incident(), word="A cable was cut."
+    ),
+    "incidents.incident_confirm": lambda w: partial(incident_confirm, w.approver, w.emergency()),
+    "incidents.incident_export": lambda w: partial(
+        incident_export, w.sender, w.incident(), BytesIO()
+    ),
+    "incidents.incident_start": lambda w: partial(
+        incident_start, w.sender, w.playbook(), why="It is down."
+    ),
+    "incidents.incidents_follow": lambda w: after(w.incident(is_overdue=True), incidents_follow),
+    "incidents.playbook_create": lambda w: partial(
+        playbooks.playbook_create,
+        w.author,
+        key="outage",
+        title="Outage",
+        content=w.playbook_content(),
+    ),
+    "incidents.playbook_retire": lambda w: partial(playbooks.playbook_retire, w.root, w.playbook()),
+    "incidents.version_approve": lambda w: partial(
+        playbooks.version_approve, w.approver, w.playbook_submitted()
+    ),
+    "incidents.version_reject": lambda w: partial(
+        playbooks.version_reject, w.approver, w.playbook_submitted(), reason="Too wide"
+    ),
+    "incidents.version_submit": lambda w: partial(
+        playbooks.version_submit, w.author, w.playbook_draft()
+    ),
+    "incidents.version_write": lambda w: partial(
+        playbooks.version_write,
+        w.author,
+        w.playbook_draft().playbook,
+        replace(w.playbook_content(), change_note="Other"),
+    ),
+    "incidents.stage_pause": lambda w: partial(stage_pause, w.sender, w.incident()),
+    "incidents.stage_resume": lambda w: partial(stage_resume, w.sender, w.incident(is_paused=True)),
+    "incidents.stage_start": lambda w: partial(stage_start, w.sender, w.incident(), 2),
     "interactions.chat_server_create": lambda w: partial(
         interactions.chat_server_create, w.root, name="chat-west", url="esp+json://127.0.0.1:9"
     ),
@@ -402,6 +452,8 @@ UNRECORDED = {
     "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
+    "incidents.start_plan": "a preview, which writes nothing",
+    "incidents.stage_plan": "the same",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",
     "interactions.chat_server_unreachable": "the same",
     "interactions.chat_server_return_tokens": "the bucket that paces a Chat Server",
@@ -445,6 +497,12 @@ PARTS = {
     "accounts.sessions_forget_all": "of database_settle",
     "webhooks.webhooks_stop_after_restore": "of database_settle",
     "catalogue.write_plan": "of the imports",
+    "incidents.begin": "of incident_start and stage_start",
+    "incidents.cover_of": "the same, and of incidents_follow",
+    "incidents.not_yet_reached": "of incidents_follow",
+    "incidents.order_of": "of all that starts or follows a stage",
+    "incidents.record_stage": "of begin",
+    "incidents.targets_write": "of begin and incidents_follow",
     "catalogue.words_keep_many": "of the imports, and of all that changes words",
     "audit.record": "of all of them",
     "audit.record_many": "the same",

@@ -30,6 +30,11 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.editing.revision import revision
+from console.incidents.models import Incident, Playbook, PlaybookVersion
+from console.incidents.playbook_content import PlaybookContent
+from console.incidents.services import playbooks
+from console.incidents.services.incidents import incident_start
+from console.incidents.services.playbooks import playbook_create
 from console.interactions import services as interactions
 from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer, Interaction, SavedView
@@ -267,6 +272,38 @@ class World:
         message = webhook_test(self.root, self.webhook())
         Message.objects.update(status="taken", ended_at=timezone.now())
         return message
+
+    def playbook_content(self) -> PlaybookContent:
+        """Three stages: one stands, so that its incident needs no chats."""
+        key = self.make_notice().notice.key
+        known = {"name": "Known", "notice": key, "is_standing": True, "update_minutes": 15}
+        stages = [known, {**known, "name": "Update"}, {**known, "name": "Solved"}]
+        return PlaybookContent.read(
+            {"audience": {"queue": "sales"}, "stages": stages, "is_for_emergency": True}
+        )
+
+    def playbook_draft(self) -> PlaybookVersion:
+        content = self.playbook_content()
+        return playbook_create(self.author, key="outage", title="Outage", content=content)
+
+    def playbook_submitted(self) -> PlaybookVersion:
+        return playbooks.version_submit(self.author, self.playbook_draft())
+
+    def playbook(self) -> Playbook:
+        return playbooks.version_approve(self.approver, self.playbook_submitted()).playbook
+
+    def incident(self, **of_stage: Any) -> Incident:
+        """One that runs, with its first stage so."""
+        incident = incident_start(self.sender, self.playbook(), why="It is down.")
+        if of_stage.pop("is_overdue", False):
+            of_stage["due_at"] = timezone.now() - timedelta(minutes=1)
+        if of_stage:
+            incident.stages.update(**of_stage)
+        return incident
+
+    def emergency(self) -> Incident:
+        self.settings.EMERGENCY_CONFIRM_MINUTES = 5
+        return incident_start(self.sender, self.playbook(), why="It is down.", is_emergency=True)
 
     def stopped(self) -> Call:
         stop_switch.sending_stop(self.root, reason="A rehearsal")

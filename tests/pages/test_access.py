@@ -15,10 +15,11 @@ from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
+from console.incidents.services.incidents import incident_start
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.support.factories import ROOT, make_public_webhook
+from tests.support.factories import ROOT, make_playbook, make_public_webhook
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)
@@ -26,6 +27,8 @@ EVERYBODY = set(PEOPLE)
 FOLLOWERS = {"supervisor", "approver", "auditor", "administrator"}
 CATALOGUE = EVERYBODY
 EDITORS = {"editor", "administrator"}
+# A stage of playbooks. Of a queue without chats, so that its incident sends nothing.
+KNOWN = {"name": "Known", "notice": "hello", "is_standing": True, "update_minutes": 15}
 
 # Page -> method, arguments by name, and who gets past its door.
 PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -140,6 +143,27 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "preset-edit": ("get", {"preset_id": "PRESET"}, EDITORS),
     "preset-approve": ("post", {"preset_id": "PRESET"}, {"approver"}),
     "preset-reject": ("post", {"preset_id": "PRESET"}, {"approver"}),
+    "playbook-list": ("get", {}, CATALOGUE),
+    "playbook-create": ("get", {}, EDITORS),
+    "playbook-matching": ("get", {}, EDITORS),
+    "playbook-detail": ("get", {"key": "outage"}, CATALOGUE),
+    "playbook-edit": ("get", {"key": "outage"}, EDITORS),
+    "playbook-retire": ("get", {"key": "outage"}, {"approver"}),
+    "playbook-submit": ("post", {"key": "outage", "number": 1}, EDITORS),
+    "playbook-approve": ("post", {"key": "outage", "number": 1}, {"approver"}),
+    "playbook-reject": ("post", {"key": "outage", "number": 1}, {"approver"}),
+    "playbook-start": ("get", {"key": "outage"}, {"supervisor"}),
+    "playbook-start-preview": ("post", {"key": "outage"}, {"supervisor"}),
+    "incident-list": ("get", {}, FOLLOWERS),
+    "incident-create": ("get", {}, {"supervisor"}),
+    "incident-strip": ("get", {}, {"supervisor"}),
+    "incident-detail": ("get", {"incident_id": "INCIDENT"}, FOLLOWERS),
+    "incident-stage": ("get", {"incident_id": "INCIDENT", "position": 2}, {"supervisor"}),
+    "incident-pause": ("post", {"incident_id": "INCIDENT"}, {"supervisor", "administrator"}),
+    "incident-resume": ("post", {"incident_id": "INCIDENT"}, {"supervisor", "administrator"}),
+    "incident-confirm": ("get", {"incident_id": "INCIDENT"}, {"approver"}),
+    "incident-close": ("get", {"incident_id": "INCIDENT"}, {"supervisor", "administrator"}),
+    "incident-file": ("post", {"incident_id": "INCIDENT"}, {"supervisor", "auditor"}),
     "chat-server-list": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "operations": ("get", {}, {"supervisor", "auditor", "administrator"}),
     "chat-server-create": ("get", {}, {"administrator"}),
@@ -232,6 +256,9 @@ def world(
     chat = make_interaction()
     send = send_create(supervisor.to_actor(), SendOrder(notice_key="hello", interactions=[chat.pk]))
     message = webhook_test(ROOT, make_public_webhook())
+    make_playbook("outage", {"queue": "sales"}, KNOWN, {"name": "Solved", "notice": "hello"})
+    running = make_playbook("running", {"queue": "nowhere"}, KNOWN, {**KNOWN, "name": "Update"})
+    incident = incident_start(supervisor.to_actor(), running, why="It is down.")
     from console.catalogue.models import VisibilityPreset
 
     return {
@@ -244,6 +271,7 @@ def world(
         },
         "CHAT": chat.pk,
         "SEND": send.pk,
+        "INCIDENT": incident.pk,
         "DELIVERY": send.deliveries.get().pk,
         "PERSON": supervisor.pk,
         "TEAM": team.pk,

@@ -31,6 +31,7 @@ NO_PAGES = (
     "version-test-outcomes",
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
     "waiting",
+    *("incident-strip", "playbook-matching"),
 )
 # Of second factors that nobody has at the demo; tests/journeys/test_signing_in.py opens them.
 NOT_AT_THE_DEMO = (
@@ -56,6 +57,7 @@ FINDS = {
     "CATEGORY": ("/categories/", "/categories/([0-9]+)/"),
     "PRESET": ("/presets/", "/presets/([0-9]+)/"),
     "WEBHOOK": ("/webhooks/", "/webhooks/([0-9]+)/"),
+    "INCIDENT": ("/incidents/", "/incidents/([0-9]+)/"),
 }
 GIVEN = {"hello": "agent-soon", "chat-east": "chat-east", 1: 1}
 

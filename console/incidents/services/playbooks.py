@@ -48,11 +48,13 @@ def playbook_create(
         ) from error
 
 
+# Pages have these addresses.
+RESERVED_KEYS = frozenset({"new", "matching"})
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?", re.ASCII)
 
 
 def _read_key(key: str) -> str:
-    if not KEY.fullmatch(key):
+    if not KEY.fullmatch(key) or key in RESERVED_KEYS:
         raise InvalidInput(
             "invalid_key",
             "A key has small letters, digits and hyphens, at most 100: for example payments-down.",

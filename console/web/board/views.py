@@ -24,6 +24,7 @@ from console.interactions.selectors import (
     transcript_seen,
 )
 from console.sends.models import DeliveryStatus, Reason, Send
+from console.sends.pages.plan_preview import gaps, skipped_groups, text_groups
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import approval_words, send_words
 from console.sends.plan.nicknames import nickname_choices
@@ -37,7 +38,6 @@ from console.web.board import builder
 from console.web.board.chosen import Chosen, read_chosen
 from console.web.board.forms import ComposeForm, questions
 from console.web.board.listing import rows_context
-from console.web.board.preview import gaps, skipped_groups, text_groups
 
 QUOTA_IS_NEAR = 0.1
 # If there are more notices than these, people find them by typing.

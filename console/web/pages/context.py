@@ -11,6 +11,7 @@ from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.notifications.kinds import kinds_of
 from console.notifications.selectors import newest_matter, waiting_count
+from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
 from console.web.requests.unsaved import kept_forms
@@ -45,10 +46,13 @@ def _waiting(actor: Actor) -> dict[str, int]:
     if actor.may(Permission.REVIEW_CATALOGUE):
         waiting["review"] = review_queue(actor).count()
         waiting["presets"] = preset_review_queue(actor).count()
+        waiting["playbooks"] = playbook_review_queue(actor).count()
     if actor.may(Permission.APPROVE_SENDS):
         waiting["approvals"] = sends_awaiting_approval(actor).count()
     if actor.may(Permission.SEND):
         waiting["sends"] = sends_running(actor).count()
+    if any(actor.may(permission) for permission in SEERS):
+        waiting["incidents"] = incidents_running(actor).count()
     return waiting
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
 from console.catalogue.content.search_words import words_in
+from console.incidents.selectors import SEERS
 from console.sends.selectors import READERS
 from console.web.search.hits import Hit, Match, fit
 
@@ -55,6 +56,7 @@ _READ = (Permission.VIEW_CATALOGUE,)
 _WRITE = (Permission.EDIT_CATALOGUE,)
 _ADMIN = (Permission.ADMINISTER,)
 _APPROVE = (Permission.APPROVE_SENDS,)
+_SEND = (Permission.SEND,)
 _CHATS = (Permission.VIEW_INTERACTIONS,)
 _TRAIL = (Permission.VIEW_AUDIT,)
 
@@ -64,6 +66,8 @@ PAGES = (
     Place("send-list", _("Sends"), "send", _("broadcasts messages sent"), _SENDS),
     Place("send-approvals", _("Approvals"), "approval", _("approve waiting large"), _APPROVE),
     Place("notice-list", _("Notices"), "notice", _("catalogue texts templates canned"), _READ),
+    Place("incident-list", _("Incidents"), "incident", _("outage running stages"), SEERS),
+    Place("playbook-list", _("Playbooks"), "playbook", _("outage prepared stages"), _READ),
     Place("category-list", _("Categories"), "category", _("catalogue tree folders"), _READ),
     Place("preset-list", _("Visibility presets"), "preset", _("who sees nickname"), _READ),
     Place("history", _("History"), "history", _("deliveries outcomes proof past"), _HISTORY),
@@ -81,6 +85,8 @@ PAGES = (
     Place("api:docs", _("API reference"), "custom", _("rest openapi documentation")),
 )
 ACTIONS = (
+    Place("incident-create", _("Start an incident"), "incident", _("outage playbook"), _SEND),
+    Place("playbook-create", _("New playbook"), "plus", _("write create add outage"), _WRITE),
     Place("notice-create", _("New notice"), "plus", _("write create add template"), _WRITE),
     Place("preset-create", _("Propose a preset"), "plus", _("new visibility nickname"), _WRITE),
     Place("category-create", _("New category"), "plus", _("create add folder"), _WRITE),
