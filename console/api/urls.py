@@ -13,7 +13,9 @@ from console.api.views import (
     catalogue,
     catalogue_order,
     chat_servers,
+    incidents,
     interactions,
+    playbooks,
     send_actions,
     sends,
     transfer,
@@ -121,6 +123,58 @@ urlpatterns = [
         name="chat-server-rename",
     ),
     path("chat-servers/<path:name>/", chat_servers.OneChatServer.as_view(), name="chat-server"),
+    path("playbooks/", playbooks.Playbooks.as_view(), name="playbooks"),
+    path("playbooks/<slug:key>/", playbooks.OnePlaybook.as_view(), name="playbook"),
+    path(
+        "playbooks/<slug:key>/retire/",
+        playbooks.RetirePlaybook.as_view(),
+        name="playbook-retire",
+    ),
+    path(
+        "playbooks/<slug:key>/versions/",
+        playbooks.PlaybookVersions.as_view(),
+        name="playbook-versions",
+    ),
+    *(
+        path(
+            f"playbooks/<slug:key>/versions/<int:number>/{action}/",
+            playbook_view.as_view(),
+            name=f"playbook-{action}",
+        )
+        for action, playbook_view in [
+            ("submit", playbooks.SubmitPlaybook),
+            ("approve", playbooks.ApprovePlaybook),
+            ("reject", playbooks.RejectPlaybook),
+        ]
+    ),
+    path("incidents/", incidents.Incidents.as_view(), name="incidents"),
+    path("incidents/preview/", incidents.IncidentPreview.as_view(), name="incident-preview"),
+    path("incidents/<int:incident_id>/", incidents.OneIncident.as_view(), name="incident"),
+    *(
+        path(
+            f"incidents/<int:incident_id>/{action}/",
+            incident_view.as_view(),
+            name=f"incident-{action}",
+        )
+        for action, incident_view in [
+            ("pause", incidents.PauseIncident),
+            ("resume", incidents.ResumeIncident),
+            ("confirm", incidents.ConfirmIncident),
+            ("close", incidents.CloseIncident),
+            ("chats", incidents.IncidentChats),
+            ("file", incidents.IncidentFile),
+        ]
+    ),
+    path(
+        "incidents/<int:incident_id>/stages/<int:position>/preview/",
+        incidents.StagePreview.as_view(),
+        name="incident-stage-preview",
+    ),
+    path(
+        "incidents/<int:incident_id>/stages/<int:position>/start/",
+        incidents.StartStage.as_view(),
+        name="incident-stage-start",
+    ),
     path("sends/", sends.Sends.as_view(), name="sends"),
     path("sends/preview/", sends.SendPreview.as_view(), name="send-preview"),
     path("sends/<int:send_id>/", sends.OneSend.as_view(), name="send"),

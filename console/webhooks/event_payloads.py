@@ -28,12 +28,23 @@ DELIVERIES: dict[str, tuple[EventType, str]] = {
     Action.DELIVERIES_UNKNOWN: (EventType.DELIVERIES_UNKNOWN, "unknown"),
 }
 RESOLVED = Action.DELIVERIES_RESOLVED
+# With what is told of the entry, besides the incident. Titles, reasons and the names of stages are
+# people's words, and stay here.
+INCIDENTS: dict[str, tuple[EventType, tuple[str, ...]]] = {
+    Action.INCIDENT_STARTED: (EventType.INCIDENT_STARTED, ("playbook", "version", "confirm_until")),
+    Action.INCIDENT_STAGE_STARTED: (
+        EventType.INCIDENT_STAGE_STARTED,
+        ("stage", "position", "send", "due_at"),
+    ),
+    Action.INCIDENT_UNCONFIRMED: (EventType.INCIDENT_UNCONFIRMED, ("confirm_until",)),
+    Action.INCIDENT_CLOSED: (EventType.INCIDENT_CLOSED, ()),
+}
 
 
 def ledger_actions() -> set[str]:
     """Return the actions of entries that may be events."""
     waiting = {action for kind in KINDS.values() for action in kind.opened_by}
-    return {*SENDS, *DELIVERIES, RESOLVED, *waiting}
+    return {*SENDS, *DELIVERIES, RESOLVED, *INCIDENTS, *waiting}
 
 
 HEALTH = {
@@ -79,6 +90,8 @@ def ledger_facts(entries: Iterable[AuditEntry]) -> Iterator[Fact]:
             yield Fact(kind.name, entry.at, kind.event(entry))
         if entry.action in SENDS:
             yield _send_fact(entry)
+        elif entry.action in INCIDENTS:
+            yield _incident_fact(entry)
         elif entry.seq in told:
             group = told[entry.seq]
             yield _resolved_fact(group) if entry.action == RESOLVED else _deliveries_fact(group)
@@ -90,6 +103,12 @@ def _send_fact(entry: AuditEntry) -> Fact:
     if "counts" in entry.data:
         data["counts"] = entry.data["counts"]
     return Fact(type_, entry.at, data)
+
+
+def _incident_fact(entry: AuditEntry) -> Fact:
+    type_, told = INCIDENTS[entry.action]
+    data = {name: entry.data.get(name) for name in told}
+    return Fact(type_, entry.at, {"incident": int(entry.target_ref), **data})
 
 
 def _deliveries_fact(entries: list[AuditEntry]) -> Fact:

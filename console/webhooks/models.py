@@ -25,6 +25,16 @@ class EventType(models.TextChoices):
     SEND_AWAITING_APPROVAL = "send.awaiting_approval", _("A send awaits approval")
     VERSION_SUBMITTED = "version.submitted", _("A version of a notice awaits review")
     PRESET_SUBMITTED = "preset.submitted", _("A visibility preset awaits review")
+    INCIDENT_STARTED = "incident.started", _("An incident was started")
+    INCIDENT_STAGE_STARTED = "incident.stage_started", _("A stage of an incident was started")
+    INCIDENT_OVERDUE = "incident.overdue", _("An incident's next update is overdue")
+    INCIDENT_AWAITING_CONFIRMATION = (
+        "incident.awaiting_confirmation",
+        _("An emergency awaits a confirmation"),
+    )
+    INCIDENT_UNCONFIRMED = "incident.unconfirmed", _("Nobody has confirmed an emergency in time")
+    INCIDENT_CLOSED = "incident.closed", _("An incident was closed")
+    PLAYBOOK_SUBMITTED = "playbook.submitted", _("A playbook waits for a reviewer")
     CHAT_SERVER_UNHEALTHY = "chat_server.unhealthy", _("A Chat Server can't be reached")
     CHAT_SERVER_HEALTHY = "chat_server.healthy", _("A Chat Server answers again")
 

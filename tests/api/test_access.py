@@ -18,13 +18,17 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.interactions.audience.audience import Audience
+from console.incidents.playbook_content import PlaybookContent
+from console.incidents.services.incidents import incident_start
+from console.incidents.services.playbooks import playbook_create
+from console.incidents.services.playbooks import version_submit as playbook_submit
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.support.calling import Caller, by_token
-from tests.support.factories import make_public_webhook, upsert
+from tests.support.factories import make_playbook, make_public_webhook, upsert
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
@@ -34,6 +38,7 @@ REVIEW = {"approve", "approver"}
 SEE_CHATS = {"send", "read", "supervisor"}
 SEE_SENDS = {"send", "read", "supervisor", "auditor", "approver"}
 ADMINISTER = {"admin", "administrator"}
+SEE_INCIDENTS = SEE_SENDS | ADMINISTER
 SEE_SERVERS = {"read", "admin", "supervisor", "auditor", "administrator"}
 
 NEW_NOTICE = {"kind": "message", "title": "New"}
@@ -41,6 +46,13 @@ NEW_VERSION = {"default_locale": "en", "bodies": {"en": "Hi"}}
 NEW_WEBHOOK = {"name": "CRM", "url": "https://1.1.1.1/", "events": ["send.finished"]}
 SEEN_THERE = {"verdict": "delivered", "looked_in": "transcript", "remark": "It is there."}
 LINE = {"interaction": "a1", "at": "2026-01-31T12:00:00Z", "nickname": "Desk", "text": "Hi"}
+STANDS = {"name": "Known", "notice": "greeting", "is_standing": True}
+NEW_PLAYBOOK = {
+    "key": "newest",
+    "title": "New",
+    "audience": {"queue": "nowhere"},
+    "stages": [STANDS],
+}
 NEW_SERVER = {"name": "chat-west", "url": "esp+json://h:1"}
 
 # (method, route): who may, the body that is sent, and the status that those who may get.
@@ -136,6 +148,27 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
     ("POST", "delivery-evidence"): (set(), SEEN_THERE, 0),
     ("GET", "waiting"): (REVIEW, None, 200),
+    ("GET", "playbooks"): (READ_CATALOGUE, None, 200),
+    ("POST", "playbooks"): (WRITE_CATALOGUE, NEW_PLAYBOOK, 201),
+    ("GET", "playbook"): (READ_CATALOGUE, None, 200),
+    ("PATCH", "playbook"): (WRITE_CATALOGUE, {"change_note": "Hm"}, 409),  # somebody else's
+    ("POST", "playbook-retire"): (REVIEW, None, 200),
+    ("GET", "playbook-versions"): (READ_CATALOGUE, None, 200),
+    ("POST", "playbook-submit"): (WRITE_CATALOGUE, None, 403),  # somebody else's
+    ("POST", "playbook-approve"): (REVIEW, None, 200),
+    ("POST", "playbook-reject"): (REVIEW, {"reason": "No."}, 200),
+    ("GET", "incidents"): (SEE_INCIDENTS, None, 200),
+    ("POST", "incidents"): ({"send", "supervisor"}, {"playbook": "idle", "why": "Down"}, 201),
+    ("POST", "incident-preview"): ({"send", "supervisor"}, {"playbook": "idle"}, 200),
+    ("GET", "incident"): (SEE_INCIDENTS, None, 200),
+    ("POST", "incident-pause"): ({"send", "supervisor"} | ADMINISTER, None, 200),
+    ("POST", "incident-resume"): ({"send", "supervisor"} | ADMINISTER, None, 200),
+    ("POST", "incident-confirm"): ({"approver"}, None, 409),  # it is no emergency
+    ("POST", "incident-close"): ({"send", "supervisor"} | ADMINISTER, {"word": "Done."}, 200),
+    ("GET", "incident-chats"): (SEE_INCIDENTS, None, 200),
+    ("GET", "incident-file"): ({"send", "read", "supervisor", "auditor"}, None, 200),
+    ("POST", "incident-stage-preview"): ({"send", "supervisor"}, {}, 200),
+    ("POST", "incident-stage-start"): ({"send", "supervisor"}, {}, 201),
     ("GET", "webhooks"): (ADMINISTER, None, 200),
     ("POST", "webhooks"): (ADMINISTER, NEW_WEBHOOK, 201),
     ("GET", "webhook"): (ADMINISTER, None, 200),
@@ -201,6 +234,7 @@ def address(
     webhook: int = 1,
     message: int = 1,
     delivery: int = 1,
+    incident: int = 1,
 ) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
@@ -222,6 +256,22 @@ def address(
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},
         "audience": {"audience_id": view},
+        **{name: {"key": "outage"} for name in ("playbook", "playbook-versions")},
+        "playbook-retire": {"key": "outage"},
+        **{
+            f"playbook-{action}": {"key": "outage", "number": 1}
+            for action in ("submit", "approve", "reject")
+        },
+        **{
+            name: {"incident_id": incident}
+            for _, name in TABLE
+            if name.startswith("incident-") or name == "incident"
+        },
+        "incident-preview": {},
+        **{
+            f"incident-stage-{action}": {"incident_id": incident, "position": 2}
+            for action in ("preview", "start")
+        },
         **{name: {"name": "chat-east"} for _, name in TABLE if name.startswith("chat-server-")},
         "chat-server": {"name": "chat-east"},
         **{name: {"webhook_id": webhook} for _, name in TABLE if name.startswith("webhook-")},
@@ -258,6 +308,12 @@ def addresses(
     assert preset is not None
     category = category_create(root, name="Empty")
     message = webhook_test(root, make_public_webhook())
+    content = PlaybookContent.read(NEW_PLAYBOOK)
+    submitted = playbook_create(author, key="outage", title="Outage", content=content)
+    playbook_submit(author, submitted)
+    make_playbook("idle", {"queue": "nowhere"}, STANDS)
+    running = make_playbook("running", {"queue": "nowhere"}, STANDS, {**STANDS, "name": "Next"})
+    incident = incident_start(root, running, why="It is down.")
     things = {
         "send": send.pk,
         "preset": preset.pk,
@@ -266,6 +322,7 @@ def addresses(
         "webhook": message.webhook_id,
         "message": message.pk,
         "delivery": send.deliveries.get().pk,
+        "incident": incident.pk,
     }
     return {name: address(name, **things) for name, _view in routes()}
 

@@ -19,6 +19,8 @@ from console.actors import Actor
 from console.api.serializers.common import StrictInput
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
 from console.errors import InvalidInput
+from console.incidents.models import Incident, PlaybookVersion, Stage
+from console.incidents.services.incidents import incident_start
 from console.interactions.audience.simple_filter import InteractionFilter
 from console.interactions.models import ChatServer, SavedView
 from console.sends.models import Send, SendingStop
@@ -26,7 +28,7 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.models import Webhook
 from tests.support.calling import Caller, error
-from tests.support.factories import REVIEWER
+from tests.support.factories import REVIEWER, make_playbook
 
 pytestmark = pytest.mark.django_db
 
@@ -61,9 +63,16 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("PreviewInput", "fields"): ({},),
     ("SendInput", "why"): BLANK,
     ("SendInput", "fields"): ({},),
+    ("PlaybookInput", "team"): (None,),
+    ("PlaybookInput", "change_note"): BLANK,
+    ("PlaybookChanges", "change_note"): BLANK,
+    ("PlaybookStage", "update_minutes"): (None,),
+    ("StartPreviewInput", "fields"): ({},),
+    ("StartInput", "fields"): ({},),
     ("FeedInput", "events"): ([], [""], [" "], ["\u200b"], [None]),
     ("LinesInput", "lines"): ([], [""], [" "], ["\u200b"], [None]),
 }
+STAGE = {"name": "Known", "notice": "delay", "is_standing": True}
 VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
 # Of each body: how it is sent, and what else it has. {names} are of what `world` made.
 SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -105,6 +114,21 @@ SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "WebhookChanges": ("PATCH", "webhooks/{webhook}/", {}),
     "RotateInput": ("POST", "webhooks/{webhook}/rotate-secret/", {}),
+    "PlaybookInput": (
+        "POST",
+        "playbooks/",
+        {"key": "x", "title": "X", "audience": {"queue": "q"}, "stages": [STAGE]},
+    ),
+    "PlaybookChanges": ("PATCH", "playbooks/outage/", {}),
+    "PlaybookStage": (
+        "POST",
+        "playbooks/",
+        {"key": "x", "title": "X", "audience": {"queue": "q"}, "stages": [STAGE]},
+    ),
+    "StartPreviewInput": ("POST", "incidents/preview/", {"playbook": "outage"}),
+    "StartInput": ("POST", "incidents/", {"playbook": "outage", "why": "It is down."}),
+    "StageStartInput": ("POST", "incidents/{incident}/stages/2/start/", {}),
+    "CloseInput": ("POST", "incidents/{incident}/close/", {}),
     "ImportInput": ("POST", "notices/import/", {"records": [{"key": "delay"}], "dry_run": True}),
 }
 
@@ -146,6 +170,9 @@ def world(
     make_interaction("a1")
     send = send_create(supervisor.to_actor(), SendOrder(notice_key="delay", interactions=["a1"]))
     webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
+    make_playbook("outage", {"queue": "q"}, STAGE)
+    running = make_playbook("running", {"queue": "q"}, STAGE, {**STAGE, "name": "Next"})
+    incident = incident_start(supervisor.to_actor(), running, why="It is down.")
     return {
         "send": send.pk,
         "delivery": send.deliveries.get().pk,
@@ -158,6 +185,7 @@ def world(
             position=1,
         ).pk,
         "webhook": webhook.pk,
+        "incident": incident.pk,
     }
 
 
@@ -178,6 +206,8 @@ def test_an_empty_field_is_refused_by_its_name(
             if nothing in MEANT.get((body, field), ()):
                 continue
             request = {**(rest if field in ("filter", "audience") else others), field: nothing}
+            if body == "PlaybookStage":
+                request = {**others, "stages": [{**STAGE, field: nothing}]}
             response = almighty.raw(method, path.format(**world), request)
             assert response.status_code == 400, (field, nothing, response.content[:300])
             answer = json.loads(response.content)
@@ -200,6 +230,9 @@ def state() -> list[Any]:
         *Webhook.objects.values_list("pk", "name", "url"),
         *Category.objects.values_list("pk", "path"),
         *Send.objects.values_list("pk", "status"),
+        *PlaybookVersion.objects.values_list("pk", "status", "audience", "stages"),
+        *Incident.objects.values_list("pk", "status"),
+        *Stage.objects.values_list("pk", flat=True),
         *SendingStop.objects.values_list("reason"),
     ]
 
@@ -209,6 +242,8 @@ def test_what_nothing_means_is_taken(world: dict[str, Any], almighty: Caller) ->
         method, path, others = SENT[body]
         with transaction.atomic():
             request = {**others, field: meant[0]}
+            if body == "PlaybookStage":
+                request = {**others, "stages": [{**STAGE, field: meant[0]}]}
             response = almighty.raw(method, path.format(**world), request)
             assert response.status_code < 300, (body, field, response.content)
             transaction.set_rollback(True)
@@ -251,6 +286,8 @@ QUERIES = {
     "notices/delay/versions/1/preview/": ["interaction"],
     "webhooks/{webhook}/messages/": ["status"],
     "notices/export/": ["format"],
+    "incidents/": ["status"],
+    "incidents/{incident}/chats/": ["stage", "outcome"],
 }
 
 

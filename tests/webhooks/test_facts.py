@@ -18,6 +18,9 @@ from console.api.serializers import values
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.catalogue.review.presets import preset_create
+from console.incidents.models import Incident, Stage
+from console.incidents.services.following import incidents_follow
+from console.incidents.services.incidents import incident_close
 from console.interactions.models import ChatServer, HealthChange
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.control.approval import send_approve, send_reschedule
@@ -30,6 +33,7 @@ from console.sends.plan.values import SendOrder
 from console.webhooks import event_payloads
 from console.webhooks.models import Mark, Message, Webhook
 from console.webhooks.services import facts_gather, gathering, webhook_test, webhook_update
+from tests.incidents.incident_world import FIRST, make_payments, start
 from tests.support.factories import ROOT
 from tests.support.working import leased_step
 
@@ -374,3 +378,56 @@ def test_what_waits_for_a_person_is_told_without_any_words(
     bodies = " ".join(message.body for message in Message.objects.all())
     for secret in (TEXT, CUSTOMER, "A secret reason", "Nick", "Desk", "Sue", "INT"):
         assert secret not in bodies
+# --- Incidents -----------------------------------------------------------------------------------
+
+
+def test_an_incident_is_told_of_without_peoples_words(
+    make_webhook: Any,
+    make_notice: Callable[..., NoticeVersion],
+    chat_server: ChatServer,
+    supervisor: User,
+) -> None:
+    make_webhook()
+    incident = start(supervisor, make_payments(make_notice, is_for_emergency=True))
+    Stage.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    incidents_follow()
+    incident_close(supervisor.to_actor(), incident, word="A cable was cut.")
+    facts_gather()
+
+    found = {each["type"]: each["data"] for each in told()}
+    stage = incident.stages.get()
+    assert found["playbook.submitted"] == {"playbook": "payments", "version": 1}
+    assert found["incident.started"] == {
+        "incident": incident.pk,
+        "playbook": "payments",
+        "version": 1,
+        "confirm_until": None,
+    }
+    begun = found["incident.stage_started"]
+    assert (begun["incident"], begun["stage"], begun["position"]) == (incident.pk, stage.pk, 1)
+    assert begun["send"] is None
+    assert found["incident.overdue"]["stage"] == stage.pk
+    assert found["incident.closed"] == {"incident": incident.pk}
+    bodies = " ".join(message.body for message in Message.objects.all())
+    for words in (incident.why, incident.title, FIRST, "A cable was cut.", "Known", "sales"):
+        assert words not in bodies
+
+
+def test_an_emergency_that_nobody_confirms_is_told_of(
+    make_webhook: Any,
+    make_notice: Callable[..., NoticeVersion],
+    chat_server: ChatServer,
+    supervisor: User,
+    settings: Any,
+) -> None:
+    settings.EMERGENCY_CONFIRM_MINUTES = 5
+    playbook = make_payments(make_notice, is_for_emergency=True)
+    make_webhook()
+    incident = start(supervisor, playbook, is_emergency=True)
+    Incident.objects.update(confirm_until=timezone.now() - timedelta(seconds=1))
+    incidents_follow()
+    facts_gather()
+    (started,) = told("incident.started")
+    assert started["data"]["confirm_until"] is not None
+    (unconfirmed,) = told("incident.unconfirmed")
+    assert unconfirmed["data"]["incident"] == incident.pk

@@ -21,6 +21,7 @@ from console.errors import InvalidInput, PreconditionFailed
 EDITED = {
     "notice": ("key", "title", "category", "team", "tags", "shortcut"),
     "version": ("notice", "number", "mark"),
+    "playbook": ("key", "title", "team", "newest"),
     "preset": ("id", "name", "visibility", "nickname", "roles", "proposed"),
     "audience": ("id", "name", "audience", "sort", "position"),
     "category": ("id", "name", "path", "team"),

@@ -12,13 +12,14 @@ from console.api.serializers.values import (
     Schema,
     a_map,
     an_object,
+    or_null,
     reference,
 )
 from console.interactions.models import Health
 from console.notifications.kinds import KINDS, Kind
 from console.sends.evidence_models import Verdict
 from console.webhooks.event_payloads import DELIVERIES, DELIVERIES_TOLD, HEALTH, RESOLVED, SENDS
-from console.webhooks.models import TEST, TYPE_WORDS
+from console.webhooks.models import TEST, TYPE_WORDS, EventType
 
 HEADERS = {
     "webhook-id": "The same for each attempt: by it a receiver knows what it has already.",
@@ -54,6 +55,7 @@ def _data() -> dict[str, Schema]:
             says="Deliveries of one send that ended alike.",
         ),
         **_resolved_data(),
+        **_incident_data(),
         "ChatServerTold": an_object(
             {
                 "chat_server": STRING,
@@ -106,6 +108,27 @@ def _resolved_data() -> dict[str, Schema]:
     }
 
 
+def _incident_data() -> dict[str, Schema]:
+    """Return the schemas of incidents' events."""
+    at = or_null(MOMENT)
+    told: dict[str, tuple[dict[str, Schema], str]] = {
+        "IncidentStartedTold": (
+            {"playbook": STRING, "version": INTEGER, "confirm_until": at},
+            "An incident; until when somebody must confirm it, if it is an emergency.",
+        ),
+        "IncidentStageTold": (
+            {"stage": INTEGER, "position": INTEGER, "send": or_null(INTEGER), "due_at": at},
+            "A stage with its first send, and when its next update is due.",
+        ),
+        "IncidentUnconfirmedTold": ({"confirm_until": MOMENT}, "An emergency that is paused."),
+        "IncidentClosedTold": ({}, "An incident that is over."),
+    }
+    return {
+        name: an_object({"incident": INTEGER, **properties}, says=says)
+        for name, (properties, says) in told.items()
+    }
+
+
 def _statuses(kinds: dict[str, tuple[Any, str]]) -> list[str]:
     return sorted({status for _type, status in kinds.values()})
 
@@ -117,6 +140,10 @@ def _kinds() -> dict[str, str]:
         **dict.fromkeys((str(kind) for kind, _status in DELIVERIES.values()), "DeliveriesTold"),
         str(RESOLVED): "ResolvedTold",
         **{kind: _data_name(kind) for kind in KINDS},
+        str(EventType.INCIDENT_STARTED): "IncidentStartedTold",
+        str(EventType.INCIDENT_STAGE_STARTED): "IncidentStageTold",
+        str(EventType.INCIDENT_UNCONFIRMED): "IncidentUnconfirmedTold",
+        str(EventType.INCIDENT_CLOSED): "IncidentClosedTold",
         **dict.fromkeys(map(str, HEALTH.values()), "ChatServerTold"),
         TEST: "TestTold",
     }

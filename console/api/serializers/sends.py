@@ -266,6 +266,14 @@ class SendOutput(serializers.ModelSerializer[Send]):
     retry_of = serializers.IntegerField(
         source="retry_of_id", allow_null=True, help_text="The send that this one tries again."
     )
+    incident = serializers.IntegerField(
+        source="incident_id",
+        allow_null=True,
+        help_text="The incident to which it belongs; null: none.",
+    )
+    stage = serializers.IntegerField(
+        source="stage_id", allow_null=True, help_text="The id of the incident's stage."
+    )
     fields = fields.named("Answers")(  # type: ignore[assignment]
         source="answers", help_text="What the sender filled in."
     )
@@ -301,6 +309,8 @@ class SendOutput(serializers.ModelSerializer[Send]):
             "canary_minutes",
             "resumes_at",
             "pause_reason",
+            "incident",
+            "stage",
         )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:

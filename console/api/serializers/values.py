@@ -18,6 +18,7 @@ from console.catalogue.content.questions import (
     FieldType,
 )
 from console.catalogue.transfer.columns import COLUMNS
+from console.incidents.selectors import OUTCOMES
 from console.interactions.audience.fields import FIELDS
 from console.interactions.audience.values import Op
 from console.interactions.feed.events import (
@@ -371,6 +372,7 @@ def components() -> dict[str, Schema]:
         "AudienceReceived": _audience_received(),
         "SendTarget": _send_target(),
         "SendCounts": _counts(COUNTS, "Deliveries by what became of them."),
+        "IncidentCounts": _counts(OUTCOMES, "Chats of a stage by what became of them."),
         "SendResolutions": _counts(RESOLUTION_COUNTS, "Unknown deliveries by the evidence."),
         "Answers": a_map(
             {"type": ["string", "number", "null"]},

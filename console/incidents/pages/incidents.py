@@ -1,8 +1,6 @@
 """Pages of incidents: the list, one incident with its stages and chats, and its control."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -17,24 +15,20 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
-from console.database.clock import database_now
 from console.editing.confirmation import Question, Step, ask_then, asks, posted, take_step
 from console.editing.paging import numbered_page
 from console.errors import ConsoleError
-from console.incidents.models import Incident, Stage
+from console.incidents.models import Incident
 from console.incidents.pages.playbook_forms import audience_text
 from console.incidents.pages.stage_preview import preview_context, seen_promise, stage_words
-from console.incidents.playbook_content import StageContent, stage_contents
 from console.incidents.selectors import (
     OUTCOMES,
     SEERS,
     WAITING,
-    Figures,
     incident_get,
     incidents_running,
     incidents_visible,
     may_read,
-    stage_figures,
     stage_targets,
 )
 from console.incidents.services.exporting import EXPORTERS, incident_export
@@ -47,7 +41,8 @@ from console.incidents.services.incidents import (
     stage_start,
 )
 from console.incidents.services.stages import Choice, content_at, stage_plan, undo_seconds
-from console.sends.models import LIVE_STATUSES, Reason
+from console.incidents.shown import ShownIncident, shown_incidents
+from console.sends.models import LIVE_STATUSES
 from console.sends.selectors import READERS as SEND_READERS
 from console.sends.selectors import sends_seen
 from console.site.access import actor_of, require
@@ -68,70 +63,6 @@ OUTCOME_WORDS = {
     "failed": gettext_lazy("Failed"),
     "cancelled": gettext_lazy("Called off"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ShownStage:
-    """A stage of the playbook, with what became of it if it was started."""
-
-    position: int
-    content: StageContent
-    stage: Stage | None
-    figures: Figures
-    is_next: bool = False
-
-    @property
-    def reasons(self) -> list[tuple[str, int]]:
-        """Why chats were skipped, in words, the most frequent first."""
-        found = self.figures.reasons.most_common()
-        return [(str(Reason(reason).label), number) for reason, number in found]
-
-    @property
-    def is_newest(self) -> bool:
-        return self.stage is not None and self.stage.ended_at is None
-
-
-@dataclass(frozen=True, slots=True)
-class ShownIncident:
-    """An incident with its stages, as the board's strip and the pages show it."""
-
-    incident: Incident
-    stages: list[ShownStage]
-    is_overdue: bool
-
-    @property
-    def newest(self) -> ShownStage | None:
-        return next((each for each in reversed(self.stages) if each.stage is not None), None)
-
-    @property
-    def later(self) -> list[ShownStage]:
-        return [each for each in self.stages if each.is_next]
-
-
-def shown_incidents(actor: Actor, found: list[Incident]) -> list[ShownIncident]:
-    """Return incidents with their figures, by two queries however many they are."""
-    stages = list(Stage.objects.filter(incident__in=found).order_by("position"))
-    figures, now = stage_figures(stages), database_now()
-    return [
-        _shown(incident, [each for each in stages if each.incident_id == incident.pk], figures, now)
-        for incident in found
-    ]
-
-
-def _shown(
-    incident: Incident, started: list[Stage], figures: dict[int, Figures], now: datetime
-) -> ShownIncident:
-    by_position = {stage.position: stage for stage in started}
-    newest = max(by_position, default=0)
-    shown = []
-    for position, content in enumerate(stage_contents(incident.version), 1):
-        stage = by_position.get(position)
-        numbers = figures[stage.pk] if stage else Figures()
-        is_next = incident.is_running and position > newest
-        shown.append(ShownStage(position, content, stage, numbers, is_next))
-    due = by_position[newest].due_at if newest else None
-    overdue = incident.is_running and due is not None and due <= now
-    return ShownIncident(incident, shown, overdue)
 
 
 def live_topics(actor: Actor, found: list[ShownIncident]) -> str:
@@ -158,7 +89,7 @@ def live_topics(actor: Actor, found: list[ShownIncident]) -> str:
 def incident_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     page = numbered_page(request, incidents_visible(actor), INCIDENTS_A_PAGE)
-    found = shown_incidents(actor, list(page.object_list))
+    found = shown_incidents(list(page.object_list))
     context = {"page": page, "found": found, "readable": may_read(actor)}
     return render(request, "incidents/incident_list.html", context)
 
@@ -171,7 +102,7 @@ def incident_strip(request: HttpRequest) -> HttpResponse:
 
 
 def strip_context(actor: Actor) -> dict[str, Any]:
-    found = shown_incidents(actor, list(incidents_running(actor)))
+    found = shown_incidents(list(incidents_running(actor)))
     return {"running": found, "topics": live_topics(actor, found)}
 
 
@@ -197,7 +128,7 @@ def _detail(
 ) -> HttpResponse:
     actor = actor_of(request)
     incident = incident_get(actor, incident_id)
-    (shown,) = shown_incidents(actor, [incident])
+    (shown,) = shown_incidents([incident])
     filters = ChatFilterForm(request.GET)
     chosen = filters.chosen
     targets = filters.only(
@@ -295,7 +226,7 @@ def _stage_page(
 ) -> HttpResponse:
     content = content_at(incident, position)
     context = preview_context(content, lambda: stage_plan(actor, incident, position))
-    (shown,) = shown_incidents(actor, [incident])
+    (shown,) = shown_incidents([incident])
     context |= {
         "incident": incident,
         "position": position,
@@ -396,7 +327,7 @@ def close_incident(request: HttpRequest, incident_id: int) -> HttpResponse:
 
 
 def _what_waits(actor: Actor, incident: Incident) -> tuple[str, ...]:
-    (shown,) = shown_incidents(actor, [incident])
+    (shown,) = shown_incidents([incident])
     waiting = sum(stage.figures.of(WAITING) for stage in shown.stages)
     if not waiting:
         return ()
