@@ -67,6 +67,8 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("PlaybookInput", "change_note"): BLANK,
     ("PlaybookChanges", "change_note"): BLANK,
     ("PlaybookStage", "update_minutes"): (None,),
+    ("PlaybookStage", "canary_size"): (None,),
+    ("PlaybookStage", "canary_minutes"): (None,),
     ("StartPreviewInput", "fields"): ({},),
     ("StartInput", "fields"): ({},),
     ("FeedInput", "events"): ([], [""], [" "], ["\u200b"], [None]),

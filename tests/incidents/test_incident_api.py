@@ -46,7 +46,8 @@ def test_a_playbook_from_its_draft_to_its_end(
     given = {"key": "payments", "title": "Payments down", "audience": SALES, "stages": [KNOWN]}
     made = writer.post("playbooks/", given)
     assert (made["newest"]["status"], made["published"]) == ("draft", None)
-    assert made["newest"]["stages"][0] == {**KNOWN, "reach": "matching", "version": None}
+    nothing = dict.fromkeys(("version", "canary_size", "canary_minutes"))
+    assert made["newest"]["stages"][0] == {**KNOWN, "reach": "matching", **nothing}
     changed = writer("PATCH", "playbooks/payments/", {"stages": [KNOWN, SOLVED]})[1]
     assert [stage["name"] for stage in changed["newest"]["stages"]] == ["Known", "Solved"]
     assert changed["newest"]["audience"] == SALES

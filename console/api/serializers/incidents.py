@@ -23,6 +23,7 @@ from console.incidents.services.incidents import WHY_LENGTH, WORD_LENGTH
 from console.incidents.shown import ShownIncident, ShownStage
 from console.sends.models import DeliveryStatus, Reason
 from console.sends.plan.promise import WRITTEN_LIMIT
+from console.sends.plan.values import CANARY_MINUTES_MOST
 
 COUNTED = {"type": "integer"}
 PLAYBOOK_KEY = fields.described(
@@ -59,6 +60,22 @@ class PlaybookStage(StrictInput):
         required=False,
         default=False,
         help_text="Whether chats that newly match get it too, until the next stage starts.",
+    )
+    canary_size = fields.Whole(
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="It goes to so many chats first, and pauses then; null: to all at once.",
+    )
+    canary_minutes = fields.Whole(
+        min_value=1,
+        max_value=CANARY_MINUTES_MOST,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="After how many minutes it goes on by itself; null: when it is resumed.",
     )
 
 
@@ -108,6 +125,8 @@ class PlaybookStageOutput(serializers.Serializer[Any]):
     reach = serializers.ChoiceField(choices=Reach.choices)
     update_minutes = serializers.IntegerField(allow_null=True)
     is_standing = serializers.BooleanField()
+    canary_size = serializers.IntegerField(allow_null=True, default=None)
+    canary_minutes = serializers.IntegerField(allow_null=True, default=None)
 
 
 class PlaybookVersionOutput(serializers.ModelSerializer[PlaybookVersion]):

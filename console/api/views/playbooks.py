@@ -1,5 +1,6 @@
 """Playbooks and their versions through review."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
@@ -79,13 +80,7 @@ class OnePlaybook(PlaybookView):
         """What is left out stays as in the newest version."""
         newest = selectors.playbook_versions(self.actor, playbook)[0]
         stored = PlaybookContent.of(newest)
-        stages = [
-            {
-                name: getattr(stage, name)
-                for name in ("name", "notice", "reach", "update_minutes", "is_standing")
-            }
-            for stage in stored.stages
-        ]
+        stages = [asdict(stage) for stage in stored.stages]
         content = {
             "audience": stored.audience,
             "stages": stages,

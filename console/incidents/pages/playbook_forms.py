@@ -2,7 +2,7 @@
 without scripts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django import forms
@@ -32,23 +32,27 @@ AUDIENCE_LENGTH = 4000
 
 @dataclass(frozen=True, slots=True)
 class StageRow:
-    """A stage as it was typed. `minutes` is text."""
+    """A stage as it was typed. Numbers are text."""
 
     name: str = ""
     notice: str = ""
     reach: str = Reach.MATCHING.value
     minutes: str = ""
     is_standing: bool = False
+    canary_size: str = ""
+    canary_minutes: str = ""
 
     @classmethod
     def of(cls, stage: Mapping[str, Any]) -> "StageRow":
-        minutes = stage["update_minutes"]
+        read = StageContent.of(stage)
         return cls(
-            name=stage["name"],
-            notice=stage["notice"],
-            reach=stage["reach"],
-            minutes="" if minutes is None else str(minutes),
-            is_standing=stage["is_standing"],
+            name=read.name,
+            notice=read.notice,
+            reach=read.reach,
+            minutes=_written(read.update_minutes),
+            is_standing=read.is_standing,
+            canary_size=_written(read.canary_size),
+            canary_minutes=_written(read.canary_minutes),
         )
 
     @classmethod
@@ -62,24 +66,44 @@ class StageRow:
             reach=value("reach") or Reach.MATCHING.value,
             minutes=value("minutes"),
             is_standing=bool(value("standing")),
+            canary_size=value("canary-size"),
+            canary_minutes=value("canary-minutes"),
         )
 
     @property
     def is_blank(self) -> bool:
         return not (self.name or self.notice or self.minutes)
 
+    @property
+    def has_canary(self) -> bool:
+        return bool(self.canary_size or self.canary_minutes)
+
     def content(self, number: int) -> StageContent:
-        """Return the stage. Raises ValidationError for minutes that are no number."""
-        if self.minutes and not (self.minutes.isascii() and self.minutes.isdecimal()):
-            words = _("Stage %(number)s: write the minutes as a whole number, or leave them empty.")
-            raise forms.ValidationError(words % {"number": number})
+        """Return the stage. Raises ValidationError for what should be a number and is none."""
         return StageContent(
             name=self.name,
             notice=self.notice,
             reach=self.reach,
-            update_minutes=int(self.minutes[:9]) if self.minutes else None,
+            update_minutes=_read(number, self.minutes),
             is_standing=self.is_standing,
+            canary_size=_read(number, self.canary_size),
+            canary_minutes=_read(number, self.canary_minutes),
         )
+
+
+def _written(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _read(number: int, typed: str) -> int | None:
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdecimal()):
+        words = _(
+            "Stage %(number)s: write minutes and chats as whole numbers, or leave them empty."
+        )
+        raise forms.ValidationError(words % {"number": number})
+    return int(typed[:9])
 
 
 def typed_rows(data: QueryDict) -> list[StageRow]:
@@ -170,7 +194,7 @@ class PlaybookForm(EditForm):
 
     def differences(self, saved: State) -> dict[str, Any]:
         """Versions are pinned at the submission, and nobody types them."""
-        stages = [{**stage, "version": None} for stage in saved["stages"]]
+        stages = [asdict(replace(StageContent.of(one), version=None)) for one in saved["stages"]]
         return super().differences({**saved, "stages": stages})
 
     def typed_state(self) -> State:
@@ -226,6 +250,8 @@ def stage_words(stage: Mapping[str, Any]) -> str:
         words.append(_("next update after %(n)s min") % {"n": stage["update_minutes"]})
     if stage["is_standing"]:
         words.append(_("stands"))
+    if stage.get("canary_size"):
+        words.append(_("first to %(n)s chats") % {"n": stage["canary_size"]})
     return ", ".join(words)
 
 
