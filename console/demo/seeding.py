@@ -12,8 +12,11 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_approve, version_create, version_submit
 from console.catalogue.models import VisibilityPreset
+from console.demo import playbooks
 from console.demo.notices import NOTICES, DemoNotice, Stage
 from console.demo.people import AUTHOR, PASSWORD, PEOPLE, REVIEWER, TEAMS
+from console.incidents.playbook_content import PlaybookContent
+from console.incidents.services import playbooks as services
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_create, chat_server_update
 
@@ -29,6 +32,7 @@ def seed() -> None:
             return
         _create_people()
         _create_catalogue()
+        _create_playbook()
 
 
 def _create_people() -> None:
@@ -82,6 +86,17 @@ def _create_notice(
         version_submit(author, version)
     if demo.stage == Stage.PUBLISHED:
         version_approve(reviewer, version)
+
+
+def _create_playbook() -> None:
+    content = PlaybookContent.read({"audience": playbooks.AUDIENCE, "stages": playbooks.STAGES})
+    author = User.objects.get(username=AUTHOR.username).to_actor()
+    reviewer = User.objects.get(username=REVIEWER.username).to_actor()
+    draft = services.playbook_create(
+        author, key=playbooks.KEY, title=playbooks.TITLE, content=content
+    )
+    services.version_submit(author, draft)
+    services.version_approve(reviewer, draft)
 
 
 def register_chat_servers(addresses: Mapping[str, str]) -> None:

@@ -59,7 +59,7 @@ FINDS = {
     "WEBHOOK": ("/webhooks/", "/webhooks/([0-9]+)/"),
     "INCIDENT": ("/incidents/", "/incidents/([0-9]+)/"),
 }
-GIVEN = {"hello": "agent-soon", "chat-east": "chat-east", 1: 1}
+GIVEN = {"hello": "agent-soon", "outage": "orders-down", "chat-east": "chat-east", 1: 1}
 
 
 def things_of(page: Page, demo: Demo, names: set[str]) -> dict[object, object]:

@@ -47,6 +47,7 @@ AS_THEY_ARE = re.compile(
             r"ChatServerAppName|FirstName|InteractionId|IsOnline|LastName|Zoë|Martin",
             # The language of audiences, whose words are codes.
             r"queue:billing waiting>5m no:agent",
+            r"Playbook (outage|running)|outage|running|Known|Update|Solved|It is down\.",
             # The product itself, and which part of it did something.
             r"(Notice Console )?\(?tests\)?",
             # Codes for programs, which are the same everywhere: of errors, actions, scopes,

@@ -31,6 +31,7 @@ GROUPS = {
         "tests/pages/test_writing_in_browser.py",
     ),
     "demo 1": (
+        "tests/pages/test_incidents_in_browser.py",
         "tests/demo/test_demo.py",
         "tests/demo/test_serve.py",
         "tests/journeys/",
