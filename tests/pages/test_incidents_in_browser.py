@@ -169,4 +169,4 @@ def test_the_pages_are_to_everybodys_use(desk: Desk, sit_down: Callable[..., Des
             found = [*look_at(seat, path, failed), *faults(seat.page)]
             if found:
                 wrong[f"{person} {path}"] = found
-    assert wrong == {}
+    assert wrong == {}, "\n".join(f"{path}: {fault}" for path in wrong for fault in wrong[path])

@@ -44,7 +44,7 @@ def incident_state(incident: Incident, is_overdue: bool = False) -> SafeString:
         return badge(_("Running: to be confirmed"), "warning", "unknown")
     if is_overdue:
         return badge(_("Running: update overdue"), "warning", "failed")
-    return badge(incident.get_status_display(), "incident", "running")
+    return badge(incident.get_status_display(), "incident", "scheduled")
 
 
 @register.simple_tag
