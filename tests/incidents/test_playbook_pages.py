@@ -80,6 +80,8 @@ def test_a_playbook_is_written_submitted_and_published(
     theirs = browse(approver)
     page = html_of(theirs.get("/playbooks/payments/"))
     assert "We know that payments fail." in page
+    # The number beside Playbooks in the navigation.
+    assert page.split('href="/playbooks/"')[1].split("</a>")[0].count("nav__count") == 1
     assert "One approval covers all of them" in page
     assert "No emergency path" in page
     theirs.post("/playbooks/payments/versions/1/approve/")

@@ -141,7 +141,7 @@ def _detail(
     context = {
         "playbook": playbook,
         "published": _shown(actor, published, None) if published else None,
-        "waiting": _shown(actor, waiting, published) if waiting else None,
+        "undecided": _shown(actor, waiting, published) if waiting else None,
         "decided": [v for v in versions if v not in (published, waiting)],
         "own_refs": own_refs(actor),
         "running": running_of(playbook),
