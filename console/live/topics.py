@@ -6,10 +6,10 @@ from console.actors import Actor, Permission
 from console.catalogue.transfer.jobs.selectors import import_job_get
 from console.database import notifications
 from console.errors import ConsoleError
+from console.incidents.selectors import SEERS
 from console.interactions.selectors import interaction_get
 from console.notifications.kinds import kinds_of
 from console.sends.selectors import READERS, own_test, send_get
-from console.incidents.selectors import SEERS
 
 # Any of these permissions is enough, as on the pages that follow the topic.
 PERMISSIONS = {

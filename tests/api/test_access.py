@@ -147,7 +147,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
     ("GET", "deliveries"): (SEE_SENDS, None, 200),
     ("POST", "delivery-evidence"): (set(), SEEN_THERE, 0),
-    ("GET", "waiting"): (REVIEW, None, 200),
+    ("GET", "waiting"): (REVIEW | {"send", "supervisor"}, None, 200),
     ("GET", "playbooks"): (READ_CATALOGUE, None, 200),
     ("POST", "playbooks"): (WRITE_CATALOGUE, NEW_PLAYBOOK, 201),
     ("GET", "playbook"): (READ_CATALOGUE, None, 200),

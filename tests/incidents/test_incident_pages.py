@@ -280,7 +280,7 @@ def test_the_numbers_of_a_stage(
     page = words(html_of(browse(supervisor).get(f"/incidents/{incident.pk}/")))
     for said in ("reached 1", "may have reached 1", "1 still to reach", "1 skipped", "1 failed"):
         assert said in page, said
-    assert page.count("Incidents 1 waiting") == 1
+    assert page.count("Incidents1 waiting") == 1
     # On the board, too.
     strip = words(html_of(browse(supervisor).get("/incidents/strip/")))
     assert "reached 1" in strip

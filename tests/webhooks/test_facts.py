@@ -378,6 +378,8 @@ def test_what_waits_for_a_person_is_told_without_any_words(
     bodies = " ".join(message.body for message in Message.objects.all())
     for secret in (TEXT, CUSTOMER, "A secret reason", "Nick", "Desk", "Sue", "INT"):
         assert secret not in bodies
+
+
 # --- Incidents -----------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ class Waiting(ConsoleView):
         "a few seconds.",
         responses={200: MatterOutput(many=True)},
     )
-    @needs(Permission.REVIEW_CATALOGUE, Permission.APPROVE_SENDS)
+    @needs(Permission.REVIEW_CATALOGUE, Permission.APPROVE_SENDS, Permission.SEND)
     def get(self, request: Request) -> Response:
         query_filters(request, ())
         return self.page(request, selectors.matters_waiting(self.actor), MatterOutput)

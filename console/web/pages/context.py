@@ -9,9 +9,9 @@ from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
+from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.notifications.kinds import kinds_of
 from console.notifications.selectors import newest_matter, waiting_count
-from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
 from console.web.requests.unsaved import kept_forms
