@@ -73,7 +73,7 @@ def test_from_the_board_to_a_running_incident(
     assert "next update after 15 min" in words(page)
     response = client.post(START, form_of(client))
     incident = Incident.objects.get()
-    assert response.url == f"/incidents/{incident.pk}/"
+    assert response["Location"] == f"/incidents/{incident.pk}/"
     assert incident.why == "Payments fail."
     assert Send.objects.get().release_at is not None
     assert "Known" in html_of(client.get("/board/"))
@@ -140,7 +140,7 @@ def test_the_second_is_led_to_the_incident_that_runs(
     first.post(START, mine)
     incident = Incident.objects.get()
     for response in (second.post(START, theirs), first.post(START, mine), second.get(START)):
-        assert response.url == f"/incidents/{incident.pk}/"
+        assert response["Location"] == f"/incidents/{incident.pk}/"
     assert "started this playbook already" in html_of(second.get(f"/incidents/{incident.pk}/"))
     assert Send.objects.count() == 1
     assert f'href="/incidents/{incident.pk}/"' in html_of(second.get("/incidents/new/"))
@@ -156,7 +156,7 @@ def test_pressed_twice_at_once_it_starts_once(
     def press() -> None:
         client = browse(supervisor)
         together.wait()
-        said.append(client.post(START, form).url)
+        said.append(client.post(START, form)["Location"])
         connections.close_all()
 
     threads = [Thread(target=press) for _each in range(3)]
@@ -302,9 +302,9 @@ def test_a_later_stage_is_looked_at_and_started(
     assert client.post(address, {}).status_code == 422
     assert incident.stages.count() == 1
     form = {"expected_plan": hidden(page, "expected_plan")}
-    assert client.post(address, form).url == f"/incidents/{incident.pk}/"
+    assert client.post(address, form)["Location"] == f"/incidents/{incident.pk}/"
     # Pressed twice, it is there once.
-    assert client.post(address, form).url == f"/incidents/{incident.pk}/"
+    assert client.post(address, form)["Location"] == f"/incidents/{incident.pk}/"
     assert incident.stages.count() == 2
     response = client.post(f"/incidents/{incident.pk}/stages/2/", form)
     assert response.status_code == 422
@@ -337,7 +337,7 @@ def test_closing_asks_for_a_word(
     address = f"/incidents/{incident.pk}/"
     assert "Still to reach: 3." in html_of(client.get(f"{address}close/"))
     assert client.post(f"{address}close/", {"word": ""}).status_code == 422
-    assert client.post(f"{address}close/", {"word": "A cable was cut."}).url == address
+    assert client.post(f"{address}close/", {"word": "A cable was cut."})["Location"] == address
     page = html_of(client.get(address))
     assert "A cable was cut." in page
     assert f"{address}close/" not in page

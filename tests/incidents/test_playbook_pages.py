@@ -69,7 +69,7 @@ def test_a_playbook_is_written_submitted_and_published(
     browse: Callable[..., Client],
 ) -> None:
     mine = browse(editor)
-    assert mine.post("/playbooks/new/", FORM).url == "/playbooks/payments/"
+    assert mine.post("/playbooks/new/", FORM)["Location"] == "/playbooks/payments/"
     version = PlaybookVersion.objects.get()
     assert version.audience == {"queue": "sales"}
     assert [stage["update_minutes"] for stage in version.stages] == [15, None]

@@ -301,7 +301,8 @@ def test_who_can_be_no_stand_in(anna: User, bert: User, editor: User, supervisor
     for person, other, hours, code in (
         (anna, anna, (0, 1), "own_stand_in"),
         (anna, editor, (0, 1), "stand_in_without_role"),
-        (supervisor, anna, (0, 1), "nothing_to_decide"),
+        (supervisor, anna, (0, 1), "stand_in_without_role"),
+        (editor, anna, (0, 1), "nothing_to_decide"),
         (anna, bert, (5, 4), "stand_in_ends_early"),
         (anna, bert, (-5, -4), "stand_in_ends_early"),
         (anna, bert, (0, 24 * 400), "stand_in_too_long"),

@@ -81,7 +81,7 @@ class PlaybookStage(StrictInput):
 
 class PlaybookChanges(StrictInput):
     audience = AUDIENCE(required=False, help_text="Which live chats are affected.")
-    stages = PlaybookStage(
+    stages = PlaybookStage(  # type: ignore[call-arg]
         many=True,
         required=False,
         allow_empty=False,
@@ -107,7 +107,7 @@ class PlaybookInput(PlaybookChanges):
         help_text="A team's name; null: everybody's.",
     )
     audience = AUDIENCE(help_text="Which live chats are affected.")
-    stages = PlaybookStage(
+    stages = PlaybookStage(  # type: ignore[call-arg]
         many=True,
         allow_empty=False,
         min_length=1,

@@ -39,7 +39,7 @@ class IncidentView(ThingView):
 
     def shown(self, found: list[Incident]) -> Any:
         context = {"readable": selectors.may_read(self.actor)}
-        rows = shown_incidents(found)
+        rows: Any = shown_incidents(found)
         return serializers.IncidentOutput(rows, many=True, context=context).data
 
 

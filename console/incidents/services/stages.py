@@ -32,6 +32,7 @@ from console.text.sentences import term
 # Of a delivery whose chat got the text, or may have got it.
 GOT = ("delivered", "unknown")
 GOT_OR_WAITS = (*GOT, "waiting")
+NOBODY = Audience.from_mapping({"online": True, "not": {"online": True}})
 COPY_TARGETS = """
 INSERT INTO incidents_stagetarget (stage_id, interaction_id, matched_at, tried_at, delivery_id)
 SELECT %(stage)s, interaction_id, %(now)s, %(now)s, id FROM sends_delivery WHERE send_id = %(send)s
@@ -69,6 +70,8 @@ def audience_of(incident: Incident, content: StageContent) -> Audience:
     own = incident.read_audience
     if content.reach == Reach.MATCHING:
         return own
+    if not Send.objects.filter(incident_id=incident.pk).exists():  # nobody got anything yet
+        return NOBODY if content.reach == Reach.GOT_EARLIER else own
     outcomes = list(GOT if content.reach == Reach.GOT_EARLIER else GOT_OR_WAITS)
     got: dict[str, Any] = {"received": {"incident": incident.pk, "outcome": outcomes}}
     if content.reach == Reach.GOT_EARLIER:
