@@ -260,7 +260,8 @@ def test_topics_are_for_who_may_see_what_they_tell_of(
         "chat-servers": everybody - {editor, approver},
         "webhooks": {administrator},
         "mail": {administrator},
-        "waiting": {approver},
+        "waiting": {supervisor, outsider, approver},
+        "incidents": {supervisor, outsider, auditor, administrator, approver},
         f"send-{send.pk}": {supervisor, auditor, administrator},
         f"of-chat-{chat.pk}": {supervisor},  # of another team's queue for the outsider
         "of-chat-nowhere": set(),
