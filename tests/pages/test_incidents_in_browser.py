@@ -91,9 +91,13 @@ def test_from_the_board_to_the_end(how: type[Mouse], desk: Desk) -> None:
     expect(reached).not_to_have_text("reached 0", timeout=DELIVERY_MILLISECONDS)
     expect(page.locator("[data-due]")).to_contain_text("Next update due in")
 
+    # A follow-up to the one chat that was first would be refused if that ends meanwhile.
+    expect(page.locator(".stages__one--now .status--sending")).to_have_count(0)
     hand.press("link", "Start “Solved”")
     page.wait_for_url("**/stages/3/")
     hand.press("button", "Send “Solved” to")
+    # If it is refused, the failure of this says why.
+    expect(page.locator(".stages__one--now, .note--bad").first).to_contain_text("Solved")
     page.wait_for_url("**/incidents/*/")
     solved = page.locator(".stages__one--now")
     expect(solved).to_contain_text("Solved")
