@@ -17,11 +17,11 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
-from console.interactions.audience.audience import Audience
 from console.incidents.playbook_content import PlaybookContent
 from console.incidents.services.incidents import incident_start
 from console.incidents.services.playbooks import playbook_create
 from console.incidents.services.playbooks import version_submit as playbook_submit
+from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create

@@ -13,9 +13,9 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
-from console.incidents.services.incidents import incident_start
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
