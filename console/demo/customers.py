@@ -131,15 +131,16 @@ class Customer:
 TESTER = Customer("Testa", "Trial", "en", "try-out", "regular", "HW-10000")
 
 
-def a_customer(random: Random) -> Customer:
-    """Return a random customer. One in ten has no name, one in three no order."""
+def a_customer(random: Random, queue: str = "") -> Customer:
+    """Return a random customer, of this queue if one is given. One in ten has no name, one in three
+    no order."""
     first, last, locale = random.choice(NAMES)
     is_named = random.random() > 0.1
     return Customer(
         first_name=first if is_named else "",
         last_name=last if is_named else "",
         locale=locale,
-        queue=random.choice(QUEUES),
+        queue=queue or random.choice(QUEUES),
         segment=random.choice(SEGMENTS),
         order_number=f"HW-{random.randrange(10_000, 99_999)}" if random.random() < 0.67 else "",
     )

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from console.demo import customers
+from console.demo import customers, outage
 from console.demo.control import SimulatorRefused, SimulatorSilent, ask
 from console.demo.customers import Customer, a_customer, an_interaction_id
 from console.demo.feed import Feed, FeedFailed, FeedRejected
@@ -25,6 +25,9 @@ STEP_SECONDS = 2.0
 # The id of the demo's test chat, the same in each run.
 TEST_CHAT = "0001TESTCHAT0001"
 LONGEST_WAIT = timedelta(minutes=25)
+# During an outage there are so many chats more, of one queue, and so many come at a time.
+OUTAGE_CHATS = 80
+OUTAGE_STEP = 4
 
 
 @dataclass(slots=True)
@@ -95,10 +98,17 @@ class Traffic:
     def step(self) -> None:
         """Simulate a moment: a chat ends, one begins, an agent takes one, and some people write."""
         told = []
+        is_outage = outage.is_on(self._ports)
         if len(self.chats) >= self._wanted:
-            told.append(self._close(self._random.choice(self.chats)).event("stopped"))
+            # After an outage they go as quickly as they came.
+            is_over = len(self.chats) > self._wanted and not is_outage
+            for chat in self._some(self.chats, OUTAGE_STEP if is_over else 1):
+                told.append(self._close(chat).event("stopped"))
         if len(self.chats) < self._wanted:
             told.append(self._open(datetime.now(UTC)).event())
+        if is_outage and len(self.chats) < self._wanted + OUTAGE_CHATS:
+            now = datetime.now(UTC)
+            told += [self._open(now, outage.QUEUE).event() for _each in range(OUTAGE_STEP)]
         told += [chat.event() for chat in self._answered()]
         self._tell(told)
         for chat in self._some(self.chats, 3):
@@ -114,10 +124,10 @@ class Traffic:
             raise
         self._untold.clear()
 
-    def _open(self, received_at: datetime) -> Chat:
+    def _open(self, received_at: datetime, queue: str = "") -> Chat:
         chat = Chat(
             an_interaction_id(self._random),
-            a_customer(self._random),
+            a_customer(self._random, queue),
             self._random.choice(list(self._ports)),
             received_at,
         )

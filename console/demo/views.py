@@ -1,4 +1,4 @@
-"""The customer's side of a chat: a page with what the simulator shows a customer."""
+"""The demo's own pages: what to try, and the customer's side of a chat."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,16 +6,65 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Actor, Permission
+from console.demo import outage as outages
 from console.demo.control import SimulatorRefused, SimulatorSilent, ask
+from console.demo.tour import STEPS, go_to
 from console.errors import NotFound, Unavailable
 from console.interactions.models import Interaction
 from console.interactions.selectors import chats_for_tests, interaction_get
 from console.site.access import actor_of, require
+
+
+@require_GET
+@require(Permission.VIEW_INTERACTIONS)
+def demo(request: HttpRequest) -> HttpResponse:
+    """What to try: an outage, and a first tour."""
+    ports = _ports()
+    context: dict[str, Any] = {
+        "steps": STEPS,
+        "queue": outages.QUEUE,
+        "server": outages.slow_one(ports),
+    }
+    try:
+        context["is_on"] = outages.is_on(ports)
+    except SimulatorSilent as error:
+        context["silent"] = str(error)
+    return render(request, "demo/demo.html", context)
+
+
+@require_POST
+@require(Permission.VIEW_INTERACTIONS)
+def outage(request: HttpRequest) -> HttpResponse:
+    """Begin or end the outage."""
+    try:
+        outages.switch(_ports(), on=request.POST.get("on") == "yes")
+    except SimulatorSilent as error:
+        raise Unavailable(
+            "outage_not_switched",
+            "The Chat Server simulator {server} does not answer, so nothing was changed. Try again "
+            "in a moment.",
+            server=outages.slow_one(_ports()),
+        ) from error
+    return redirect("demo")
+
+
+@require_POST
+@require(Permission.VIEW_INTERACTIONS)
+def tour(request: HttpRequest) -> HttpResponse:
+    """Go to a step of the tour, or leave it."""
+    step = request.POST.get("step", "")
+    number = int(step) if step.isascii() and step.isdecimal() and len(step) < 3 else 0
+    go_to(request, number)
+    return redirect(STEPS[number - 1].url if 0 < number <= len(STEPS) else "demo")
+
+
+def _ports() -> dict[str, int]:
+    return {name: int(port) for name, port in settings.DEMO_SIMULATORS.items()}
 
 
 @require_GET

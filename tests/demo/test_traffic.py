@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
+from console.demo import outage
 from console.demo.feed import Feed, FeedFailed, FeedRejected
-from console.demo.traffic import LONGEST_WAIT, TEST_CHAT, Traffic
+from console.demo.traffic import (
+    LONGEST_WAIT,
+    OUTAGE_CHATS,
+    OUTAGE_STEP,
+    TEST_CHAT,
+    Traffic,
+)
 from console.interactions.feed.events import parse_event
 from tests.support.simulators import Simulator
 
@@ -150,3 +157,23 @@ def test_what_is_rejected_is_not_told_for_ever(traffic: Traffic, listener: Liste
     traffic.step()
 
     assert len(listener.told) - told <= 3
+
+
+def test_during_an_outage_a_queue_fills_and_empties_afterwards(
+    traffic: Traffic, listener: Listener, simulators: dict[str, Simulator]
+) -> None:
+    ports = {name: simulator.control_port for name, simulator in simulators.items()}
+    traffic.begin()
+    outage.switch(ports, on=True)
+    assert outage.is_on(ports)
+    for _step in range(30):
+        traffic.step()
+    assert len(traffic.chats) > WANTED + OUTAGE_CHATS - OUTAGE_STEP
+    queues = [chat.customer.queue for chat in traffic.chats]
+    assert queues.count(outage.QUEUE) > OUTAGE_CHATS / 2
+    outage.switch(ports, on=False)
+    for _step in range(60):
+        traffic.step()
+    assert len(traffic.chats) <= WANTED
+    assert open_sessions(simulators) >= {chat.interaction_id for chat in traffic.chats}
+    assert simulators["chat-west"].control("faults")["faults"]["latency"] == 0

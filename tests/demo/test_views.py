@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import Team, User
+from console.demo.tour import STEPS
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_mark_test, interaction_unmark_test
 from tests.support.factories import ROOT, upsert
@@ -147,3 +148,39 @@ def test_only_for_those_who_may_see_the_chat(
     assert page_of(client, "in-sales")[0] == 404
     assert page_of(client, "unheard-of")[0] == 404
     assert page_of(client, chat.id)[0] == 200
+
+
+# --- What to try ---------------------------------------------------------------------------------
+
+
+def test_an_outage_begins_and_ends_by_a_click(sue: Client, east: Simulator) -> None:
+    page = sue.get(reverse("demo")).content.decode()
+    assert "Begin the outage" in page
+    assert sue.post(reverse("demo-outage"), {"on": "yes"}).status_code == 302
+    assert east.control("faults")["faults"]["latency"] > 0
+    assert "End the outage" in sue.get(reverse("demo")).content.decode()
+    sue.post(reverse("demo-outage"), {"on": "no"})
+    assert east.control("faults")["faults"]["latency"] == 0
+
+
+def test_a_silent_simulator_is_said(sue: Client, settings: Any) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        settings.DEMO_SIMULATORS = {"chat-east": str(nobody.getsockname()[1])}
+        assert "does not answer" in sue.get(reverse("demo")).content.decode()
+        assert sue.post(reverse("demo-outage"), {"on": "yes"}).status_code == 503
+
+
+def test_the_tour_goes_on_back_and_away(sue: Client, east: Simulator) -> None:
+    assert "Step 1 of" not in sue.get("/board/").content.decode()
+    for number, step in enumerate(STEPS, 1):
+        answer = sue.post(reverse("demo-tour"), {"step": str(number)}, follow=True)
+        assert answer.redirect_chain == [(step.url, 302)]
+        page = answer.content.decode()
+        assert f"Step {number} of {len(STEPS)}" in page
+        assert str(step.words) in page
+    for away in ("0", "99", "", "x"):
+        sue.post(reverse("demo-tour"), {"step": "2"})
+        assert "Step 2 of" in sue.get("/board/").content.decode()
+        sue.post(reverse("demo-tour"), {"step": away})
+        assert "band--tour" not in sue.get("/board/").content.decode()
