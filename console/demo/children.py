@@ -13,7 +13,7 @@ from console.site.processes import end_with_parent as end_with_parent
 
 STOP_SECONDS = 15.0
 # The shell's settings that the demo uses.
-USED = {"CONSOLE_DATA", "CONSOLE_EMBEDDED"}
+USED = {"CONSOLE_DATA", "CONSOLE_EMBEDDED", "CONSOLE_CONTACT_BUDGET"}
 SHOWN_LINES = 15
 
 
@@ -143,6 +143,9 @@ class Family:
         return waits[done.pop()]
 
 
+CONTACT_BUDGET = "routine=3/15 important=3/15"
+
+
 def clean_environment(data_folder: Path) -> dict[str, str]:
     """Return the children's environment, without a production site's settings in this shell."""
     kept = {name: value for name, value in os.environ.items() if not _is_setting(name)}
@@ -151,7 +154,7 @@ def clean_environment(data_folder: Path) -> dict[str, str]:
         "CONSOLE_EMBEDDED": "1",
         # Its passwords are printed, so a second factor would protect nothing.
         "CONSOLE_SECOND_FACTOR": "nobody",
-        "CONSOLE_CONTACT_BUDGET": "routine=3/15 important=3/15",
+        "CONSOLE_CONTACT_BUDGET": os.environ.get("CONSOLE_CONTACT_BUDGET", CONTACT_BUDGET),
         "PYTHONUNBUFFERED": "1",
     }
     return kept | ours
