@@ -78,6 +78,7 @@ STAGE = {"name": "Known", "notice": "delay", "is_standing": True}
 VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
 # Of each body: how it is sent, and what else it has. {names} are of what `world` made.
 SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "TestInput": ("POST", "notices/delay/versions/1/tests/", {"interactions": ["a1"]}),
     "PreviewInput": ("POST", "sends/preview/", {"notice": "delay", "interactions": ["a1"]}),
     "SendInput": ("POST", "sends/", {"notice": "delay", "interactions": ["a1"], "dry_run": True}),
     "RescheduleInput": (

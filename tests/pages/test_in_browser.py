@@ -81,7 +81,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(
 
     page.get_by_role("link", name="Open this send").click()
     delivered = page.locator("#deliveries tbody tr", has_text="Delivered").first
-    delivered.get_by_role("link").click()
+    delivered.get_by_role("link").first.click()
     text = page.locator(".body-text").inner_text()
     chat_id = page.locator(".facts [data-copy-text]").first.inner_text()
     desk.go(f"/demo/chats/{chat_id}/")
