@@ -12,11 +12,16 @@ from console.accounts.models import User
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_reject, version_submit
 from console.catalogue.models import NoticeVersion
+from console.incidents.services.incidents import (
+    incident_close,
+    incident_confirm,
+    incident_start,
+)
 from console.interactions.models import ChatServer
 from console.sends.engine.outcomes import Ending
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.web.home.matters import MOST, matters
-from tests.support.factories import AUTHOR, REVIEWER
+from tests.support.factories import AUTHOR, REVIEWER, make_playbook
 from tests.support.signing_in import sign_in
 from tests.support.working import leased_step
 
@@ -135,3 +140,32 @@ def test_where_each_role_begins(
         (administrator, "/home/"),
     ):
         assert sign_in(Client(), person).get("/", follow=True).request["PATH_INFO"] == page
+
+
+def test_incidents_come_to_whoever_can_do_something(
+    make_notice: Callable[..., NoticeVersion],
+    make_interaction: Callable[..., Any],
+    chat_server: ChatServer,
+    supervisor: User,
+    approver: User,
+    editor: User,
+    settings: Any,
+) -> None:
+    settings.EMERGENCY_CONFIRM_MINUTES = 5
+    make_notice("It is down.", key="down")
+    make_interaction("c1", queue="sales")
+    playbook = make_playbook(
+        "down",
+        {"queue": "sales"},
+        {"name": "Known", "notice": "down", "update_minutes": 5},
+        is_for_emergency=True,
+    )
+    incident = incident_start(supervisor.to_actor(), playbook, why="It is down.", is_emergency=True)
+    assert kinds(approver) == [("Emergency to confirm", "Playbook down")]
+    incident_confirm(REVIEWER, incident)
+    assert kinds(supervisor) == [("Incident", "Playbook down")]
+    incident.stages.update(due_at=timezone.now() - timedelta(minutes=1))
+    assert kinds(supervisor) == [("Update overdue", "Playbook down")]
+    assert kinds(editor) == []
+    incident_close(supervisor.to_actor(), incident, word="It works again.")
+    assert kinds(supervisor) == []

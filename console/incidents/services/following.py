@@ -43,6 +43,7 @@ PASSING = (
     Reason.UNRESOLVED_VARIABLE,
     Reason.UNKNOWN_CHAT_SERVER,
     Reason.CHAT_SERVER_DISABLED,
+    Reason.CONTACT_BUDGET,
 )
 TRIED_AGAIN_AFTER = timedelta(seconds=5)
 

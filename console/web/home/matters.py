@@ -20,6 +20,7 @@ from console.catalogue.models import NoticeVersion, VersionStatus
 from console.catalogue.review.forecast import forecasts
 from console.catalogue.selectors import notices, preset_review_queue, review_queue
 from console.database.clock import near_now
+from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.interactions.models import ChatServer, Health
 from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.selectors import not_retried, sends_awaiting_approval
@@ -58,6 +59,48 @@ def matters(actor: Actor) -> tuple[list[Matter], int]:
         found += of_one[:MOST]
         more += len(of_one) > MOST
     return sorted(found, key=lambda matter: matter.at, reverse=True), more
+
+
+def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
+    """Running incidents: those that await a confirmation or an update first of all."""
+    if not any(actor.may(permission) for permission in SEERS):
+        return
+    for incident in incidents_running(actor)[: MOST + 1]:
+        stage = incident.stages.filter(ended_at=None).first()
+        is_overdue = stage is not None and stage.due_at is not None and stage.due_at <= now
+        awaits = incident.is_emergency and incident.confirmed_at is None
+        said = worded(stage.trouble) if stage is not None and stage.trouble else incident.why
+        yield Matter(
+            kind=_kind_of_incident(awaits=awaits, is_overdue=is_overdue),
+            icon="incident",
+            title=incident.title,
+            detail=said,
+            at=stage.due_at if stage is not None and is_overdue and stage.due_at else now,
+            url=reverse("incident-detail", args=[incident.pk]),
+            action=_("Confirm") if awaits and actor.may(Permission.APPROVE_SENDS) else _("Open"),
+            tone="bad" if awaits or is_overdue else "warn",
+        )
+
+
+def _kind_of_incident(*, awaits: bool, is_overdue: bool) -> Promise:
+    if awaits:
+        return _("Emergency to confirm")
+    return _("Update overdue") if is_overdue else _("Incident")
+
+
+def _playbooks(actor: Actor, now: datetime) -> Iterator[Matter]:
+    if not actor.may(Permission.REVIEW_CATALOGUE):
+        return
+    for version in playbook_review_queue(actor)[: MOST + 1]:
+        yield Matter(
+            kind=_("Review of a playbook"),
+            icon="playbook",
+            title=version.playbook.title,
+            detail=version.author_name,
+            at=version.submitted_at or version.created_at,
+            url=reverse("playbook-detail", args=[version.playbook.key]),
+            action=_("Review"),
+        )
 
 
 def _approvals(actor: Actor, now: datetime) -> Iterator[Matter]:
@@ -243,6 +286,8 @@ def _state(server: ChatServer) -> str | Promise:
 
 
 SOURCES: tuple[Source, ...] = (
+    _incidents,
+    _playbooks,
     _approvals,
     _reviews,
     _rejections,
