@@ -18,12 +18,20 @@ OTHERWISE = {
     "POST send-retry-failed": 409,
     "POST send-retry-unknown": 409,
     "DELETE sending-stop": 204,
+    "DELETE interaction-test": 204,
+    "PATCH playbook": 200,
+    "POST playbook-reject": 409,
+    # Its incident was closed by an earlier call.
+    "POST incident-stage-preview": 409,
+    "POST incident-stage-start": 409,
     # Its outcome is known, or still to come.
     "POST delivery-evidence": 409,
     # It is the send of another, or its own.
     "POST send-approve": 403,
     "POST send-reject": 403,
     "POST send-reschedule": 403,
+    # Only people confirm.
+    "POST incident-confirm": 403,
 }
 
 

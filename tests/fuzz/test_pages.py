@@ -25,12 +25,15 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.incidents.services.incidents import incident_start
+from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer
+from console.interactions.services import saved_view_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.pages.test_access import PAGES
-from tests.support.factories import ROOT, make_public_webhook
+from tests.support.factories import ROOT, make_playbook, make_public_webhook
 from tests.support.signing_in import sign_in
 from tools.fuzz.crawling import LEAKS, MARKER, PRODUCT, Form, Page, inside, names_in
 from tools.fuzz.payloads import BODIES, PATHS, TEXTS
@@ -70,6 +73,10 @@ def world(
     send = send_create(sender.to_actor(), SendOrder(notice_key="hello", interactions=[chat.pk]))
     preset = preset_create(ROOT, name="Ours", visibility="INT")
     message = webhook_test(ROOT, make_public_webhook())
+    stage = {"name": "Known", "notice": "hello", "is_standing": True}
+    make_playbook("outage", {"queue": "sales"}, stage)
+    running = make_playbook("running", {"queue": "nowhere"}, stage, {**stage, "name": "Update"})
+    incident = incident_start(sender.to_actor(), running, why="It is down.")
     return {
         "WEBHOOK": message.webhook_id,
         "MESSAGE": message.pk,
@@ -81,6 +88,11 @@ def world(
         "CLIENT": make_client()[0].pk,
         "CATEGORY": category_create(ROOT, name="Any").pk,
         "IMPORT": import_job_start(ROOT, file_name="a.csv", content=b"key\n").pk,
+        "CHAT": chat.pk,
+        "VIEW": saved_view_create(
+            sender.to_actor(), name="Mine", audience=Audience.from_text("queue:sales")
+        ).pk,
+        "INCIDENT": incident.pk,
     }
 
 
@@ -237,6 +249,10 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
     assert actor.may(Permission.SEND)
     send = send_create(actor, SendOrder(notice_key="hello", interactions=[chat.pk], why=evil))
     message = webhook_test(ROOT, make_public_webhook(name=short))
+    stage = {"name": short[:60], "notice": "hello", "is_standing": True}
+    make_playbook("outage", {"queue": "nowhere"}, stage)
+    running = make_playbook("running", {"queue": "nowhere"}, stage, {**stage, "name": "Update"})
+    incident = incident_start(actor, running, why=evil[:500])
     world = {
         "WEBHOOK": message.webhook_id,
         "MESSAGE": message.pk,
@@ -248,6 +264,11 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "CLIENT": make_client(name=short)[0].pk,
         "CATEGORY": catalogue_notice("hello").category_id,
         "IMPORT": import_job_start(actor, file_name="a.csv", content=b"key\n").pk,
+        "CHAT": chat.pk,
+        "VIEW": saved_view_create(
+            actor, name=short, audience=Audience.from_text('customer:"' + short[:20] + '"')
+        ).pk,
+        "INCIDENT": incident.pk,
     }
     attacker = Attacker(evil_user)
     addresses, _forms = attacker.crawl(starts(world))

@@ -1,8 +1,9 @@
 """Incidents while everything moves: chats come, go, move between Chat Servers and change; stages
 stand, pause, are followed up and closed; workers die and requests come back unsent.
 
-Whatever the order, each chat gets each stage at most once and never an older one after a newer one,
-and nobody who matches is missing without a reason once the follower has looked.
+Whatever the order, each chat gets each stage at most once, never an older one after a newer one and
+never more than its budget; and nobody who matches is missing without a reason once the follower has
+looked.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +14,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -42,6 +44,7 @@ from console.interactions.services import Lease, chat_server_lease_release, chat
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.engine.record import deliveries_abandon, deliveries_recover, drain_step
 from console.sends.models import Delivery, DeliveryStatus, Reason, Send
+from console.sends.plan.contact_settings import contact_budget
 from tests.support.factories import ROOT, make_interaction, make_notice, make_playbook
 
 SERVERS = ("chat-east", "chat-west")
@@ -49,6 +52,7 @@ PICK = st.integers(0, 1000)
 SERVER = st.sampled_from(SERVERS)
 NUMBERS = count(1)
 STAGES = ("known", "update", "solved")
+BUDGET = 2
 OUTCOMES = {
     "delivered": (DeliveryStatus.DELIVERED, ""),
     "failed": (DeliveryStatus.FAILED, Reason.REFUSED),
@@ -58,7 +62,7 @@ OUTCOMES = {
 
 class Outage(RuleBasedStateMachine):
     """`on_the_wire` has the claims of each Chat Server's worker; `journal` what was written, in its
-    order; `sure` the chats that the customer certainly saw a stage in."""
+    order; `shown` how many of these each customer saw or may have seen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +70,7 @@ class Outage(RuleBasedStateMachine):
         self.chats: dict[str, dict[str, Any]] = {}
         self.on_the_wire: dict[str, dict[UUID, list[ClaimedDelivery]]] = defaultdict(dict)
         self.journal: dict[str, list[int]] = defaultdict(list)
+        self.shown: Counter[str] = Counter()
         self.incident: Incident | None = None
 
     @initialize(
@@ -157,6 +162,8 @@ class Outage(RuleBasedStateMachine):
         else:
             status, reason = OUTCOMES[outcome]
             self._note(claimed)
+            if outcome != "failed":
+                self.shown.update(each.interaction_id for each in claimed)
             endings = [Ending(each, status, str(reason)) for each in claimed]
             drain_step(lease, claim=uuid4(), endings=endings, settled=[claim])
         chat_server_lease_release(lease)
@@ -166,6 +173,7 @@ class Outage(RuleBasedStateMachine):
         """Its worker is lost with what it has written, and another takes over."""
         for claimed in self.on_the_wire.pop(server, {}).values():
             self._note(claimed)
+            self.shown.update(each.interaction_id for each in claimed)
         lease = self._lease(server)
         deliveries_recover(lease)
         chat_server_lease_release(lease)
@@ -197,6 +205,10 @@ class Outage(RuleBasedStateMachine):
     def no_older_stage_after_a_newer_one(self) -> None:
         for chat, positions in self.journal.items():
             assert positions == sorted(set(positions)), (chat, positions)
+
+    @invariant()
+    def nobody_gets_more_than_the_budget(self) -> None:
+        assert set(self.shown.values()) <= set(range(BUDGET + 1)), self.shown
 
     @invariant()
     def every_target_has_a_delivery_of_its_stage(self) -> None:
@@ -261,7 +273,8 @@ class Outage(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_an_outage_while_everything_moves() -> None:
+def test_an_outage_while_everything_moves(settings: Any) -> None:
+    settings.CONTACT_BUDGET = contact_budget(f"routine={BUDGET}/15")
     for name in SERVERS:
         ChatServer.objects.create(
             name=name, url="esp://127.0.0.1:1", pace_per_second=100_000, burst=100_000
@@ -272,7 +285,7 @@ def test_an_outage_while_everything_moves() -> None:
     assert database_now()
     run_state_machine_as_test(
         Outage,
-        settings=settings(
+        settings=hypothesis_settings(
             max_examples=12,
             stateful_step_count=30,
             deadline=None,

@@ -31,7 +31,7 @@ NO_PAGES = (
     "version-test-outcomes",
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
     "waiting",
-    *("incident-strip", "playbook-matching"),
+    *("incident-strip", "playbook-matching", "board-audience", "board-suggestions"),
 )
 # Of second factors that nobody has at the demo; tests/journeys/test_signing_in.py opens them.
 NOT_AT_THE_DEMO = (
