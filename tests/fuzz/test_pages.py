@@ -266,7 +266,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "IMPORT": import_job_start(actor, file_name="a.csv", content=b"key\n").pk,
         "CHAT": chat.pk,
         "VIEW": saved_view_create(
-            actor, name=short, audience=Audience.from_text('customer:"' + short[:20] + '"')
+            actor, name=short, audience=Audience.from_mapping({"customer": short})
         ).pk,
         "INCIDENT": incident.pk,
     }
