@@ -161,7 +161,10 @@ def test_a_chat_of_another_team_is_as_one_that_is_not_there(
     assert (hidden["customer_name"], hidden["body"], hidden["chat_server"]) == ("", "", "")
     assert {**hidden, "interaction": ""} == {**missing, "interaction": ""}
     assert call("GET", "interactions/of-sales/")[0] == 404
-    assert call.get("interactions/?team=Sales")["count"] == 0
+    # For others there is no such team, as there is none that nobody knows.
+    for name in ("Sales", "Nobodys"):
+        refused = call.raw("GET", f"interactions/?team={name}")
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_audience")
 
 
 def test_a_person_sees_their_own_sends(

@@ -61,6 +61,7 @@ MEANT: dict[tuple[str, str], tuple[Any, ...]] = {
     ("VersionInput", "valid_until"): (None,),
     ("PreviewInput", "why"): BLANK,
     ("PreviewInput", "fields"): ({},),
+    ("TestInput", "fields"): ({},),
     ("SendInput", "why"): BLANK,
     ("SendInput", "fields"): ({},),
     ("PlaybookInput", "team"): (None,),
@@ -78,7 +79,7 @@ STAGE = {"name": "Known", "notice": "delay", "is_standing": True}
 VERSION = {"default_locale": "en", "bodies": {"en": "Hello"}}
 # Of each body: how it is sent, and what else it has. {names} are of what `world` made.
 SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "TestInput": ("POST", "notices/delay/versions/1/tests/", {"interactions": ["a1"]}),
+    "TestInput": ("POST", "notices/own/versions/1/tests/", {"interactions": ["t1"]}),
     "PreviewInput": ("POST", "sends/preview/", {"notice": "delay", "interactions": ["a1"]}),
     "SendInput": ("POST", "sends/", {"notice": "delay", "interactions": ["a1"], "dry_run": True}),
     "RescheduleInput": (
@@ -168,9 +169,14 @@ def world(
     make_notice: Callable[..., NoticeVersion],
     make_interaction: Callable[..., Any],
     chat_server: ChatServer,
+    almighty: Caller,
 ) -> dict[str, Any]:
     make_notice(key="delay")
     make_interaction("a1")
+    # Whoever wrote a draft tests it.
+    make_interaction("t1", test=True)
+    almighty.post("notices/", {"key": "own", "kind": "message", "title": "Own"})
+    almighty.post("notices/own/versions/", {"default_locale": "en", "bodies": {"en": "Hello."}})
     send = send_create(supervisor.to_actor(), SendOrder(notice_key="delay", interactions=["a1"]))
     webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
     make_playbook("outage", {"queue": "q"}, STAGE)

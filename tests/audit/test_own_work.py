@@ -188,6 +188,7 @@ INSERT_SEND = (
     "FROM sends_send WHERE id = %(send)s"
 )
 LEAVES_APPROVED = "A send that awaits approval leaves when"
+BEGINS_WITHOUT = "A send begins without approval, unless"
 
 WITH_A_SEND = {
     "approve it": ([APPROVE_OWN], "nobody_approves_own_send"),
@@ -205,8 +206,8 @@ WITH_A_SEND = {
         ],
         LEAVES_APPROVED,
     ),
-    "insert it approved, by its sender": ([INSERT_SEND.format(who="%(max)s")], LEAVES_APPROVED),
-    "insert it approved, by somebody": ([INSERT_SEND.format(who="'user:1000'")], LEAVES_APPROVED),
+    "insert it approved, by its sender": ([INSERT_SEND.format(who="%(max)s")], BEGINS_WITHOUT),
+    "insert it approved, by somebody": ([INSERT_SEND.format(who="'user:1000'")], BEGINS_WITHOUT),
     "approve it without letting it go, then let it go": (
         [SET.format(what="approved_by_ref = 'user:1000'"), SET.format(what="status = 'running'")],
         LEAVES_APPROVED,

@@ -513,7 +513,11 @@ class TestInput(StrictInput):
         items={"type": "string", "pattern": fields.FILLED_LINE, "maxLength": 64},
         minItems=1,
         maxItems=CHATS_MOST,
-    )(child=fields.Line(), help_text="Test chats; any other refuses the whole test.")
+    )(
+        child=fields.Line(),
+        allow_empty=False,
+        help_text="Test chats; any other refuses the whole test.",
+    )
     # Last, since it hides the module `fields` from here on.
     fields = ANSWERS(  # type: ignore[assignment]
         required=False, help_text="Answers to the fields that the notice asks for, by their names."
