@@ -34,7 +34,8 @@ def names(value: object) -> object:
 
 def tell(case: str, status: int, content: bytes, parsed: object) -> None:
     lost = False
-    if status != 204 and content.startswith((b"{{", b"[")):
+    is_json = content.startswith((b"{{", b"[")) and b"}}\\n{{" not in content  # or lines of it
+    if status != 204 and is_json:
         as_dict = getattr(parsed, "to_dict", None)
         if as_dict is None:
             lost = True
