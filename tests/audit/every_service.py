@@ -62,7 +62,7 @@ from console.sends.control.holding import chat_server_hold, chat_server_release
 from console.sends.control.naming import chat_server_remove, chat_server_rename
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
-from console.sends.engine import record
+from console.sends.engine import caution, record
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending
 from console.sends.evidence.people import delivery_witness
@@ -402,6 +402,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.sends_release": lambda w: after(
         w.send(undo_seconds=5), partial(record.sends_release, soon())
     ),
+    "sends.sends_watch": lambda w: after(w.canary_over(), caution.sends_watch),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
     "notifications.mail_test": lambda w: partial(notifications.mail_test, w.reader_of_mail()),
     "notifications.preferences_update": lambda w: partial(
