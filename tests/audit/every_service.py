@@ -62,7 +62,7 @@ from console.sends.control.holding import chat_server_hold, chat_server_release
 from console.sends.control.naming import chat_server_remove, chat_server_rename
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed, send_retry_unknown
-from console.sends.engine import caution, record
+from console.sends.engine import record
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending
 from console.sends.evidence.people import delivery_witness
@@ -402,7 +402,6 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.sends_release": lambda w: after(
         w.send(undo_seconds=5), partial(record.sends_release, soon())
     ),
-    "sends.sends_watch": lambda w: after(w.canary_over(), caution.sends_watch),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
     "notifications.mail_test": lambda w: partial(notifications.mail_test, w.reader_of_mail()),
     "notifications.preferences_update": lambda w: partial(
@@ -438,6 +437,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "sends.sends_watch": "records each pause that it makes: tests/sends/test_caution.py",
     "sends.sweep_ended": "when the last sweep ended, every five seconds",
     "sends.contacts_forget": "deletes the locks of claims that are over",
     "accounts.counted": "counts requests and attempts; what matters of them is recorded elsewhere",

@@ -47,11 +47,10 @@ from console.sends.control import erasure, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
-from console.sends.engine.queue import HELD_UNTIL
 from console.sends.evidence.transcripts import feed_take, transcript_lines_note
 from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.sending import send_create
-from console.sends.plan.values import Canary, SendOrder
+from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
@@ -155,13 +154,6 @@ class World:
                 **arguments,
             ),
         )
-
-    def canary_over(self) -> Send:
-        """One whose first chat has nothing open any more."""
-        ids = [self.make_interaction().pk, self.make_interaction().pk]
-        send = self.send(interactions=ids, canary=Canary(1))
-        Outbox.objects.filter(send=send, due_at__lt=HELD_UNTIL).delete()
-        return send
 
     def large_send(self, **arguments: Any) -> Send:
         """One that awaits approval."""
