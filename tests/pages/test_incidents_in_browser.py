@@ -1,6 +1,7 @@
 """An incident in a real Chromium at the demo: from the board to the first delivered text, the next
 stage and the end, once by mouse and once by keyboard alone."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,8 +102,10 @@ def test_from_the_board_to_the_end(how: type[Mouse], desk: Desk) -> None:
     page.wait_for_url("**/incidents/*/")
     solved = page.locator(".stages__one--now")
     expect(solved).to_contain_text("Solved")
-    delivered = solved.locator(".status--delivered").filter(has_text="reached")
-    expect(delivered).not_to_have_text("reached 0", timeout=DELIVERY_MILLISECONDS)
+    # A chat that got this notice by another test a short while ago is skipped.
+    expect(solved).to_contain_text(
+        re.compile("reached [1-9]|[1-9][0-9]* skipped"), timeout=DELIVERY_MILLISECONDS
+    )
 
     wait_for_scripts(page)
     hand.press("link", "Close")

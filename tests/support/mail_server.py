@@ -43,6 +43,22 @@ class Handler:
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
+        self._connections: set[asyncio.Transport] = set()
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: Any
+    ) -> Any:
+        session.host_name = hostname
+        assert isinstance(server.transport, asyncio.Transport)
+        self._connections.add(server.transport)
+        return responses
+
+    async def hang_up(self) -> None:
+        """Close what clients have left open, and let the loop take note of it."""
+        for connection in self._connections:
+            connection.abort()
+        for _turn in range(3):
+            await asyncio.sleep(0)
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
@@ -113,4 +129,5 @@ def mail_server(
     try:
         yield running
     finally:
+        asyncio.run_coroutine_threadsafe(handler.hang_up(), controller.loop).result()
         controller.stop()
