@@ -16,7 +16,6 @@ from console.incidents.playbook_content import (
     MINUTES_MOST,
     NAME_LENGTH,
     NOTE_LENGTH,
-    STAGES_MOST,
 )
 from console.incidents.selectors import OUTCOMES
 from console.incidents.services.incidents import WHY_LENGTH, WORD_LENGTH
@@ -81,13 +80,11 @@ class PlaybookStage(StrictInput):
 
 class PlaybookChanges(StrictInput):
     audience = AUDIENCE(required=False, help_text="Which live chats are affected.")
-    stages = PlaybookStage(  # type: ignore[call-arg]
+    stages = PlaybookStage(
         many=True,
         required=False,
-        allow_empty=False,
-        min_length=1,
-        max_length=STAGES_MOST,
-        help_text="All of them, in their order.",
+        # How many there may be is the service's to say, in its own words.
+        help_text="All of them, in their order: 1 to 10.",
     )
     is_for_emergency = fields.Truth(
         required=False, help_text="Whether it may be started by the emergency path."
@@ -107,12 +104,10 @@ class PlaybookInput(PlaybookChanges):
         help_text="A team's name; null: everybody's.",
     )
     audience = AUDIENCE(help_text="Which live chats are affected.")
-    stages = PlaybookStage(  # type: ignore[call-arg]
+    stages = PlaybookStage(
         many=True,
-        allow_empty=False,
-        min_length=1,
-        max_length=STAGES_MOST,
-        help_text="All of them, in their order.",
+        # How many there may be is the service's to say, in its own words.
+        help_text="All of them, in their order: 1 to 10.",
     )
 
 
