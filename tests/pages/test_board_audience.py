@@ -504,7 +504,7 @@ def test_a_row_has_the_last_notice_that_its_customer_may_have_seen(
 
     def last() -> str:
         shown = page.get(reverse("board-rows")).content.decode()
-        cell = shown.split('class="col--last">')[1].split("</td>")[0]
+        cell = shown.split('<td class="col--last">')[1].split("</td>")[0]
         return " ".join(re.sub("<[^>]*>", " ", cell).split())
 
     assert last() == "–"
