@@ -339,7 +339,9 @@ def _tidy_up(
     little later."""
     try:
         finished = sends_finish(send_ids)
-        sends_watch(set(send_ids).difference(finished), bad=set(bad).difference(finished))
+        going_on = set(send_ids).union(bad).difference(finished)
+        if going_on:
+            sends_watch(going_on, bad=going_on.intersection(bad))
         if came_back:
             deliveries_abandon()
     except DatabaseError:

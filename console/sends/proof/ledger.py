@@ -15,8 +15,7 @@ from console.audit.actions import Action
 from console.audit.chain import canonical_data, text_digest
 from console.audit.services import Record, Target, record_many
 from console.catalogue.content import snippets
-from console.catalogue.content.version_content import is_said
-from console.catalogue.models import NoticeVersion
+from console.catalogue.models import NoticeClass, NoticeVersion
 from console.database.committing import add_to_commit
 from console.sends.models import Send
 
@@ -134,7 +133,7 @@ def version_facts(version: NoticeVersion) -> dict[str, Any]:
         "reviewer_name": version.reviewer_name,
     }
     # Left out if empty or routine, so that older digests stay valid.
-    if is_said("notice_class", version.notice_class):
+    if version.notice_class not in ("", NoticeClass.ROUTINE):
         facts["notice_class"] = version.notice_class
     if version.fields:
         facts["fields"] = version.fields
