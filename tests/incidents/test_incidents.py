@@ -429,9 +429,15 @@ def test_an_emergency_leaves_at_once_and_pauses_unless_it_is_confirmed(
         stage_start(supervisor.to_actor(), incident, 2)
     with pytest.raises(PermissionRefused):
         incident_confirm(supervisor.to_actor(), incident)
+    # One that paused for another reason is not resumed by the confirmation.
+    other = Send.objects.get(pk=send.pk)
+    other.pk, other.idempotency_key, other.pause_reason = None, "", "Too many failed."
+    other.save(force_insert=True)
     incident_confirm(REVIEWER, incident)
     send.refresh_from_db()
-    assert send.status == SendStatus.RUNNING
+    other.refresh_from_db()
+    assert (send.status, other.status) == (SendStatus.RUNNING, SendStatus.PAUSED)
+    Send.objects.filter(pk=other.pk).update(status=SendStatus.RUNNING)
     incidents_follow()
     assert "new" in reached(incident, 1)
     actions = set(AuditEntry.objects.values_list("action", flat=True))

@@ -194,6 +194,8 @@ def _pause_unconfirmed(incident: Incident, now: datetime) -> None:
     incident.save(update_fields=["paused_at"])
     running = Send.objects.filter(incident_id=incident.pk, status=SendStatus.RUNNING)
     paused = [send_pause(FOLLOWER, send).pk for send in running]
+    # By this a confirmation knows which sends to resume: others were paused for another reason.
+    Send.objects.filter(pk__in=paused).update(pause_reason=troubles.EMERGENCY_UNCONFIRMED())
     incident.stages.filter(ended_at=None).update(trouble=troubles.EMERGENCY_UNCONFIRMED())
     data = {"confirm_until": until.isoformat(), "sends": paused}
     audit.record(FOLLOWER, Action.INCIDENT_UNCONFIRMED, target=target_of(incident), data=data)

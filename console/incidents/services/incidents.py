@@ -16,6 +16,7 @@ from console.catalogue.states import VersionStatus
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
+from console.incidents import troubles
 from console.incidents.models import Incident, IncidentStatus, Playbook, PlaybookVersion, Stage
 from console.incidents.playbook_content import (
     StageContent,
@@ -242,7 +243,12 @@ def incident_confirm(actor: Actor, incident: Incident) -> Incident:
         audit.record(actor, Action.INCIDENT_CONFIRMED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)
     if was_paused:
-        for send in Send.objects.filter(incident_id=locked.pk, status=SendStatus.PAUSED):
+        unconfirmed = Send.objects.filter(
+            incident_id=locked.pk,
+            status=SendStatus.PAUSED,
+            pause_reason=troubles.EMERGENCY_UNCONFIRMED(),
+        )
+        for send in unconfirmed:
             send_resume(FOLLOWER, send)
     return locked
 
