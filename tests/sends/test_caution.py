@@ -67,6 +67,8 @@ def test_it_goes_to_the_first_chats_and_waits_for_a_person(
     work()
     send.refresh_from_db()
     assert (send.status, str(send.pause_reason)) == (SendStatus.FINISHED, "")
+    # Nobody has been told of failures, so it would still pause for them.
+    assert not send.ignores_failures
     assert reached(simulator) == [f"c{each}" for each in range(5)]
     (paused,) = AuditEntry.objects.filter(action="send.paused")
     assert paused.data["itself"] == "canary"
@@ -140,7 +142,7 @@ def test_too_many_failures_pause_a_send_once(
     refused(simulator, window=8)
     send.refresh_from_db()
     # The person has been told, and let it go on.
-    assert send.status == SendStatus.FINISHED
+    assert (send.status, send.ignores_failures) == (SendStatus.FINISHED, True)
     assert_ledger_agrees()
 
 

@@ -22,6 +22,7 @@ from console.sends.models import (
 )
 from console.sends.observe import logs
 from console.sends.proof import ledger
+from console.sends.reasons import TOO_MANY_FAILED
 from console.text.sentences import Sentence
 from console.text.wording import term_of
 
@@ -65,7 +66,8 @@ def send_resume(actor: Actor, send: Send) -> Send:
             )
         locked.status = SendStatus.RUNNING
         # Whoever lets it go on after failures has been told of them.
-        locked.ignores_failures |= bool(locked.pause_reason) and locked.resumes_at is None
+        said = getattr(locked.pause_reason, "code", "")
+        locked.ignores_failures |= said == TOO_MANY_FAILED.code
         locked.pause_reason, locked.resumes_at = "", None
         locked.save(update_fields=["status", "ignores_failures", "pause_reason", "resumes_at"])
         outbox_move(locked, database_now())

@@ -1,7 +1,7 @@
 """Writes pauses that a send makes by itself: after its first chats (canary), and when too many of
 its deliveries fail or stay unknown. Then a person decides, or the canary's minutes go by."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,7 +82,7 @@ def sends_go_on(now: datetime | None = None) -> list[int]:
     return resumed
 
 
-def _pause(pk: int, why: Any) -> bool:
+def _pause(pk: int, why: "Callable[[Send], _Pause | None]") -> bool:
     """Pause a running send, if there is a reason, seen under its lock."""
     with transaction.atomic():
         send = (
@@ -90,7 +90,7 @@ def _pause(pk: int, why: Any) -> bool:
             .filter(pk=pk, status=SendStatus.RUNNING)
             .first()
         )
-        pause: _Pause | None = why(send) if send is not None else None
+        pause = why(send) if send is not None else None
         if send is None or pause is None:
             return False
         send.status, send.pause_reason = SendStatus.PAUSED, pause.reason
