@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from tests.architecture.test_writes import CONSOLE, is_service, writes
+from tests.support.source_code import tree_of
 
 
 def takes_actor(function: Callable[..., Any]) -> bool:
@@ -42,7 +43,7 @@ def writing_functions(modules: Iterable[ModuleType]) -> set[FunctionType]:
 def _top_level(module: ModuleType) -> Iterable[tuple[str, ast.stmt]]:
     """Functions, classes and constants (the SQL) by their names."""
     assert module.__file__ is not None
-    for node in ast.parse(Path(module.__file__).read_text("utf-8")).body:
+    for node in tree_of(Path(module.__file__)).body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name, node
         elif isinstance(node, ast.Assign):

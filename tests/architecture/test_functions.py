@@ -7,6 +7,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.source_code import tree_of
+
 CONSOLE = Path(__file__).resolve().parents[2] / "console"
 LINES = 40
 ARGUMENTS = 8
@@ -21,7 +23,7 @@ WIDER = {
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for path in sorted(CONSOLE.rglob("*.py")):
         if "migrations" not in path.parts:
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for node in ast.walk(tree_of(path)):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     yield f"{path.relative_to(CONSOLE)}: {node.name}", node
 

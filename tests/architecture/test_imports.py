@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from console.esp import transports
+from tests.support.source_code import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "console"
@@ -20,7 +21,7 @@ CODECS = {"msgspec", "httpx"}
 def imported(path: Path) -> Iterator[str]:
     """The modules that a file imports, relative ones by their whole names."""
     package = list(path.relative_to(ROOT).with_suffix("").parts)
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source_code import parsed, tree_of
+
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "console"
 WRITING_METHODS = {
@@ -34,7 +36,7 @@ def is_service(path: Path) -> bool:
 
 def writes(source: str) -> Iterator[str]:
     """What in a file writes to the database, as "line: what"."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -107,7 +109,7 @@ def test_services_take_the_actor_first() -> None:
     for path in CONSOLE.rglob("*.py"):
         if not is_service(path):
             continue
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.FunctionDef) and decided.match(node.name):
                 assert node.args.args[0].arg == "actor", f"{path.name}: {node.name}"
                 checked += 1

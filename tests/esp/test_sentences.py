@@ -19,6 +19,7 @@ from console.esp.transports.ors_answers import from_http
 from console.text.sentences import Sentence
 from tests.esp.channels import FakeTransport, connected
 from tests.esp.support import a_message, framed, pass_time, response, run_with_clock
+from tests.support.source_code import tree_of
 
 NOT_SENT, UNKNOWN = OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN
 NOTHING = "Nothing was sent"
@@ -154,7 +155,7 @@ def test_answers(answer: Event3rdServerResponse | Event3rdServerFault) -> None:
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
     for path in sorted(LIBRARY.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call):
                 yield f"{path.relative_to(LIBRARY)}:{node.lineno}", node
 

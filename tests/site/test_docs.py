@@ -7,6 +7,7 @@ from pathlib import Path
 
 from console.database.budget import DRAIN_CONNECTIONS, WORKER_CONNECTIONS
 from console.database.sessions import DRAIN, JOB, QUEUE, SUSPECT_SECONDS, WEB
+from tests.support.source_code import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = ROOT / "docs" / "settings.md"
@@ -21,7 +22,7 @@ def read_by_the_code() -> dict[str, str]:
     """Each variable that the code reads, and a file that does."""
     found = {}
     for path in [ROOT / "manage.py", *sorted((ROOT / "console").rglob("*.py"))]:
-        for name in _names(ast.parse(path.read_text("utf-8"))):
+        for name in _names(tree_of(path)):
             found[name] = str(path.relative_to(ROOT))
     return {name: file for name, file in found.items() if name not in BETWEEN_PROCESSES}
 
@@ -58,7 +59,7 @@ def test_every_documented_setting_is_read() -> None:
 
 def test_documented_defaults_are_the_codes() -> None:
     text = DOCUMENTED.read_text("utf-8")
-    tree = ast.parse((ROOT / "console" / "settings.py").read_text("utf-8"))
+    tree = tree_of(ROOT / "console" / "settings.py")
     compared = 0
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "env.read"):

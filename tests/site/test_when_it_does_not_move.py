@@ -25,6 +25,7 @@ from console.sends.observe.operations import LOST_AFTER_SECONDS
 from console.web.server import health
 from tests.support.demos import ROOT
 from tests.support.factories import make_send
+from tests.support.source_code import tree_of
 
 PAGE = (ROOT / "docs" / "when-it-does-not-move.md").read_text("utf-8")
 SWEEP_SECONDS = 5.0
@@ -43,7 +44,7 @@ def said_by_readyz() -> set[str]:
 
 def calls(module: ModuleType, function: str) -> list[ast.Call]:
     assert module.__file__ is not None
-    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    tree = tree_of(Path(module.__file__))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [call for call in found if ast.unparse(call.func) == function]
 

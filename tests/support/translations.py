@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po
 from django.utils.translation.template import templatize
 
 from console.web.management.commands.makemessages import TEMPLATES
+from tests.support.source_code import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of Django's own functions, which arguments are looked up.
@@ -78,7 +79,7 @@ def templates_of(node: ast.Call) -> list[ast.expr]:
 
 def sources() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted((ROOT / "console").rglob("*.py")):
-        yield path, ast.parse(path.read_text("utf-8"))
+        yield path, tree_of(path)
 
 
 def _of_code() -> Iterator[Message]:

@@ -23,6 +23,8 @@ pytestmark = needs_java
 
 MESSAGE = {"text": "Hello"}
 NOBODY_KNOWS = "It may have been carried out or not."
+# A thread has begun with a request within this time on a busy machine too.
+BEGUN_SECONDS = 1.0
 
 
 def ask(java: JavaProcess, url: str, **arguments: Any) -> dict[str, Any]:
@@ -108,15 +110,15 @@ def test_exceptions(java: JavaProcess, wish: str, kind: str) -> None:
 
 
 def test_no_answer_in_time(java: JavaProcess) -> None:
-    outcome = asked(java, silence, seconds=0.2)
+    outcome = asked(java, silence, seconds=BEGUN_SECONDS)
     assert (outcome["kind"], outcome["reference_id"]) == ("unknown", 1)
     assert outcome["detail"].endswith(NOBODY_KNOWS)
 
 
 def test_no_answer_in_time_although_the_sdk_waits_on(java: JavaProcess) -> None:
-    outcome = asked(java, silence, "?sdk.stand-in.before-sleep=700", seconds=0.1)
+    outcome = asked(java, silence, "?sdk.stand-in.before-sleep=2500", seconds=BEGUN_SECONDS)
     assert outcome["kind"] == "unknown"
-    assert "within 0.1 seconds" in outcome["detail"]
+    assert "within 1 seconds" in outcome["detail"]
 
 
 def test_each_request_has_its_own_time(java: JavaProcess) -> None:
@@ -171,8 +173,8 @@ def test_what_waits_when_the_peer_is_seen_to_have_gone_is_not_sent(java: JavaPro
 
 def test_what_waits_for_a_thread_until_its_time_is_over_is_not_sent(java: JavaProcess) -> None:
     with beside(silence) as port:
-        url = f"psdk://127.0.0.1:{port}?sdk.stand-in.before-sleep=400"
-        kinds = java.play("few_threads", url=url, most=2, seconds=0.2)
+        url = f"psdk://127.0.0.1:{port}?sdk.stand-in.before-sleep=2500"
+        kinds = java.play("few_threads", url=url, most=2, seconds=BEGUN_SECONDS)
     assert kinds == ["unknown", "unknown", "not_sent", "not_sent"]
 
 
@@ -300,7 +302,9 @@ def answering_after(seconds: float, message_id: int) -> Any:
 @pytest.mark.parametrize(("message_id", "kind"), [(501, "accepted"), (502, "refused")])
 def test_a_late_answer_is_told(java: JavaProcess, message_id: int, kind: str) -> None:
     with beside(answering_after(1.5, message_id)) as port:
-        played = java.play("late", url=f"psdk://127.0.0.1:{port}", seconds=1.0, listen=[20.0])
+        played = java.play(
+            "late", url=f"psdk://127.0.0.1:{port}", seconds=BEGUN_SECONDS, listen=[20.0]
+        )
     (settled, unknown), (late, outcome) = played["told"]
     assert (settled, unknown["kind"], late, outcome["kind"]) == ("settled", "unknown", "late", kind)
     assert outcome["round_trip"] > 1.0
@@ -316,7 +320,9 @@ def test_closing_waits_for_it_no_longer_than_it_is_told(
     java: JavaProcess, listen: list[float]
 ) -> None:
     with beside(answering_after(5.0, 501)) as port:
-        played = java.play("late", url=f"psdk://127.0.0.1:{port}", seconds=0.3, listen=listen)
+        played = java.play(
+            "late", url=f"psdk://127.0.0.1:{port}", seconds=BEGUN_SECONDS, listen=listen
+        )
     assert [how for how, _outcome in played["told"]] == ["settled"]
     assert played["took"] < 4
 
@@ -329,7 +335,7 @@ def test_an_answer_in_time_counts_after_a_standstill(java: JavaProcess) -> None:
 def test_after_the_grace_nobody_waits(java: JavaProcess) -> None:
     with beside(silence) as port:
         played = java.play(
-            "late", url=f"psdk://127.0.0.1:{port}", seconds=0.3, listen=[40.0], grace=0.2
+            "late", url=f"psdk://127.0.0.1:{port}", seconds=BEGUN_SECONDS, listen=[40.0], grace=0.2
         )
     assert [how for how, _outcome in played["told"]] == ["settled"]
     assert played["took"] < 20
