@@ -20,8 +20,7 @@ from tests.support.working import drain
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = str(ROOT / "console") + "/"
-# 35, and three for classes and the contact budget.
-MOST = 38
+MOST = 35
 # Around each request and each worker, whatever they do: settings, sign-in, limits, frame, logs.
 AROUND = re.compile(
     r"(apps|settings|urls|asgi|wsgi|actors|errors)\.py|"

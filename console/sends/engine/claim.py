@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import connection
 from msgspec import structs
 
@@ -214,7 +215,8 @@ def claim_due(
     if not (server.takes_deliveries and granted):
         return _nothing(grant), []
     line = look.line if look else Line(turns, granted)
-    found, budget = _Found(), StepBudget(now)
+    found = _Found()
+    budget = StepBudget(now) if settings.CONTACT_BUDGET else None
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
         # After the first look, look further: whoever is skipped is rarely alone.
@@ -233,7 +235,8 @@ def claim_due(
         # Fewer rows than requested means that nothing more is due.
         is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0
     _move(found.moved)
-    found.keep_to(budget)
+    if budget:
+        found.keep_to(budget)
     claimed, waited = line.in_order(found.claimed)
     _mark_sending(server, claimed, claim, now)
     chat_server_return_tokens(server.pk, granted - len(claimed))
@@ -356,7 +359,7 @@ class _Sorter:
         now: datetime,
         rows: Sequence[Sequence[Any]],
         sends: Mapping[int, _Shared],
-        budget: StepBudget,
+        budget: StepBudget | None,
     ) -> None:
         self.now = now
         self.budget = budget
@@ -367,8 +370,9 @@ class _Sorter:
         self.obstacles: dict[tuple[int, str, int | None], tuple[str, str] | None] = {}
         self.health_detail = server.health_detail
         self.is_progressing = is_progressing(server, now)
-        sends = self.sends
-        budget.look((row[2], sends[row[1]].visibility, sends[row[1]].notice_class) for row in rows)
+        if budget:
+            shared = [(row[2], self.sends[row[1]]) for row in rows]
+            budget.look((chat, send.visibility, send.notice_class) for chat, send in shared)
 
     def sort(self, delivery: ClaimedDelivery, chat: _Chat) -> Ending | str | None:
         """Return what to do with a delivery: None to send it, an Ending to end it, or the name of
@@ -379,8 +383,9 @@ class _Sorter:
         obstacle = self._obstacle(delivery, chat)
         if obstacle is not None:
             return Ending(delivery, DeliveryStatus.SKIPPED, *obstacle)
-        current = chat.chat_server_name
-        return self.budget.ending(delivery) if current == delivery.chat_server_name else current
+        if chat.chat_server_name != delivery.chat_server_name:
+            return chat.chat_server_name
+        return self.budget.ending(delivery) if self.budget else None
 
     def _obstacle(self, delivery: ClaimedDelivery, chat: _Chat) -> tuple[str, str] | None:
         obstacle = chat_obstacle(

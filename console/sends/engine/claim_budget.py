@@ -4,7 +4,7 @@ Each Chat Server has a drain of its own, perhaps in another worker on another ma
 may move from one to another. So a claim locks the chats to which it is about to send under a limit,
 and counts after that: of two drains the second waits for the first one's commit, and sees its
 claim. All lock chats in the order of their ids, in one statement a step, so no two wait for each
-other. Without a limit nothing is locked and nothing is read.
+other. A site without a budget locks and reads nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,14 +63,13 @@ class StepBudget:
 
     def look(self, deliveries: Iterable[tuple[str, str, str]]) -> None:
         """Learn what chats have had. Deliveries are given by chat, visibility and class."""
-        if settings.CONTACT_BUDGET:
-            limited = {chat for chat, *how in deliveries if limit_of(*how) is not None}
-            self._read(limited - self.known)
+        limited = {chat for chat, *how in deliveries if limit_of(*how) is not None}
+        self._read(limited - self.known)
 
     def ending(self, delivery: ClaimedDelivery) -> Ending | None:
         """Return the ending of a delivery to a chat whose budget is spent; otherwise count it in,
         and return None."""
-        if delivery.visibility != Visibility.ALL or not settings.CONTACT_BUDGET:
+        if delivery.visibility != Visibility.ALL:
             return None
         limit, chat = limit_of(delivery.visibility, delivery.notice_class), delivery.interaction_id
         times = self._times(chat, limit) if limit is not None else ()

@@ -28,17 +28,13 @@ class Nickname:
     preset: str = ""
 
 
-def chosen_nickname(
-    actor: Actor, version: NoticeVersion, visibility: str, wanted: str | None
-) -> Nickname:
-    """Return the nickname for `wanted`; None means the version's own.
+def chosen_nickname(actor: Actor, version: NoticeVersion, visibility: str, wanted: str) -> Nickname:
+    """Return the nickname that the sender asked for.
 
     Raises InvalidInput for a nickname that is empty, too long, not on one line, or that looks like
     an approved one; Unprocessable for one that is not approved for the send's audience, if senders
     may not choose.
     """
-    if wanted is None:
-        return Nickname(version.nickname)
     require_given(wanted, field="nickname")
     text = read_line(wanted, what=term("A nickname"), field="nickname")
     if len(text) > LONGEST:
