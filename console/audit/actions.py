@@ -196,7 +196,7 @@ EVENTS = {
     ),
     Action.SEND_STARTED: _event("send"),
     Action.SEND_FINISHED: _event("send", "counts"),
-    Action.SEND_PAUSED: _event("send", "sender itself counts"),
+    Action.SEND_PAUSED: _event("send", "sender itself counts resumes_at"),
     Action.SEND_RESUMED: _event("send", "sender"),
     Action.SEND_CANCELLED: _event("send", "cancelled reason sender"),
     Action.SEND_APPROVED: _event("send", "release_at sender status"),

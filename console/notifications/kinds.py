@@ -21,7 +21,7 @@ from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.sends.models import Send, SendStatus
-from console.sends.selectors import sends_awaiting_approval
+from console.sends.selectors import sends_awaiting_approval, sends_paused_by_themselves
 
 Refs = Collection[str]
 
@@ -132,6 +132,43 @@ declare(
         event_schema={
             "send": {"type": "integer"},
             "status": {"type": "string", "enum": [SendStatus.AWAITING_APPROVAL.value]},
+        },
+    )
+)
+
+
+def _paused_decidable(actor: Actor, refs: Refs | None) -> set[str]:
+    found = sends_paused_by_themselves(actor).filter(resumes_at=None)
+    if refs is not None:
+        found = found.filter(pk__in=[int(ref) for ref in refs])
+    return {str(pk) for pk in found.values_list("pk", flat=True)}
+
+
+declare(
+    Kind(
+        name="send.paused_itself",
+        label=_("A send has paused itself"),
+        words=_("has paused the send of “%(title)s” to %(chats)s"),
+        permission=Permission.SEND,
+        opened_by=frozenset({Action.SEND_PAUSED}),
+        # A canary with minutes goes on without a person.
+        opens=lambda entry: "itself" in entry.data and "resumes_at" not in entry.data,
+        ended_by=frozenset({Action.SEND_RESUMED, Action.SEND_CANCELLED}),
+        subjects=_send_subjects,
+        decidable=_paused_decidable,
+        link=lambda ref: reverse("send-detail", args=[int(ref)]),
+        page="send-list",
+        event=lambda entry: {
+            "send": int(entry.target_ref),
+            "status": SendStatus.PAUSED.value,
+            "itself": entry.data["itself"],
+            "counts": entry.data["counts"],
+        },
+        event_schema={
+            "send": {"type": "integer"},
+            "status": {"type": "string", "enum": [SendStatus.PAUSED.value]},
+            "itself": {"type": "string", "enum": ["canary", "failures"]},
+            "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
     )
 )

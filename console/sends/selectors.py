@@ -104,6 +104,13 @@ def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
     return _with_counts(Send.objects.filter(_to_approve(actor))).order_by("pk")
 
 
+def sends_paused_by_themselves(actor: Actor) -> QuerySet[Send]:
+    """Return the actor's own sends that have paused themselves and wait, the longest first."""
+    actor.require(Permission.SEND)
+    paused = Send.objects.filter(status=SendStatus.PAUSED, actor_ref=actor.ref)
+    return paused.exclude(pause_reason="").order_by("pk")
+
+
 def leaves_at(send: Send, now: datetime) -> datetime:
     """Return when a send that awaits approval would leave: at its time, but not before now."""
     return max(send.scheduled_at or now, now)

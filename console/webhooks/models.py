@@ -23,6 +23,7 @@ class EventType(models.TextChoices):
     DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries are unknown")
     DELIVERIES_RESOLVED = "deliveries.resolved", _("There is evidence of unknown deliveries")
     SEND_AWAITING_APPROVAL = "send.awaiting_approval", _("A send awaits approval")
+    SEND_PAUSED_ITSELF = "send.paused_itself", _("A send has paused itself")
     VERSION_SUBMITTED = "version.submitted", _("A version of a notice awaits review")
     PRESET_SUBMITTED = "preset.submitted", _("A visibility preset awaits review")
     INCIDENT_STARTED = "incident.started", _("An incident was started")

@@ -25,6 +25,7 @@ from console.interactions.models import ChatServer, HealthChange
 from console.interactions.services import chat_server_reached, chat_server_unreachable
 from console.sends.control.approval import send_approve, send_reschedule
 from console.sends.control.pausing import send_cancel
+from console.sends.engine.caution import sends_watch
 from console.sends.engine.outcomes import Ending
 from console.sends.evidence.people import delivery_witness
 from console.sends.models import DeliveryStatus, Reason, Send
@@ -378,6 +379,24 @@ def test_what_waits_for_a_person_is_told_without_any_words(
     bodies = " ".join(message.body for message in Message.objects.all())
     for secret in (TEXT, CUSTOMER, "A secret reason", "Nick", "Desk", "Sue", "INT"):
         assert secret not in bodies
+
+
+def test_a_send_that_has_paused_itself_is_told(
+    make_webhook: Any, make_send: Callable[..., Send], chat_server: ChatServer, settings: Any
+) -> None:
+    make_webhook()
+    settings.PAUSE_ABOVE_PERCENT = 50
+    send = make_send(30)
+    end_all(chat_server, [D] * 8 + [F] * 8 + [U] * 4)
+    sends_watch([send.pk], bad=[send.pk])
+    facts_gather()
+    (paused,) = told("send.paused_itself")
+    assert paused["data"] == {
+        "send": send.pk,
+        "status": "paused",
+        "itself": "failures",
+        "counts": {"delivered": 8, "failed": 8, "unknown": 4},
+    }
 
 
 # --- Incidents -----------------------------------------------------------------------------------

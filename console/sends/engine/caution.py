@@ -105,8 +105,11 @@ def _pause(pk: int, why: "Callable[[Send], _Pause | None]") -> bool:
 
 def _record(actor: Actor, send: Send, pause: _Pause) -> None:
     target = ("send", send.pk, f"send {send.pk}")
-    audit.record(actor, Action.SEND_PAUSED, target=target, data=pause.data)
-    logs.send_changed(send, Action.SEND_PAUSED, **pause.data)
+    data = pause.data
+    if pause.resumes_at is not None:
+        data = {**data, "resumes_at": pause.resumes_at.isoformat()}
+    audit.record(actor, Action.SEND_PAUSED, target=target, data=data)
+    logs.send_changed(send, Action.SEND_PAUSED, **data)
 
 
 def _canary(send: Send) -> _Pause | None:

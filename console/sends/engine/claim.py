@@ -215,8 +215,7 @@ def claim_due(
     if not (server.takes_deliveries and granted):
         return _nothing(grant), []
     line = look.line if look else Line(turns, granted)
-    found = _Found()
-    budget = StepBudget(now) if settings.CONTACT_BUDGET else None
+    found, budget = _Found(), StepBudget(now) if settings.CONTACT_BUDGET else None
     looked_at, is_all = 0, False
     while len(found.claimed) < granted and looked_at < LOOKED_AT_MOST and not is_all:
         # After the first look, look further: whoever is skipped is rarely alone.
@@ -235,8 +234,7 @@ def claim_due(
         # Fewer rows than requested means that nothing more is due.
         is_all = (len(rows) < most and len(found.claimed) < granted) or len(rows) == 0
     _move(found.moved)
-    if budget:
-        found.keep_to(budget)
+    found.keep_to(budget)
     claimed, waited = line.in_order(found.claimed)
     _mark_sending(server, claimed, claim, now)
     chat_server_return_tokens(server.pk, granted - len(claimed))
@@ -269,10 +267,11 @@ class _Found:
         else:
             self.moved.append((delivery.id, fate))
 
-    def keep_to(self, budget: StepBudget) -> None:
+    def keep_to(self, budget: StepBudget | None) -> None:
         """End what the contact budget does not allow, now that nobody else claims for its chats."""
-        self.claimed, over = budget.confirm(self.claimed)
-        self.endings += map(_not_attempted, over)
+        if budget:
+            self.claimed, over = budget.confirm(self.claimed)
+            self.endings += map(_not_attempted, over)
 
 
 class Look:

@@ -22,8 +22,12 @@ from console.catalogue.selectors import notices, preset_review_queue, review_que
 from console.database.clock import near_now
 from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.interactions.models import ChatServer, Health
-from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
-from console.sends.selectors import not_retried, sends_awaiting_approval
+from console.sends.models import DeliveryStatus, Outbox, Send
+from console.sends.selectors import (
+    not_retried,
+    sends_awaiting_approval,
+    sends_paused_by_themselves,
+)
 from console.text.wording import worded
 
 MOST = 20
@@ -177,7 +181,8 @@ def _own_sends(actor: Actor, now: datetime) -> Iterator[Matter]:
     if not actor.may(Permission.SEND):
         return
     own = Send.objects.select_related("version__notice").filter(actor_ref=actor.ref)
-    for send in own.filter(status=SendStatus.PAUSED).exclude(pause_reason="").order_by("-pk"):
+    paused = sends_paused_by_themselves(actor).select_related("version__notice")
+    for send in paused.order_by("-pk")[: MOST + 1]:
         said = worded(send.pause_reason)
         yield _of_send(send, _("Paused by itself"), "paused", said, _("Resume or stop"))
     ended = own.filter(finished_at__gt=now - LOOK_BACK)
