@@ -1,10 +1,13 @@
 """The feed in the database: idempotent, in whatever order, and never backwards."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from console.accounts.models import Team
 from console.actors import Actor, Permission, system_actor
 from console.errors import InvalidInput, PermissionRefused
+from console.interactions.feed import writing
 from console.interactions.models import Interaction
 from console.interactions.services import FeedResult, feed_apply, interactions_forget
 from tests.support.factories import upsert
@@ -19,6 +23,7 @@ from tests.support.topics import published
 
 FEED = system_actor("tests")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+FACTS = ("is_online", "chat_server_name", "is_test")
 
 pytestmark = pytest.mark.django_db
 
@@ -320,6 +325,8 @@ def test_events_that_tell_only_parts_end_in_the_same_facts_in_any_order(
         [
             {"state": "routing"},
             {"queue": "sales"},
+            {"test": True},
+            {"test": False},
             {"user_data": {"IsOnline": "0", "ChatServerAppName": "west"}},
             {"user_data": {"IsOnline": "1", "ChatServerAppName": "east"}},
             {"user_data": {"IsOnline": "1", "ChatServerAppName": "north"}},
@@ -335,12 +342,56 @@ def test_events_that_tell_only_parts_end_in_the_same_facts_in_any_order(
     ]
     shuffled = data.draw(st.permutations(events))
 
-    def facts(name: str, given: list[Any]) -> tuple[bool, str]:
+    def known(name: str, given: list[Any], *, at_once: bool) -> dict[str, Any]:
         Interaction.objects.filter(pk=name).delete()
-        for event in given:
-            said = {**event, "interaction": {**event["interaction"], "id": name}}
-            assert feed_apply(system_actor("tests"), [said]).rejected == []
-        known = Interaction.objects.get(pk=name)
-        return known.is_online, known.chat_server_name
+        said = [{**event, "interaction": {**event["interaction"], "id": name}} for event in given]
+        for call in [said] if at_once else [[event] for event in said]:
+            result = feed(*call)
+            assert (result.rejected, result.accepted + result.ignored) == ([], len(call))
+        return Interaction.objects.filter(pk=name).values(*FACTS).get()
 
-    assert facts("shuffled", shuffled) == facts("in-order", events)
+    in_order = known("in-order", events, at_once=False)
+    assert known("shuffled", shuffled, at_once=False) == in_order
+    assert known("together", shuffled, at_once=True) == in_order
+
+
+def test_many_events_of_one_chat_among_others_are_taken_in_one_call() -> None:
+    feed(upsert("known", occurred_at=at(-1), agent="ann"))
+    events = [upsert("busy", occurred_at=at(number), agent=f"a{number}") for number in range(30)]
+    others = [upsert(f"c{number}", occurred_at=at(0)) for number in range(30)]
+    late = upsert("known", occurred_at=at(-2), agent="late")
+    result = feed(*reversed(events), *others, late, events[3])
+    assert (result.accepted, result.ignored) == (60, 2)
+    assert (chat("busy").agent, chat("known").agent) == ("a29", "ann")
+    assert Interaction.objects.count() == 32
+
+
+def test_large_user_data_goes_in_several_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BYTES", 1000)
+    note = 'Zoë 👋 " \\ ' * 50
+    result = feed(*(upsert(f"c{number}", user_data={"Note": note}) for number in range(7)))
+    assert result.accepted == 7
+    assert all(each.user_data["Note"] == note for each in Interaction.objects.all())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_feeds_with_the_same_chats_do_not_block_each_other() -> None:
+    """Half of the chats are new to both, in another order each. The newest event counts."""
+    ids = [f"chat{number:03}" for number in range(200)]
+    feed(*(upsert(chat, occurred_at=at(0)) for chat in ids[::2]))
+    ready = Barrier(4)
+
+    def run(number: int) -> FeedResult:
+        try:
+            ready.wait()
+            given = ids if number % 2 else ids[::-1]
+            return feed(
+                *(upsert(chat, occurred_at=at(number), agent=f"a{number}") for chat in given)
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, range(1, 5)))
+    assert all(result.accepted + result.ignored == 200 for result in results)
+    assert set(Interaction.objects.values_list("agent", flat=True)) == {"a4"}

@@ -36,6 +36,7 @@ MEASURES = {
     "pages": "served",
     "catalogue": "catalogue",
     "audience": "audience",
+    "feed": "feed",
     "pacing": "pacing",
     "ledger": "ledger",
     "verifier": "ledger",

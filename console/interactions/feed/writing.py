@@ -1,13 +1,14 @@
 """Writes of the feed: what happens to live chats."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from console.accounts.models import Team
 from console.actors import Actor, Permission
@@ -40,14 +41,13 @@ class FeedResult:
 # Data that decides whether and where something may be sent (facts) has an order of its own. A newer
 # event without such data must not make an older one that has it look stale when it comes late.
 _NEWER = """(known.last_event_at, known.last_sequence, known.ended_at IS NOT NULL)
-    < (EXCLUDED.last_event_at, EXCLUDED.last_sequence, EXCLUDED.ended_at IS NOT NULL)"""
-_NEWER_FACTS = """(%(tells_facts)s AND (known.facts_at, known.facts_sequence, NOT known.is_online)
-    < (EXCLUDED.facts_at, EXCLUDED.facts_sequence, NOT EXCLUDED.is_online))"""
+        < (event.occurred_at, event.sequence, event.stopped)"""
+_NEWER_FACTS = """(event.tells_facts AND (known.facts_at, known.facts_sequence, NOT known.is_online)
+        < (event.occurred_at, event.sequence, NOT COALESCE(event.is_online, true)))"""
 # What says whether a chat is a test has an order of its own too: it stays until something newer
 # says otherwise, and most events say nothing about it.
-_NEWER_TEST = """(%(is_test)s::boolean IS NOT NULL AND (known.test_told_at IS NULL
-    OR (known.test_told_at, known.test_told_sequence)
-        < (%(occurred_at)s::timestamptz, %(sequence)s::bigint)))"""
+_NEWER_TEST = """(event.is_test IS NOT NULL AND (known.test_told_at IS NULL
+        OR (known.test_told_at, known.test_told_sequence) < (event.occurred_at, event.sequence)))"""
 _FACTS = ("is_online", "chat_server_name", "customer_name", "user_data")
 _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "received_at")
 
@@ -55,45 +55,62 @@ _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "rece
 def _if(newer: str, columns: Iterable[str]) -> str:
     """Return assignments of an event's values, made only if it is newer than what is known."""
     return ",\n    ".join(
-        f"{column} = CASE WHEN {newer} THEN COALESCE(%({column})s, known.{column}) "
+        f"{column} = CASE WHEN {newer} THEN COALESCE(event.{column}, known.{column}) "
         f"ELSE known.{column} END"
         for column in columns
     )
 
 
-UPSERT = f"""
+# A row for each event; NULL is what it does not mention. No two are of the same chat.
+_EVENTS = """
+WITH event AS (
+    SELECT * FROM json_to_recordset(%(events)s::json) AS event(
+        id text, media_type text, tenant_id integer, state text, is_online boolean,
+        chat_server_name text, queue text, agent text, locale text, customer_name text,
+        received_at timestamptz, user_data jsonb, occurred_at timestamptz, sequence bigint,
+        stopped boolean, tells_facts boolean, team_id bigint, is_test boolean))
+"""
+# Locks the chats that are known already, all in the order of their ids, so that two feeds with the
+# same chats don't wait for each other.
+INSERT = f"""{_EVENTS}
 INSERT INTO interactions_interaction AS known (
     id, media_type, tenant_id, state, is_online, chat_server_name, queue, agent, locale,
     customer_name, received_at, user_data, last_event_at, last_sequence, facts_at, facts_sequence,
     ended_at, team_id, is_test, test_told_at, test_told_sequence)
-VALUES (
-    %(id)s, COALESCE(%(media_type)s, ''), %(tenant_id)s, COALESCE(%(state)s, ''),
-    COALESCE(%(is_online)s, true), COALESCE(%(chat_server_name)s, ''), COALESCE(%(queue)s, ''),
-    COALESCE(%(agent)s, ''), COALESCE(%(locale)s, ''), COALESCE(%(customer_name)s, ''),
-    COALESCE(%(received_at)s, %(occurred_at)s), COALESCE(%(user_data)s, '{{}}'::jsonb),
-    %(occurred_at)s, %(sequence)s, %(facts_at)s, %(sequence)s, %(ended_at)s, %(team_id)s,
-    COALESCE(%(is_test)s::boolean, false),
-    CASE WHEN %(is_test)s::boolean IS NOT NULL THEN %(occurred_at)s::timestamptz END,
-    CASE WHEN %(is_test)s::boolean IS NOT NULL THEN %(sequence)s::bigint ELSE -1 END)
-ON CONFLICT (id) DO UPDATE SET
+SELECT
+    id, COALESCE(media_type, ''), tenant_id, COALESCE(state, ''),
+    COALESCE(is_online, true), COALESCE(chat_server_name, ''), COALESCE(queue, ''),
+    COALESCE(agent, ''), COALESCE(locale, ''), COALESCE(customer_name, ''),
+    COALESCE(received_at, occurred_at), COALESCE(user_data, '{{}}'::jsonb),
+    occurred_at, sequence,
+    CASE WHEN tells_facts THEN occurred_at ELSE %(never)s::timestamptz END, sequence,
+    CASE WHEN stopped THEN occurred_at END, team_id,
+    COALESCE(is_test, false), CASE WHEN is_test IS NOT NULL THEN occurred_at END,
+    CASE WHEN is_test IS NOT NULL THEN sequence ELSE -1 END
+FROM event ORDER BY id COLLATE "C"
+ON CONFLICT (id) DO UPDATE SET id = known.id WHERE false
+"""  # noqa: S608 - put together from the constants above
+UPDATE = f"""{_EVENTS}
+UPDATE interactions_interaction AS known SET
     {_if(_NEWER_FACTS, _FACTS)},
     {_if(_NEWER, _OTHERS)},
-    facts_at = CASE WHEN {_NEWER_FACTS} THEN EXCLUDED.facts_at ELSE known.facts_at END,
-    facts_sequence = CASE WHEN {_NEWER_FACTS} THEN EXCLUDED.facts_sequence
-        ELSE known.facts_sequence END,
-    last_event_at = CASE WHEN {_NEWER} THEN EXCLUDED.last_event_at ELSE known.last_event_at END,
-    last_sequence = CASE WHEN {_NEWER} THEN EXCLUDED.last_sequence ELSE known.last_sequence END,
-    ended_at = CASE WHEN {_NEWER} THEN EXCLUDED.ended_at ELSE known.ended_at END,
-    team_id = CASE WHEN {_NEWER} AND %(queue)s::text IS NOT NULL THEN EXCLUDED.team_id
+    facts_at = CASE WHEN {_NEWER_FACTS} THEN event.occurred_at ELSE known.facts_at END,
+    facts_sequence = CASE WHEN {_NEWER_FACTS} THEN event.sequence ELSE known.facts_sequence END,
+    last_event_at = CASE WHEN {_NEWER} THEN event.occurred_at ELSE known.last_event_at END,
+    last_sequence = CASE WHEN {_NEWER} THEN event.sequence ELSE known.last_sequence END,
+    ended_at = CASE WHEN NOT {_NEWER} THEN known.ended_at
+        WHEN event.stopped THEN event.occurred_at END,
+    team_id = CASE WHEN {_NEWER} AND event.queue IS NOT NULL THEN event.team_id
         ELSE known.team_id END,
-    is_test = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.is_test ELSE known.is_test END,
-    test_told_at = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.test_told_at
-        ELSE known.test_told_at END,
-    test_told_sequence = CASE WHEN {_NEWER_TEST} THEN EXCLUDED.test_told_sequence
+    is_test = CASE WHEN {_NEWER_TEST} THEN event.is_test ELSE known.is_test END,
+    test_told_at = CASE WHEN {_NEWER_TEST} THEN event.occurred_at ELSE known.test_told_at END,
+    test_told_sequence = CASE WHEN {_NEWER_TEST} THEN event.sequence
         ELSE known.test_told_sequence END
-WHERE {_NEWER} OR {_NEWER_FACTS} OR {_NEWER_TEST}
-RETURNING 1
+FROM event
+WHERE known.id = event.id AND ({_NEWER} OR {_NEWER_FACTS} OR {_NEWER_TEST})
 """  # noqa: S608 - put together from the constants above
+# So many events are one statement, and so many bytes of them at most unless one alone has more.
+ROWS, BYTES = 1000, 4 * 1024 * 1024
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -142,23 +159,59 @@ def _parse_all(events: Sequence[object], result: FeedResult) -> Iterable[FeedEve
 
 
 def _apply(events: list[FeedEvent], result: FeedResult) -> None:
-    # Always in the same order, so that two feeds with the same chats don't wait for each other. At
-    # the same moment the end comes last: many clocks tick in whole seconds.
+    # At the same moment the end comes last: many clocks tick in whole seconds.
     events.sort(key=lambda e: (e.interaction_id, e.occurred_at, e.sequence, e.stopped))
     with transaction.atomic(), connection.cursor() as cursor:
         queues_stay()
         names_stay()
         names = present_names()
         teams = {queue: team.pk for team in Team.objects.all() for queue in team.queues}
-        for event in events:
-            cursor.execute(UPSERT, _row(event, teams, names))
-            if cursor.fetchone():
-                result.accepted += 1
-            else:
-                result.ignored += 1
+        written = 0
+        first, *others = _in_turns(events)
+        for part in _parts(_row(event, teams, names) for event in first):
+            cursor.execute(INSERT, {"events": part, "never": NEVER})
+            written += cursor.rowcount
+            cursor.execute(UPDATE, {"events": part})
+            written += cursor.rowcount
+        for turn in others:
+            for part in _parts(_row(event, teams, names) for event in turn):
+                cursor.execute(UPDATE, {"events": part})
+                written += cursor.rowcount
+        result.accepted += written
+        result.ignored += len(events) - written
         lines_erase([event.interaction_id for event in events if event.stopped])
-        if result.accepted:
+        if written:
             notifications.publish(notifications.BOARD)
+
+
+def _in_turns(events: Iterable[FeedEvent]) -> list[list[FeedEvent]]:
+    """Return the first event of each chat, then the second of each, and so on."""
+    turns: list[list[FeedEvent]] = []
+    for _chat, own in groupby(events, lambda event: event.interaction_id):
+        for number, event in enumerate(own):
+            if number == len(turns):
+                turns.append([])
+            turns[number].append(event)
+    return turns
+
+
+def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the rows as JSON for a statement each."""
+    part: list[bytes] = []
+    size = 0
+    for row in rows:
+        said = msgspec.json.encode(row)
+        if part and (len(part) == ROWS or size + len(said) > BYTES):
+            yield _as_list(part)
+            part, size = [], 0
+        part.append(said)
+        size += len(said)
+    if part:
+        yield _as_list(part)
+
+
+def _as_list(rows: list[bytes]) -> str:
+    return (b"[" + b",".join(rows) + b"]").decode()
 
 
 def queues_stay() -> None:
@@ -170,7 +223,7 @@ def queues_stay() -> None:
 
 def _row(event: FeedEvent, teams: dict[str, int], names: dict[str, str]) -> dict[str, Any]:
     server_name = event.chat_server_name
-    return {
+    row = {
         "id": event.interaction_id,
         "media_type": event.media_type,
         "tenant_id": event.tenant_id,
@@ -183,15 +236,15 @@ def _row(event: FeedEvent, teams: dict[str, int], names: dict[str, str]) -> dict
         "locale": event.locale,
         "customer_name": customer_name(event.user_data),
         "received_at": event.received_at,
-        "user_data": None if event.user_data is None else Jsonb(event.user_data),
+        "user_data": event.user_data,
         "occurred_at": event.occurred_at,
         "sequence": event.sequence,
+        "stopped": event.stopped,
         "tells_facts": event.tells_facts,
-        "facts_at": event.occurred_at if event.tells_facts else NEVER,
-        "ended_at": event.occurred_at if event.stopped else None,
         "team_id": teams.get(event.queue) if event.queue else None,
         "is_test": event.is_test,
     }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def customer_name(user_data: dict[str, Any] | None) -> str | None:
