@@ -145,6 +145,7 @@ class Head:
 class Report:
     """The result of a verification: `followed` entries up to `head`.
 
+    `checked` is the entry up to whose checkpoints all are checked; below 0 before it has begun.
     `vouched` is the last entry that a valid checkpoint covers. `sealed` are the files with older
     entries, which were not read. `proved` are the sentences about a send.
     """
@@ -152,6 +153,7 @@ class Report:
     followed: int = 0
     head: Head = field(default_factory=Head)
     vouched: int = 0
+    checked: int = -1
     checkpoints: int = 0
     findings: list[Finding] = field(default_factory=list)
     sealed: list[Mapping[str, Any]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Pages of lists: numbered, or by a cursor without counting for lists that only grow."""
+"""Pages of lists: numbered, or by keys without counting for lists that only grow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,37 +38,57 @@ def filtered_list(
 
 
 @dataclass(frozen=True, slots=True)
-class OlderPage:
-    """A part of a list, and the query strings of its neighbours ("" for none)."""
+class KeysetPage:
+    """A part of a list, newest first, and the query strings of other parts ("" for none)."""
 
     rows: list[Any]
-    older: str
     newest: str
+    newer: str
+    older: str
+    oldest: str
 
 
-def older_page(found: QuerySet[Any, Any], query: QueryDict, size: int) -> OlderPage:
-    """Return `size` rows older than the query's `before`, the newest first.
+def keyset_page(found: QuerySet[Any, Any], query: QueryDict, size: int) -> KeysetPage:
+    """Return `size` rows: those `before` a primary key of the query, those `after` one, the
+    `oldest`, or else the newest.
 
-    A cursor, unlike a page number, is not shifted by new rows, and every page costs the same.
+    A key, unlike a page number, is not shifted by new rows, and every page costs the same.
     """
-    before = query.get("before", "")
-    if before.isdecimal() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    before, after = _key(query, "before"), _key(query, "after")
+    is_oldest = before is None and after is None and "oldest" in query
+    newest_first = found.order_by("-pk")
+    if before is not None:
+        newest_first = newest_first.filter(pk__lt=before)
+    if after is None and not is_oldest:
+        rows: list[Model] = list(newest_first[: size + 1])
+        has_older, has_newer = len(rows) > size, before is not None
+        rows = rows[:size]
     else:
-        before = ""
-    rows: list[Model] = list(found.order_by("-pk")[: size + 1])
-    more = len(rows) > size
-    rows = rows[:size]
-    return OlderPage(
+        oldest_first = found.order_by("pk")
+        if after is not None:
+            oldest_first = oldest_first.filter(pk__gt=after)
+        rows = list(oldest_first[: size + 1])
+        has_newer, has_older = len(rows) > size, after is not None
+        rows = rows[:size][::-1]
+    return KeysetPage(
         rows=rows,
-        older=_query(query, str(rows[-1].pk)) if more else "",
-        newest=_query(query, None) if before else "",
+        newest=_query(query) if has_newer or (after is not None and not rows) else "",
+        newer=_query(query, after=str(rows[0].pk)) if has_newer and rows else "",
+        older=_query(query, before=str(rows[-1].pk)) if has_older and rows else "",
+        oldest=_query(query, oldest="1") if has_older else "",
     )
 
 
-def _query(query: QueryDict, before: str | None) -> str:
+def _key(query: QueryDict, name: str) -> int | None:
+    given = query.get(name, "")
+    # Longer numbers are no keys.
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
+
+
+def _query(query: QueryDict, **place: str) -> str:
     changed = query.copy()
-    changed.pop("before", None)
-    if before is not None:
-        changed["before"] = before
+    for name in ("before", "after", "oldest"):
+        changed.pop(name, None)
+    for name, value in place.items():
+        changed[name] = value
     return f"?{changed.urlencode()}"

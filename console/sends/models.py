@@ -152,6 +152,9 @@ class Send(models.Model):
                 fields=["id"], condition=Q(status=SendStatus.RUNNING), name="send_running"
             ),
             models.Index(fields=["id"], condition=Q(status__in=LIVE_STATUSES), name="send_live"),
+            models.Index(
+                fields=["id"], condition=Q(status=SendStatus.CANCELLED), name="send_cancelled"
+            ),
             models.Index(fields=["version", "id"], condition=Q(is_test=True), name="send_test"),
             models.Index(
                 fields=["incident_id", "id"],

@@ -2,6 +2,7 @@
 in the database and in an export."""
 
 import base64
+import dataclasses
 import json
 import zipfile
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from console.audit.checkpoints import new_key, public_key, signed
-from console.audit.export import verify_database
+from console.audit.export import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import audit_export, checkpoint_make, record
 from console.audit.verify import (
@@ -23,6 +24,7 @@ from console.audit.verify import (
     ENTRIES,
     MANIFEST,
     Keys,
+    Report,
     checkpoints_of,
     key_id,
     main,
@@ -61,7 +63,27 @@ def own_keys(settings: Any) -> Keys:
 
 
 def found_in_database() -> list[str]:
-    return [finding.sentence for finding in verify_database().findings]
+    """What is found at once, which is what is found in parts of any size, as the page does it."""
+    report = verify_database()
+    found: list[str] = [finding.sentence for finding in report.findings]
+    for most, checkpoints in ((1, 1), (2, 2000), (3, 1), (4, 2000), (50, 1)):
+        part = in_parts(most, checkpoints)
+        assert [finding.sentence for finding in part.findings] == found
+        if report.holds:
+            assert part == dataclasses.replace(report, checked=part.checked)
+    return found
+
+
+def in_parts(most: int, checkpoints: int) -> Report:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("console.audit.export.CHECKPOINTS_A_PART", checkpoints)
+        report = Report()
+        for _part in range(100):
+            if verify_part(report, most=most):
+                return report
+            done = (report.followed, report.head, report.vouched, report.checked)
+            report = Report(*done, report.checkpoints)
+    raise AssertionError("it does not come to an end")
 
 
 def exported(tmp_path: Path, name: str = "export.zip") -> Path:
@@ -75,7 +97,7 @@ def exported(tmp_path: Path, name: str = "export.zip") -> Path:
 
 @pytest.mark.usefixtures("ledger")
 def test_the_true_ledger_holds(settings: Any, tmp_path: Path) -> None:
-    assert verify_database().holds
+    assert found_in_database() == []
     report = verify_export(exported(tmp_path), own_keys(settings))
     assert report.findings == []
     assert (report.followed, report.vouched, report.checkpoints) == (10, 10, 2)

@@ -70,7 +70,7 @@ def _a_core(do: Callable[[], object], number: int) -> float:
 
 
 def _events(live: int) -> Iterator[dict[str, Any]]:
-    chance = random.Random(15)  # noqa: S311 - the same in each round
+    chance = random.Random(15)
     at = datetime.now(UTC)
     last: dict[str, Any] = {}
     while True:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.catalogue.kinds import traits
-from console.editing.paging import older_page
+from console.editing.paging import keyset_page
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.selectors import present_name
 from console.sends.history_filter import DeliveryFilter
@@ -49,7 +49,7 @@ def history(request: HttpRequest) -> HttpResponse:
             found = deliveries_visible(actor_of(request), chosen).prefetch_related(*SHOWN)
         except ConsoleError as refusal:
             error = refusal.message
-    page = older_page(found, request.GET, DELIVERIES_A_PAGE)
+    page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
     context = {"form": form, "page": page, "filtered": form.is_filled, "error": form.error or error}
     status = 422 if error else form.http_status
     return render(request, "sends/history.html", context, status=status)

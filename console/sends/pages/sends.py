@@ -11,7 +11,7 @@ from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.database.clock import database_now
-from console.editing.paging import numbered_page
+from console.editing.paging import keyset_page, numbered_page
 from console.interactions.selectors import present_names
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
@@ -49,7 +49,7 @@ def send_list(request: HttpRequest) -> HttpResponse:
         sends = sends.filter(pk__in=send_ids_found(actor, chosen["q"]))
     if chosen.get("status"):
         sends = sends.filter(status=chosen["status"])
-    page = numbered_page(request, sends, SENDS_A_PAGE)
+    page = keyset_page(sends, request.GET, SENDS_A_PAGE)
     context = {"page": page, "form": form, "stopped": sending_stopped()}
     return render(request, "sends/send_list.html", context, status=form.http_status)
 

@@ -20,7 +20,7 @@ from console.audit.export import verify_part
 from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
 from console.audit.sentences import in_words
 from console.audit.verify import Head, Report, Unreadable, sentences
-from console.editing.paging import older_page
+from console.editing.paging import keyset_page
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
 
@@ -54,7 +54,7 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         )
     )
     context = {
-        "page": older_page(entries, request.GET, ENTRIES_A_PAGE),
+        "page": keyset_page(entries, request.GET, ENTRIES_A_PAGE),
         "form": form,
         "actions": action_choices(form.chosen.get("action", "")),
         "filtered": form.is_filled,
@@ -121,16 +121,17 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _state_of(report: Report) -> str:
-    state = [report.followed, report.head.seq, report.head.hash, report.vouched]
-    return signing.dumps(state, salt=STATE_SALT)
+    head = report.head
+    done = [report.followed, head.seq, head.hash, report.vouched, report.checked]
+    return signing.dumps([*done, report.checkpoints], salt=STATE_SALT)
 
 
 def _report_of(state: str) -> Report:
     """Return the progress so far; none if `state` is empty, forged or expired."""
     try:
-        followed, seq, digest, vouched = signing.loads(
+        followed, seq, digest, vouched, checked, checkpoints = signing.loads(
             state, salt=STATE_SALT, max_age=STATE_SECONDS
         )
-    except signing.BadSignature:
+    except (signing.BadSignature, ValueError):  # also of an earlier version
         return Report()
-    return Report(followed=followed, head=Head(seq, digest), vouched=vouched)
+    return Report(followed, Head(seq, digest), vouched, checked, checkpoints)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from console.actors import Actor, Permission
 from console.editing.confirmation import Step, asks, posted, take_step
-from console.editing.paging import numbered_page, older_page
+from console.editing.paging import keyset_page, numbered_page
 from console.editing.saving import form_page, save
 from console.site.access import actor_of, require
 from console.webhooks import selectors
@@ -79,7 +79,7 @@ def webhook_detail(request: HttpRequest, webhook_id: int) -> HttpResponse:
         status=filters.http_status,
         webhook=webhook,
         old_until=webhook.old_secret_until(),
-        page=older_page(found, request.GET, MESSAGES_A_PAGE),
+        page=keyset_page(found, request.GET, MESSAGES_A_PAGE),
         filters=filters,
         filtered=filters.is_filled,
         kept_days=settings.WEBHOOK_RETENTION_DAYS,
