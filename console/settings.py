@@ -79,6 +79,10 @@ EMERGENCY_CONFIRM_MINUTES = env.read(
     "CONSOLE_EMERGENCY_CONFIRM_MINUTES", env.number(least=0, most=1_440, unit="minutes"), 0
 )
 # A send pauses itself if a larger share of its deliveries failed or is unknown; 0: never.
+# A search of the history or the trail that takes longer is ended. Web sessions end at 30 seconds.
+SEARCH_SECONDS = env.read(
+    "CONSOLE_SEARCH_SECONDS", env.number(least=1, most=25, unit="seconds"), 10
+)
 PAUSE_ABOVE_PERCENT = env.read(
     "CONSOLE_PAUSE_ABOVE_PERCENT", env.number(least=0, most=99, unit="percent"), 50
 )

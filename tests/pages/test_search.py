@@ -16,7 +16,6 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.sends.models import Send
-from console.web.search import bounds
 from console.web.search.hits import MOST_A_GROUP
 from tests.pages.searching import GROUP, HIT, answer, hits
 from tests.pages.searching import world as world
@@ -246,7 +245,7 @@ def test_a_kind_that_takes_too_long_is_left_out_and_said(
 
     slow = kinds.Kind(kinds.KINDS[3].label, find, kinds.KINDS[3].permissions)
     monkeypatch.setattr("console.web.search.views.KINDS", (kinds.KINDS[0], slow, kinds.KINDS[2]))
-    monkeypatch.setattr(bounds.Deadline.__init__, "__defaults__", (0.5,))
+    monkeypatch.setattr("console.web.search.views.SECONDS", 0.5)
 
     html = answer(browse(supervisor), "late")
 

@@ -12,6 +12,7 @@ from console.api.http.pagination import HistoryPage
 from console.api.serializers import common
 from console.audit import selectors
 from console.audit.downloads import ledger_download
+from console.database.deadlines import search_time
 
 FILTERS = ("target_kind", "target_ref", "action")
 
@@ -33,7 +34,8 @@ class AuditEntries(ConsoleView):
             target_ref=given.get("target_ref", ""),
             action=given.get("action", ""),
         )
-        return self.page(request, rows, common.AuditEntryOutput)
+        with search_time():
+            return self.page(request, rows, common.AuditEntryOutput)
 
 
 class AuditCheckpoints(ConsoleView):

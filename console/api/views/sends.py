@@ -16,6 +16,7 @@ from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
 from console.api.things import ThingView, action
+from console.database.deadlines import search_time
 from console.errors import InvalidInput
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.simple_filter import InteractionFilter
@@ -236,7 +237,8 @@ class Deliveries(ConsoleView):
         rows = selectors.deliveries_visible(self.actor, filter).prefetch_related(
             *serializers.BESIDE
         )
-        return self.page(request, rows, serializers.DeliveryOutput)
+        with search_time():
+            return self.page(request, rows, serializers.DeliveryOutput)
 
 
 class DeliveryEvidence(ThingView):

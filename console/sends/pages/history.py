@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.catalogue.kinds import traits
+from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
 from console.errors import ConsoleError, InvalidInput
 from console.interactions.selectors import present_name
@@ -41,16 +42,23 @@ SHOWN = ("resolution",)
 def history(request: HttpRequest) -> HttpResponse:
     """Show all deliveries that the person may see, newest first."""
     form = HistoryForm(request.GET)
-    error = ""
-    found = Delivery.objects.none()
+    error, is_ended = "", False
+    page = keyset_page(Delivery.objects.none(), request.GET, DELIVERIES_A_PAGE)
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
             found = deliveries_visible(actor_of(request), chosen).prefetch_related(*SHOWN)
+            with search_time():
+                page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
         except ConsoleError as refusal:
-            error = refusal.message
-    page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
-    context = {"form": form, "page": page, "filtered": form.is_filled, "error": form.error or error}
+            error, is_ended = refusal.message, refusal.code == "search_too_long"
+    context = {
+        "form": form,
+        "page": page,
+        "filtered": form.is_filled,
+        "error": form.error or error,
+        "is_ended": is_ended,
+    }
     status = 422 if error else form.http_status
     return render(request, "sends/history.html", context, status=status)
 

@@ -20,7 +20,9 @@ from console.audit.export import verify_part
 from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
 from console.audit.sentences import in_words
 from console.audit.verify import Head, Report, Unreadable, sentences
+from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
+from console.errors import Unprocessable
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
 
@@ -53,13 +55,23 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
             target_ref=form.chosen.get("target_ref", ""),
         )
     )
+    error, is_ended = "", False
+    try:
+        with search_time():
+            page = keyset_page(entries, request.GET, ENTRIES_A_PAGE)
+    except Unprocessable as refusal:
+        error, is_ended = refusal.message, True
+        page = keyset_page(entries.none(), request.GET, ENTRIES_A_PAGE)
     context = {
-        "page": keyset_page(entries, request.GET, ENTRIES_A_PAGE),
+        "page": page,
+        "error": form.error or error,
+        "is_ended": is_ended,
         "form": form,
         "actions": action_choices(form.chosen.get("action", "")),
         "filtered": form.is_filled,
     }
-    return render(request, "audit/trail.html", context, status=form.http_status)
+    status = 422 if error else form.http_status
+    return render(request, "audit/trail.html", context, status=status)
 
 
 def action_choices(chosen: str) -> list[tuple[str, str]]:

@@ -9,15 +9,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor
+from console.database.deadlines import Deadline, TooSlow
 from console.site.access import actor_of
 from console.text.visible import is_blank, one_line
-from console.web.search.bounds import Deadline, TooSlow
 from console.web.search.hits import MOST_A_GROUP, Group, best_first
 from console.web.search.kinds import KINDS, OFFERS, own_searches
 from console.web.search.places import ACTIONS, PAGES, found
 from console.web.search.recents import resolved
 
 LONGEST = 200
+SECONDS = 2.0
 
 
 @require_GET
@@ -63,7 +64,7 @@ def _typed(text: str) -> str:
 
 def _found(actor: Actor, asked: str) -> tuple[list[Group], list[str]]:
     """Return the groups with hits, the best match first, and the kinds that took too long."""
-    deadline = Deadline()
+    deadline = Deadline(SECONDS)
     groups, left_out = [], []
     for kind in KINDS:
         if not any(actor.may(permission) for permission in kind.permissions):

@@ -1,23 +1,24 @@
-"""Limits the time of a search: each statement may take what is left of it."""
+"""Limits the time of a search: each of its statements may take what is left of it."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-SECONDS = 2.0
+from console.errors import Unprocessable
 
 
 class TooSlow(Exception):
-    """A kind could not be searched within the remaining time."""
+    """What was searched for could not be found within the remaining time."""
 
 
 class Deadline:
-    """The time limit of one search, shared by all kinds."""
+    """The time limit of one search, shared by its parts."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
 
     @contextmanager
@@ -38,3 +39,21 @@ class Deadline:
             if isinstance(error.__cause__, QueryCanceled):
                 raise TooSlow from error
             raise
+
+
+@contextmanager
+def search_time() -> Iterator[None]:
+    """Limit the search of a long list in the block to CONSOLE_SEARCH_SECONDS.
+
+    Raises Unprocessable, which says how to narrow it.
+    """
+    try:
+        with Deadline(settings.SEARCH_SECONDS).bounded():
+            yield
+    except TooSlow as error:
+        raise Unprocessable(
+            "search_too_long",
+            "This search took longer than {seconds:g} seconds, so it was ended. Narrow it: say "
+            "from when until when, or choose one more filter.",
+            seconds=settings.SEARCH_SECONDS,
+        ) from error
