@@ -29,7 +29,11 @@ from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator, running_simulator
 from tests.support.spreading import Spreading, spreads_tests
 from tests.support.static_files import cheap_static_files
-from tests.support.template_database import copy_what_is_migrated, keep_a_copy
+from tests.support.template_database import (
+    copy_what_is_migrated,
+    end_left_sessions,
+    keep_a_copy,
+)
 from tests.support.untraced import Untraced
 
 # How long an example takes says how busy the machine is.
@@ -137,10 +141,13 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         keep_a_copy()
         _switch_truncating("DISABLE")
+    yield
+    with django_db_blocker.unblock():
+        end_left_sessions()
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ class Way:
         self._silent = threading.Event()
         self._is_closed = False
         self._sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -37,6 +38,9 @@ class Way:
         self._silent = threading.Event()
 
     def end(self) -> None:
+        # Closing alone would not wake who accepts: one more client would find its way.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         for each in self._sockets:
             with suppress(OSError):

@@ -6,6 +6,8 @@ and makes a copy of it, while the others wait; each of them begins with that cop
 
 import fcntl
 import os
+import sys
+import time
 from typing import IO, Any
 
 import psycopg
@@ -39,13 +41,37 @@ def keep_a_copy() -> None:
     _held.pop().close()
 
 
+LEFT = """
+SELECT pid, concat_ws(', ', application_name, state, 'since', state_change, 'last:', query)
+FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()
+"""
+
+
+def end_left_sessions() -> None:
+    """End what is still connected when the tests are over, which would keep the database from being
+    dropped, and say what that was."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with _asking() as asking:
+        until = time.monotonic() + 3.0
+        while (left := asking.execute(LEFT, [name]).fetchall()) and time.monotonic() < until:
+            time.sleep(0.1)
+        for pid, said in left:
+            print(f"A session was left in {name}: {said}", file=sys.__stderr__)
+            asking.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
 def _is_shared() -> bool:
     """Whether other processes run tests on this server, which is the run's own."""
     return "PYTEST_XDIST_WORKER" in os.environ and settings.EMBEDDED
 
 
 def _ask(query: str, *values: str) -> bool:
+    with _asking() as asking:
+        return asking.execute(query.encode(), values).rowcount > 0
+
+
+def _asking() -> "psycopg.Connection[Any]":
     known = connection.get_connection_params() | {"dbname": "postgres"}
     address = {name: known[name] for name in ("dbname", "user", "host")}
-    with psycopg.connect(**address, autocommit=True) as asking:
-        return asking.execute(query.encode(), values).rowcount > 0
+    return psycopg.connect(**address, autocommit=True)
