@@ -1,6 +1,7 @@
 """What all tests share: named people, a small world of chats and notices, and a real simulator."""
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import count
@@ -141,13 +142,19 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: Any, pytestconfig: pytest.Config
+) -> Iterator[None]:
     with django_db_blocker.unblock():
         keep_a_copy()
         _switch_truncating("DISABLE")
     yield
     with django_db_blocker.unblock():
-        end_left_sessions()
+        left = end_left_sessions()
+    capture: Any = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        for said in left:
+            print(f"A test has left a session: {said}", file=sys.stderr)
 
 
 @pytest.fixture

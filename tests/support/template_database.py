@@ -6,7 +6,6 @@ and makes a copy of it, while the others wait; each of them begins with that cop
 
 import fcntl
 import os
-import sys
 import time
 from typing import IO, Any
 
@@ -47,18 +46,18 @@ FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()
 """
 
 
-def end_left_sessions() -> None:
+def end_left_sessions() -> list[str]:
     """End what is still connected when the tests are over, which would keep the database from being
-    dropped, and say what that was."""
+    dropped. Return what that was."""
     name = connection.settings_dict["NAME"]
     connection.close()
     with _asking() as asking:
         until = time.monotonic() + 3.0
         while (left := asking.execute(LEFT, [name]).fetchall()) and time.monotonic() < until:
             time.sleep(0.1)
-        for pid, said in left:
-            print(f"A session was left in {name}: {said}", file=sys.__stderr__)
+        for pid, _said in left:
             asking.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    return [f"{name}, {said}" for _pid, said in left]
 
 
 def _is_shared() -> bool:
