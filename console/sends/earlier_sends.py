@@ -101,26 +101,25 @@ def _in_text(written: dict[str, Any]) -> str:
 
 
 # What evidence says of an unknown delivery counts instead of its first record. OFFSET makes
-# PostgreSQL begin with each chat's few deliveries, by their index, however long the history is.
-# Nothing is joined: that would cost several times as much for each of 10,000 chats.
+# PostgreSQL begin with each chat's few deliveries, however long the history is. ORDER BY makes it
+# read them by their index, which has this order, and not by a bitmap: that would cost twice as much
+# for each of 10,000 chats. Nothing is joined, which would cost several times as much.
 RECEIVED = """EXISTS (
-    SELECT FROM (
-        SELECT id, status FROM sends_delivery
-        WHERE interaction_id = {chat} AND {which} OFFSET 0) d
-    WHERE CASE d.status
+    SELECT FROM sends_delivery d
+    WHERE d.interaction_id = {chat} AND {which} AND CASE d.status
         WHEN 'unknown' THEN coalesce(
             (SELECT CASE r.verdict WHEN 'delivered' THEN 'delivered' ELSE 'failed' END
              FROM sends_resolution r WHERE r.delivery_id = d.id AND NOT r.is_contested),
             d.status)
         ELSE d.status END = ANY(%s::text[])
-    OFFSET 0)"""
+    ORDER BY d.id DESC OFFSET 0)"""
 # Within coalesce the sends of a notice are read once, into a hash, and not joined for each chat.
 WHICH = {
-    SEND: "send_id = %s",
-    NOTICE: """coalesce(send_id IN (
+    SEND: "d.send_id = %s",
+    NOTICE: """coalesce(d.send_id IN (
         SELECT s.id FROM sends_send s JOIN catalogue_noticeversion v ON v.id = s.version_id
         WHERE v.notice_id = %s), FALSE)""",
-    INCIDENT: """coalesce(send_id IN (
+    INCIDENT: """coalesce(d.send_id IN (
         SELECT s.id FROM sends_send s WHERE s.incident_id = %s), FALSE)""",
 }
 

@@ -27,6 +27,9 @@ from tools.bench.world import NOTICE, World
 LIVE, ENDED, SENDS = 10_000, 20_000, 8
 PLAIN = "queue:billing"
 TIMES = 7
+# Some of the sends are of this incident.
+INCIDENT = 1
+OF_INCIDENT = 3
 CONDITIONS = {
     "queue, one of ten": "queue:" + ",".join(f"queue-{number}" for number in range(10)),
     "queue contains": "queue~ill",
@@ -46,7 +49,10 @@ CONDITIONS = {
     "user data as a number": "data.Amount>=900",
     "user data as a time": "data.Due<2026-02-01",
     "received a send": "received:send/{send}",
+    "received a notice": f"received:notice/{NOTICE}",
     "did not receive a notice": f"not received:notice/{NOTICE}",
+    "received in an incident": f"received:incident/{INCIDENT}",
+    "did not receive in an incident": f"not received:incident/{INCIDENT}",
     "received, by outcome": "received:send/{send}=unknown+failed",
     "groups": "queue:billing (data.Plan:gold or waiting>10m or no:agent) not language:en",
 }
@@ -165,6 +171,7 @@ def _send(version: NoticeVersion, number: int, chats: list[str], chance: random.
         visibility="ALL",
         actor_ref="system:bench",
         actor_name="Bench",
+        incident_id=INCIDENT if number < OF_INCIDENT else None,
         status=SendStatus.FINISHED,
         target_count=len(chosen),
         target={},
