@@ -33,6 +33,7 @@ MEASURES = {
     "rendering": "rendering",
     "single": "served",
     "waiting": "waiting",
+    "standing": "standing",
     "pages": "served",
     "catalogue": "catalogue",
     "audience": "audience",
@@ -48,7 +49,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end what was started, too
     with (
         prepared() as folder,
-        world(folder, rounds=options.rounds, number=options.number) as made,
+        world(
+            folder,
+            rounds=options.rounds,
+            number=options.number,
+            standing_seconds=options.standing_seconds,
+        ) as made,
     ):
         rows = [row for name in options.only for row in _take(name, made)]
     facts = {
@@ -83,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(100, 100_000),
         default=100_000,
         help="deliveries of a large send; less is a quicker look (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--standing-seconds",
+        type=_number(2, 3600),
+        default=300,
+        help="for how long new chats come to a standing stage (default: %(default)s)",
     )
     parser.add_argument(
         "--only",

@@ -44,12 +44,14 @@ ENVIRONMENT = {
 
 @dataclass
 class World:
-    """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`."""
+    """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
+    `standing_seconds` is for how long new chats come to a standing stage."""
 
     folder: Path
     simulator: "Simulator"
     rounds: int
     number: int
+    standing_seconds: int = 300
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -98,7 +100,9 @@ def _end_database(folder: Path) -> None:
 
 
 @contextmanager
-def world(folder: Path, *, rounds: int, number: int) -> Iterator[World]:
+def world(
+    folder: Path, *, rounds: int, number: int, standing_seconds: int = 300
+) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
     from tests.support.simulators import running_simulator
 
@@ -107,7 +111,7 @@ def world(folder: Path, *, rounds: int, number: int) -> Iterator[World]:
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
         _publish_notice()
-        yield World(folder, simulator, rounds, number)
+        yield World(folder, simulator, rounds, number, standing_seconds)
 
 
 def register_chat_server(name: str, url: str, **values: Any) -> None:
