@@ -78,15 +78,47 @@ def test_one_definition_means_the_same_chats_everywhere(
         view = saved_view_create(actor, name="Any", audience=Audience.from_text(text))
         assert audiences.in_tab(page, view.pk) == len(expected), text
         transaction.set_rollback(True)
+    with transaction.atomic():
+        assert audiences.by_saved_view(actor, text) == expected, text
+        transaction.set_rollback(True)
     assert builder.of_text(actor, text).problem == ""
 
 
-def test_a_program_finds_the_same(
-    crowd: None, page: Client, make_client: Callable[..., tuple[ApiClient, str]]
+@settings(
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(node=NEAR_NODES)
+def test_an_incident_reaches_the_same_chats(
+    crowd: None, supervisor: User, chat_server: ChatServer, hello: NoticeVersion, node: Node
 ) -> None:
-    caller = by_token(make_client("read")[1])
+    """By its preview, at its start, and if they come while its stage stands."""
+    text = Audience(node).to_text()
+    actor = supervisor.to_actor()
+    expected = {chat.pk for chat in interactions_visible(actor, Audience(node))}
+    for read in (
+        audiences.in_stage_plan,
+        audiences.in_started_stage,
+        audiences.in_standing_stage,
+    ):
+        with transaction.atomic():
+            playbook = audiences.in_playbook("hello", text)
+            assert read(actor, playbook) == expected, (read.__name__, text)
+            transaction.set_rollback(True)
+
+
+def test_a_program_finds_the_same(
+    crowd: None,
+    page: Client,
+    hello: NoticeVersion,
+    make_client: Callable[..., tuple[ApiClient, str]],
+) -> None:
+    caller = by_token(make_client("read", "send")[1])
     for text in ("data.Plan:gold", "not has:agent", "everyone", "data.Amount>=9 or language^es"):
-        assert audiences.by_api(caller, text) == audiences.by_query(ROOT, text)
+        expected = audiences.by_query(ROOT, text)
+        assert audiences.by_api(caller, text) == expected
+        assert audiences.in_api_preview(caller, "hello", text) == expected
+        playbook = audiences.in_playbook("hello", text)
+        assert audiences.in_api_incident(caller, playbook) == expected
 
 
 def test_the_selects_and_the_audience_hold_together(crowd: None, page: Client) -> None:

@@ -9,14 +9,21 @@ from django.test import Client
 from django.urls import reverse
 
 from console.actors import Actor
+from console.database.clock import database_now
 from console.errors import ConsoleError
+from console.incidents.models import Incident, Playbook, StageTarget
+from console.incidents.services.following import incidents_follow
+from console.incidents.services.incidents import incident_start, start_plan, start_version
 from console.interactions.audience.audience import Audience
+from console.interactions.models import Interaction, SavedView
 from console.interactions.selectors import interactions_visible
+from console.interactions.services import saved_view_create
 from console.sends.models import Send
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.support.calling import Caller
+from tests.support.factories import make_playbook
 
 ROW = re.compile(r'name="interaction"\s+value="([^"]+)"')
 # How a send refuses an audience in which there is nobody.
@@ -72,6 +79,51 @@ def in_send(actor: Actor, notice: str, text: str) -> Found:
     return _unless_refused(sent)
 
 
+# --- Incidents -----------------------------------------------------------------------------------
+
+
+def in_playbook(notice: str, text: str) -> Playbook:
+    """A playbook for an audience, whose first stage stands."""
+    stage = {"name": "Known", "notice": notice, "is_standing": True}
+    key = f"playbook-{Playbook.objects.count()}"
+    return make_playbook(key, Audience.from_text(text).to_mapping(), stage)
+
+
+def in_stage_plan(actor: Actor, playbook: Playbook) -> set[str]:
+    """What the preview of an incident's start has, ready or skipped."""
+    plan = start_plan(actor, start_version(playbook), answers={})
+    return {target.interaction_id for target in plan.targets} if plan else set()
+
+
+def in_started_stage(actor: Actor, playbook: Playbook) -> set[str]:
+    """What an incident's first stage has at its start. It leaves nothing for later."""
+    incident = incident_start(actor, playbook, why="It is down.")
+    taken = _taken(incident)
+    incidents_follow()
+    assert _taken(incident) == taken
+    return taken
+
+
+def in_standing_stage(actor: Actor, playbook: Playbook) -> set[str]:
+    """What a standing stage takes of the live chats if all of them come after its start."""
+    live = Interaction.objects.filter(ended_at=None)
+    chats = list(live.values_list("pk", flat=True))
+    live.update(ended_at=database_now())
+    incident = incident_start(actor, playbook, why="It is down.")
+    assert _taken(incident) == set()
+    Interaction.objects.filter(pk__in=chats).update(ended_at=None)
+    assert incidents_follow()
+    return _taken(incident)
+
+
+def _taken(incident: Incident) -> set[str]:
+    targets = StageTarget.objects.filter(stage__incident=incident)
+    return set(targets.values_list("interaction_id", flat=True))
+
+
+# --- Forms and calls -----------------------------------------------------------------------------
+
+
 def of_board_form(text: str, notice: str = "hello", **fields: Any) -> dict[str, Any]:
     """What the compose form posts for all that the board lists by an audience."""
     filters = urlencode({"audience": text, "sort": "-waiting"})
@@ -82,6 +134,31 @@ def of_board_form(text: str, notice: str = "hello", **fields: Any) -> dict[str, 
         "idempotency_key": "k1",
         **fields,
     }
+
+
+def by_saved_view(actor: Actor, text: str) -> set[str]:
+    """What a view means that was saved and read again."""
+    pk = saved_view_create(actor, name="Any", audience=Audience.from_text(text)).pk
+    audience = Audience.from_mapping(SavedView.objects.get(pk=pk).audience)
+    return {chat.pk for chat in interactions_visible(actor, audience)}
+
+
+def in_api_preview(caller: Caller, notice: str, text: str) -> Found:
+    """What a program's preview of a send has."""
+    audience = Audience.from_text(text).to_mapping()
+    return _previewed(caller, "sends/preview/", {"notice": notice, "audience": audience})
+
+
+def in_api_incident(caller: Caller, playbook: Playbook) -> Found:
+    """What a program's preview of an incident has."""
+    return _previewed(caller, "incidents/preview/", {"playbook": playbook.key})
+
+
+def _previewed(caller: Caller, path: str, body: dict[str, Any]) -> Found:
+    status, answer = caller("POST", path, body)
+    assert status == 200, answer
+    plan = answer.get("plan", answer)
+    return {target["interaction"] for target in plan["targets"]} if plan else set()
 
 
 def by_api(caller: Caller, text: str) -> Found:
