@@ -1,9 +1,7 @@
 """Background jobs of incidents. They take one job slot in one worker."""
 
-import asyncio
 import time
 
-from asgiref.sync import sync_to_async
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
@@ -17,17 +15,16 @@ JOB_SECONDS = 1.8
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(
-    name="console.incidents.tasks.follow",
-    queueing_lock="incidents",
-    lock="incidents",
-    pass_context=True,
-)
-async def follow(context: JobContext, timestamp: int) -> None:
-    """Every two seconds; while a stage stands, look for new chats all the time."""
+@app.task(name="console.incidents.tasks.follow", queueing_lock="incidents", pass_context=True)
+def follow(context: JobContext, timestamp: int) -> None:
+    """Every two seconds; while a stage stands, look for new chats all the time.
+
+    It does not wait for the job before, whose worker may be lost. Two at the same time take
+    different incidents.
+    """
     dispatch: Dispatch = context.additional_context["dispatch"]
     until = time.monotonic() + JOB_SECONDS
-    while await sync_to_async(incidents_follow)():
+    while incidents_follow():
         if dispatch.stopping.is_set() or time.monotonic() > until:
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
