@@ -18,6 +18,7 @@ from tools.torture.checker import TAKEOVER_SECONDS, Verdict, check
 from tools.torture.evidence import Evidence
 from tools.torture.faults import KINDS, plan
 from tools.torture.gathering import gather
+from tools.torture.outages import Outages
 from tools.torture.report import report
 from tools.torture.senders import Senders
 from tools.torture.tormentor import Planned, Tormentor
@@ -57,14 +58,17 @@ def torture(order: Order, folder: Path) -> Evidence:
     timeout, pace = order.request_timeout, order.pace
     with world(folder, request_timeout=timeout, pace=pace, psdk=order.psdk) as tortured:
         senders = Senders(tortured, seed=order.seed)
+        outages = Outages(tortured, seed=order.seed)
         tormentor = Tormentor(tortured, senders)
         senders.start()
+        outages.start()
         try:
             _suffer(order, tormentor, senders)
         finally:
             tormentor.finish()
             senders.stop()
-        troubles = senders.troubles + tormentor.troubles
+            outages.stop()
+        troubles = senders.troubles + tormentor.troubles + outages.troubles
         if not _comes_to_rest(tortured):
             troubles.append(f"sends were not over {QUIET_SECONDS:.0f} s after the last fault")
         statuses = tortured.supervisor.close()
@@ -86,6 +90,7 @@ def torture(order: Order, folder: Path) -> Evidence:
             asked=senders.asked,
             faults=tormentor.done,
             holders=senders.holders,
+            came=outages.came,
             troubles=troubles,
         )
 

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 from typing import Any
 
 from console.audit.chain import GENESIS, entry_hash
@@ -18,6 +17,8 @@ from tools.torture.evidence import (
     Fault,
     Line,
 )
+from tools.torture.incident_checks import Stages, check_incidents
+from tools.torture.standstills import all_away, less_outages
 
 ENDED = "deliveries."  # how the actions of their entries begin
 LATE = "deliveries.late_answer"
@@ -32,8 +33,6 @@ A_LITTLE = 1.0
 SAMPLED_SECONDS = 1.0
 # A worker's last commit may still be under way in the database when it is killed or frozen.
 LAST_COMMIT_SECONDS = 0.2
-# A worker that was killed is back after about so long.
-RESTART_SECONDS = 6.0
 ANSWERED = {"response", "fault"}
 
 
@@ -57,6 +56,7 @@ class Verdict:
     known_and_lost: list[str] = field(default_factory=list)
     ledger: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
     blamed: Counter[tuple[int, str]] = field(default_factory=Counter)
     takeovers: list[Takeover] = field(default_factory=list)
 
@@ -70,6 +70,9 @@ class Verdict:
             "known, lost": self.known_and_lost,
             "ledger": self.ledger,
             "late": self.late,
+            "stages": self.stages.wrong,
+            "missing": self.stages.missing,
+            "files": self.stages.files,
         }
 
     @property
@@ -87,6 +90,7 @@ def check(evidence: Evidence, *, takeover_seconds: float | None = TAKEOVER_SECON
     _check_known_and_lost(evidence, lines, verdict)
     _check_ledger(evidence, verdict)
     _check_takeovers(evidence, verdict, takeover_seconds)
+    verdict.stages = check_incidents(evidence)
     return verdict
 
 
@@ -96,7 +100,8 @@ def check(evidence: Evidence, *, takeover_seconds: float | None = TAKEOVER_SECON
 def _check_sends(evidence: Evidence, verdict: Verdict) -> None:
     rows = defaultdict(list)
     for send in evidence.sends:
-        rows[send.key].append(send)
+        if send.stage is None:
+            rows[send.key].append(send)
         if send.status not in ("finished", "cancelled"):
             verdict.lost.append(f"send {send.id} is {send.status} to this day")
     targets = defaultdict(set)
@@ -134,10 +139,10 @@ def _lines_by_delivery(evidence: Evidence, verdict: Verdict) -> dict[int, list[L
     lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in evidence.lines:
         lines[line.key, line.interaction_id].append(line)
-    found = {
-        delivery.id: lines.pop((keys.get(delivery.send_id, ""), delivery.interaction_id), [])
-        for delivery in evidence.deliveries
-    }
+    last = {(keys.get(d.send_id, ""), d.interaction_id): d.id for d in evidence.deliveries}
+    found: dict[int, list[Line]] = {delivery.id: [] for delivery in evidence.deliveries}
+    # A chat that a stage skipped may have another delivery of it: that one is journalled.
+    found |= {last[place]: lines.pop(place) for place in [*lines] if place in last}
     verdict.wrong += [
         f"the journal of {left[0].chat_server} has {key!r} for {interaction_id}, of which there "
         "is no delivery"
@@ -365,7 +370,7 @@ def _check_takeovers(evidence: Evidence, verdict: Verdict, most: float | None) -
         for name in fault.mid_work:
             after = [at for at in activity[name] if at > begin + LAST_COMMIT_SECONDS]
             outages = list(_outages(evidence, fault, name))
-            seconds = _less_outages(begin, min(after), outages) if after else None
+            seconds = less_outages(begin, min(after), outages) if after else None
             verdict.takeovers.append(Takeover(fault, name, seconds))
             if most is not None and (seconds is None or seconds > most):
                 took = "was never taken over" if seconds is None else f"waited {seconds:.1f} s"
@@ -382,26 +387,4 @@ def _outages(evidence: Evidence, fault: Fault, name: str) -> Iterator[tuple[floa
             yield other.begin, other.end
         elif other.subject == name and fault.subject == DATABASE:
             yield other.begin, other.end + (other.end - other.begin) + A_LITTLE
-    away = [
-        [
-            (other.begin, max(other.end, other.begin + RESTART_SECONDS))
-            for other in evidence.faults
-            if other.subject == worker
-        ]
-        for worker in evidence.workers
-    ]
-    if away:
-        yield from reduce(_both, away)
-
-
-def _both(
-    some: list[tuple[float, float]], others: list[tuple[float, float]]
-) -> list[tuple[float, float]]:
-    """Where an interval of each overlaps."""
-    common = ((max(one[0], other[0]), min(one[1], other[1])) for one in some for other in others)
-    return [(begin, end) for begin, end in common if begin < end]
-
-
-def _less_outages(begin: float, end: float, outages: list[tuple[float, float]]) -> float:
-    """Seconds since the last outage in between, as what was begun before it begins anew."""
-    return end - max([begin, *(up for down, up in outages if down < end and begin < up < end)])
+    yield from all_away(evidence)

@@ -26,12 +26,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class SendRow:
-    """`release_at` is when it was to begin, in Unix seconds."""
+    """`release_at` is when it was to begin, in Unix seconds. `stage` is the incident's stage that
+    it is of: the texts of all its sends end with the same key."""
 
     id: int
     key: str
     status: str
     release_at: float | None = None
+    stage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,54 @@ class Holder:
 
 
 @dataclass(slots=True)
+class Came:
+    """A chat that came while incidents ran. `matches_at` is when the feed had taken the event by
+    which it matches its incidents' audience and can be reached, `ends_at` the moment before it was
+    told to end; in Unix seconds. It matches until then."""
+
+    id: str
+    queue: str
+    matches_at: float | None = None
+    ends_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident, with the lines of its file. The times are in Unix seconds."""
+
+    id: int
+    queue: str
+    status: str
+    started_at: float
+    closed_at: float | None
+    file: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A stage that was started. The times are in Unix seconds."""
+
+    id: int
+    incident_id: int
+    position: int
+    reach: str
+    is_standing: bool
+    started_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A chat that a stage has had, with its last delivery, which was made at `tried_at`."""
+
+    stage_id: int
+    interaction_id: str
+    matched_at: float
+    tried_at: float
+    delivery_id: int
+
+
+@dataclass(slots=True)
 class Evidence:
     """`entries` are the ledger's, in its order, as console.audit.chain takes them, with `hash`.
     `troubles` are what the harness met that must not be, `counts_wrong` are sends that count their
@@ -146,3 +196,7 @@ class Evidence:
     time_to_live: float = 120.0
     holders: list[Holder] = field(default_factory=list)
     workers: tuple[str, ...] = ()
+    came: list[Came] = field(default_factory=list)
+    incidents: list[IncidentRow] = field(default_factory=list)
+    stages: list[StageRow] = field(default_factory=list)
+    targets: list[TargetRow] = field(default_factory=list)

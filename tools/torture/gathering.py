@@ -7,12 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from console.audit.chain import FIELDS, canonical_time
-from tools.torture.evidence import Asked, DeliveryRow, Evidence, Fault, Holder, Line, SendRow
+from tools.torture.evidence import (
+    Asked,
+    Came,
+    DeliveryRow,
+    Evidence,
+    Fault,
+    Holder,
+    IncidentRow,
+    Line,
+    SendRow,
+    StageRow,
+    TargetRow,
+)
 from tools.torture.world import TIME_TO_LIVE_SECONDS, World
 
 SENDS = """
-SELECT id, idempotency_key, status, extract(epoch FROM release_at)::float
-FROM sends_send ORDER BY id
+SELECT s.id, CASE WHEN g.id IS NULL THEN s.idempotency_key
+        ELSE concat(i.answers ->> 'outage', ' ', g.position) END,
+    s.status, extract(epoch FROM s.release_at)::float, s.stage_id
+FROM sends_send s LEFT JOIN incidents_stage g ON g.id = s.stage_id
+LEFT JOIN incidents_incident i ON i.id = g.incident_id ORDER BY s.id
 """
 DELIVERIES = """
 SELECT id, send_id, interaction_id, chat_server_name, status, reason,
@@ -28,6 +43,16 @@ FROM (SELECT send_id, status, count(*) AS number FROM sends_delivery
 FULL JOIN sends_sendoutcome k ON k.send_id = c.send_id AND k.status = c.status
 WHERE c.number IS DISTINCT FROM k.number
 """
+STAGES = """
+SELECT id, incident_id, position, content ->> 'reach', is_standing,
+    extract(epoch FROM started_at)::float, extract(epoch FROM ended_at)::float
+FROM incidents_stage ORDER BY id
+"""
+TARGETS = """
+SELECT stage_id, interaction_id, extract(epoch FROM matched_at)::float,
+    extract(epoch FROM tried_at)::float, delivery_id
+FROM incidents_stagetarget ORDER BY id
+"""
 ENTRIES = f"SELECT {', '.join(FIELDS)}, hash FROM audit_auditentry ORDER BY seq"
 
 
@@ -37,6 +62,7 @@ def gather(
     asked: list[Asked],
     faults: list[Fault],
     holders: list[Holder],
+    came: list[Came],
     troubles: list[str],
 ) -> Evidence:
     """Call it when the processes have ended."""
@@ -62,7 +88,32 @@ def gather(
         time_to_live=TIME_TO_LIVE_SECONDS,
         holders=holders,
         workers=tuple(worker.name for worker in world.workers),
+        came=came,
+        incidents=list(_incidents()),
+        stages=[StageRow(*row) for row in world.ask(STAGES)],
+        targets=[TargetRow(*row) for row in world.ask(TARGETS)],
     )
+
+
+def _incidents() -> Iterator[IncidentRow]:
+    """The incidents with their files, as the console makes them."""
+    from django.db import connection
+
+    from console.actors import system_actor
+    from console.incidents.incident_file import incident_lines
+    from console.incidents.models import Incident
+
+    for incident in Incident.objects.select_related("playbook", "version").order_by("pk"):
+        closed_at = incident.closed_at
+        yield IncidentRow(
+            incident.pk,
+            incident.playbook.key,
+            incident.status,
+            incident.started_at.timestamp(),
+            closed_at.timestamp() if closed_at else None,
+            tuple(incident_lines(system_actor("torture"), incident)),
+        )
+    connection.close()
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRow:

@@ -20,6 +20,7 @@ def report(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     yield f"{late:,} of the unknown have a late answer"
     yield f"{len(evidence.lines):,} lines in the journals, {len(evidence.entries):,} in the ledger"
     yield _takeovers(verdict)
+    yield _incidents(evidence, verdict)
     yield ""
     for name, sentences in verdict.complaints.items():
         yield f"{name:12} {len(sentences):6}"
@@ -49,4 +50,15 @@ def _takeovers(verdict: Verdict) -> str:
     return (
         f"gone on after {len(times)} times that work stood still: median {middle:.1f} s, "
         f"longest {times[-1]:.1f} s (at most {TAKEOVER_SECONDS:.0f})"
+    )
+
+
+def _incidents(evidence: Evidence, verdict: Verdict) -> str:
+    waits = sorted(verdict.stages.waits) or [0.0]
+    number = len(waits) - 1
+    return (
+        f"{len(evidence.incidents)} incidents with {len(evidence.stages)} stages, which had "
+        f"{len(evidence.targets):,} chats of {len(evidence.came):,} that came; taken after "
+        f"{waits[number // 2]:.1f} s in the median, {waits[number * 95 // 100]:.1f} s of 95 in a "
+        f"hundred, {waits[-1]:.1f} s at most; {verdict.stages.overtaken} unknown were overtaken"
     )

@@ -22,6 +22,15 @@ from tools.torture.ways import Way, Ways
 
 NOTICE = "torture"
 TEXT = "Hello {{ data.FirstName }}, an agent will be with you shortly. #{{ field.key }}"
+STAGE_TEXT = "Hello {{ data.FirstName }}, this is about the outage."
+# Two outages run at a time, each with a playbook and a queue of its own. An incident's texts end
+# with its name and their stage's number.
+PLAYBOOKS = ("outage-a", "outage-b")
+STAGES: tuple[dict[str, Any], ...] = (
+    {"name": "Known", "is_standing": True},
+    {"name": "Update", "is_standing": True, "reach": "got_earlier"},
+    {"name": "Solved", "reach": "got_earlier"},
+)
 CHATS = 1500
 # How long each Chat Server takes for an answer: so there is always something on the wire.
 LATENCIES = (0.05, 0.15, 0.3)
@@ -199,9 +208,6 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     from console.accounts.models import Scope
     from console.accounts.services import api_client_create
     from console.actors import Actor, system_actor
-    from console.catalogue.content.notices import notice_create
-    from console.catalogue.content.version_content import VersionContent
-    from console.catalogue.content.versions import version_approve, version_create, version_submit
     from console.interactions.services import chat_server_create, feed_apply
 
     call_command("migrate", verbosity=0)
@@ -216,16 +222,17 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
             connect_timeout_seconds=request_timeout,
             request_timeout_seconds=request_timeout,
         )
-    author = Actor("user:author", "Author", root.permissions)
-    reviewer = Actor("user:reviewer", "Reviewer", root.permissions)
-    notice = notice_create(author, key=NOTICE, kind="message", title="Torture")
-    version = version_create(
-        author,
-        notice,
-        VersionContent(default_locale="en", bodies={"en": TEXT}, fields=[{"name": "key"}]),
+    people = (
+        Actor("user:author", "Author", root.permissions),
+        Actor("user:reviewer", "Reviewer", root.permissions),
     )
-    version_submit(author, version)
-    version_approve(reviewer, version)
+    _publish_notice(*people, NOTICE, TEXT, "key")
+    for number in range(1, len(STAGES) + 1):
+        _publish_notice(
+            *people, f"stage-{number}", f"{STAGE_TEXT} #{{{{ field.outage }}}} {number}", "outage"
+        )
+    for queue in PLAYBOOKS:
+        _publish_playbook(*people, queue)
     for first in range(0, CHATS, 500):
         fed = feed_apply(
             root,
@@ -240,7 +247,44 @@ def _set_up(simulators: list[Simulator], request_timeout: float, pace: float) ->
     return token
 
 
-def chat_event(interaction_id: str, chat_server: str, *, online: bool = True) -> dict[str, Any]:
+def _publish_notice(author: Any, reviewer: Any, key: str, text: str, field: str) -> None:
+    from console.catalogue.content.notices import notice_create
+    from console.catalogue.content.version_content import VersionContent
+    from console.catalogue.content.versions import version_approve, version_create, version_submit
+
+    notice = notice_create(author, key=key, kind="message", title=key.capitalize())
+    version = version_create(
+        author,
+        notice,
+        VersionContent(default_locale="en", bodies={"en": text}, fields=[{"name": field}]),
+    )
+    version_submit(author, version)
+    version_approve(reviewer, version)
+
+
+def _publish_playbook(author: Any, reviewer: Any, queue: str) -> None:
+    from console.incidents.playbook_content import PlaybookContent
+    from console.incidents.services.playbooks import (
+        playbook_create,
+        version_approve,
+        version_submit,
+    )
+
+    stages = [{**stage, "notice": f"stage-{number}"} for number, stage in enumerate(STAGES, 1)]
+    content = PlaybookContent.read({"audience": {"queue": queue}, "stages": stages})
+    version = playbook_create(author, key=queue, title=queue.capitalize(), content=content)
+    version_submit(author, version)
+    version_approve(reviewer, version)
+
+
+def chat_event(
+    interaction_id: str,
+    chat_server: str,
+    *,
+    online: bool = True,
+    queue: str = "",
+    received_at: str = "",
+) -> dict[str, Any]:
     """The feed's event that says where a chat is now."""
     now = datetime.now(UTC).isoformat()
     return {
@@ -251,7 +295,8 @@ def chat_event(interaction_id: str, chat_server: str, *, online: bool = True) ->
             "media_type": "chat",
             "state": "handling",
             "locale": "en",
-            "received_at": now,
+            "queue": queue,
+            "received_at": received_at or now,
             "user_data": {
                 "InteractionId": interaction_id,
                 "IsOnline": "1" if online else "0",
@@ -260,3 +305,9 @@ def chat_event(interaction_id: str, chat_server: str, *, online: bool = True) ->
             },
         },
     }
+
+
+def ended_event(interaction_id: str) -> dict[str, Any]:
+    """The feed's event that says that a chat is over."""
+    now = datetime.now(UTC).isoformat()
+    return {"type": "stopped", "occurred_at": now, "interaction": {"id": interaction_id}}
