@@ -77,8 +77,11 @@ ROUNDS ?= 5
 NUMBER ?= 100000
 # Some measures alone: make bench ONLY=client,pacing
 ONLY ?=
+# For how many seconds new chats come to a standing stage.
+STANDING ?= 300
 bench: install-dev
-	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) \
+		--standing-seconds $(STANDING) $(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200
 DELIVERIES ?= 20000

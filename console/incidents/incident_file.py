@@ -46,6 +46,8 @@ def incident_lines(actor: Actor, incident: Incident) -> Iterator[Line]:
 def _head(actor: Actor, incident: Incident, stages: list[Stage]) -> Line:
     shown = stage_targets(actor, incident).count()
     whole = StageTarget.objects.filter(stage__in=stages).count()
+    missed = _missed(incident)
+    is_whole = missed is not None and _own(actor, missed).count() == missed.count()
     return {
         "kind": "incident",
         "id": incident.pk,
@@ -65,7 +67,7 @@ def _head(actor: Actor, incident: Incident, stages: list[Stage]) -> Line:
         "closed_at": _time(incident.closed_at),
         "closing_word": incident.closing_word,
         "entries": _entries("incident", incident.pk),
-        "is_whole": shown == whole,
+        "is_whole": is_whole and shown == whole,
     }
 
 
@@ -197,20 +199,31 @@ def missed_chats(actor: Actor, incident: Incident) -> QuerySet[Interaction]:
 
     They are of the chats that the incident's person sees. The actor gets those of their own teams;
     who reads the history gets all."""
+    missed = _missed(incident)
+    return Interaction.objects.none() if missed is None else _own(actor, missed)
+
+
+def _missed(incident: Incident) -> QuerySet[Interaction] | None:
+    """Return all missed chats; None if nobody knows, as the incident's person may see no chats any
+    more."""
     starter = actor_by_ref(incident.actor_ref)
     if starter is None or not starter.may(Permission.VIEW_INTERACTIONS):
-        return Interaction.objects.none()
+        return None
     mine = StageTarget.objects.filter(stage__incident=incident, interaction_id=OuterRef("pk"))
     found = interactions_visible(starter, incident.read_audience, live_only=False)
     lived = Q(ended_at=None) | Q(ended_at__gte=incident.started_at)
     if incident.closed_at is not None:
         lived &= Q(received_at=None) | Q(received_at__lte=incident.closed_at)
-    found = found.filter(lived, ~Exists(mine)).order_by(F("received_at").asc(nulls_last=True), "pk")
+    found = found.filter(lived, ~Exists(mine))
+    return found.order_by(F("received_at").asc(nulls_last=True), "pk")
+
+
+def _own(actor: Actor, missed: QuerySet[Interaction]) -> QuerySet[Interaction]:
     if actor.may(Permission.VIEW_HISTORY):
-        return found
+        return missed
     if not actor.may(Permission.VIEW_INTERACTIONS):
-        return found.none()
-    return found.filter(in_own_teams(actor))
+        return missed.none()
+    return missed.filter(in_own_teams(actor))
 
 
 def _time(at: datetime | None) -> str | None:

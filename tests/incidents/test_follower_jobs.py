@@ -1,16 +1,21 @@
-"""The jobs by which standing stages look for new chats: none waits for one of a lost worker."""
+"""The jobs by which standing stages look for new chats: none waits for one of a lost worker, and no
+incident for one that fails."""
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
 from console.accounts.models import User
 from console.incidents.models import StageTarget
+from console.incidents.services.following import incidents_follow
+from console.incidents.services.incidents import lock_incident
 from console.interactions.models import ChatServer, Interaction
-from tests.incidents.incident_world import make_payments, start
+from tests.incidents.incident_world import KNOWN, make_payments, start
+from tests.support.factories import make_playbook
 from tests.support.working import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,3 +49,45 @@ def test_no_job_waits_for_one_that_runs() -> None:
     ours = {name: task for name, task in app.tasks.items() if name.startswith("console.")}
     assert FOLLOW in ours
     assert {name for name, task in ours.items() if task.lock is not None} == set()
+
+
+def test_an_incident_that_fails_keeps_none_of_the_others_waiting(
+    supervisor: User,
+    chat_server: ChatServer,
+    make_notice: Callable[..., Any],
+    make_interaction: Callable[..., Interaction],
+) -> None:
+    broken = start(supervisor, make_payments(make_notice))
+    whole = start(supervisor, make_playbook("billing", {"queue": "billing"}, KNOWN))
+    assert broken.pk < whole.pk
+    broken.stages.update(content={"nobody": "reads this"})
+    make_interaction("late", queue="billing")
+    with pytest.raises(TypeError):
+        incidents_follow()
+    assert StageTarget.objects.get().stage.incident == whole
+
+
+def test_an_incident_at_which_somebody_else_is_is_looked_at_again(
+    supervisor: User,
+    chat_server: ChatServer,
+    make_notice: Callable[..., Any],
+    make_interaction: Callable[..., Interaction],
+) -> None:
+    """Two jobs overlap for a moment. The later one goes on alone."""
+    incident = start(supervisor, make_payments(make_notice))
+    make_interaction("late", queue="sales")
+    found = []
+
+    def follow() -> None:
+        found.append(incidents_follow())
+        connection.close()
+
+    with transaction.atomic():
+        lock_incident(incident)
+        other = Thread(target=follow)
+        other.start()
+        other.join()
+    assert found == [True]
+    assert not StageTarget.objects.exists()
+    assert incidents_follow()
+    assert StageTarget.objects.exists()

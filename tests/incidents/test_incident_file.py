@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from console.accounts.models import Team, User
+from console.accounts.services import user_deactivate
 from console.audit.models import AuditEntry
 from console.incidents.models import Incident, Playbook
 from console.incidents.services.following import incidents_follow
@@ -17,6 +18,7 @@ from console.interactions.models import ChatServer, Interaction
 from tests.incidents.incident_world import FIRST, make_payments, start
 from tests.incidents.test_incident_pages import SECRET, of_two_teams
 from tests.incidents.test_incidents import set_status
+from tests.support.factories import ROOT
 from tests.support.working import work
 
 __all__ = ["of_two_teams"]
@@ -179,6 +181,34 @@ def test_it_has_what_the_person_may_know(
     assert "theirs" not in json.dumps(lines(file, "chat"))
     assert file[0]["is_whole"] is False
     assert browse(administrator).post(f"/incidents/{incident.pk}/file/").status_code == 403
+
+
+def test_it_is_not_whole_where_a_missed_chat_may_be_lacking(
+    payments: Playbook,
+    team: Team,
+    supervisor: User,
+    auditor: User,
+    make_user: Callable[..., User],
+    make_interaction: Make,
+    browse: Browse,
+) -> None:
+    other = Team.objects.create(name="Others", queues=["others"])
+    boss = make_user("boss", "supervisor", teams=[team, other])
+    make_interaction("mine", queue="sales")
+    incident = start(boss, payments)
+    stage_pause(boss.to_actor(), incident)
+    make_interaction("theirs", queue="sales")
+    Interaction.objects.filter(pk="theirs").update(team=other)
+    for person, whole in ((boss, True), (auditor, True), (supervisor, False)):
+        file = file_of(browse(person), incident)
+        named = {line["interaction"] for line in lines(file, "chat")}
+        assert named == ({"mine", "theirs"} if whole else {"mine"})
+        assert file[0]["is_whole"] is whole
+    # Nobody knows any more whom the incident's person would have reached.
+    user_deactivate(ROOT, boss)
+    file = file_of(browse(auditor), incident)
+    assert {line["interaction"] for line in lines(file, "chat")} == {"mine"}
+    assert file[0]["is_whole"] is False
 
 
 def test_a_text_is_not_in_it_for_who_did_not_send_it(

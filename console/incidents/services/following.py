@@ -49,21 +49,30 @@ TRIED_AGAIN_AFTER = timedelta(seconds=5)
 
 
 def incidents_follow() -> bool:
-    """Take one step for each running incident. Return whether any stage still follows chats."""
+    """Take one step for each running incident. Return whether any stage still follows chats.
+
+    An error with one keeps none of the others waiting. The first is raised in the end.
+    """
     running = Incident.objects.filter(status=IncidentStatus.RUNNING)
-    stands = False
+    stands, failed = False, None
     for pk in list(running.order_by("pk").values_list("pk", flat=True)):
-        stands |= _follow_one(pk)
+        try:
+            stands |= _follow_one(pk)
+        except Exception as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return stands
 
 
 def _follow_one(pk: int) -> bool:
-    """Take a step for one incident, unless another worker does. An error stays with its stage."""
+    """Take a step for one incident, unless somebody else is at it: then look again. A refusal stays
+    with its stage."""
     try:
         with transaction.atomic():
             incident = _take(pk)
             if incident is None:
-                return False
+                return True
             now = database_now()
             _pause_unconfirmed(incident, now)
             stage = incident.stages.filter(ended_at=None).first()
