@@ -232,6 +232,15 @@ def test_time_without_a_database_does_not_count() -> None:
     assert complaints(check_incidents(evidence)) == []
 
 
+def test_time_can_be_measured_alone() -> None:
+    """For machines that may be slower than any limit."""
+    evidence = evidence_of(chat="delivered delivered")
+    taken_late(evidence)
+    verdict = check(evidence, takeover_seconds=None)
+    assert verdict.stages.missing == []
+    assert max(verdict.stages.waits) == TAKEN_SECONDS + 1
+
+
 def test_a_chat_that_does_not_match_or_has_ended_is_not_missing() -> None:
     evidence = evidence_of(chat="delivered delivered")
     evidence.came += [

@@ -144,7 +144,7 @@ def main() -> int:
     add("--pause", type=float, default=2.0, help="seconds between faults; default: %(default)s")
     add("--pace", type=float, default=60, help="of each Chat Server; default: %(default)s")
     add("--request-timeout", type=float, default=2.0, help="seconds; default: %(default)s")
-    add("--only-measure-takeover", action="store_true", help="it is not part of the verdict")
+    add("--only-measure-takeover", action="store_true", help="time is not part of the verdict")
     add("--psdk", action="store_true", help="the first Chat Server through Java; needs a JDK")
     options = vars(parser.parse_args())
     options["judge_takeover"] = not options.pop("only_measure_takeover")

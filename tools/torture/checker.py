@@ -81,7 +81,8 @@ class Verdict:
 
 
 def check(evidence: Evidence, *, takeover_seconds: float | None = TAKEOVER_SECONDS) -> Verdict:
-    """All comparisons. With `takeover_seconds` None takeovers are measured and not judged."""
+    """All comparisons. With `takeover_seconds` None it is only measured how long takeovers and
+    standing stages took."""
     verdict = Verdict(wrong=list(evidence.troubles))
     _check_sends(evidence, verdict)
     lines = _lines_by_delivery(evidence, verdict)
@@ -90,7 +91,7 @@ def check(evidence: Evidence, *, takeover_seconds: float | None = TAKEOVER_SECON
     _check_known_and_lost(evidence, lines, verdict)
     _check_ledger(evidence, verdict)
     _check_takeovers(evidence, verdict, takeover_seconds)
-    verdict.stages = check_incidents(evidence)
+    verdict.stages = check_incidents(evidence, judges_time=takeover_seconds is not None)
     return verdict
 
 
