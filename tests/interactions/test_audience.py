@@ -146,6 +146,19 @@ def test_it_means_these_chats(crowd: None, written: str, expected: str) -> None:
     assert text(written) == set(expected.split())
 
 
+@pytest.mark.django_db
+def test_no_value_of_a_chat_breaks_a_comparison(make_interaction: Make) -> None:
+    """Of the blanks that there are, PostgreSQL's regular expressions know more than its numbers."""
+    blanks = [chr(each) for each in range(1, 0x3001) if chr(each).isspace()]
+    for number, blank in enumerate([*blanks, "\ufeff", "\u200b"]):
+        make_interaction(f"after-{number}", user_data={"Amount": f"12{blank}"})
+        make_interaction(f"before-{number}", user_data={"Amount": f"{blank}2026-01-31"})
+    plain = [number for number, blank in enumerate(blanks) if blank in " \t\n\r\f\v"]
+    assert text("data.Amount>=12") == {f"after-{number}" for number in plain}
+    text("data.Amount>=2026-01-01")  # is answered
+
+
+@pytest.mark.django_db
 def test_members_of_an_object_must_all_hold(crowd: None) -> None:
     raw: Any = {
         "queue": ["billing", "sales"],
