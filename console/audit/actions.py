@@ -185,7 +185,7 @@ EVENTS = {
     Action.INCIDENT_CONFIRMED: _event("incident", "started_by"),
     Action.INCIDENT_UNCONFIRMED: _event("incident", "confirm_until sends"),
     Action.INCIDENT_OVERDUE: _event("incident", "stage position due_at"),
-    Action.INCIDENT_CLOSED: _event("incident", "word counts"),
+    Action.INCIDENT_CLOSED: _event("incident", "word counts called_off"),
     Action.INCIDENT_EXPORTED: _event("incident", "sha256 rows"),
     Action.SEND_CREATED: _event(
         "send",

@@ -6,3 +6,7 @@ class IncidentsConfig(AppConfig):
 
     def ready(self) -> None:
         from console.incidents import waiting_kinds  # noqa: F401 - declares them
+        from console.incidents.services import retries
+        from console.sends.control import stages
+
+        stages.kept_by(retries.retry_hold, retries.retry_note)

@@ -100,6 +100,7 @@ def _send(send: Send, positions: dict[int, int]) -> Line:
         "stage": positions.get(send.stage_id or 0),
         "notice": send.version.notice.key,
         "version": send.version.number,
+        "retry_of": send.retry_of_id,
         "visibility": send.visibility,
         "status": send.status,
         "sent_by": send.actor_name,
@@ -127,7 +128,7 @@ def _chats(actor: Actor, incident: Incident, sends: QuerySet[Send]) -> Iterator[
     """Yield each chat once: those that were targets, then those that matched and were none."""
     ended = _ended_entries(sends)
     found = stage_targets(actor, incident).order_by("interaction_id", "stage__position")
-    found = found.prefetch_related("delivery__resolution", "delivery__retries")
+    found = found.prefetch_related("delivery__resolution")
     for chat, targets in groupby(found.iterator(AT_ONCE), lambda target: target.interaction_id):
         yield _chat(chat, targets, ended)
     for chat in missed_chats(actor, incident).iterator(AT_ONCE):
@@ -169,10 +170,7 @@ def _got(target: StageTarget, ended: dict[int, int]) -> Line:
         "entry": ended.get(delivery.pk),
         "locale": delivery.locale,
         "resolution": resolution.verdict if resolution else "",
-        "retries": [
-            {"delivery": retry.pk, "send": retry.send_id, "status": retry.status}
-            for retry in delivery.retries.all()
-        ],
+        "retry_of": delivery.retry_of_id,
     }
     if target.is_readable:  # type: ignore[attr-defined]
         line["text"] = delivery.body

@@ -105,6 +105,22 @@ def incidents_running(actor: Actor) -> QuerySet[Incident]:
     return incidents_visible(actor).filter(status=IncidentStatus.RUNNING)
 
 
+def has_a_hand_in(actor: Actor, incident: Incident) -> bool:
+    """Return whether the incident, or a stage of it, was started by the acting person or a client
+    of theirs."""
+    own = own_refs(actor)
+    return incident.actor_ref in own or incident.stages.filter(actor_ref__in=own).exists()
+
+
+def confirmable(actor: Actor) -> QuerySet[Incident]:
+    """Return the emergencies that the actor may confirm: those that others alone have started."""
+    actor.require(Permission.APPROVE_SENDS)
+    own = own_refs(actor)
+    mine = Stage.objects.filter(incident=OuterRef("pk"), actor_ref__in=own)
+    waiting = incidents_running(actor).filter(confirm_until__isnull=False, confirmed_at=None)
+    return waiting.exclude(actor_ref__in=own).filter(~Exists(mine))
+
+
 def incident_get(actor: Actor, incident_id: int) -> Incident:
     """Return an incident that the actor may see. Raises NotFound."""
     found = incidents_visible(actor).filter(pk=incident_id).first()

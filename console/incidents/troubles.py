@@ -13,8 +13,3 @@ PAUSED = wording("stage_send_paused", "Send {send} is paused. New chats wait unt
 NOT_APPROVED = wording(
     "stage_not_approved", "Send {send} was rejected or stopped, so no new chat gets this stage."
 )
-EMERGENCY_UNCONFIRMED = wording(
-    "emergency_unconfirmed",
-    "Nobody has confirmed this emergency in time, so it is paused. An approver can still confirm "
-    "it.",
-)

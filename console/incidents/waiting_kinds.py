@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.incidents.models import Stage
-from console.incidents.selectors import incidents_running, playbook_review_queue
+from console.incidents.selectors import confirmable, incidents_running, playbook_review_queue
 from console.notifications.kinds import Kind, Refs, Subject, declare
 
 INTEGER = {"type": "integer"}
@@ -30,9 +29,7 @@ def _playbooks_decidable(actor: Actor, refs: Refs | None) -> set[str]:
 
 
 def _confirmable(actor: Actor, refs: Refs | None) -> set[str]:
-    waiting = incidents_running(actor).filter(confirm_until__isnull=False, confirmed_at=None)
-    waiting = waiting.exclude(actor_ref__in=own_refs(actor))
-    return _among({str(pk) for pk in waiting.values_list("pk", flat=True)}, refs)
+    return _among({str(pk) for pk in confirmable(actor).values_list("pk", flat=True)}, refs)
 
 
 def _overdue(actor: Actor, refs: Refs | None) -> set[str]:

@@ -71,7 +71,8 @@ class Send(models.Model):
     itself. `ignores_failures` is true since a person let it go on although too many failed.
     `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
     marks an object in memory that an earlier request had already made. A test (`is_test`) goes only
-    to test chats, and counts nowhere: its version need not be published.
+    to test chats, and counts nowhere: its version need not be published. While `is_unconfirmed`
+    nobody may resume it: nobody has confirmed its emergency in time.
     """
 
     is_replayed = False
@@ -122,6 +123,7 @@ class Send(models.Model):
     pause_reason = SentenceField(blank=True, default="", db_default="")
     ignores_failures = models.BooleanField(default=False, db_default=False)
     is_test = models.BooleanField(default=False, db_default=False)
+    is_unconfirmed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]

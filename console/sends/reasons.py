@@ -125,6 +125,11 @@ TOO_MANY_FAILED = wording(
     "{bad:,} of {ended:,} deliveries failed or are unknown, which is more than {percent}%. The "
     "others wait.",
 )
+EMERGENCY_UNCONFIRMED = wording(
+    "emergency_unconfirmed",
+    "Nobody has confirmed this emergency in time, so it is paused. An approver can still confirm "
+    "it.",
+)
 SENDER_WITHOUT_PERMISSION = wording(
     "sender_without_permission",
     "The sender lost the permission to send before this could leave.",

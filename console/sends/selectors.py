@@ -107,7 +107,9 @@ def sends_awaiting_approval(actor: Actor) -> QuerySet[Send]:
 def sends_paused_by_themselves(actor: Actor) -> QuerySet[Send]:
     """Return the actor's own sends that have paused themselves and wait, the longest first."""
     actor.require(Permission.SEND)
-    paused = Send.objects.filter(status=SendStatus.PAUSED, actor_ref=actor.ref)
+    paused = Send.objects.filter(
+        status=SendStatus.PAUSED, actor_ref=actor.ref, is_unconfirmed=False
+    )
     return paused.exclude(pause_reason="").order_by("pk")
 
 

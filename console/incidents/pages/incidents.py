@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.editing.confirmation import Question, Step, ask_then, asks, posted, take_step
 from console.editing.paging import numbered_page
@@ -25,6 +24,7 @@ from console.incidents.selectors import (
     OUTCOMES,
     SEERS,
     WAITING,
+    has_a_hand_in,
     incident_get,
     incidents_running,
     incidents_visible,
@@ -184,7 +184,7 @@ def _allowed(actor: Actor, shown: ShownIncident) -> dict[str, Any]:
         "unconfirmed": unconfirmed,
         "may_confirm": unconfirmed
         and actor.may(Permission.APPROVE_SENDS)
-        and not is_own(actor, incident.actor_ref),
+        and not has_a_hand_in(actor, incident),
         "may_export": any(actor.may(each) for each in EXPORTERS),
         "may_follow_sends": any(actor.may(each) for each in SEND_READERS),
     }
@@ -315,7 +315,10 @@ def close_incident(request: HttpRequest, incident_id: int) -> HttpResponse:
         place=incident.title,
         title=_("Close “%(name)s”?") % {"name": incident.title},
         texts=(
-            _("No new chat gets a text of it from now on. What is on its way still arrives."),
+            _(
+                "No new chat gets a text of it from now on. What is on its way still arrives. What "
+                "waits for an approval, is paused or is scheduled is called off."
+            ),
             *_what_waits(actor, incident),
         ),
         button=_("Close it"),

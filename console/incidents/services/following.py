@@ -4,6 +4,7 @@ emergency that nobody confirms is paused, and an overdue update is recorded."""
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -27,15 +28,16 @@ from console.incidents.services.stages import (
     targets_write,
 )
 from console.interactions.selectors import interactions_visible
-from console.sends.control.pausing import send_pause
+from console.sends.control.withholding import incident_sends_withhold
 from console.sends.models import Delivery, DeliveryStatus, Reason, Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import OfStage, SendOrder
+from console.sends.reasons import EMERGENCY_UNCONFIRMED
 
 logger = structlog.get_logger("console.incidents")
 
-# How many chats one step of one stage takes at most.
+# How many chats one step of one stage takes at most; no send has more than its own limit.
 AT_ONCE = 500
 # A chat that was skipped for one of these reasons may get the stage later: the reason can pass.
 PASSING = (
@@ -44,24 +46,31 @@ PASSING = (
     Reason.UNKNOWN_CHAT_SERVER,
     Reason.CHAT_SERVER_DISABLED,
     Reason.CONTACT_BUDGET,
+    # Those of a preview: a chat that it did not cover is to a standing stage as one that is new.
+    Reason.NOT_PREVIEWED,
+    Reason.NO_LONGER_MATCHES,
+    Reason.OTHER_LANGUAGE,
 )
 TRIED_AGAIN_AFTER = timedelta(seconds=5)
 
 
-def incidents_follow() -> bool:
-    """Take one step for each running incident. Return whether any stage still follows chats.
+def at_once() -> int:
+    return min(AT_ONCE, settings.TARGET_LIMIT)
 
-    An error with one keeps none of the others waiting. The first is raised in the end.
-    """
+
+def incidents_follow() -> bool:
+    """Take one step for each running incident. Return whether any stage still follows chats. An
+    error is raised once all others have had their step: it must not keep them waiting."""
     running = Incident.objects.filter(status=IncidentStatus.RUNNING)
-    stands, failed = False, None
+    stands, errors = False, []
     for pk in list(running.order_by("pk").values_list("pk", flat=True)):
         try:
             stands |= _follow_one(pk)
         except Exception as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+            logger.exception("incident not followed", incident=pk)
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return stands
 
 
@@ -113,12 +122,13 @@ def _step(stage: Stage, now: datetime) -> None:
         return
     # Before the chats are read, so that none is missed that ends in between.
     settles = not stage.is_settled and not _is_under_way(stage)
-    found = not_yet_reached(actor, stage, content)[:AT_ONCE]
+    found = not_yet_reached(actor, stage, content)[: at_once()]
     fresh = list(found.values_list("pk", flat=True))
     if fresh:
         targets_write(stage, send_create(actor, _order(actor, stage, content, fresh)), now)
-    _try_again(actor, stage, content, now)
-    if settles and len(fresh) < AT_ONCE:
+    if stage.is_standing and not stage.is_paused:
+        _try_again(actor, stage, content, now)
+    if settles and len(fresh) < at_once():
         stage.is_settled = True
         stage.save(update_fields=["is_settled"])
     _say(stage, "")
@@ -141,7 +151,7 @@ def _try_again(actor: Actor, stage: Stage, content: StageContent, now: datetime)
     tried = StageTarget.objects.filter(
         Exists(skipped), stage=stage, tried_at__lt=now - TRIED_AGAIN_AFTER
     )
-    chats = list(tried.order_by("tried_at").values_list("interaction_id", flat=True)[:AT_ONCE])
+    chats = list(tried.order_by("tried_at").values_list("interaction_id", flat=True)[: at_once()])
     if not chats:
         return
     audience = audience_of(stage.incident, content)
@@ -165,7 +175,9 @@ def _is_under_way(stage: Stage) -> bool:
 
 def _held_up(stage: Stage) -> str:
     """Return why new chats have to wait for somebody's decision; "" if they don't."""
-    sends = Send.objects.filter(incident_id=stage.incident_id, stage_id=stage.pk).order_by("pk")
+    sends = Send.objects.filter(
+        incident_id=stage.incident_id, stage_id=stage.pk, retry_of=None
+    ).order_by("pk")
     waiting = sends.filter(status=SendStatus.AWAITING_APPROVAL).first()
     if waiting is not None:
         return troubles.AWAITS_APPROVAL(send=waiting.pk)
@@ -201,11 +213,8 @@ def _pause_unconfirmed(incident: Incident, now: datetime) -> None:
         return
     incident.paused_at = now
     incident.save(update_fields=["paused_at"])
-    running = Send.objects.filter(incident_id=incident.pk, status=SendStatus.RUNNING)
-    paused = [send_pause(FOLLOWER, send).pk for send in running]
-    # By this a confirmation knows which sends to resume: others were paused for another reason.
-    Send.objects.filter(pk__in=paused).update(pause_reason=troubles.EMERGENCY_UNCONFIRMED())
-    incident.stages.filter(ended_at=None).update(trouble=troubles.EMERGENCY_UNCONFIRMED())
+    paused = incident_sends_withhold(FOLLOWER, incident.pk)
+    incident.stages.filter(ended_at=None).update(trouble=EMERGENCY_UNCONFIRMED())
     data = {"confirm_until": until.isoformat(), "sends": paused}
     audit.record(FOLLOWER, Action.INCIDENT_UNCONFIRMED, target=target_of(incident), data=data)
     notifications.publish(notifications.INCIDENTS, notifications.BOARD)

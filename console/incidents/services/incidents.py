@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from console.accounts.own_work import is_own
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
@@ -16,7 +15,6 @@ from console.catalogue.states import VersionStatus
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
-from console.incidents import troubles
 from console.incidents.models import Incident, IncidentStatus, Playbook, PlaybookVersion, Stage
 from console.incidents.playbook_content import (
     StageContent,
@@ -24,17 +22,19 @@ from console.incidents.playbook_content import (
     require_answered,
     stage_contents,
 )
+from console.incidents.selectors import has_a_hand_in
 from console.incidents.services.stages import (
     NOTHING_CHOSEN,
     Choice,
     audience_of,
     begin,
+    call_off,
     cover_of,
     order_of,
     target_of,
 )
 from console.interactions.selectors import interactions_visible
-from console.sends.control.pausing import send_resume
+from console.sends.control.withholding import incident_sends_let_go
 from console.sends.models import Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.values import OfStage, SendPlan, digest
@@ -43,6 +43,8 @@ from console.text.sentences import term
 from console.text.visible import is_blank
 
 FOLLOWER = system_actor("incidents")
+# Of a send that does not leave unless somebody decides, or not before a time.
+NOT_UNDER_WAY = (SendStatus.AWAITING_APPROVAL, SendStatus.SCHEDULED, SendStatus.PAUSED)
 WORD_LENGTH = 2000
 WHY_LENGTH = 500
 
@@ -75,7 +77,7 @@ def start_plan(
     if not interactions_visible(actor, audience).exists():
         return None
     if is_emergency:
-        incident.confirm_until = database_now()
+        incident.confirm_until = incident.started_at + _time_to_confirm(version)
     of_stage = OfStage(0, 0, content.version or 0, cover_of(actor, incident, None))
     return plan_send(actor, order_of(actor, incident, content, of_stage, audience=audience))
 
@@ -224,39 +226,33 @@ def _switch(actor: Actor, incident: Incident, *, pauses: bool) -> Stage:
 def incident_confirm(actor: Actor, incident: Incident) -> Incident:
     """Confirm somebody else's emergency. What was paused for want of it goes on.
 
-    Raises PermissionRefused for one's own, and Conflict if there is nothing to confirm.
+    Raises PermissionRefused for one's own, also if only a stage of it is; and Conflict if there is
+    nothing to confirm.
     """
     actor.require(Permission.APPROVE_SENDS)
-    if is_own(actor, incident.actor_ref):
-        raise PermissionRefused(
-            "own_work", "You started this emergency: somebody else has to confirm it."
-        )
     with transaction.atomic():
         locked = lock_incident(incident)
+        if has_a_hand_in(actor, locked):
+            raise PermissionRefused(
+                "own_work",
+                "You started this emergency, or a stage of it: somebody else has to confirm it.",
+            )
         if not locked.is_running or not locked.is_emergency or locked.confirmed_at is not None:
             raise Conflict("nothing_to_confirm", "This incident does not await a confirmation.")
         locked.confirmed_by_ref, locked.confirmed_by_name = actor.ref, actor.name
-        locked.confirmed_at, was_paused = database_now(), locked.paused_at is not None
-        locked.paused_at = None
+        locked.confirmed_at, locked.paused_at = database_now(), None
         locked.save()
         data = {"started_by": locked.actor_name}
         audit.record(actor, Action.INCIDENT_CONFIRMED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)
-    if was_paused:
-        unconfirmed = Send.objects.filter(
-            incident_id=locked.pk,
-            status=SendStatus.PAUSED,
-            pause_reason=troubles.EMERGENCY_UNCONFIRMED(),
-        )
-        for send in unconfirmed:
-            send_resume(FOLLOWER, send)
+    incident_sends_let_go(FOLLOWER, locked.pk)
     return locked
 
 
 def incident_close(actor: Actor, incident: Incident, *, word: str) -> Incident:
-    """Close an incident with a closing word. No new chats get a text of it from now on; what was
-    sent before still ends as it ends. Raises InvalidInput without a word, Conflict if it is closed.
-    """
+    """Close an incident with a closing word. No new chats get a text of it from now on. What is on
+    its way still arrives; what waits for somebody's decision, or for a time, is called off. Raises
+    InvalidInput without a word, Conflict if it is closed."""
     actor.require(Permission.SEND, Permission.ADMINISTER)
     if is_blank(word) or len(word) > WORD_LENGTH:
         raise InvalidInput(
@@ -276,7 +272,13 @@ def incident_close(actor: Actor, incident: Incident, *, word: str) -> Incident:
         locked.status, locked.closed_at = IncidentStatus.CLOSED, now
         locked.closed_by_name, locked.closing_word = actor.name, word.strip()
         locked.save()
-        data = {"word": locked.closing_word, "counts": _counts(locked)}
+        over = term("Incident {incident} was closed.", incident=locked.pk)
+        called_off = call_off(actor, locked, NOT_UNDER_WAY, note=over)
+        data = {
+            "word": locked.closing_word,
+            "counts": _counts(locked),
+            **({"called_off": called_off} if called_off else {}),
+        }
         audit.record(actor, Action.INCIDENT_CLOSED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)
     return locked

@@ -4,18 +4,21 @@ Whoever writes a stage holds its incident's row until the transaction ends. So a
 once, and no chat gets an older stage after a newer one was started.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
+from console.accounts.own_work import is_own, own_refs
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notifications
+from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
 from console.incidents.models import Incident, Reach, Stage, StageTarget
 from console.incidents.playbook_content import StageContent, answers_for, stage_contents
@@ -23,11 +26,11 @@ from console.interactions.audience.audience import Audience
 from console.interactions.models import Interaction
 from console.interactions.selectors import interactions_visible
 from console.sends.control.pausing import end_send, lock_send
-from console.sends.models import LIVE_STATUSES, Delivery, DeliveryStatus, Send
+from console.sends.models import LIVE_STATUSES, Delivery, DeliveryStatus, Send, SendStatus
 from console.sends.plan.planner import pinned_version, plan_send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import Cover, OfStage, SendOrder, SendPlan
-from console.text.sentences import term
+from console.text.sentences import Sentence, term
 
 # Of a delivery whose chat got the text, or may have got it.
 GOT = ("delivered", "unknown")
@@ -141,17 +144,18 @@ def cover_of(actor: Actor, incident: Incident, stage: Stage | None) -> Cover | N
     """Return what covers a send of this stage: the approval that one of its sends got, or the
     emergency path while it is confirmed or can still be."""
     if stage is not None:
-        approved = Send.objects.filter(
-            ~Q(approved_by_ref=actor.ref), incident_id=incident.pk, stage_id=stage.pk
-        )
-        given = approved.exclude(approved_by_ref="").order_by("pk").first()
+        # A retry has an approval of its own, for its own chats.
+        first_tries = Send.objects.filter(incident_id=incident.pk, stage_id=stage.pk, retry_of=None)
+        approved = first_tries.exclude(approved_by_ref__in=["", *own_refs(actor)])
+        given = approved.order_by("pk").first()
         if given is not None:
             return Cover(given.approved_by_ref, given.approved_by_name, given.approved_at)
-    if not incident.is_emergency or incident.paused_at is not None:
+    if incident.confirm_until is None or incident.paused_at is not None:
         return None
     if incident.confirmed_at is None:
-        return Cover(is_emergency=True)
-    if incident.confirmed_by_ref == actor.ref:
+        in_time = incident.confirm_until > database_now()
+        return Cover(is_emergency=True) if in_time else None
+    if is_own(actor, incident.confirmed_by_ref):
         return None
     return Cover(
         incident.confirmed_by_ref,
@@ -213,21 +217,29 @@ def _call_off_earlier(actor: Actor, incident: Incident) -> int:
     """Cancel what still waits of earlier stages: nobody gets an older text after a newer one. So is
     a send that has something on the wire: what comes back unsent must not leave later. Returns the
     number of chats that waited."""
+    return call_off(actor, incident, LIVE_STATUSES, note=_newer(incident))
+
+
+def call_off(
+    actor: Actor, incident: Incident, statuses: Collection[SendStatus], *, note: Sentence
+) -> int:
+    """Cancel what waits of an incident's sends in one of these statuses. Return the number of chats
+    that waited."""
     number = 0
-    live = Send.objects.filter(incident_id=incident.pk, status__in=LIVE_STATUSES).order_by("pk")
+    live = Send.objects.filter(incident_id=incident.pk, status__in=statuses).order_by("pk")
     for send in live:
         locked = lock_send(send)
-        if locked.status not in LIVE_STATUSES:
+        if locked.status not in statuses:
             continue
         waiting = Delivery.objects.filter(send=locked, status=DeliveryStatus.PENDING).count()
         on_the_wire = Delivery.objects.filter(send=locked, status=DeliveryStatus.SENDING).exists()
         if waiting or on_the_wire:
-            end_send(actor, locked, Action.SEND_CANCELLED, note=str(_newer(incident)))
+            end_send(actor, locked, Action.SEND_CANCELLED, note=str(note))
             number += waiting
     return number
 
 
-def _newer(incident: Incident) -> str:
+def _newer(incident: Incident) -> Sentence:
     return term("A newer stage of incident {incident} was started.", incident=incident.pk)
 
 

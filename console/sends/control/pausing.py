@@ -53,7 +53,8 @@ def send_pause(actor: Actor, send: Send) -> Send:
 def send_resume(actor: Actor, send: Send) -> Send:
     """Resume a paused send. Its pending deliveries get a whole time to live again.
 
-    For its sender and for administrators. Raises Conflict if it is not paused.
+    For its sender and for administrators. Raises Conflict if it is not paused, or belongs to an
+    emergency that nobody has confirmed in time.
     """
     _require_control(actor, send)
     with transaction.atomic():
@@ -63,6 +64,13 @@ def send_resume(actor: Actor, send: Send) -> Send:
                 "send_not_paused",
                 "This send is {status:lower}: only a paused one can go on.",
                 status=_status(locked),
+            )
+        if locked.is_unconfirmed:
+            raise Conflict(
+                "emergency_unconfirmed",
+                "Nobody has confirmed this emergency in time: this send goes on when an approver "
+                "confirms incident {incident}.",
+                incident=locked.incident_id,
             )
         locked.status = SendStatus.RUNNING
         # Whoever lets it go on after failures has been told of them.

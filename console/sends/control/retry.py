@@ -17,6 +17,7 @@ from console.actors import Actor, Permission
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.sends import selectors
+from console.sends.control import stages
 from console.sends.control.pausing import lock_send
 from console.sends.evidence.writing import lock_unknown
 from console.sends.models import Delivery, DeliveryStatus, Send
@@ -85,6 +86,7 @@ def _retry(
     _require_retrier(actor, send)
     actor.require_notice(send.version.notice.key)
     with transaction.atomic():
+        stages.hold(send)
         # Of two concurrent retries the second waits here, then finds nothing left to retry.
         original = lock_send(send)
         hold_quota(actor)
@@ -120,8 +122,13 @@ def _retry(
             target={"interactions": [target.interaction_id for target in plan.targets]},
             why=original.why,
             retry_of=original,
+            incident_id=original.incident_id,
+            stage_id=original.stage_id,
         )
+        of_stage = {"incident": retry.incident_id, "stage": retry.stage_id}
+        facts = {**facts, **(of_stage if retry.incident_id is not None else {})}
         send_write(actor, retry, plan, now=now, facts={"retry_of": original.pk, **facts})
+        stages.note(retry)
     return retry
 
 

@@ -72,7 +72,9 @@ def sends_go_on(now: datetime | None = None) -> list[int]:
     from console.sends.control.pausing import send_resume
 
     now = now or database_now()
-    due = Send.objects.filter(status=SendStatus.PAUSED, resumes_at__lte=now).order_by("pk")
+    due = Send.objects.filter(
+        status=SendStatus.PAUSED, resumes_at__lte=now, is_unconfirmed=False
+    ).order_by("pk")
     resumed = []
     for send in due:
         try:

@@ -84,7 +84,7 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
-        "resumable": controls and send.status == SendStatus.PAUSED,
+        "resumable": controls and send.status == SendStatus.PAUSED and not send.is_unconfirmed,
         "movable": is_own and send.status in MOVABLE,
         "retryable": retryable(send) if retries else {},
         **_other_tries(actor, send),

@@ -20,7 +20,13 @@ from console.catalogue.models import NoticeVersion, VersionStatus
 from console.catalogue.review.forecast import forecasts
 from console.catalogue.selectors import notices, preset_review_queue, review_queue
 from console.database.clock import near_now
-from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
+from console.incidents.selectors import (
+    SEERS,
+    confirmable,
+    incidents_running,
+    may_read,
+    playbook_review_queue,
+)
 from console.interactions.models import ChatServer, Health
 from console.sends.models import DeliveryStatus, Outbox, Send
 from console.sends.selectors import (
@@ -69,11 +75,15 @@ def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
     """Running incidents: those that await a confirmation or an update first of all."""
     if not any(actor.may(permission) for permission in SEERS):
         return
+    own_turn = set()
+    if actor.may(Permission.APPROVE_SENDS):
+        own_turn = set(confirmable(actor).values_list("pk", flat=True))
     for incident in incidents_running(actor)[: MOST + 1]:
         stage = incident.stages.filter(ended_at=None).first()
         is_overdue = stage is not None and stage.due_at is not None and stage.due_at <= now
         awaits = incident.is_emergency and incident.confirmed_at is None
-        said = worded(stage.trouble) if stage is not None and stage.trouble else incident.why
+        why = incident.why if may_read(actor) else ""
+        said = worded(stage.trouble) if stage is not None and stage.trouble else why
         yield Matter(
             kind=_kind_of_incident(awaits=awaits, is_overdue=is_overdue),
             icon="incident",
@@ -81,7 +91,7 @@ def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
             detail=said,
             at=stage.due_at if stage is not None and is_overdue and stage.due_at else now,
             url=reverse("incident-detail", args=[incident.pk]),
-            action=_("Confirm") if awaits and actor.may(Permission.APPROVE_SENDS) else _("Open"),
+            action=_("Confirm") if incident.pk in own_turn else _("Open"),
             tone="bad" if awaits or is_overdue else "warn",
         )
 
