@@ -174,9 +174,7 @@ EVENTS = {
     Action.PLAYBOOK_APPROVED: PLAYBOOK,
     Action.PLAYBOOK_REJECTED: PLAYBOOK,
     Action.PLAYBOOK_RETIRED: _event("playbook"),
-    Action.INCIDENT_STARTED: _event(
-        "incident", "playbook version why audience answers_sha256 confirm_until"
-    ),
+    Action.INCIDENT_STARTED: _event("incident", "playbook version why audience confirm_until"),
     Action.INCIDENT_STAGE_STARTED: _event(
         "incident", "stage position name notice version reach is_standing due_at send called_off"
     ),

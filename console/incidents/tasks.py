@@ -6,6 +6,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from console.incidents.services.following import incidents_follow
+from console.incidents.services.keeping import answers_expire
 from console.sends.engine.dispatcher import Dispatch
 
 # A standing stage looks for new chats so often.
@@ -28,3 +29,10 @@ def follow(context: JobContext, timestamp: int) -> None:
         if dispatch.stopping.is_set() or time.monotonic() > until:
             return
         time.sleep(LOOK_SECONDS)
+
+
+@app.periodic(cron="7 5 * * *")
+@app.task(name="console.incidents.tasks.forget_answers", queueing_lock="forget_answers")
+def forget_answers(timestamp: int) -> None:
+    """Every night, after texts were erased, erase the answers that stood in them."""
+    answers_expire()

@@ -50,9 +50,10 @@ def _read(raw: Any, where: str, op: Op) -> Earlier:
     unknown = sorted(set(given) - {*KINDS, "outcome"})
     if len(kinds) != 1 or unknown:
         raise invalid("{where}: name one of {known}.", where=where, known=list(KINDS))
-    return Earlier(
-        kinds[0], _ref(kinds[0], given[kinds[0]], where), _outcomes(given.get("outcome"), where)
-    )
+    ref = _ref(kinds[0], given[kinds[0]], where)
+    if "outcome" not in given:
+        return Earlier(kinds[0], ref)
+    return Earlier(kinds[0], ref, _outcomes(given["outcome"], where))
 
 
 def _of_text(text: str, where: str) -> dict[str, Any]:
@@ -76,8 +77,6 @@ def _ref(kind: str, raw: Any, where: str) -> str:
 
 
 def _outcomes(raw: Any, where: str) -> tuple[str, ...]:
-    if raw is None:
-        return (str(DeliveryStatus.DELIVERED),)
     given = [raw] if isinstance(raw, str) else raw
     if not isinstance(given, list) or not given or any(one not in STATUSES for one in given):
         raise invalid("{where}: outcome is one of {known}.", where=where, known=list(STATUSES))

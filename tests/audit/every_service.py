@@ -453,6 +453,7 @@ UNRECORDED = {
     "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
+    "incidents.answers_expire": "follows the erasure of texts, which is recorded",
     "incidents.start_plan": "a preview, which writes nothing",
     "incidents.stage_plan": "the same",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",

@@ -22,7 +22,7 @@ from console.sends.engine import claim_budget
 from console.sends.engine.claim import claim_due
 from console.sends.engine.claim_budget import contacts_forget
 from console.sends.evidence.people import delivery_witness
-from console.sends.evidence_models import LookedIn, Verdict
+from console.sends.evidence_models import LookedIn, Resolution, Verdict
 from console.sends.models import Contact, Delivery, Outbox, Send, SendStatus
 from console.sends.plan.contact_budget import within_budget
 from console.sends.plan.contact_settings import (
@@ -37,7 +37,7 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder, SendPlan
 from console.site import environment as env
 from tests.support.demos import until
-from tests.support.factories import ROOT, make_interaction, make_notice
+from tests.support.factories import REVIEWER, ROOT, make_interaction, make_notice
 from tests.support.working import assert_ledger_agrees, last_entry, leased_step, statuses
 
 pytestmark = pytest.mark.usefixtures("chat_server")
@@ -267,6 +267,12 @@ def test_an_unknown_one_counts_unless_evidence_says_that_it_did_not_arrive(
     plan = look(*chats)
     assert plan.contacts is not None
     assert plan.contacts.had == {"zoe": 0, "max": 1, "kim": 1}
+    # Evidence that differs says nothing.
+    delivery_witness(REVIEWER, zoe, verdict=Verdict.DELIVERED, **said)
+    assert Resolution.objects.get(delivery=zoe).is_contested
+    plan = look(*chats)
+    assert plan.contacts is not None
+    assert plan.contacts.had == {"zoe": 1, "max": 1, "kim": 1}
 
 
 # --- A send --------------------------------------------------------------------------------------

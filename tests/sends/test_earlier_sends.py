@@ -57,6 +57,13 @@ def test_by_send_notice_and_outcome(sent: Send) -> None:
     assert seen(f"received:send/{number},send/{number}=failed") == {"got", "failed"}
 
 
+@pytest.mark.parametrize("outcome", [None, "", [], [None], {}])
+def test_an_unfilled_outcome_is_refused(sent: Send, outcome: object) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Audience.from_mapping({"received": {"send": sent.pk, "outcome": outcome}})
+    assert refused.value.code == "invalid_audience"
+
+
 @pytest.mark.parametrize("written", ["send/4711", "notice/nothing"])
 @pytest.mark.parametrize("prefix", ["", "not "])
 def test_what_is_not_there_is_refused(sent: Send, written: str, prefix: str) -> None:

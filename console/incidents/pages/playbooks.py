@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
@@ -33,7 +33,7 @@ from console.incidents.pages.playbook_forms import (
     changed_rows,
     typed_rows,
 )
-from console.incidents.pins import pinned_versions, stage_warnings, version_warnings
+from console.incidents.pins import Pins
 from console.incidents.playbook_content import StageContent, matching_now, stage_contents
 from console.incidents.selectors import (
     playbook_get,
@@ -75,22 +75,36 @@ class Listed:
 @require_GET
 @require(Permission.VIEW_CATALOGUE)
 def playbook_list(request: HttpRequest) -> HttpResponse:
-    found = [_listed(playbook) for playbook in playbooks_visible(actor_of(request))]
+    actor = actor_of(request)
+    listed = [(playbook, _of(playbook)) for playbook in playbooks_visible(actor)]
+    pins = Pins(actor, [of.published for _playbook, of in listed if of.published])
+    found = [_listed(playbook, of, pins) for playbook, of in listed]
     return render(request, "incidents/playbook_list.html", {"listed": found})
 
 
-def _listed(playbook: Playbook) -> Listed:
+class _Versions(NamedTuple):
+    """The versions of a playbook that count. `shown` is the one whose stages are listed."""
+
+    published: PlaybookVersion | None
+    open: PlaybookVersion | None
+    shown: PlaybookVersion
+
+
+def _of(playbook: Playbook) -> _Versions:
     versions = list(playbook.versions.all())
     published = next((v for v in versions if v.status == VersionStatus.PUBLISHED), None)
     waiting = next((v for v in versions if v.status in OPEN), None)
-    shown = published or waiting or versions[0]
-    warns = published is not None and playbook.retired_at is None
+    return _Versions(published, waiting, published or waiting or versions[0])
+
+
+def _listed(playbook: Playbook, of: _Versions, pins: Pins) -> Listed:
+    warns = of.published is not None and playbook.retired_at is None
     return Listed(
         playbook,
-        published,
-        waiting,
-        stage_contents(shown),
-        version_warnings(shown, near_now()) if warns else [],
+        of.published,
+        of.open,
+        stage_contents(of.shown),
+        pins.version_warnings(of.shown, near_now()) if warns else [],
     )
 
 
@@ -153,13 +167,15 @@ def _detail(
 
 
 def _shown(actor: Actor, version: PlaybookVersion, old: PlaybookVersion | None) -> Shown:
-    before = pinned_versions(old) if old else []
+    pins = Pins(actor, [version, old] if old else [version])
+    before = pins.of(old) if old else []
     stages = []
     for place, (content, pinned) in enumerate(
-        zip(stage_contents(version), pinned_versions(version), strict=True)
+        zip(stage_contents(version), pins.of(version), strict=True)
     ):
         earlier = before[place] if place < len(before) else None
-        stages.append(_shown_stage(actor, content, pinned, earlier))
+        warnings = pins.warnings(content, near_now())
+        stages.append(_shown_stage(actor, content, pinned, earlier, warnings))
     return Shown(
         version,
         audience_text(version.audience),
@@ -175,6 +191,7 @@ def _shown_stage(
     content: StageContent,
     pinned: NoticeVersion | None,
     earlier: NoticeVersion | None,
+    warnings: list[str],
 ) -> ShownStage:
     is_other = (
         pinned is not None
@@ -184,7 +201,7 @@ def _shown_stage(
     )
     old = earlier if is_other else None
     review = review_of(actor, old, pinned) if pinned else None
-    return ShownStage(content, pinned, old, review, stage_warnings(content, pinned, near_now()))
+    return ShownStage(content, pinned, old, review, warnings)
 
 
 # --- Writing -------------------------------------------------------------------------------------

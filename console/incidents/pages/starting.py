@@ -21,7 +21,7 @@ from console.errors import Conflict, ConsoleError
 from console.incidents.models import Incident, Playbook, PlaybookVersion
 from console.incidents.pages.playbook_forms import audience_text
 from console.incidents.pages.stage_preview import preview_context, seen_promise, start_words
-from console.incidents.pins import version_warnings
+from console.incidents.pins import Pins
 from console.incidents.playbook_content import notice_versions, questions_of, stage_contents
 from console.incidents.selectors import playbook_get, running_of, startable_playbooks
 from console.incidents.services.incidents import (
@@ -175,7 +175,7 @@ def _page(
         "questions": shown_questions(NoticeVersion(fields=questions), form.answers, refused),
         "stages": stage_contents(version),
         "audience": audience_text(version.audience),
-        "warnings": version_warnings(version, near_now()),
+        "warnings": Pins(actor, [version]).version_warnings(version, near_now()),
         "error": refusal.message if refusal and not is_placed else "",
         "may_emergency": _may_emergency(version),
         "seen": version.number,

@@ -37,7 +37,7 @@ from console.interactions.selectors import interactions_visible
 from console.sends.control.withholding import incident_sends_let_go
 from console.sends.models import Send, SendStatus
 from console.sends.plan.planner import plan_send
-from console.sends.plan.values import OfStage, SendPlan, digest
+from console.sends.plan.values import OfStage, SendPlan
 from console.text.inputs import read_line
 from console.text.sentences import term
 from console.text.visible import is_blank
@@ -172,8 +172,6 @@ def _record_start(actor: Actor, incident: Incident) -> None:
         "why": incident.why,
         "audience": incident.audience,
     }
-    if incident.answers:
-        data["answers_sha256"] = digest(incident.answers)
     if incident.confirm_until is not None:
         data["confirm_until"] = incident.confirm_until.isoformat()
     audit.record(actor, Action.INCIDENT_STARTED, target=target_of(incident), data=data)

@@ -29,10 +29,18 @@ def playbook_create(
 ) -> PlaybookVersion:
     """Write a new playbook with its first version as the actor's draft.
 
-    Raises InvalidInput for a key, a title or a content that can't be used, and Conflict for a key
-    in use.
+    Raises InvalidInput for a key, a title or a content that can't be used, PermissionRefused for a
+    team of others, and Conflict for a key in use.
     """
     actor.require(Permission.EDIT_CATALOGUE)
+    if team is not None and not actor.sees_team(team.pk):
+        raise PermissionRefused(
+            "not_own_team",
+            "You are not in the team {team}, and would not see this playbook. Choose one of your "
+            "teams, or none.",
+            {"field": "team"},
+            team=team.name,
+        )
     playbook = Playbook(key=_read_key(key), title=read_name(title, term("a playbook")), team=team)
     normal = content.normal_form(actor)
     try:

@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (
         AND (each.finished_at IS NULL OR each.finished_at
             > %(at)s::timestamptz - make_interval(mins => %(minutes)s::int))
         AND (SELECT visibility FROM sends_send WHERE id = each.send_id) = 'ALL'
-        AND (SELECT verdict FROM sends_resolution WHERE delivery_id = each.id)
+        AND (SELECT verdict FROM sends_resolution WHERE delivery_id = each.id AND NOT is_contested)
             IS DISTINCT FROM 'not_delivered'
     OFFSET 0) d
 WHERE d.at > %(at)s::timestamptz - make_interval(mins => %(minutes)s::int)
