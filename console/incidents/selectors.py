@@ -136,6 +136,18 @@ def running_of(playbook: Playbook) -> Incident | None:
     return playbook.incidents.filter(status=IncidentStatus.RUNNING).first()
 
 
+def running_among(playbooks: Collection[Playbook]) -> dict[int, Incident]:
+    """Return the incidents of these playbooks that run, by the playbooks' ids."""
+    found = Incident.objects.filter(playbook__in=playbooks, status=IncidentStatus.RUNNING)
+    return {incident.playbook_id: incident for incident in found}
+
+
+def stages_under_way(incidents: Collection[Incident]) -> dict[int, Stage]:
+    """Return the newest stage of each of these incidents, by the incidents' ids."""
+    found = Stage.objects.filter(incident__in=incidents, ended_at=None)
+    return {stage.incident_id: stage for stage in found}
+
+
 def may_read(actor: Actor) -> bool:
     """Return whether the actor may read what people typed into incidents. Administrators see that
     an incident runs, with its numbers."""

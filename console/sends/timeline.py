@@ -19,14 +19,16 @@ SHOWN_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A delivery to the chat. All who see the chat know of it: who sent which notice to whom, and
-    its outcome. `delivery`, with the text and all else, is for those who may read it in the
-    history; None for others.
+    """A delivery to the chat. All who see the chat know of it: who sent it, to whom it is shown,
+    and its outcome. `notice_key` and `title` are "" for those who see neither the notice, which is
+    of another team, nor its text. `delivery`, with the text and all else, is for those who may read
+    it in the history; None for others.
 
     `due_at` is when it may leave, None if it has ended.
     """
 
     at: datetime
+    number: int
     notice_key: str
     title: str
     kind: str
@@ -44,7 +46,7 @@ class Sent:
     @property
     def key(self) -> str:
         """What tells it from the chat's other deliveries, for a page that changes in place."""
-        return f"{self.at.isoformat()} {self.notice_key}"
+        return f"{self.at.isoformat()} {self.number}"
 
     @property
     def is_open(self) -> bool:
@@ -65,7 +67,7 @@ def chat_timeline(actor: Actor, chat: Interaction) -> list[Sent]:
         .annotate(may_read=Case(When(may_read, then=always), default=False) if may_read else always)
         .order_by("-pk")
     )
-    return [_sent(delivery) for delivery in found[:SHOWN_MOST]]
+    return [_sent(actor, delivery) for delivery in found[:SHOWN_MOST]]
 
 
 def followed_sends(timeline: Sequence[Sent]) -> list[int]:
@@ -78,14 +80,17 @@ def followed_sends(timeline: Sequence[Sent]) -> list[int]:
     return list(dict.fromkeys(ids))
 
 
-def _sent(delivery: Delivery) -> Sent:
+def _sent(actor: Actor, delivery: Delivery) -> Sent:
     send = delivery.send
     notice = send.version.notice
+    may_read: bool = delivery.may_read  # type: ignore[attr-defined]
+    is_seen = may_read or actor.sees_team(notice.team_id)
     outbox = getattr(delivery, "outbox", None)
     return Sent(
         at=delivery.created_at,
-        notice_key=notice.key,
-        title=notice.title,
+        number=delivery.pk,
+        notice_key=notice.key if is_seen else "",
+        title=notice.title if is_seen else "",
         kind=notice.kind,
         visibility=send.visibility,
         sender=send.actor_name,
@@ -96,5 +101,5 @@ def _sent(delivery: Delivery) -> Sent:
         due_at=outbox.due_at if outbox is not None else None,
         resolution=getattr(delivery, "resolution", None),
         is_test=send.is_test,
-        delivery=delivery if delivery.may_read else None,  # type: ignore[attr-defined]
+        delivery=delivery if may_read else None,
     )

@@ -337,3 +337,24 @@ def test_an_incident_that_can_not_be_followed_holds_up_no_other(
     with pytest.raises(TypeError):  # and the job that failed is in the log
         incidents_follow()
     assert set(outcomes(incident, 1)) == {"b1", "b2"}
+
+
+def test_who_is_tried_again_does_not_use_up_what_is_left_for_new_chats(
+    payments: Playbook,
+    sales: list[str],
+    supervisor: User,
+    make_interaction: Make,
+    settings: Any,
+) -> None:
+    for name in ("a1", "a2"):
+        make_interaction(name, queue="sales", is_online=False)
+    incident = start(supervisor, payments)
+    settings.HOURLY_QUOTA = 4  # three of them are used
+    for name in ("a1", "a2"):
+        make_interaction(name, queue="sales")
+    StageTarget.objects.update(tried_at=timezone.now() - timedelta(minutes=1))
+    make_interaction("new", queue="sales")
+    incidents_follow()
+    assert outcomes(incident, 1)["new"] == "pending"
+    assert outcomes(incident, 1)["a1"] == "skipped"
+    assert str(incident.stages.get().trouble)

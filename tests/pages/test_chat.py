@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.accounts.models import User
+from console.accounts.services import team_create
 from console.actors import Actor
+from console.catalogue.models import CannedNotice
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
 from console.sends.control.erasure import interaction_erase
@@ -130,6 +132,29 @@ def test_a_reader_of_the_history_reads_all(
     assert "Secret." in page(browse(both))
 
 
+def test_another_teams_notice_is_not_named(
+    chat: Interaction,
+    supervisor: User,
+    make_user: Any,
+    team: Any,
+    make_notice: Any,
+    browse: Browse,
+) -> None:
+    """A chat in a queue of no team is everybody's; what is said in it need not be."""
+    Interaction.objects.update(team=None)
+    others = team_create(ROOT, name="Others", queues=[])
+    version = make_notice("Secret.", key="fraud", visibility="VIP")
+    CannedNotice.objects.filter(pk=version.notice.pk).update(team=others, title="Suspected fraud")
+    theirs = make_user("cora", "supervisor", teams=[others])
+    over(make_send(theirs, "fraud", ["c1"]), "delivered")
+    html = page(browse(supervisor))
+    assert "A notice of another team" in html
+    assert "fraud" not in html
+    assert "Suspected fraud" in page(browse(theirs))
+    (seen,) = chat_timeline(supervisor.to_actor(), chat)
+    assert "fraud" not in repr(seen)
+
+
 def test_the_selector_gives_no_delivery_to_who_may_not_read_it(
     chat: Interaction, supervisor: User, make_user: Any, team: Any, make_notice: Any
 ) -> None:
@@ -224,9 +249,6 @@ def test_a_notice_that_can_not_be_chosen_is_said_and_nothing_is_lost(
 def test_a_teams_notice_of_others_is_not_chosen(
     chat: Interaction, supervisor: User, make_notice: Any, browse: Browse
 ) -> None:
-    from console.accounts.services import team_create
-    from console.catalogue.models import CannedNotice
-
     version = make_notice("Hello.", key="hello")
     others = team_create(ROOT, name="Others", queues=[])
     CannedNotice.objects.filter(pk=version.notice.pk).update(team=others)

@@ -471,7 +471,10 @@ class ChatDeliveryOutput(serializers.Serializer[Any]):
     """What was sent to a chat, or waits for it."""
 
     at = serializers.DateTimeField(help_text="When it was decided.")
-    notice = serializers.CharField(source="notice_key")
+    notice = serializers.CharField(
+        source="notice_key",
+        help_text="Its key. Empty, as the title, for a notice of another team.",
+    )
     title = serializers.CharField()
     visibility = serializers.ChoiceField(choices=Visibility.choices)
     sender = serializers.CharField()

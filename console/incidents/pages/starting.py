@@ -23,7 +23,12 @@ from console.incidents.pages.playbook_forms import audience_text
 from console.incidents.pages.stage_preview import preview_context, seen_promise, start_words
 from console.incidents.pins import Pins
 from console.incidents.playbook_content import notice_versions, questions_of, stage_contents
-from console.incidents.selectors import playbook_get, running_of, startable_playbooks
+from console.incidents.selectors import (
+    playbook_get,
+    running_among,
+    running_of,
+    startable_playbooks,
+)
 from console.incidents.services.incidents import (
     WHY_LENGTH,
     incident_start,
@@ -70,13 +75,15 @@ class StartForm(forms.Form):
 def incident_new(request: HttpRequest) -> HttpResponse:
     """Choose a playbook. One that runs leads to its incident."""
     actor = actor_of(request)
+    found = list(startable_playbooks(actor))
+    running = running_among(found)
     choices = [
         (
             playbook,
-            running_of(playbook),
+            running.get(playbook.pk),
             stage_contents(next(v for v in playbook.versions.all() if _is_published(v))),
         )
-        for playbook in startable_playbooks(actor)
+        for playbook in found
     ]
     return render(request, "incidents/incident_new.html", {"choices": choices})
 

@@ -126,12 +126,13 @@ def _step(stage: Stage, now: datetime) -> None:
     fresh = list(found.values_list("pk", flat=True))
     if fresh:
         targets_write(stage, send_create(actor, _order(actor, stage, content, fresh)), now)
+    said = ""
     if stage.is_standing and not stage.is_paused:
-        _try_again(actor, stage, content, now)
+        said = _try_again_if_possible(actor, stage, content, now)
     if settles and len(fresh) < at_once():
         stage.is_settled = True
         stage.save(update_fields=["is_settled"])
-    _say(stage, "")
+    _say(stage, said)
     if fresh:
         notifications.publish(notifications.INCIDENTS)
 
@@ -141,6 +142,17 @@ def _order(actor: Actor, stage: Stage, content: StageContent, chats: list[str]) 
     cover = cover_of(actor, incident, stage)
     of_stage = OfStage(incident.pk, stage.pk, content.version or 0, cover)
     return order_of(actor, incident, content, of_stage, interactions=chats)
+
+
+def _try_again_if_possible(actor: Actor, stage: Stage, content: StageContent, now: datetime) -> str:
+    """Do that, and return why it can't be done; "" if it can. The new chats must not wait for it,
+    as when a quota is left for them alone."""
+    try:
+        with transaction.atomic():
+            _try_again(actor, stage, content, now)
+    except ConsoleError as refusal:
+        return refusal.said
+    return ""
 
 
 def _try_again(actor: Actor, stage: Stage, content: StageContent, now: datetime) -> None:

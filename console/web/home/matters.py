@@ -26,6 +26,7 @@ from console.incidents.selectors import (
     incidents_running,
     may_read,
     playbook_review_queue,
+    stages_under_way,
 )
 from console.interactions.models import ChatServer, Health
 from console.sends.models import DeliveryStatus, Outbox, Send
@@ -78,8 +79,10 @@ def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
     own_turn = set()
     if actor.may(Permission.APPROVE_SENDS):
         own_turn = set(confirmable(actor).values_list("pk", flat=True))
-    for incident in incidents_running(actor)[: MOST + 1]:
-        stage = incident.stages.filter(ended_at=None).first()
+    running = list(incidents_running(actor)[: MOST + 1])
+    stages = stages_under_way(running)
+    for incident in running:
+        stage = stages.get(incident.pk)
         is_overdue = stage is not None and stage.due_at is not None and stage.due_at <= now
         awaits = incident.is_emergency and incident.confirmed_at is None
         why = incident.why if may_read(actor) else ""
