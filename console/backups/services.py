@@ -26,6 +26,7 @@ from console.audit.actions import Action
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
 from console.errors import Conflict
+from console.incidents.services.restored import stages_pause_after_restore
 from console.notifications.services import notifications_drop_after_restore
 from console.sends.control.restored import (
     on_the_wire_end_after_restore,
@@ -272,9 +273,9 @@ def database_settle(
     """Make a database of an older state safe to use, so that nothing is sent twice.
 
     It came from a backup, whose manifest is `backup`, or in another way. All sending is stopped,
-    all sessions end, open deliveries become unknown, since they may have been sent since, and
-    webhooks are off. With `nothing_sent_since`, for which the caller vouches, pending deliveries
-    and webhooks stay as they are.
+    all sessions end, open deliveries become unknown, since they may have been sent since, standing
+    stages of incidents pause, and webhooks are off. With `nothing_sent_since`, for which the caller
+    vouches, pending deliveries, stages and webhooks stay as they are.
 
     Raises Conflict if a later signed checkpoint contradicts `nothing_sent_since`. Raises OSError if
     the checkpoints of what was lost can't be set aside; the database is settled all the same.
@@ -292,6 +293,7 @@ def database_settle(
         else:
             webhooks = webhooks_stop_after_restore(actor)
             unknown = sends_end_after_restore(actor, note=f"The database was restored from {of}.")
+            stages_pause_after_restore(actor)
         sessions_forget_all()
         notifications_drop_after_restore()
         audit.record(

@@ -13,3 +13,8 @@ PAUSED = wording("stage_send_paused", "Send {send} is paused. New chats wait unt
 NOT_APPROVED = wording(
     "stage_not_approved", "Send {send} was rejected or stopped, so no new chat gets this stage."
 )
+RESTORED = wording(
+    "stage_restored",
+    "The database was restored from a backup, which does not know who has got this stage since. If "
+    "you let it go on, they get it once more.",
+)

@@ -506,6 +506,7 @@ PARTS = {
     "incidents.order_of": "of all that starts or follows a stage",
     "incidents.record_stage": "of begin",
     "incidents.retry_note": "of the retries",
+    "incidents.stages_pause_after_restore": "of database_settle",
     "incidents.targets_write": "of begin and incidents_follow",
     "catalogue.words_keep_many": "of the imports, and of all that changes words",
     "audit.record": "of all of them",

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.accounts.services import api_client_create
+from console.audit.models import AuditEntry
+from console.backups.services import database_settle
 from console.errors import Conflict, ConsoleError
 from console.incidents.incident_file import incident_lines
 from console.incidents.models import Incident, Playbook, StageTarget
@@ -18,6 +20,7 @@ from console.incidents.services.incidents import (
     incident_close,
     incident_confirm,
     incident_start,
+    stage_resume,
     stage_start,
     start_plan,
     start_version,
@@ -358,3 +361,42 @@ def test_who_is_tried_again_does_not_use_up_what_is_left_for_new_chats(
     assert outcomes(incident, 1)["new"] == "pending"
     assert outcomes(incident, 1)["a1"] == "skipped"
     assert str(incident.stages.get().trouble)
+
+
+# --- After a restore -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def backup_without_the_last_chats(
+    payments: Playbook, sales: list[str], supervisor: User, make_interaction: Make
+) -> Incident:
+    """What a backup has whose incident went on: "new" got the stage, and it does not know that."""
+    incident = start(supervisor, payments)
+    set_status("delivered", *sales)
+    Send.objects.update(status=SendStatus.FINISHED, finished_at=timezone.now())
+    make_interaction("new", queue="sales")
+    return incident
+
+
+def test_after_a_restore_no_stage_goes_on_by_itself(
+    backup_without_the_last_chats: Incident, supervisor: User
+) -> None:
+    incident = backup_without_the_last_chats
+    database_settle(ROOT)
+    assert not incidents_follow()
+    assert "new" not in outcomes(incident, 1)
+    stage = incident.stages.get()
+    assert "restored from a backup" in str(stage.trouble)
+    assert AuditEntry.objects.filter(action="incident.stage_paused").count() == 1
+    # A person decides, who reads what that means.
+    stage_resume(supervisor.to_actor(), incident)
+    incidents_follow()
+    assert "new" in outcomes(incident, 1)
+
+
+def test_if_nothing_was_sent_since_the_stage_stands_on(
+    backup_without_the_last_chats: Incident,
+) -> None:
+    database_settle(ROOT, nothing_sent_since=True)
+    incidents_follow()
+    assert "new" in outcomes(backup_without_the_last_chats, 1)
