@@ -44,7 +44,9 @@ class StageContent:
     @property
     def canary(self) -> Canary | None:
         """To how many chats it goes first. Raises InvalidInput for numbers out of range."""
-        return Canary(self.canary_size, self.canary_minutes) if self.canary_size else None
+        if self.canary_size is None:
+            return None
+        return Canary(self.canary_size, self.canary_minutes)
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self:

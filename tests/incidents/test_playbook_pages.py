@@ -146,6 +146,15 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
     assert not Playbook.objects.exists()
 
 
+def test_first_to_no_chat_is_not_to_all_at_once(
+    texts: None, editor: User, browse: Callable[..., Client]
+) -> None:
+    answer = browse(editor).post("/playbooks/new/", {**FORM, "stage-1-canary-size": "0"})
+    assert answer.status_code == 422
+    assert "1 or more" in html_of(answer)
+    assert not Playbook.objects.exists()
+
+
 def test_two_who_edit_at_once_see_both(
     texts: None, editor: User, make_user: Callable[..., User], browse: Callable[..., Client]
 ) -> None:
