@@ -306,10 +306,75 @@ def test_a_later_stage_is_looked_at_and_started(
     # Pressed twice, it is there once.
     assert client.post(address, form)["Location"] == f"/incidents/{incident.pk}/"
     assert incident.stages.count() == 2
-    response = client.post(f"/incidents/{incident.pk}/stages/2/", form)
-    assert response.status_code == 422
-    assert "a later one was" in html_of(response)
+    # A stage before it is not started any more.
+    assert client.post(f"/incidents/{incident.pk}/stages/2/", form).status_code == 302
+    assert incident.stages.count() == 2
+    assert "a later one was" in html_of(client.get(f"/incidents/{incident.pk}/stages/2/"))
     assert client.get(f"/incidents/{incident.pk}/stages/4/").status_code == 404
+
+
+def test_who_is_too_late_with_a_stage_is_led_to_the_incident(
+    payments: Playbook,
+    sales: list[str],
+    supervisor: User,
+    make_user: Callable[..., User],
+    team: Team,
+    browse: Browse,
+) -> None:
+    incident = start(supervisor, payments)
+    set_status("delivered", *sales)
+    first, second = browse(supervisor), browse(make_user("sam", "supervisor", teams=[team]))
+    here = f"/incidents/{incident.pk}/"
+    looked_at = html_of(second.get(f"{here}stages/2/"))
+    form = {"expected_plan": hidden(looked_at, "expected_plan")}
+    solved = html_of(first.get(f"{here}stages/3/"))
+    first.post(f"{here}stages/3/", {"expected_plan": hidden(solved, "expected_plan")})
+    assert second.post(f"{here}stages/2/", form)["Location"] == here
+    assert "started “Solved” meanwhile" in words(html_of(second.get(here)))
+    first.post(f"{here}close/", {"word": "Done."})
+    assert second.post(f"{here}stages/2/", form)["Location"] == here
+    assert "has closed this incident" in words(html_of(second.get(here)))
+    assert incident.stages.count() == 2
+
+
+def test_a_stage_starts_although_all_whom_it_named_have_gone(
+    payments: Playbook, sales: list[str], supervisor: User, browse: Browse
+) -> None:
+    incident = start(supervisor, payments)
+    set_status("delivered", *sales)
+    client = browse(supervisor)
+    address = f"/incidents/{incident.pk}/stages/3/"
+    page = html_of(client.get(address))
+    assert "Send “Solved” to 3 chats" in words(page)
+    Interaction.objects.filter(pk__in=sales).update(ended_at=timezone.now())
+    # Whoever looks now is told that there is nobody.
+    assert "would reach nobody" in words(html_of(client.get(address)))
+    form = {"expected_plan": hidden(page, "expected_plan")}
+    assert client.post(address, form)["Location"] == f"/incidents/{incident.pk}/"
+    solved = incident.stages.get(position=3)
+    found = Delivery.objects.filter(send__stage_id=solved.pk)
+    assert set(found.values_list("interaction_id", "status", "reason")) == {
+        (chat, "skipped", "offline") for chat in sales
+    }
+    assert "3 skipped" in words(html_of(client.get(f"/incidents/{incident.pk}/")))
+
+
+def test_a_playbook_starts_although_all_whom_it_named_have_gone(
+    make_notice: Callable[..., Any],
+    chat_server: ChatServer,
+    sales: list[str],
+    supervisor: User,
+    browse: Browse,
+) -> None:
+    make_notice(FIRST, key="known")
+    make_playbook("payments", SALES, {"name": "Known", "notice": "known"})
+    client = browse(supervisor)
+    form = form_of(client)
+    Interaction.objects.update(ended_at=timezone.now())
+    assert "would reach nobody" in words(html_of(client.get(START)))
+    assert client.post(START, form).status_code == 302
+    assert Delivery.objects.filter(status="skipped", reason="offline").count() == 3
+    assert Incident.objects.get().is_running
 
 
 def test_overdue_and_paused_are_said(

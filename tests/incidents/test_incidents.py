@@ -223,6 +223,26 @@ def test_a_skipped_chat_has_its_reason_and_is_tried_again(
     assert reached(incident, 1) == {*sales, "away"}
 
 
+def test_who_moved_while_the_preview_was_read_newly_matches_later(
+    payments: Playbook, sales: list[str], supervisor: User, make_interaction: Make
+) -> None:
+    make_interaction("away", queue="sales", is_online=False)
+    actor = supervisor.to_actor()
+    plan = start_plan(actor, start_version(payments), answers={})
+    assert plan is not None
+    # One comes back before the button is pressed, one goes to another queue.
+    Interaction.objects.filter(pk="away").update(is_online=True)
+    Interaction.objects.filter(pk="s1").update(queue="billing")
+    start(supervisor, payments, chosen=Choice(expected_plan=Promise.of(plan).written()))
+    reasons = dict(Delivery.objects.exclude(reason="").values_list("interaction_id", "reason"))
+    assert reasons == {"away": "not_previewed", "s1": "no_longer_matches"}
+    Interaction.objects.filter(pk="s1").update(queue="sales")
+    StageTarget.objects.update(tried_at=timezone.now() - timedelta(minutes=1))
+    incidents_follow()
+    waiting = Delivery.objects.filter(status=DeliveryStatus.PENDING)
+    assert sorted(waiting.values_list("interaction_id", flat=True)) == ["away", "s1", "s2", "s3"]
+
+
 def test_a_paused_stage_follows_nobody_until_it_goes_on(
     payments: Playbook, sales: list[str], supervisor: User, make_interaction: Make
 ) -> None:

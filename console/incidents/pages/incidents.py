@@ -20,6 +20,7 @@ from console.errors import ConsoleError
 from console.incidents.models import Incident
 from console.incidents.pages.playbook_forms import audience_text
 from console.incidents.pages.stage_preview import preview_context, seen_promise, stage_words
+from console.incidents.playbook_content import StageContent
 from console.incidents.selectors import (
     OUTCOMES,
     SEERS,
@@ -55,6 +56,8 @@ CHATS_A_PAGE = 100
 SENDS_FOLLOWED = 8
 SENDS_SHOWN = 20
 CONTROLS = (Permission.SEND, Permission.ADMINISTER)
+# Somebody else was faster: the incident's page says what goes on.
+TOO_LATE = ("stage_started", "incident_closed")
 OUTCOME_WORDS = {
     "reached": gettext_lazy("Reached"),
     "may_have_reached": gettext_lazy("May have reached"),
@@ -207,12 +210,26 @@ def incident_stage(request: HttpRequest, incident_id: int, position: int) -> Htt
         chosen = Choice(expected_plan=promise, undo_seconds=undo_seconds())
         stage_start(actor, incident, position, chosen=chosen)
     except ConsoleError as refusal:
-        if refusal.code == "stage_started" and refusal.details.get("position") == position:
+        if refusal.code in TOO_LATE:
+            _say_who_was_first(request, actor, incident)
             return redirect("incident-detail", incident_id)
         return _stage_page(request, actor, incident, position, error=refusal.message, status=422)
     name = content_at(incident, position).name
     messages.success(request, _("“%(stage)s” is started.") % {"stage": name})
     return redirect("incident-detail", incident_id)
+
+
+def _say_who_was_first(request: HttpRequest, actor: Actor, incident: Incident) -> None:
+    """Say on the incident's page why the stage was not started by this person."""
+    incident.refresh_from_db()
+    stage = incident.stages.order_by("-position").first()
+    if not incident.is_running:
+        words = _("Nothing was sent: %(name)s has closed this incident.")
+        messages.info(request, words % {"name": incident.closed_by_name})
+    elif stage is not None and stage.actor_ref != actor.ref:
+        words = _("Nothing was sent: %(name)s started “%(stage)s” meanwhile. Go on here.")
+        named = {"name": stage.actor_name, "stage": StageContent.of(stage.content).name}
+        messages.info(request, words % named)
 
 
 def _stage_page(

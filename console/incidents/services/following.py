@@ -51,6 +51,14 @@ PASSING = (
     Reason.NO_LONGER_MATCHES,
     Reason.OTHER_LANGUAGE,
 )
+# Such a chat came back or moved away while somebody read the preview. If it matches later, it newly
+# matches.
+MOVED_DURING_PREVIEW = (
+    Reason.NOT_PREVIEWED,
+    Reason.OTHER_LANGUAGE,
+    Reason.NO_LONGER_MATCHES,
+    Reason.NOT_ALLOWED,
+)
 TRIED_AGAIN_AFTER = timedelta(seconds=5)
 
 
@@ -157,8 +165,9 @@ def _try_again_if_possible(actor: Actor, stage: Stage, content: StageContent, no
 
 def _try_again(actor: Actor, stage: Stage, content: StageContent, now: datetime) -> None:
     """Send the stage to chats that were skipped for a reason that has passed."""
+    reasons = (*PASSING, *MOVED_DURING_PREVIEW) if stage.is_standing else PASSING
     skipped = Delivery.objects.filter(
-        pk=OuterRef("delivery_id"), status=DeliveryStatus.SKIPPED, reason__in=PASSING
+        pk=OuterRef("delivery_id"), status=DeliveryStatus.SKIPPED, reason__in=reasons
     )
     tried = StageTarget.objects.filter(
         Exists(skipped), stage=stage, tried_at__lt=now - TRIED_AGAIN_AFTER

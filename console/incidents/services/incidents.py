@@ -26,17 +26,14 @@ from console.incidents.selectors import has_a_hand_in
 from console.incidents.services.stages import (
     NOTHING_CHOSEN,
     Choice,
-    audience_of,
     begin,
     call_off,
     cover_of,
-    order_of,
+    plan_unless_nobody,
     target_of,
 )
-from console.interactions.selectors import interactions_visible
 from console.sends.control.withholding import incident_sends_let_go
 from console.sends.models import Send, SendStatus
-from console.sends.plan.planner import plan_send
 from console.sends.plan.values import OfStage, SendPlan
 from console.text.inputs import read_line
 from console.text.sentences import term
@@ -73,13 +70,10 @@ def start_plan(
     require_answered(notice_versions(actor, version), answers)
     incident = _incident(actor, version, "", answers)
     content = stage_contents(version)[0]
-    audience = audience_of(incident, content)
-    if not interactions_visible(actor, audience).exists():
-        return None
     if is_emergency:
         incident.confirm_until = incident.started_at + _time_to_confirm(version)
     of_stage = OfStage(0, 0, content.version or 0, cover_of(actor, incident, None))
-    return plan_send(actor, order_of(actor, incident, content, of_stage, audience=audience))
+    return plan_unless_nobody(actor, incident, content, of_stage)
 
 
 def incident_start(

@@ -35,6 +35,7 @@ from console.text.sentences import Sentence, term
 # Of a delivery whose chat got the text, or may have got it.
 GOT = ("delivered", "unknown")
 GOT_OR_WAITS = (*GOT, "waiting")
+NO_TARGETS = "no_targets"
 NOBODY = Audience.from_mapping({"online": True, "not": {"online": True}})
 COPY_TARGETS = """
 INSERT INTO incidents_stagetarget (stage_id, interaction_id, matched_at, tried_at, delivery_id)
@@ -87,12 +88,24 @@ def stage_plan(actor: Actor, incident: Incident, position: int) -> SendPlan | No
     planning a send raises, and Conflict for a stage whose turn is over."""
     content = content_at(incident, position)
     require_next(incident, position)
+    # No stage has this id: nothing is written.
+    of_stage = OfStage(incident.pk, 0, content.version or 0, cover_of(actor, incident, None))
+    return plan_unless_nobody(actor, incident, content, of_stage)
+
+
+def plan_unless_nobody(
+    actor: Actor, incident: Incident, content: StageContent, of_stage: OfStage
+) -> SendPlan | None:
+    """Return the plan of a stage's first send; None if no live chat matches."""
     audience = audience_of(incident, content)
     if not interactions_visible(actor, audience).exists():
         return None
-    # No stage has this id: nothing is written.
-    of_stage = OfStage(incident.pk, 0, content.version or 0, cover_of(actor, incident, None))
-    return plan_send(actor, order_of(actor, incident, content, of_stage, audience=audience))
+    try:
+        return plan_send(actor, order_of(actor, incident, content, of_stage, audience=audience))
+    except InvalidInput as refusal:
+        if refusal.code != NO_TARGETS:
+            raise
+        return None  # the last one went in between
 
 
 def require_next(incident: Incident, position: int) -> None:
@@ -169,7 +182,8 @@ def begin(
     actor: Actor, incident: Incident, position: int, chosen: Choice, now: datetime
 ) -> tuple[Stage, Send | None]:
     """Start a stage of a locked incident, in place of the one before. Returns its first send too;
-    None if it stands and nobody matches yet. Raises InvalidInput if it would reach nobody at all.
+    None if it stands and nobody matches yet. A stage whose preview showed somebody starts, even if
+    all of these have gone. Raises InvalidInput if it would reach nobody at all.
     """
     actor.require(Permission.SEND)
     content = content_at(incident, position)
@@ -200,16 +214,21 @@ def _first_send(
     actor: Actor, incident: Incident, stage: Stage, content: StageContent, chosen: Choice
 ) -> Send | None:
     audience = audience_of(incident, content)
-    if interactions_visible(actor, audience).exists():
+    is_promised = chosen.expected_plan is not None
+    if is_promised or interactions_visible(actor, audience).exists():
         of_stage = OfStage(
             incident.pk, stage.pk, content.version or 0, cover_of(actor, incident, stage)
         )
         order = order_of(actor, incident, content, of_stage, audience=audience, chosen=chosen)
-        return send_create(actor, order)
+        try:
+            return send_create(actor, order)
+        except InvalidInput as refusal:
+            if refusal.code != NO_TARGETS:
+                raise  # else the last one went in between
     if content.is_standing:
         return None
     raise InvalidInput(
-        "no_targets", "This stage would reach nobody: no live chat that you see matches."
+        NO_TARGETS, "This stage would reach nobody: no live chat that you see matches."
     )
 
 
