@@ -43,10 +43,14 @@ function writeMarks() {
   setField("[data-filters]", everything?.query ?? "");
 }
 
+const formFor = (count, forms) => forms[new Intl.PluralRules(document.documentElement.lang).select(count)] ?? forms.other;
+
 function showCount() {
   const count = everything?.total ?? selected.size;
   for (const element of document.querySelectorAll("[data-selection-count]")) {
     element.textContent = count.toLocaleString(document.documentElement.lang);
+    const words = element.parentElement.querySelector("[data-number-words]");
+    if (words) words.textContent = formFor(count, JSON.parse(words.dataset.numberWords));
   }
   for (const element of document.querySelectorAll("[data-selection-any]")) element.hidden = !count;
   for (const element of document.querySelectorAll("[data-selection-none]")) element.hidden = count > 0;

@@ -1,6 +1,8 @@
 // What stands in a form, and putting it back. Never passwords, files or tokens.
 
-const NOT_KEPT = /^(csrfmiddlewaretoken|kept_as|expected_plan|notices|chat)$|password|secret/;
+// The rows of an audience's builder say what the text beside them says.
+const NOT_KEPT =
+  /^(csrfmiddlewaretoken|kept_as|expected_plan|notices|chat|audience_from)$|^(id|any|not|field|key|op|value):r|password|secret/;
 
 const isKept = (form) => ([name, value]) =>
   typeof value === "string" && !NOT_KEPT.test(name) && form.elements[name]?.type !== "password";

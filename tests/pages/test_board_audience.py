@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from console.accounts.models import ApiClient, Team, User
 from console.catalogue.models import NoticeVersion
+from console.interactions.audience import builder
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.fields import FIELDS
 from console.interactions.audience.values import Draft, Everyone, Group, Node, Not, Op
@@ -26,7 +27,6 @@ from console.interactions.selectors import interactions_visible
 from console.interactions.services import saved_view_create
 from console.interactions.suggestions import SUGGESTED_MOST, field_values, user_data_keys
 from console.sends.models import Send
-from console.web.board import builder
 from tests.interactions.test_audience import NEAR_NODES, crowd
 from tests.pages.conftest import end
 from tests.support import audiences, factories

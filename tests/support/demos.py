@@ -188,11 +188,25 @@ class Demo(Program):
         )
         return ask(int(ports[chat_server]), do, **arguments)
 
+    def journal(self, since: float = 0.0) -> list[dict[str, Any]]:
+        """The requests that its Chat Servers took since then, in the order of time."""
+        files = self.data.glob("journal-*.jsonl")
+        # The last line may not be whole yet.
+        lines = (line for file in files for line in file.read_text("utf-8").splitlines(True))
+        taken = (json.loads(line) for line in lines if line.endswith("\n"))
+        return sorted((line for line in taken if line["at"] >= since), key=lambda line: line["at"])
+
     @contextmanager
     def chat(
-        self, interaction_id: str, *, waiting: timedelta, locale: str = "en", **user_data: str
+        self,
+        interaction_id: str,
+        *,
+        waiting: timedelta,
+        locale: str = "en",
+        queue: str = "sales",
+        **user_data: str,
     ) -> Iterator[None]:
-        """A chat in `sales` that stays as long as this lasts, whoever else comes and goes."""
+        """A chat that stays as long as this lasts, whoever else comes and goes."""
         user_data |= {
             "InteractionId": interaction_id,
             "IsOnline": "1",
@@ -205,7 +219,7 @@ class Demo(Program):
             "media_type": "chat",
             "tenant_id": 101,
             "state": "handling",
-            "queue": "sales",
+            "queue": queue,
             "agent": "ann.keller",
             "locale": locale,
             "received_at": (datetime.now(UTC) - waiting).isoformat(),

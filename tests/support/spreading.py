@@ -43,6 +43,8 @@ GROUPS = {
         "tests/pages/test_unanswered_in_browser.py",
         "tests/pages/test_unsaved_in_browser.py",
     ),
+    # With a demo of its own.
+    "crowded demo": ("tests/pages/test_outage_in_browser.py",),
     "upgrade": ("tests/deploy/test_upgrade.py",),
     "end of the demo": ("tests/demo/test_demo_ends.py",),
     # Those with Java, so that its classes are compiled and it is started once.
@@ -121,6 +123,6 @@ class Spreading:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             if "demo" in getattr(item, "fixturenames", ()):
-                assert item.nodeid.startswith(AT_THE_DEMO), (
+                assert item.nodeid.startswith((*AT_THE_DEMO, *GROUPS["crowded demo"])), (
                     f"{item.nodeid} uses the demo: name its file in {__name__}"
                 )

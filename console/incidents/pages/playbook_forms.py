@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from console.accounts.models import Team
 from console.editing.forms import EditForm
@@ -251,7 +251,8 @@ def stage_words(stage: Mapping[str, Any]) -> str:
     if stage["is_standing"]:
         words.append(_("stands"))
     if stage.get("canary_size"):
-        words.append(_("first to %(n)s chats") % {"n": stage["canary_size"]})
+        size = stage["canary_size"]
+        words.append(ngettext("first to %(n)s chat", "first to %(n)s chats", size) % {"n": size})
     return ", ".join(words)
 
 

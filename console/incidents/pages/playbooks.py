@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from console.editing.saving import form_page, save
 from console.errors import ConsoleError
 from console.incidents.models import Playbook, PlaybookVersion, Reach
 from console.incidents.pages.playbook_forms import (
+    AUDIENCE_LENGTH,
     LIMITS,
     NewPlaybookForm,
     PlaybookForm,
@@ -51,6 +52,7 @@ from console.incidents.services.playbooks import (
     version_submit,
     version_write,
 )
+from console.interactions.audience import builder
 from console.interactions.audience.audience import Audience
 from console.site.access import actor_of, require
 
@@ -213,8 +215,8 @@ def playbook_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     rows = _pressed_rows(request)
     if rows is not None:
-        return _edit_page(request, NewPlaybookForm(rows=rows, given=request.POST), status=200)
-    form = NewPlaybookForm(posted(request))
+        return _edit_page(request, NewPlaybookForm(rows=rows, given=_typed(request)), status=200)
+    form = NewPlaybookForm(posted(request) and _typed(request))
 
     def create(values: dict[str, Any]) -> PlaybookVersion:
         of = {name: values[name] for name in ("title", "key", "team")}
@@ -240,9 +242,9 @@ def playbook_edit(request: HttpRequest, key: str) -> HttpResponse:
 
     rows = _pressed_rows(request)
     if rows is not None:
-        form = PlaybookForm(state=saved_now(), rows=rows, given=request.POST)
+        form = PlaybookForm(state=saved_now(), rows=rows, given=_typed(request))
         return _edit_page(request, form, playbook, status=200)
-    form = PlaybookForm(posted(request), state=saved_now())
+    form = PlaybookForm(posted(request) and _typed(request), state=saved_now())
     version = save(
         form,
         lambda values: version_write(actor, playbook, form.content, expected=values["expected"]),
@@ -252,6 +254,15 @@ def playbook_edit(request: HttpRequest, key: str) -> HttpResponse:
         messages.success(request, _("Saved as a draft. Submit it when it is ready."))
         return redirect("playbook-detail", key)
     return _edit_page(request, form, playbook)
+
+
+def _typed(request: HttpRequest) -> QueryDict:
+    """Return what was typed. If the audience's rows were changed last, their text is its text."""
+    if request.POST.get("audience_from") != "rows" or builder.HAS_ROWS not in request.POST:
+        return request.POST
+    typed = request.POST.copy()
+    typed["audience"] = builder.of_inputs(actor_of(request), request.POST.dict()).text
+    return typed
 
 
 def _pressed_rows(request: HttpRequest) -> list[StageRow] | None:
@@ -275,8 +286,10 @@ def _edit_page(
         "limits": LIMITS,
         "offered": [notice for notice in offered if traits(notice.kind).is_sent],
         "emergency_is_possible": bool(settings.EMERGENCY_CONFIRM_MINUTES),
-        **_matching(actor, str(form["audience"].value() or "")),
+        **_affected(actor, builder.of_text(actor, str(form["audience"].value() or ""))),
     }
+    if form.errors.get("audience"):
+        context["audience_error"] = " ".join(map(str, form.errors["audience"]))
     template = "incidents/playbook_edit.html"
     if status is not None:
         return render(request, template, {"form": form, **context}, status=status)
@@ -286,21 +299,33 @@ def _edit_page(
 @require_GET
 @require(Permission.EDIT_CATALOGUE)
 def playbook_matching(request: HttpRequest) -> HttpResponse:
-    """Say what a typed audience means, and how many live chats match it now."""
-    context = _matching(actor_of(request), request.GET.get("audience", "")[:4000])
-    return render(request, "incidents/_matching.html", context)
+    """Say what an audience means, and how many live chats match it now. The rows follow what was
+    typed, and the text follows the rows."""
+    actor = actor_of(request)
+    has_rows = builder.HAS_ROWS in request.GET
+    if has_rows:
+        shown = builder.of_inputs(actor, request.GET.dict())
+    else:
+        shown = builder.of_text(actor, request.GET.get("audience", "")[:AUDIENCE_LENGTH])
+    context = {**_affected(actor, shown), "text_too": has_rows}
+    return render(request, "incidents/_affected_answer.html", context)
+
+
+def _affected(actor: Actor, shown: builder.Builder) -> dict[str, Any]:
+    """Return the context of incidents/_affected.html."""
+    return {"builder": shown, "audience_text": shown.text, **_matching(actor, shown.text)}
 
 
 def _matching(actor: Actor, text: str) -> dict[str, Any]:
-    if not text.strip():
-        return {"matching_hint": True}
+    if not text:
+        return {}
     try:
         audience = Audience.from_text(text)
         audience.to_condition(actor)
         may_count = actor.may(Permission.VIEW_INTERACTIONS)
         number = matching_now(actor, audience) if may_count else None
     except ConsoleError as refusal:
-        return {"matching_error": refusal.message}
+        return {"audience_error": refusal.message}
     return {"matching_text": audience.to_text(), "matching": number}
 
 

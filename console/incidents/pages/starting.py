@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -186,6 +187,7 @@ def _page(
         "error": refusal.message if refusal and not is_placed else "",
         "may_emergency": _may_emergency(version),
         "seen": version.number,
+        "belongs_to": reverse("incident-list"),
         **_preview(actor, version, form),
     }
     return render(request, "incidents/start.html", context, status=status)

@@ -56,12 +56,19 @@ def approval_words(plan: SendPlan, above: int) -> str:
         )
         return words % {"name": plan.nickname}
     if plan.sent_before:
-        words = _(
+        words = ngettext(
+            "More than %(n)s chat, with the %(before)s to which you send this notice within an"
+            " hour: a second person must approve before anything leaves.",
             "More than %(n)s chats, with the %(before)s to which you send this notice within an"
-            " hour: a second person must approve before anything leaves."
+            " hour: a second person must approve before anything leaves.",
+            above,
         )
         return words % {"n": f"{above:,}", "before": f"{plan.sent_before:,}"}
-    words = _("More than %(n)s chats: a second person must approve before anything leaves.")
+    words = ngettext(
+        "More than %(n)s chat: a second person must approve before anything leaves.",
+        "More than %(n)s chats: a second person must approve before anything leaves.",
+        above,
+    )
     return words % {"n": f"{above:,}"}
 
 

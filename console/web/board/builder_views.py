@@ -5,11 +5,17 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django_htmx.http import trigger_client_event
 
+from console.accounts.models import Team
 from console.actors import Actor, Permission
-from console.interactions.suggestions import Suggestion, field_values, user_data_keys
+from console.interactions.audience import builder
+from console.interactions.suggestions import (
+    SUGGESTED_MOST,
+    Suggestion,
+    field_values,
+    user_data_keys,
+)
 from console.sends.earlier_sends import suggestions as earlier_sends
 from console.site.access import actor_of, require
-from console.web.board import builder
 from console.web.board.chosen import AUDIENCE
 
 TYPED_MOST = 200
@@ -30,9 +36,10 @@ def board_audience(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@require(Permission.VIEW_INTERACTIONS)
+@require(Permission.VIEW_INTERACTIONS, Permission.EDIT_CATALOGUE)
 def board_suggestions(request: HttpRequest) -> HttpResponse:
-    """Values, or keys of user data, that the person's live chats have."""
+    """Values, or keys of user data, that the person's live chats have; to who sees no live chats,
+    what the console itself knows."""
     given = _given(request)
     typed = next((text for name, text in given.items() if ":" in name), "")[:TYPED_MOST]
     typed = typed.replace("\0", "").strip()
@@ -46,8 +53,18 @@ def _given(request: HttpRequest) -> dict[str, str]:
 
 
 def _suggestions(actor: Actor, name: str, key: str, typed: str) -> list[Suggestion]:
-    if name == "keys":
-        return user_data_keys(actor, typed)
     if name == "received":
         return [Suggestion(value, 0, label) for value, label in earlier_sends(actor, typed)]
+    if not actor.may(Permission.VIEW_INTERACTIONS):
+        return _of_teams(name, typed)
+    if name == "keys":
+        return user_data_keys(actor, typed)
     return field_values(actor, name, key, typed)
+
+
+def _of_teams(name: str, typed: str) -> list[Suggestion]:
+    """Return the queues of teams, or their names."""
+    teams = list(Team.objects.order_by("name"))
+    known = {"queue": [queue for team in teams for queue in team.queues], "team": map(str, teams)}
+    found = sorted({value for value in known.get(name, ()) if typed.lower() in value.lower()})
+    return [Suggestion(value, 0, value) for value in found[:SUGGESTED_MOST]]

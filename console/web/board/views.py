@@ -17,6 +17,7 @@ from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
 from console.editing.confirmation import posted
 from console.errors import Conflict, ConsoleError
+from console.interactions.audience import builder
 from console.interactions.models import TranscriptLine
 from console.interactions.selectors import (
     filter_choices,
@@ -34,7 +35,6 @@ from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendPlan
 from console.sends.selectors import send_deliveries, send_of_key, sending_stopped
 from console.site.access import actor_of, require
-from console.web.board import builder
 from console.web.board.chosen import Chosen, read_chosen
 from console.web.board.forms import ComposeForm, questions
 from console.web.board.listing import rows_context

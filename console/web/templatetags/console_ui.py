@@ -285,6 +285,21 @@ def waiting_since(moment: datetime) -> SafeString:
     )
 
 
+# A number of each of a language's plural forms.
+NUMBERS = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
+
+
+@register.simple_tag
+def chats_word(number: int) -> SafeString:
+    """Show the word after a number of chats that a script changes, with all its forms."""
+    forms = {form: ngettext("chat", "chats", n) for form, n in NUMBERS.items()}
+    return format_html(
+        '<span data-number-words="{}">{}</span>',
+        json.dumps(forms),
+        ngettext("chat", "chats", number),
+    )
+
+
 @register.inclusion_tag("ui/copy.html")
 def copy(text: Any, what: str = "") -> dict[str, Any]:
     """Show an id or a key in monospace, with a button that copies it."""
@@ -336,7 +351,8 @@ def nav_link(
     """
     url = reverse(url_name)
     request = context.get("request")
-    here = request.path if request else ""
+    # A page may say below which entry it belongs, if its address does not.
+    here = context.get("belongs_to") or (request.path if request else "")
     return {
         "url": url,
         "label": label,

@@ -34,6 +34,8 @@ from console.interactions.audience.writing import draft_text, problem, read_draf
 from console.text.visible import is_blank
 
 ROOT = "r"
+# A form that has rows has this.
+HAS_ROWS = f"id:{ROOT}"
 # What `not has a value` is called in a row.
 MISSING = "missing"
 PART = re.compile(r"(?P<what>id|any|not|field|key|op|value):(?P<path>r(?:\.[0-9]{1,3}){0,12})")
