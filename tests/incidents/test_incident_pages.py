@@ -430,6 +430,17 @@ def test_chats_are_filtered_by_outcome(
     assert client.get(f"{address}?outcome=odd").status_code == 422
 
 
+def test_a_row_leads_to_the_chat_as_long_as_it_is_kept(
+    payments: Playbook, sales: list[str], supervisor: User, auditor: User, browse: Browse
+) -> None:
+    incident = start(supervisor, payments)
+    Interaction.objects.filter(pk="s2").delete()
+    address = f"/incidents/{incident.pk}/"
+    page = html_of(browse(supervisor).get(address))
+    assert [name for name in sales if f'href="/chats/{name}/"' in page] == ["s1", "s3"]
+    assert "/chats/" not in html_of(browse(auditor).get(address))
+
+
 def test_the_list_has_running_ones_first(
     payments: Playbook, sales: list[str], supervisor: User, browse: Browse
 ) -> None:

@@ -66,7 +66,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "board": ("get", {}, {"supervisor"}),
     "board-rows": ("get", {}, {"supervisor"}),
     "board-audience": ("get", {}, {"supervisor"}),
-    "board-suggestions": ("get", {}, {"supervisor"}),
+    "board-suggestions": ("get", {}, {"supervisor", *EDITORS}),
     "saved-view-create": ("get", {}, {"supervisor"}),
     "saved-view-edit": ("get", {"view_id": "VIEW"}, {"supervisor"}),
     "saved-view-move": ("post", {"view_id": "VIEW"}, {"supervisor"}),

@@ -149,6 +149,7 @@ def test_incidents_come_to_whoever_can_do_something(
     supervisor: User,
     approver: User,
     editor: User,
+    administrator: User,
     settings: Any,
 ) -> None:
     settings.EMERGENCY_CONFIRM_MINUTES = 5
@@ -164,6 +165,9 @@ def test_incidents_come_to_whoever_can_do_something(
     assert kinds(approver) == [("Emergency to confirm", "Playbook down")]
     incident_confirm(REVIEWER, incident)
     assert kinds(supervisor) == [("Incident", "Playbook down")]
+    # Administrators see that it runs. What was typed is not for them.
+    assert "It is down." in [each.detail for each in matters(supervisor.to_actor())[0]]
+    assert [each.detail for each in matters(administrator.to_actor())[0]] == [""]
     incident.stages.update(due_at=timezone.now() - timedelta(minutes=1))
     assert kinds(supervisor) == [("Update overdue", "Playbook down")]
     assert kinds(editor) == []

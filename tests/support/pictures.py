@@ -5,6 +5,7 @@ They show names in many scripts, so the machine needs fonts for them (such as No
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
@@ -55,11 +56,47 @@ def compare(page: Page) -> None:
     page.goto("/notices/long-wait/compare/?from=1&to=2")
 
 
+def outage(page: Page) -> None:
+    """An incident runs, and everybody whom it reached first has its text."""
+    page.goto("/playbooks/orders-down/start/")
+    if page.url.endswith("/start/"):
+        page.get_by_label("What happened").fill("The order system does not answer since 10:00.")
+        page.get_by_role("button", name="Start “Orders").click()
+        page.wait_for_url("**/incidents/*/")
+    now = page.locator(".stages__one--now")
+    expect(now.locator(".status--delivered")).not_to_have_text("reached 0")
+    expect(now.locator(".status--sending")).to_have_count(0)
+    expect(page.locator("[data-toasts] > *")).to_have_count(0)
+
+
+def audience(page: Page) -> None:
+    """Conditions as a text and as rows, above those whom they mean."""
+    outage(page)
+    page.goto(
+        f"/board/?audience={quote('queue:sales (waiting>3m or no:agent) not language:ja,zh')}"
+    )
+    expect(page.locator("[data-theme-switch]")).to_be_visible()
+    page.get_by_role("button", name="Conditions").click()
+    expect(page.locator("#audience-builder .builder__row").first).to_be_visible()
+    page.mouse.move(0, 0)
+
+
+def chat(page: Page) -> None:
+    outage(page)
+    page.goto(f"/board/?audience={quote('language:en,fr,es received:notice/long-wait')}")
+    page.locator("#board-rows [href^='/chats/']").first.click()
+    expect(page.locator("[data-theme-switch]")).to_be_visible()
+    page.mouse.move(0, 0)
+
+
 SCENES: dict[str, tuple[str, int, int, Callable[[Page], None]]] = {
     "board": ("sue", 1360, 850, board),
     "editor": ("eddy", 1280, 860, editor),
     "review": ("anna", 1280, 860, review),
     "compare": ("eddy", 1440, 923, compare),
+    "incident": ("sue", 1280, 860, outage),
+    "audience": ("sue", 1360, 850, audience),
+    "chat": ("sue", 1280, 780, chat),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +18,7 @@ from console.actors import Actor, Permission
 from console.editing.confirmation import Question, Step, ask_then, asks, posted, take_step
 from console.editing.paging import numbered_page
 from console.errors import ConsoleError
-from console.incidents.models import Incident
+from console.incidents.models import Incident, StageTarget
 from console.incidents.pages.playbook_forms import audience_text
 from console.incidents.pages.stage_preview import preview_context, seen_promise, stage_words
 from console.incidents.playbook_content import StageContent
@@ -43,6 +44,7 @@ from console.incidents.services.incidents import (
 )
 from console.incidents.services.stages import Choice, content_at, stage_plan, undo_seconds
 from console.incidents.shown import ShownIncident, shown_incidents
+from console.interactions.selectors import interactions_visible
 from console.sends.models import LIVE_STATUSES
 from console.sends.selectors import READERS as SEND_READERS
 from console.sends.selectors import sends_seen
@@ -142,14 +144,14 @@ def _detail(
             outcome=chosen.get("outcome") or "",
         )
     )
+    page = numbered_page(request, targets.prefetch_related("delivery__resolution"), CHATS_A_PAGE)
     context = {
         "shown": shown,
         "incident": incident,
         "topics": live_topics(actor, [shown]),
         "audience": audience_text(incident.audience),
-        "page": numbered_page(
-            request, targets.prefetch_related("delivery__resolution"), CHATS_A_PAGE
-        ),
+        "page": page,
+        "chats_with_page": _chats_with_page(actor, page),
         "filters": filters,
         "outcome": chosen.get("outcome", ""),
         "stage_chosen": chosen.get("stage"),
@@ -161,6 +163,15 @@ def _detail(
     }
     status = filters.http_status if status == 200 else status
     return render(request, "incidents/incident_detail.html", context, status=status)
+
+
+def _chats_with_page(actor: Actor, page: Page[StageTarget]) -> set[str]:
+    """Return which chats this person can open: those that they see, as long as they are kept."""
+    if not actor.may(Permission.VIEW_INTERACTIONS):
+        return set()
+    ids = [target.interaction_id for target in page.object_list]
+    found = interactions_visible(actor, live_only=False).filter(pk__in=ids)
+    return set(found.values_list("pk", flat=True))
 
 
 def _sends_of(actor: Actor, incident: Incident) -> dict[str, Any]:

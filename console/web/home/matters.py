@@ -45,7 +45,7 @@ ENDS_WITHIN = timedelta(days=7)
 @dataclass(frozen=True, slots=True)
 class Matter:
     """One thing to do: since `at`, on the page `url` by what `action` says. `tone` is "bad", "warn"
-    or ""."""
+    or "". What `is_first` stands above all else."""
 
     kind: str | Promise
     icon: str
@@ -55,6 +55,7 @@ class Matter:
     url: str
     action: str | Promise
     tone: str = ""
+    is_first: bool = False
 
 
 Source = Callable[[Actor, datetime], Iterator[Matter]]
@@ -69,7 +70,7 @@ def matters(actor: Actor) -> tuple[list[Matter], int]:
         of_one = list(islice(source(actor, now), MOST + 1))
         found += of_one[:MOST]
         more += len(of_one) > MOST
-    return sorted(found, key=lambda matter: matter.at, reverse=True), more
+    return sorted(found, key=lambda each: (each.is_first, each.at), reverse=True), more
 
 
 def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
@@ -92,7 +93,8 @@ def _incidents(actor: Actor, now: datetime) -> Iterator[Matter]:
             icon="incident",
             title=incident.title,
             detail=said,
-            at=stage.due_at if stage is not None and is_overdue and stage.due_at else now,
+            at=incident.started_at,
+            is_first=True,
             url=reverse("incident-detail", args=[incident.pk]),
             action=_("Confirm") if incident.pk in own_turn else _("Open"),
             tone="bad" if awaits or is_overdue else "warn",

@@ -6,7 +6,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
+from console.database import notifications
 from console.database.clock import stamp
+from console.live.topics import PERMISSIONS
 from console.sends.models import DeliveryStatus
 from console.site.access import actor_of
 from console.web.home.matters import matters
@@ -34,8 +36,15 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def home_page(request: HttpRequest) -> HttpResponse:
     """What needs this person now."""
-    found, more = matters(actor_of(request))
-    return render(request, "web/home.html", {"matters": found, "more": more})
+    actor = actor_of(request)
+    found, more = matters(actor)
+    followed = [
+        topic
+        for topic in (notifications.SENDS, notifications.INCIDENTS)
+        if any(actor.may(each) for each in PERMISSIONS[topic])
+    ]
+    context = {"matters": found, "more": more, "topics": " ".join(followed)}
+    return render(request, "web/home.html", context)
 
 
 @require_GET

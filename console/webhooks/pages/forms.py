@@ -32,6 +32,17 @@ class WebhookForm(EditForm):
         EventType.SEND_AWAITING_APPROVAL: _("Somebody else than its sender has to decide."),
         EventType.VERSION_SUBMITTED: _("Somebody else than its author has to decide."),
         EventType.PRESET_SUBMITTED: _("Somebody else than who proposes it has to decide."),
+        EventType.INCIDENT_STARTED: _("A playbook begins to reach chats; with who and why."),
+        EventType.INCIDENT_STAGE_STARTED: _("Its text takes the place of the stage before."),
+        EventType.INCIDENT_OVERDUE: _(
+            "The next stage was not started in the minutes that it says."
+        ),
+        EventType.INCIDENT_AWAITING_CONFIRMATION: _(
+            "Somebody else than who started it has to confirm it."
+        ),
+        EventType.INCIDENT_UNCONFIRMED: _("It pauses, with its sends."),
+        EventType.INCIDENT_CLOSED: _("No new chat gets a text of it; with the closing word."),
+        EventType.PLAYBOOK_SUBMITTED: _("Somebody else than its author has to decide."),
         EventType.CHAT_SERVER_UNHEALTHY: _("The last attempt to reach it failed."),
         EventType.CHAT_SERVER_HEALTHY: _("After it could not be reached, or for the first time."),
     }
