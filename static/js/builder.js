@@ -52,6 +52,12 @@ function onInput({ target }) {
   if (target.matches?.("form")) target.querySelector("[data-audience-text]")?.dispatchEvent(new Event("restored"));
 }
 
+// A text that is being typed is newer than what the rows of a moment ago mean.
+function onSwap(event) {
+  const mark = document.querySelector("[data-audience-from]");
+  if (event.target.matches?.("[data-audience-text]") && mark?.value === "text") event.detail.shouldSwap = false;
+}
+
 function onSwapped({ target }) {
   show();
   // The text that the rows have written is kept as if it were typed.
@@ -66,4 +72,5 @@ export function startBuilder() {
   document.addEventListener("change", onInput);
   // A view brings its filters along, with a button of their own.
   document.body.addEventListener("htmx:oobAfterSwap", onSwapped);
+  document.body.addEventListener("htmx:oobBeforeSwap", onSwap);
 }

@@ -274,3 +274,107 @@ def test_who_sees_chats_is_told_how_many_match(
     assert "live chat" not in page
     wrong = html_of(both.get("/playbooks/matching/?audience=nothing:x"))
     assert "field__error" in wrong
+
+
+# --- The audience, typed and clicked together ----------------------------------------------------
+
+ROWS = {
+    "id:r": "a1",
+    "any:r": "all",
+    "id:r.0": "b2",
+    "field:r.0": "queue",
+    "op:r.0": "is",
+    "value:r.0": "billing, sales",
+    "id:r.1": "c3",
+    "field:r.1": "waiting",
+    "op:r.1": "more_than",
+    "value:r.1": "5m",
+}
+MEANT = "queue:billing,sales waiting&gt;5m"
+MATCHING = "/playbooks/matching/"
+
+
+def test_the_rows_and_the_text_follow_each_other(
+    texts: None, editor: User, browse: Callable[..., Client]
+) -> None:
+    client = browse(editor)
+    page = html_of(client.get(MATCHING, ROWS))
+    assert f'value="{MEANT}"' in page
+    assert 'hx-swap-oob="true"' in page
+    page = html_of(client.get(MATCHING, {"audience": "queue:billing waiting>5m"}))
+    assert page.count('class="builder__row"') == 2
+    assert 'value="billing"' in page
+    # The text is what is being typed: it does not come anew.
+    assert 'id="id_audience"' not in page
+    added = html_of(client.get(MATCHING, {**ROWS, "do": "add:r"}))
+    assert added.count('class="builder__row"') == 3
+    assert "queue is empty" in added
+    broken = html_of(client.get(MATCHING, {"audience": "queue:("}))
+    assert "field__error" in broken
+    assert "can't be shown as rows" in broken
+
+
+def test_what_was_changed_last_is_saved(
+    texts: None, editor: User, browse: Callable[..., Client]
+) -> None:
+    client = browse(editor)
+    # Saved before the text has followed the rows.
+    client.post("/playbooks/new/", {**FORM, **ROWS, "audience_from": "rows"})
+    version = PlaybookVersion.objects.get()
+    meant = [{"queue": ["billing", "sales"]}, {"waiting": {"more_than": 300}}]
+    assert version.audience == {"all": meant}
+    # And before the rows have followed the text.
+    client.post("/playbooks/new/", {**FORM, **ROWS, "key": "two", "audience_from": "text"})
+    assert PlaybookVersion.objects.get(playbook__key="two").audience == {"queue": "sales"}
+    # A stage more loses nothing of it.
+    form = {**FORM, **ROWS, "audience_from": "rows", "rows": "add"}
+    page = html_of(client.post("/playbooks/new/", form))
+    assert f'value="{MEANT}"' in page
+    assert page.count('class="builder__row"') == 2
+
+
+def test_what_is_typed_counts_as_unsaved_after_a_button_for_rows(
+    texts: None, editor: User, browse: Callable[..., Client]
+) -> None:
+    client = browse(editor)
+    assert "data-unsaved" not in html_of(client.get("/playbooks/new/")).split("<form")[1]
+    for pressed in ({"rows": "add"}, {"put_back": "1"}):
+        page = html_of(client.post("/playbooks/new/", {**FORM, **pressed}))
+        assert 'data-keeps="/playbooks/new/" data-puts-back data-unsaved' in " ".join(page.split())
+        assert 'id="stage-2-name"' in page
+        assert 'value="Payments down"' in page
+    assert not Playbook.objects.exists()
+
+
+def test_a_row_that_is_not_filled_in_is_refused_and_stays(
+    texts: None, editor: User, browse: Callable[..., Client]
+) -> None:
+    form = {**FORM, **ROWS, "value:r.0": "", "audience_from": "rows"}
+    response = browse(editor).post("/playbooks/new/", form)
+    page = html_of(response)
+    assert response.status_code == 422
+    assert "queue is empty" in page
+    assert page.count('class="builder__row"') == 2
+    assert 'value="5m"' in page
+    assert not Playbook.objects.exists()
+
+
+def test_an_editor_who_sees_no_chats_is_offered_what_the_console_knows(
+    texts: None,
+    team: Team,
+    editor: User,
+    make_interaction: Callable[..., Interaction],
+    browse: Callable[..., Client],
+) -> None:
+    make_interaction("s1", queue="secret", user_data={"Plan": "gold"})
+    client = browse(editor)
+
+    def offered(**query: str) -> str:
+        return html_of(client.get("/board/suggestions/", query))
+
+    assert 'value="sales"' in offered(field="queue")
+    assert "secret" not in offered(field="queue")
+    assert 'value="sales"' not in offered(field="queue", **{"value:r.0": "bill"})
+    assert 'value="Sales"' in offered(field="team")
+    for query in ({"field": "keys"}, {"field": "data", "key": "Plan"}, {"field": "agent"}):
+        assert "<option" not in offered(**query)

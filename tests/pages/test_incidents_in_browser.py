@@ -1,6 +1,7 @@
 """The pages of incidents in a real Chromium at the demo. The whole way from the board to the end is
 in test_outage_in_browser.py."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -66,6 +67,51 @@ def test_the_strip_comes_and_goes_by_itself(desk: Desk, sit_down: Callable[..., 
     desk.page.get_by_label("How it ended").fill("Done.")
     desk.page.get_by_role("button", name="Close it").click()
     expect(strip).to_be_hidden()
+
+
+def test_a_playbooks_audience_is_clicked_together(sit_down: Callable[..., Desk]) -> None:
+    """By keyboard, and saved at once: what was typed last is in it."""
+    seat = sit_down()
+    seat.sign_in("eddy")
+    seat.go("/playbooks/new/")
+    page, keys = seat.page, seat.page.keyboard
+    wait_for_scripts(page)
+    text, rows = page.locator("#id_audience"), page.locator("#audience-builder .builder__row")
+    opens = page.get_by_role("button", name="Conditions")
+    opens.focus()
+    keys.press("Enter")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_label("Field")).to_be_focused()
+    value = rows.get_by_label("Value", exact=True)
+    value.focus()
+    expect(rows.locator("datalist option[value=returns]")).to_be_attached()
+    keys.type("billing")
+    keys.press("Enter")  # which saves nothing here
+    expect(text).to_have_value("queue:billing")
+    expect(page).to_have_url(re.compile("/playbooks/new/$"))
+    keys.press("Escape")
+    expect(page.locator("#audience-builder")).to_be_hidden()
+    expect(opens).to_be_focused()
+
+    text.fill("queue:billing waiting>5m")
+    expect(rows).to_have_count(2)
+    opens.click()
+    rows.nth(1).get_by_label("Value", exact=True).fill("7m")
+    # The page comes anew before the text has followed.
+    page.get_by_role("button", name="Add a stage").click()
+    expect(page.locator("#stage-2-name")).to_be_visible()
+    expect(text).to_have_value("queue:billing waiting>7m")
+
+    # Left and opened again, it is offered, and the rows follow.
+    seat.go("/playbooks/")
+    seat.go("/playbooks/new/")
+    page.get_by_role("button", name="Put it back").click()
+    expect(text).to_have_value("queue:billing waiting>7m")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Conditions").click()
+    assert faults(page) == []
 
 
 def test_the_pages_are_to_everybodys_use(desk: Desk, sit_down: Callable[..., Desk]) -> None:

@@ -166,6 +166,7 @@ class PlaybookForm(EditForm):
         if given is not None:
             initial |= {name: given.get(name, "") for name in self.base_fields}
         super().__init__(data, state=state, initial=initial)
+        self.has_typed = data is not None or given is not None
         stored = [StageRow.of(stage) for stage in state["stages"]] if state else []
         typed = stored if data is None else typed_rows(data)
         self.rows = list(typed if rows is None else rows) or [StageRow()]

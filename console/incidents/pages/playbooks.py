@@ -266,9 +266,12 @@ def _typed(request: HttpRequest) -> QueryDict:
 
 
 def _pressed_rows(request: HttpRequest) -> list[StageRow] | None:
-    """Return the rows after a button for rows; None if another button was pressed."""
+    """Return the rows after a button for rows, or of the copy in the browser that is put back; None
+    if another button was pressed."""
     change = request.POST.get("rows", "")
-    return changed_rows(typed_rows(request.POST), change) if change else None
+    if not change and "put_back" not in request.POST:
+        return None
+    return changed_rows(typed_rows(request.POST), change)
 
 
 def _edit_page(
