@@ -337,6 +337,23 @@ def test_who_is_too_late_with_a_stage_is_led_to_the_incident(
     assert incident.stages.count() == 2
 
 
+def test_a_stage_that_would_reach_nobody_yet_is_looked_at_anew_by_itself(
+    payments: Playbook, sales: list[str], supervisor: User, browse: Browse
+) -> None:
+    incident = start(supervisor, payments)
+    client = browse(supervisor)
+    address = f"/incidents/{incident.pk}/stages/3/"
+    page = html_of(client.get(address))
+    assert "would reach nobody" in words(page)
+    followed = page.split('id="stage-preview"', 1)[1].split(">", 1)[0]
+    assert 'data-live-topic="incidents' in followed
+    set_status("delivered", "s1")
+    page = html_of(client.get(address))
+    assert "Send “Solved” to 1 chat" in words(page)
+    # What somebody reads does not change under the hand.
+    assert "hx-get" not in page.split('id="stage-preview"', 1)[1].split(">", 1)[0]
+
+
 def test_a_stage_starts_although_all_whom_it_named_have_gone(
     payments: Playbook, sales: list[str], supervisor: User, browse: Browse
 ) -> None:

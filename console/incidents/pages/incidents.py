@@ -20,7 +20,12 @@ from console.editing.paging import numbered_page
 from console.errors import ConsoleError
 from console.incidents.models import Incident, StageTarget
 from console.incidents.pages.playbook_forms import audience_text
-from console.incidents.pages.stage_preview import preview_context, seen_promise, stage_words
+from console.incidents.pages.stage_preview import (
+    NOBODY,
+    preview_context,
+    seen_promise,
+    stage_words,
+)
 from console.incidents.playbook_content import StageContent
 from console.incidents.selectors import (
     OUTCOMES,
@@ -261,6 +266,7 @@ def _stage_page(
         "newest": shown.newest,
         "error": error,
         "button_words": stage_words(content.name, context.get("plan")),
+        "topics": live_topics(actor, [shown]) if context.get("promise") == NOBODY else "",
     }
     return render(request, "incidents/stage.html", context, status=status)
 
