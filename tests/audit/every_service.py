@@ -456,6 +456,7 @@ UNRECORDED = {
     "incidents.answers_expire": "follows the erasure of texts, which is recorded",
     "incidents.start_plan": "a preview, which writes nothing",
     "incidents.stage_plan": "the same",
+    "incidents.plan_unless_nobody": "the same",
     "interactions.chat_server_reached": "health is what workers see, many times a minute",
     "interactions.chat_server_unreachable": "the same",
     "interactions.chat_server_return_tokens": "the bucket that paces a Chat Server",

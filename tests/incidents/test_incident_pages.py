@@ -176,6 +176,11 @@ def test_who_came_after_the_preview_is_not_in_the_first_send(
     make_interaction("late", queue="sales")
     client.post(START, form)
     assert Delivery.objects.count() == 3
+    # In the undo seconds nothing leaves, for newcomers neither.
+    assert Send.objects.get().status == "holding"
+    assert incidents_follow()
+    assert Delivery.objects.count() == 3
+    Send.objects.update(status="running")
     assert incidents_follow()
     assert Delivery.objects.count() == 4
 

@@ -128,6 +128,8 @@ def _step(stage: Stage, now: datetime) -> None:
     if trouble:
         _say(stage, trouble)
         return
+    if _can_be_undone(stage):
+        return
     # Before the chats are read, so that none is missed that ends in between.
     settles = not stage.is_settled and not _is_under_way(stage)
     found = not_yet_reached(actor, stage, content)[: at_once()]
@@ -207,6 +209,12 @@ def _held_up(stage: Stage) -> str:
         return troubles.PAUSED(send=paused.pk)
     stopped = sends.filter(status=SendStatus.CANCELLED).last()
     return troubles.NOT_APPROVED(send=stopped.pk) if stopped else ""
+
+
+def _can_be_undone(stage: Stage) -> bool:
+    """Return whether the stage's first send is still in its undo seconds, when nothing leaves."""
+    sends = Send.objects.filter(incident_id=stage.incident_id, stage_id=stage.pk)
+    return sends.filter(status=SendStatus.HOLDING).exists()
 
 
 def _say(stage: Stage, trouble: str) -> None:
