@@ -1,5 +1,6 @@
 """Incidents while everything moves: chats come, go, move between Chat Servers and change; stages
-stand, pause, are followed up and closed; workers die and requests come back unsent.
+stand, pause, are followed up and closed; their sends are paused, stopped and tried again; workers
+die and requests come back unsent.
 
 Whatever the order, each chat gets each stage at most once, never an older one after a newer one and
 never more than its budget; and nobody who matches is missing without a reason once the follower has
@@ -41,6 +42,8 @@ from console.incidents.services.incidents import (
 from console.incidents.services.stages import not_yet_reached
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import Lease, chat_server_lease_release, chat_server_lease_take
+from console.sends.control.pausing import send_cancel, send_pause, send_resume
+from console.sends.control.retry import send_retry_failed
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.engine.record import deliveries_abandon, deliveries_recover, drain_step
 from console.sends.models import Delivery, DeliveryStatus, Reason, Send
@@ -62,7 +65,7 @@ OUTCOMES = {
 
 class Outage(RuleBasedStateMachine):
     """`on_the_wire` has the claims of each Chat Server's worker; `journal` what was written, in its
-    order; `shown` how many of these each customer saw or may have seen."""
+    order; `shown` how many of these each customer saw or may have seen, `got` of which stage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,16 +74,18 @@ class Outage(RuleBasedStateMachine):
         self.on_the_wire: dict[str, dict[UUID, list[ClaimedDelivery]]] = defaultdict(dict)
         self.journal: dict[str, list[int]] = defaultdict(list)
         self.shown: Counter[str] = Counter()
+        self.got: Counter[tuple[str, int]] = Counter()
         self.incident: Incident | None = None
 
     @initialize(
         standing=st.booleans(),
         update=st.sampled_from(["got_earlier", "not_got_earlier"]),
+        canary=st.sampled_from([None, 1]),
         servers=st.lists(SERVER, max_size=4),
     )
-    def prepare(self, standing: bool, update: str, servers: list[str]) -> None:
+    def prepare(self, standing: bool, update: str, canary: int | None, servers: list[str]) -> None:
         stages: list[dict[str, Any]] = [
-            {"name": "Known", "notice": "known", "is_standing": True},
+            {"name": "Known", "notice": "known", "is_standing": True, "canary_size": canary},
             {"name": "Update", "notice": "update", "reach": update, "is_standing": standing},
             {"name": "Solved", "notice": "solved", "reach": "got_earlier"},
         ]
@@ -136,6 +141,13 @@ class Outage(RuleBasedStateMachine):
     def switch(self, pauses: bool) -> None:
         self._tried(lambda: (stage_pause if pauses else stage_resume)(ROOT, self._running()))
 
+    @rule(pick=PICK, act=st.sampled_from([send_pause, send_resume, send_cancel, send_retry_failed]))
+    def steer(self, pick: int, act: Callable[..., object]) -> None:
+        """What a person may do with one send of the incident."""
+        sends = Send.objects.filter(incident_id=self.incident.pk if self.incident else None)
+        if found := list(sends.order_by("pk")):
+            self._tried(lambda: act(ROOT, found[pick % len(found)]))
+
     # --- Workers ---------------------------------------------------------------------------------
 
     @rule(server=SERVER, room=st.integers(1, 4))
@@ -163,7 +175,7 @@ class Outage(RuleBasedStateMachine):
             status, reason = OUTCOMES[outcome]
             self._note(claimed)
             if outcome != "failed":
-                self.shown.update(each.interaction_id for each in claimed)
+                self._shown(claimed)
             endings = [Ending(each, status, str(reason)) for each in claimed]
             drain_step(lease, claim=uuid4(), endings=endings, settled=[claim])
         chat_server_lease_release(lease)
@@ -173,7 +185,7 @@ class Outage(RuleBasedStateMachine):
         """Its worker is lost with what it has written, and another takes over."""
         for claimed in self.on_the_wire.pop(server, {}).values():
             self._note(claimed)
-            self.shown.update(each.interaction_id for each in claimed)
+            self._shown(claimed)
         lease = self._lease(server)
         deliveries_recover(lease)
         chat_server_lease_release(lease)
@@ -198,13 +210,18 @@ class Outage(RuleBasedStateMachine):
         given = Delivery.objects.filter(send__incident_id=self.incident.pk).exclude(
             status__in=[DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED]
         )
+        given = given.exclude(pk__in=given.exclude(retry_of=None).values("retry_of"))
         pairs = Counter(given.values_list("send__stage_id", "interaction_id"))
         assert set(pairs.values()) <= {1}, pairs
 
     @invariant()
     def no_older_stage_after_a_newer_one(self) -> None:
         for chat, positions in self.journal.items():
-            assert positions == sorted(set(positions)), (chat, positions)
+            assert positions == sorted(positions), (chat, positions)
+
+    @invariant()
+    def no_stage_twice(self) -> None:
+        assert set(self.got.values()) <= {1}, self.got
 
     @invariant()
     def nobody_gets_more_than_the_budget(self) -> None:
@@ -252,10 +269,16 @@ class Outage(RuleBasedStateMachine):
         return lease
 
     def _note(self, claimed: list[ClaimedDelivery]) -> None:
-        stages = dict(Stage.objects.values_list("pk", "position"))
-        of = dict(Send.objects.exclude(stage_id=None).values_list("pk", "stage_id"))
         for each in claimed:
-            self.journal[each.interaction_id].append(stages[of[each.send_id] or 0])
+            self.journal[each.interaction_id].append(self._position(each))
+
+    def _shown(self, claimed: list[ClaimedDelivery]) -> None:
+        self.shown.update(each.interaction_id for each in claimed)
+        self.got.update((each.interaction_id, self._position(each)) for each in claimed)
+
+    def _position(self, claimed: ClaimedDelivery) -> int:
+        send = Send.objects.get(pk=claimed.send_id)
+        return Stage.objects.get(pk=send.stage_id).position
 
     def _newest(self) -> Stage | None:
         if self.incident is None:
