@@ -46,17 +46,10 @@ PASSING = (
     Reason.UNKNOWN_CHAT_SERVER,
     Reason.CHAT_SERVER_DISABLED,
     Reason.CONTACT_BUDGET,
-    # Those of a preview: a chat that it did not cover is to a standing stage as one that is new.
+    # It moved while somebody read the preview. If it matches later, it is like one that is new.
     Reason.NOT_PREVIEWED,
     Reason.NO_LONGER_MATCHES,
     Reason.OTHER_LANGUAGE,
-)
-# Such a chat came back or moved away while somebody read the preview. If it matches later, it newly
-# matches.
-MOVED_DURING_PREVIEW = (
-    Reason.NOT_PREVIEWED,
-    Reason.OTHER_LANGUAGE,
-    Reason.NO_LONGER_MATCHES,
     Reason.NOT_ALLOWED,
 )
 TRIED_AGAIN_AFTER = timedelta(seconds=5)
@@ -166,10 +159,9 @@ def _try_again_if_possible(actor: Actor, stage: Stage, content: StageContent, no
 
 
 def _try_again(actor: Actor, stage: Stage, content: StageContent, now: datetime) -> None:
-    """Send the stage to chats that were skipped for a reason that has passed."""
-    reasons = (*PASSING, *MOVED_DURING_PREVIEW) if stage.is_standing else PASSING
+    """Send a standing stage to chats that were skipped for a reason that has passed."""
     skipped = Delivery.objects.filter(
-        pk=OuterRef("delivery_id"), status=DeliveryStatus.SKIPPED, reason__in=reasons
+        pk=OuterRef("delivery_id"), status=DeliveryStatus.SKIPPED, reason__in=PASSING
     )
     tried = StageTarget.objects.filter(
         Exists(skipped), stage=stage, tried_at__lt=now - TRIED_AGAIN_AFTER
