@@ -69,13 +69,14 @@ class Reading:
         return {name: value for name, value in read.items() if value is not None}
 
     def _value(self, value: Any) -> Any:
-        if value is None or isinstance(value, (int, str)):
+        """Return a value of Python's own types: some of Java's are subclasses of these."""
+        if value is None or type(value) in (int, str, bool):
             return value
-        if isinstance(value, self._sdk.string):
+        if isinstance(value, (str, self._sdk.string)):
             return str(value)
         if isinstance(value, self._boolean):
             return int(bool(value))
-        if isinstance(value, self._number):
+        if isinstance(value, (int, self._number)):
             return int(value)
         if isinstance(value, self._date):
             return datetime.fromtimestamp(int(value.getTime()) / 1000, UTC)
