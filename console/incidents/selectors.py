@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
-from console.accounts.own_work import own_refs
+from console.accounts.own_work import own_refs, own_work
 from console.actors import Actor, Permission
 from console.catalogue.states import VersionStatus
 from console.errors import NotFound
@@ -94,7 +94,7 @@ def incidents_visible(actor: Actor) -> QuerySet[Incident]:
     actor.require(*SEERS)
     teams = _of_own_teams(actor, "playbook__team")
     # An empty condition, joined by "or", would vanish.
-    seen = teams | Q(actor_ref__in=own_refs(actor)) if teams else teams
+    seen = teams | own_work(actor, "actor_ref") if teams else teams
     runs = Case(When(status=IncidentStatus.RUNNING, then=0), default=1)
     found = Incident.objects.select_related("version", "playbook__team")
     return found.filter(seen).order_by(runs, "-pk")

@@ -277,8 +277,8 @@ class Outage(RuleBasedStateMachine):
         self.got.update((each.interaction_id, self._position(each)) for each in claimed)
 
     def _position(self, claimed: ClaimedDelivery) -> int:
-        send = Send.objects.get(pk=claimed.send_id)
-        return Stage.objects.get(pk=send.stage_id).position
+        stage = Send.objects.values_list("stage_id", flat=True).get(pk=claimed.send_id)
+        return Stage.objects.get(pk=stage or 0).position
 
     def _newest(self) -> Stage | None:
         if self.incident is None:

@@ -57,12 +57,13 @@ def test_a_wrong_filter_lists_nothing(
     assert f'href="{reverse(name)}">Clear the filter' in html
 
 
-@pytest.mark.parametrize("name", ["notice-list", "send-list"])
+@pytest.mark.parametrize(("name", "rows"), [("notice-list", "object_list"), ("send-list", "rows")])
 def test_a_state_that_there_is_not_is_said_in_own_words(
     browse: Callable[..., Client],
     supervisor: User,
     make_send: Callable[..., object],
     name: str,
+    rows: str,
 ) -> None:
     make_send()
     client = browse(supervisor)
@@ -70,7 +71,7 @@ def test_a_state_that_there_is_not_is_said_in_own_words(
     answer = client.get(f"{reverse(name)}?status=nonsense")
 
     assert answer.status_code == 422
-    assert list(answer.context["page"].object_list) == []
+    assert list(getattr(answer.context["page"], rows)) == []
     html = answer.content.decode()
     assert "<p>Status: there is no “nonsense”. Choose one of the list.</p>" in html
     # No other seems to be chosen.

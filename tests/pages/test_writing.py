@@ -177,7 +177,7 @@ def test_what_would_fail_is_flagged_at_the_review_and_in_the_list(
     posted = version(("en", "Order {{ data.OrderId }}"), submit="1")
     writer.post(reverse("notice-edit", args=["hello"]), posted)
     page = browse(approver).get(reverse("notice-detail", args=["hello"])).content.decode()
-    assert "would fail in 100 %" in page
+    assert "would fail in the chat that came last" in page
 
 
 def test_missing_and_stale_languages_are_shown(

@@ -39,7 +39,8 @@ class Way:
 
     def end(self) -> None:
         # Closing alone would not wake who accepts: one more client would find its way.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it has ended already
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
         for each in self._sockets:
