@@ -17,6 +17,7 @@ from console.accounts.roles import Role
 from console.accounts.services import team_create
 from console.catalogue.models import NoticeVersion, VisibilityPreset
 from console.database.clock import near_now
+from console.database.sessions import COMMAND, use_limits
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create
 from console.sends.models import Send
@@ -169,6 +170,13 @@ def _clock_counts_on() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("console.database.clock.NEAR_SECONDS", 86_400.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _limits_of_a_command() -> Iterator[None]:
+    """A server that is started within a test gives its limits to this whole process."""
+    yield
+    use_limits(COMMAND)
 
 
 @pytest.fixture(autouse=True)
