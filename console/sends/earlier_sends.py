@@ -101,8 +101,8 @@ def _in_text(written: dict[str, Any]) -> str:
 
 # What evidence says of an unknown delivery counts instead of its first record. LIMIT makes
 # PostgreSQL begin with each chat's few deliveries, however long the history is, and together with
-# ORDER BY read them by their index, which has this order. A bitmap would cost twice as much for each
-# of 10,000 chats, and a join several times as much.
+# ORDER BY read them by their index, which has this order. A bitmap would cost twice as much for
+# each of 10,000 chats, and a join several times as much.
 RECEIVED = """coalesce((
     SELECT TRUE FROM sends_delivery d
     WHERE d.interaction_id = {chat} AND {which} AND CASE d.status
