@@ -237,7 +237,7 @@ def incident_confirm(actor: Actor, incident: Incident) -> Incident:
         data = {"started_by": locked.actor_name}
         audit.record(actor, Action.INCIDENT_CONFIRMED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)
-    incident_sends_let_go(FOLLOWER, locked.pk)
+        incident_sends_let_go(FOLLOWER, locked.pk)
     return locked
 
 

@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 
-from django.db import transaction
-
 from console.actors import Actor
 from console.audit.actions import Action
 from console.errors import Conflict
@@ -36,14 +34,12 @@ def incident_sends_withhold(actor: Actor, incident_id: int) -> list[int]:
 
 def incident_sends_let_go(actor: Actor, incident_id: int) -> None:
     """Let go on what `incident_sends_withhold` paused. What was paused before stays so, and can be
-    resumed again."""
-    with transaction.atomic():
-        withheld = Send.objects.filter(incident_id=incident_id, is_unconfirmed=True).order_by("pk")
-        sends = list(withheld.select_for_update(no_key=True))
-        Send.objects.filter(pk__in=[send.pk for send in sends]).update(is_unconfirmed=False)
-        for send in sends:
-            announce(send)
+    resumed again. Call it in a transaction."""
+    withheld = Send.objects.filter(incident_id=incident_id, is_unconfirmed=True).order_by("pk")
+    sends = list(withheld.select_for_update(no_key=True))
+    Send.objects.filter(pk__in=[send.pk for send in sends]).update(is_unconfirmed=False)
     for send in sends:
+        announce(send)
         if send.pause_reason == EMERGENCY_UNCONFIRMED():
             with suppress(Conflict):  # somebody was faster
                 send_resume(actor, send)
