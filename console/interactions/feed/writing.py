@@ -71,7 +71,8 @@ WITH event AS (
         stopped boolean, tells_facts boolean, team_id bigint, is_test boolean))
 """
 # Locks the chats that are known already, all in the order of their ids, so that two feeds with the
-# same chats don't wait for each other.
+# same chats don't wait for each other. It names no column of a key, so that the lock lets others
+# refer to the chat.
 INSERT = f"""{_EVENTS}
 INSERT INTO interactions_interaction AS known (
     id, media_type, tenant_id, state, is_online, chat_server_name, queue, agent, locale,
@@ -88,7 +89,7 @@ SELECT
     COALESCE(is_test, false), CASE WHEN is_test IS NOT NULL THEN occurred_at END,
     CASE WHEN is_test IS NOT NULL THEN sequence ELSE -1 END
 FROM event ORDER BY id COLLATE "C"
-ON CONFLICT (id) DO UPDATE SET id = known.id WHERE false
+ON CONFLICT (id) DO UPDATE SET state = known.state WHERE false
 """  # noqa: S608 - put together from the constants above
 UPDATE = f"""{_EVENTS}
 UPDATE interactions_interaction AS known SET
