@@ -250,11 +250,14 @@ class Simulator(Supervised):
         return f"{self.scheme}://127.0.0.1:{self.way.port}"
 
     def faults(self, **changes: Any) -> None:
-        """Change what goes wrong there."""
+        """Change what goes wrong there. Raises OSError if it does not answer."""
         with socket.create_connection(("127.0.0.1", self.control_port), timeout=20) as control:
             control.sendall(json.dumps({"do": "faults", "set": changes}).encode() + b"\n")
             with control.makefile("rb") as lines:
-                answer = json.loads(lines.readline())
+                line = lines.readline()
+        if not line:
+            raise ConnectionError("the simulator closed the connection")
+        answer = json.loads(line)
         assert answer["ok"], answer
 
     def wait_ready(self) -> None:
