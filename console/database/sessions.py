@@ -115,6 +115,8 @@ def session_settings(limits: Limits) -> dict[str, str]:
         "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction),
         # An idle session is one that waits for work, and may hold a lock of its own.
         "idle_session_timeout": "0",
+        # Compiling a statement takes longer than any statement of a page or a drain.
+        "jit": "off",
         **server_keepalives(settings.DATABASE_KEEPALIVE_SECONDS),
     }
 

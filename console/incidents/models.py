@@ -208,7 +208,7 @@ class StageTarget(models.Model):
     stage = models.ForeignKey(
         Stage, on_delete=models.PROTECT, db_index=False, related_name="targets"
     )
-    interaction_id = models.CharField(max_length=64)
+    interaction_id = models.CharField(max_length=64, db_collation="C")
     matched_at = models.DateTimeField()
     tried_at = models.DateTimeField()
     delivery = models.ForeignKey(

@@ -126,7 +126,9 @@ class Interaction(models.Model):
     A test chat (`is_test`) is in no list or count of live chats, and gets only test sends.
     """
 
-    id = models.CharField(max_length=64, primary_key=True)
+    # Ids are compared byte for byte, which is quicker than by a language's order, and does not
+    # change with the operating system's.
+    id = models.CharField(max_length=64, primary_key=True, db_collation="C")
     media_type = models.CharField(max_length=64, blank=True)
     tenant_id = models.IntegerField(null=True, blank=True)
     state = models.CharField(max_length=64, blank=True)

@@ -10,7 +10,7 @@ class Contact(models.Model):
     same chat see each other's deliveries (console.sends.engine.claim_budget). Of no use afterwards.
     """
 
-    interaction_id = models.CharField(max_length=64, primary_key=True)
+    interaction_id = models.CharField(max_length=64, primary_key=True, db_collation="C")
     locked_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -99,27 +99,28 @@ def _in_text(written: dict[str, Any]) -> str:
     return f"{kind}/{ref}" + (f"={'+'.join(names)}" if names else "")
 
 
-# What evidence says of an unknown delivery counts instead of its first record. LIMIT makes
-# PostgreSQL begin with each chat's few deliveries, however long the history is, and together with
-# ORDER BY read them by their index, which has this order. A bitmap would cost twice as much for
-# each of 10,000 chats, and a join several times as much.
-RECEIVED = """coalesce((
-    SELECT TRUE FROM sends_delivery d
-    WHERE d.interaction_id = {chat} AND {which} AND CASE d.status
-        WHEN 'unknown' THEN coalesce(
-            (SELECT CASE r.verdict WHEN 'delivered' THEN 'delivered' ELSE 'failed' END
-             FROM sends_resolution r WHERE r.delivery_id = d.id AND NOT r.is_contested),
-            d.status)
-        ELSE d.status END = ANY(%s::text[])
-    ORDER BY d.id DESC LIMIT 1), FALSE)"""
+# What evidence says of an unknown delivery counts instead of its first record.
+ENDED_SO = """CASE WHEN d.status <> 'unknown' THEN d.status = ANY(%s::varchar[]) ELSE coalesce(
+    (SELECT CASE r.verdict WHEN 'delivered' THEN 'delivered' ELSE 'failed' END
+     FROM sends_resolution r WHERE r.delivery_id = d.id AND NOT r.is_contested),
+    d.status) = ANY(%s::text[]) END"""
+# LIMIT makes PostgreSQL begin with each chat's few deliveries, however long the history is, and
+# together with ORDER BY read them by their index, which has this order. A bitmap would cost twice
+# as much for each of 10,000 chats, and a join several times as much.
+RECEIVED = """((SELECT d.id FROM sends_delivery d
+    WHERE d.interaction_id = {chat} AND {which}
+    ORDER BY d.id DESC LIMIT 1) IS NOT NULL)"""
+# PostgreSQL takes it that nearly every row passes NULLIF … IS NOT NULL, which keeps it from a
+# bitmap for rows that it would expect to read in vain.
+PASSES = f"nullif(coalesce(d.send_id IN ({{sends}}), FALSE) AND {ENDED_SO}, FALSE) IS NOT NULL"
 # Within coalesce the sends of a notice are read once, into a hash, and not joined for each chat.
 WHICH = {
-    SEND: "d.send_id = %s",
-    NOTICE: """coalesce(d.send_id IN (
-        SELECT s.id FROM sends_send s JOIN catalogue_noticeversion v ON v.id = s.version_id
-        WHERE v.notice_id = %s), FALSE)""",
-    INCIDENT: """coalesce(d.send_id IN (
-        SELECT s.id FROM sends_send s WHERE s.incident_id = %s), FALSE)""",
+    SEND: f"d.send_id = %s AND {ENDED_SO}",
+    NOTICE: PASSES.format(
+        sends="""SELECT s.id FROM sends_send s JOIN catalogue_noticeversion v ON v.id = s.version_id
+        WHERE v.notice_id = %s"""
+    ),
+    INCIDENT: PASSES.format(sends="SELECT s.id FROM sends_send s WHERE s.incident_id = %s"),
 }
 
 
@@ -143,7 +144,7 @@ class _Received(Func):
     ) -> tuple[str, Any]:
         chat, params = compiler.compile(self.source_expressions[0])
         sql = RECEIVED.format(chat=chat, which=WHICH[self.kind])
-        return sql, (*params, self.pk, self.outcomes)
+        return sql, (*params, self.pk, self.outcomes, self.outcomes)
 
 
 def _received(asked: Condition, actor: Actor) -> Q:

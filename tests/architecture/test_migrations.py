@@ -26,6 +26,8 @@ OLD = {
     "sends": "0017_own_work_of_clients",
     "webhooks": "0002_names",
 }
+# Those that need it, and say in CHANGELOG.md how long that takes, or whose table stays small.
+SAID = {"interactions.0015_ids_by_byte", "sends.0033_ids_by_byte"}
 PLAIN_INDEX = re.compile(
     r"\b(CREATE\s+(UNIQUE\s+)?|DROP\s+)INDEX\s+(?!CONCURRENTLY)", re.IGNORECASE
 )
@@ -67,7 +69,7 @@ def test_new_migrations_hold_up_nothing() -> None:
     found = {
         f"{app}.{name}: {what}"
         for (app, name), node in graph.nodes.items()
-        if app in ours and name > OLD.get(app, "")
+        if app in ours and name > OLD.get(app, "") and f"{app}.{name}" not in SAID
         for what in breaches(node)
     }
     assert found == set()

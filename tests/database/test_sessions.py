@@ -40,6 +40,7 @@ ODD = {
     "lock_timeout": "1234",
     "idle_in_transaction_session_timeout": "1234",
     "idle_session_timeout": "1234",
+    "jit": "on",
 }
 
 
@@ -95,6 +96,7 @@ def test_a_session_says_itself_what_it_is(odd_defaults: None, limits: Limits) ->
     found = apart(lambda: shown(*ODD), limits)
     assert found["default_transaction_isolation"] == "read committed"
     assert found["idle_session_timeout"] == "0"
+    assert found["jit"] == "off"
     assert "1234" not in "".join(found.values())
     assert found["idle_in_transaction_session_timeout"] == _words(limits.idle_in_transaction)
     assert found["statement_timeout"] == _words(limits.statement)
