@@ -130,6 +130,7 @@ def _fill(live: int) -> int:
     chance = random.Random(16)
     team = Team.objects.create(name="Bench", queues=["billing"])
     now = timezone.now()
+    Interaction.objects.filter(ended_at=None).update(ended_at=now)  # what other measures have left
     chats = [_chat(number, chance, team) for number in range(live + ENDED)]
     for chat in chats[live:]:
         chat.ended_at = now
