@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -81,12 +80,10 @@ class ConsoleView(APIView):
         checked.is_valid(raise_exception=True)
         return cast(dict[str, Any], checked.validated_data)
 
-    def page(
-        self, request: Request, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]
-    ) -> Response:
+    def page(self, request: Request, rows: Any, serializer: type[BaseSerializer[Any]]) -> Response:
         """Return a page of `rows`. Filters, if any, were read before."""
         paginator = self.pagination_class()
-        page = paginator.paginate_queryset(rows, request, view=self)
+        page: Any = paginator.paginate_queryset(rows, request, view=self)
         return paginator.get_paginated_response(serializer(page, many=True).data)
 
 

@@ -48,7 +48,7 @@ class KeysetPage:
     oldest: str
 
 
-def keyset_page(found: QuerySet[Any, Any], query: QueryDict, size: int) -> KeysetPage:
+def keyset_page(found: Any, query: QueryDict, size: int) -> KeysetPage:
     """Return `size` rows: those `before` a primary key of the query, those `after` one, the
     `oldest`, or else the newest.
 

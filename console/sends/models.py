@@ -13,6 +13,9 @@ from console.interactions.models import Interaction
 from console.sends.contact_models import Contact as Contact
 from console.sends.evidence_models import Evidence as Evidence
 from console.sends.evidence_models import Resolution as Resolution
+from console.sends.history_models import HistoryFact as HistoryFact
+from console.sends.history_models import HistoryPart as HistoryPart
+from console.sends.history_models import Origin as Origin
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
 from console.sends.usage_models import VersionUse as VersionUse
@@ -72,7 +75,8 @@ class Send(models.Model):
     `texts_erased_at` is the time from which none of its texts are stored any more. `is_replayed`
     marks an object in memory that an earlier request had already made. A test (`is_test`) goes only
     to test chats, and counts nowhere: its version need not be published. While `is_unconfirmed`
-    nobody may resume it: nobody has confirmed its emergency in time.
+    nobody may resume it: nobody has confirmed its emergency in time. `is_searchable` says that the
+    search of the history finds its deliveries by their parts (console.sends.history).
     """
 
     is_replayed = False
@@ -124,6 +128,7 @@ class Send(models.Model):
     ignores_failures = models.BooleanField(default=False, db_default=False)
     is_test = models.BooleanField(default=False, db_default=False)
     is_unconfirmed = models.BooleanField(default=False, db_default=False)
+    is_searchable = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -158,6 +163,9 @@ class Send(models.Model):
                 fields=["id"], condition=Q(status=SendStatus.CANCELLED), name="send_cancelled"
             ),
             models.Index(fields=["version", "id"], condition=Q(is_test=True), name="send_test"),
+            models.Index(
+                fields=["id"], condition=Q(is_searchable=False), name="send_not_searchable"
+            ),
             models.Index(
                 fields=["incident_id", "id"],
                 condition=Q(incident_id__isnull=False),

@@ -30,6 +30,7 @@ from console.audit.selectors import audit_entries
 from console.catalogue.models import NoticeVersion
 from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
+from console.sends.history.search import Found, history_found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import (
     LIVE_STATUSES,
@@ -255,6 +256,17 @@ def deliveries_visible(
     if filter is not None:
         found = found.filter(filter.to_condition())
     return found.order_by("-pk")
+
+
+def history_search(actor: Actor, filter: DeliveryFilter) -> Found | QuerySet[Delivery]:
+    """Return what of the history fits a filter, newest first, without tests: to be read in parts,
+    from either end."""
+    origins = None
+    if not actor.may(Permission.VIEW_HISTORY):
+        origins = Q(actor_ref=actor.ref)
+        if actor.may(Permission.APPROVE_SENDS):
+            origins |= Q(actor_ref__in=own_refs(actor)) | Q(approver_ref=actor.ref)
+    return history_found(deliveries_visible(actor), origins, filter)
 
 
 def delivery_get(actor: Actor, delivery_id: int) -> Delivery:

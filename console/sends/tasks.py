@@ -16,6 +16,7 @@ from console.sends.engine import caution, queue, record
 from console.sends.engine.claim_budget import contacts_forget
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
+from console.sends.history.filling import history_fill
 from console.sends.observe.outcome_counts import outcomes_count
 
 
@@ -69,6 +70,14 @@ def sweep_now() -> None:
 async def clear(context: JobContext, timestamp: int) -> None:
     """Every ten seconds, delete the jobs that lost workers left half done."""
     await jobs_clear(context.app.job_manager)
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="console.sends.tasks.fill_history", queueing_lock="fill_history")
+async def fill_history(timestamp: int) -> None:
+    """Every ten seconds, write the search of the history for sends that are over."""
+    while await sync_to_async(_patiently)(history_fill):
+        pass
 
 
 @app.periodic(cron="17 3 * * *")

@@ -17,6 +17,7 @@ from console.sends.control import erasure
 from console.sends.control.erasure import interaction_erase, texts_expire
 from console.sends.control.retry import send_retry_failed
 from console.sends.engine.record import deliveries_expire, sends_finish
+from console.sends.history.filling import history_fill
 from console.sends.models import Delivery, Outbox, Send
 from console.sends.tasks import erase
 from tests.support.factories import ROOT
@@ -35,6 +36,7 @@ def over(send_to, chats, settings):
     Interaction.objects.update(ended_at=timezone.now())
     send.refresh_from_db()
     assert send.finished_at
+    assert history_fill() == 1  # the search of the history has the texts, too
     return send
 
 
@@ -86,6 +88,8 @@ def test_when_all_are_erased_the_name_is_nowhere(over):
     assert not nothing_of("Zoë")
     for delivery in over.deliveries.all():
         interaction_erase(ROOT, interaction_id=delivery.interaction_id)
+    assert nothing_of("Zoë")
+    assert history_fill() == 1
     assert nothing_of("Zoë")
     assert verify_database().holds
 

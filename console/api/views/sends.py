@@ -234,9 +234,7 @@ class Deliveries(ConsoleView):
                 paging=HistoryPage.names,
             )
         )
-        rows = selectors.deliveries_visible(self.actor, filter).prefetch_related(
-            *serializers.BESIDE
-        )
+        rows = selectors.history_search(self.actor, filter).prefetch_related(*serializers.BESIDE)
         with search_time():
             return self.page(request, rows, serializers.DeliveryOutput)
 

@@ -16,6 +16,7 @@ from console.database.clock import near_now
 from console.errors import Conflict, NotFound
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
+from console.sends.history.filling import history_forget
 from console.sends.models import OPEN_STATUSES, Delivery, Evidence, LateAnswer, Send
 from console.sends.proof import ledger
 from console.text.inputs import read_line, require_given
@@ -117,6 +118,8 @@ def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:
     """Blank these deliveries. All have ended: PostgreSQL would let an open one change further."""
     LateAnswer.objects.filter(delivery__in=ids).update(detail="", fault_text="", answer=None)
     Evidence.objects.filter(delivery__in=ids).update(remark="", remark_salt="")
+    of_sends = Delivery.objects.filter(pk__in=ids).values_list("send_id", flat=True)
+    history_forget(set(of_sends))
     Delivery.objects.filter(pk__in=ids, erased_at=None).update(
         body="",
         body_salt="",

@@ -23,10 +23,10 @@ from console.sends.pages.history_export_record import history_export
 from console.sends.pages.sends import tries
 from console.sends.selectors import (
     READERS,
-    deliveries_visible,
     delivery_entries,
     delivery_evidence,
     delivery_get,
+    history_search,
     may_witness,
 )
 from console.site.access import actor_of, require
@@ -47,7 +47,7 @@ def history(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            found = deliveries_visible(actor_of(request), chosen).prefetch_related(*SHOWN)
+            found = history_search(actor_of(request), chosen).prefetch_related(*SHOWN)
             with search_time():
                 page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
         except ConsoleError as refusal:

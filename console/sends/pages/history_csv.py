@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from console.sends.history.search import Found
 from console.sends.models import Delivery
 
 BATCH = 500
@@ -24,10 +25,11 @@ COLUMNS = (
 )
 
 
-def rows_as_csv(rows: QuerySet[Delivery]) -> Iterator[bytes]:
+def rows_as_csv(rows: Found | QuerySet[Delivery]) -> Iterator[bytes]:
     """Yield the deliveries of `rows` that exist at the start as parts of CSV, newest first. No
     transaction stays open during the download."""
-    newest = rows.values_list("pk", flat=True).first()
+    first = rows.first()
+    newest = None if first is None else first.pk
     yield BYTE_ORDER_MARK.encode() + _lines([COLUMNS])
     below = None if newest is None else newest + 1
     while below is not None:

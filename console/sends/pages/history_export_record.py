@@ -9,7 +9,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.sends.history_filter import DeliveryFilter
 from console.sends.pages.history_csv import rows_as_csv
-from console.sends.selectors import deliveries_visible
+from console.sends.selectors import history_search
 
 
 def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
@@ -23,4 +23,4 @@ def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
             target=("history", "", "the history"),
             data=filter.to_mapping(),
         )
-    return rows_as_csv(deliveries_visible(actor, filter))
+    return rows_as_csv(history_search(actor, filter))

@@ -1,0 +1,157 @@
+"""Writes what the search of the history reads, when a send is over.
+
+A part has up to PART_MOST consecutive deliveries of one send, within PART_SPAN ids. Until a send's
+parts are written, a search reads its deliveries themselves.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+
+from console.sends.history.searchable import marks, searchable
+from console.sends.history_models import HistoryFact, HistoryPart, Origin
+from console.sends.models import Delivery, Send
+
+PART_MOST, PART_SPAN = 64, 1024
+SENDS_A_STEP, DELIVERIES_A_STEP = 500, 20_000
+PARTS_AT_ONCE = 500
+
+
+class _Row(NamedTuple):
+    pk: int
+    send_id: int
+    interaction_id: str
+    customer_name: str
+    body: str
+    status: str
+    chat_server_name: str
+    created_at: datetime
+
+
+def history_fill() -> int:
+    """Write the parts of the next sends that are over. Return how many sends that were; 0 means
+    that all are written."""
+    with transaction.atomic():
+        sends = _next_sends()
+        searched = {send.pk: send for send in sends if not send.is_test}
+        origins = _origins(searched.values())
+        rows = map(_Row._make, _rows(searched))
+        waiting: list[list[_Row]] = []
+        for part in _parts(rows):
+            waiting.append(part)
+            if len(waiting) == PARTS_AT_ONCE:
+                _write(waiting, searched, origins)
+                waiting = []
+        _write(waiting, searched, origins)
+        Send.objects.filter(pk__in=[send.pk for send in sends]).update(is_searchable=True)
+    return len(sends)
+
+
+def history_forget(sends: Collection[int]) -> None:
+    """Delete the parts of these sends, since their texts change. They are written anew."""
+    HistoryFact.objects.filter(part__send__in=sends).delete()
+    HistoryPart.objects.filter(send__in=sends).delete()
+    Send.objects.filter(pk__in=sends, is_searchable=True).update(is_searchable=False)
+
+
+def _next_sends() -> list[Send]:
+    """Return sends that are over, the oldest first: at least one, and no more than a step has."""
+    over = Send.objects.filter(is_searchable=False, finished_at__isnull=False).order_by("pk")
+    found = over.select_for_update(skip_locked=True, no_key=True).only(
+        "is_test", "target_count", "version_id", "actor_ref", "actor_name", "approved_by_ref"
+    )[:SENDS_A_STEP]
+    chosen: list[Send] = []
+    deliveries = 0
+    for send in found:
+        deliveries += send.target_count
+        if chosen and deliveries > DELIVERIES_A_STEP:
+            break
+        chosen.append(send)
+    return chosen
+
+
+def _origins(sends: Iterable[Send]) -> dict[tuple[str, str, str], int]:
+    """Return the numbers of the sends' origins, and write those that are new."""
+    wanted = {_origin(send) for send in sends}
+    names = ("actor_ref", "actor_name", "approver_ref")
+    known = Origin.objects.filter(actor_ref__in={ref for ref, _name, _by in wanted})
+    found = {tuple(row[1:]): row[0] for row in known.values_list("pk", *names)}
+    new = [Origin(**dict(zip(names, each, strict=True))) for each in wanted - set(found)]
+    if not new:
+        return found
+    Origin.objects.bulk_create(new, ignore_conflicts=True)
+    return {tuple(row[1:]): row[0] for row in known.all().values_list("pk", *names)}
+
+
+def _origin(send: Send) -> tuple[str, str, str]:
+    return send.actor_ref, send.actor_name, send.approved_by_ref
+
+
+def _rows(sends: Collection[int]) -> Iterator[tuple[object, ...]]:
+    if not sends:
+        return iter(())
+    found = Delivery.objects.filter(send__in=sends).order_by("send_id", "pk")
+    return found.values_list(*_Row._fields).iterator(chunk_size=2000)
+
+
+def _parts(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    part: list[_Row] = []
+    for row in rows:
+        if part and (
+            row.send_id != part[0].send_id
+            or len(part) == PART_MOST
+            or row.pk - part[0].pk >= PART_SPAN
+        ):
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
+
+
+def _write(
+    parts: list[list[_Row]], sends: dict[int, Send], origins: dict[tuple[str, str, str], int]
+) -> None:
+    made, facts = [], []
+    for rows in parts:
+        send = sends[rows[0].send_id]
+        first_id, last_id = rows[0].pk, rows[-1].pk
+        origin_id = origins[_origin(send)]
+        of_part = dict.fromkeys((row.status, row.chat_server_name) for row in rows)
+        part = HistoryPart(
+            send=send,
+            first_id=first_id,
+            last_id=last_id,
+            created_at=max(row.created_at for row in rows),
+            marks=marks(
+                last_id=last_id, version_id=send.version_id, origin_id=origin_id, facts=of_part
+            ),
+            text=searchable(_lines(rows)),
+        )
+        made.append(part)
+        facts += [
+            HistoryFact(
+                part=part,
+                send=send,
+                origin_id=origin_id,
+                version_id=send.version_id,
+                chat_server_name=server,
+                status=status,
+                first_id=first_id,
+                last_id=last_id,
+            )
+            for status, server in of_part
+        ]
+    HistoryPart.objects.bulk_create(made)
+    for fact in facts:  # the parts have their numbers now
+        fact.part_id = fact.part.pk
+    HistoryFact.objects.bulk_create(facts)
+
+
+def _lines(rows: list[_Row]) -> Iterator[str]:
+    for row in rows:
+        yield row.interaction_id
+        yield row.customer_name
+        yield row.body

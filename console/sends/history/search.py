@@ -1,0 +1,298 @@
+"""The search of the history: the deliveries that fit a filter, by id, from either end.
+
+What is over is found by parts (console.sends.history.sources), so that a search costs the same
+however long the history is and whatever it asks for. What is not over yet, or was not written to
+parts yet, is read itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Self
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from console.catalogue.models import NoticeVersion
+from console.interactions.selectors import names_of_chat_server
+from console.sends.history.filling import PART_SPAN
+from console.sends.history.sources import (
+    ENDED,
+    Facts,
+    Part,
+    Place,
+    parts_with,
+    parts_with_text,
+    times,
+)
+from console.sends.history_filter import UNRESOLVED, DeliveryFilter
+from console.sends.history_models import Origin
+from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
+
+PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
+# More sends than this are compared by the database.
+LISTED_MOST = 1000
+
+
+class Found:
+    """The deliveries that fit a filter, as a list that is read in parts. It has what the paging of
+    pages and of the API ask of a QuerySet: order_by, filter by pk, prefetch_related, slices."""
+
+    def __init__(
+        self,
+        visible: QuerySet[Delivery],
+        origins: Q | None,
+        filter: DeliveryFilter,
+        place: Place | None = None,
+    ) -> None:
+        self._visible, self._origins, self._filter = visible, origins, filter
+        self._place = place or Place()
+
+    def order_by(self, *names: str) -> Self:
+        newest_first = names[:1] == ("-pk",)
+        return self._at(Place(self._place.after, self._place.before, newest_first))
+
+    def filter(self, **limits: Any) -> Self:
+        """Only `pk__lt` and `pk__gt` are known."""
+        after, before = int(limits.pop("pk__gt", 0)), limits.pop("pk__lt", None)
+        if limits:
+            raise TypeError(f"unknown limits: {sorted(limits)}")
+        place = self._place
+        return self._at(place.within(after, place.before if before is None else int(before)))
+
+    def prefetch_related(self, *names: Any) -> Self:
+        return type(self)(
+            self._visible.prefetch_related(*names), self._origins, self._filter, self._place
+        )
+
+    def __getitem__(self, part: slice) -> list[Delivery]:
+        start, stop = part.start or 0, part.stop
+        ids = self._ids(stop)[start:stop]
+        found = self._visible.in_bulk(ids)
+        return [found[pk] for pk in ids if pk in found]
+
+    def first(self) -> Delivery | None:
+        return next(iter(self[:1]), None)
+
+    def _at(self, place: Place) -> Self:
+        return type(self)(self._visible, self._origins, self._filter, place)
+
+    def _ids(self, most: int) -> list[int]:
+        """Return up to so many ids in order."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Each statement has its index; what the planner expects of texts is a guess.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            searched = _Search(self._origins, self._filter, self._place)
+            found = set(self._not_in_parts(most))
+            found |= searched.ids(most)
+            cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
+        return sorted(found, reverse=self._place.newest_first)[:most]
+
+    def _not_in_parts(self, most: int) -> list[int]:
+        """Return what fits of sends that have no parts."""
+        without = Send.objects.filter(is_searchable=False).order_by("pk").values_list("pk")
+        listed = [pk for (pk,) in without[: LISTED_MOST + 1]]
+        sends: Any = listed if len(listed) <= LISTED_MOST else without.order_by()
+        place = self._place
+        found = self._visible.filter(
+            self._filter.to_condition(),
+            send_id__in=sends,
+            pk__gt=place.after,
+            pk__lt=place.before,
+        )
+        # Not by the key itself: PostgreSQL would read the history along it.
+        key = F("pk") + 0
+        ordered = found.order_by(key.desc() if place.newest_first else key.asc())
+        return list(ordered.values_list("pk", flat=True)[:most])
+
+
+class _Search:
+    """One search: what is asked for as facts of parts, and as conditions on deliveries."""
+
+    def __init__(self, origins: Q | None, filter: DeliveryFilter, place: Place) -> None:
+        self._filter = filter
+        self._place = times(filter.since, filter.until, place)
+        self._facts = self._read_facts(origins)
+
+    def _read_facts(self, visible: Q | None) -> Facts:
+        asked = self._filter
+        statuses: Sequence[str] = (asked.status,) if asked.status else ENDED
+        if asked.resolution:
+            unknown = str(DeliveryStatus.UNKNOWN)
+            statuses = [unknown] if unknown in statuses else []
+        return Facts(
+            statuses=statuses,
+            versions=self._versions(),
+            origins=self._visible_origins(visible),
+            servers=names_of_chat_server(asked.chat_server) if asked.chat_server else None,
+        )
+
+    def _versions(self) -> list[int] | None:
+        asked = self._filter
+        if not asked.notice and not asked.version:
+            return None
+        found = NoticeVersion.objects.all()
+        if asked.notice:
+            found = found.filter(notice__key=asked.notice)
+        if asked.version:
+            found = found.filter(number=int(asked.version))
+        return list(found.values_list("pk", flat=True))
+
+    def _visible_origins(self, visible: Q | None) -> list[int] | None:
+        found, asked = Origin.objects.all(), self._filter.actor
+        if visible is None and not asked:
+            return None
+        if visible is not None:
+            found = found.filter(visible)
+        if asked:
+            found = found.filter(Q(actor_ref=asked) | Q(actor_name__icontains=asked))
+        return list(found.values_list("pk", flat=True))
+
+    def ids(self, most: int) -> set[int]:
+        """Return so many ids that fit, the first of the place among them."""
+        found: set[int] = set()
+        candidates, size = self._candidates(), PARTS_AT_ONCE
+        newest_first = self._place.newest_first
+        while parts := list(islice(candidates, size)):
+            found |= self._fitting(parts)
+            if len(found) >= most:
+                # Behind the last part there are only ids beyond this.
+                edge = parts[-1].last_id - (0 if newest_first else PART_SPAN)
+                last = sorted(found, reverse=newest_first)[most - 1]
+                if last >= edge if newest_first else last <= edge:
+                    break
+            size = min(size * GROWTH, PARTS_MOST)
+        return found
+
+    def _candidates(self) -> Iterator[Part]:
+        place, facts, text = self._place, self._facts, self._filter.q
+        if place.is_empty or _is_nothing(facts):
+            return iter(())
+        resolved = self._filter.resolution not in ("", UNRESOLVED)
+        if resolved:
+            return self._resolved()
+        if not text:
+            return parts_with(facts, place, PART_SPAN)
+        named = NoticeVersion.objects.filter(
+            Q(notice__key__icontains=text) | Q(notice__title__icontains=text)
+        )
+        sent = Origin.objects.filter(actor_name__icontains=text)
+        wholes = (
+            _narrowed(facts, versions=list(named.values_list("pk", flat=True))),
+            _narrowed(facts, origins=list(sent.values_list("pk", flat=True))),
+        )
+        return merge(
+            parts_with_text(text, facts, place, PART_SPAN),
+            *(parts_with(each, place, PART_SPAN) for each in wholes if not _is_nothing(each)),
+            key=lambda part: part.last_id,
+            reverse=place.newest_first,
+        )
+
+    def _resolved(self) -> Iterator[Part]:
+        """Yield what evidence has resolved, each as a part of its own."""
+        place = self._place
+        found = Resolution.objects.filter(delivery__gt=place.after, delivery__lt=place.before)
+        ordered = found.order_by("-delivery_id" if place.newest_first else "delivery_id")
+        rows = ordered.values_list("delivery_id", "delivery__send_id")
+        for pk, send_id in rows.iterator(chunk_size=1000):
+            yield Part(pk, pk, send_id, is_whole=False)
+
+    def _fitting(self, parts: list[Part]) -> set[int]:
+        """Return the ids of what fits in these parts."""
+        if self._filter.resolution not in ("", UNRESOLVED):
+            ids = [part.first_id for part in parts]
+            fitting = Delivery.objects.filter(self._filter.to_condition(), pk__in=ids)
+            return set(fitting.values_list("pk", flat=True))
+        wholes = _ids_in([part for part in parts if part.is_whole])
+        others = _ids_in([part for part in parts if not part.is_whole])
+        found: set[int] = set()
+        for ids, condition in ((wholes, Q()), (others, self._text_condition())):
+            if ids:
+                fitting = Delivery.objects.filter(
+                    condition,
+                    self._row_condition(),
+                    pk__in=ids,
+                    pk__gt=self._place.after,
+                    pk__lt=self._place.before,
+                )
+                found.update(fitting.values_list("pk", flat=True))
+        return found
+
+    def _row_condition(self) -> Q:
+        """Return what each delivery must be, beside what its send is."""
+        rest = DeliveryFilter(
+            status=self._filter.status,
+            resolution=self._filter.resolution,
+            interaction=self._filter.interaction,
+            chat_server=self._filter.chat_server,
+            since=self._filter.since,
+            until=self._filter.until,
+        )
+        return rest.to_condition()
+
+    def _text_condition(self) -> Q:
+        text = self._filter.q
+        return (
+            Q(interaction__id__icontains=text)
+            | Q(customer_name__icontains=text)
+            | Q(body__icontains=text)
+        )
+
+
+def _ids_in(parts: list[Part]) -> list[int]:
+    """Return the ids of the deliveries of parts."""
+    if not parts:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT d.id FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+                AS part(first_id, last_id, send_id)
+            CROSS JOIN LATERAL (
+                SELECT id, send_id FROM sends_delivery
+                WHERE id BETWEEN part.first_id AND part.last_id OFFSET 0
+            ) d WHERE d.send_id = part.send_id""",
+            [
+                [part.first_id for part in parts],
+                [part.last_id for part in parts],
+                [part.send_id for part in parts],
+            ],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _is_nothing(facts: Facts) -> bool:
+    """Return whether nothing can have these facts."""
+    lists = (facts.statuses, facts.versions, facts.origins, facts.servers)
+    return any(values is not None and not values for values in lists)
+
+
+def _narrowed(
+    facts: Facts, *, versions: list[int] | None = None, origins: list[int] | None = None
+) -> Facts:
+    """Return the facts with one of these versions or origins only."""
+    return Facts(
+        statuses=facts.statuses,
+        versions=_both(facts.versions, versions),
+        origins=_both(facts.origins, origins),
+        servers=facts.servers,
+    )
+
+
+def _both(one: Sequence[int] | None, other: list[int] | None) -> Sequence[int] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return [each for each in other if each in set(one)]
+
+
+def history_found(
+    visible: QuerySet[Delivery], origins: Q | None, filter: DeliveryFilter
+) -> "Found | QuerySet[Delivery]":
+    """Return the deliveries of `visible`, the history that the actor may see, that fit a filter.
+    `origins` is the same limit as a condition for origins; None if the actor sees all."""
+    nothing_asked = origins is None and not filter.to_mapping()
+    if nothing_asked or filter.interaction:  # by their keys
+        return visible.filter(filter.to_condition())
+    if filter.status and filter.status not in ENDED:
+        return visible.filter(filter.to_condition(), outbox__isnull=False)
+    return Found(visible, origins, filter)

@@ -1,0 +1,99 @@
+"""What the search of the history reads beside the deliveries themselves."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Upper
+
+from console.catalogue.models import NoticeVersion
+
+
+class Origin(models.Model):
+    """Who sent, under which name, and who approved it ("" for nobody)."""
+
+    actor_ref = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=200)
+    approver_ref = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["actor_ref", "actor_name", "approver_ref"], name="one_origin"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} ({self.actor_ref})"
+
+
+class HistoryPart(models.Model):
+    """Consecutive deliveries of one finished send: all of them from `first_id` to `last_id`.
+
+    `created_at` is when the last of them was made. `text` has what a search finds in them, as
+    `searchable` returns it: chat ids, names of customers and texts, each once. `marks` say in which
+    span of the history they are, and what can be searched for beside the text. Written when all
+    deliveries have ended (console.sends.history.filling); erased with any of their texts.
+    """
+
+    send = models.ForeignKey("sends.Send", on_delete=models.CASCADE, related_name="history_parts")
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField(unique=True)
+    created_at = models.DateTimeField()
+    marks = ArrayField(models.TextField())
+    text = models.TextField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="history_part_by_time"),
+            GinIndex(
+                "marks",
+                OpClass(Upper("text"), "gin_trgm_ops"),
+                fastupdate=False,
+                name="history_part_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"deliveries {self.first_id} to {self.last_id}"
+
+
+class HistoryFact(models.Model):
+    """That a part of the history has deliveries with a status at a Chat Server.
+
+    What is searched for stands in each index before `last_id`, so that a search reads the newest
+    parts in their order, whatever it asks for and however long the history is.
+    """
+
+    part = models.ForeignKey(HistoryPart, on_delete=models.CASCADE, related_name="facts")
+    send = models.ForeignKey(
+        "sends.Send",
+        on_delete=models.CASCADE,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+    )
+    origin = models.ForeignKey(Origin, on_delete=models.PROTECT, db_index=False)
+    version = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT, db_index=False)
+    chat_server_name = models.CharField(max_length=128)
+    status = models.CharField(max_length=10)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=[*names, "status", "last_id"], name=f"history_by_{label}")
+            for label, *names in (
+                ("status",),
+                ("server", "chat_server_name"),
+                ("version", "version"),
+                ("origin", "origin"),
+                ("version_server", "version", "chat_server_name"),
+                ("origin_server", "origin", "chat_server_name"),
+                ("origin_version", "origin", "version"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} at {self.chat_server_name} in part {self.part_id}"
