@@ -7,6 +7,7 @@
 #               PSDK=1: a Chat Server is reached through Java
 # make simulate the engine on a virtual clock, with faults at every step: HOURS=1000, SEED=n for one
 #               again; PLANTED=all: whether it finds mistakes that are planted
+# make scale    fill a database with years of sends, to look at them or to measure: SIZE=1000000
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make board    the board in a browser for longer, while chats move: BOARD_SECONDS=300 BOARD_CHATS=300 BOARD_SENDS=20
@@ -36,7 +37,7 @@ PIP_INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(BIN)/pytho
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 endif
 
-.PHONY: demo test test-quick check bench torture simulate drill fuzz board pictures format install install-dev
+.PHONY: demo test test-quick check bench torture simulate scale drill fuzz board pictures format install install-dev
 
 # A production site's settings in this shell are none of the demo's; CONSOLE_DATA may be.
 demo: install
@@ -79,9 +80,11 @@ NUMBER ?= 100000
 ONLY ?=
 # For how many seconds new chats come to a standing stage.
 STANDING ?= 300
+# How many deliveries the history has in which is searched.
+HISTORY ?= 1000000
 bench: install-dev
 	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) \
-		--standing-seconds $(STANDING) $(if $(ONLY),--only $(ONLY))
+		--standing-seconds $(STANDING) --history $(HISTORY) $(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200
 DELIVERIES ?= 20000
@@ -97,6 +100,11 @@ PLANTED ?=
 simulate: install-dev
 	@$(BIN)/python -m tools.simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED)) \
 		$(if $(PLANTED),--planted $(PLANTED))
+
+# Into the database that the settings name: SIZE=10000000 deliveries of three years.
+SIZE ?= 1000000
+scale: install-dev
+	@$(BIN)/python -m tools.scale --size $(SIZE)
 
 drill: install-dev
 	@$(BIN)/python -m tools.drill $(if $(filter command line,$(origin DELIVERIES)),--deliveries $(DELIVERIES))

@@ -50,7 +50,8 @@ class HistoryPart(models.Model):
             GinIndex(
                 "marks",
                 OpClass(Upper("text"), "gin_trgm_ops"),
-                fastupdate=False,
+                # In kB: a search reads all that is not sorted in yet.
+                gin_pending_list_limit=1024,
                 name="history_part_search",
             ),
         ]

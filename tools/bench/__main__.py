@@ -38,6 +38,7 @@ MEASURES = {
     "catalogue": "catalogue",
     "audience": "audience",
     "feed": "feed",
+    "history": "history",
     "pacing": "pacing",
     "ledger": "ledger",
     "verifier": "ledger",
@@ -54,6 +55,7 @@ def main() -> int:
             rounds=options.rounds,
             number=options.number,
             standing_seconds=options.standing_seconds,
+            history=options.history,
         ) as made,
     ):
         rows = [row for name in options.only for row in _take(name, made)]
@@ -95,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(2, 3600),
         default=300,
         help="for how long new chats come to a standing stage (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--history",
+        type=_number(100_000, 100_000_000),
+        default=1_000_000,
+        help="deliveries of a long history (default: %(default)s)",
     )
     parser.add_argument(
         "--only",

@@ -45,13 +45,15 @@ ENVIRONMENT = {
 @dataclass
 class World:
     """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
-    `standing_seconds` is for how long new chats come to a standing stage."""
+    `standing_seconds` is for how long new chats come to a standing stage; `history` is how many
+    deliveries a long history has."""
 
     folder: Path
     simulator: "Simulator"
     rounds: int
     number: int
     standing_seconds: int = 300
+    history: int = 1_000_000
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -101,7 +103,12 @@ def _end_database(folder: Path) -> None:
 
 @contextmanager
 def world(
-    folder: Path, *, rounds: int, number: int, standing_seconds: int = 300
+    folder: Path,
+    *,
+    rounds: int,
+    number: int,
+    standing_seconds: int = 300,
+    history: int = 1_000_000,
 ) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
     from tests.support.simulators import running_simulator
@@ -111,7 +118,7 @@ def world(
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
         _publish_notice()
-        yield World(folder, simulator, rounds, number, standing_seconds)
+        yield World(folder, simulator, rounds, number, standing_seconds, history)
 
 
 def register_chat_server(name: str, url: str, **values: Any) -> None:

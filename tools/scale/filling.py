@@ -9,7 +9,6 @@ wide as those of texts of 170 bytes, and lie on their pages as the engine leaves
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from tools.scale.words import FIRST, LAST, OTHER_SCRIPTS, PEOPLE, RARE, TEXTS
@@ -206,11 +205,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
-def spans() -> Iterator[tuple[int, int]]:
-    """Yield the limits of pieces of the deliveries' ids."""
-    from django.db import connection
+def searchable() -> Iterator[int]:
+    """Write what the search reads, and yield after each step how many sends that are."""
+    from console.sends.history.filling import history_fill
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM sends_delivery")
-        first, last = cursor.fetchone()
-    yield from pairwise([*range(first, last + 1, 1_000_000), last + 1])
+    done = 0
+    while number := history_fill():
+        done += number
+        yield done

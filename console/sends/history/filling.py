@@ -14,7 +14,7 @@ from console.sends.history.searchable import marks, searchable
 from console.sends.history_models import HistoryFact, HistoryPart, Origin
 from console.sends.models import Delivery, Send
 
-PART_MOST, PART_SPAN = 64, 1024
+PART_MOST, PART_SPAN = 64, 256
 SENDS_A_STEP, DELIVERIES_A_STEP = 500, 20_000
 PARTS_AT_ONCE = 500
 

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='historypart',
-            index=django.contrib.postgres.indexes.GinIndex(models.F('marks'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('text'), 'gin_trgm_ops'), fastupdate=False, name='history_part_search'),
+            index=django.contrib.postgres.indexes.GinIndex(models.F('marks'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('text'), 'gin_trgm_ops'), gin_pending_list_limit=1024, name='history_part_search'),
         ),
         migrations.AddIndex(
             model_name='historyfact',
