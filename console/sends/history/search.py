@@ -215,7 +215,7 @@ class _Search:
                     pk__gt=self._place.after,
                     pk__lt=self._place.before,
                 )
-                found.update(fitting.values_list("pk", flat=True))
+                found |= set(fitting.values_list("pk", flat=True))
         return found
 
     def _row_condition(self) -> Q:
