@@ -473,6 +473,8 @@ UNRECORDED = {
     "interactions.interactions_forget": "by the retention that is set, every night",
     "sends.deliveries_follow": "what waits goes where its chat is; its entry says where it went",
     "sends.outbox_renew": "part of starting again, which is recorded",
+    "sends.history_fill": "what the search reads, made of what deliveries say",
+    "sends.history_forget": "the same, with an erasure that is recorded",
     "sends.outcomes_count": "counts the ledger's own entries",
     "sends.worker_gone": "workers come and go",
     "sends.worker_seen": "the same",
