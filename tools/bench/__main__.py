@@ -39,6 +39,7 @@ MEASURES = {
     "audience": "audience",
     "feed": "feed",
     "history": "history",
+    "board": "board",
     "pacing": "pacing",
     "ledger": "ledger",
     "verifier": "ledger",
@@ -56,6 +57,7 @@ def main() -> int:
             number=options.number,
             standing_seconds=options.standing_seconds,
             history=options.history,
+            board_seconds=options.board_seconds,
         ) as made,
     ):
         rows = [row for name in options.only for row in _take(name, made)]
@@ -103,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(100_000, 100_000_000),
         default=1_000_000,
         help="deliveries of a long history (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--board-seconds",
+        type=_number(5, 3600),
+        default=60,
+        help="for how long a round of open boards lasts (default: %(default)s)",
     )
     parser.add_argument(
         "--only",

@@ -46,7 +46,7 @@ ENVIRONMENT = {
 class World:
     """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
     `standing_seconds` is for how long new chats come to a standing stage; `history` is how many
-    deliveries a long history has."""
+    deliveries a long history has; `board_seconds` is for how long a round of boards lasts."""
 
     folder: Path
     simulator: "Simulator"
@@ -54,6 +54,7 @@ class World:
     number: int
     standing_seconds: int = 300
     history: int = 1_000_000
+    board_seconds: int = 60
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -109,6 +110,7 @@ def world(
     number: int,
     standing_seconds: int = 300,
     history: int = 1_000_000,
+    board_seconds: int = 60,
 ) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
     from tests.support.simulators import running_simulator
@@ -118,7 +120,7 @@ def world(
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
         _publish_notice()
-        yield World(folder, simulator, rounds, number, standing_seconds, history)
+        yield World(folder, simulator, rounds, number, standing_seconds, history, board_seconds)
 
 
 def register_chat_server(name: str, url: str, **values: Any) -> None:
