@@ -1,11 +1,12 @@
 """Tells open pages and workers that something changed, by PostgreSQL's NOTIFY, and listens to it.
 
 A topic is a word ("board", "send-12"), never data: a page that receives it loads anew what its
-person may see. PostgreSQL delivers topics only when the transaction commits.
+person may see. Changes of live chats are told with the ids of the chats, and nothing else of them.
+PostgreSQL delivers both only when the transaction commits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import psycopg
@@ -27,7 +28,13 @@ LOST = None
 CHANNEL = "console_live"
 NOTIFY = "SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic"
 
+# Anything about live chats may have changed.
 BOARD = "board"
+# These chats have changed: "chats 0001A 0002B".
+CHATS = "chats"
+# PostgreSQL takes less than 8,000 bytes in one notification. Of more chats than these hold nobody
+# reads the ids.
+PAYLOAD_BYTES, PAYLOADS_MOST = 7_900, 16
 SENDS = "sends"
 CHAT_SERVERS = "chat-servers"
 # The stop-everything switch.
@@ -63,6 +70,24 @@ def publish(*topics: str) -> None:
     """Notify pages that follow one of `topics`, with the commit of the transaction if there is one.
     A transaction sends each topic once."""
     execute_with_commit(NOTIFY, [CHANNEL, list(topics)])
+
+
+def publish_chats(interaction_ids: Iterable[str]) -> None:
+    """Notify pages that these live chats have changed, in the same way. If they are very many, tell
+    that any may have changed."""
+    payloads = [CHATS]
+    for each in dict.fromkeys(interaction_ids):
+        if len(payloads[-1]) + 1 + len(each) > PAYLOAD_BYTES:
+            payloads.append(CHATS)
+        payloads[-1] += f" {each}"
+    if payloads != [CHATS]:
+        publish(*([BOARD] if len(payloads) > PAYLOADS_MOST else payloads))
+
+
+def changed_chats(payload: str) -> list[str]:
+    """Return the chats of what `publish_chats` told; none for a topic."""
+    kind, *chats = payload.split(" ")
+    return chats if kind == CHATS else []
 
 
 async def listen(channel: str) -> AsyncIterator[str | None]:

@@ -1,6 +1,6 @@
 """Reads of saved views, and how many chats each of them has now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
@@ -21,6 +21,11 @@ def saved_views(actor: Actor) -> QuerySet[SavedView]:
         of_teams &= Q(team__in=actor.team_ids)
     found = SavedView.objects.select_related("team").filter(Q(owner_ref=actor.ref) | of_teams)
     return found.order_by("-owner_ref", "team__name", "position", "pk")
+
+
+def saved_views_by_id(view_ids: Collection[int]) -> list[SavedView]:
+    """Return views, whoever may see them: their ids are of some that `saved_views` returned."""
+    return list(SavedView.objects.filter(pk__in=list(view_ids)))
 
 
 def saved_view_get(actor: Actor, view_id: int) -> SavedView:

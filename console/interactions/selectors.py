@@ -1,6 +1,7 @@
 """Reads of interactions and Chat Servers, filtered by what the actor may see."""
 
 import time
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Protocol
 
@@ -57,6 +58,25 @@ def interactions_visible(
     if filter is not None:
         found = found.filter(filter.to_condition(actor))
     return found.order_by("received_at", "id")
+
+
+def is_listed(actor: Actor, chat: Interaction) -> bool:
+    """Return whether `interactions_visible` has this chat for the actor: for whoever shares one
+    read of chats among many."""
+    return chat.is_live and not chat.is_test and is_seen(actor, chat)
+
+
+def is_seen(actor: Actor, chat: Interaction) -> bool:
+    """Return whether the actor may see this chat, live or not."""
+    return actor.may(Permission.VIEW_INTERACTIONS) and actor.sees_team(chat.team_id)
+
+
+def chats_by_id(
+    interaction_ids: Collection[str], *, with_user_data: bool = True
+) -> dict[str, Interaction]:
+    """Return chats, whoever may see them. The caller asks `is_seen` before anybody is shown one."""
+    found = Interaction.objects.all() if with_user_data else Interaction.objects.defer("user_data")
+    return found.in_bulk(list(interaction_ids))
 
 
 def interaction_get(actor: Actor, interaction_id: str) -> Interaction:

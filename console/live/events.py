@@ -10,20 +10,37 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.translation import get_language
 
 from console.accounts.selectors import actor_by_ref, session_seconds_left
+from console.actors import Actor
 from console.database.connections import give_back_connections
-from console.database.notifications import CHANNEL, LISTENING, LOST, listen, sessions_topic
+from console.database.notifications import (
+    BOARD,
+    CHANNEL,
+    LISTENING,
+    LOST,
+    SENDS,
+    changed_chats,
+    listen,
+    sessions_topic,
+)
+from console.errors import ConsoleError
+from console.live.rows import Lists, Shown, shown_for
 from console.live.topics import refused_topics
 from console.site.access import actor_of
 
 TOPIC_LIMIT = 20
+# Of a list's address, which may have an audience in it.
+ROWS_LENGTH = 20_000
 # How often a stream sends something, so that a page can tell a quiet server from one that hangs.
 KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
@@ -37,6 +54,8 @@ _BOOT, _numbers = secrets.token_hex(4), count(1)
 EVERYTHING = "*"
 # Sent to every stream when the server stops. No topic is empty.
 END = ""
+# In the queue of a stream whose lists have something to tell. No topic has a blank in it.
+ROWS = " rows"
 # A named event, since browsers hide comments from the page. The data is its interval.
 ALIVE = f"event: alive\ndata: {KEEP_ALIVE_SECONDS:g}\n\n".encode()
 
@@ -45,6 +64,7 @@ class Hub:
     """The streams of one event loop and the one listener that feeds them."""
 
     def __init__(self) -> None:
+        self.lists = Lists()
         self._people: Counter[int] = Counter()
         self._streams: dict[asyncio.Queue[str], frozenset[str]] = {}
         self._listener: asyncio.Task[None] | None = None
@@ -103,9 +123,10 @@ class Hub:
                 self._listening.set()
                 if not is_first:
                     self._publish(EVERYTHING)
+                    self.lists.heard()
                 is_first = False
             else:
-                self._publish(topic)
+                self._hear(topic)
 
     def end(self) -> None:
         """End all streams for good, even those that are behind with reading."""
@@ -114,6 +135,17 @@ class Hub:
             while queue.full():
                 queue.get_nowait()
             queue.put_nowait(END)
+
+    def _hear(self, payload: str) -> None:
+        if chats := changed_chats(payload):
+            self.lists.heard(chats)
+            self._publish(BOARD)
+            return
+        if payload == BOARD:
+            self.lists.heard()
+        elif payload == SENDS:
+            self.lists.heard(sends=True)
+        self._publish(payload)
 
     def _publish(self, topic: str) -> None:
         for queue, topics in self._streams.items():
@@ -163,15 +195,36 @@ def end_streams() -> None:
     _hub().end()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A stream: whose it is, and what it follows. `session` is the key of the session, `lists` are
+    followed by their rows."""
+
+    person: int
+    session: str
+    topics: frozenset[str]
+    actor: Actor
+    lists: list[Shown]
+    comes_back: bool
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The topics that the person must be allowed to follow."""
+        return self.topics | {BOARD} if self.lists else self.topics
+
+
 async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """GET /events/?topic=board&topic=send-12: server-sent events, each with a topic as data."""
-    topics = frozenset(request.GET.getlist("topic"))
-    if not 0 < len(topics) <= TOPIC_LIMIT:
+    """GET /events/?topic=board&topic=send-12: server-sent events, each with a topic as data; with
+    `rows`, also the rows of the list at this address."""
+    topics, rows = frozenset(request.GET.getlist("topic")), request.GET.get("rows")
+    if not (rows is not None or topics) or len(topics) > TOPIC_LIMIT:
         return HttpResponse(f"Ask for 1 to {TOPIC_LIMIT} topics.", status=400)
+    if len(rows or "") > ROWS_LENGTH:
+        return HttpResponse("The address of the list is too long.", status=400)
     person = (await request.auser()).pk or 0
-    refused = await sync_to_async(_refused)(request, topics)
-    if refused:
-        return HttpResponse(f"You may not follow {', '.join(refused)}.", status=403)
+    asked = await sync_to_async(_read)(request, person, topics, rows)
+    if isinstance(asked, HttpResponse):
+        return asked
     if not _hub().has_room_for(person):
         return HttpResponse(
             "Too many pages of yours follow what happens. Close some.",
@@ -179,15 +232,34 @@ async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
             headers={"Retry-After": str(RETRY_SECONDS)},
         )
     await sync_to_async(give_back_connections)()
-    comes_back = bool(request.headers.get("Last-Event-ID"))
-    key = request.session.session_key or ""
-    response = StreamingHttpResponse(
-        _stream(person, topics, key, comes_back), content_type="text/event-stream"
-    )
+    response = StreamingHttpResponse(_stream(asked), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     # Keeps a proxy from buffering the events (nginx reads this).
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _read(
+    request: HttpRequest, person: int, topics: frozenset[str], rows: str | None
+) -> _Asked | HttpResponse:
+    """Return what is asked for, or why it is refused."""
+    needed = topics if rows is None else topics | {BOARD}
+    refused = _refused(request, needed)
+    if refused:
+        return HttpResponse(f"You may not follow {', '.join(refused)}.", status=403)
+    actor = actor_of(request)
+    try:
+        lists = [] if rows is None else shown_for(actor, rows, get_language() or "en")
+    except ConsoleError as refusal:
+        return HttpResponse(refusal.message, status=400)
+    return _Asked(
+        person=person,
+        session=request.session.session_key or "",
+        topics=topics,
+        actor=actor,
+        lists=lists,
+        comes_back=bool(request.headers.get("Last-Event-ID")),
+    )
 
 
 def _refused(request: HttpRequest, topics: frozenset[str]) -> list[str]:
@@ -201,36 +273,41 @@ def _event(topic: str) -> bytes:
     return f"id: {_BOOT}-{next(_numbers)}\ndata: {topic}\n\n".encode()
 
 
-def _seconds_left(key: str, person: int, topics: frozenset[str]) -> float:
-    """Return how long a stream may go on before the next check; 0 if its session has ended, or its
-    person may no longer follow one of its topics."""
+def _seconds_left(asked: _Asked) -> float:
+    """Return how long a stream may go on before the next check; 0 if its session has ended, its
+    person has other rights than before, or may no longer follow one of its topics."""
     try:
-        left = session_seconds_left(key)
-        actor = actor_by_ref(f"user:{person}") if left > 0 else None
-        if actor is None or refused_topics(actor, topics):
+        left = session_seconds_left(asked.session)
+        actor = actor_by_ref(f"user:{asked.person}") if left > 0 else None
+        if actor is None or refused_topics(actor, asked.needed):
+            return 0
+        if asked.lists and actor != asked.actor:
             return 0
         return min(left, SESSION_SECONDS)
     finally:
         give_back_connections()
 
 
-async def _stream(
-    person: int, topics: frozenset[str], key: str, comes_back: bool
-) -> AsyncIterator[bytes]:
+async def _stream(asked: _Asked) -> AsyncIterator[bytes]:
     hub = _hub()
-    if not hub.has_room_for(person):  # other streams of theirs began meanwhile
+    if not hub.has_room_for(asked.person):  # other streams of theirs began meanwhile
         return
-    over = sessions_topic(person)
+    over = sessions_topic(asked.person)
     clock = asyncio.get_running_loop().time
-    with hub.stream_of(person), hub.stream(topics | {over}) as queue:
+    with (
+        hub.stream_of(asked.person),
+        hub.stream(asked.topics | {over}) as queue,
+        hub.lists.followed(asked.lists, partial(_wake, queue)) as rows,
+    ):
         await hub.listening()
         yield f": connected\nretry: {RECONNECT_MS}\n\n".encode()
-        if comes_back:
+        if asked.comes_back:
             yield _event(EVERYTHING)
-        look_at = clock() + SESSION_SECONDS
+        # What the person may see was read before anything was heard of changes: once more.
+        look_at = clock() + (0 if asked.lists else SESSION_SECONDS)
         while True:
             if clock() >= look_at:
-                left = await sync_to_async(_seconds_left)(key, person, topics)
+                left = await sync_to_async(_seconds_left)(asked)
                 if left <= 0:
                     return
                 look_at = clock() + left
@@ -242,4 +319,13 @@ async def _stream(
                 continue
             if topic in (END, over):
                 return
-            yield _event(topic)
+            if topic != ROWS:
+                yield _event(topic)
+            if changed := rows.take():
+                yield changed
+
+
+def _wake(queue: "asyncio.Queue[str]") -> None:
+    """Let the stream look for rows. One with something in its queue does so anyway."""
+    if queue.empty():
+        queue.put_nowait(ROWS)

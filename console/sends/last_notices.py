@@ -35,15 +35,29 @@ class LastNotice:
     at: datetime
 
 
-def last_notices(actor: Actor, chats: Collection[str]) -> dict[str, LastNotice]:
-    """Return the last notice of each of these chats that had one, in one query. The chats must be
-    some that the actor sees."""
-    actor.require(Permission.VIEW_INTERACTIONS)
+@dataclass(frozen=True, slots=True)
+class SentNotice:
+    """The same for whoever shares one read among many: `for_actor` says what an actor may see."""
+
+    title: str
+    at: datetime
+    team_id: int | None
+
+    def for_actor(self, actor: Actor) -> LastNotice:
+        return LastNotice(self.title if actor.sees_team(self.team_id) else "", self.at)
+
+
+def last_sent(chats: Collection[str]) -> dict[str, SentNotice]:
+    """Return the last notice of each of these chats that had one, in one query."""
     if not chats:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(LAST, [list(chats)])
-        return {
-            chat: LastNotice(title if actor.sees_team(team) else "", at)
-            for chat, title, at, team in cursor.fetchall()
-        }
+        return {chat: SentNotice(title, at, team) for chat, title, at, team in cursor.fetchall()}
+
+
+def last_notices(actor: Actor, chats: Collection[str]) -> dict[str, LastNotice]:
+    """Return the last notice of each of these chats that had one, in one query. The chats must be
+    some that the actor sees."""
+    actor.require(Permission.VIEW_INTERACTIONS)
+    return {chat: last.for_actor(actor) for chat, last in last_sent(chats).items()}

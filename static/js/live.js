@@ -1,9 +1,12 @@
 // Follows the server: one event stream for all topics of the page. An element with data-live-topic
 // and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
+// A list with data-live-rows gets the rows themselves instead (differences.js).
 // While the stream is broken, or says nothing for longer than a quiet server would, the page stays
 // readable and says since when it is stale. A page that nobody looks at holds no stream, since a
 // browser keeps only a few connections to one server. One page of a browser is the exception: it
 // follows what its browser is to say (waiting.js).
+
+import { startDifferences, takeDifferences } from "./differences.js";
 
 import { noticeSignedOut, whoIsHere } from "./session.js";
 
@@ -80,9 +83,12 @@ function onAnswer(event) {
   }
 }
 
+// A list that gets its rows is told what the server has whenever the stream begins: it need not load.
+const getsRows = (element) => element.dataset.liveRows !== undefined;
+
 function announce(topic) {
   for (const element of followers()) {
-    if (topic === null || element.dataset.liveTopic.split(" ").includes(topic)) fire(element.id);
+    if (topic === null ? !getsRows(element) : element.dataset.liveTopic.split(" ").includes(topic)) fire(element.id);
   }
 }
 
@@ -143,8 +149,10 @@ async function refused() {
 }
 
 function connect(again = false) {
-  const topics = [...new Set(followersNow().flatMap((e) => e.dataset.liveTopic.split(" ")))];
-  const wanted = topics.sort().map(encodeURIComponent).join("&topic=");
+  const [lists, parts] = [followersNow().filter(getsRows), followersNow().filter((e) => !getsRows(e))];
+  const topics = [...new Set(parts.flatMap((e) => e.dataset.liveTopic.split(" ")))];
+  const asked = [...topics.sort().map((topic) => ["topic", topic]), ...lists.map((e) => ["rows", e.dataset.liveRows])];
+  const wanted = new URLSearchParams(asked).toString();
   if (wanted === openTopics && !again) return;
   source?.close();
   source = null;
@@ -153,7 +161,7 @@ function connect(again = false) {
   if (!wanted) return;
   const url = document.querySelector('meta[name="events-url"]')?.content;
   if (!url) return;
-  source = new EventSource(`${url}?topic=${wanted}`);
+  source = new EventSource(`${url}?${wanted}`);
   watchdog = setTimeout(silent, beatMs * BEATS_MISSED);
   source.addEventListener("open", connected);
   source.addEventListener("error", broken);
@@ -166,10 +174,15 @@ function connect(again = false) {
     connected();
     announce(data === "*" ? null : data);
   });
+  const query = lists[0]?.dataset.liveRows;
+  source.addEventListener("rows", ({ data }) => {
+    connected();
+    takeDifferences(query, JSON.parse(data));
+  });
 }
 
 // What became of a change of which no answer came: everything that refreshes itself is loaded anew.
-export const refreshAll = () => announce(null);
+export const refreshAll = () => followers().forEach((element) => fire(element.id));
 
 function onVisibility() {
   connect(true);
@@ -177,6 +190,7 @@ function onVisibility() {
 }
 
 export function startLive() {
+  startDifferences(fire);
   connect();
   document.addEventListener("visibilitychange", onVisibility);
   document.addEventListener("console:speaks", () => connect());

@@ -1,12 +1,16 @@
 // The board's list while chats come and go. What is known of a chat changes in its row; an ended chat
 // stays where it stands, and says so. New rows are brought in and ended ones taken out when nobody
 // is at the list, or when somebody asks for it ("4 new, 2 ended · Show"): no row moves under a hand.
+// The list's new state comes as a whole (bringIn), or row by row (differences.js).
 
 import { morph } from "./morph.js";
 
 // The newest answer, for the list that it is of, while that is in somebody's hands.
 let held = { list: null, fresh: null };
 let isChoosing = () => false;
+let onArranged = () => {};
+// What the server has of each list, whatever stands on the page.
+const known = new WeakMap();
 let lastSaid = -Infinity;
 const SAY_AGAIN_MS = 60_000;
 
@@ -28,10 +32,10 @@ function isInHand(list) {
   );
 }
 
-function patch(list, fresh) {
-  const known = new Map(rowsOf(body(list)).map((row) => [row.dataset.id, row]));
-  for (const row of fresh.querySelectorAll("tbody tr")) {
-    const old = known.get(row.dataset.id);
+function patch(list, rows) {
+  const shown = new Map(rowsOf(body(list)).map((row) => [row.dataset.id, row]));
+  for (const row of rows) {
+    const old = shown.get(row.dataset.id);
     if (!old || old.dataset.rev === row.dataset.rev) continue;
     if (row.cells.length) morph(old, row.cloneNode(true));
     else markGone(old, row);
@@ -52,16 +56,49 @@ function arrange(list, fresh) {
   else morph(scroller(list), scroller(fresh));
 }
 
+// The server's list, as it is known here.
+export function knownOf(list) {
+  if (!known.has(list)) known.set(list, list.cloneNode(true));
+  return known.get(list);
+}
+
+export const knownBody = (list) => body(knownOf(list));
+
+// Rows have changed, and if `isOther`, which rows the list has or their order. `rows` has those that
+// have left it as well. The server's list (knownOf) is as it is now.
+export function follow(list, rows, isOther) {
+  if (isInHand(list)) {
+    patch(list, rows);
+    held = { list, fresh: knownOf(list) };
+  } else {
+    if (isOther || held.list === list) arrange(list, knownOf(list).cloneNode(true));
+    else patch(list, rows);
+    held = { list: null, fresh: null };
+  }
+  tell(list);
+  onArranged();
+}
+
+// How many chats there are is said by the bar below the list.
+export function takeTotal(list, total, bar) {
+  list.dataset.total = total;
+  const fresh = document.createElement("div");
+  fresh.append(bar);
+  for (const added of morphPart(list, fresh, ".selection")) window.htmx.process(added);
+  onArranged();
+}
+
 // htmx has the list's new state: `fresh` is the whole of it.
 export function bringIn(list, fragment) {
   const fresh = fragment.firstElementChild;
+  known.set(list, fresh.cloneNode(true));
   const isHeld = body(list) && isInHand(list);
   const news = [morphPart(list, fresh, ".selection"), morphPart(list, fresh, "thead")].flat();
-  for (const name of ["hx-get", "data-total"]) list.setAttribute(name, fresh.getAttribute(name));
+  for (const name of ["hx-get", "data-total", "data-live-rows"]) list.setAttribute(name, fresh.getAttribute(name));
   window.htmx.process(list);
   if (isHeld) {
-    patch(list, fresh);
-    held = { list, fresh };
+    patch(list, fresh.querySelectorAll("tbody tr"));
+    held = { list, fresh: knownOf(list) };
   } else {
     arrange(list, fresh);
     held = { list: null, fresh: null };
@@ -113,7 +150,7 @@ function show(list) {
   const isAtTop = part.scrollTop === 0 && document.scrollingElement.scrollTop === 0;
   const before = eye?.getBoundingClientRect().top;
   held = { list: null, fresh: null };
-  arrange(list, fresh);
+  arrange(list, fresh.cloneNode(true));
   if (eye && !isAtTop) scrollBy(part, () => eye.getBoundingClientRect().top - before);
   tell(list);
   eye?.querySelector("input, a")?.focus({ preventScroll: true });
@@ -136,6 +173,7 @@ function nameShown(event) {
 // `choosing` says whether somebody has chosen chats, or composes.
 export function startRows(choosing, arranged) {
   isChoosing = choosing;
+  onArranged = arranged;
   document.body.addEventListener("htmx:configRequest", nameShown);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-news-show]");

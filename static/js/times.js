@@ -161,6 +161,7 @@ export function startTimes() {
   document.body.addEventListener("htmx:afterSwap", tick);
   document.body.addEventListener("htmx:afterSettle", refresh);
   document.addEventListener("clock:measured", tick);
+  document.addEventListener("rows:taken", tick);
   document.addEventListener("visibilitychange", tick);
   addEventListener("pageshow", tick);
   document.addEventListener("submit", refuseWhatIsOver, true);

@@ -69,8 +69,8 @@ def test_from_a_click_to_a_customers_chat(
 COUNT_GAPS = """() => {
   window.refreshes = 0;
   window.gaps = 0;
-  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.requestConfig.elt.id === "board-rows") window.refreshes += 1;
+  document.addEventListener("rows:taken", ({ detail }) => {
+    if (detail.rows || detail.ids !== undefined) window.refreshes += 1;
   });
   new MutationObserver(() => {
     const chosen = new FormData(document.getElementById("compose")).getAll("interaction");

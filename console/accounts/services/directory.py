@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from console.accounts.models import Team, User
 from console.accounts.services.names import require_own_looks, require_persons_names
-from console.accounts.services.sessions import sessions_end, sessions_forget
+from console.accounts.services.sessions import sessions_end, sessions_forget, streams_end
 from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
@@ -168,6 +168,8 @@ def _follow(
         user.teams.set(gets)
         data = {"from": _names(has), "to": _names(gets)}
         audit.record(DIRECTORY, Action.USER_TEAMS_FOLLOWED, target=_target(user), data=data)
+    if before != sorted(roles) or has != gets:
+        streams_end([user])
 
 
 def _teams(names: Collection[str]) -> list[Team]:

@@ -1,6 +1,6 @@
 """Ends people's sessions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from secrets import token_hex
 
 from allauth.usersessions.models import UserSession
@@ -47,6 +47,14 @@ def sessions_forget(user: User, keys: Collection[str]) -> None:
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(user=user, session_key__in=keys).delete()
     publish(sessions_topic(user.pk))
+
+
+def streams_end(people: Iterable[User]) -> None:
+    """End the event streams of people whose rights change. Their pages connect again by themselves,
+    with the new rights."""
+    topics = [sessions_topic(user.pk) for user in people]
+    if topics:
+        publish(*topics)
 
 
 def sessions_forget_all() -> None:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from console.accounts.models import Team, User
+from console.accounts.services.sessions import streams_end
 from console.accounts.states import team_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
@@ -217,6 +218,7 @@ def _set_members(team: Team, members: Collection[User] | None, name_before: str)
         return []
     before, after = set(team.members.all()), set(members)
     records = []
+    streams_end(before ^ after)
     for user in sorted(before ^ after, key=lambda user: user.username):
         others = list(user.teams.exclude(pk=team.pk).values_list("name", flat=True))
         was = sorted([*others, name_before]) if user in before else sorted(others)

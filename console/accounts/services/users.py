@@ -14,7 +14,7 @@ from console.accounts.services.names import (
     require_own_looks,
     require_persons_names,
 )
-from console.accounts.services.sessions import sessions_end
+from console.accounts.services.sessions import sessions_end, streams_end
 from console.accounts.states import user_state
 from console.actors import Actor, Permission
 from console.audit import services as audit
@@ -103,6 +103,8 @@ def user_update(
         changed = changes(before, user_state(locked))
         if changed:
             audit.record(actor, Action.USER_CHANGED, target=_target(locked), data=changed)
+        if changed.keys() & {"roles", "teams"}:
+            streams_end([locked])
     return locked
 
 

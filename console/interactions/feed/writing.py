@@ -182,7 +182,7 @@ def _apply(events: list[FeedEvent], result: FeedResult) -> None:
         result.ignored += len(events) - written
         lines_erase([event.interaction_id for event in events if event.stopped])
         if written:
-            notifications.publish(notifications.BOARD)
+            notifications.publish_chats(event.interaction_id for event in events)
 
 
 def _in_turns(events: Iterable[FeedEvent]) -> list[list[FeedEvent]]:

@@ -45,7 +45,8 @@ def _mark(actor: Actor, interaction_id: str, *, is_test: bool) -> Interaction:
         chat.save(update_fields=["is_test", "test_told_at", "test_told_sequence"])
         action = Action.INTERACTION_TEST_NAMED if is_test else Action.INTERACTION_TEST_ENDED
         audit.record(actor, action, target=("interaction", chat.pk, chat.pk), data={})
-        notifications.publish(notifications.BOARD, notifications.chat_topic(chat.pk))
+        notifications.publish_chats([chat.pk])
+        notifications.publish(notifications.chat_topic(chat.pk))
     return chat
 
 

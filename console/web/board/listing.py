@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Page
 from django.http import HttpRequest
@@ -9,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from console.actors import Actor
 from console.editing.paging import numbered_page
-from console.interactions.models import Interaction
 from console.interactions.saved_views import Counted, may_change, saved_views, views_counted
 from console.interactions.selectors import interactions_visible
 from console.web.board import columns
@@ -38,23 +38,37 @@ def rows_context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     chats = columns.sorted_chats(interactions_visible(actor, chosen), sort)
     page = numbered_page(request, chats, PAGE_SIZE)
     rows = rows_of(actor, page.object_list)
-    query = chosen.here
-    here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query
+    here = list_query(chosen, sort, page.number)
     return {
-        "page": page,
         "rows": rows,
         "elsewhere": rows_elsewhere(actor, chosen, shown_ids(request), rows),
         "chosen": chosen,
         "filter": chosen.filter,
-        "filtered": bool(chosen.query),
-        "is_everyone": chosen.whole is not None and chosen.whole.is_everyone,
         "filter_words": filter_words(chosen),
         "sort": sort,
-        "heads": columns.heads(sort, query),
-        "rows_url": columns.board_url(_with_page(here, page.number), "board-rows"),
-        "board_url": columns.board_url(_with_page(here, page.number)),
-        **_page_urls(page, here),
+        "heads": columns.heads(sort, chosen.here),
+        "rows_query": urlencode(here),
+        "rows_url": columns.board_url(here, "board-rows"),
+        "board_url": columns.board_url(here),
+        **selection_context(chosen, sort, page),
         **_tabs(actor, chosen, sort),
+    }
+
+
+def list_query(chosen: Chosen, sort: str, page: int = 1) -> dict[str, Any]:
+    """Return what the list shows, as parameters of the board's address."""
+    query = chosen.here
+    here = {**query, "sort": sort} if sort != columns.DEFAULT_SORT else query
+    return _with_page(here, page)
+
+
+def selection_context(chosen: Chosen, sort: str, page: Page[Any]) -> dict[str, Any]:
+    """Return what the bar below the list says: how many chats there are, and other pages."""
+    return {
+        "page": page,
+        "filtered": bool(chosen.query),
+        "is_everyone": chosen.whole is not None and chosen.whole.is_everyone,
+        **_page_urls(page, list_query(chosen, sort)),
     }
 
 
@@ -105,7 +119,7 @@ def _with_page(query: dict[str, Any], number: int) -> dict[str, Any]:
     return {**query, "page": number} if number > 1 else query
 
 
-def _page_urls(page: Page[Interaction], query: dict[str, Any]) -> dict[str, str]:
+def _page_urls(page: Page[Any], query: dict[str, Any]) -> dict[str, str]:
     """Return the addresses of the neighbouring pages, both whole and only their rows."""
     urls = {}
     if page.has_previous():

@@ -1,6 +1,7 @@
 """The design system for templates: icons, badges, times, fields. It decides nothing."""
 
 import json
+import re
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -77,6 +78,15 @@ STATUS_WORDS: dict[str, Any] = dict(
 STATUS_WORDS[wording.WAITS] = wording.WAITS_WORDS
 DAY = 86_400
 JSON_SHOWN = 4000
+
+
+BETWEEN_TAGS, LINE_BREAKS = re.compile(r">\s+<"), re.compile(r"\s*\n\s*")
+
+
+@register.simple_block_tag
+def compact(content: str) -> SafeString:
+    """Show a part of a page in one line, without blanks between its tags: for what goes to many."""
+    return SafeString(BETWEEN_TAGS.sub("><", LINE_BREAKS.sub(" ", content)).strip())
 
 
 @register.simple_tag
