@@ -175,6 +175,7 @@ class Lists:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rows")
+        self.is_busy = False
 
     @contextmanager
     def followed(self, lists: Sequence[Shown], wake: Callable[[], None]) -> Iterator[Follower]:
@@ -219,6 +220,7 @@ class Lists:
             await self._wait()
             begun = time.monotonic()
             try:
+                self.is_busy = True
                 await self._step()
             except Exception:
                 logger.warning("rows are late", exc_info=True)
@@ -227,6 +229,8 @@ class Lists:
                 rest = AGAIN_SECONDS
             else:
                 rest = max(WINDOW_SECONDS, time.monotonic() - begun)
+            finally:
+                self.is_busy = False
 
     async def _wait(self) -> None:
         """Until something changed, or a list is due."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import pytest
@@ -68,7 +68,7 @@ class Stream:
         self.status = 0
         self.headers: dict[str, str] = {}
 
-    async def __aenter__(self) -> "Stream":
+    async def __aenter__(self) -> Self:
         await self.communicator.send_input({"type": "http.request", "body": b""})
         start = await self.communicator.receive_output(DEADLINE_SECONDS)
         self.status = start["status"]

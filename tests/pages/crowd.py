@@ -3,6 +3,8 @@
 import random
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -32,6 +34,7 @@ class Crowd:
         self._numbers = count(1)
         self._chance = random.Random(self.name)
         self._stop = threading.Event()
+        self._turn = threading.Lock()
         self._moved = threading.Condition()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._live_on)
@@ -52,6 +55,12 @@ class Crowd:
         """This one does not go while the test lasts."""
         self._kept.add(chat)
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody comes or goes while the block lasts."""
+        with self._turn:
+            yield
+
     def wait_for_moves(self, number: int) -> None:
         """Until that many more have gone."""
         aim = self.moves + number
@@ -61,7 +70,8 @@ class Crowd:
     def _live_on(self) -> None:
         try:
             while not self._stop.wait(0.5):
-                self._step()
+                with self._turn:
+                    self._step()
         except BaseException as failure:
             self._failure = failure
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
@@ -276,6 +276,140 @@ HEAR_NOTHING = """
   for (const list of document.querySelectorAll("[data-live-rows]")) list.dataset.liveRows = "none";
 }
 """
+
+
+# Which rows stand in the list, as they look, without what counts on by itself.
+SHOWN = """
+async () => {
+  const look = (root) => [...root.querySelectorAll("tbody:not([data-aside]) tr")].map((row) => {
+    const copy = row.cloneNode(true);
+    for (const clock of copy.querySelectorAll("[data-since], time")) clock.textContent = "";
+    for (const box of copy.querySelectorAll("input")) box.removeAttribute("checked");
+    return copy.outerHTML;
+  });
+  const list = document.getElementById("board-rows");
+  const answer = await fetch(list.getAttribute("hx-get"), { headers: { "HX-Request": "true" } });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return { shown: look(list), fresh: look(fresh), total: list.dataset.total,
+    said: document.querySelector(".selection .push").textContent.trim(),
+    freshTotal: fresh.getElementById("board-rows").dataset.total };
+}
+"""
+
+
+def test_the_board_follows_without_loading_the_list(
+    sit_down: Callable[..., Desk], crowd: Crowd
+) -> None:
+    """Row by row it comes to show what a page shows that is loaded anew."""
+    page = sit_at_the_board(sit_down, crowd)
+    # It may have come while chats changed: then it loads once, when it begins to follow.
+    until(partial(page.evaluate, "window.boardRefreshes >= 1"))
+    loads: list[str] = []
+    page.on("request", lambda asked: loads.append(asked.url))
+    before = page.evaluate("window.boardRefreshes")
+
+    until(partial(page.evaluate, f"window.boardRefreshes >= {before + 6}"))
+    assert [url for url in loads if "/board/rows/" in url] == []
+
+    def is_the_same() -> bool:
+        seen = page.evaluate(SHOWN)
+        numbers = seen["total"] == seen["freshTotal"] and seen["total"] in seen["said"]
+        return bool(numbers and seen["shown"] == seen["fresh"])
+
+    with crowd.still():
+        until(is_the_same)
+
+
+STREAM_OF_THE_TEST = """
+window.EventSource = class extends EventTarget {
+  constructor(url) { super(); this.url = url; window.stream = this; }
+  close() {}
+};
+window.tell = (said) =>
+  stream.dispatchEvent(new MessageEvent("rows", { data: JSON.stringify(said) }));
+"""
+
+
+def test_a_board_that_missed_some_says_so_and_catches_up(sit_down: Callable[..., Desk]) -> None:
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_OF_THE_TEST)
+    page = desk.let_in("sue")
+    desk.go("/board/?sort=customer")
+    wait_for_scripts(page)
+    assert "rows=sort%3Dcustomer" in page.evaluate("stream.url")
+    words = page.get_by_text("Changes were missed. The list is loaded anew.")
+    expect(words).to_be_hidden()
+    held: list[Route] = []
+    page.route("**/board/rows/**", lambda route: held.append(route))
+    page.evaluate("tell({ missed: true })")
+    expect(words).to_be_visible()
+    until(lambda: bool(held) or page.wait_for_timeout(10))
+    held[0].continue_()
+    expect(words).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"reload": True},
+        {"sync": "some chat"},  # what the server has is something else
+        {"ids": "unknown"},  # a row of which nothing is known
+    ],
+)
+def test_a_board_that_lacks_something_loads_the_list(
+    said: dict[str, object], sit_down: Callable[..., Desk]
+) -> None:
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_OF_THE_TEST)
+    page = desk.let_in("sue")
+    desk.go("/board/")
+    wait_for_scripts(page)
+    with page.expect_request("**/board/rows/**") as asked:
+        page.evaluate("said => tell(said)", said)
+    assert asked.value.headers["console-refresh"] == "1"
+
+
+def test_rows_that_come_while_the_list_is_loaded_are_not_lost(
+    sit_down: Callable[..., Desk],
+) -> None:
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_OF_THE_TEST)
+    page = desk.let_in("sue")
+    desk.go("/board/")
+    wait_for_scripts(page)
+    held: list[Route] = []
+    page.route("**/board/rows/**", lambda route: held.append(route))
+    page.evaluate("tell({ reload: true })")
+    until(lambda: bool(held) or page.wait_for_timeout(10))
+    row = page.locator("#board-rows tbody tr").first
+    page.evaluate("""() => {
+      const row = document.querySelector("#board-rows tbody tr").cloneNode(true);
+      row.dataset.rev = "newer";
+      row.querySelector(".col--agent").textContent = "somebody new";
+      tell({ rows: row.outerHTML });
+    }""")
+    expect(row).not_to_contain_text("somebody new")
+    held[0].continue_()
+    expect(row).to_contain_text("somebody new")
+
+
+def test_what_is_of_another_list_is_left_alone(sit_down: Callable[..., Desk]) -> None:
+    """A message may still be on its way when somebody chooses another list."""
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_OF_THE_TEST)
+    page = desk.let_in("sue")
+    desk.go("/board/")
+    wait_for_scripts(page)
+    page.evaluate("() => { window.before = stream; }")
+    with page.expect_response("**/board/rows/**"):
+        page.get_by_label("Queue").first.select_option("sales")
+    until(partial(page.evaluate, "stream !== before"))
+    assert "rows=queue%3Dsales" in page.evaluate("stream.url")
+    shown = page.locator("#board-rows tbody tr").count()
+    page.evaluate("""() => before.dispatchEvent(
+      new MessageEvent("rows", { data: JSON.stringify({ ids: "", total: 0 }) }))""")
+    assert page.locator("#board-rows").get_attribute("data-total") != "0"
+    assert page.locator("#board-rows tbody tr").count() == shown
 
 
 LIVING = {

@@ -79,9 +79,10 @@ class Board:
         chosen = read_chosen(actor, given)
         sort = columns.known_sort(given.get("sort", ""))
         page = max(1, _number(given.get("page", "")))
-        reader = _reader(actor, [chosen.whole] if chosen.whole else [])
+        # Of what can't be read now nobody knows whether it depends on who asks.
+        reader = actor if chosen.refusal else _reader(actor, [chosen.whole])
         key = ListKey(reader, language, urlencode(list_query(chosen, sort, page)))
-        return [BoardList(key, _fields([chosen.whole])), _counts(actor)]
+        return [BoardList(key), _counts(actor)]
 
     def step(self, lists: Collection[Any], changes: Changes) -> Mapping[Hashable, Drawn]:
         step = Step(changes)
@@ -96,7 +97,7 @@ def _fields(audiences: Iterable[Audience | None]) -> frozenset[str]:
     return frozenset(one.field for each in audiences if each for one in each.conditions)
 
 
-def _reader(actor: Actor, audiences: Iterable[Audience]) -> Actor:
+def _reader(actor: Actor, audiences: Iterable[Audience | None]) -> Actor:
     """Return as whom a list is read: nobody by name, unless it depends on who that is."""
     if _fields(audiences) <= OF_THE_CHAT | OF_THE_TIME:
         return replace(actor, ref="", name="", owner_ref="")
@@ -105,7 +106,7 @@ def _reader(actor: Actor, audiences: Iterable[Audience]) -> Actor:
 
 def _counts(actor: Actor) -> "BoardCounts":
     views = list(saved_views(actor))
-    reader = _reader(actor, [found for each in views if (found := _audience(each))])
+    reader = _reader(actor, map(_audience, views))
     return BoardCounts(CountsKey(reader, tuple(each.pk for each in views)))
 
 
@@ -202,10 +203,11 @@ class _Pace:
 class BoardList:
     """One list: which chats its page has, and which revision of each row was told last."""
 
-    def __init__(self, key: ListKey, fields: frozenset[str]) -> None:
+    def __init__(self, key: ListKey) -> None:
         self.key = key
-        self._is_judged = fields <= OF_THE_CHAT
+        self._is_judged = True
         self._is_read = False
+        self._refusal = ""
         self._page: list[str] = []
         # What the rows of the page are sorted by.
         self._places: dict[str, tuple[object, ...]] = {}
@@ -215,7 +217,7 @@ class BoardList:
         self._waits: dict[str, datetime] = {}
         self._total = -1
         self._selection = ""
-        self._is_stale = self._is_miscounted = False
+        self._is_miscounted = False
         self._refresh = _Pace(REFRESH_SECONDS)
         self._count = _Pace(COUNT_SECONDS)
         self._look_at: float | None = None
@@ -233,24 +235,16 @@ class BoardList:
         """Bring the list up to date. Return None if nothing is to be told."""
         with translation.override(self.key.language):
             view = _View(self.key)
-            if view.chosen.refusal:
-                return self._lost()
-            before, was_read = self._page, self._is_read
-            said = self._rows(step, view)
-            is_other = was_read and bool(before) != bool(self._page)
-            if is_other or (view.number > 1 and not self._page):
-                return self._lost()
-            said |= self._numbers(step, view)
-            if was_read and not said:
-                return None
-            return Drawn([_message(**said)] if was_read else [], self._begin())
-
-    def _lost(self) -> Drawn:
-        """Every board loads the list anew: there is another kind of list to show, or none."""
-        self._is_read = False
-        self._page = []
-        self._revisions = {}
-        return Drawn([RELOAD], RELOAD)
+            self._is_judged = view.is_judged
+            was_read, before = self._is_read, (bool(self._page), self._refusal)
+            said = self._rows(step, view) | self._numbers(step, view)
+            self._refusal = view.chosen.refusal
+            if not was_read:
+                return Drawn([], self._begin())
+            if before != (bool(self._page), self._refusal):
+                # There is another kind of list to show, or none.
+                return Drawn([RELOAD], self._begin())
+            return Drawn([_message(**said)], self._begin()) if said else None
 
     def _begin(self) -> bytes:
         sync = " ".join(f"{each} {self._revisions[each]}" for each in self._page)
@@ -292,13 +286,13 @@ class BoardList:
 
     def _may_have_moved(self, step: Step, view: "_View") -> bool:
         """Whether the page may have other rows than before, or in another order."""
+        if view.number > 1 and self._is_judged and step.changes.chats:
+            return True  # whatever was before the page is not known
         seen = [each for each in step.changes.chats if self._is_about(step, each)]
         if not seen:
             return False
         if not self._is_judged:
             return any(not self._is_listed(step, each) for each in seen if each in self._places)
-        if view.number > 1:
-            return True
         listed = view.matching([each for each in seen if self._is_listed(step, each)])
         return any(
             each not in listed or self._place(step, each, view) != self._places[each]
@@ -379,8 +373,7 @@ class BoardList:
     def _numbers(self, step: Step, view: "_View") -> dict[str, Any]:
         """Return the number of all chats of the list, if it is another, with what says it."""
         changes = step.changes
-        is_other = changes.everything or self._total < 0 or not self._is_judged
-        if is_other or any(self._is_about(step, each) for each in changes.chats):
+        if changes.everything or changes.chats or self._total < 0 or not self._is_judged:
             self._is_miscounted = True
         if not (self._is_miscounted and self._count.is_due(step.at)):
             return {}
@@ -402,6 +395,7 @@ class _View:
         self.chosen = read_chosen(key.actor, given)
         self.sort = columns.known_sort(given.get("sort", ""))
         self.number = _number(given.get("page", ""))
+        self.is_judged = not self.chosen.refusal and _fields([self.chosen.whole]) <= OF_THE_CHAT
         fields = columns.BY_NAME[self.sort.removeprefix("-")].fields
         self.sorts_by = [name.removeprefix("-") for name in fields]
 
