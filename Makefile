@@ -82,9 +82,12 @@ ONLY ?=
 STANDING ?= 300
 # How many deliveries the history has in which is searched.
 HISTORY ?= 1000000
+# For how many seconds a round of open boards lasts.
+BOARDS ?= 60
 bench: install-dev
 	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) \
-		--standing-seconds $(STANDING) --history $(HISTORY) $(if $(ONLY),--only $(ONLY))
+		--standing-seconds $(STANDING) --history $(HISTORY) --board-seconds $(BOARDS) \
+		$(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200
 DELIVERIES ?= 20000

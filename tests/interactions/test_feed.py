@@ -288,7 +288,7 @@ def test_the_pages_hear_of_it_and_only_of_news() -> None:
     event = upsert("a1", occurred_at=at(0))
     with published() as topics:
         feed(event)
-    assert topics == ["board"]
+    assert topics == ["chats a1"]
     with published() as topics:
         feed(event)
     assert topics == []

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +19,13 @@ from django.test import Client
 from console.accounts.models import Team, User
 from console.accounts.roles import Role
 from console.accounts.services import team_update, user_update
+from console.accounts.services.directory import user_follow_groups
 from console.actors import Actor
 from console.database import notifications
-from console.live import rows
+from console.live import events, rows
 from console.live.rows import Changes, Drawn, Lists
+from console.web.board import differences
+from console.web.board.rows import LONG_WAIT_SECONDS
 from tests.live.test_events import DEADLINE_SECONDS, Stream, run
 from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
@@ -151,7 +157,7 @@ def test_a_list_is_for_who_may_see_live_chats(editor: User) -> None:
     run(story)
 
 
-@pytest.mark.parametrize("change", ["role", "teams", "members"])
+@pytest.mark.parametrize("change", ["role", "teams", "members", "directory"])
 def test_whose_rights_change_gets_nothing_more_by_the_old_ones(
     cookie: str,
     supervisor: User,
@@ -167,6 +173,9 @@ def test_whose_rights_change_gets_nothing_more_by_the_old_ones(
             user_update(ROOT, supervisor, roles=[Role.SUPERVISOR, Role.EDITOR])
         elif change == "teams":
             user_update(ROOT, supervisor, teams=[])
+        elif change == "directory":
+            roles = [Role.SUPERVISOR]
+            user_follow_groups(supervisor, roles=roles, teams=[], ruled_teams=[team.name])
         else:
             team_update(ROOT, team, name=team.name, queues=team.queues, members=[])
 
@@ -390,6 +399,28 @@ def test_a_step_that_fails_is_made_up_for(face: Counting, monkeypatch: pytest.Mo
     tell(story)
 
 
+def test_a_step_is_followed_by_a_rest_as_long(face: Counting) -> None:
+    at: list[tuple[float, float]] = []
+
+    def slow(lists: Collection[Any], changes: Changes) -> Mapping[Hashable, Drawn]:
+        begun = time.monotonic()
+        time.sleep(0.05)
+        told = Counting.step(face, lists, changes)
+        at.append((begun, time.monotonic()))
+        return told
+
+    face.step = slow  # type: ignore[method-assign]
+
+    async def story() -> None:
+        lists, shown = Lists(), Numbers("one")
+        with lists.followed([shown], lambda: None):
+            await stepped(lists, shown, 4)
+        for (_begun, ended), (begun, _ended) in pairwise(at):
+            assert begun - ended >= 0.05
+
+    tell(story)
+
+
 def test_nothing_is_kept_of_a_list_that_nobody_follows(face: Counting) -> None:
     async def story() -> None:
         lists, shown = Lists(), Numbers("one")
@@ -405,6 +436,26 @@ def test_nothing_is_kept_of_a_list_that_nobody_follows(face: Counting) -> None:
         assert again.number > 0
 
     tell(story)
+
+
+# --- What docs/live.md says ----------------------------------------------------------------------
+
+
+def test_the_document_has_the_figures_of_the_code() -> None:
+    said = " ".join((Path(__file__).parents[2] / "docs" / "live.md").read_text("utf-8").split())
+    for words in (
+        f"gathers changes for {rows.WINDOW_SECONDS:g} seconds",
+        f"queried again every {differences.REFRESH_SECONDS:g} seconds",
+        f"has waited for {LONG_WAIT_SECONDS // 60} minutes",
+        f"list's chats | counted at most every {differences.COUNT_SECONDS:g} seconds",
+        f"saved views | counted at most every {differences.COUNT_VIEWS_SECONDS:g} seconds",
+        f"keeps its messages for {rows.RING_SECONDS:g} seconds",
+        f"by more than {rows.BEHIND_BYTES // 1024} KiB",
+        f"a group | {rows.RING_BYTES // 1024} KiB",
+        f"beyond those | {rows.BEHIND_BYTES // 1024} KiB",
+    ):
+        assert words in said
+    assert events.SESSION_SECONDS == 60  # "within a minute"
 
 
 # --- What is told by NOTIFY -----------------------------------------------------------------------
