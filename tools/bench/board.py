@@ -1,6 +1,6 @@
 """Open boards beside the feed: what each change costs, and how soon it is on a board.
 
-10,000 live chats of four teams, most of them of one; 200 changes a second, in calls of ten; 200
+10,000 live chats of four teams, most of them of one; 200 changes a second, ten at a time; 200
 boards, 50 of each team, in a process of their own (`board_clients`).
 """
 
@@ -36,7 +36,7 @@ LIVE = 10_000
 # How large a part of the chats each team has.
 TEAMS = {"north": 0.55, "east": 0.25, "south": 0.15, "west": 0.05}
 PEOPLE, BOARDS_EACH = 5, 10
-A_SECOND, IN_A_CALL = 200, 10
+A_SECOND, IN_A_CALL, MOST_TENS = 200, 10, 100
 # Of the changes of a call: so many are on pages that boards show, one chat comes, and one ends.
 ON_PAGES = 5
 # Chats in the first rows stay, so that their changes must come to each board of their team.
@@ -56,7 +56,8 @@ class Told:
 
 @dataclass
 class Feed:
-    """Says changes as a feed does: a call of ten at its moment, or as soon as the last is over."""
+    """Says changes as a feed does, one call after the other: the ten of each moment, with all that
+    has come while the call before was under way."""
 
     api: Visitor
     queues: list[deque[str]]
@@ -71,23 +72,26 @@ class Feed:
         """Tell for so long. Answers the changes that were taken a second."""
         self.told, self.seconds, self.accepted = [], [], 0
         self.api.http.close()  # the server has ended what lay idle, and another begins
-        calls = round(seconds * A_SECOND / IN_A_CALL)
+        tens, said, took = round(seconds * A_SECOND / IN_A_CALL), 0, 0.0
         begun = time.monotonic()
-        for number in range(calls):
-            due = begun + number * IN_A_CALL / A_SECOND
-            time.sleep(max(0.0, due - time.monotonic()))
-            if time.monotonic() > begun + 1.05 * seconds:
-                break
-            self._call()
-        return self.accepted / max(seconds, time.monotonic() - begun)
+        while said < tens:
+            late = time.monotonic() - begun - said * IN_A_CALL / A_SECOND
+            time.sleep(max(0.0, -late))
+            due = min(tens - said, 1 + max(0, int(late * A_SECOND / IN_A_CALL)), MOST_TENS)
+            took = time.monotonic() - begun
+            self._call([event for _ in range(due) for event in self._ten()])
+            said += due
+        return self.accepted / max(seconds, took)  # up to the last call, which may end later
 
-    def _call(self) -> None:
-        events = [
+    def _ten(self) -> list[dict[str, Any]]:
+        return [
             *(self._change(on_page=True) for _ in range(ON_PAGES)),
             *(self._change(on_page=False) for _ in range(IN_A_CALL - ON_PAGES - 2)),
             self._come(),
             self._end(),
         ]
+
+    def _call(self, events: list[dict[str, Any]]) -> None:
         begun = time.monotonic()
         answer = json.loads(self.api.ask("/api/v1/interactions/events/", {"events": events}))
         self.seconds.append(time.monotonic() - begun)
