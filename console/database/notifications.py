@@ -58,7 +58,8 @@ def import_topic(job_id: int) -> str:
 
 
 def chat_topic(interaction_id: str) -> str:
-    """Return the topic for the lines of a chat's transcript, and for whether it is a test chat."""
+    """Return the topic for all of a chat. Those of chats that `publish_chats` tells are published
+    as well (console.live.events)."""
     return f"of-chat-{interaction_id}"
 
 

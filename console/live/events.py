@@ -30,6 +30,7 @@ from console.database.notifications import (
     LOST,
     SENDS,
     changed_chats,
+    chat_topic,
     listen,
     sessions_topic,
 )
@@ -139,13 +140,18 @@ class Hub:
     def _hear(self, payload: str) -> None:
         if chats := changed_chats(payload):
             self.lists.heard(chats)
-            self._publish(BOARD)
+            self._publish_all(frozenset(map(chat_topic, chats)))
             return
         if payload == BOARD:
             self.lists.heard()
         elif payload == SENDS:
             self.lists.heard(sends=True)
         self._publish(payload)
+
+    def _publish_all(self, changed: frozenset[str]) -> None:
+        """Publish topics of which most are followed by nobody."""
+        for topic in {each for topics in self._streams.values() for each in topics & changed}:
+            self._publish(topic)
 
     def _publish(self, topic: str) -> None:
         for queue, topics in self._streams.items():

@@ -128,6 +128,25 @@ def test_a_page_may_follow_topics_as_well(
     run(story)
 
 
+def test_the_page_of_a_chat_hears_of_that_chat_alone(
+    cookie: str, make_interaction: Callable[..., Any]
+) -> None:
+    """A busy feed does not make each open page of a chat load again and again."""
+    for chat in "ab":
+        make_interaction(chat, queue="sales")
+
+    async def story() -> None:
+        async with Stream(["board", "of-chat-a"], cookie) as page:
+            assert (await page.read()).startswith(": connected")
+            await fed(make_interaction, "b", queue="sales", agent="mia")
+            await fed(make_interaction, "a", queue="sales", agent="mia")
+            await sync_to_async(notifications.publish)("board")
+            assert await page.read() == "data: of-chat-a\n\n"
+            assert await page.read() == "data: board\n\n"
+
+    run(story)
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [

@@ -46,7 +46,6 @@ def _mark(actor: Actor, interaction_id: str, *, is_test: bool) -> Interaction:
         action = Action.INTERACTION_TEST_NAMED if is_test else Action.INTERACTION_TEST_ENDED
         audit.record(actor, action, target=("interaction", chat.pk, chat.pk), data={})
         notifications.publish_chats([chat.pk])
-        notifications.publish(notifications.chat_topic(chat.pk))
     return chat
 
 
