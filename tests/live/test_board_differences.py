@@ -340,6 +340,28 @@ def test_no_line_of_a_chat_is_in_its_row(
     assert b"inside" not in said
 
 
+def test_a_later_page_moves_when_a_chat_before_it_goes_to_another_team(
+    outsider: User,
+    team: Team,
+    make_interaction: Callable[..., Any],
+    browse: Callable[..., Client],
+) -> None:
+    """Nobody on that page has ever seen the chat, and by now they must not."""
+    came = timezone.now() - timedelta(minutes=30)
+    for each in range(6):
+        at = (came + timedelta(seconds=each)).isoformat()
+        make_interaction(f"chat{each}", queue="returns", received_at=at)
+    desk, page = Desk(), Page(browse(outsider), "page=2")
+    desk.follow(outsider.to_actor(), page)
+    assert [*page.rows] == ["chat4", "chat5"]
+    make_interaction("chat1", queue="sales")
+
+    desk.step(Changes(chats=frozenset({"chat1"})))
+
+    assert [*page.rows] == ["chat5"]
+    assert page.total == 5
+
+
 # --- What it costs -------------------------------------------------------------------------------
 
 

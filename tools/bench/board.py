@@ -66,11 +66,12 @@ class Feed:
     told: list[Told] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     accepted: int = 0
+    refused: list[str] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(17))
 
     def run(self, seconds: float) -> float:
         """Tell for so long. Answers the changes that were taken a second."""
-        self.told, self.seconds, self.accepted = [], [], 0
+        self.told, self.seconds, self.refused, self.accepted = [], [], [], 0
         self.api.http.close()  # the server has ended what lay idle, and another begins
         tens, said, took = round(seconds * A_SECOND / IN_A_CALL), 0, 0.0
         begun = time.monotonic()
@@ -93,8 +94,14 @@ class Feed:
 
     def _call(self, events: list[dict[str, Any]]) -> None:
         begun = time.monotonic()
-        answer = json.loads(self.api.ask("/api/v1/interactions/events/", {"events": events}))
-        self.seconds.append(time.monotonic() - begun)
+        try:
+            answer = json.loads(self.api.ask("/api/v1/interactions/events/", {"events": events}))
+        except (RuntimeError, OSError) as error:  # its changes do not count as taken
+            self.refused.append(str(error))
+            self.api.http.close()
+            return
+        finally:
+            self.seconds.append(time.monotonic() - begun)
         if answer["rejected"]:
             raise RuntimeError(f"the feed was refused {answer['rejected'][0]}")
         self.accepted += answer["accepted"]
@@ -190,7 +197,7 @@ def _round(world: World, feed: Feed, address: str, cookies: list[str]) -> Measur
     note = (
         f"A change is on a board after {1e3 * late[len(late) // 2]:.0f} ms at p50, "
         f"{1e3 * percentile_95(late):.0f} at p95, {1e3 * late[-1]:.0f} at most; "
-        f"{missing} of {missing + len(late)} were not seen. "
+        f"{missing} of {missing + len(late)} were not seen. {_refused(feed)}"
         f"{'Rows' if is_sent_rows else 'Topics'} were sent: {taken / 1e6:.1f} MB, "
         f"{said['loads']} loads of the whole list, events {said['events']}. {spent}"
     )
@@ -201,6 +208,12 @@ def _round(world: World, feed: Feed, address: str, cookies: list[str]) -> Measur
         Pair(taken / changes, taken / max(1, len(late))),
         note,
     )
+
+
+def _refused(feed: Feed) -> str:
+    if not feed.refused:
+        return ""
+    return f"{len(feed.refused)} calls of the feed were not answered, as {feed.refused[0][:100]}. "
 
 
 def _late(
