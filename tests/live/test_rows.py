@@ -428,7 +428,7 @@ def test_a_step_is_followed_by_a_rest_as_long(face: Counting) -> None:
         at.append((begun, time.monotonic()))
         return told
 
-    face.step = slow  # type: ignore[method-assign]
+    face.step = slow
 
     async def story() -> None:
         lists, shown = Lists(), Numbers("one")
