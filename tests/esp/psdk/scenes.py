@@ -303,6 +303,7 @@ COMES_AND_GOES = 2
 
 async def threads_known_to_java(url: str) -> list[int]:
     """Before three channels were opened, used and closed, and after."""
+    jvm.start()
     java_thread = jvm.java_class("java.lang.Thread")
     await closes_slowly(url)
     before = int(java_thread.activeCount())
