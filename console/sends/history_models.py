@@ -63,8 +63,8 @@ class HistoryPart(models.Model):
 class HistoryFact(models.Model):
     """That a part of the history has deliveries with a status at a Chat Server.
 
-    What is searched for stands in each index before `last_id`, so that a search reads the newest
-    parts in their order, whatever it asks for and however long the history is.
+    What is searched for stands in each index before `last_id`, so that a search reads the parts
+    that fit in their order, and no others.
     """
 
     part = models.ForeignKey(HistoryPart, on_delete=models.CASCADE, related_name="facts")

@@ -242,9 +242,7 @@ def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Deli
     return found.filter(status=status) if status else found
 
 
-def deliveries_visible(
-    actor: Actor, filter: DeliveryFilter | None = None, *, tests: bool = False
-) -> QuerySet[Delivery]:
+def deliveries_visible(actor: Actor, *, tests: bool = False) -> QuerySet[Delivery]:
     """Return the history, newest first. Deliveries of tests are in it only if asked for."""
     actor.require(*READERS)
     # No join: to read the newest page, PostgreSQL may then simply follow the primary key.
@@ -253,8 +251,6 @@ def deliveries_visible(
     )
     if not tests:  # they are few, and read by an index of their own
         found = found.exclude(send_id__in=Send.objects.filter(is_test=True).values("pk"))
-    if filter is not None:
-        found = found.filter(filter.to_condition())
     return found.order_by("-pk")
 
 

@@ -88,7 +88,8 @@ def all_of(found: Any, size: int, *, newest_first: bool) -> list[int]:
 
 
 def expected(actor: Actor, filter: DeliveryFilter, *, newest_first: bool) -> list[int]:
-    found = deliveries_visible(actor, filter).order_by("-pk" if newest_first else "pk")
+    fitting = deliveries_visible(actor).filter(filter.to_condition())
+    found = fitting.order_by("-pk" if newest_first else "pk")
     return list(found.values_list("pk", flat=True))
 
 

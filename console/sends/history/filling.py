@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from console.sends.history.searchable import marks, searchable
+from console.sends.history.searchable import PART_MOST, PART_SPAN, marks, searchable
 from console.sends.history_models import HistoryFact, HistoryPart, Origin
 from console.sends.models import Delivery, Send
 
-PART_MOST, PART_SPAN = 64, 256
 SENDS_A_STEP, DELIVERIES_A_STEP = 500, 20_000
 PARTS_AT_ONCE = 500
 
@@ -50,7 +49,12 @@ def history_fill() -> int:
 
 
 def history_forget(sends: Collection[int]) -> None:
-    """Delete the parts of these sends, since their texts change. They are written anew."""
+    """Delete the parts of these sends, since their texts have changed. They are written anew.
+
+    Waits for a step that writes them just now: it may have read the texts as they were.
+    """
+    locked = Send.objects.filter(pk__in=sends).order_by("pk").select_for_update(no_key=True)
+    list(locked.values_list("pk"))
     HistoryFact.objects.filter(part__send__in=sends).delete()
     HistoryPart.objects.filter(send__in=sends).delete()
     Send.objects.filter(pk__in=sends, is_searchable=True).update(is_searchable=False)

@@ -1,8 +1,7 @@
 """The search of the history: the deliveries that fit a filter, by id, from either end.
 
-What is over is found by parts (console.sends.history.sources), so that a search costs the same
-however long the history is and whatever it asks for. What is not over yet, or was not written to
-parts yet, is read itself.
+What is over is found by parts (console.sends.history.sources), each kind of fact by an index of
+its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 
 from console.catalogue.models import NoticeVersion
 from console.interactions.selectors import names_of_chat_server
-from console.sends.history.filling import PART_SPAN
+from console.sends.history.searchable import PART_SPAN
 from console.sends.history.sources import (
     ENDED,
     Facts,
@@ -172,7 +171,7 @@ class _Search:
         if resolved:
             return self._resolved()
         if not text:
-            return parts_with(facts, place, PART_SPAN)
+            return parts_with(facts, place)
         named = NoticeVersion.objects.filter(
             Q(notice__key__icontains=text) | Q(notice__title__icontains=text)
         )
@@ -182,8 +181,8 @@ class _Search:
             _narrowed(facts, origins=list(sent.values_list("pk", flat=True))),
         )
         return merge(
-            parts_with_text(text, facts, place, PART_SPAN),
-            *(parts_with(each, place, PART_SPAN) for each in wholes if not _is_nothing(each)),
+            parts_with_text(text, facts, place),
+            *(parts_with(each, place) for each in wholes if not _is_nothing(each)),
             key=lambda part: part.last_id,
             reverse=place.newest_first,
         )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Max, Min, QuerySet
 
-from console.sends.history.searchable import LEVELS, spaced, span_mark
+from console.sends.history.searchable import LEVELS, PART_SPAN, spaced, span_mark
 from console.sends.history_models import HistoryPart
 from console.sends.models import OPEN_STATUSES, DeliveryStatus
 
@@ -60,9 +60,10 @@ class Place:
             return Place(self.after, min(self.before, last_id), True)
         return Place(max(self.after, last_id), self.before, False)
 
-    def reach(self, span_most: int) -> int:
+    @property
+    def reach(self) -> int:
         """Return an id that no part has as its last if it begins within the place."""
-        return min(self.before + span_most, LAST)
+        return min(self.before + PART_SPAN, LAST)
 
     @property
     def is_empty(self) -> bool:
@@ -89,14 +90,14 @@ TYPES = {"statuses": "varchar", "versions": "bigint", "origins": "bigint", "serv
 BESIDE_STATUS = ("versions", "origins", "servers")
 
 
-def parts_with(facts: Facts, place: Place, span_most: int) -> Iterator[Part]:
+def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
     """Yield the parts with these facts, in order, read by the index that has what is asked for."""
     keys, compared = _keys(facts)
     number_of_keys = len(keys["statuses"])
     most = FIRST_PARTS
     while number_of_keys and not place.is_empty:
         each_most = max(2, 2 * most // number_of_keys)
-        rows = _with_keys(keys, compared, place, each_most, span_most)
+        rows = _with_keys(keys, compared, place, each_most)
         numbers = Counter(key for key, _part in rows)
         # Of a key that has more, nothing is known behind its last.
         ends = {key: part.last_id for key, part in rows if numbers[key] == each_most}
@@ -136,7 +137,7 @@ def _keys(facts: Facts) -> tuple[dict[str, list[Any]], Compared]:
 
 
 def _with_keys(
-    keys: dict[str, list[Any]], compared: Compared, place: Place, each_most: int, span_most: int
+    keys: dict[str, list[Any]], compared: Compared, place: Place, each_most: int
 ) -> list[tuple[int, Part]]:
     """Return up to `each_most` parts of each key in order, with the number of the key."""
     order = "DESC" if place.newest_first else "ASC"
@@ -153,26 +154,26 @@ def _with_keys(
                 AND f.last_id > %s AND f.last_id < %s AND f.first_id < %s
             ORDER BY f.last_id {order} LIMIT %s
         ) found ORDER BY last_id {order}"""  # noqa: S608 - names from above
-    limits = [place.after, place.reach(span_most), place.before, each_most]
+    limits = [place.after, place.reach, place.before, each_most]
     with connection.cursor() as cursor:
         cursor.execute(sql, [*keys.values(), *map(list, compared.values()), *limits])
         return [(number, Part(*row)) for number, *row in cursor.fetchall()]
 
 
-def parts_with_text(text: str, facts: Facts, place: Place, span_most: int) -> Iterator[Part]:
+def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
     """Yield the parts that have a text anywhere and these facts, in order.
 
     A text that is found often is found in the newest parts; one that is rare is found by the index
     of texts, in more and more spans of the history at a time.
     """
     matching = _matching(text, facts)
-    nearest = _nearest(place, span_most)
-    yield from _read(matching.filter(pk__in=[pk for pk, _last_id in nearest]), place, span_most)
+    nearest = _nearest(place)
+    yield from _read(matching.filter(pk__in=[pk for pk, _last_id in nearest]), place)
     if len(nearest) < NEAREST_PARTS:
         return
     place = place.beyond(nearest[-1][1])
-    for marks in _spans(place, span_most):
-        yield from _read(matching.filter(marks__overlap=marks), place, span_most)
+    for marks in _spans(place):
+        yield from _read(matching.filter(marks__overlap=marks), place)
 
 
 def _matching(text: str, facts: Facts) -> QuerySet[HistoryPart]:
@@ -197,29 +198,29 @@ def _marks(facts: Facts) -> Iterator[list[str]]:
         yield [f"origin {number}" for number in facts.origins]
 
 
-def _nearest(place: Place, span_most: int) -> list[tuple[int, int]]:
+def _nearest(place: Place) -> list[tuple[int, int]]:
     """Return the numbers and last ids of the first parts of a place, in order."""
-    found = HistoryPart.objects.filter(last_id__gt=place.after, last_id__lt=place.reach(span_most))
+    found = HistoryPart.objects.filter(last_id__gt=place.after, last_id__lt=place.reach)
     ordered = found.order_by("-last_id" if place.newest_first else "last_id")
     return list(ordered.values_list("pk", "last_id")[:NEAREST_PARTS])
 
 
-def _read(found: QuerySet[HistoryPart], place: Place, span_most: int) -> list[Part]:
+def _read(found: QuerySet[HistoryPart], place: Place) -> list[Part]:
     within = found.filter(
-        last_id__gt=place.after, last_id__lt=place.reach(span_most), first_id__lt=place.before
+        last_id__gt=place.after, last_id__lt=place.reach, first_id__lt=place.before
     )
     rows = within.order_by().values_list("last_id", "first_id", "send_id")
     return sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
 
 
-def _spans(place: Place, span_most: int) -> Iterator[list[str]]:
+def _spans(place: Place) -> Iterator[list[str]]:
     """Yield marks of spans that cover a place in its direction: few ids first, and then as many as
     were covered before."""
     ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
     if ends["low"] is None or place.is_empty:
         return
     low = max(place.after + 1, ends["low"])
-    high = min(place.reach(span_most) - 1, ends["high"])
+    high = min(place.reach - 1, ends["high"])
     covered = 0
     while low <= high:
         level = max((each for each in LEVELS if 1 << each <= covered), default=LEVELS[0])
