@@ -40,6 +40,7 @@ def fill(deliveries: int, *, seed: int = 17) -> None:
         _sends(cursor, list(_planned(deliveries, versions, chance)))
         _deliveries(cursor)
         _outcomes(cursor)
+        cursor.execute("DROP TABLE planned")
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE" if not connection.in_atomic_block else "ANALYZE")
 
@@ -65,7 +66,12 @@ def _notices(cursor: Any) -> list[int]:
     _copied(
         cursor,
         "catalogue_cannednotice",
-        {"id": "1000 + n", "key": "'years-' || n", "title": "'Notice number ' || n"},
+        {
+            "id": "1000 + n",
+            "key": "'years-' || n",
+            "title": "'Notice number ' || n",
+            "shortcut": "''",
+        },
         f"(SELECT * FROM catalogue_cannednotice ORDER BY id LIMIT 1) s, "
         f"generate_series(1, {NOTICES}) n",
     )
