@@ -11,6 +11,8 @@ from console.catalogue.transfer.jobs.settings import IMPORT_LIMIT as IMPORT_LIMI
 from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEMORY
 from console.catalogue.transfer.jobs.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
 from console.database.settings import database_settings, postgresql
+from console.exports.settings import EXPORT_AT_ONCE_ROWS as EXPORT_AT_ONCE_ROWS
+from console.exports.settings import EXPORTS_A_PERSON as EXPORTS_A_PERSON
 from console.interactions.poller.settings import read_poll_settings
 from console.notifications.settings import NO_SERVER, channels, mail_address, mail_server
 from console.security.content_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
@@ -203,6 +205,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "console.audit",
     "console.accounts",
+    "console.exports",
     "console.catalogue",
     "console.interactions",
     "console.sends",

@@ -38,6 +38,11 @@ class Action(models.TextChoices):
     INTERACTION_TEST_NAMED = "interaction.test_named", _("Test chat named")
     INTERACTION_TEST_ENDED = "interaction.test_ended", _("Test chat made an ordinary one")
     HISTORY_EXPORTED = "history.exported", _("History exported")
+    EXPORT_FINISHED = "export.finished", _("File of an export ready")
+    EXPORT_FAILED = "export.failed", _("Export failed")
+    EXPORT_CANCELLED = "export.cancelled", _("Export cancelled")
+    EXPORT_DOWNLOADED = "export.downloaded", _("File of an export fetched")
+    EXPORT_DELETED = "export.deleted", _("File of an export deleted")
     # Catalogue
     NOTICE_CREATED = "notice.created", _("Notice created")
     NOTICE_CHANGED = "notice.changed", _("Notice changed")
@@ -216,8 +221,14 @@ EVENTS = {
     Action.INTERACTION_TEST_ENDED: _event("interaction"),
     Action.HISTORY_EXPORTED: _event(
         "history",
-        "q status resolution notice version actor interaction chat_server since until",
+        "q status resolution notice version actor interaction chat_server since until "
+        "format upto export",
     ),
+    Action.EXPORT_FINISHED: _event("export", "rows bytes sha256"),
+    Action.EXPORT_FAILED: _event("export", "reason"),
+    Action.EXPORT_CANCELLED: _event("export", "rows"),
+    Action.EXPORT_DOWNLOADED: _event("export", "rows sha256"),
+    Action.EXPORT_DELETED: _event("export", "rows"),
     Action.NOTICE_CREATED: _event("notice", "kind category team tags shortcut"),
     Action.NOTICE_CHANGED: _event("notice", "kind title category team tags shortcut"),
     Action.NOTICE_RETIRED: _event("notice"),
@@ -303,7 +314,7 @@ EVENTS = {
     Action.WEBHOOK_SECRET_ROTATED: _event("webhook", "old_secret_until"),
     Action.WEBHOOK_SECRETS_REENCRYPTED: _event("key", "webhooks"),
     Action.MAIL_TESTED: _event("user"),
-    Action.AUDIT_EXPORTED: _event("ledger"),
+    Action.AUDIT_EXPORTED: _event("ledger", "action target_kind target_ref format upto export"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),

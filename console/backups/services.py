@@ -38,8 +38,14 @@ from console.webhooks.services import webhooks_stop_after_restore
 
 PREFIX = "console-"
 PARTIAL = ".partial"
-# Old sessions must not become valid again. These tables are dumped empty.
-LEFT_OUT = ("django_session", "usersessions_usersession")
+# Old sessions must not become valid again, and files of exports are gone after a day. These tables
+# are dumped empty.
+LEFT_OUT = (
+    "django_session",
+    "usersessions_usersession",
+    "exports_exportjob",
+    "exports_exportpart",
+)
 STOP_REASON = (
     "The database was restored from a backup. What was open in it may have gone out since: see "
     "docs/backup.md before sending starts again."

@@ -57,6 +57,10 @@ def import_topic(job_id: int) -> str:
     return f"import-{job_id}"
 
 
+def export_topic(export_id: int) -> str:
+    return f"export-{export_id}"
+
+
 def chat_topic(interaction_id: str) -> str:
     """Return the topic for all of a chat. Those of chats that `publish_chats` tells are published
     as well (console.live.events)."""

@@ -6,6 +6,7 @@ from console.actors import Actor, Permission
 from console.catalogue.transfer.jobs.selectors import import_job_get
 from console.database import notifications
 from console.errors import ConsoleError
+from console.exports.selectors import EXPORTERS, export_get
 from console.incidents.selectors import SEERS
 from console.interactions.selectors import interaction_get
 from console.notifications.kinds import kinds_of
@@ -56,6 +57,8 @@ def _may_follow(actor: Actor, topic: str) -> bool:
             )
         if kind == "import":
             return bool(ONE_IMPORT & actor.permissions) and bool(import_job_get(actor, int(number)))
+        if kind == "export":
+            return any(map(actor.may, EXPORTERS)) and bool(export_get(actor, int(number)))
     except ConsoleError:
         return False
     return False

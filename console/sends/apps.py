@@ -6,9 +6,11 @@ class SendsConfig(AppConfig):
 
     def ready(self) -> None:
         from console.esp.transports import check_address
+        from console.exports.subjects import declare
         from console.interactions import chat_server_addresses
-        from console.sends import earlier_sends
+        from console.sends import earlier_sends, history_export
         from console.sends.observe import system_checks  # noqa: F401  # which Django then knows of
 
         chat_server_addresses.judged_by(check_address)
         earlier_sends.declare()
+        declare(history_export.HISTORY)

@@ -52,7 +52,7 @@ urlpatterns = [
     path("erase/", erasure.erase, name="erase"),
     path("operations/", operations.operations, name="operations"),
     path("history/", history.history, name="history"),
-    path("history/export/", history.history_csv, name="history-export"),
+    path("history/export/", history.history_export, name="history-export"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
     path("history/<int:delivery_id>/seen/", evidence.delivery_seen, name="delivery-seen"),
     path(

@@ -17,6 +17,8 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion, VisibilityPreset
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.incidents.playbook_content import PlaybookContent
 from console.incidents.services.incidents import incident_start
 from console.incidents.services.playbooks import playbook_create
@@ -182,6 +184,13 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("GET", "audit-entries"): ({"audit", "auditor"}, None, 200),
     ("GET", "audit-checkpoints"): ({"audit", "auditor"}, None, 200),
     ("GET", "audit-export"): ({"audit", "auditor"}, None, 200),
+    ("POST", "history-exports"): ({"read", "auditor"}, {"format": "csv"}, 201),
+    ("POST", "trail-exports"): ({"audit", "auditor"}, {"format": "jsonl"}, 201),
+    ("GET", "exports"): ({"read", "audit", "auditor"}, None, 200),
+    # It is somebody else's; tests/exports has one's own.
+    ("GET", "export"): ({"read", "audit", "auditor"}, None, 404),
+    ("GET", "export-file"): ({"read", "audit", "auditor"}, None, 404),
+    ("DELETE", "export"): ({"read", "audit", "auditor"}, None, 404),
     ("GET", "schema"): (EVERYBODY, None, 200),
 }
 # Own sends alone, and what awaits approval: others' are not there, for those who might do it with
@@ -235,6 +244,7 @@ def address(
     message: int = 1,
     delivery: int = 1,
     incident: int = 1,
+    export: int = 1,
 ) -> str:
     arguments: dict[str, dict[str, Any]] = {
         "interaction": {"interaction_id": "a1"},
@@ -256,6 +266,8 @@ def address(
         **{name: {"preset_id": preset} for name in ("preset", "preset-approve", "preset-reject")},
         "category": {"category_id": category},
         "audience": {"audience_id": view},
+        "export": {"export_id": export},
+        "export-file": {"export_id": export},
         **{name: {"key": "outage"} for name in ("playbook", "playbook-versions")},
         "playbook-retire": {"key": "outage"},
         **{
@@ -323,6 +335,7 @@ def addresses(
         "message": message.pk,
         "delivery": send.deliveries.get().pk,
         "incident": incident.pk,
+        "export": export_order(root, order=Order.read("history", "csv", {})).pk,
     }
     return {name: address(name, **things) for name, _view in routes()}
 

@@ -18,7 +18,6 @@ ALLOWED = {
     "database/clock.py": "it compares the two, to say by how much they differ",
     "demo/": "the demo is one machine",
     "esp/": "a simulator",
-    "sends/pages/history.py": "in a file's name",
     "site/program.py": "of a line that the log would have written",
     "webhooks/courier.py": "a signature's time, which receivers compare with theirs",
 }

@@ -40,6 +40,9 @@ from console.catalogue.review.presets import (
 from console.catalogue.transfer import catalogue_export_record, importing
 from console.catalogue.transfer.files.formats import CSV
 from console.editing.rotation import OVERLAPS
+from console.exports import running
+from console.exports import services as exports
+from console.exports.orders import Order
 from console.incidents.services import playbooks
 from console.incidents.services.exporting import incident_export
 from console.incidents.services.following import incidents_follow
@@ -66,9 +69,7 @@ from console.sends.engine import record
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import Ending
 from console.sends.evidence.people import delivery_witness
-from console.sends.history_filter import DeliveryFilter
 from console.sends.models import DeliveryStatus
-from console.sends.pages import history_export_record
 from console.sends.plan.sending import send_create
 from console.sends.plan.testing import send_test_create
 from console.sends.plan.values import SendOrder
@@ -84,6 +85,10 @@ TEXTS = b"key,kind,title,body:en\nlate,message,Late,It is late.\n"
 def _decide_on_client(decide: Callable[..., object], world: World) -> Call:
     client, seen = world.client_awaiting()
     return partial(decide, world.root, client, expected=seen)
+
+
+def _order() -> Order:
+    return Order.read("history", "csv", {"q": "x", "since": soon()})
 
 
 def after(_made: object, call: Call) -> Call:
@@ -370,9 +375,11 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "sends.transcript_lines_note": lambda w: w.lines_of(w.over("unknown")),
     "sends.drain_step": lambda w: w.step_with_an_ending(),
-    "sends.history_export": lambda w: partial(
-        history_export_record.history_export, w.root, filter=DeliveryFilter(q="x", since=soon())
-    ),
+    "exports.export_now": lambda w: partial(exports.export_now, w.root, order=_order()),
+    "exports.export_order": lambda w: partial(exports.export_order, w.root, order=_order()),
+    "exports.export_remove": lambda w: partial(exports.export_remove, w.root, w.export()),
+    "exports.export_download": lambda w: partial(exports.export_download, w.root, w.export("done")),
+    "exports.export_lost": lambda w: partial(running.export_lost, w.export("running", lost=2).pk),
     "sends.interaction_erase": lambda w: partial(
         interaction_erase, w.root, interaction_id=w.ended_chat()
     ),
@@ -450,6 +457,9 @@ UNRECORDED = {
     "catalogue.import_job_failed": "says of an import that wrote nothing that it failed",
     "catalogue.import_job_run": "runs catalogue_import, and says how far it is",
     "catalogue.import_job_start": "has a file checked, which changes nothing",
+    "exports.export_let_go": "has another worker go on with what is recorded already",
+    "exports.export_run": "its entry stands with the file's end: tests/exports/test_running.py",
+    "exports.exports_sweep": "begins lost runs anew, and deletes files a day after they were ready",
     "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",

@@ -30,6 +30,9 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
 from console.catalogue.models import NoticeVersion
 from console.editing.revision import revision
+from console.exports.models import ExportJob
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.incidents.models import Incident, Playbook, PlaybookVersion
 from console.incidents.playbook_content import PlaybookContent
 from console.incidents.services import playbooks
@@ -267,6 +270,12 @@ class World:
         return webhook_create(
             self.root, name="Desk", url="https://1.1.1.1/", events=["send.finished"]
         )[0]
+
+    def export(self, status: str = "waiting", **values: Any) -> ExportJob:
+        job = export_order(self.root, order=Order.read("history", "csv", {}))
+        ExportJob.objects.filter(pk=job.pk).update(status=status, sha256="0" * 64, **values)
+        job.refresh_from_db()
+        return job
 
     def taken_message(self) -> Message:
         message = webhook_test(self.root, self.webhook())

@@ -25,6 +25,8 @@ from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer
@@ -87,6 +89,7 @@ def world(
         "TEAM": team.pk,
         "CLIENT": make_client()[0].pk,
         "CATEGORY": category_create(ROOT, name="Any").pk,
+        "EXPORT": export_order(ROOT, order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(ROOT, file_name="a.csv", content=b"key\n").pk,
         "CHAT": chat.pk,
         "VIEW": saved_view_create(
@@ -263,6 +266,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "TEAM": team.pk,
         "CLIENT": make_client(name=short)[0].pk,
         "CATEGORY": catalogue_notice("hello").category_id,
+        "EXPORT": export_order(actor, order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(actor, file_name="a.csv", content=b"key\n").pk,
         "CHAT": chat.pk,
         "VIEW": saved_view_create(

@@ -13,6 +13,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import NoticeVersion
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
@@ -104,6 +106,11 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
     "history-export": ("post", {}, {"auditor"}),
+    "export-list": ("get", {}, {"auditor"}),
+    "export-detail": ("get", {"export_id": "EXPORT"}, {"auditor"}),
+    "export-progress": ("get", {"export_id": "EXPORT"}, {"auditor"}),
+    "export-cancel": ("post", {"export_id": "EXPORT"}, {"auditor"}),
+    "export-file": ("post", {"export_id": "EXPORT"}, {"auditor"}),
     "delivery-detail": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "auditor", "approver"}),
     "delivery-seen": ("get", {"delivery_id": "DELIVERY"}, {"supervisor", "approver"}),
     **{
@@ -212,6 +219,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"administrator"},
     ),
     "audit": ("get", {}, {"auditor"}),
+    "audit-list-export": ("post", {}, {"auditor"}),
     "audit-proof": ("get", {}, {"auditor"}),
     "audit-verify": ("post", {}, {"auditor"}),
     "audit-export": ("post", {}, {"auditor"}),
@@ -283,6 +291,7 @@ def world(
         ).pk,
         "WEBHOOK": message.webhook_id,
         "MESSAGE": message.pk,
+        "EXPORT": export_order(auditor.to_actor(), order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(editor.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 

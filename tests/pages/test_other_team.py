@@ -13,6 +13,8 @@ from console.actors import system_actor
 from console.catalogue.content.categories import category_create
 from console.catalogue.models import CannedNotice, VisibilityPreset
 from console.catalogue.transfer.jobs.control import import_job_start
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
@@ -68,6 +70,7 @@ def world(
         "CLIENT": 1,
         "WEBHOOK": 1,
         "MESSAGE": 1,
+        "EXPORT": export_order(ROOT, order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(colleague.to_actor(), file_name="a.csv", content=b"key\n").pk,
     }
 

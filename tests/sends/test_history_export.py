@@ -13,13 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.actors import Actor
 from console.audit.actions import EVENTS, Action
 from console.audit.models import AuditEntry
 from console.errors import PermissionRefused
+from console.exports import reading
+from console.exports.files.cells import cell
+from console.exports.files.formats import ExportFormat
+from console.exports.orders import Order
+from console.exports.services import export_now
+from console.sends.history_export import COLUMNS, HISTORY
 from console.sends.history_filter import FILTERS, DeliveryFilter
-from console.sends.pages import history_csv
-from console.sends.pages.history_csv import COLUMNS, cell
-from console.sends.pages.history_export_record import history_export
+from console.sends.models import Delivery
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.support.serving import serving
@@ -43,6 +48,10 @@ def sent(
         )
 
     return send
+
+
+def history_export(actor: Actor, *, filter: DeliveryFilter) -> Iterator[bytes]:
+    return export_now(actor, order=Order(HISTORY, ExportFormat.CSV, filter.to_mapping()))
 
 
 def read(parts: Iterator[bytes]) -> list[dict[str, str]]:
@@ -88,7 +97,7 @@ def test_what_a_customer_wrote_comes_out_harmless(auditor: User, sent: Callable[
 def test_all_of_it_in_parts(
     auditor: User, sent: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_csv, "BATCH", 3)
+    monkeypatch.setattr(reading, "BATCH", 3)
     sent(chats=7)
     parts = history_export(auditor.to_actor(), filter=DeliveryFilter())
     assert next(parts).count(b"\r\n") == 1
@@ -107,7 +116,8 @@ def test_it_is_in_the_trail_with_its_filter(auditor: User, sent: Callable[..., N
     history_export(auditor.to_actor(), filter=DeliveryFilter(notice="notice-1", q="x"))
     entry = AuditEntry.objects.latest("seq")
     assert (entry.action, entry.actor_name) == ("history.exported", auditor.to_actor().name)
-    assert entry.data == {"notice": "notice-1", "q": "x"}
+    newest = Delivery.objects.latest("pk").pk
+    assert entry.data == {"notice": "notice-1", "q": "x", "format": "csv", "upto": newest}
 
 
 def test_who_sends_only_may_not(supervisor: User) -> None:
@@ -129,7 +139,7 @@ def test_the_page_exports_what_it_shows(
     assert [row["body"] for row in read(iter(answer))] == ["Bob"]
     assert client.post(reverse("history-export"), {"status": "lost"}).status_code == 400
     sign_in(client, supervisor)
-    assert "Export as CSV" not in client.get(reverse("history")).content.decode()
+    assert reverse("history-export") not in client.get(reverse("history")).content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,13 +14,13 @@ from console.catalogue.content.bodies import LOCALE
 from console.catalogue.content.notices import KEY, normal_shortcut, normal_tags
 from console.catalogue.content.search_words import as_query, as_vector
 from console.catalogue.templating.push_urls import check_push_url, shown_host
-from console.catalogue.transfer.files import escaping
 from console.catalogue.transfer.files.formats import CSV, JSON
 from console.catalogue.transfer.reading import READERS
 from console.errors import ConsoleError
 from console.interactions.feed.events import parse_event
 from console.security.lookalikes import are_alike, require_plain
 from console.text import language_tags, visible
+from console.text import spreadsheets as escaping
 from console.text.inputs import read_line
 from console.web.templatetags.differences import difference
 from tests.support.growth import require_linear

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.accounts.own_work import own_refs
@@ -15,11 +14,13 @@ from console.catalogue.kinds import traits
 from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
 from console.errors import ConsoleError, InvalidInput
+from console.exports.files.formats import ExportFormat
+from console.exports.orders import Order
+from console.exports.pages.exports import answer_order
 from console.interactions.selectors import present_name
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
-from console.sends.pages.history_export_record import history_export
 from console.sends.pages.sends import tries
 from console.sends.selectors import (
     READERS,
@@ -30,7 +31,6 @@ from console.sends.selectors import (
     may_witness,
 )
 from console.site.access import actor_of, require
-from console.site.downloads import download
 
 DELIVERIES_A_PAGE = 100
 # What the list shows beside the outcome.
@@ -58,6 +58,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "filtered": form.is_filled,
         "error": form.error or error,
         "is_ended": is_ended,
+        "export_formats": ExportFormat.choices,
     }
     status = 422 if error else form.http_status
     return render(request, "sends/history.html", context, status=status)
@@ -65,17 +66,15 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.VIEW_HISTORY)
-def history_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Export all that the page's filter matches, as a file for spreadsheets."""
+def history_export(request: HttpRequest) -> HttpResponseBase:
+    """Export all that the page's filter matches, as CSV unless another format is named."""
     form = HistoryForm(request.POST)
     if not form.is_valid():
         raise InvalidInput(
             "invalid_filter", "This filter can't be used. Search again, then export."
         )
-    chosen = DeliveryFilter.from_mapping(form.to_mapping())
-    parts = history_export(actor_of(request), filter=chosen)
-    name = f"history-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
-    return download(request, parts, name=name, content_type="text/csv; charset=utf-8")
+    form_of_file = request.POST.get("format", ExportFormat.CSV)
+    return answer_order(request, Order.read("history", form_of_file, form.to_mapping()))
 
 
 @require_GET

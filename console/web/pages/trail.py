@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
@@ -22,7 +22,10 @@ from console.audit.sentences import in_words
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
-from console.errors import Unprocessable
+from console.errors import InvalidInput, Unprocessable
+from console.exports.files.formats import ExportFormat
+from console.exports.orders import Order
+from console.exports.pages.exports import answer_order
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
 
@@ -69,6 +72,7 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         "form": form,
         "actions": action_choices(form.chosen.get("action", "")),
         "filtered": form.is_filled,
+        "export_formats": ExportFormat.choices,
     }
     status = 422 if error else form.http_status
     return render(request, "audit/trail.html", context, status=status)
@@ -80,6 +84,20 @@ def action_choices(chosen: str) -> list[tuple[str, str]]:
     if chosen and chosen not in Action.values:
         choices.insert(0, (chosen, chosen))
     return choices
+
+
+@require_POST
+@require(Permission.VIEW_AUDIT)
+def audit_list_export(request: HttpRequest) -> HttpResponseBase:
+    """Export all entries that the page's filter matches, as CSV unless another format is named."""
+    form = TrailForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput(
+            "invalid_filter", "This filter can't be used. Search again, then export."
+        )
+    chosen = {name: value for name, value in form.cleaned_data.items() if value}
+    form_of_file = request.POST.get("format", ExportFormat.CSV)
+    return answer_order(request, Order.read("trail", form_of_file, chosen))
 
 
 @require_GET

@@ -18,11 +18,11 @@ from tablib import Dataset
 
 from console.catalogue.content.version_content import BODY
 from console.catalogue.transfer.columns import COLUMNS
-from console.catalogue.transfer.files.escaping import with_formula, without_formula
 from console.catalogue.transfer.files.tables import bounded, require_size, table
 from console.catalogue.transfer.files.workbooks import XLSX
 from console.errors import InvalidInput
 from console.text.sentences import Sentence, term
+from console.text.spreadsheets import with_formula, without_formula
 
 # Without it, Excel does not recognize UTF-8.
 BYTE_ORDER_MARK = "\ufeff"

@@ -20,7 +20,6 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, VALUE_TAG, WorkSheetParser
 
-from console.catalogue.transfer.files.escaping import with_formula, xml_unescaped
 from console.catalogue.transfer.files.tables import (
     COLUMNS_LIMIT,
     cell_name,
@@ -29,8 +28,8 @@ from console.catalogue.transfer.files.tables import (
 )
 from console.errors import InvalidInput
 from console.text.sentences import Sentence, term
+from console.text.spreadsheets import CELL_LIMIT, with_formula, xml_unescaped
 
-CELL_LIMIT = 32_767  # Excel's limit
 # A sheet of texts shrinks to a fifth; a zip bomb to a thousandth.
 INFLATION_LIMIT = 10
 PARTS_LIMIT = 1000

@@ -8,10 +8,10 @@ import openpyxl
 from import_export.formats import base_formats
 from tablib import Dataset
 
-from console.catalogue.transfer.files.escaping import without_formula, xml_escaped
-from console.catalogue.transfer.files.sheets import CELL_LIMIT, sheet_rows
+from console.catalogue.transfer.files.sheets import sheet_rows
 from console.catalogue.transfer.files.tables import bounded, table
 from console.errors import Unprocessable
+from console.text.spreadsheets import CELL_LIMIT, without_formula, xml_escaped
 
 SHEET = "catalogue"
 WRITTEN_AT = (1980, 1, 1, 0, 0, 0)

@@ -8,10 +8,10 @@ from typing import Any
 
 from console.actors import Actor, Permission
 from console.catalogue.models import ImportJob
-from console.catalogue.transfer.files.escaping import without_formula
 from console.catalogue.transfer.files.formats import BYTE_ORDER_MARK
 from console.errors import NotFound
 from console.text.sentences import from_parts
+from console.text.spreadsheets import without_formula
 
 REFUSED_COLUMNS = ("row", "name", "column", "why")
 

@@ -2,6 +2,8 @@
 
 import re
 
+CELL_LIMIT = 32_767  # characters in a cell, by Excel
+
 # Spreadsheets take a cell for a formula if it begins with one of these characters or their wide
 # forms, even after blanks. Leading quotes count as ours: escaping adds one, and unescaping removes
 # one.

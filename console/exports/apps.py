@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class ExportsConfig(AppConfig):
+    name = "console.exports"
+
+    def ready(self) -> None:
+        from console.exports.subjects import declare
+        from console.exports.trail import TRAIL
+
+        declare(TRAIL)
