@@ -20,12 +20,13 @@ from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notifications
-from console.errors import Conflict, ConsoleError, PermissionRefused
+from console.errors import Conflict, ConsoleError
 from console.exports.estimates import rows_in_all
 from console.exports.files.formats import ExportFormat, writer_of
 from console.exports.models import KEPT, LOST_AFTER, ExportJob, ExportPart, ExportStatus
 from console.exports.orders import Order
 from console.exports.reading import pieces
+from console.exports.selectors import require_still
 from console.exports.services import export_defer, target_of
 from console.text.sentences import Sentence, wording
 
@@ -102,13 +103,7 @@ def _actor(job: ExportJob) -> Actor:
     actor = actor_by_ref(job.actor_ref)
     if actor is None:
         raise Conflict("nobody", "The account that ordered this is not active any more.")
-    if job.sees_all_teams and not actor.sees_all_teams:
-        raise PermissionRefused(
-            "export_of_all_teams",
-            "This export was ordered with the right to see all teams, which {name} does not have "
-            "any more. Order it again.",
-            name=actor.name,
-        )
+    require_still(actor, job)
     return actor
 
 

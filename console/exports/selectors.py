@@ -4,8 +4,9 @@ from django.db.models import Q, QuerySet
 
 from console.actors import Actor, Permission
 from console.database.clock import near_now
-from console.errors import NotFound
+from console.errors import NotFound, PermissionRefused
 from console.exports.models import KEPT, ExportJob
+from console.exports.subjects import subject_named
 
 # Who can order any export at all. Each list has its own permission.
 EXPORTERS = (Permission.VIEW_HISTORY, Permission.VIEW_AUDIT)
@@ -28,3 +29,15 @@ def export_get(actor: Actor, export_id: int) -> ExportJob:
             "it again.",
         )
     return job
+
+
+def require_still(actor: Actor, job: ExportJob) -> None:
+    """Raise PermissionRefused if the actor may not read now what they ordered then."""
+    actor.require(subject_named(job.subject).permission)
+    if job.sees_all_teams and not actor.sees_all_teams:
+        raise PermissionRefused(
+            "export_of_all_teams",
+            "This export was ordered with the right to see all teams, which {name} does not have "
+            "any more. Order it again.",
+            name=actor.name,
+        )

@@ -12,13 +12,13 @@ from console.actors import Actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database.clock import database_now
-from console.errors import Conflict, PermissionRefused, TooManyRequests
+from console.errors import Conflict, TooManyRequests
 from console.exports.estimates import estimated_rows
 from console.exports.files.formats import writer_of
 from console.exports.models import KEPT, ExportJob, ExportPart, ExportStatus
 from console.exports.orders import Order
 from console.exports.reading import Extent, extent_of, pieces
-from console.exports.subjects import subject_named
+from console.exports.selectors import require_still
 
 TASK = "console.exports.tasks.run_export"
 ORDER_LOCK = 0x4E50
@@ -124,14 +124,7 @@ def export_download(actor: Actor, job: ExportJob) -> Iterator[bytes]:
     Raises PermissionRefused if the actor may not read such a list any more, and Conflict while the
     file is not ready.
     """
-    actor.require(subject_named(job.subject).permission)
-    if job.sees_all_teams and not actor.sees_all_teams:
-        raise PermissionRefused(
-            "export_of_all_teams",
-            "This export was ordered with the right to see all teams, which {name} does not have "
-            "any more. Order it again.",
-            name=actor.name,
-        )
+    require_still(actor, job)
     if not job.is_done:
         raise Conflict(
             "export_not_ready",
