@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from console.actors import Actor
@@ -19,9 +20,14 @@ from console.exports.models import KEPT, ExportJob, ExportPart, ExportStatus
 from console.exports.orders import Order
 from console.exports.reading import Extent, extent_of, pieces
 from console.exports.selectors import require_still
+from console.text.sentences import wording
 
 TASK = "console.exports.tasks.run_export"
 ORDER_LOCK = 0x4E50
+WITHDRAWN = wording(
+    "export_withdrawn",
+    "A customer's data was erased since, so the file was deleted. Order the export again.",
+)
 
 
 class Incomplete(Exception):
@@ -116,6 +122,27 @@ def export_remove(actor: Actor, job: ExportJob) -> None:
         action = Action.EXPORT_CANCELLED if found.is_in_work else Action.EXPORT_DELETED
         data = {"rows": found.done}
         audit.record(actor, action, target=target_of(found), data=data)
+
+
+def exports_withdraw(actor: Actor, *, subject: str) -> int:
+    """Take away the files of a list, also those in work, since something in it was erased. Return
+    how many. The persons see why, and the sweep deletes the pieces."""
+    with transaction.atomic():
+        found = ExportJob.objects.select_for_update().filter(
+            subject=subject, status__in=(ExportStatus.RUNNING, ExportStatus.DONE)
+        )
+        jobs = list(found.order_by("pk"))
+        ExportJob.objects.filter(pk__in=[job.pk for job in jobs]).update(
+            status=ExportStatus.FAILED, error=WITHDRAWN(), finished_at=Now()
+        )
+        audit.record_many(
+            actor,
+            [
+                audit.Record(Action.EXPORT_DELETED, target_of(job), {"rows": job.done})
+                for job in jobs
+            ],
+        )
+    return len(jobs)
 
 
 def export_download(actor: Actor, job: ExportJob) -> Iterator[bytes]:

@@ -379,6 +379,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "exports.export_order": lambda w: partial(exports.export_order, w.root, order=_order()),
     "exports.export_remove": lambda w: partial(exports.export_remove, w.root, w.export()),
     "exports.export_download": lambda w: partial(exports.export_download, w.root, w.export("done")),
+    "exports.exports_withdraw": lambda w: after(
+        w.export("done"), partial(exports.exports_withdraw, w.root, subject="history")
+    ),
     "exports.export_lost": lambda w: partial(running.export_lost, w.export("running", lost=2).pk),
     "sends.interaction_erase": lambda w: partial(
         interaction_erase, w.root, interaction_id=w.ended_chat()

@@ -15,10 +15,11 @@ from console.exports.files.formats import ExportFormat
 from console.exports.models import LOST_AFTER, ExportJob, ExportPart
 from console.exports.running import LOST_MOST, export_let_go, export_lost, export_run, exports_sweep
 from console.exports.selectors import export_get
-from console.exports.services import export_download, export_remove
+from console.exports.services import export_download, export_remove, exports_withdraw
 from console.sends.models import Delivery
 from tests.exports.conftest import Ordered, Sent, read_lines, read_sheets
 from tests.support.broken_ledger import break_ledger
+from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +190,28 @@ def test_who_may_not_any_more_gets_no_file(
     assert job.status == "failed"
     assert words in job.error
     assert not ExportPart.objects.exists()
+
+
+def test_an_erasure_takes_files_away(sent: Sent, ordered: Ordered, auditor: User) -> None:
+    """Those that may have the customer's texts: ready ones, and those in work."""
+    sent(chats=6, text="Hello " * 100)
+    ready, of_trail, waiting = ordered(), ordered("csv", "trail"), ordered()
+    export_run(ready.pk)
+    export_run(of_trail.pk)
+    withdrawn = []
+    interrupted(waiting, lambda: withdrawn.append(exports_withdraw(ROOT, subject="history")))
+    assert withdrawn == [2]
+    for job in (ready, waiting):
+        job.refresh_from_db()
+        assert job.status == "failed"
+        assert "A customer's data was erased" in job.error
+    entries = AuditEntry.objects.filter(action="export.deleted").values_list(
+        "target_ref", flat=True
+    )
+    assert set(entries) == {str(ready.pk), str(waiting.pk)}
+    exports_sweep()
+    assert set(ExportPart.objects.values_list("export_id", flat=True)) == {of_trail.pk}
+    assert len(fetched(auditor, of_trail)) > 0
 
 
 def test_a_failure_leaves_no_file(sent: Sent, ordered: Ordered) -> None:

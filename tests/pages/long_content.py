@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from console.accounts.models import Scope, Team, User
@@ -23,6 +24,9 @@ from console.catalogue.models import CannedNotice, NoticeVersion
 from console.catalogue.review.presets import preset_create
 from console.catalogue.transfer.jobs.models import ImportJob
 from console.demo.people import PASSWORD
+from console.exports.models import ExportJob, ExportStatus
+from console.exports.orders import Order
+from console.exports.services import export_order
 from console.interactions.services import chat_server_create, feed_apply
 from console.sends.models import Send
 from console.sends.plan.sending import send_create
@@ -88,6 +92,8 @@ def _fill() -> dict[str, str]:
         "settings": f"/notices/{notice}/settings/",
         "compare": f"/notices/{notice}/compare/",
         "import": f"/notices/import/{_import()}/",
+        "export": f"/exports/{_export(ExportStatus.DONE, finished_at=Now())}/",
+        "export_in_work": f"/exports/{_export(ExportStatus.RUNNING)}/",
     }
 
 
@@ -195,6 +201,25 @@ def _import() -> int:
     """One that waits for a worker, since none is told of it."""
     name = f"{KEY}.csv"
     job = ImportJob.objects.create(actor_ref=_actor("eddy").ref, file_name=name, content=b"key\n")
+    return job.pk
+
+
+def _export(status: str, **values: Any) -> int:
+    """One that no worker touches, since its next sign of life is a day away."""
+    order = Order.read("history", "xlsx", {"q": WHY, "notice": KEY, "actor": NICKNAME})
+    job = export_order(_actor("audrey"), order=order)
+    ExportJob.objects.filter(pk=job.pk).update(
+        status=status,
+        run=1,
+        done=12_345_678,
+        total=23_456_789,
+        share=0.5,
+        bytes=9_876_543_210,
+        sha256="0123456789abcdef" * 4,
+        started_at=timezone.now() - timedelta(hours=1),
+        seen_at=timezone.now() + timedelta(days=1),
+        **values,
+    )
     return job.pk
 
 

@@ -43,7 +43,10 @@ PAGES = {
         "/notices/agent-soon/versions/1/test/",
     ],
     "anna": ["/notices/", "/notices/holiday-hours/", "{in_review}", "/sends/approvals/"],
-    "audrey": ["/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra"],
+    "audrey": [
+        *("/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra", "/history/"),
+        *("/exports/", "{export}", "{export_in_work}"),
+    ],
     "adam": [
         *("/notices/", "/notices/new/", "/presets/"),
         *("/chat-servers/", "/chat-servers/new/", "/chat-servers/chat-east/edit/", "/sending/"),

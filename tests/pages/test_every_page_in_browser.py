@@ -31,6 +31,7 @@ NO_PAGES = (
     "version-test-outcomes",
     *("import-progress", "import-refused", "board-sent", "clock", "here"),
     "waiting",
+    "export-progress",
     *("incident-strip", "playbook-matching", "board-audience", "board-suggestions"),
 )
 # Of second factors that nobody has at the demo; tests/journeys/test_signing_in.py opens them.
@@ -57,6 +58,7 @@ FINDS = {
     "CATEGORY": ("/categories/", "/categories/([0-9]+)/"),
     "PRESET": ("/presets/", "/presets/([0-9]+)/"),
     "WEBHOOK": ("/webhooks/", "/webhooks/([0-9]+)/"),
+    "EXPORT": ("/exports/", "/exports/([0-9]+)/"),
     "INCIDENT": ("/incidents/", "/incidents/([0-9]+)/"),
 }
 GIVEN = {"hello": "agent-soon", "outage": "orders-down", "chat-east": "chat-east", 1: 1}

@@ -40,6 +40,7 @@ AS_THEY_ARE = re.compile(
             # What people named: people, teams, notices, chats, clients, files, presets.
             r"(\w+ )?(Sue|Eddy|Anna|Audrey|Adam|Author|Reviewer|Zoë Martin)",
             r"sue|eddy|anna|audrey|adam|Sales|sales|billing|Any|Desk|Mine|client 1|a\.csv",
+            r"history-[-0-9]+\.csv",
             r"chat-east",
             r"Notice hello|hello|Hello\.|hello Notice hello {3}Hello\.|ann|chat0001",
             r"Everyone|Staff only|Supervisors only",

@@ -12,6 +12,10 @@ from django.utils import timezone
 from console.audit.export import verify_database
 from console.audit.models import AuditEntry
 from console.errors import Conflict, NotFound, PermissionRefused
+from console.exports.models import ExportPart
+from console.exports.orders import Order
+from console.exports.running import export_run, exports_sweep
+from console.exports.services import export_order
 from console.interactions.models import Interaction
 from console.sends.control import erasure
 from console.sends.control.erasure import interaction_erase, texts_expire
@@ -58,6 +62,16 @@ def nothing_of(words: str) -> bool:
 
 
 # --- On request ----------------------------------------------------------------------------------
+
+
+def test_files_of_the_history_go_with_it(over):
+    job = export_order(ROOT, order=Order.read("history", "csv", {}))
+    export_run(job.pk)
+    interaction_erase(ROOT, interaction_id=first(over).interaction_id)
+    job.refresh_from_db()
+    assert job.status == "failed"
+    exports_sweep()
+    assert not ExportPart.objects.exists()
 
 
 def test_everything_personal_goes_and_the_rest_stays(over):

@@ -14,9 +14,11 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.database.clock import near_now
 from console.errors import Conflict, NotFound
+from console.exports.services import exports_withdraw
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
 from console.sends.history.filling import history_forget
+from console.sends.history_export import HISTORY
 from console.sends.models import OPEN_STATUSES, Delivery, Evidence, LateAnswer, Send
 from console.sends.proof import ledger
 from console.text.inputs import read_line, require_given
@@ -48,6 +50,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
             raise Conflict("already_erased", "Nothing is kept of this chat's customer any more.")
         _erase(ids, on_request=True, now=near_now())
         _erase_answers({delivery.send_id for delivery in deliveries})
+        exports_withdraw(actor, subject=HISTORY.name)
         audit.record(
             actor,
             Action.INTERACTION_ERASED,
