@@ -89,8 +89,8 @@ class ExportJob(models.Model):
 
     @property
     def file_name(self) -> str:
-        """The name of the file, with the moment of the order."""
-        return file_name(self.subject, self.format, self.created_at)
+        """The name of the file, with the number and the moment of the order."""
+        return file_name(f"{self.subject}-{self.pk}", self.format, self.created_at)
 
     @property
     def subject_label(self) -> str:
