@@ -37,6 +37,8 @@ UNTRACED = (
     "tests/demo/test_demo_ends.py",
     "tests/demo/test_serve.py",
     "tests/deploy/",
+    "tests/exports/test_in_browser.py",
+    "tests/exports/test_processes.py",
     "tests/fuzz/",
     "tests/interactions/test_feed.py",
     "tests/interactions/test_pace.py",
