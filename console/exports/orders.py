@@ -45,10 +45,15 @@ class Order:
         """Return a name for the file, with a moment on the console's clocks."""
         return file_name(self.subject.name, self.format, at)
 
-    def rows(self, actor: Actor) -> QuerySet[Any]:
+    def rows(self, actor: Actor) -> Any:
         """Return what the actor may see of it. Raises PermissionRefused."""
         actor.require(self.subject.permission)
         return self.subject.rows(actor, self.filter)
+
+    def planned(self, actor: Actor) -> QuerySet[Any]:
+        """Return the same as a query that PostgreSQL plans. Raises PermissionRefused."""
+        actor.require(self.subject.permission)
+        return self.subject.planned(actor, self.filter)
 
 
 def file_name(subject: str, form: str, at: datetime) -> str:
@@ -64,6 +69,6 @@ def is_small(actor: Actor, order: Order) -> bool:
     limit = settings.EXPORT_AT_ONCE_ROWS
     try:
         with Deadline(COUNT_SECONDS).bounded():
-            return bool(rows.prefetch_related(None).order_by()[: limit + 1].count() <= limit)
+            return order.subject.count(rows, limit + 1) <= limit
     except TooSlow:
         return False

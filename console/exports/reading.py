@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError
-from django.db.models import QuerySet
+from django.db.models import Model
 from psycopg.errors import QueryCanceled
 
 BATCH = 500
@@ -41,23 +41,24 @@ class Piece:
     down_to: int
 
 
-def extent_of(rows: QuerySet[Any]) -> Extent:
+def extent_of(model: type[Model]) -> Extent:
     """Return the present keys of the whole table. Two short look-ups in its index."""
-    keys = rows.model._default_manager.values_list("pk", flat=True)
+    keys = model._default_manager.values_list("pk", flat=True)
     newest = keys.order_by("-pk").first()
     if newest is None:
         return Extent(1, 0)
     return Extent(keys.order_by("pk").first() or newest, newest)
 
 
-def pieces(rows: QuerySet[Any], extent: Extent) -> Iterator[Piece]:
+def pieces(rows: Any, extent: Extent) -> Iterator[Piece]:
     """Yield the rows of `extent`, newest first, at most BATCH at once. A piece may have none."""
     following, width = extent.upto, FIRST_RANGE
     while following >= extent.lowest:
         lowest = max(extent.lowest, following - width + 1)
         began = time.monotonic()
         try:
-            found = list(rows.filter(pk__lte=following, pk__gte=lowest).order_by("-pk")[:BATCH])
+            between = rows.filter(pk__lt=following + 1, pk__gt=lowest - 1)
+            found = list(between.order_by("-pk")[:BATCH])
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled) or width <= LEAST_RANGE:
                 raise

@@ -41,7 +41,7 @@ def export_now(actor: Actor, *, order: Order) -> Iterator[bytes]:
     Raises PermissionRefused.
     """
     rows = order.rows(actor)
-    extent = extent_of(rows)
+    extent = extent_of(order.subject.model)
     with transaction.atomic():
         _record_order(actor, order, extent)
     writer = writer_of(order.format, order.subject.columns, order.subject.name)
@@ -62,9 +62,8 @@ def export_order(actor: Actor, *, order: Order) -> ExportJob:
 
     Raises PermissionRefused, and TooManyRequests for one more than a person may have at a time.
     """
-    rows = order.rows(actor)
-    extent = extent_of(rows)
-    total = estimated_rows(rows, extent)
+    extent = extent_of(order.subject.model)
+    total = estimated_rows(order.planned(actor), extent)
     with transaction.atomic():
         _require_room(actor)
         job = ExportJob.objects.create(

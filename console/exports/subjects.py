@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from console.actors import Actor, Permission
 from console.audit.actions import Action
@@ -13,13 +13,20 @@ from console.errors import InvalidInput
 from console.exports.files.cells import Row
 
 
+def count_rows(rows: QuerySet[Any], most: int) -> int:
+    """Return how many rows there are, at most `most`."""
+    return rows.prefetch_related(None).order_by()[:most].count()
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A list that can be exported.
 
     `read_filter` checks the values of a filter, and returns them as `rows` takes them. `rows`
-    returns what the actor may see, as the list itself does. Its primary keys grow with time.
-    `action` and `target` are the ledger's entry of an order.
+    returns what the actor may see, as the list itself does: a QuerySet of `model`, or what can be
+    filtered and read as one by its primary key, which grows with time. `planned` returns the same
+    as a QuerySet, of which PostgreSQL estimates the rows. `count` says how many there are, up to a
+    number. `action` and `target` are the ledger's entry of an order.
     """
 
     name: str
@@ -27,10 +34,13 @@ class Subject:
     permission: Permission
     columns: Sequence[str]
     read_filter: Callable[[Mapping[str, Any]], dict[str, str]]
-    rows: Callable[[Actor, Mapping[str, str]], QuerySet[Any]]
+    model: type[Model]
+    rows: Callable[[Actor, Mapping[str, str]], Any]
+    planned: Callable[[Actor, Mapping[str, str]], QuerySet[Any]]
     row: Callable[[Any], Row]
     action: Action
     target: Target
+    count: Callable[[Any, int], int] = count_rows
 
 
 _subjects: dict[str, Subject] = {}

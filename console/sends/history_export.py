@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.exports.files.cells import Row
-from console.exports.subjects import Subject
+from console.exports.subjects import Subject, count_rows
+from console.sends.history.search import Found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
-from console.sends.selectors import deliveries_visible
+from console.sends.selectors import deliveries_visible, history_search
 
 COLUMNS = (
     *("delivery", "send", "created_at", "attempted_at", "finished_at", "status", "reason"),
@@ -26,9 +27,17 @@ def _read_filter(raw: Mapping[str, Any]) -> dict[str, str]:
     return DeliveryFilter.from_mapping(raw).to_mapping()
 
 
-def _rows(actor: Actor, chosen: Mapping[str, str]) -> QuerySet[Delivery]:
-    found = deliveries_visible(actor, DeliveryFilter.from_mapping(chosen))
+def _rows(actor: Actor, chosen: Mapping[str, str]) -> Found | QuerySet[Delivery]:
+    found = history_search(actor, DeliveryFilter.from_mapping(chosen))
     return found.prefetch_related("resolution")
+
+
+def _planned(actor: Actor, chosen: Mapping[str, str]) -> QuerySet[Delivery]:
+    return deliveries_visible(actor, DeliveryFilter.from_mapping(chosen))
+
+
+def _count(rows: Found | QuerySet[Delivery], most: int) -> int:
+    return rows.count_to(most) if isinstance(rows, Found) else count_rows(rows, most)
 
 
 def _row(delivery: Delivery) -> Row:
@@ -59,7 +68,10 @@ HISTORY = Subject(
     permission=Permission.VIEW_HISTORY,
     columns=COLUMNS,
     read_filter=_read_filter,
+    model=Delivery,
     rows=_rows,
+    planned=_planned,
+    count=_count,
     row=_row,
     action=Action.HISTORY_EXPORTED,
     target=("history", "", "the history"),

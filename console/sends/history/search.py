@@ -70,8 +70,9 @@ class Found:
         found = self._visible.in_bulk(ids)
         return [found[pk] for pk in ids if pk in found]
 
-    def first(self) -> Delivery | None:
-        return next(iter(self[:1]), None)
+    def count_to(self, most: int) -> int:
+        """Return how many there are, at most `most`."""
+        return len(self._ids(most))
 
     def _at(self, place: Place) -> Self:
         return type(self)(self._visible, self._origins, self._filter, place)
