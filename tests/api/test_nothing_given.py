@@ -133,6 +133,8 @@ SENT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "StartInput": ("POST", "incidents/", {"playbook": "outage", "why": "It is down."}),
     "StageStartInput": ("POST", "incidents/{incident}/stages/2/start/", {}),
     "CloseInput": ("POST", "incidents/{incident}/close/", {}),
+    "HistoryExportInput": ("POST", "deliveries/exports/", {"format": "csv"}),
+    "TrailExportInput": ("POST", "audit/entries/exports/", {"format": "csv"}),
     "ImportInput": ("POST", "notices/import/", {"records": [{"key": "delay"}], "dry_run": True}),
 }
 

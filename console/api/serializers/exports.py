@@ -22,6 +22,7 @@ def _filter_of(*names: str) -> type[serializers.DictField]:
         type="object",
         properties=dict.fromkeys(names, TEXT),
         additionalProperties=False,
+        minProperties=1,
     )
 
 
@@ -32,12 +33,16 @@ FILTER_HELP = "As the list's own parameters, each a text. Left out: the whole li
 
 class HistoryExportInput(StrictInput):
     format = fields.Choice(choices=ExportFormat.choices, help_text=FORMAT_HELP)
-    filter = HISTORY_FILTER(child=fields.Text(), required=False, help_text=FILTER_HELP)
+    filter = HISTORY_FILTER(
+        child=fields.Text(), allow_empty=False, required=False, help_text=FILTER_HELP
+    )
 
 
 class TrailExportInput(StrictInput):
     format = fields.Choice(choices=ExportFormat.choices, help_text=FORMAT_HELP)
-    filter = TRAIL_FILTER(child=fields.Text(), required=False, help_text=FILTER_HELP)
+    filter = TRAIL_FILTER(
+        child=fields.Text(), allow_empty=False, required=False, help_text=FILTER_HELP
+    )
 
 
 class ExportOutput(serializers.ModelSerializer[ExportJob]):
