@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from console.exports.reading import Extent
 
 # From this part of the keys on, the rows that were read say more than PostgreSQL's statistics.
-ENOUGH_READ = 0.05
+ENOUGH_READ = 0.01
 
 
 def estimated_rows(rows: QuerySet[Any], extent: Extent) -> int:
