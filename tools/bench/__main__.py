@@ -35,6 +35,7 @@ MEASURES = {
     "waiting": "waiting",
     "standing": "standing",
     "pages": "served",
+    "pages_cpu": "page_cost",
     "catalogue": "catalogue",
     "audience": "audience",
     "feed": "feed",
