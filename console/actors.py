@@ -42,6 +42,8 @@ class Actor:
     # Keys of the notices that it may send; None allows any.
     allowed_notices: frozenset[str] | None = None
     owner_ref: str = ""
+    # References of the person's API clients, if they were read together with the person.
+    client_refs: tuple[str, ...] | None = None
 
     @property
     def person_ref(self) -> str:

@@ -2,15 +2,16 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Under ASGI each request has a thread of its own, so only a pool lets them share connections.
 os.environ.setdefault("CONSOLE_DATABASE_POOL_SIZE", "20")
 
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Possible only after Django's setup.
 from console.web.requests.bodies import BodyLimit  # noqa: E402
+from console.web.server.handler import OneThreadHandler  # noqa: E402
 
-application = BodyLimit(_django)
+application = BodyLimit(OneThreadHandler())

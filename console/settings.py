@@ -229,7 +229,7 @@ MIDDLEWARE = [
     "console.web.requests.middleware.NotStoredMiddleware",
     "console.web.requests.middleware.ProblemMiddleware",
     "console.web.requests.middleware.ReadableRequestMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "console.web.requests.static_files.StaticFilesMiddleware",
     "console.web.requests.idle.OpenPageCookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "console.web.requests.language.LanguageMiddleware",

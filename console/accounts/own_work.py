@@ -12,6 +12,8 @@ from console.actors import Actor
 
 def own_refs(actor: Actor) -> list[str]:
     """Return the references of the acting person's work: their own and their API clients'."""
+    if actor.client_refs is not None:
+        return [actor.person_ref, *actor.client_refs]
     clients = _own_clients(actor).order_by("pk").values_list("pk", flat=True)
     return [actor.person_ref, *(f"client:{pk}" for pk in clients)]
 

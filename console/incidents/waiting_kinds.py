@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
-from console.incidents.models import Stage
+from console.incidents.models import Incident, Stage
 from console.incidents.selectors import confirmable, incidents_running, playbook_review_queue
 from console.notifications.kinds import Kind, Refs, Subject, declare
 
@@ -32,10 +33,13 @@ def _confirmable(actor: Actor, refs: Refs | None) -> set[str]:
     return _among({str(pk) for pk in confirmable(actor).values_list("pk", flat=True)}, refs)
 
 
-def _overdue(actor: Actor, refs: Refs | None) -> set[str]:
+def _overdue(actor: Actor) -> QuerySet[Incident]:
     late = Stage.objects.filter(ended_at=None, overdue_at__isnull=False)
-    running = incidents_running(actor).filter(stages__in=late)
-    return _among({str(pk) for pk in running.values_list("pk", flat=True)}, refs)
+    return incidents_running(actor).filter(stages__in=late)
+
+
+def _overdue_decidable(actor: Actor, refs: Refs | None) -> set[str]:
+    return _among({str(pk) for pk in _overdue(actor).values_list("pk", flat=True)}, refs)
 
 
 def _incident_page(ref: str) -> str:
@@ -52,6 +56,7 @@ declare(
         ended_by=frozenset({Action.PLAYBOOK_APPROVED, Action.PLAYBOOK_REJECTED}),
         subjects=_titles,
         decidable=_playbooks_decidable,
+        queue=lambda actor: playbook_review_queue(actor).values("playbook").distinct(),
         link=lambda ref: reverse("playbook-detail", args=[ref]),
         page="playbook-list",
         event=lambda entry: {"playbook": entry.target_ref, "version": entry.data["version"]},
@@ -69,6 +74,7 @@ declare(
         ended_by=frozenset({Action.INCIDENT_CONFIRMED, Action.INCIDENT_CLOSED}),
         subjects=_titles,
         decidable=_confirmable,
+        queue=lambda actor: confirmable(actor).values("pk"),
         link=_incident_page,
         page="incident-list",
         event=lambda entry: {
@@ -88,7 +94,8 @@ declare(
         opened_by=frozenset({Action.INCIDENT_OVERDUE}),
         ended_by=frozenset({Action.INCIDENT_STAGE_STARTED, Action.INCIDENT_CLOSED}),
         subjects=_titles,
-        decidable=_overdue,
+        decidable=_overdue_decidable,
+        queue=lambda actor: _overdue(actor).values("pk").distinct(),
         link=_incident_page,
         page="incident-list",
         event=lambda entry: {

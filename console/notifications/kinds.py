@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -40,7 +41,9 @@ class Kind:
 
     `opens` says of an entry of `opened_by` whether something waits from it on. `subjects` returns
     what the matters of such entries are about, by the entries' targets. `decidable` returns on
-    which of these refs the actor may decide now. `event` is what programs are told.
+    which of these refs the actor may decide now (None: of all), and `queue` reads as many rows as
+    these are.
+    `event` is what programs are told.
 
     A matter that `renews` ends when the next one of its target begins. Quiet hours do not hold what
     is urgent, and channels hear of it at once.
@@ -55,6 +58,7 @@ class Kind:
     ended_by: frozenset[str]
     subjects: Callable[[Iterable[AuditEntry]], Mapping[str, Subject]]
     decidable: Callable[[Actor, Refs | None], set[str]]
+    queue: Callable[[Actor], QuerySet[Any, Any]]
     link: Callable[[str], str]
     page: str
     event: Callable[[AuditEntry], dict[str, Any]]
@@ -102,10 +106,13 @@ def _send_subjects(entries: Iterable[AuditEntry]) -> dict[str, Subject]:
 
 
 def _sends_decidable(actor: Actor, refs: Refs | None) -> set[str]:
-    found = sends_awaiting_approval(actor)
+    return _among(sends_awaiting_approval(actor), refs)
+
+
+def _among(sends: QuerySet[Send], refs: Refs | None) -> set[str]:
     if refs is not None:
-        found = found.filter(pk__in=[int(ref) for ref in refs])
-    return {str(pk) for pk in found.values_list("pk", flat=True)}
+        sends = sends.filter(pk__in=[int(ref) for ref in refs])
+    return {str(pk) for pk in sends.values_list("pk", flat=True)}
 
 
 def _awaits_approval(entry: AuditEntry) -> bool:
@@ -123,6 +130,7 @@ declare(
         ended_by=frozenset({Action.SEND_APPROVED, Action.SEND_REJECTED, Action.SEND_CANCELLED}),
         subjects=_send_subjects,
         decidable=_sends_decidable,
+        queue=lambda actor: sends_awaiting_approval(actor).values("pk"),
         link=lambda ref: reverse("send-detail", args=[int(ref)]),
         page="send-approvals",
         event=lambda entry: {
@@ -137,11 +145,12 @@ declare(
 )
 
 
+def _paused(actor: Actor) -> QuerySet[Send]:
+    return sends_paused_by_themselves(actor).filter(resumes_at=None)
+
+
 def _paused_decidable(actor: Actor, refs: Refs | None) -> set[str]:
-    found = sends_paused_by_themselves(actor).filter(resumes_at=None)
-    if refs is not None:
-        found = found.filter(pk__in=[int(ref) for ref in refs])
-    return {str(pk) for pk in found.values_list("pk", flat=True)}
+    return _among(_paused(actor), refs)
 
 
 declare(
@@ -156,6 +165,7 @@ declare(
         ended_by=frozenset({Action.SEND_RESUMED, Action.SEND_CANCELLED}),
         subjects=_send_subjects,
         decidable=_paused_decidable,
+        queue=lambda actor: _paused(actor).values("pk"),
         link=lambda ref: reverse("send-detail", args=[int(ref)]),
         page="send-list",
         event=lambda entry: {
@@ -211,6 +221,7 @@ declare(
         ),
         subjects=_titles,
         decidable=_versions_decidable,
+        queue=lambda actor: review_queue(actor).values("pk"),
         link=lambda ref: reverse("notice-detail", args=[_version_of(ref)[0]]),
         page="notice-list",
         event=_version_event,
@@ -241,6 +252,7 @@ declare(
         ended_by=frozenset({Action.PRESET_APPROVED, Action.PRESET_REJECTED}),
         subjects=_titles,
         decidable=_presets_decidable,
+        queue=lambda actor: preset_review_queue(actor).values("preset").distinct(),
         link=lambda _ref: reverse("preset-list"),
         page="preset-list",
         event=lambda entry: {

@@ -1,5 +1,6 @@
 """Reads of what waits for somebody, and of whether mail works."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,8 +8,10 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from console.accounts.marking import marked
 from console.accounts.models import User
 from console.actors import Actor, Permission
+from console.database.built import Part, count_of, first_of, numbers
 from console.notifications.audience import by_kind, decidable
 from console.notifications.kinds import KINDS, kinds_of, roles_with
 from console.notifications.models import (
@@ -21,6 +24,8 @@ from console.notifications.models import (
 )
 
 SHOWN = 50
+# Names in `waiting_parts`.
+WAITING, NEWEST = "waiting", "newest"
 
 
 def waiting_for(actor: Actor) -> list[Matter]:
@@ -40,17 +45,39 @@ def matters_waiting(actor: Actor) -> QuerySet[Matter]:
     return Matter.objects.filter(pk__in=ids).order_by("-pk")
 
 
-def waiting_count(actor: Actor) -> int:
-    """Return how much waits for the actor, by what the pages of these decisions show."""
-    return sum(len(decidable(actor, kind, None)) for kind in kinds_of(actor))
+def waiting_parts(actor: Actor) -> dict[str, Part]:
+    """Return what `heard` reads, as parts of a statement that a page may have more in."""
+    kinds = kinds_of(actor)
+    if not kinds:
+        return {}
+    newest = Matter.objects.filter(kind__in=[kind.name for kind in kinds]).order_by("-pk")
+    return {
+        **{f"{WAITING} {kind.name}": count_of(kind.queue(actor)) for kind in kinds},
+        NEWEST: first_of(newest.values("pk")),
+    }
 
 
-def newest_matter(actor: Actor) -> int:
-    """Return the number of the newest matter of the actor's kinds; 0 if there is none."""
-    names = [kind.name for kind in kinds_of(actor)]
-    if not names:
-        return 0
-    return Matter.objects.filter(kind__in=names).aggregate(pk=Max("pk"))["pk"] or 0
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much waits for the actor, by what the pages of these decisions show, and the number of
+    the newest matter of their kinds: 0 if there is none."""
+
+    total: int
+    newest: int
+
+
+def heard_in(numbers: Mapping[str, int]) -> Heard:
+    """Return what the numbers of `waiting_parts` say."""
+    return Heard(
+        sum(number for name, number in numbers.items() if name.startswith(f"{WAITING} ")),
+        numbers.get(NEWEST, 0),
+    )
+
+
+def heard(actor: Actor) -> Heard:
+    """Return how much waits for the actor. One query."""
+    who = marked(actor)
+    return heard_in(numbers(("heard", who.key), lambda: waiting_parts(who.actor), who.values))
 
 
 def own_preferences(actor: Actor) -> Preferences:

@@ -25,6 +25,7 @@ from console.notifications.services import (
     stand_in_name,
 )
 from console.sends.control.approval import send_approve
+from console.sends.models import SendingStop
 from console.sends.selectors import sending_stopped
 from tests.notifications.conftest import Large, addressed, deliver, now_due, statuses, tell
 from tests.support.mail_server import MailServer
@@ -346,6 +347,7 @@ def test_another_kind_is_one_declaration(
                 entry.target_ref: kinds.Subject("All sending") for entry in entries
             },
             decidable=lambda _actor, refs: set(refs or ()) if sending_stopped() else set(),
+            queue=lambda _actor: SendingStop.objects.values("pk"),
             link=lambda _ref: "/board/",
             page="board",
             event=lambda _entry: {},

@@ -87,9 +87,10 @@ def waiting(request: HttpRequest) -> HttpResponse:
         for matter in selectors.waiting_for(actor)
         if chosen.wants(matter.kind, Way.BROWSER)
     ]
+    heard = selectors.heard(actor)
     context = {
-        "waiting_total": selectors.waiting_count(actor),
-        "waiting_newest": selectors.newest_matter(actor),
+        "waiting_total": heard.total,
+        "waiting_newest": heard.newest,
         "told": told[: selectors.SHOWN],
     }
     return render(request, "notifications/_waiting.html", context)

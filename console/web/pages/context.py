@@ -5,13 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from console.accounts.marking import marked
 from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
+from console.database.built import Part, count_of, numbers
 from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.notifications.kinds import kinds_of
-from console.notifications.selectors import newest_matter, waiting_count
+from console.notifications.selectors import heard_in, waiting_parts
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
 from console.web.requests.unsaved import kept_forms
@@ -31,8 +33,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "demo": bool(settings.DEMO_SIMULATORS),
     }
     if not is_fragment:  # a fragment has no frame
-        context |= {"waiting": _waiting(actor), "sending_stopped": sending_stopped()}
-        context |= _heard(actor)
+        context |= _frame(actor) | {"sending_stopped": sending_stopped()}
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
         # No live events before the person has chosen a password and given a second factor.
         context["may_follow"] = not (
@@ -41,27 +42,29 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return context
 
 
-def _waiting(actor: Actor) -> dict[str, int]:
-    waiting = {}
-    if actor.may(Permission.REVIEW_CATALOGUE):
-        waiting["review"] = review_queue(actor).count()
-        waiting["presets"] = preset_review_queue(actor).count()
-        waiting["playbooks"] = playbook_review_queue(actor).count()
-    if actor.may(Permission.APPROVE_SENDS):
-        waiting["approvals"] = sends_awaiting_approval(actor).count()
-    if actor.may(Permission.SEND):
-        waiting["sends"] = sends_running(actor).count()
-    if any(actor.may(permission) for permission in SEERS):
-        waiting["incidents"] = incidents_running(actor).count()
-    return waiting
-
-
-def _heard(actor: Actor) -> dict[str, Any]:
-    """Return what waits for the person's decision, for the tab's title and the browser's words."""
-    if not kinds_of(actor):
-        return {"hears": False}
+def _frame(actor: Actor) -> dict[str, Any]:
+    """Return the numbers of what waits, for the menu, the tab's title and the browser's words."""
+    who = marked(actor)
+    found = numbers(("frame", who.key), lambda: _parts(who.actor), who.values)
+    heard = heard_in(found)
     return {
-        "hears": True,
-        "waiting_total": waiting_count(actor),
-        "waiting_newest": newest_matter(actor),
+        "waiting": found,
+        "hears": bool(kinds_of(actor)),
+        "waiting_total": heard.total,
+        "waiting_newest": heard.newest,
     }
+
+
+def _parts(actor: Actor) -> dict[str, Part]:
+    found = waiting_parts(actor)
+    if actor.may(Permission.REVIEW_CATALOGUE):
+        found["review"] = count_of(review_queue(actor).values("pk"))
+        found["presets"] = count_of(preset_review_queue(actor).values("pk"))
+        found["playbooks"] = count_of(playbook_review_queue(actor).values("pk"))
+    if actor.may(Permission.APPROVE_SENDS):
+        found["approvals"] = count_of(sends_awaiting_approval(actor).values("pk"))
+    if actor.may(Permission.SEND):
+        found["sends"] = count_of(sends_running(actor).values("pk"))
+    if any(actor.may(permission) for permission in SEERS):
+        found["incidents"] = count_of(incidents_running(actor).values("pk"))
+    return found

@@ -23,7 +23,7 @@ class BareMiddleware:
         markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.urlconf = "tools.bench.bare.urls"  # type: ignore[attr-defined]
+        request.urlconf = "tools.bench.bare.urls"
         return await self.get_response(request)
 
 
