@@ -31,6 +31,7 @@ from console.database.clock import near_now, stamp
 from console.interactions.models import Health
 from console.sends.models import DeliveryStatus, Reason, Send, SendStatus
 from console.sends.pages import wording
+from console.web.folding import constant
 from console.web.requests.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
@@ -90,6 +91,7 @@ def compact(content: str) -> SafeString:
 
 
 @register.simple_tag
+@constant
 def icon(name: str, css: str = "") -> SafeString:
     """Show an icon of static/icons/sprite.svg. It is decoration: text stands beside it."""
     return format_html(
@@ -101,6 +103,7 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.simple_tag
+@constant
 def badge(word: object, drawing: str, tone: str = "", title: str = "") -> SafeString:
     """Show a state with icon and label, in the colour of `tone`, which is one of the statuses."""
     return format_html(
@@ -113,6 +116,7 @@ def badge(word: object, drawing: str, tone: str = "", title: str = "") -> SafeSt
 
 
 @register.simple_tag
+@constant
 def status(value: str, pill: bool = False) -> SafeString:
     """Show the status of a delivery, send, notice, version or Chat Server: icon and label."""
     tone = f"{value} status--pill" if pill else value
@@ -132,6 +136,7 @@ def while_stopped(send: Send, stopped: object) -> str:
 
 
 @register.simple_tag
+@constant
 def visibility(value: str) -> SafeString:
     """Show who sees a text, in the same form everywhere."""
     return format_html(
@@ -161,6 +166,7 @@ def leads_to(notice: Any, url: str) -> SafeString | str:
 
 
 @register.simple_tag
+@constant
 def visibility_icon(value: str) -> SafeString:
     return icon(VISIBILITY_ICONS[Visibility(value)])
 
@@ -172,11 +178,13 @@ def audience(value: str, count: int) -> str:
 
 
 @register.simple_tag
+@constant
 def kind_icon(value: str) -> SafeString:
     return icon(traits(value).icon)
 
 
 @register.simple_tag
+@constant
 def kind(value: str) -> SafeString:
     """Show a notice's kind with its icon."""
     return format_html(
@@ -300,6 +308,7 @@ NUMBERS = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
 
 @register.simple_tag
+@constant
 def chats_word(number: int) -> SafeString:
     """Show the word after a number of chats that a script changes, with all its forms."""
     forms = {form: ngettext("chat", "chats", n) for form, n in NUMBERS.items()}

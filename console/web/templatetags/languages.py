@@ -6,11 +6,13 @@ from django.utils.safestring import SafeString
 
 from console.catalogue.content import languages
 from console.text import language_tags
+from console.web.folding import constant
 
 register = template.Library()
 
 
 @register.simple_tag
+@constant
 def written(locale: str) -> SafeString:
     """Return the attributes of an element with a text in this locale, for display and for screen
     readers."""

@@ -3,6 +3,7 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from console.web.folding import constant
 from console.web.search.recents import reference
 
 register = template.Library()
@@ -16,6 +17,7 @@ def recent_reference(context: template.Context) -> str:
 
 
 @register.simple_tag
+@constant
 def searchable() -> str:
     """Return what can be typed into a box of the search for everything."""
     return _("Notice, /shortcut, chat, send, person, page or action")
