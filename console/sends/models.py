@@ -1,5 +1,6 @@
 """A send and its deliveries: one row for each interaction that it was meant for."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -54,6 +55,15 @@ LIVE_STATUSES = (
     SendStatus.PAUSED,
 )
 OPEN_STATUSES = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+# What `Send.counts` counts of a send's deliveries, in this order.
+ENDED_STATUSES = ("delivered", "failed", "unknown", "skipped", "cancelled")
+COUNTED = (
+    *ENDED_STATUSES,
+    "sending",
+    "resolved_delivered",
+    "resolved_not_delivered",
+    "contested",
+)
 
 
 class Send(models.Model):
@@ -180,6 +190,26 @@ class Send(models.Model):
 
     def __str__(self) -> str:
         return f"send {self.pk}"
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of COUNTED, if the send was read with them (console.sends.selectors).
+
+        Each is an attribute too. With them come `total`, `open` and `pending`, and `unresolved`:
+        the unknown deliveries whose end nothing says.
+        """
+        return tuple(getattr(self, name) for name in COUNTED)
+
+    @counts.setter
+    def counts(self, numbers: Sequence[int]) -> None:
+        found = dict(zip(COUNTED, numbers, strict=True))
+        found["total"] = self.target_count
+        found["open"] = self.target_count - sum(found[status] for status in ENDED_STATUSES)
+        found["pending"] = found["open"] - found["sending"]
+        found["unresolved"] = (
+            found["unknown"] - found["resolved_delivered"] - found["resolved_not_delivered"]
+        )
+        self.__dict__.update(found)
 
     @property
     def answers(self) -> dict[str, Any]:

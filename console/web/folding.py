@@ -60,7 +60,7 @@ class Folded(Node):
     def __init__(self, nodes: list[Node]) -> None:
         self._nodes = NodeList(nodes)
         self.token = nodes[0].token
-        self.origin = getattr(nodes[0], "origin", None)
+        self.origin: Any = getattr(nodes[0], "origin", None)
         self._kept: dict[tuple[str | None, bool], SafeString] = {}
 
     def render(self, context: Any) -> SafeString:

@@ -60,7 +60,7 @@ def work(
     )
     authors = [client.to_actor(), people[2].to_actor(), people[5].to_actor()]
     for number, author in enumerate(authors):
-        of_team = {"team": team} if number == 1 else {}
+        of_team: dict[str, Any] = {"team": team} if number == 1 else {}
         notice = notice_create(
             author, key=f"new-{number}", kind="message", title=f"New {number}", **of_team
         )

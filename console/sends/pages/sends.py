@@ -28,6 +28,7 @@ from console.sends.selectors import (
     send_deliveries,
     send_get,
     sending_stopped,
+    sends_seen,
     sends_visible,
 )
 from console.site.access import actor_of, require
@@ -103,7 +104,7 @@ def retryable(send: Send) -> dict[str, int]:
 
 def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
     """Return the send that this one retries, and the sends that retry this one."""
-    seen = sends_visible(actor).order_by("pk").values_list("pk", flat=True)
+    seen = sends_seen(actor).order_by("pk").values_list("pk", flat=True)
     original = seen.filter(pk=send.retry_of_id).first() if send.retry_of_id else None
     return {"retry_of": original, "retried_in": list(seen.filter(retry_of=send))}
 
