@@ -6,6 +6,8 @@ from django.db import models
 
 from console.audit.actions import Action
 
+ACTION_LABELS = dict(Action.choices)
+
 
 class AuditEntry(models.Model):
     """One entry of the chain: `hash` covers the whole entry, including the previous entry's hash.
@@ -44,8 +46,7 @@ class AuditEntry(models.Model):
     @property
     def action_label(self) -> str:
         """The action's label, or its name if another version of the console wrote it."""
-        known = self.action in Action.values
-        return str(Action(self.action).label) if known else self.action
+        return str(ACTION_LABELS.get(self.action, self.action))
 
 
 class AuditCheckpoint(models.Model):

@@ -22,6 +22,8 @@ from django.templatetags.static import StaticNode
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from console.web.quick_nodes import quicken
+
 P = ParamSpec("P")
 R = TypeVar("R")
 # Of one function. Values of data may be among its arguments.
@@ -96,6 +98,7 @@ def fold(nodes: NodeList) -> None:
             continue
         folded += some
         for node in some:
+            quicken(node)
             for inner in _inside(node):
                 fold(inner)
     nodes[:] = folded

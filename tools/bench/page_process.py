@@ -31,13 +31,9 @@ def main() -> int:
 
 
 def _bare_application() -> Any:
-    from django.conf import settings
     from django.core.asgi import get_asgi_application
     from django.test import override_settings
 
-    # The console's own engine finds the bare view's template as well.
-    folders: Any = settings.TEMPLATES[0]["DIRS"]
-    folders.append(Path(__file__).parent / "bare")
     with override_settings(MIDDLEWARE=["tools.bench.bare.urls.BareMiddleware"]):
         return get_asgi_application()
 

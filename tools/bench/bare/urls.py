@@ -1,15 +1,20 @@
 """The bare view, and the one middleware that leads to it."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from asgiref.sync import markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.backends.django import DjangoTemplates
 from django.urls import path
 
 from console.interactions.models import Interaction
 
 ROWS = 40
+# Django's own, with nothing of the console's.
+TEMPLATES = DjangoTemplates(
+    {"NAME": "bare", "DIRS": [Path(__file__).parent], "APP_DIRS": False, "OPTIONS": {}}
+)
 
 
 class BareMiddleware:
@@ -29,7 +34,7 @@ class BareMiddleware:
 
 def bare(request: HttpRequest) -> HttpResponse:
     rows = Interaction.objects.order_by("pk")[:ROWS]
-    return render(request, "bare.html", {"rows": rows})
+    return HttpResponse(TEMPLATES.get_template("bare.html").render({"rows": rows}, request))
 
 
 urlpatterns = [path("bare/", bare)]
