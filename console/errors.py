@@ -83,10 +83,8 @@ class Unprocessable(ConsoleError):
     status = 422
 
 
-class TooManyRequests(ConsoleError):
+class _Passing(ConsoleError):
     """`retry_after` is the number of seconds to wait; None if waiting does not help."""
-
-    status = 429
 
     def __init__(
         self,
@@ -102,5 +100,9 @@ class TooManyRequests(ConsoleError):
         self.retry_after = retry_after
 
 
-class Unavailable(ConsoleError):
+class TooManyRequests(_Passing):
+    status = 429
+
+
+class Unavailable(_Passing):
     status = 503

@@ -80,11 +80,18 @@ RESEND_GUARD_MINUTES = env.read(
 EMERGENCY_CONFIRM_MINUTES = env.read(
     "CONSOLE_EMERGENCY_CONFIRM_MINUTES", env.number(least=0, most=1_440, unit="minutes"), 0
 )
-# A send pauses itself if a larger share of its deliveries failed or is unknown; 0: never.
 # A search of the history or the trail that takes longer is ended. Web sessions end at 30 seconds.
 SEARCH_SECONDS = env.read(
     "CONSOLE_SEARCH_SECONDS", env.number(least=1, most=25, unit="seconds"), 10
 )
+# Searches that run at once, over all web processes: of a person, and of all.
+SEARCHES_OF_A_PERSON = env.read(
+    "CONSOLE_SEARCHES_OF_A_PERSON", env.number(least=1, most=100, unit="searches"), 3
+)
+SEARCHES_AT_ONCE = env.read(
+    "CONSOLE_SEARCHES_AT_ONCE", env.number(least=1, most=100, unit="searches"), 8
+)
+# A send pauses itself if a larger share of its deliveries failed or is unknown; 0: never.
 PAUSE_ABOVE_PERCENT = env.read(
     "CONSOLE_PAUSE_ABOVE_PERCENT", env.number(least=0, most=99, unit="percent"), 50
 )

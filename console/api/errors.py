@@ -12,7 +12,7 @@ from rest_framework.views import set_rollback
 
 from console.api.http.negotiation import UnsupportedEncoding
 from console.database.failures import RETRY_SECONDS, is_busy, is_passing
-from console.errors import ConsoleError, TooManyRequests
+from console.errors import ConsoleError
 from console.site.problems import body, too_large
 from console.text.sentences import term
 
@@ -46,8 +46,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         answer = Response(body(error.code, error.said, error.details), status=error.status)
         if isinstance(error, UnsupportedEncoding):
             answer["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
-        if isinstance(error, TooManyRequests) and error.retry_after is not None:
-            answer["Retry-After"] = str(error.retry_after)
+        retry_after = getattr(error, "retry_after", None)
+        if retry_after is not None:
+            answer["Retry-After"] = str(retry_after)
         return answer
     if isinstance(error, Http404):
         error = exceptions.NotFound()

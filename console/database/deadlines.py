@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
+from console.database.search_places import search_place
 from console.errors import Unprocessable
 
 
@@ -42,13 +43,15 @@ class Deadline:
 
 
 @contextmanager
-def search_time() -> Iterator[None]:
-    """Limit the search of a long list in the block to CONSOLE_SEARCH_SECONDS.
+def search_time(who: str) -> Iterator[None]:
+    """Give the search of a long list in the block one of the places that there are for searches
+    (console.database.search_places), and limit it to CONSOLE_SEARCH_SECONDS. `who` is the person
+    that it counts for.
 
-    Raises Unprocessable, which says how to narrow it.
+    Raises Unprocessable, which says how to narrow it, and what `search_place` raises.
     """
     try:
-        with Deadline(settings.SEARCH_SECONDS).bounded():
+        with search_place(who), Deadline(settings.SEARCH_SECONDS).bounded():
             yield
     except TooSlow as error:
         raise Unprocessable(

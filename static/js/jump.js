@@ -93,7 +93,8 @@ async function ask() {
 
 function answer(response, html, typed, url) {
   if (response.redirected) return fail(words("SignedOut"));
-  if (response.status === 429) {
+  // 503 says by Retry-After that others search, too.
+  if (response.status === 429 || (response.status === 503 && response.headers.has("Retry-After"))) {
     const seconds = Number(response.headers.get("Retry-After")) || 60;
     timer = setTimeout(ask, seconds * 1000);
     return fail(words("TooMany").replace("{seconds}", seconds));

@@ -34,7 +34,7 @@ class AuditEntries(ConsoleView):
             target_ref=given.get("target_ref", ""),
             action=given.get("action", ""),
         )
-        with search_time():
+        with search_time(self.actor.person_ref):
             return self.page(request, rows, common.AuditEntryOutput)
 
 

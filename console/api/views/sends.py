@@ -235,7 +235,7 @@ class Deliveries(ConsoleView):
             )
         )
         rows = selectors.history_search(self.actor, filter).prefetch_related(*serializers.BESIDE)
-        with search_time():
+        with search_time(self.actor.person_ref):
             return self.page(request, rows, serializers.DeliveryOutput)
 
 

@@ -13,6 +13,7 @@ from console.actors import Permission
 from console.catalogue.kinds import traits
 from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
+from console.editing.searching import Ended, ended_by
 from console.errors import ConsoleError, InvalidInput
 from console.exports.files.formats import ExportFormat
 from console.exports.orders import Order
@@ -42,26 +43,26 @@ SHOWN = ("resolution",)
 def history(request: HttpRequest) -> HttpResponse:
     """Show all deliveries that the person may see, newest first."""
     form = HistoryForm(request.GET)
-    error, is_ended = "", False
+    ended = Ended()
     page = keyset_page(Delivery.objects.none(), request.GET, DELIVERIES_A_PAGE)
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
             found = history_search(actor_of(request), chosen).prefetch_related(*SHOWN)
-            with search_time():
+            with search_time(actor_of(request).person_ref):
                 page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
         except ConsoleError as refusal:
-            error, is_ended = refusal.message, refusal.code == "search_too_long"
+            ended = ended_by(refusal)
     context = {
         "form": form,
         "page": page,
         "filtered": form.is_filled,
-        "error": form.error or error,
-        "is_ended": is_ended,
+        "error": form.error or ended.error,
+        "heading": ended.heading,
         "export_formats": ExportFormat.choices,
     }
-    status = 422 if error else form.http_status
-    return render(request, "sends/history.html", context, status=status)
+    status = ended.status if ended.error else form.http_status
+    return ended.said_by(render(request, "sends/history.html", context, status=status))
 
 
 @require_POST

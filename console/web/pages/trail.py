@@ -22,7 +22,8 @@ from console.audit.sentences import in_words
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
-from console.errors import InvalidInput, Unprocessable
+from console.editing.searching import Ended, ended_by
+from console.errors import InvalidInput, TooManyRequests, Unavailable, Unprocessable
 from console.exports.files.formats import ExportFormat
 from console.exports.orders import Order
 from console.exports.pages.exports import answer_order
@@ -58,24 +59,24 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
             target_ref=form.chosen.get("target_ref", ""),
         )
     )
-    error, is_ended = "", False
+    ended = Ended()
     try:
-        with search_time():
+        with search_time(actor_of(request).person_ref):
             page = keyset_page(entries, request.GET, ENTRIES_A_PAGE)
-    except Unprocessable as refusal:
-        error, is_ended = refusal.message, True
+    except (Unprocessable, TooManyRequests, Unavailable) as refusal:
+        ended = ended_by(refusal)
         page = keyset_page(entries.none(), request.GET, ENTRIES_A_PAGE)
     context = {
         "page": page,
-        "error": form.error or error,
-        "is_ended": is_ended,
+        "error": form.error or ended.error,
+        "heading": ended.heading,
         "form": form,
         "actions": action_choices(form.chosen.get("action", "")),
         "filtered": form.is_filled,
         "export_formats": ExportFormat.choices,
     }
-    status = 422 if error else form.http_status
-    return render(request, "audit/trail.html", context, status=status)
+    status = ended.status if ended.error else form.http_status
+    return ended.said_by(render(request, "audit/trail.html", context, status=status))
 
 
 def action_choices(chosen: str) -> list[tuple[str, str]]:

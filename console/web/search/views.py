@@ -10,6 +10,9 @@ from django.views.decorators.http import require_GET
 
 from console.actors import Actor
 from console.database.deadlines import Deadline, TooSlow
+from console.database.search_places import search_place
+from console.editing.searching import ended_by
+from console.errors import TooManyRequests, Unavailable
 from console.site.access import actor_of
 from console.text.visible import is_blank, one_line
 from console.web.search.hits import MOST_A_GROUP, Group, best_first
@@ -29,7 +32,11 @@ def search(request: HttpRequest) -> HttpResponse:
     if len(asked) > LONGEST:
         context["groups"], context["is_too_long"] = [], True
     elif asked:
-        context["groups"], context["left_out"] = _found(actor, asked)
+        try:
+            with search_place(actor.person_ref):
+                context["groups"], context["left_out"] = _found(actor, asked)
+        except (TooManyRequests, Unavailable) as refusal:
+            return _not_begun(request, context, refusal)
     else:
         context["groups"] = _at_hand(actor, request.GET.getlist("recent")[:50])
     context["count"] = sum(len(g.hits) for g in context["groups"] if g.name != OFFERS)
@@ -40,6 +47,15 @@ def search(request: HttpRequest) -> HttpResponse:
     template = "search/_answer.html" if is_fragment else "search/search.html"
     status = 422 if context.get("is_too_long") else 200
     return render(request, template, context, status=status)
+
+
+def _not_begun(
+    request: HttpRequest, context: dict[str, Any], refusal: TooManyRequests | Unavailable
+) -> HttpResponse:
+    """Respond with what was typed, and why nothing was searched for. The box asks again itself."""
+    ended = ended_by(refusal)
+    context |= {"groups": [], "not_begun": ended.error}
+    return ended.said_by(render(request, "search/search.html", context, status=ended.status))
 
 
 def _answer_words(context: dict[str, Any]) -> str:
