@@ -25,18 +25,27 @@ class ConsoleError(Exception):
     """The root: `code` for programs, `message` for people, `details` for the field at fault.
 
     The `template` is a literal that names the `params`; it may be a Sentence that was made before.
-    `said` is what came of them: in English, and with the parameters for programs.
+    `said` is what came of them: in English, and with the parameters for programs. `retry_after` is
+    the number of seconds to wait; None if waiting does not help.
     """
 
     status = 500
 
     def __init__(
-        self, code: str, template: str, details: dict[str, Any] | None = None, /, **params: Any
+        self,
+        code: str,
+        template: str,
+        details: dict[str, Any] | None = None,
+        /,
+        *,
+        retry_after: int | None = None,
+        **params: Any,
     ) -> None:
         self.said = Sentence(code, template, **params)
         super().__init__(self.said)
         self.code = code
         self.details = details or {}
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return self.message
@@ -83,26 +92,9 @@ class Unprocessable(ConsoleError):
     status = 422
 
 
-class _Passing(ConsoleError):
-    """`retry_after` is the number of seconds to wait; None if waiting does not help."""
-
-    def __init__(
-        self,
-        code: str,
-        template: str,
-        details: dict[str, Any] | None = None,
-        /,
-        *,
-        retry_after: int | None = None,
-        **params: Any,
-    ) -> None:
-        super().__init__(code, template, details, **params)
-        self.retry_after = retry_after
-
-
-class TooManyRequests(_Passing):
+class TooManyRequests(ConsoleError):
     status = 429
 
 
-class Unavailable(_Passing):
+class Unavailable(ConsoleError):
     status = 503

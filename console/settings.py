@@ -227,6 +227,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "console.web.requests.middleware.ArrivalMiddleware",
+    "console.web.requests.compression.CompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     # Outside of everything that can fail, so that error responses have its header too.
@@ -316,6 +317,10 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = CONSOLE_DATA / "static"
 STATICFILES_DIRS = [FILES_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "console.site.static_version.VersionedFiles"},
+}
 # The demo and developers need no collectstatic: files are served from their folders.
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_ALLOW_ALL_ORIGINS = False

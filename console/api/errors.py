@@ -46,9 +46,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         answer = Response(body(error.code, error.said, error.details), status=error.status)
         if isinstance(error, UnsupportedEncoding):
             answer["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
-        retry_after = getattr(error, "retry_after", None)
-        if retry_after is not None:
-            answer["Retry-After"] = str(retry_after)
+        if error.retry_after is not None:
+            answer["Retry-After"] = str(error.retry_after)
         return answer
     if isinstance(error, Http404):
         error = exceptions.NotFound()

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from console.accounts.marking import marked
 from console.accounts.models import User
 from console.actors import Actor, Permission
 from console.database.built import Part, count_of, first_of, numbers
+from console.database.marking import marked
 from console.notifications.audience import by_kind, decidable
 from console.notifications.kinds import KINDS, kinds_of, roles_with
 from console.notifications.models import (

@@ -209,7 +209,8 @@ class Send(models.Model):
         found["unresolved"] = (
             found["unknown"] - found["resolved_delivered"] - found["resolved_not_delivered"]
         )
-        self.__dict__.update(found)
+        for name, number in found.items():
+            setattr(self, name, number)
 
     @property
     def answers(self) -> dict[str, Any]:

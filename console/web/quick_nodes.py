@@ -13,8 +13,9 @@ from django.template import Node
 from django.template.base import FilterExpression, Variable, VariableNode, render_value_in_context
 from django.template.smartif import TokenBase
 from django.templatetags.i18n import BlockTranslateNode
+from django.utils import translation
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 
 
 class QuickVariable(Variable):
@@ -95,8 +96,8 @@ class QuickBlockTranslate(BlockTranslateNode):
         kept: dict[str | None, tuple[str, list[str]]] = self.__dict__.setdefault("kept", {})
         language = get_language()
         if language not in kept:
-            text, names = self.render_token_list(self.singular)
-            kept[language] = gettext(text), names
+            words, names = self.render_token_list(self.singular)
+            kept[language] = translation.gettext(words), names
         return kept[language]
 
 

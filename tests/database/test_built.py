@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from console.accounts.marking import MARK, marked
 from console.accounts.models import Team, User
 from console.accounts.own_work import own_refs
 from console.accounts.services import api_client_create
 from console.actors import Actor, system_actor
 from console.database.built import Part, count_of, first_of, numbers
+from console.database.marking import MARK, marked
 from console.interactions.models import Interaction
 from console.sends.models import Send
 

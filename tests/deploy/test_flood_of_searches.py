@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 # Twice as many as the process has connections, and more than it has places for waiting.
 EACH = 14
 # A search is ended before its session has waited too long for a lock.
-SETTINGS = {"CONSOLE_DATABASE_POOL_SIZE": "20", "CONSOLE_SEARCH_SECONDS": "3"}
+SETTINGS: dict[str, Any] = {"CONSOLE_DATABASE_POOL_SIZE": "20", "CONSOLE_SEARCH_SECONDS": "3"}
 SECONDS = 60.0
 EXPECTED = [200, 200, 200, 200, 202, 201]
 

@@ -351,7 +351,7 @@ def test_what_was_chosen_before_the_scripts_came_is_previewed(
     page = at_the_board(sit_down(), staying)
     held: list[Route] = []
     hold = held.append
-    page.route("**/static/js/app.js", lambda route: hold(route))
+    page.route("**/static/**/js/app.js", lambda route: hold(route))
     page.goto(page.url, wait_until="commit")
     for row in range(2):
         page.locator("tbody input[type=checkbox]").nth(row).click()

@@ -19,7 +19,8 @@ HAS_FORM = re.compile(r"\s(?:\s|>)|\n")
 class PageClient(Client):
     def request(self, **given: Any) -> Any:
         answer = super().request(**given)
-        if not answer.streaming and answer.headers.get("Content-Type", "").startswith("text/html"):
+        is_html = answer.headers.get("Content-Type", "").startswith("text/html")
+        if is_html and not answer.streaming and not answer.has_header("Content-Encoding"):
             answer.content = compact(answer.content.decode()).encode()
         return answer
 

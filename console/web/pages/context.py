@@ -5,12 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from console.accounts.marking import marked
 from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.database.built import Part, count_of, numbers
+from console.database.marking import marked
 from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.notifications.kinds import kinds_of
 from console.notifications.selectors import heard_in, waiting_parts

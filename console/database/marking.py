@@ -8,7 +8,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from console.accounts.own_work import own_refs
 from console.actors import Actor
 
 # No row has such a number, and no text that is put into a query by chance has it in it.
@@ -23,8 +22,10 @@ class Marked:
 
 
 def marked(actor: Actor) -> Marked:
-    """Return the actor with marks, and what they stand for."""
-    own = own_refs(actor)[1:]
+    """Return a person with marks, and what they stand for. They were read with their clients."""
+    if actor.client_refs is None:
+        raise ValueError(f"{actor.ref} was read without the clients")
+    own = actor.client_refs
     teams = sorted(actor.team_ids)
     kind, _colon, number = actor.person_ref.partition(":")
     values: dict[Any, Any] = {MARK: int(number), f"{kind}:{MARK}": actor.person_ref}
