@@ -33,7 +33,8 @@ def _rows(actor: Actor, chosen: Mapping[str, str]) -> Found | QuerySet[Delivery]
 
 
 def _planned(actor: Actor, chosen: Mapping[str, str]) -> QuerySet[Delivery]:
-    return deliveries_visible(actor, DeliveryFilter.from_mapping(chosen))
+    asked = DeliveryFilter.from_mapping(chosen)
+    return deliveries_visible(actor).filter(asked.to_condition())
 
 
 def _count(rows: Found | QuerySet[Delivery], most: int) -> int:
