@@ -106,10 +106,13 @@ ENDED_SO = """CASE WHEN d.status <> 'unknown' THEN d.status = ANY(%s::varchar[])
     d.status) = ANY(%s::text[]) END"""
 # LIMIT makes PostgreSQL begin with each chat's few deliveries, however long the history is, and
 # together with ORDER BY read them by their index, which has this order. A bitmap would cost twice
-# as much for each of 10,000 chats, and a join several times as much.
-RECEIVED = """((SELECT d.id FROM sends_delivery d
-    WHERE d.interaction_id = {chat} AND {which}
-    ORDER BY d.id DESC LIMIT 1) IS NOT NULL)"""
+# as much for each of 10,000 chats, and a join several times as much. No delivery of a live chat is
+# at rest (console.sends.history.resting), and looking there would cost as much again.
+FIRST = """(SELECT d.id FROM {table} d
+    WHERE d.interaction_id = {{chat}} AND {{which}}
+    ORDER BY d.id DESC LIMIT 1) IS NOT NULL"""
+RECEIVED = f"""(CASE WHEN {{ended}} IS NULL THEN {FIRST.format(table="ONLY sends_delivery")}
+    ELSE {FIRST.format(table="sends_delivery")} END)"""
 # PostgreSQL takes it that nearly every row passes NULLIF … IS NOT NULL, which keeps it from a
 # bitmap for rows that it would expect to read in vain.
 PASSES = f"nullif(coalesce(d.send_id IN ({{sends}}), FALSE) AND {ENDED_SO}, FALSE) IS NOT NULL"
@@ -129,8 +132,8 @@ class _Received(Func):
 
     output_field = BooleanField()
 
-    def __init__(self, chat: Any, kind: str, pk: int, outcomes: Sequence[str]) -> None:
-        super().__init__(chat)
+    def __init__(self, kind: str, pk: int, outcomes: Sequence[str]) -> None:
+        super().__init__(F("pk"), F("ended_at"))
         self.kind, self.pk, self.outcomes = kind, pk, list(outcomes)
 
     def as_sql(
@@ -142,16 +145,18 @@ class _Received(Func):
         arg_joiner: str | None = None,
         **extra_context: Any,
     ) -> tuple[str, Any]:
-        chat, params = compiler.compile(self.source_expressions[0])
-        sql = RECEIVED.format(chat=chat, which=WHICH[self.kind])
-        return sql, (*params, self.pk, self.outcomes, self.outcomes)
+        # Neither is an expression with parameters: both are columns.
+        chat, ended = (compiler.compile(each)[0] for each in self.source_expressions)
+        sql = RECEIVED.format(chat=chat, ended=ended, which=WHICH[self.kind])
+        of_one = (self.pk, self.outcomes, self.outcomes)
+        return sql, (*of_one, *of_one)
 
 
 def _received(asked: Condition, actor: Actor) -> Q:
     condition = Q()
     for value in asked.values:
         statuses = [status for name in value.outcomes for status in STATUSES[name]]
-        received = _Received(F("pk"), value.kind, _pk(value, actor), statuses)
+        received = _Received(value.kind, _pk(value, actor), statuses)
         condition |= Q(received)
     return condition
 

@@ -86,7 +86,8 @@ class Send(models.Model):
     marks an object in memory that an earlier request had already made. A test (`is_test`) goes only
     to test chats, and counts nowhere: its version need not be published. While `is_unconfirmed`
     nobody may resume it: nobody has confirmed its emergency in time. `is_searchable` says that the
-    search of the history finds its deliveries by their parts (console.sends.history).
+    search of the history finds its deliveries by their parts, and `is_at_rest` that they lie packed
+    (console.sends.history).
     """
 
     is_replayed = False
@@ -139,6 +140,7 @@ class Send(models.Model):
     is_test = models.BooleanField(default=False, db_default=False)
     is_unconfirmed = models.BooleanField(default=False, db_default=False)
     is_searchable = models.BooleanField(default=False, db_default=False)
+    is_at_rest = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
@@ -176,6 +178,7 @@ class Send(models.Model):
             models.Index(
                 fields=["id"], condition=Q(is_searchable=False), name="send_not_searchable"
             ),
+            models.Index(fields=["id"], condition=Q(is_at_rest=False), name="send_not_at_rest"),
             models.Index(
                 fields=["incident_id", "id"],
                 condition=Q(incident_id__isnull=False),
@@ -232,6 +235,11 @@ class Delivery(models.Model):
     No index has a column that changes on the way to the wire and back. So PostgreSQL puts new
     versions of a row on the same page (HOT), and recording an outcome touches no index. Outbox has
     the open deliveries.
+
+    Half of each page and more is left free for that. A day after the send is over its deliveries
+    move to sends_delivery_at_rest, which has the same columns and is packed
+    (console.sends.history.resting). PostgreSQL reads it as part of this table, unless a statement
+    says ONLY: what is open, and what is of a live chat, is never there.
     """
 
     send = models.ForeignKey(
@@ -272,6 +280,7 @@ class Delivery(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         db_index=False,
+        db_constraint=False,
         related_name="retries",
     )
     erased_at = models.DateTimeField(null=True, blank=True)

@@ -133,7 +133,7 @@ COUNTS = RawSQL(
         CASE WHEN sends_send.target_count > ended.number THEN
             (SELECT count(*)::int FROM sends_claim c
              CROSS JOIN LATERAL unnest(c.delivery_ids) AS claimed(id)
-             JOIN sends_delivery d
+             JOIN ONLY sends_delivery d
                  ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
              WHERE d.send_id = sends_send.id)
         ELSE 0 END,

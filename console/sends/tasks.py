@@ -17,6 +17,7 @@ from console.sends.engine.claim_budget import contacts_forget
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.history.filling import history_fill
+from console.sends.history.resting import deliveries_rest
 from console.sends.observe.outcome_counts import outcomes_count
 
 
@@ -77,6 +78,14 @@ async def clear(context: JobContext, timestamp: int) -> None:
 async def fill_history(timestamp: int) -> None:
     """Every ten seconds, write the search of the history for sends that are over."""
     while await sync_to_async(_patiently)(history_fill):
+        pass
+
+
+@app.periodic(cron="* * * * * 30")
+@app.task(name="console.sends.tasks.rest_deliveries", queueing_lock="rest_deliveries")
+async def rest_deliveries(timestamp: int) -> None:
+    """Every minute, pack the deliveries of sends that have been over for a day."""
+    while await sync_to_async(_patiently)(deliveries_rest):
         pass
 
 

@@ -22,7 +22,7 @@ NO_ROWS = {"cache", "digest", "book"}
 # Libraries without Django, which could not write; "create" makes a message there.
 NO_DATABASE = {"esp", "ixn"}
 WRITING_SQL = re.compile(
-    r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
+    r"\b(INSERT\s+INTO|UPDATE\s+(ONLY\s+)?\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO"
     r"|COPY\s+\w+\s*\(|ALTER\s+TABLE|DROP\s+\w+|SELECT\s+audit_append\b)"
 )
 
@@ -65,6 +65,7 @@ def writes(source: str) -> Iterator[str]:
         ("Send.objects.filter(pk=1).update(status='x')", ["1: .update()"]),
         ("x = 1\nawait rows.adelete()", ["2: .adelete()"]),
         ("cursor.execute('UPDATE sends_send SET status = 1')", ["1: UPDATE …"]),
+        ("cursor.execute('UPDATE ONLY sends_send s SET status = 1')", ["1: UPDATE …"]),
         ("SQL = '''\nDELETE FROM x'''", ["1: DELETE …"]),
         ("SQL = f'SELECT audit_append({1})'", ["1: SELECT …"]),
         ("SQL = f'COPY x ({1}) FROM STDIN'", ["1: COPY …"]),

@@ -487,6 +487,7 @@ UNRECORDED = {
     "sends.deliveries_follow": "what waits goes where its chat is; its entry says where it went",
     "sends.outbox_renew": "part of starting again, which is recorded",
     "sends.history_fill": "what the search reads, made of what deliveries say",
+    "sends.deliveries_rest": "where PostgreSQL has what deliveries say",
     "sends.history_forget": "the same, with an erasure that is recorded",
     "sends.outcomes_count": "counts the ledger's own entries",
     "sends.worker_gone": "workers come and go",

@@ -14,6 +14,7 @@ from console.actors import Actor
 from console.sends.engine.record import deliveries_expire
 from console.sends.history import searchable, sources
 from console.sends.history.filling import history_fill
+from console.sends.history.resting import deliveries_rest
 from console.sends.history.search import Found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery, HistoryPart, Send
@@ -42,6 +43,12 @@ def make_history(actor: Actor) -> None:
     later.update(is_searchable=True)
     while history_fill():
         pass
+    # Every third send lies at rest.
+    staying = Send.objects.exclude(pk__in=ids[::3])
+    staying.update(is_at_rest=True)
+    while deliveries_rest():
+        pass
+    assert 0 < Send.objects.filter(pk__in=ids[::3], is_at_rest=True).count() < len(ids)
     later.update(is_searchable=False)
 
 

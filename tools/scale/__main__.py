@@ -19,7 +19,7 @@ def main() -> int:
 
     django.setup()
     from console.sends.models import Delivery, Send
-    from tools.scale.filling import fill, searchable
+    from tools.scale.filling import at_rest, fill, searchable
 
     if not Delivery.objects.exists():
         print("Make one send first: its rows are the pattern of all others.", file=sys.stderr)
@@ -32,6 +32,8 @@ def main() -> int:
     print(f"{options.size:,} deliveries after {time.monotonic() - began:.0f} s", flush=True)
     for number in searchable():
         print(f"{number:,} sends can be searched, {time.monotonic() - began:.0f} s", flush=True)
+    for number in at_rest():
+        print(f"{number:,} sends lie packed, {time.monotonic() - began:.0f} s", flush=True)
     return 0
 
 

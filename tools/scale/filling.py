@@ -4,6 +4,7 @@ Skewed as a real site's: most sends go to one chat, some to 5,000; a few notices
 for most of it; notices come and go; one Chat Server was there in the first year only, and another
 has one delivery in two hundred; on some days a third fails. Nothing was ever cancelled. Rows are as
 wide as those of texts of 170 bytes, and lie on their pages as the engine leaves them.
+`searchable` and `at_rest` then do what workers do when sends are over.
 """
 
 import random
@@ -135,6 +136,7 @@ def _sends(cursor: Any, planned: list[tuple[Any, ...]]) -> None:
             "idempotency_key": "''",
             "incident_id": "NULL",
             "is_searchable": "FALSE",
+            "is_at_rest": "FALSE",
         },
         "(SELECT * FROM sends_send ORDER BY id LIMIT 1) s, planned p",
         "ORDER BY p.n",
@@ -217,5 +219,15 @@ def searchable() -> Iterator[int]:
 
     done = 0
     while number := history_fill():
+        done += number
+        yield done
+
+
+def at_rest() -> Iterator[int]:
+    """Pack the deliveries, and yield after each step of how many sends."""
+    from console.sends.history.resting import deliveries_rest
+
+    done = 0
+    while number := deliveries_rest():
         done += number
         yield done

@@ -40,6 +40,7 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
     why = read_line(why, what=term("The reason (why)"), field="why")
     with transaction.atomic():
         chat = Interaction.objects.select_for_update().filter(pk=interaction_id).first()
+        _hold_sends(interaction_id)
         deliveries = list(
             Delivery.objects.select_for_update().filter(interaction=interaction_id).order_by("pk")
         )
@@ -58,6 +59,13 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
             data={"deliveries": ids, **({"why": why} if why else {})},
         )
     return len(ids)
+
+
+def _hold_sends(interaction_id: str) -> None:
+    """Lock a chat's sends: their deliveries can't be locked while they move (history.resting)."""
+    theirs = Delivery.objects.filter(interaction=interaction_id).values("send_id")
+    sends = Send.objects.filter(pk__in=theirs).order_by("pk").select_for_update(no_key=True)
+    list(sends.values_list("pk"))
 
 
 def _require_over(

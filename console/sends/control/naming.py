@@ -38,11 +38,11 @@ RETURNING chat.ended_at IS NULL
 """
 MOVE_WAITING = """
 WITH waiting AS (
-    SELECT d.id FROM sends_outbox o JOIN sends_delivery d ON d.id = o.delivery_id
+    SELECT d.id FROM sends_outbox o JOIN ONLY sends_delivery d ON d.id = o.delivery_id
     WHERE o.chat_server_name = %(old)s AND d.status = 'pending'
     ORDER BY d.id FOR NO KEY UPDATE OF d),
 moved AS (
-    UPDATE sends_delivery d SET chat_server_name = %(new)s
+    UPDATE ONLY sends_delivery d SET chat_server_name = %(new)s
     FROM waiting WHERE d.id = waiting.id
     RETURNING d.id)
 UPDATE sends_outbox o SET chat_server_name = %(new)s

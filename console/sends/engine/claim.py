@@ -130,7 +130,7 @@ SELECT d.id, d.send_id, d.interaction_id, d.method, d.chat_server_name, d.body, 
        coalesce(i.is_online, false), coalesce(i.chat_server_name, ''), i.team_id,
        coalesce(i.is_test, false), due.waiting
 FROM due
-JOIN sends_delivery d ON d.id = due.delivery_id
+JOIN ONLY sends_delivery d ON d.id = due.delivery_id
 LEFT JOIN LATERAL (
     SELECT * FROM interactions_interaction WHERE id = d.interaction_id OFFSET 0) i ON true
 WHERE d.status = 'pending'
@@ -154,14 +154,14 @@ MARK_SENDING = """
 WITH noted AS (
     INSERT INTO sends_claim (id, chat_server_name, delivery_ids, claimed_at)
     VALUES (%(claim)s, %(server)s, %(ids)s::bigint[], %(now)s))
-UPDATE sends_delivery
+UPDATE ONLY sends_delivery
 SET status = 'sending', claim = %(claim)s, attempts = attempts + 1, attempted_at = %(now)s
 WHERE id = ANY(%(ids)s::bigint[])
 """
 
 MOVE = """
 WITH moved AS (
-    UPDATE sends_delivery d
+    UPDATE ONLY sends_delivery d
     SET chat_server_name = m.name
     FROM unnest(%s::bigint[], %s::text[]) AS m(id, name)
     WHERE d.id = m.id

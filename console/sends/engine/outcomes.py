@@ -74,7 +74,7 @@ class Postponement(Struct, frozen=True, gc=False):
 # cancelled retry wrote nothing, so its original may be retried again.
 END = """
 WITH ended AS (
-    UPDATE sends_delivery d
+    UPDATE ONLY sends_delivery d
     SET status = %(status)s, reason = %(reason)s, detail = %(detail)s,
         reference_id = (%(reference_ids)s::int[])[array_position(%(ids)s::bigint[], d.id)],
         fault_code = %(fault_code)s, fault_text = %(fault_text)s,
@@ -95,7 +95,7 @@ SELECT id FROM ended
 
 POSTPONE = """
 WITH back AS (
-    UPDATE sends_delivery d
+    UPDATE ONLY sends_delivery d
     SET status = 'pending', claim = NULL, detail = p.detail
     FROM unnest(%s::bigint[], %s::uuid[], %s::timestamptz[], %s::text[])
         AS p(id, claim, due_at, detail)

@@ -81,7 +81,7 @@ def _djangos_errors() -> Iterator[None]:
 
 MOVE_SEND = """
 WITH waiting AS (
-    SELECT id FROM sends_delivery WHERE send_id = %(send)s AND status = 'pending'
+    SELECT id FROM ONLY sends_delivery WHERE send_id = %(send)s AND status = 'pending'
     ORDER BY id FOR NO KEY UPDATE)
 UPDATE sends_outbox o SET due_at = %(due)s, expires_at = %(expires)s
 FROM waiting WHERE o.delivery_id = waiting.id AND (%(all)s OR o.due_at < %(held)s)
@@ -96,7 +96,7 @@ WITH waiting AS (
     SELECT d.id
     FROM sends_outbox o
     JOIN sends_send s ON s.id = o.send_id
-    JOIN sends_delivery d ON d.id = o.delivery_id
+    JOIN ONLY sends_delivery d ON d.id = o.delivery_id
     WHERE s.status = 'running' AND d.status = 'pending'
         AND o.chat_server_name = coalesce(%(server)s, o.chat_server_name)
     ORDER BY d.id FOR NO KEY UPDATE OF d)

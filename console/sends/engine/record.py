@@ -224,7 +224,7 @@ WITH moving AS (
     SELECT d.id, i.chat_server_name, left_behind.held_at IS NOT NULL AS was_held
     FROM interactions_chatserver working
     JOIN interactions_interaction i ON i.chat_server_name = working.name AND i.ended_at IS NULL
-    JOIN sends_delivery d ON d.interaction_id = i.id
+    JOIN ONLY sends_delivery d ON d.interaction_id = i.id
     JOIN sends_outbox o ON o.delivery_id = d.id
     JOIN interactions_chatserver left_behind ON left_behind.name = o.chat_server_name
     WHERE working.enabled AND d.status = 'pending' AND o.chat_server_name <> i.chat_server_name
@@ -232,7 +232,7 @@ WITH moving AS (
             OR left_behind.held_at IS NOT NULL)
     FOR UPDATE OF d SKIP LOCKED),
 moved AS (
-    UPDATE sends_delivery d SET chat_server_name = moving.chat_server_name
+    UPDATE ONLY sends_delivery d SET chat_server_name = moving.chat_server_name
     FROM moving WHERE d.id = moving.id
     RETURNING d.id, d.chat_server_name, moving.was_held)
 UPDATE sends_outbox o SET

@@ -56,7 +56,7 @@ ON_THE_WIRE = """
 SELECT c.chat_server_name, count(*)
 FROM sends_claim c
 CROSS JOIN LATERAL unnest(c.delivery_ids) AS claimed(id)
-JOIN sends_delivery d ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
+JOIN ONLY sends_delivery d ON d.id = claimed.id AND d.claim = c.id AND d.status = 'sending'
 JOIN sends_send s ON s.id = d.send_id AND NOT s.is_test
 GROUP BY c.chat_server_name
 """
