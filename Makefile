@@ -82,12 +82,14 @@ ONLY ?=
 STANDING ?= 300
 # How many deliveries the history has in which is searched.
 HISTORY ?= 1000000
+# Instead: the URL of a database that `make scale` has filled.
+HISTORY_AT ?=
 # For how many seconds a round of open boards lasts.
 BOARDS ?= 60
 bench: install-dev
 	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) \
 		--standing-seconds $(STANDING) --history $(HISTORY) --board-seconds $(BOARDS) \
-		$(if $(ONLY),--only $(ONLY))
+		$(if $(HISTORY_AT),--history-at $(HISTORY_AT)) $(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200
 DELIVERIES ?= 20000

@@ -58,6 +58,7 @@ def main() -> int:
             number=options.number,
             standing_seconds=options.standing_seconds,
             history=options.history,
+            history_at=options.history_at,
             board_seconds=options.board_seconds,
         ) as made,
     ):
@@ -106,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(100_000, 100_000_000),
         default=1_000_000,
         help="deliveries of a long history (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--history-at",
+        metavar="URL",
+        default="",
+        help="a database that make scale has filled, as the long history",
     )
     parser.add_argument(
         "--board-seconds",

@@ -46,7 +46,8 @@ ENVIRONMENT = {
 class World:
     """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
     `standing_seconds` is for how long new chats come to a standing stage; `history` is how many
-    deliveries a long history has; `board_seconds` is for how long a round of boards lasts."""
+    deliveries a long history has, and `history_at` the database that has them, if it is not made
+    here; `board_seconds` is for how long a round of boards lasts."""
 
     folder: Path
     simulator: "Simulator"
@@ -54,6 +55,7 @@ class World:
     number: int
     standing_seconds: int = 300
     history: int = 1_000_000
+    history_at: str = ""
     board_seconds: int = 60
     ids: list[str] = field(default_factory=list)
 
@@ -110,6 +112,7 @@ def world(
     number: int,
     standing_seconds: int = 300,
     history: int = 1_000_000,
+    history_at: str = "",
     board_seconds: int = 60,
 ) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
@@ -120,7 +123,9 @@ def world(
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
         _publish_notice()
-        yield World(folder, simulator, rounds, number, standing_seconds, history, board_seconds)
+        yield World(
+            folder, simulator, rounds, number, standing_seconds, history, history_at, board_seconds
+        )
 
 
 def register_chat_server(name: str, url: str, **values: Any) -> None:

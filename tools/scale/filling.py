@@ -4,7 +4,7 @@ Skewed as a real site's: most sends go to one chat, some to 5,000; a few notices
 for most of it; notices come and go; one Chat Server was there in the first year only, and another
 has one delivery in two hundred; on some days a third fails. Nothing was ever cancelled. Rows are as
 wide as those of texts of 170 bytes, and lie on their pages as the engine leaves them.
-`searchable` and `at_rest` then do what workers do when sends are over.
+`packed` puts those that are over where workers move them (console.sends.history.resting).
 """
 
 import random
@@ -29,7 +29,7 @@ RARE_DELIVERIES = 40
 BEGIN = datetime(2023, 11, 30, tzinfo=UTC)
 
 
-def fill(deliveries: int, *, seed: int = 17) -> None:
+def fill(deliveries: int, *, seed: int = 17, packed: bool = False) -> None:
     """Write sends to so many deliveries. Nothing that watches the tables is asked: the rows are
     such as the console itself would have left."""
     from django.db import connection
@@ -39,7 +39,9 @@ def fill(deliveries: int, *, seed: int = 17) -> None:
         cursor.execute("SET session_replication_role = replica")
         versions = _notices(cursor)
         _sends(cursor, list(_planned(deliveries, versions, chance)))
-        _deliveries(cursor)
+        _deliveries(cursor, "sends_delivery_at_rest" if packed else "sends_delivery")
+        if packed:
+            _unpack_unknown(cursor)
         _outcomes(cursor)
         cursor.execute("DROP TABLE planned")
         cursor.execute("SET session_replication_role = origin")
@@ -143,7 +145,7 @@ def _sends(cursor: Any, planned: list[tuple[Any, ...]]) -> None:
     )
 
 
-def _deliveries(cursor: Any) -> None:
+def _deliveries(cursor: Any, table: str) -> None:
     """Write the deliveries of all that is planned, in the order of their sends."""
     cursor.execute("SELECT setseed(0.17)")
     cursor.execute("SELECT max(id) - (SELECT max(n) FROM planned) FROM sends_send")
@@ -152,7 +154,7 @@ def _deliveries(cursor: Any) -> None:
     outage = f"{day} IN ({', '.join(map(str, sorted(OUTAGE_DAYS)))})"
     _copied(
         cursor,
-        "sends_delivery",
+        table,
         {
             "id": "nextval(pg_get_serial_sequence('sends_delivery', 'id'))",
             "send_id": f"{before} + p.n",
@@ -186,10 +188,19 @@ def _deliveries(cursor: Any) -> None:
         "ORDER BY p.n, k",
     )
     cursor.execute(
-        "UPDATE sends_delivery SET body = body || ' ' || %s WHERE id IN (SELECT id FROM "
-        "(SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS number "
-        "FROM sends_delivery) AS every WHERE place %% greatest(number / %s, 1) = 0)",
+        f"UPDATE {table} SET body = body || ' ' || %s WHERE id IN (SELECT id FROM generate_series("
+        f"(SELECT min(id) FROM {table}), (SELECT max(id) FROM {table}), "
+        f"greatest((SELECT count(*) FROM {table}) / %s, 1)) id)",
         [RARE, RARE_DELIVERIES],
+    )
+
+
+def _unpack_unknown(cursor: Any) -> None:
+    """Leave deliveries that ended as unknown where they were, as the workers do."""
+    cursor.execute("UPDATE sends_send SET is_at_rest = TRUE WHERE finished_at IS NOT NULL")
+    cursor.execute(
+        "WITH back AS (DELETE FROM sends_delivery_at_rest WHERE status = 'unknown' RETURNING *) "
+        "INSERT INTO sends_delivery SELECT * FROM back ORDER BY id"
     )
 
 
@@ -219,15 +230,5 @@ def searchable() -> Iterator[int]:
 
     done = 0
     while number := history_fill():
-        done += number
-        yield done
-
-
-def at_rest() -> Iterator[int]:
-    """Pack the deliveries, and yield after each step of how many sends."""
-    from console.sends.history.resting import deliveries_rest
-
-    done = 0
-    while number := deliveries_rest():
         done += number
         yield done
