@@ -110,6 +110,8 @@ def who(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(sources, "FIRST_PARTS", 3)
         for module in (sources, searchable):
             monkeypatch.setattr(module, "LEVELS", (4, 8, 12))
+    if name == "approver":  # of many senders, few parts each
+        monkeypatch.setattr(sources, "MOST_PARTS", 12)
     return name
 
 

@@ -26,6 +26,8 @@ SERVERS = ("east", "west", "north", "south")
 PAST_SERVER, RARE_SERVER = "past", "spare"
 OUTAGE_DAYS = frozenset({100, 101, 400, 733, 900})
 RARE_DELIVERIES = 40
+# So many deliveries are written by one statement.
+PIECE = 200_000
 BEGIN = datetime(2023, 11, 30, tzinfo=UTC)
 
 
@@ -39,10 +41,11 @@ def fill(deliveries: int, *, seed: int = 17, packed: bool = False) -> None:
         cursor.execute("SET session_replication_role = replica")
         versions = _notices(cursor)
         _sends(cursor, list(_planned(deliveries, versions, chance)))
-        _deliveries(cursor, "sends_delivery_at_rest" if packed else "sends_delivery")
-        if packed:
-            _unpack_unknown(cursor)
+        for first in range(0, deliveries, PIECE):
+            _deliveries(cursor, first, first + PIECE, packed=packed)
+        _add_rare_word(cursor)
         _outcomes(cursor)
+        _let_workers_see(cursor, packed=packed)
         cursor.execute("DROP TABLE planned")
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE" if not connection.in_atomic_block else "ANALYZE")
@@ -52,16 +55,20 @@ def _copied(
     cursor: Any, table: str, changes: Mapping[str, str], source: str, order: str = ""
 ) -> None:
     """Insert rows: those of `source`, an alias `s` of the table among them, with changes."""
+    names, values = _columns(cursor, table, changes)
+    cursor.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} {order}")
+
+
+def _columns(cursor: Any, table: str, changes: Mapping[str, str]) -> tuple[str, str]:
+    """Return a table's columns, and their values: those of the alias `s`, with changes."""
     cursor.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
         "AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
         [table],
     )
     names = [name for (name,) in cursor.fetchall()]
-    values = ", ".join(changes.get(name, f"s.{name}") for name in names)
-    cursor.execute(
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {source} {order}"
-    )
+    values = ", ".join(f"{changes.get(name, f's.{name}')} AS {name}" for name in names)
+    return ", ".join(names), values
 
 
 def _notices(cursor: Any) -> list[int]:
@@ -137,24 +144,26 @@ def _sends(cursor: Any, planned: list[tuple[Any, ...]]) -> None:
             "status": "'finished'",
             "idempotency_key": "''",
             "incident_id": "NULL",
-            "is_searchable": "FALSE",
-            "is_at_rest": "FALSE",
+            # Workers leave alone what is not whole yet.
+            "is_searchable": "TRUE",
+            "is_at_rest": "TRUE",
         },
         "(SELECT * FROM sends_send ORDER BY id LIMIT 1) s, planned p",
         "ORDER BY p.n",
     )
 
 
-def _deliveries(cursor: Any, table: str) -> None:
-    """Write the deliveries of all that is planned, in the order of their sends."""
-    cursor.execute("SELECT setseed(0.17)")
+def _deliveries(cursor: Any, first: int, end: int, *, packed: bool) -> None:
+    """Write the deliveries of the sends that are planned to begin here, in their order. Those that
+    ended as unknown are never packed."""
+    cursor.execute("SELECT setseed(%s)", [0.17 + first / 1e9])
     cursor.execute("SELECT max(id) - (SELECT max(n) FROM planned) FROM sends_send")
     (before,) = cursor.fetchone()
     day = f"extract(day from p.at - timestamptz '{BEGIN.isoformat()}')"
     outage = f"{day} IN ({', '.join(map(str, sorted(OUTAGE_DAYS)))})"
-    _copied(
+    names, values = _columns(
         cursor,
-        table,
+        "sends_delivery",
         {
             "id": "nextval(pg_get_serial_sequence('sends_delivery', 'id'))",
             "send_id": f"{before} + p.n",
@@ -174,9 +183,11 @@ def _deliveries(cursor: Any, table: str) -> None:
             "created_at": "p.at",
             "attempted_at": "p.at + interval '10 seconds'",
             "finished_at": "p.at + interval '11 seconds'",
-            "claim": "NULL",
-            "retry_of_id": "NULL",
+            "claim": "NULL::uuid",
+            "retry_of_id": "NULL::bigint",
         },
+    )
+    source = (
         "(SELECT * FROM sends_delivery ORDER BY id LIMIT 1) s, planned p "
         "CROSS JOIN LATERAL generate_series(1, p.size) k "
         "CROSS JOIN LATERAL (SELECT random() + 0 * k AS a, random() AS b, random() AS c, "
@@ -184,23 +195,32 @@ def _deliveries(cursor: Any, table: str) -> None:
         f"CROSS JOIN LATERAL (SELECT CASE WHEN luck.c < 0.05 THEN "
         f"({_array(OTHER_SCRIPTS)})[1 + floor(luck.d * {len(OTHER_SCRIPTS)})::int] ELSE "
         f"({_array(FIRST)})[1 + floor(luck.d * {len(FIRST)})::int] || ' ' || "
-        f"({_array(LAST)})[1 + floor(luck.c * luck.c * {len(LAST)})::int] END AS name) who",
-        "ORDER BY p.n, k",
+        f"({_array(LAST)})[1 + floor(luck.c * luck.c * {len(LAST)})::int] END AS name) who "
+        f"WHERE p.first >= {first} AND p.first < {end} ORDER BY p.n, k"
     )
+    table = "sends_delivery_at_rest" if packed else "sends_delivery"
     cursor.execute(
-        f"UPDATE {table} SET body = body || ' ' || %s WHERE id IN (SELECT id FROM generate_series("
-        f"(SELECT min(id) FROM {table}), (SELECT max(id) FROM {table}), "
-        f"greatest((SELECT count(*) FROM {table}) / %s, 1)) id)",
+        f"WITH made AS MATERIALIZED (SELECT {values} FROM {source}), unknown AS ("
+        f"INSERT INTO sends_delivery ({names}) SELECT {names} FROM made WHERE status = 'unknown') "
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM made WHERE status <> 'unknown'"
+    )
+
+
+def _add_rare_word(cursor: Any) -> None:
+    cursor.execute(
+        "UPDATE sends_delivery SET body = body || ' ' || %s WHERE id IN (SELECT id "
+        "FROM generate_series((SELECT min(id) FROM sends_delivery), "
+        "(SELECT max(id) FROM sends_delivery), "
+        "greatest((SELECT count(*) FROM sends_delivery) / %s, 1)) id)",
         [RARE, RARE_DELIVERIES],
     )
 
 
-def _unpack_unknown(cursor: Any) -> None:
-    """Leave deliveries that ended as unknown where they were, as the workers do."""
-    cursor.execute("UPDATE sends_send SET is_at_rest = TRUE WHERE finished_at IS NOT NULL")
+def _let_workers_see(cursor: Any, *, packed: bool) -> None:
     cursor.execute(
-        "WITH back AS (DELETE FROM sends_delivery_at_rest WHERE status = 'unknown' RETURNING *) "
-        "INSERT INTO sends_delivery SELECT * FROM back ORDER BY id"
+        "UPDATE sends_send SET is_searchable = FALSE, is_at_rest = %s WHERE id > "
+        "(SELECT max(id) FROM sends_send) - (SELECT max(n) FROM planned)",
+        [packed],
     )
 
 

@@ -95,9 +95,11 @@ def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
     keys, compared = _keys(facts)
     number_of_keys = len(keys["statuses"])
     most = FIRST_PARTS
+    # Not of the place, beyond whose ends parts can reach: whatever was read is never read again.
+    low, high = place.after, place.reach
     while number_of_keys and not place.is_empty:
         each_most = max(2, 2 * most // number_of_keys)
-        rows = _with_keys(keys, compared, place, each_most)
+        rows = _with_keys(keys, compared, place, (low, high), each_most)
         numbers = Counter(key for key, _part in rows)
         # Of a key that has more, nothing is known behind its last.
         ends = {key: part.last_id for key, part in rows if numbers[key] == each_most}
@@ -111,7 +113,7 @@ def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
             if (part.last_id >= edge if place.newest_first else part.last_id <= edge)
         )
         yield from dict.fromkeys(known)
-        place = place.beyond(edge)
+        low, high = (low, edge) if place.newest_first else (edge, high)
         most = min(most * GROWTH, MOST_PARTS)
 
 
@@ -137,9 +139,14 @@ def _keys(facts: Facts) -> tuple[dict[str, list[Any]], Compared]:
 
 
 def _with_keys(
-    keys: dict[str, list[Any]], compared: Compared, place: Place, each_most: int
+    keys: dict[str, list[Any]],
+    compared: Compared,
+    place: Place,
+    between: tuple[int, int],
+    each_most: int,
 ) -> list[tuple[int, Part]]:
-    """Return up to `each_most` parts of each key in order, with the number of the key."""
+    """Return up to `each_most` parts of each key in order, with the number of the key: those of the
+    place whose last ids are between these."""
     order = "DESC" if place.newest_first else "ASC"
     columns = {name: COLUMNS[name] for name in keys}
     arrays = ", ".join(f"%s::{TYPES[name]}[]" for name in keys)
@@ -149,12 +156,12 @@ def _with_keys(
         SELECT k.number, found.* FROM unnest({arrays}) WITH ORDINALITY
             AS k({", ".join(columns.values())}, number)
         CROSS JOIN LATERAL (
-            SELECT f.last_id, f.first_id, f.send_id FROM sends_historyfact f
+            SELECT DISTINCT ON (f.last_id) f.last_id, f.first_id, f.send_id FROM sends_historyfact f
             WHERE {" AND ".join(wanted)}
                 AND f.last_id > %s AND f.last_id < %s AND f.first_id < %s
             ORDER BY f.last_id {order} LIMIT %s
         ) found ORDER BY last_id {order}"""  # noqa: S608 - names from above
-    limits = [place.after, place.reach, place.before, each_most]
+    limits = [*between, place.before, each_most]
     with connection.cursor() as cursor:
         cursor.execute(sql, [*keys.values(), *map(list, compared.values()), *limits])
         return [(number, Part(*row)) for number, *row in cursor.fetchall()]
