@@ -146,12 +146,19 @@ class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def file_outside() -> Path | None:
+    """Return the file of the checkpoints in the outside folder; None if there is no folder or
+    file."""
+    place = settings.CHECKPOINTS_TO
+    if not place or place.startswith("https://") or not (Path(place) / FILE).exists():
+        return None
+    return Path(place) / FILE
+
+
 def kept_outside() -> list[dict[str, Any]]:
     """Return the checkpoints in the outside folder; none if there is no folder or file.
 
     Raises console.audit.verify.Unreadable.
     """
-    place = settings.CHECKPOINTS_TO
-    if not place or place.startswith("https://") or not (Path(place) / FILE).exists():
-        return []
-    return checkpoints_of(Path(place) / FILE)
+    path = file_outside()
+    return checkpoints_of(path) if path else []

@@ -1,7 +1,7 @@
 """Writes the ledger. Every service calls it, in the transaction that it records."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -66,16 +66,23 @@ def record_many(actor: Actor, records: Iterable[Record]) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
     # Evaluated before anything is added, since a lazy iterable may need the connection itself.
-    records = list(records)
-    at = canonical_time(near_now())
+    for statement, values in appending(actor, list(records), near_now()):
+        add_to_commit(statement, values)
+
+
+def appending(
+    actor: Actor, records: Sequence[Record], at: datetime
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the statements, with their values, that append these entries, which happened `at`."""
+    when = canonical_time(at)
     for start in range(0, len(records), ENTRIES_A_CALL):
         part = records[start : start + ENTRIES_A_CALL]
-        rows = [_row(actor, item, at) for item in part]
+        rows = [_row(actor, item, when) for item in part]
         columns = [value for column in zip(*rows, strict=True) for value in column]
         arrays = ", ".join([f"ARRAY[{', '.join(['%s'] * len(part))}]::text[]"] * len(rows[0]))
-        add_to_commit(
+        yield (
             f"SELECT audit_append(%s, %s, %s, {arrays})",
-            [at, actor.ref, actor.name, *columns],
+            [when, actor.ref, actor.name, *columns],
         )
 
 

@@ -204,7 +204,7 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
         previous = digest
         if seq in marks:
             if marks[seq].encode() != digest:
-                finding = _rewritten(seq, report.vouched)
+                finding = rewritten(seq, report.vouched)
                 break
             report.vouched = seq
     report.followed += seq - begun_at
@@ -213,7 +213,9 @@ def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> 
         report.findings.append(finding)
 
 
-def _rewritten(seq: int, vouched: int) -> Finding:
+def rewritten(seq: int, vouched: int) -> Finding:
+    """Return the finding that entry `seq` is not that of its checkpoint. The last entry before it
+    that a checkpoint covers is `vouched`."""
     return broken(
         seq,
         "Entry {seq} is not the one that its checkpoint vouches for: the chain was written anew "
@@ -507,9 +509,19 @@ def _json(text: bytes, name: str) -> dict[str, Any]:
 
 def checkpoints_of(path: Path) -> list[dict[str, Any]]:
     """Read a file of checkpoints, one a line. Raises Unreadable."""
+    return [said for said, _end in checkpoints_from(path)]
+
+
+def checkpoints_from(path: Path, place: int = 0) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the checkpoints of a file from a place in it on, each with the place where its line
+    ends. Raises Unreadable."""
     try:
         with path.open("rb") as file:
-            return [_json(line, str(path)) for line in file if line.strip()]
+            file.seek(place)
+            for line in file:
+                place += len(line)
+                if line.strip():
+                    yield _json(line, str(path)), place
     except OSError as error:
         raise Unreadable(
             phrase("{path} can't be read: {error}.", path=path, error=error)

@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 
 from console.actors import Actor
-from console.audit.export import verify_database
 from console.audit.services import checkpoint_make
-from console.audit.verify import checkpoints_of, sentences
+from console.audit.verification import verify_database
+from console.audit.verify import sentences
 from console.backups.services import Settled, database_settle
 from console.errors import Conflict
 from console.sends.models import Send
@@ -37,7 +37,7 @@ def settle_and_tell(
     if settings.AUDIT_KEY:
         checkpoint_make()
     has_more = checkpoints is not None and checkpoints.exists()
-    report = verify_database(checkpoints_of(checkpoints) if checkpoints and has_more else [])
+    report = verify_database(checkpoints if has_more else None)
     *told, verdict = sentences(report)
     for line in told:
         tell(line)

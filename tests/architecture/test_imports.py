@@ -114,7 +114,7 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "verify"),
+    *("rollback", "selectors", "sentences", "services", "verification", "verify"),
 }
 
 

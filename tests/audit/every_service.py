@@ -509,6 +509,7 @@ UNRECORDED = {
 }
 
 PARTS = {
+    "audit.appending": "of record_many; the statements are the entries",
     "catalogue.notice_rename": "part of version_approve and versions_publish, which record it",
     "sends.sends_end_after_restore": "of database_settle",
     "sends.on_the_wire_end_after_restore": "of database_settle",

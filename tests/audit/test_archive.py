@@ -16,9 +16,9 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
-from console.audit.export import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.services import audit_export, checkpoint_make, record
+from console.audit.verification import Verification, verify_database
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
 from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
@@ -158,12 +158,14 @@ def test_files_that_do_not_join_are_found(archives: Path, settings: Any, tmp_pat
 @pytest.mark.usefixtures("ledger")
 def test_the_pages_parts_begin_after_the_seal(archives: Path) -> None:
     archive("2026-02", archives)
-    report = Report()
+    verification = Verification()
     parts = 1
-    while not verify_part(report, most=3):
+    while not verification.go_on(3):
         parts += 1
+        report = verification.report
         done = (report.followed, report.head, report.vouched, report.checked)
-        report = Report(*done, report.checkpoints)
+        verification = Verification(Report(*done, report.checkpoints), verification.place)
+    report = verification.report
     whole = verify_database()
     assert (parts, report.findings, report.followed) == (4, [], 8)
     assert (report.checkpoints, report.vouched) == (whole.checkpoints, whole.vouched)

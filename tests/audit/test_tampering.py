@@ -4,21 +4,26 @@ in the database and in an export."""
 import base64
 import dataclasses
 import json
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.urls import reverse
 
+from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
-from console.audit.export import verify_database, verify_part
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import audit_export, checkpoint_make, record
+from console.audit.verification import Verification, verify_database
 from console.audit.verify import (
     CHECKPOINTS,
     ENTRIES,
@@ -33,6 +38,7 @@ from console.audit.verify import (
     verify_export,
 )
 from tests.support.factories import ROOT
+from tests.support.signing_in import sign_in
 from tests.support.tampering import WAYS, triggers_off
 
 pytestmark = pytest.mark.django_db
@@ -76,13 +82,14 @@ def found_in_database() -> list[str]:
 
 def in_parts(most: int, checkpoints: int) -> Report:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("console.audit.export.CHECKPOINTS_A_PART", checkpoints)
-        report = Report()
+        patch.setattr("console.audit.verification.CHECKPOINTS_A_PART", checkpoints)
+        verification = Verification()
         for _part in range(100):
-            if verify_part(report, most=most):
-                return report
+            if verification.go_on(most):
+                return verification.report
+            report = verification.report
             done = (report.followed, report.head, report.vouched, report.checked)
-            report = Report(*done, report.checkpoints)
+            verification = Verification(Report(*done, report.checkpoints), verification.place)
     raise AssertionError("it does not come to an end")
 
 
@@ -384,3 +391,110 @@ def test_an_export_that_was_unpacked_verifies_too(settings: Any, tmp_path: Path)
         archive.extractall(tmp_path / "folder")
         assert set(archive.namelist()) == {ENTRIES, MANIFEST, CHECKPOINTS}
     assert verify_export(tmp_path / "folder", own_keys(settings)).holds
+
+
+# --- Each checkpoint once ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signatures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The entries of the checkpoints whose signatures are checked."""
+    seen: list[Any] = []
+    complaint = Keys.complaint
+
+    def seen_too(self: Keys, kind: str, said: Mapping[str, Any]) -> str:
+        if kind == "checkpoint":
+            seen.append(said.get("seq"))
+        return complaint(self, kind, said)
+
+    monkeypatch.setattr(Keys, "complaint", seen_too)
+    return seen
+
+
+@pytest.fixture
+def signed_often() -> list[int]:
+    """Entries that each have a checkpoint, in the database and outside."""
+    for number in range(1, 41):
+        write(number)
+        assert checkpoint_make() is not None
+    return list(range(1, 41))
+
+
+def shuffle_outside(tmp_path: Path) -> None:
+    path = tmp_path / "outside" / "checkpoints.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    Random(4).shuffle(lines)
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize("is_in_order", [True, False])
+@pytest.mark.parametrize(
+    ("most", "checkpoints"), [(7, 2000), (7, 3), (100, 1), (1, 1), (100, 2000)]
+)
+def test_each_checkpoint_is_checked_once_a_run(
+    most: int,
+    checkpoints: int,
+    is_in_order: bool,
+    signed_often: list[int],
+    signatures: list[Any],
+    tmp_path: Path,
+) -> None:
+    """Whatever the parts. If the file is not in order, its copy of one may be checked apart."""
+    if not is_in_order:
+        shuffle_outside(tmp_path)
+    report = in_parts(most, checkpoints)
+    assert (report.findings, report.vouched) == ([], 40)
+    assert set(signatures) == set(signed_often)
+    if is_in_order:
+        assert sorted(signatures) == signed_often
+    else:
+        assert len(signatures) <= 2 * len(signed_often)
+
+
+def test_the_page_checks_each_checkpoint_once(
+    signed_often: list[int],
+    signatures: list[Any],
+    auditor: User,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("console.web.pages.trail.ENTRIES_A_PART", 7)
+    sign_in(client, auditor)
+    del signatures[:]
+    state, parts = "", 0
+    while parts == 0 or state:
+        page = client.post(reverse("audit-verify"), {"state": state}).content.decode()
+        state = (re.findall(r'name="state" value="([^"]+)"', page) or [""])[0]
+        parts += 1
+    assert "The trail holds." in page
+    assert parts > 5
+    assert sorted(signatures) == signed_often
+
+
+@pytest.mark.usefixtures("signed_often")
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_a_file_in_no_order_finds_what_was_rewritten(most: int, tmp_path: Path) -> None:
+    tamper, _words = WAYS["rewrite from the middle"]
+    with triggers_off():
+        tamper()
+        AuditCheckpoint.objects.all().delete()
+    shuffle_outside(tmp_path)
+    for checkpoints in (1, 3, 2000):
+        (finding,) = in_parts(most, checkpoints).findings
+        assert "the chain was written anew" in finding.sentence
+
+
+@pytest.mark.usefixtures("signed_often")
+def test_the_command_tells_of_checkpoints_kept_elsewhere(tmp_path: Path) -> None:
+    """Of entries that are gone, with their checkpoints, from here and from outside."""
+    outside, elsewhere = tmp_path / "outside" / "checkpoints.jsonl", tmp_path / "elsewhere.jsonl"
+    outside.rename(elsewhere)
+    call_command("audit_verify", checkpoints=elsewhere, stdout=StringIO())
+    with triggers_off():
+        AuditEntry.objects.filter(seq__gt=30).delete()
+        AuditCheckpoint.objects.filter(seq__gt=30).delete()
+    call_command("audit_verify", stdout=StringIO())
+    out = StringIO()
+    with pytest.raises(CommandError, match="DOES NOT HOLD"):
+        call_command("audit_verify", checkpoints=elsewhere, stdout=out)
+    assert "the newest entries, 31 to 40 at least, are gone" in out.getvalue()

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.audit.checkpoints import FILE, new_key, put_outside, signed
-from console.audit.export import verify_database
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make
+from console.audit.verification import verify_database
 from console.backups.services import backup_make
 from console.interactions.models import ChatServer
 from console.sends.control.pausing import send_pause

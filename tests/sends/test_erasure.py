@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from console.audit.export import verify_database
 from console.audit.models import AuditEntry
+from console.audit.verification import verify_database
 from console.errors import Conflict, NotFound, PermissionRefused
 from console.exports.models import ExportPart
 from console.exports.orders import Order

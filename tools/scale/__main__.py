@@ -20,6 +20,7 @@ def main() -> int:
     django.setup()
     from console.sends.models import Delivery, Send
     from tools.scale.filling import fill, searchable
+    from tools.scale.ledger import write_ledger
 
     if not Delivery.objects.exists():
         print("Make one send first: its rows are the pattern of all others.", file=sys.stderr)
@@ -30,6 +31,9 @@ def main() -> int:
     began = time.monotonic()
     fill(options.size, seed=options.seed, packed=True)
     print(f"{options.size:,} deliveries after {time.monotonic() - began:.0f} s", flush=True)
+    for number in write_ledger():
+        said = f"{number:,} sends stand in the ledger, {time.monotonic() - began:.0f} s"
+        print(said, flush=True)
     for number in searchable():
         print(f"{number:,} sends can be searched, {time.monotonic() - began:.0f} s", flush=True)
     return 0

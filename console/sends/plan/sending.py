@@ -4,7 +4,7 @@ targets."""
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -405,16 +405,25 @@ def _outbox_row(send: Send, item: _Planned, is_held: bool) -> tuple[Any, ...]:
 
 
 def _facts(send: Send, plan: SendPlan) -> dict[str, Any]:
+    chats = [target.interaction_id for target in plan.targets]
+    return creation_facts(send, chats, plan.counts, plan.nickname_preset)
+
+
+def creation_facts(
+    send: Send, chats: Iterable[str], counts: Mapping[str, int], nickname_preset: str = ""
+) -> dict[str, Any]:
+    """Return what the ledger says of a new send to these chats. `counts` is the number of chats by
+    skip reason, and of those that are "ready"."""
     return {
-        "notice": plan.version.notice.key,
-        "version": plan.version.number,
-        "version_sha256": version_digest(plan.version),
-        "visibility": plan.visibility,
-        "nickname": plan.nickname,
-        "nickname_from": str(plan.nickname_from),
-        **({"nickname_preset": plan.nickname_preset} if plan.nickname_preset else {}),
-        "counts": plan.counts,
-        "targets_sha256": digest(sorted(target.interaction_id for target in plan.targets)),
+        "notice": send.version.notice.key,
+        "version": send.version.number,
+        "version_sha256": version_digest(send.version),
+        "visibility": send.visibility,
+        "nickname": send.nickname,
+        "nickname_from": str(send.nickname_from),
+        **({"nickname_preset": nickname_preset} if nickname_preset else {}),
+        "counts": dict(counts),
+        "targets_sha256": digest(sorted(chats)),
         "why": send.why,
         "status": send.status,
         "release_at": send.release_at.isoformat(),

@@ -16,9 +16,9 @@ from console.actors import Permission
 from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
-from console.audit.export import verify_part
 from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
 from console.audit.sentences import in_words
+from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Head, Report, Unreadable, sentences
 from console.database.deadlines import search_time
 from console.editing.paging import keyset_page
@@ -32,8 +32,6 @@ from console.text.form_fields import FilterForm, LineField
 
 ENTRIES_A_PAGE = 100
 CHECKPOINTS_SHOWN = 20
-# How many entries one request verifies: a second or two of work.
-ENTRIES_A_PART = 20_000
 # How long an interrupted verification can be continued.
 STATE_SECONDS = 3600
 STATE_SALT = "console.web.trail.verify"
@@ -113,18 +111,19 @@ def audit_proof(request: HttpRequest) -> HttpResponse:
 def audit_verify(request: HttpRequest) -> HttpResponse:
     """Verify one part of the trail. The response carries its signed progress, from which the next
     request continues, so the server stores nothing meanwhile."""
-    report = _report_of(request.POST.get("state", ""))
     context = _proof_context(request)
     try:
-        is_done = verify_part(report, most=ENTRIES_A_PART)
+        verification = _verification_of(request.POST.get("state", ""))
+        is_done = verification.go_on(ENTRIES_A_PART)
     except Unreadable as error:
         context["trouble"] = in_words(error.args[0])
     else:
+        report = verification.report
         context |= {
             "report": report,
             "is_done": is_done,
             "sentences": [in_words(said) for said in sentences(report)][:-1] if is_done else [],
-            "state": "" if is_done else _state_of(report),
+            "state": "" if is_done else _state_of(verification),
         }
     is_fragment = bool(getattr(request, "htmx", False))
     return render(
@@ -151,18 +150,19 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _state_of(report: Report) -> str:
-    head = report.head
+def _state_of(verification: Verification) -> str:
+    report, head = verification.report, verification.report.head
     done = [report.followed, head.seq, head.hash, report.vouched, report.checked]
-    return signing.dumps([*done, report.checkpoints], salt=STATE_SALT)
+    return signing.dumps([*done, report.checkpoints, verification.place], salt=STATE_SALT)
 
 
-def _report_of(state: str) -> Report:
+def _verification_of(state: str) -> Verification:
     """Return the progress so far; none if `state` is empty, forged or expired."""
     try:
-        followed, seq, digest, vouched, checked, checkpoints = signing.loads(
+        followed, seq, digest, vouched, checked, checkpoints, place = signing.loads(
             state, salt=STATE_SALT, max_age=STATE_SECONDS
         )
     except (signing.BadSignature, ValueError):  # also of an earlier version
-        return Report()
-    return Report(followed, Head(seq, digest), vouched, checked, checkpoints)
+        return Verification()
+    report = Report(followed, Head(seq, digest), vouched, checked, checkpoints)
+    return Verification(report, place)

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from console.audit.export import verify_database
-from console.audit.verify import Unreadable, checkpoints_of, sentences
+from console.audit.verification import verify_database
+from console.audit.verify import Unreadable, sentences
 from console.site import commands
 
 
@@ -25,8 +25,7 @@ class Command(commands.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            file = options["checkpoints"]
-            report = verify_database(checkpoints_of(file) if file else [])
+            report = verify_database(options["checkpoints"])
         except Unreadable as error:
             raise CommandError(str(error), returncode=2) from error
         *told, verdict = sentences(report)

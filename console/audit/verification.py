@@ -1,0 +1,207 @@
+"""Verifies the ledger in the database, in parts of a size that one request has time for.
+
+Each part follows some entries, and checks the checkpoints of these entries alone: those in the
+database, and those in files outside. A file is read on from the place where the part before it
+stopped. So each checkpoint is checked once in a run, and memory does not grow with the ledger.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from console.audit.checkpoints import file_outside, trusted_keys
+from console.audit.export import ledger_lines, sealed_to, seals_said
+from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.verify import (
+    Keys,
+    Report,
+    begin_after,
+    beyond,
+    checked_marks,
+    checkpoints_from,
+    follow,
+    rewritten,
+)
+
+# A second or two of work.
+ENTRIES_A_PART = 20_000
+# A signature takes as long as hashing a hundred entries.
+CHECKPOINTS_A_PART = 2000
+
+Said = Mapping[str, Any]
+
+
+def verify_database(
+    elsewhere: Path | None = None, *, told: Callable[[Report], object] = lambda _report: None
+) -> Report:
+    """Verify the chain in the database against the checkpoints in it, outside, and in the file
+    `elsewhere`. Call `told` after each part of it.
+
+    Raises console.audit.verify.Unreadable if the checkpoints outside can't be read.
+    """
+    verification = Verification(elsewhere=elsewhere)
+    while not verification.go_on():
+        told(verification.report)
+    return verification.report
+
+
+@dataclass
+class CheckpointFile:
+    """Checkpoints in a file, of which those before `place` have been read."""
+
+    path: Path
+    place: int = 0
+
+    def reach(self, upto: int) -> int:
+        """Return up to which entry a part can read, without taking more than it has time for."""
+        seqs = []
+        for said, _end in checkpoints_from(self.path, self._place()):
+            if _seq(said) > upto:
+                return upto
+            seqs.append(_seq(said))
+            if len(seqs) == CHECKPOINTS_A_PART:
+                return max(seqs)
+        return upto
+
+    def take(self, upto: int | None) -> list[Said]:
+        """Return the next checkpoints, to the first of an entry after `upto`: at most a part."""
+        found: list[Said] = []
+        place = self._place()
+        for said, end in checkpoints_from(self.path, place):
+            if (upto is not None and _seq(said) > upto) or len(found) == CHECKPOINTS_A_PART:
+                break
+            found.append(said)
+            place = end
+        self.place = place
+        return found
+
+    @property
+    def is_read(self) -> bool:
+        return next(checkpoints_from(self.path, self._place()), None) is None
+
+    def _place(self) -> int:
+        """Return where to read on: at the beginning, if another file is there meanwhile."""
+        return self.place if self.place <= self.path.stat().st_size else 0
+
+
+@dataclass
+class Verification:
+    """A run, or the rest of one that stopped with `report` and at `place` of the file outside."""
+
+    report: Report = field(default_factory=Report)
+    place: int = 0
+    elsewhere: Path | None = None
+
+    def __post_init__(self) -> None:
+        outside = file_outside()
+        self._outside = CheckpointFile(outside, self.place) if outside else None
+        more = CheckpointFile(self.elsewhere) if self.elsewhere else None
+        self._files = [file for file in (self._outside, more) if file is not None]
+
+    def go_on(self, most: int = ENTRIES_A_PART) -> bool:
+        """Continue by at most `most` entries. Return whether all is done: the end was reached, or
+        something was found.
+
+        Raises console.audit.verify.Unreadable.
+        """
+        report, keys = self.report, trusted_keys()
+        with transaction.atomic():
+            after = report.checked
+            upto = self._reach(after, max(report.head.seq, after) + most)
+            if after < 0:
+                self._begin(keys)
+            else:
+                report.sealed = [*seals_said()]
+            found = [*_stored(after, upto), *(s for file in self._files for s in file.take(upto))]
+            marks = self._checked(found, after, keys)
+            if report.holds:
+                # By number, not up to an entry: what comes after a gap shows that there is one.
+                number = max(0, upto - report.head.seq)
+                follow(ledger_lines(report.head.seq, most=number), report, marks)
+            is_end = report.head.seq < upto
+            if is_end and report.holds:
+                self._end(upto, marks, keys)
+                is_end = all(file.is_read for file in self._files)
+            report.checked = upto
+        self.place = self._outside.place if self._outside else 0
+        return is_end or not report.holds
+
+    def _reach(self, after: int, upto: int) -> int:
+        """Return up to which entry this part goes, so that it has no more checkpoints than it has
+        time for."""
+        stored = AuditCheckpoint.objects.filter(seq__gt=after, seq__lte=upto).order_by("seq")
+        last = stored.values_list("seq", flat=True)[CHECKPOINTS_A_PART - 1 : CHECKPOINTS_A_PART]
+        return max(after, 0, min([*last, *(file.reach(upto) for file in self._files), upto]))
+
+    def _begin(self, keys: Keys) -> None:
+        """Start after the archived entries, and report any that is still in the database."""
+        report, ends = self.report, _ends_of_seals()
+        stored = AuditCheckpoint.objects.filter(seq__in=ends)
+        found: list[Said] = [each.said for each in stored]
+        for file in self._files if ends else ():
+            found += [said for said, _end in checkpoints_from(file.path) if _seq(said) in ends]
+        begin_after(seals_said(), keys, checked_marks(_unique(found), keys, report), report)
+        stray = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq").first()
+        if report.holds and stray is not None:
+            report.fault(
+                stray.seq,
+                "Entry {seq} is in an archive, by the seal of entries up to {head}, and stands "
+                "here all the same: it was put in.",
+                head=report.head.seq,
+            )
+
+    def _checked(self, found: Sequence[Said], after: int, keys: Keys) -> dict[int, str]:
+        """Return the hashes in valid checkpoints, by entry. Those of entries that were followed
+        before, since a file is not in order, are compared at once."""
+        ends = _ends_of_seals()  # whose checkpoints were checked at the beginning
+        marks = checked_marks(
+            _unique(said for said in found if _seq(said) not in ends), keys, self.report
+        )
+        self._compare({seq: digest for seq, digest in marks.items() if seq <= after})
+        return marks
+
+    def _compare(self, marks: Mapping[int, str]) -> None:
+        if not marks or not self.report.holds:
+            return
+        entries = AuditEntry.objects.filter(seq__in=marks, seq__gt=sealed_to().seq)
+        for seq, digest in entries.order_by("seq").values_list("seq", "hash"):
+            if marks[seq] != digest:
+                before = AuditCheckpoint.objects.filter(seq__lt=seq).first()
+                self.report.findings.append(rewritten(seq, before.seq if before else 0))
+                return
+
+    def _end(self, upto: int, marks: Mapping[int, str], keys: Keys) -> None:
+        """Check what is left: checkpoints of entries after the last one."""
+        stored = AuditCheckpoint.objects.filter(seq__gt=upto)[:CHECKPOINTS_A_PART]
+        found: list[Said] = [each.said for each in stored]
+        found += [said for file in self._files for said in file.take(None)]
+        beyond(self.report, {**marks, **self._checked(found, upto, keys)})
+
+
+def _stored(after: int, upto: int) -> list[Said]:
+    found = AuditCheckpoint.objects.filter(seq__gt=after, seq__lte=upto)
+    return [each.said for each in found]
+
+
+def _unique(found: Iterable[Said]) -> list[Said]:
+    """Return the checkpoints in the order of their entries, each that stands in several places
+    once."""
+    by_entry: dict[int, list[Said]] = {}
+    for said in found:
+        same = by_entry.setdefault(_seq(said), [])
+        if said not in same:
+            same.append(said)
+    return [said for seq in sorted(by_entry) for said in by_entry[seq]]
+
+
+def _seq(said: Said) -> int:
+    """Return of which entry a checkpoint is; 0, which the first part has, if it does not say so."""
+    seq = said.get("seq")
+    return max(seq, 0) if isinstance(seq, int) else 0
+
+
+def _ends_of_seals() -> set[int]:
+    return {said["last"] for said in seals_said()}
