@@ -32,6 +32,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
         indexes: ClassVar = [
             models.Index(fields=["target_kind", "target_ref", "seq"], name="audit_target"),
+            models.Index(fields=["action", "target_kind", "seq"], name="audit_action"),
             # Nearly all entries are the worker's, and nobody looks these up by actor.
             models.Index(
                 fields=["actor_ref", "seq"],

@@ -28,13 +28,13 @@ class AuditEntries(ConsoleView):
     @needs(Permission.VIEW_AUDIT)
     def get(self, request: Request) -> Response:
         given = query_filters(request, FILTERS, paging=HistoryPage.names)
-        rows = selectors.audit_entries(
-            self.actor,
-            target_kind=given.get("target_kind", ""),
-            target_ref=given.get("target_ref", ""),
-            action=given.get("action", ""),
-        )
         with search_time(self.actor.person_ref):
+            rows = selectors.audit_search(
+                self.actor,
+                target_kind=given.get("target_kind", ""),
+                target_ref=given.get("target_ref", ""),
+                action=given.get("action", ""),
+            )
             return self.page(request, rows, common.AuditEntryOutput)
 
 

@@ -16,7 +16,7 @@ from console.actors import Permission
 from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
-from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals
+from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals, audit_search
 from console.audit.sentences import in_words
 from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Head, Report, Unreadable, sentences
@@ -49,21 +49,15 @@ class TrailForm(FilterForm):
 @require(Permission.VIEW_AUDIT)
 def audit_trail(request: HttpRequest) -> HttpResponse:
     form = TrailForm(request.GET)
-    entries = form.only(
-        audit_entries(
-            actor_of(request),
-            action=form.chosen.get("action", ""),
-            target_kind=form.chosen.get("target_kind", ""),
-            target_ref=form.chosen.get("target_ref", ""),
-        )
-    )
-    ended = Ended()
+    actor, ended = actor_of(request), Ended()
+    nothing = audit_entries(actor).none()
+    page = keyset_page(nothing, request.GET, ENTRIES_A_PAGE)
     try:
-        with search_time(actor_of(request).person_ref):
-            page = keyset_page(entries, request.GET, ENTRIES_A_PAGE)
+        with search_time(actor.person_ref):
+            found = audit_search(actor, **form.chosen) if form.is_valid() else nothing
+            page = keyset_page(found, request.GET, ENTRIES_A_PAGE)
     except (Unprocessable, TooManyRequests, Unavailable) as refusal:
         ended = ended_by(refusal)
-        page = keyset_page(entries.none(), request.GET, ENTRIES_A_PAGE)
     context = {
         "page": page,
         "error": form.error or ended.error,
