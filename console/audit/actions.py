@@ -34,6 +34,7 @@ class Action(models.TextChoices):
     SENDING_STOPPED = "sending.stopped", _("All sending stopped")
     SENDING_RESTARTED = "sending.restarted", _("All sending restarted")
     TEXTS_ERASED = "texts.erased", _("Texts erased after their time")
+    TEXTS_ERASING_STOPPED = "texts.erasing_stopped", _("Erasure of texts after their time stopped")
     INTERACTION_ERASED = "interaction.erased", _("Customer's data erased")
     INTERACTION_TEST_NAMED = "interaction.test_named", _("Test chat named")
     INTERACTION_TEST_ENDED = "interaction.test_ended", _("Test chat made an ordinary one")
@@ -216,6 +217,7 @@ EVENTS = {
     Action.SENDING_STOPPED: _event("sending", "reason"),
     Action.SENDING_RESTARTED: _event("sending", "stopped_at stopped_by"),
     Action.TEXTS_ERASED: _event("send", "count first last kept_days"),
+    Action.TEXTS_ERASING_STOPPED: _event("texts", "sends count"),
     Action.INTERACTION_ERASED: _event("interaction", "deliveries why"),
     Action.INTERACTION_TEST_NAMED: _event("interaction"),
     Action.INTERACTION_TEST_ENDED: _event("interaction"),

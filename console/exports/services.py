@@ -1,7 +1,7 @@
 """Writes the exports that people and programs order. Each is in the ledger, and its filter."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -123,14 +123,18 @@ def export_remove(actor: Actor, job: ExportJob) -> None:
         audit.record(actor, action, target=target_of(found), data=data)
 
 
-def exports_withdraw(actor: Actor, *, subject: str) -> int:
-    """Take away the files of a list, also those in work, since something in it was erased. Return
-    how many. The persons see why, and the sweep deletes the pieces."""
+def exports_withdraw(
+    actor: Actor, *, subject: str, which: Callable[[ExportJob], bool] = lambda _job: True
+) -> int:
+    """Take away the files of a list, also those in work, since something in it was erased: all, or
+    `which` have it. Return how many. The persons see why, and the sweep deletes the pieces."""
     with transaction.atomic():
         found = ExportJob.objects.select_for_update().filter(
             subject=subject, status__in=(ExportStatus.RUNNING, ExportStatus.DONE)
         )
-        jobs = list(found.order_by("pk"))
+        jobs = [job for job in found.order_by("pk") if which(job)]
+        if not jobs:
+            return 0
         ExportJob.objects.filter(pk__in=[job.pk for job in jobs]).update(
             status=ExportStatus.FAILED, error=WITHDRAWN(), finished_at=Now()
         )

@@ -19,6 +19,7 @@ from console.sends.history_models import HistoryPart as HistoryPart
 from console.sends.history_models import Origin as Origin
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
+from console.sends.retention_models import Retention as Retention
 from console.sends.usage_models import VersionUse as VersionUse
 from console.text.language_tags import is_own
 from console.text.sentence_field import SentenceField

@@ -1,7 +1,8 @@
 """The jobs that procrastinate runs. A job says that there is work; services and drains do it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -11,7 +12,7 @@ from procrastinate.contrib.django import app
 from console.database.clock import database_now
 from console.database.sessions import patient
 from console.interactions.services import interactions_forget
-from console.sends.control.erasure import texts_expire
+from console.sends.control.retention import retention_begin, retention_go_on
 from console.sends.engine import caution, queue, record
 from console.sends.engine.claim_budget import contacts_forget
 from console.sends.engine.dispatcher import Dispatch
@@ -19,6 +20,8 @@ from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.history.filling import history_fill
 from console.sends.history.resting import deliveries_rest
 from console.sends.observe.outcome_counts import outcomes_count
+
+T = TypeVar("T")
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
@@ -107,11 +110,12 @@ def forget_contacts(timestamp: int) -> None:
 @app.task(name="console.sends.tasks.erase", queueing_lock="erase")
 async def erase(timestamp: int) -> None:
     """Every night, erase the texts whose retention time is over, part by part."""
-    while await sync_to_async(_patiently)(texts_expire):
+    place = await sync_to_async(_patiently)(retention_begin)
+    while await sync_to_async(_patiently)(partial(retention_go_on, place)):
         pass
 
 
-def _patiently(work: Callable[[], int]) -> int:
+def _patiently(work: Callable[[], T]) -> T:
     with patient():
         return work()
 

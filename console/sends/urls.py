@@ -51,6 +51,7 @@ urlpatterns = [
     path("chat-servers/<path:name>/remove/", chat_servers.remove, name="chat-server-remove"),
     path("erase/", erasure.erase, name="erase"),
     path("operations/", operations.operations, name="operations"),
+    path("operations/texts/stop/", erasure.retention_end, name="retention-stop"),
     path("history/", history.history, name="history"),
     path("history/export/", history.history_export, name="history-export"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),

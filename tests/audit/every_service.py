@@ -412,6 +412,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.sends_release": lambda w: after(
         w.send(undo_seconds=5), partial(record.sends_release, soon())
     ),
+    "sends.retention_stop": lambda w: w.erasing_in_time(),
     "sends.texts_expire": lambda w: w.kept_for_too_long(),
     "notifications.mail_test": lambda w: partial(notifications.mail_test, w.reader_of_mail()),
     "notifications.preferences_update": lambda w: partial(
@@ -447,6 +448,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
 }
 
 UNRECORDED = {
+    "sends.retention_begin": "says how far the run is; what is erased is recorded with it",
+    "sends.retention_go_on": "calls texts_expire, which records what it erases",
     "sends.sends_watch": "records each pause that it makes: tests/sends/test_caution.py",
     "sends.sweep_ended": "when the last sweep ended, every five seconds",
     "sends.contacts_forget": "deletes the locks of claims that are over",
@@ -509,6 +512,7 @@ UNRECORDED = {
 }
 
 PARTS = {
+    "sends.blank": "of interaction_erase and texts_expire, which record it",
     "audit.appending": "of record_many; the statements are the entries",
     "catalogue.notice_rename": "part of version_approve and versions_publish, which record it",
     "sends.sends_end_after_restore": "of database_settle",

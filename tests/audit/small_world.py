@@ -46,7 +46,7 @@ from console.interactions.services import saved_view_create
 from console.notifications.models import StandIn
 from console.notifications.services import stand_in_name
 from console.notifications.settings import MailServer
-from console.sends.control import erasure, stop_switch
+from console.sends.control import retention, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
@@ -260,7 +260,12 @@ class World:
     def kept_for_too_long(self) -> Call:
         self.settings.TEXT_RETENTION_DAYS = 1
         self.over("delivered")
-        return partial(erasure.texts_expire, now=timezone.now() + timedelta(days=2))
+        return partial(retention.texts_expire, now=timezone.now() + timedelta(days=2))
+
+    def erasing_in_time(self) -> Call:
+        self.settings.TEXT_RETENTION_DAYS = 1
+        retention.retention_begin()
+        return partial(retention.retention_stop, self.root)
 
     def view(self) -> SavedView:
         audience = Audience.from_text("queue:sales")

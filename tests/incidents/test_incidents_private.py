@@ -20,7 +20,7 @@ from console.incidents.services.incidents import incident_close
 from console.incidents.services.keeping import answers_expire
 from console.incidents.services.playbooks import playbook_create
 from console.interactions.models import ChatServer, Interaction
-from console.sends.control.erasure import texts_expire
+from console.sends.control.retention import texts_expire
 from console.sends.models import Send
 from tests.incidents.incident_world import KNOWN, SALES, SOLVED, make_payments, start
 from tests.incidents.test_incidents import set_status

@@ -97,6 +97,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "send-reschedule": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-proof": ("post", {"send_id": "SEND"}, {"auditor"}),
     "erase": ("post", {}, {"administrator"}),
+    "retention-stop": ("post", {}, {"administrator"}),
     "send-approvals": ("get", {}, {"approver"}),
     "send-approve": ("post", {"send_id": "SEND"}, {"approver"}),
     "send-reject": ("post", {"send_id": "SEND"}, {"approver"}),

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,8 +18,9 @@ from console.exports.orders import Order
 from console.exports.running import export_run, exports_sweep
 from console.exports.services import export_order
 from console.interactions.models import Interaction
-from console.sends.control import erasure
-from console.sends.control.erasure import interaction_erase, texts_expire
+from console.sends.control import retention
+from console.sends.control.erasure import interaction_erase
+from console.sends.control.retention import texts_expire
 from console.sends.control.retry import send_retry_failed
 from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.history.filling import history_fill
@@ -223,7 +225,7 @@ def test_without_a_period_texts_are_kept(over):
 
 
 def test_texts_that_were_kept_for_long_enough_go_in_parts(over, settings, monkeypatch):
-    monkeypatch.setattr(erasure, "DELIVERIES_A_PART", 2)
+    monkeypatch.setattr(retention, "DELIVERIES_A_PART", 2)
     settings.TEXT_RETENTION_DAYS = 90
     assert all_parts(now=timezone.now() + timedelta(days=89)) == 0
     later = timezone.now() + timedelta(days=91)
@@ -254,6 +256,104 @@ def test_nothing_is_looked_at_twice(over, settings, django_assert_max_num_querie
         assert all_parts(now=later) == 0
     assert sends_finish([over.pk]) == []
     assert not Outbox.objects.exists()
+
+
+def test_several_sends_go_in_one_part(over, send_to, make_interaction, settings, monkeypatch):
+    monkeypatch.setattr(retention, "DELIVERIES_A_PART", 4)
+    settings.TEXT_RETENTION_DAYS = 1
+    others = [send_to([make_interaction(f"n{number}").pk]) for number in range(3)]
+    deliveries_expire(timezone.now() + timedelta(hours=1))
+    later = timezone.now() + timedelta(days=2)
+    assert all_parts(now=later) == 2  # 3 and 1; 1 and 1
+    assert not Delivery.objects.exclude(body="").exists()
+    assert Send.objects.filter(texts_erased_at=later).count() == 4
+    told = AuditEntry.objects.filter(action="texts.erased")
+    assert {entry.target_ref for entry in told} == {str(send.pk) for send in (over, *others)}
+
+
+def test_a_large_send_is_read_once(over, settings, monkeypatch):
+    """However many parts it has; and what each has is said with the first and last of it."""
+    monkeypatch.setattr(retention, "DELIVERIES_A_PART", 1)
+    settings.TEXT_RETENTION_DAYS = 1
+    place, later, parts = retention.Place(), timezone.now() + timedelta(days=2), 0
+    with CaptureQueriesContext(connection) as asked:
+        while texts_expire(now=later, place=place):
+            parts += 1
+    assert parts == 3
+    listed = [each["sql"] for each in asked if 'SELECT "sends_delivery"."id"' in each["sql"]]
+    assert len(listed) == 1
+    told = AuditEntry.objects.filter(action="texts.erased").order_by("seq")
+    ids = list(over.deliveries.order_by("pk").values_list("pk", flat=True))
+    assert [(each.data["first"], each.data["last"]) for each in told] == [(pk, pk) for pk in ids]
+
+
+def test_a_run_says_how_far_it_is_and_may_be_stopped(over, send_to, make_interaction, settings):
+    settings.TEXT_RETENTION_DAYS = 1
+    long_ago = timezone.now() - timedelta(days=2)
+    send_to([make_interaction("other").pk])
+    deliveries_expire(timezone.now() + timedelta(hours=1))
+    with changing_what_has_ended():
+        Send.objects.update(finished_at=long_ago)
+    with pytest.raises(Conflict):
+        retention.retention_stop(ROOT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "SENDS_A_PART", 1)
+        place = retention.retention_begin()
+        assert retention.retention_go_on(place) is True
+        run = retention.retention_state()
+        assert (run.sends, run.total, run.deliveries, run.is_going_on) == (1, 2, 3, True)
+        retention.retention_stop(ROOT)
+        assert retention.retention_go_on(place) is False
+    assert last_entry("texts.erasing_stopped").data == {"sends": 1, "count": 3}
+    assert Delivery.objects.exclude(body="").count() == 1
+    out = StringIO()
+    call_command("erase_texts", "--expired", stdout=out)
+    assert out.getvalue().splitlines()[-1].startswith("1 of about 1 sends, 1 texts")
+    assert not Delivery.objects.exclude(body="").exists()
+    assert not Send.objects.filter(is_searchable=False, finished_at__isnull=False).exists()
+
+
+def test_without_a_period_the_command_says_so(over, settings):
+    settings.TEXT_RETENTION_DAYS = 0
+    with pytest.raises(CommandError, match="CONSOLE_TEXT_RETENTION_DAYS is not set"):
+        call_command("erase_texts", "--expired")
+
+
+def test_files_with_texts_that_go_in_time_go_with_them(over, settings):
+    """Those of a later time stay, and so do orders that no worker has begun."""
+    whole, later_ones, waiting = (
+        export_order(ROOT, order=Order.read("history", "csv", chosen))
+        for chosen in ({}, {"from": (timezone.now() + timedelta(hours=1)).isoformat()}, {})
+    )
+    export_run(whole.pk)
+    export_run(later_ones.pk)
+    settings.TEXT_RETENTION_DAYS = 1
+    all_parts(now=timezone.now() + timedelta(days=2))
+    for job, status in ((whole, "failed"), (later_ones, "done"), (waiting, "waiting")):
+        job.refresh_from_db()
+        assert job.status == status
+    assert last_entry("export.deleted").actor_ref == "system:retention"
+    exports_sweep()
+    assert set(ExportPart.objects.values_list("export_id", flat=True)) == {later_ones.pk}
+
+
+def test_operations_shows_it_and_an_administrator_stops_it(
+    over, administrator, auditor, client, settings
+):
+    settings.TEXT_RETENTION_DAYS = 1
+    with changing_what_has_ended():
+        Send.objects.update(finished_at=timezone.now() - timedelta(days=2))
+    retention.retention_begin()
+    sign_in(client, auditor)
+    page = client.get(reverse("operations")).content.decode()
+    assert "0 of about 1 sends" in page
+    assert reverse("retention-stop") not in page
+    sign_in(client, administrator)
+    assert reverse("retention-stop") in client.get(reverse("operations")).content.decode()
+    assert "Stop erasing" in client.get(reverse("retention-stop")).content.decode()
+    after = client.post(reverse("retention-stop"), follow=True).content.decode()
+    assert "No more texts are erased until the next night." in after
+    assert "of about" not in after
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,15 +1,15 @@
-"""Writes erasures of personal data: on request, and when the retention time is over.
+"""Writes erasures of personal data on request. Those in time are in `retention`.
 
 The ledger holds only salted digests of texts. Without text and salt a digest reveals nothing, and
 the chain stays valid.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 
-from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
-from console.actors import Actor, Permission, system_actor
+from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database.clock import near_now
@@ -19,13 +19,27 @@ from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
 from console.sends.history.filling import history_forget
 from console.sends.history_export import HISTORY
-from console.sends.models import OPEN_STATUSES, Delivery, Evidence, LateAnswer, Send
-from console.sends.proof import ledger
+from console.sends.models import OPEN_STATUSES, Delivery, Send
 from console.text.inputs import read_line, require_given
 from console.text.sentences import term
 
-DELIVERIES_A_PART = 1000
-KEEPER = system_actor("retention")
+# With the ids as one value: to read a statement that names a thousand takes longer than the work.
+BLANK = (
+    """
+    UPDATE sends_lateanswer SET detail = '', fault_text = '', answer = NULL
+    WHERE delivery_id = ANY(%(ids)s::bigint[])
+    """,
+    """
+    UPDATE sends_evidence SET remark = '', remark_salt = ''
+    WHERE delivery_id = ANY(%(ids)s::bigint[])
+    """,
+    """
+    UPDATE sends_delivery
+    SET body = '', body_salt = '', customer_name = '', detail = '', fault_text = '', answer = NULL,
+        erased_at = %(now)s, erased_on_request = %(on_request)s
+    WHERE id = ANY(%(ids)s::bigint[]) AND erased_at IS NULL
+    """,
+)
 
 
 def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> int:
@@ -49,8 +63,9 @@ def interaction_erase(actor: Actor, *, interaction_id: str, why: str = "") -> in
         had_data = interaction_blank(interaction_id)
         if not ids and not had_data:
             raise Conflict("already_erased", "Nothing is kept of this chat's customer any more.")
-        _erase(ids, on_request=True, now=near_now())
-        _erase_answers({delivery.send_id for delivery in deliveries})
+        sends = {delivery.send_id for delivery in deliveries}
+        blank(ids, sends, on_request=True, now=near_now())
+        _erase_answers(sends)
         exports_withdraw(actor, subject=HISTORY.name)
         audit.record(
             actor,
@@ -91,53 +106,16 @@ def _require_over(
         )
 
 
-def texts_expire(*, now: datetime | None = None) -> int:
-    """Erase up to DELIVERIES_A_PART texts of one send whose retention time is over. Return how many
-    sends may have texts left; 0 means that all is done."""
-    if not settings.TEXT_RETENTION_DAYS:
-        return 0
-    now = now or near_now()
-    limit = now - timedelta(days=settings.TEXT_RETENTION_DAYS)
-    with transaction.atomic():
-        due = Send.objects.filter(finished_at__lt=limit, texts_erased_at=None)
-        send = due.select_for_update(skip_locked=True, no_key=True).order_by("finished_at").first()
-        if send is None:
-            return 0
-        kept = Delivery.objects.select_for_update(no_key=True).filter(
-            send=send, erased_at=None, finished_at__isnull=False
-        )
-        ids = [delivery.pk for delivery in kept.only("pk").order_by("pk")[:DELIVERIES_A_PART]]
-        _erase(ids, on_request=False, now=now)
-        if len(ids) < DELIVERIES_A_PART:
-            send.texts_erased_at = now
-            send.fields = {}
-            send.save(update_fields=["texts_erased_at", "fields"])
-        if ids:
-            days = settings.TEXT_RETENTION_DAYS
-            data = {"count": len(ids), "first": ids[0], "last": ids[-1], "kept_days": days}
-            audit.record(KEEPER, Action.TEXTS_ERASED, target=ledger.send_target(send), data=data)
-    return 1
-
-
 def _erase_answers(sends: set[int]) -> None:
     """Erase a sender's answers with the last text in which they stand."""
     left = Delivery.objects.filter(send__in=sends, erased_at=None).values_list("send", flat=True)
     Send.objects.filter(pk__in=sends - set(left)).exclude(fields={}).update(fields={})
 
 
-def _erase(ids: list[int], *, on_request: bool, now: datetime) -> None:
-    """Blank these deliveries. All have ended: PostgreSQL would let an open one change further."""
-    LateAnswer.objects.filter(delivery__in=ids).update(detail="", fault_text="", answer=None)
-    Evidence.objects.filter(delivery__in=ids).update(remark="", remark_salt="")
-    of_sends = Delivery.objects.filter(pk__in=ids).values_list("send_id", flat=True)
-    history_forget(set(of_sends))
-    Delivery.objects.filter(pk__in=ids, erased_at=None).update(
-        body="",
-        body_salt="",
-        customer_name="",
-        detail="",
-        fault_text="",
-        answer=None,
-        erased_at=now,
-        erased_on_request=on_request,
-    )
+def blank(ids: Collection[int], sends: Collection[int], *, on_request: bool, now: datetime) -> None:
+    """Erase the texts of these deliveries, and the parts of their sends in the history's search.
+    All have ended: PostgreSQL would let an open one change further."""
+    history_forget(sends)
+    with connection.cursor() as cursor:
+        for statement in BLANK:
+            cursor.execute(statement, {"ids": list(ids), "now": now, "on_request": on_request})

@@ -1,4 +1,4 @@
-"""The page on which a chat's customer data is erased on request."""
+"""The pages that erase a chat's customer data on request, and stop the erasure in time."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from console.actors import Permission
 from console.editing.confirmation import Question, ask_then, asks, posted
 from console.sends.control.erasure import interaction_erase
+from console.sends.control.retention import retention_stop
 from console.sends.pages.forms import EraseForm
 from console.site.access import actor_of, require
 
@@ -48,4 +49,33 @@ def erase(request: HttpRequest) -> HttpResponse:
             form=form,
         ),
         erase_now,
+    )
+
+
+@asks
+@require(Permission.ADMINISTER)
+def retention_end(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+
+    def stop() -> str:
+        retention_stop(actor)
+        messages.success(request, _("No more texts are erased until the next night."))
+        return reverse("operations")
+
+    return ask_then(
+        request,
+        Question(
+            place=_("Operations"),
+            title=_("Stop erasing texts whose time is over?"),
+            texts=(
+                _(
+                    "What is erased stays erased. The next night a worker goes on with what is "
+                    "left, or manage.py erase_texts --expired does at once."
+                ),
+            ),
+            button=_("Stop erasing"),
+            back=reverse("operations"),
+            is_dangerous=False,
+        ),
+        stop,
     )

@@ -12,6 +12,7 @@ from console.actors import Actor, Permission
 from console.database import notifications
 from console.interactions.models import InteractionPoll
 from console.interactions.selectors import poll_is_late, poll_state
+from console.sends.control.retention import retention_state
 from console.sends.models import Send, SendStatus
 from console.sends.observe import operations as state
 from console.sends.observe.operations import Queue, WorkerState
@@ -59,6 +60,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "poll_is_late": is_late,
         "sends": sends,
         "stopped": sending_stopped(),
+        "retention": retention_state(),
         "troubles": [worded(each) for each in troubles()],
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),

@@ -69,16 +69,16 @@ def write_records(actor: Actor, records: Sequence[Record]) -> None:
 
 
 def send_target(send: Send) -> Target:
-    return _target(send.pk)
+    return target_of(send.pk)
 
 
-def _target(send_id: int) -> Target:
+def target_of(send_id: int) -> Target:
     return ("send", send_id, f"send {send_id}")
 
 
 def send_finished(send_id: int, counts: dict[str, int]) -> Record:
     """Return the entry of a finished send. `counts` are its deliveries by status."""
-    return Record(Action.SEND_FINISHED, _target(send_id), {"counts": counts})
+    return Record(Action.SEND_FINISHED, target_of(send_id), {"counts": counts})
 
 
 def ended_delivery(
@@ -114,7 +114,7 @@ def deliveries_ended(ended: Iterable[tuple[Together, dict[str, Any]]]) -> Iterat
         for start in range(0, len(deliveries), DELIVERIES_AN_ENTRY):
             part = deliveries[start : start + DELIVERIES_AN_ENTRY]
             said = {**shared, "deliveries": part}
-            yield Record(ACTIONS[status], _target(send_id), said)
+            yield Record(ACTIONS[status], target_of(send_id), said)
 
 
 def version_facts(version: NoticeVersion) -> dict[str, Any]:
