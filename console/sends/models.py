@@ -175,6 +175,16 @@ class Send(models.Model):
             models.Index(
                 fields=["id"], condition=Q(status=SendStatus.CANCELLED), name="send_cancelled"
             ),
+            models.Index(
+                fields=["actor_ref", "id"],
+                condition=Q(status=SendStatus.CANCELLED),
+                name="send_cancelled_by_actor",
+            ),
+            models.Index(
+                fields=["approved_by_ref", "id"],
+                condition=~Q(approved_by_ref=""),
+                name="send_by_approver",
+            ),
             models.Index(fields=["version", "id"], condition=Q(is_test=True), name="send_test"),
             models.Index(
                 fields=["id"], condition=Q(is_searchable=False), name="send_not_searchable"

@@ -1,7 +1,5 @@
 """The search of the trail finds what reading all entries finds, and reads none of the others."""
 
-import json
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -14,11 +12,10 @@ from console.accounts.models import User
 from console.actors import Actor
 from console.audit.selectors import audit_entries, audit_search
 from console.editing.paging import keyset_page
+from tests.support.plans import as_of_many, plan_nodes
 
 pytestmark = pytest.mark.django_db
 NUMBER = 3000
-# As of twenty million entries.
-AS_OF_MANY = "UPDATE pg_class SET reltuples = 20000000 WHERE relname = 'audit_auditentry'"
 # Half of all is one action; one is rare, and one was there in the beginning only.
 ENTRIES = """
 INSERT INTO audit_auditentry (seq, at, actor_ref, actor_name, action, target_kind, target_ref,
@@ -53,8 +50,7 @@ def reader(auditor: User) -> Actor:
         cursor.execute("DELETE FROM audit_auditentry")
         cursor.execute(ENTRIES, [NUMBER])
         cursor.execute("SET session_replication_role = origin")
-        cursor.execute("ANALYZE audit_auditentry")
-        cursor.execute(AS_OF_MANY)
+    as_of_many("audit_auditentry", 20_000_000)
     return auditor.to_actor()
 
 
@@ -84,7 +80,7 @@ def test_no_plan_reads_the_ledger(place: str, reader: Actor) -> None:
             connection,
         ) as asked:
             keyset_page(audit_search(reader, **chosen), QueryDict(place), 100)
-        for node in _nodes(query["sql"] for query in asked.captured_queries):
+        for node in plan_nodes(query["sql"] for query in asked.captured_queries):
             said = f"{chosen}: {node}"
             if node.get("Relation Name") != "audit_auditentry":
                 continue
@@ -95,17 +91,3 @@ def test_no_plan_reads_the_ledger(place: str, reader: Actor) -> None:
                 assert node["Node Type"] == "Index Only Scan", said
             if node.get("Index Name") == "audit_target":
                 assert "target_ref" in node["Index Cond"], said
-
-
-def _nodes(statements: Iterator[str]) -> Iterator[dict[str, Any]]:
-    for statement in statements:
-        if not statement.startswith(("SELECT", "(SELECT", "\nWITH")):
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-            plan = cursor.fetchone()[0]
-        waiting = [(json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]]
-        while waiting:
-            node = waiting.pop()
-            waiting += node.get("Plans", [])
-            yield node

@@ -61,7 +61,7 @@ class Sends(ConsoleView):
         history, and for administrators."""
         filters = query_filters(request, ["status"])
         require_choice(filters, "status", SendStatus.values)
-        rows = selectors.sends_visible(self.actor).filter(**filters)
+        rows = selectors.sends_listed(self.actor, **filters)
         return self.page(request, rows, serializers.SendOutput)
 
     @extend_schema(

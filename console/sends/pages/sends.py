@@ -28,8 +28,8 @@ from console.sends.selectors import (
     send_deliveries,
     send_get,
     sending_stopped,
+    sends_listed,
     sends_seen,
-    sends_visible,
 )
 from console.site.access import actor_of, require
 
@@ -45,12 +45,9 @@ def send_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = SendFilterForm(request.GET)
     chosen = form.chosen
-    sends = form.only(sends_visible(actor))
-    if chosen.get("q"):
-        sends = sends.filter(pk__in=send_ids_found(actor, chosen["q"]))
-    if chosen.get("status"):
-        sends = sends.filter(status=chosen["status"])
-    page = keyset_page(sends, request.GET, SENDS_A_PAGE)
+    among = send_ids_found(actor, chosen["q"]) if chosen.get("q") else None
+    sends = sends_listed(actor, status=chosen.get("status", ""), among=among)
+    page = keyset_page(sends if form.is_valid() else sends.none(), request.GET, SENDS_A_PAGE)
     context = {"page": page, "form": form, "stopped": sending_stopped()}
     return render(request, "sends/send_list.html", context, status=form.http_status)
 
