@@ -257,6 +257,26 @@ def test_what_is_used_most_and_never(supervisor: User, make_notice: Callable[...
     assert usage.version_uses(ROOT, never.notice) == {1: usage.Use(0, 0)}
 
 
+def test_what_arrived_of_many_sends_is_estimated(
+    make_notice: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what arrived of all sends of the version, and only where reading it would take long."""
+    often, few, new = (make_notice(key=key) for key in "abc")
+    for _ in range(3):
+        sent(often, delivered=4)
+    sent(often, days_ago=40, delivered=8)
+    sent(few, delivered=2)
+    sent(few, days_ago=40, delivered=9)
+    for _ in range(5):
+        sent(new, delivered=1)
+    ids = [version.notice_id for version in (often, few, new)]
+    exact = {ids[0]: usage.Use(3, 12), ids[1]: usage.Use(1, 2), ids[2]: usage.Use(5, 5)}
+    assert usage.notice_uses(ROOT, ids, days=30) == exact
+    monkeypatch.setattr(usage, "READ_MOST", 1)
+    about = {**exact, ids[0]: usage.Use(3, 15, is_estimate=True)}
+    assert usage.notice_uses(ROOT, ids, days=30) == about
+
+
 def test_recently_used_is_by_ones_own_sends(
     supervisor: User, make_notice: Callable[..., Any]
 ) -> None:

@@ -61,7 +61,7 @@ class Sends(ConsoleView):
         history, and for administrators."""
         filters = query_filters(request, ["status"])
         require_choice(filters, "status", SendStatus.values)
-        rows = selectors.sends_listed(self.actor, **filters)
+        rows = selectors.sends_listed(self.actor, status=filters.get("status", ""))
         return self.page(request, rows, serializers.SendOutput)
 
     @extend_schema(

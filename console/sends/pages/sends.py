@@ -95,8 +95,16 @@ def retryable(send: Send) -> dict[str, int]:
     if send.is_test:
         return {}
     ended = {status.value for status in RETRYABLE if getattr(send, status.value)}
-    counts = {status: not_retried(send, status).count() for status in sorted(ended)}
+    counts = {status: _not_retried_count(send, status) for status in sorted(ended)}
     return {status: count for status, count in counts.items() if count}
+
+
+def _not_retried_count(send: Send, status: str) -> int:
+    """Return how many deliveries of a send (with counts) in a status may be retried. Without a
+    retry all failed ones may, so a large send need not be read."""
+    if status == DeliveryStatus.FAILED and not send.retries.exists():
+        return int(getattr(send, status))
+    return not_retried(send, status).count()
 
 
 def _other_tries(actor: Actor, send: Send) -> dict[str, Any]:
