@@ -7,7 +7,7 @@
 #               PSDK=1: a Chat Server is reached through Java
 # make simulate the engine on a virtual clock, with faults at every step: HOURS=1000, SEED=n for one
 #               again; PLANTED=all: whether it finds mistakes that are planted
-# make scale    fill a database, which has a send already, with years of sends: SIZE=1000000
+# make scale    fill a database, which has a send already, with years of sends and their ledger: SIZE=1000000
 # make drill    a backup of a large database, and the way back from it: DELIVERIES=100000
 # make fuzz     hostile calls and forms, more of them than `make test` has time for: EXAMPLES=100
 # make board    the board in a browser for longer, while chats move: BOARD_SECONDS=300 BOARD_CHATS=300 BOARD_SENDS=20

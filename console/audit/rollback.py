@@ -7,15 +7,17 @@ done.
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from console.audit.checkpoints import FILE, TAIL_BYTES, kept_outside, trusted_keys
+from console.audit.checkpoints import FILE, TAIL_BYTES, file_outside, trusted_keys
 from console.audit.models import AuditEntry, AuditSeal
+from console.audit.verify import checkpoints_from
 
 AT_ONCE = 5000
 
@@ -58,17 +60,30 @@ def set_aside(now: datetime) -> Path | None:
     Returns the path of the complete old file, the evidence of what was lost; None if all entries
     are here. Raises OSError, console.audit.verify.Unreadable.
     """
-    kept = kept_outside()
-    here = _those_here(kept)
-    if len(here) == len(kept):
+    path = file_outside()
+    if path is None:
         return None
-    path = Path(settings.CHECKPOINTS_TO) / FILE
     aside = path.with_name(f"checkpoints-before-{now:%Y%m%dT%H%M%SZ}.jsonl")
     begun = path.with_suffix(".new")
-    begun.write_text("".join(json.dumps(said, sort_keys=True) + "\n" for said in here), "utf-8")
+    lost = 0
+    with begun.open("w", encoding="utf-8") as file:
+        for kept in _parts(path):
+            here = _those_here(kept)
+            lost += len(kept) - len(here)
+            file.writelines(json.dumps(said, sort_keys=True) + "\n" for said in here)
+    if not lost:
+        begun.unlink()
+        return None
     path.rename(aside)
     begun.rename(path)
     return aside
+
+
+def _parts(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Yield the checkpoints of a file, AT_ONCE at a time."""
+    found = checkpoints_from(path)
+    while part := [said for said, _end in islice(found, AT_ONCE)]:
+        yield part
 
 
 def put_back(copy: Path) -> bool:
@@ -89,10 +104,8 @@ def _those_here(checkpoints: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
     """Return the checkpoints whose entry is unchanged in this ledger, or archived."""
     seal = AuditSeal.objects.order_by("last").last()
     archived_to = seal.last if seal else 0
-    hashes: dict[int, str] = {}
-    for start in range(0, len(checkpoints), AT_ONCE):
-        numbers = [said["seq"] for said in checkpoints[start : start + AT_ONCE]]
-        hashes |= AuditEntry.objects.filter(seq__in=numbers).values_list("seq", "hash")
+    numbers = [said["seq"] for said in checkpoints]
+    hashes = dict(AuditEntry.objects.filter(seq__in=numbers).values_list("seq", "hash"))
     return [
         said
         for said in checkpoints

@@ -43,7 +43,7 @@ def verify_database(
     Raises console.audit.verify.Unreadable if the checkpoints outside can't be read.
     """
     verification = Verification(elsewhere=elsewhere)
-    while not verification.go_on():
+    while not verification.go_on(ENTRIES_A_PART):
         told(verification.report)
     return verification.report
 
@@ -101,7 +101,7 @@ class Verification:
         more = CheckpointFile(self.elsewhere) if self.elsewhere else None
         self._files = [file for file in (self._outside, more) if file is not None]
 
-    def go_on(self, most: int = ENTRIES_A_PART) -> bool:
+    def go_on(self, most: int) -> bool:
         """Continue by at most `most` entries. Return whether all is done: the end was reached, or
         something was found.
 

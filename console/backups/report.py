@@ -10,6 +10,7 @@ from console.actors import Actor
 from console.audit.services import checkpoint_make
 from console.audit.verification import verify_database
 from console.audit.verify import sentences
+from console.backups.progress import Progress, Tell, nobody
 from console.backups.services import Settled, database_settle
 from console.errors import Conflict
 from console.sends.models import Send
@@ -25,10 +26,12 @@ def settle_and_tell(
     backup: Mapping[str, Any] | None = None,
     checkpoints: Path | None = None,
     nothing_sent_since: bool = False,
+    progress: Tell = nobody,
 ) -> None:
     """Call `database_settle`, verify the ledger against all checkpoints, and `tell` each line.
 
-    `checkpoints` is a file of further checkpoints. Raises Conflict if the ledger does not verify,
+    `checkpoints` is a file of further checkpoints. `progress` hears every few seconds how far the
+    verification is. Raises Conflict if the ledger does not verify,
     and what `database_settle` raises.
     """
     settled = database_settle(actor, backup=backup, nothing_sent_since=nothing_sent_since)
@@ -37,7 +40,11 @@ def settle_and_tell(
     if settings.AUDIT_KEY:
         checkpoint_make()
     has_more = checkpoints is not None and checkpoints.exists()
-    report = verify_database(checkpoints if has_more else None)
+    said = Progress(progress)
+    report = verify_database(
+        checkpoints if has_more else None,
+        told=lambda so_far: said.say(lambda: f"{so_far.followed:,} entries verified"),
+    )
     *told, verdict = sentences(report)
     for line in told:
         tell(line)
@@ -57,8 +64,9 @@ def _became(settled: Settled) -> Iterator[str]:
         yield f"Their checkpoints are in {settled.aside}: keep that file, it is the evidence."
     total = sum(settled.unknown.values())
     yield f"{total} deliveries were open and are unknown now: a person decides about each send."
-    sends = Send.objects.select_related("version__notice").in_bulk(list(settled.unknown))
-    for pk in sorted(settled.unknown)[:SENDS_NAMED]:
+    named = sorted(settled.unknown)[:SENDS_NAMED]
+    sends = Send.objects.select_related("version__notice").in_bulk(named)
+    for pk in named:
         send = sends[pk]
         yield (
             f"  send {pk}: {settled.unknown[pk]} unknown, notice {send.version.notice.key}, by "

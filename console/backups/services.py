@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -25,6 +26,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import database_environment, failure, program
+from console.backups.progress import EVERY_SECONDS, Progress, Tell, nobody
 from console.errors import Conflict
 from console.incidents.services.restored import stages_pause_after_restore
 from console.notifications.services import notifications_drop_after_restore
@@ -62,10 +64,13 @@ TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 # --- Making a backup -----------------------------------------------------------------------------
 
 
-def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
+def backup_make(
+    actor: Actor, folder: Path, *, keep: int | None = None, tell: Tell = nobody
+) -> Path:
     """Write a new backup into `folder`, delete all but the `keep` newest, and return its path.
 
-    The ledger records it first. The console keeps running, and the backup shows one moment. Raises
+    The ledger records it first. The console keeps running, and the backup shows one moment. `tell`
+    hears every few seconds how far it is. Raises
     console.backups.programs.ProgramFailed, OSError, and Conflict if root would write into another
     user's folder, where that user could not delete the backup; also, after the backup was made, if
     such backups are there.
@@ -75,9 +80,9 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
     pg_dump = program("pg_dump")
     now = timezone.now()
     made = folder / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}"
-    partial = made.with_name(made.name + PARTIAL)
+    begun = made.with_name(made.name + PARTIAL)
     folder.mkdir(parents=True, exist_ok=True)
-    partial.mkdir(mode=0o700)
+    begun.mkdir(mode=0o700)
     try:
         with transaction.atomic():
             target = ("database", made.name, f"backup {made.name}")
@@ -85,14 +90,14 @@ def backup_make(actor: Actor, folder: Path, *, keep: int | None = None) -> Path:
                 actor, Action.DATABASE_BACKED_UP, target=target, data={"folder": str(folder)}
             )
         with _snapshot() as (snapshot, facts):
-            _dump(pg_dump, partial / DUMP, snapshot)
-        _copy_checkpoints(partial)
-        write_manifest(partial, facts, made_at=now.isoformat())
-        for path in (*partial.iterdir(), partial):
+            _dump(pg_dump, begun / DUMP, snapshot, Progress(tell))
+        _copy_checkpoints(begun)
+        write_manifest(begun, facts, made_at=now.isoformat())
+        for path in (*begun.iterdir(), begun):
             to_disk(path)
-        partial.rename(made)
+        begun.rename(made)
     except BaseException:
-        shutil.rmtree(partial)
+        shutil.rmtree(begun)
         raise
     to_disk(folder)
     _drop_old(folder, keep)
@@ -115,22 +120,49 @@ def _snapshot() -> Iterator[tuple[str, dict[str, Any]]]:
         other.close()
 
 
-def _dump(pg_dump: str, path: Path, snapshot: str) -> None:
+def _dump(pg_dump: str, path: Path, snapshot: str, progress: Progress) -> None:
     command = [pg_dump, "--format=custom", "--no-owner", "--no-privileges"]
     command += [f"--exclude-table-data=public.{table}" for table in LEFT_OUT]
     command += [f"--snapshot={snapshot}", f"--file={path}"]
-    done = subprocess.run(  # noqa: S603 - a program of PostgreSQL
-        command, env=database_environment(), capture_output=True, check=False, umask=0o077
-    )
-    if done.returncode:
-        raise failure("pg_dump", done.stderr)
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(  # noqa: S603 - a program of PostgreSQL
+            command, env=database_environment(), stdout=errors, stderr=errors, umask=0o077
+        ) as dumping,
+    ):
+        try:
+            while not _is_over(dumping):
+                progress.say(partial(_written, path))
+        except BaseException:
+            dumping.kill()
+            raise
+        if dumping.returncode:
+            raise failure("pg_dump", _all_of(errors))
 
 
-def _copy_checkpoints(partial: Path) -> None:
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the end of a process for as long as nobody is to be told of it."""
+    try:
+        process.wait(EVERY_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _written(path: Path) -> str:
+    size = path.stat().st_size if path.exists() else 0
+    return f"{size / 1e6:,.0f} MB written"
+
+
+def _carried_out(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB of SQL carried out"
+
+
+def _copy_checkpoints(begun: Path) -> None:
     outside = Path(settings.CHECKPOINTS_TO) / checkpoints.FILE
     is_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
     if is_folder and outside.exists():
-        shutil.copyfile(outside, partial / CHECKPOINTS)
+        shutil.copyfile(outside, begun / CHECKPOINTS)
 
 
 def _refuse_root_in_anothers(folder: Path) -> None:
@@ -175,11 +207,12 @@ def _is_ours(path: Path) -> bool:
 # --- Restoring a backup --------------------------------------------------------------------------
 
 
-def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
+def database_fill(backup: Path, said: Mapping[str, Any], *, tell: Tell = nobody) -> None:
     """Fill an empty database from a backup and stop all sending, or do nothing.
 
-    `said` is the backup's manifest. Raises Conflict if the database is not empty, or if its content
-    differs from the manifest; console.backups.programs.ProgramFailed.
+    `said` is the backup's manifest. `tell` hears every few seconds how far it is. Raises Conflict
+    if the database is not empty, or if its content differs from the manifest;
+    console.backups.programs.ProgramFailed.
     """
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
@@ -193,7 +226,7 @@ def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
             name=connection.settings_dict["NAME"],
             tables=tables,
         )
-    _restore(backup / DUMP)
+    _restore(backup / DUMP, Progress(tell))
     with connection.cursor() as cursor:
         found = facts_with(cursor)
     different = [name for name in found if found[name] != said[name]]
@@ -206,7 +239,7 @@ def database_fill(backup: Path, said: Mapping[str, Any]) -> None:
         )
 
 
-def _restore(dump: Path) -> None:
+def _restore(dump: Path, progress: Progress) -> None:
     """Pipe pg_restore into psql through this process, so that psql commits only a complete dump."""
     read = [program("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-"]
     write = [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
@@ -222,20 +255,28 @@ def _restore(dump: Path) -> None:
             write, env=environment, stdin=subprocess.PIPE, stderr=write_errors
         ) as writing,
     ):
-        if not _pump(reading, writing):
+        if not _pump(reading, writing, progress):
             raise failure("pg_restore", _all_of(read_errors))
-        if writing.wait():
+        while not _is_over(writing):
+            progress.say(lambda: "all is read; PostgreSQL commits it")
+        if writing.returncode:
             raise failure("psql", _all_of(write_errors))
 
 
-def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) -> bool:
+def _pump(
+    reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], progress: Progress
+) -> bool:
     """Copy one program's output to the other, followed by the stop of all sending.
 
     Return whether the output was complete.
     """
     source, target = cast(IO[bytes], reading.stdout), cast(IO[bytes], writing.stdin)
     try:
-        shutil.copyfileobj(source, target, 1 << 20)
+        size = 0
+        while part := source.read(1 << 20):
+            target.write(part)
+            size += len(part)
+            progress.say(partial(_carried_out, size))
         if reading.wait():
             writing.kill()  # which rolls everything back
             return False

@@ -123,6 +123,38 @@ def test_nothing_is_sent_twice(
 ROOT_NAME = "Notice Console (command line)"
 
 
+def test_what_takes_long_tells_how_far_it_is(
+    open_sends: dict[str, Send], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is done in parts is done as a whole."""
+    for name in ("backups.progress.EVERY_SECONDS", "backups.services.EVERY_SECONDS"):
+        monkeypatch.setattr(f"console.{name}", 0.001)
+    monkeypatch.setattr("console.sends.control.restored.BATCH", 3)
+    monkeypatch.setattr("console.audit.rollback.AT_ONCE", 1)
+    monkeypatch.setattr("console.audit.verification.ENTRIES_A_PART", 5)
+    for sign in (checkpoint_make, checkpoint_make):
+        sign()
+        webhook_delete(ROOT, make_public_webhook())
+    told = StringIO()
+    call_command("backup", str(tmp_path / "backups"), stdout=(out := StringIO()), stderr=told)
+    assert "MB written" in told.getvalue()
+    checkpoint_make()
+    drain()
+    checkpoint_make()
+    with another_database():
+        call_command("restore", out.getvalue().strip(), stdout=StringIO(), stderr=told)
+        assert statuses() == {"delivered": 2, "unknown": 12}
+        assert not Outbox.objects.exists()
+        assert verify_database().holds
+        assert open_sends["waiting"].pk
+    assert "MB of SQL carried out" in told.getvalue()
+    assert "entries verified" in told.getvalue()
+    aside = list((tmp_path / "outside").glob("checkpoints-before-*"))
+    assert len(aside) == 1
+    kept = (tmp_path / "outside" / FILE).read_text().splitlines()
+    assert 0 < len(kept) < len(aside[0].read_text().splitlines()) + 2
+
+
 def test_what_waited_goes_on_where_nothing_was_sent_since(
     open_sends: dict[str, Send], simulator: Any, tmp_path: Path
 ) -> None:

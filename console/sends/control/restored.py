@@ -35,10 +35,13 @@ def sends_end_after_restore(actor: Actor, *, note: str) -> Counter[int]:
     """End all open deliveries as unknown, cancel their sends, and write the entries of both. Return
     how many deliveries ended, by send. Call it in a transaction."""
     ended = on_the_wire_end_after_restore(actor)
-    while ids := list(Outbox.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    last = 0
+    # Beyond the last one: what this transaction has deleted would be looked through each time.
+    waiting = Outbox.objects.order_by("pk").values_list("pk", flat=True)
+    while ids := list(waiting.filter(pk__gt=last)[:BATCH]):
         ended += _end(actor, ids, DeliveryStatus.PENDING)
-        # Their outbox rows went with them. This makes sure that the loop ends.
         Outbox.objects.filter(pk__in=ids).delete()
+        last = ids[-1]
     _cancel_sends(actor, note)
     return ended
 

@@ -37,7 +37,7 @@ class Command(commands.Command):
         actor = system_actor("command line")
         folder: Path = options["folder"].resolve()
         try:
-            made = backup_make(actor, folder, keep=options["keep"])
+            made = backup_make(actor, folder, keep=options["keep"], tell=self.stderr.write)
         except ConsoleError as error:
             raise CommandError(error.message) from error
         except OSError as error:

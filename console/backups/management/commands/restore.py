@@ -38,7 +38,7 @@ class Command(commands.Command):
             self.stdout.write(
                 f"{backup.name}: made at {said['made_at']}, its files are as they were written."
             )
-            database_fill(backup, said)
+            database_fill(backup, said, tell=self.stderr.write)
             self.stdout.write(f"{said['sends']} sends with {said['deliveries']} deliveries came.")
             call_command("migrate", verbosity=0)
             if put_back(backup / CHECKPOINTS):
@@ -50,6 +50,7 @@ class Command(commands.Command):
                 backup=said,
                 checkpoints=backup / CHECKPOINTS,
                 nothing_sent_since=options["nothing_sent_since"],
+                progress=self.stderr.write,
             )
         except ConsoleError as error:
             raise CommandError(error.message) from error
