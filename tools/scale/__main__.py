@@ -1,5 +1,6 @@
-"""make scale: fill the database that the settings name with years of sends and their ledger, to look
-at or to measure. It must have no send yet but those of a demo's first minutes: nothing is deleted."""
+"""make scale: fill the database that the settings name with years of sends and their ledger, to
+look at or to measure. It must have no send yet but those of a demo's first minutes: nothing is
+deleted."""
 
 import argparse
 import os
