@@ -16,6 +16,8 @@ from psycopg import pq
 from console.errors import Unavailable
 from console.text.sentences import Sentence, term
 
+APPLICATION = "notice-console-backup"
+
 
 class ProgramFailed(Unavailable):
     """A PostgreSQL program is missing, has the wrong version, or failed."""
@@ -69,7 +71,7 @@ def database_environment() -> dict[str, str]:
         if keyword in variables and value not in (None, "")
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return {**others, **ours, "PGAPPNAME": "notice-console-backup", "LC_ALL": "C.UTF-8"}
+    return {**others, **ours, "PGAPPNAME": APPLICATION, "LC_ALL": "C.UTF-8"}
 
 
 def failure(name: str, stderr: bytes) -> ProgramFailed:

@@ -1,7 +1,9 @@
 """Tells how far something long is, every few seconds."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 EVERY_SECONDS = 5.0
 Tell = Callable[[str], object]
@@ -21,3 +23,21 @@ class Progress:
         if time.monotonic() - self._told_at >= EVERY_SECONDS:
             self._told_at = time.monotonic()
             self._tell(line())
+
+
+@contextmanager
+def telling(tell: Tell, line: Callable[[], str]) -> Iterator[None]:
+    """Pass a line on every few seconds, from a thread, while the caller waits for others."""
+    is_over = threading.Event()
+
+    def go_on() -> None:
+        while not is_over.wait(EVERY_SECONDS):
+            tell(line())
+
+    teller = threading.Thread(target=go_on, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()

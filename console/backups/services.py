@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,8 +25,8 @@ from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
-from console.backups.programs import database_environment, failure, program
-from console.backups.progress import EVERY_SECONDS, Progress, Tell, nobody
+from console.backups.programs import APPLICATION, database_environment, failure, program
+from console.backups.progress import Tell, nobody, telling
 from console.errors import Conflict
 from console.incidents.services.restored import stages_pause_after_restore
 from console.notifications.services import notifications_drop_after_restore
@@ -57,6 +57,10 @@ STOP_REASON = (
 STOP = """
 INSERT INTO public.sends_sendingstop (id, reason, actor_ref, actor_name, stopped_at)
 VALUES (1, '{reason}', '{ref}', '{name}', now()) ON CONFLICT (id) DO NOTHING;
+"""
+INDEX_MADE = """
+SELECT substring(query from 'INDEX \\S+') FROM pg_stat_activity
+WHERE application_name = %s AND datname = current_database() AND query ~ '^CREATE (UNIQUE )?INDEX'
 """
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
@@ -90,7 +94,7 @@ def backup_make(
                 actor, Action.DATABASE_BACKED_UP, target=target, data={"folder": str(folder)}
             )
         with _snapshot() as (snapshot, facts):
-            _dump(pg_dump, begun / DUMP, snapshot, Progress(tell))
+            _dump(pg_dump, begun / DUMP, snapshot, tell)
         _copy_checkpoints(begun)
         write_manifest(begun, facts, made_at=now.isoformat())
         for path in (*begun.iterdir(), begun):
@@ -120,42 +124,21 @@ def _snapshot() -> Iterator[tuple[str, dict[str, Any]]]:
         other.close()
 
 
-def _dump(pg_dump: str, path: Path, snapshot: str, progress: Progress) -> None:
+def _dump(pg_dump: str, path: Path, snapshot: str, tell: Tell) -> None:
     command = [pg_dump, "--format=custom", "--no-owner", "--no-privileges"]
     command += [f"--exclude-table-data=public.{table}" for table in LEFT_OUT]
     command += [f"--snapshot={snapshot}", f"--file={path}"]
-    with (
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(  # noqa: S603 - a program of PostgreSQL
-            command, env=database_environment(), stdout=errors, stderr=errors, umask=0o077
-        ) as dumping,
-    ):
-        try:
-            while not _is_over(dumping):
-                progress.say(partial(_written, path))
-        except BaseException:
-            dumping.kill()
-            raise
-        if dumping.returncode:
-            raise failure("pg_dump", _all_of(errors))
-
-
-def _is_over(process: subprocess.Popen[bytes]) -> bool:
-    """Wait for the end of a process for as long as nobody is to be told of it."""
-    try:
-        process.wait(EVERY_SECONDS)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    with telling(tell, partial(_written, path)):
+        done = subprocess.run(  # noqa: S603 - a program of PostgreSQL
+            command, env=database_environment(), capture_output=True, check=False, umask=0o077
+        )
+    if done.returncode:
+        raise failure("pg_dump", done.stderr)
 
 
 def _written(path: Path) -> str:
     size = path.stat().st_size if path.exists() else 0
     return f"{size / 1e6:,.0f} MB written"
-
-
-def _carried_out(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB of SQL carried out"
 
 
 def _copy_checkpoints(begun: Path) -> None:
@@ -226,7 +209,7 @@ def database_fill(backup: Path, said: Mapping[str, Any], *, tell: Tell = nobody)
             name=connection.settings_dict["NAME"],
             tables=tables,
         )
-    _restore(backup / DUMP, Progress(tell))
+    _restore(backup / DUMP, tell)
     with connection.cursor() as cursor:
         found = facts_with(cursor)
     different = [name for name in found if found[name] != said[name]]
@@ -239,7 +222,7 @@ def database_fill(backup: Path, said: Mapping[str, Any], *, tell: Tell = nobody)
         )
 
 
-def _restore(dump: Path, progress: Progress) -> None:
+def _restore(dump: Path, tell: Tell) -> None:
     """Pipe pg_restore into psql through this process, so that psql commits only a complete dump."""
     read = [program("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-"]
     write = [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
@@ -255,28 +238,23 @@ def _restore(dump: Path, progress: Progress) -> None:
             write, env=environment, stdin=subprocess.PIPE, stderr=write_errors
         ) as writing,
     ):
-        if not _pump(reading, writing, progress):
+        if not _pump(reading, writing, tell):
             raise failure("pg_restore", _all_of(read_errors))
-        while not _is_over(writing):
-            progress.say(lambda: "all is read; PostgreSQL commits it")
-        if writing.returncode:
+        if writing.wait():
             raise failure("psql", _all_of(write_errors))
 
 
-def _pump(
-    reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], progress: Progress
-) -> bool:
+def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], tell: Tell) -> bool:
     """Copy one program's output to the other, followed by the stop of all sending.
 
     Return whether the output was complete.
     """
     source, target = cast(IO[bytes], reading.stdout), cast(IO[bytes], writing.stdin)
     try:
-        size = 0
-        while part := source.read(1 << 20):
-            target.write(part)
-            size += len(part)
-            progress.say(partial(_carried_out, size))
+        with _Restoring() as so_far, telling(tell, so_far.line):
+            while part := source.read(1 << 20):
+                target.write(part)
+                so_far.size += len(part)
         if reading.wait():
             writing.kill()  # which rolls everything back
             return False
@@ -285,6 +263,29 @@ def _pump(
     except BrokenPipeError:  # psql gave up, and reports why
         reading.kill()
     return True
+
+
+class _Restoring:
+    """How much psql has been given, and which index it makes. It takes long over these, and reads
+    nothing meanwhile."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._connection = connection.copy()
+        self._connection.inc_thread_sharing()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
+
+    def line(self) -> str:
+        with self._connection.cursor() as cursor:
+            cursor.execute(INDEX_MADE, [APPLICATION])
+            found = cursor.fetchone()
+        index = f", now {found[0]}" if found else ""
+        return f"{self.size / 1e6:,.0f} MB of SQL carried out{index}"
 
 
 def _all_of(file: IO[bytes]) -> bytes:

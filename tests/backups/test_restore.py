@@ -127,8 +127,7 @@ def test_what_takes_long_tells_how_far_it_is(
     open_sends: dict[str, Send], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what is done in parts is done as a whole."""
-    for name in ("backups.progress.EVERY_SECONDS", "backups.services.EVERY_SECONDS"):
-        monkeypatch.setattr(f"console.{name}", 0.001)
+    monkeypatch.setattr("console.backups.progress.EVERY_SECONDS", 0.01)
     monkeypatch.setattr("console.sends.control.restored.BATCH", 3)
     monkeypatch.setattr("console.audit.rollback.AT_ONCE", 1)
     monkeypatch.setattr("console.audit.verification.ENTRIES_A_PART", 5)
