@@ -15,7 +15,7 @@ from msgspec import Struct
 from console.actors import Actor, Permission, system_actor
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_parts, canonical_time
-from console.audit.checkpoints import kept_outside, put_outside, signed, trusted_keys
+from console.audit.checkpoints import kept_outside, most_at_once, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.sentences import as_sentence
@@ -120,15 +120,22 @@ def checkpoint_make() -> AuditCheckpoint | None:
     """
     made = _checkpoint_newest()
     if settings.CHECKPOINTS_TO:
-        for checkpoint in AuditCheckpoint.objects.filter(outside_at=None).order_by("seq"):
-            try:
-                put_outside(checkpoint.said)
-            except OSError as error:
-                logger.error("checkpoint not kept outside", seq=checkpoint.seq, error=str(error))
-                break
-            checkpoint.outside_at = near_now()
-            checkpoint.save(update_fields=["outside_at"])
+        _put_pending_outside()
     return made
+
+
+def _put_pending_outside() -> None:
+    last, most = 0, most_at_once()
+    pending = AuditCheckpoint.objects.filter(outside_at=None).order_by("seq")
+    while part := list(pending.filter(seq__gt=last)[:most]):
+        last = part[-1].seq
+        try:
+            put_outside(*(checkpoint.said for checkpoint in part))
+        except OSError as error:
+            logger.error("checkpoint not kept outside", seq=part[0].seq, error=str(error))
+            return
+        kept = AuditCheckpoint.objects.filter(pk__in=[checkpoint.pk for checkpoint in part])
+        kept.update(outside_at=near_now())
 
 
 def _checkpoint_newest() -> AuditCheckpoint | None:

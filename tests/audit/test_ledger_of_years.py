@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.audit.checkpoints import new_key, public_key
+from console.audit.checkpoints import kept_outside, new_key, public_key
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verification import verify_database
 from console.audit.verify import Keys, verify_export
@@ -23,8 +23,14 @@ NUMBER = 400
 
 
 @pytest.fixture
-def years(make_send: Callable[..., Any], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.AUDIT_KEY, settings.AUDIT_OLD_KEYS, settings.CHECKPOINTS_TO = new_key(), [], ""
+def years(
+    make_send: Callable[..., Any],
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.AUDIT_KEY, settings.AUDIT_OLD_KEYS = new_key(), []
+    settings.CHECKPOINTS_TO = str(tmp_path / "outside")
     monkeypatch.setattr(ledger, "SENDS_A_PART", 7)
     make_send(1)
     fill(NUMBER)
@@ -40,6 +46,9 @@ def test_it_holds_up_to_its_last_checkpoint() -> None:
     assert report.findings == []
     assert (report.followed, report.vouched) == (newest, newest)
     assert AuditCheckpoint.objects.count() > Send.objects.count() / 2
+    kept = AuditCheckpoint.objects.filter(outside_at__isnull=False).order_by("seq")
+    assert kept_outside() == [checkpoint.said for checkpoint in kept]
+    assert not AuditCheckpoint.objects.filter(outside_at=None).exists()
 
 
 @pytest.mark.usefixtures("years")

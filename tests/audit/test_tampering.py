@@ -318,6 +318,22 @@ def test_what_could_not_be_kept_outside_is_later(settings: Any, tmp_path: Path) 
     assert len(checkpoints_of(blocked / "checkpoints.jsonl")) == 1
 
 
+def test_all_that_waits_is_kept_outside(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts, in order, each once."""
+    monkeypatch.setattr("console.audit.checkpoints.LINES_AT_ONCE", 3)
+    folder, settings.CHECKPOINTS_TO = settings.CHECKPOINTS_TO, ""
+    for number in range(1, 8):
+        write(number)
+        checkpoint_make()
+    settings.CHECKPOINTS_TO = folder
+    checkpoint_make()
+    outside = checkpoints_of(tmp_path / "outside" / "checkpoints.jsonl")
+    assert [said["seq"] for said in outside] == list(range(1, 8))
+    assert not AuditCheckpoint.objects.filter(outside_at=None).exists()
+
+
 @pytest.mark.usefixtures("ledger")
 def test_a_new_key_is_told_in_the_ledger_and_the_old_one_still_verifies(settings: Any) -> None:
     old, settings.AUDIT_KEY = settings.AUDIT_KEY, new_key()

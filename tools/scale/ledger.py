@@ -133,15 +133,23 @@ def _next_checkpoint(at: datetime) -> datetime:
 
 
 def _sign(ends: dict[datetime, int]) -> None:
-    """Make the checkpoints of entries, by the times at which they are made."""
+    """Make the checkpoints of entries, by the times at which they are made. A folder outside gets
+    them too."""
+    from django.conf import settings
+
     from console.audit.chain import canonical_time
-    from console.audit.checkpoints import signed
+    from console.audit.checkpoints import LINES_AT_ONCE, put_outside, signed
     from console.audit.models import AuditCheckpoint, AuditEntry
 
     hashes = dict(AuditEntry.objects.filter(seq__in=ends.values()).values_list("seq", "hash"))
-    AuditCheckpoint.objects.bulk_create(
-        AuditCheckpoint(
-            **signed("checkpoint", {"seq": seq, "hash": hashes[seq], "at": canonical_time(at)})
-        )
+    said = [
+        signed("checkpoint", {"seq": seq, "hash": hashes[seq], "at": canonical_time(at)})
         for at, seq in ends.items()
+    ]
+    has_folder = settings.CHECKPOINTS_TO and not settings.CHECKPOINTS_TO.startswith("https://")
+    for start in range(0, len(said) if has_folder else 0, LINES_AT_ONCE):
+        put_outside(*said[start : start + LINES_AT_ONCE])
+    AuditCheckpoint.objects.bulk_create(
+        AuditCheckpoint(**each, outside_at=at if has_folder else None)
+        for each, at in zip(said, ends, strict=True)
     )
