@@ -64,7 +64,7 @@ class Ranges:
         return type(self)([])
 
     def __getitem__(self, part: slice) -> list[AuditEntry]:
-        if not self._pairs:
+        if not self._pairs or part.stop <= (part.start or 0):
             return []
         first, *others = [self._range(pair, part.stop) for pair in self._pairs]
         if others:

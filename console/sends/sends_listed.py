@@ -46,6 +46,8 @@ class Listed:
         return self.count()
 
     def __getitem__(self, part: slice) -> list[Send]:
+        if part.stop <= (part.start or 0):
+            return []
         first, *others = (self._ids(reason, part.stop) for reason in self._reasons)
         if others:
             ids = list(first.union(*others).order_by(self._order.replace("pk", "id"))[part])

@@ -69,6 +69,7 @@ def test_it_has_what_is_visible_from_both_ends() -> None:
         assert (found.newer, found.older) == (expected.newer, expected.older), case
         if not place:
             assert listed.count() == plain.count(), case
+            assert listed.order_by("-pk")[0:0] == []
 
 
 def test_no_plan_reads_all_sends() -> None:
