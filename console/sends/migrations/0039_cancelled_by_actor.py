@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
 
     atomic = False
     dependencies = [
-        ('sends', '0036_retention'),
+        ('sends', '0038_retention'),
     ]
 
     operations = [

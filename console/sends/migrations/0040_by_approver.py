@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
 
     atomic = False
     dependencies = [
-        ('sends', '0037_cancelled_by_actor'),
+        ('sends', '0039_cancelled_by_actor'),
     ]
 
     operations = [
