@@ -223,8 +223,8 @@ EVENTS = {
     Action.INTERACTION_TEST_ENDED: _event("interaction"),
     Action.HISTORY_EXPORTED: _event(
         "history",
-        "q status resolution notice version actor interaction chat_server since until "
-        "format upto export",
+        "q status resolution notice version actor send delivery interaction chat_server since "
+        "until format upto export",
     ),
     Action.EXPORT_FINISHED: _event("export", "rows bytes sha256"),
     Action.EXPORT_FAILED: _event("export", "reason"),

@@ -131,6 +131,18 @@ class DeliveryFilter:
         max_length=200,
         description="A name or reference.",
     )
+    send: str = _declared(
+        _("Send"),
+        lambda value: Q(send_id=int(value)),
+        kind=Kind.NUMBER,
+        description="The number of a send.",
+    )
+    delivery: str = _declared(
+        _("Delivery"),
+        lambda value: Q(pk=int(value)),
+        kind=Kind.NUMBER,
+        description="The number of a delivery.",
+    )
     interaction: str = _declared(_("Chat id"), lambda value: Q(interaction_id=value), max_length=64)
     chat_server: str = _declared(
         _("Chat Server"),

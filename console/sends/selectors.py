@@ -28,6 +28,7 @@ from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
 from console.sends.history.search import Found, history_found
 from console.sends.history_filter import DeliveryFilter
+from console.sends.history_models import Origin
 from console.sends.models import (
     LIVE_STATUSES,
     Delivery,
@@ -262,12 +263,32 @@ def deliveries_visible(actor: Actor, *, tests: bool = False) -> QuerySet[Deliver
 def history_search(actor: Actor, filter: DeliveryFilter) -> Found | QuerySet[Delivery]:
     """Return what of the history fits a filter, newest first, without tests: to be read in parts,
     from either end."""
-    origins = None
-    if not actor.may(Permission.VIEW_HISTORY):
-        origins = Q(actor_ref=actor.ref)
-        if actor.may(Permission.APPROVE_SENDS):
-            origins |= Q(actor_ref__in=own_refs(actor)) | Q(approver_ref=actor.ref)
-    return history_found(deliveries_visible(actor), origins, filter)
+    return history_found(deliveries_visible(actor), _origins_seen(actor), filter)
+
+
+def _origins_seen(actor: Actor) -> Q | None:
+    """Return the condition for the origins of the history that the actor sees; None for all."""
+    if actor.may(Permission.VIEW_HISTORY):
+        return None
+    origins = Q(actor_ref=actor.ref)
+    if actor.may(Permission.APPROVE_SENDS):
+        origins |= Q(actor_ref__in=own_refs(actor)) | Q(approver_ref=actor.ref)
+    return origins
+
+
+def origins_visible(actor: Actor) -> QuerySet[Origin]:
+    """Return who sent what the actor sees of the history, as far as the search has it in parts."""
+    actor.require(*READERS)
+    seen = _origins_seen(actor)
+    return Origin.objects.all() if seen is None else Origin.objects.filter(seen)
+
+
+def name_of_origin(actor: Actor, ref: str) -> str:
+    """Return under which name this reference sent last; itself if the actor sees nothing of it."""
+    if ":" not in ref:
+        return ref
+    known = origins_visible(actor).filter(actor_ref=ref).order_by("-pk")
+    return known.values_list("actor_name", flat=True).first() or ref
 
 
 def delivery_get(actor: Actor, delivery_id: int) -> Delivery:

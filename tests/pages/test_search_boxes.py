@@ -21,7 +21,12 @@ pytestmark = pytest.mark.django_db
 BOXES = [
     ("supervisor", "board", "Customer, chat id, queue or agent", "Zoë Martin"),
     ("supervisor", "send-list", "Number, notice or sender", "Parcel delayed"),
-    ("supervisor", "history", "Customer, chat id, text, notice or sender", "0001ABCD"),
+    (
+        "supervisor",
+        "history",
+        "Customer, chat id, text, notice, sender, outcome, Chat Server or date",
+        "0001ABCD",
+    ),
     ("supervisor", "notice-list", "Words of any language, or / and a shortcut", "Parcel delayed"),
     ("administrator", "user-list", "Name or e-mail", "Sue"),
     ("administrator", "team-list", "Team or queue", "Sales"),

@@ -65,6 +65,8 @@ def filters(chance: random.Random) -> Iterator[dict[str, str]]:
         "chat_server": ["east", PAST_SERVER, RARE_SERVER, "gone"],
         "since": [since.isoformat()],
         "until": [(since + timedelta(days=90)).isoformat()],
+        "send": ["1", "200", "999999"],
+        "delivery": ["1", "700", "999999"],
         "interaction": ["none"],
     }
     names = list(choices)

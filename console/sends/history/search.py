@@ -25,7 +25,7 @@ from console.sends.history.sources import (
     times,
 )
 from console.sends.history_filter import UNRESOLVED, DeliveryFilter
-from console.sends.history_models import Origin
+from console.sends.history_models import HistoryPart, Origin
 from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
 
 PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
@@ -291,8 +291,22 @@ def history_found(
     """Return the deliveries of `visible`, the history that the actor may see, that fit a filter.
     `origins` is the same limit as a condition for origins; None if the actor sees all."""
     nothing_asked = origins is None and not filter.to_mapping()
-    if nothing_asked or filter.interaction:  # by their keys
+    if nothing_asked or filter.interaction or filter.delivery:  # by their keys
         return visible.filter(filter.to_condition())
+    if filter.send:
+        first, last = _ends_of(int(filter.send))
+        return visible.filter(filter.to_condition(), pk__gte=first, pk__lte=last)
     if filter.status and filter.status not in ENDED:
         return visible.filter(filter.to_condition(), outbox__isnull=False)
     return Found(visible, origins, filter)
+
+
+def _ends_of(send_id: int) -> tuple[int, int]:
+    """Return the first and the last id of a send's deliveries, so that PostgreSQL reads the history
+    along its key between them alone."""
+    parts = HistoryPart.objects.filter(send=send_id).order_by()
+    ends = list(parts.values_list("first_id", "last_id"))
+    if not ends:
+        pks = Delivery.objects.filter(send=send_id).order_by().values_list("pk", flat=True)
+        ends = [(pk, pk) for pk in pks]
+    return min((first for first, _last in ends), default=1), max((e for _f, e in ends), default=0)

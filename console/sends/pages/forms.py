@@ -7,9 +7,10 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from console.sends.asking.periods import Period, days_of, today
 from console.sends.evidence.people import REMARK_LIMIT
 from console.sends.evidence_models import LookedIn, Verdict
-from console.sends.history_filter import FILTERS, Filter, Kind
+from console.sends.history_filter import FILTERS, LENGTH, Filter, Kind
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.schedule import moment
 from console.text.form_fields import (
@@ -53,11 +54,26 @@ def _field(declared: Filter) -> forms.Field:
 
 
 class HistoryForm(FilterForm):
-    """The history's filters, a field for each."""
+    """The history's filters, a field for each, and a period of days in place of two times. What is
+    typed into the box is read as these (console.sends.asking)."""
+
+    box = LineField(
+        label=_("Customer, chat id, text, notice, sender, outcome, Chat Server or date"),
+        max_length=LENGTH,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("unknown last week")}),
+    )
+    period = forms.ChoiceField(
+        label=_("Days"), choices=[("", _("Any day")), *Period.choices], required=False
+    )
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what is set, as DeliveryFilter reads it: times as ISO 8601 with their zone."""
         filled = {name: value for name, value in self.cleaned_data.items() if value}
+        filled.pop("box", None)
+        if period := filled.pop("period", ""):
+            times = zip(("since", "until"), days_of(period, today()).moments, strict=True)
+            filled |= dict(times)
         for name in ("since", "until"):
             if name in filled:
                 filled[name] = filled[name].isoformat()

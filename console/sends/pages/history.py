@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from console.accounts.own_work import own_refs
@@ -22,6 +22,7 @@ from console.interactions.selectors import present_name
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
+from console.sends.pages.history_asked import box_resolved, chips, in_box, offers, presets
 from console.sends.pages.sends import tries
 from console.sends.selectors import (
     READERS,
@@ -42,18 +43,25 @@ SHOWN = ("resolution",)
 @require(Permission.SEND, Permission.VIEW_HISTORY)
 def history(request: HttpRequest) -> HttpResponse:
     """Show all deliveries that the person may see, newest first."""
+    actor = actor_of(request)
     form = HistoryForm(request.GET)
     ended = Ended()
     page = keyset_page(Delivery.objects.none(), request.GET, DELIVERIES_A_PAGE)
     if form.is_valid():
+        if "box" in request.GET:
+            return redirect(box_resolved(actor, form, request.GET))
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            found = history_search(actor_of(request), chosen).prefetch_related(*SHOWN)
-            with search_time(actor_of(request).person_ref):
+            found = history_search(actor, chosen).prefetch_related(*SHOWN)
+            with search_time(actor.person_ref):
                 page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
         except ConsoleError as refusal:
             ended = ended_by(refusal)
     context = {
+        "box": in_box(actor, form),
+        "chips": chips(actor, form, request.GET),
+        "offers": list(offers(actor, form, request.GET)),
+        "presets": presets(request.GET),
         "form": form,
         "page": page,
         "filtered": form.is_filled,

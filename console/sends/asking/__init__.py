@@ -1,0 +1,1 @@
+"""What people type into the search box of the history, and what of it are filters."""
