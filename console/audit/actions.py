@@ -130,6 +130,9 @@ class Action(models.TextChoices):
     VIEW_CREATED = "view.created", _("View saved")
     VIEW_CHANGED = "view.changed", _("View changed")
     VIEW_DELETED = "view.deleted", _("View deleted")
+    SEARCH_SAVED = "search.saved", _("Search saved")
+    SEARCH_RENAMED = "search.renamed", _("Search renamed")
+    SEARCH_DELETED = "search.deleted", _("Search deleted")
     INTERACTIONS_POLLED = "interactions.polled", _("Interaction Server polled")
     WEBHOOK_CREATED = "webhook.created", _("Webhook created")
     WEBHOOK_CHANGED = "webhook.changed", _("Webhook changed")
@@ -173,6 +176,7 @@ PLAYBOOK = _event(
     "playbook", "version audience stages is_for_emergency change_note status reject_reason team"
 )
 VIEW = _event("view", "team audience_sha256 sort position")
+SEARCH = _event("search", "query_sha256")
 EVENTS = {
     Action.PLAYBOOK_CREATED: PLAYBOOK,
     Action.PLAYBOOK_CHANGED: PLAYBOOK,
@@ -307,6 +311,9 @@ EVENTS = {
     Action.VIEW_CREATED: VIEW,
     Action.VIEW_CHANGED: VIEW,
     Action.VIEW_DELETED: VIEW,
+    Action.SEARCH_SAVED: SEARCH,
+    Action.SEARCH_RENAMED: SEARCH,
+    Action.SEARCH_DELETED: SEARCH,
     Action.INTERACTIONS_POLLED: _event("poll", "address changed ended new seen withheld"),
     Action.WEBHOOK_CREATED: _event("webhook", "enabled events url name"),
     Action.WEBHOOK_CHANGED: _event("webhook", "enabled events url name reason"),

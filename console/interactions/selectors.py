@@ -79,6 +79,14 @@ def chats_by_id(
     return found.in_bulk(list(interaction_ids))
 
 
+def chats_seen(actor: Actor, interaction_ids: Collection[str]) -> set[str]:
+    """Return those of these chats that the actor may see now, live or not."""
+    if not actor.may(Permission.VIEW_INTERACTIONS):
+        return set()
+    found = interactions_visible(actor, live_only=False).filter(pk__in=list(interaction_ids))
+    return set(found.order_by().values_list("pk", flat=True))
+
+
 def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
     """Return a chat that the actor may see. Raises NotFound."""
     found = interactions_visible(actor, live_only=False).filter(pk=interaction_id).first()

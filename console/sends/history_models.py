@@ -98,3 +98,32 @@ class HistoryFact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} at {self.chat_server_name} in part {self.part_id}"
+
+
+class SavedSearch(models.Model):
+    """A search of the history under a name: a person's own. `query` has the filters by name, as the
+    page's address has them: a period of days keeps its name."""
+
+    owner_ref = models.CharField(max_length=64)
+    name = models.CharField(max_length=100)
+    query = models.JSONField()
+
+    class Meta:
+        verbose_name_plural = "saved searches"
+        ordering: ClassVar = ["name", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner_ref", "name"], name="one_search_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HistoryColumns(models.Model):
+    """Which columns of the history a person wants to see, beside those that always stand there."""
+
+    person_ref = models.CharField(max_length=64, primary_key=True)
+    names = ArrayField(models.CharField(max_length=20), default=list)
+
+    def __str__(self) -> str:
+        return f"columns of {self.person_ref}"

@@ -14,9 +14,11 @@ from console.interactions.models import Interaction
 from console.sends.contact_models import Contact as Contact
 from console.sends.evidence_models import Evidence as Evidence
 from console.sends.evidence_models import Resolution as Resolution
+from console.sends.history_models import HistoryColumns as HistoryColumns
 from console.sends.history_models import HistoryFact as HistoryFact
 from console.sends.history_models import HistoryPart as HistoryPart
 from console.sends.history_models import Origin as Origin
+from console.sends.history_models import SavedSearch as SavedSearch
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource
 from console.sends.reasons import Reason as Reason
 from console.sends.retention_models import Retention as Retention

@@ -26,6 +26,7 @@ from console.audit.selectors import audit_entries
 from console.catalogue.models import NoticeVersion
 from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
+from console.sends.history.facets import Facets, facets_of
 from console.sends.history.search import Found, history_found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.history_models import Origin
@@ -264,6 +265,12 @@ def history_search(actor: Actor, filter: DeliveryFilter) -> Found | QuerySet[Del
     """Return what of the history fits a filter, newest first, without tests: to be read in parts,
     from either end."""
     return history_found(deliveries_visible(actor), _origins_seen(actor), filter)
+
+
+def history_facets(actor: Actor, filter: DeliveryFilter) -> Facets:
+    """Return how what the actor finds in the history is spread over outcomes, notices, senders and
+    Chat Servers."""
+    return facets_of(history_search(actor, filter))
 
 
 def _origins_seen(actor: Actor) -> Q | None:

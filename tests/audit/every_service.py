@@ -58,6 +58,11 @@ from console.interactions import services as interactions
 from console.interactions.audience.audience import Audience
 from console.interactions.poller.writing import PollCounts
 from console.notifications import services as notifications
+from console.sends.asking.saved_searches import (
+    saved_search_create,
+    saved_search_delete,
+    saved_search_rename,
+)
 from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve, send_reject, send_reschedule
 from console.sends.control.erasure import interaction_erase
@@ -335,6 +340,13 @@ CALLS: dict[str, Callable[[World], Call]] = {
         counts=PollCounts(),
         is_whole=True,
     ),
+    "sends.saved_search_create": lambda w: partial(
+        saved_search_create, w.root, name="Failed", query={"status": "failed"}
+    ),
+    "sends.saved_search_delete": lambda w: partial(saved_search_delete, w.root, w.search()),
+    "sends.saved_search_rename": lambda w: partial(
+        saved_search_rename, w.root, w.search(), name="Lost"
+    ),
     "sends.chat_server_hold": lambda w: partial(
         chat_server_hold, w.root, w.server, "New certificates"
     ),
@@ -468,6 +480,7 @@ UNRECORDED = {
     "exports.exports_sweep": "begins lost runs anew, and deletes files a day after they were ready",
     "accounts.security_key_counted": "part of a sign-in, which is recorded as a whole",
     "accounts.api_client_seen": "when a token was last used is no decision, and each request's",
+    "sends.columns_set": "the same as a favourite: how a list looks to one person",
     "catalogue.favourite_set": "what somebody has at hand, which nobody else sees",
     "incidents.answers_expire": "follows the erasure of texts, which is recorded",
     "incidents.start_plan": "a preview, which writes nothing",

@@ -46,12 +46,20 @@ from console.interactions.services import saved_view_create
 from console.notifications.models import StandIn
 from console.notifications.services import stand_in_name
 from console.notifications.settings import MailServer
+from console.sends.asking.saved_searches import saved_search_create
 from console.sends.control import retention, stop_switch
 from console.sends.engine import record
 from console.sends.engine.claim import Step
 from console.sends.engine.outcomes import Ending
 from console.sends.evidence.transcripts import feed_take, transcript_lines_note
-from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
+from console.sends.models import (
+    Delivery,
+    DeliveryStatus,
+    Outbox,
+    SavedSearch,
+    Send,
+    SendStatus,
+)
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
@@ -270,6 +278,9 @@ class World:
     def view(self) -> SavedView:
         audience = Audience.from_text("queue:sales")
         return saved_view_create(self.root, name="Sales", audience=audience)
+
+    def search(self) -> SavedSearch:
+        return saved_search_create(self.root, name="Unknown", query={"status": "unknown"})
 
     def webhook(self) -> Webhook:
         return webhook_create(

@@ -31,6 +31,7 @@ from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.models import ChatServer
 from console.interactions.services import saved_view_create
+from console.sends.asking.saved_searches import saved_search_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
@@ -92,6 +93,9 @@ def world(
         "EXPORT": export_order(ROOT, order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(ROOT, file_name="a.csv", content=b"key\n").pk,
         "CHAT": chat.pk,
+        "SEARCH": saved_search_create(
+            sender.to_actor(), name="Mine", query={"status": "failed"}
+        ).pk,
         "VIEW": saved_view_create(
             sender.to_actor(), name="Mine", audience=Audience.from_text("queue:sales")
         ).pk,
@@ -269,6 +273,7 @@ def test_what_customers_and_colleagues_wrote_is_text_on_every_page(
         "EXPORT": export_order(actor, order=Order.read("history", "csv", {})).pk,
         "IMPORT": import_job_start(actor, file_name="a.csv", content=b"key\n").pk,
         "CHAT": chat.pk,
+        "SEARCH": saved_search_create(actor, name=short, query={"q": short}).pk,
         "VIEW": saved_view_create(
             actor, name=short, audience=Audience.from_mapping({"customer": short})
         ).pk,

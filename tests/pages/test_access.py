@@ -18,6 +18,7 @@ from console.exports.services import export_order
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
+from console.sends.asking.saved_searches import saved_search_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
@@ -106,6 +107,13 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "sending-stop": ("post", {}, {"administrator"}),
     "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
+    "history-counts": ("get", {}, {"supervisor", "auditor"}),
+    "history-columns": ("get", {}, {"supervisor", "auditor"}),
+    "saved-search-create": ("get", {}, {"supervisor", "auditor"}),
+    **{
+        name: ("get", {"search_id": "SEARCH"}, {"supervisor", "auditor"})  # others have none: 404
+        for name in ("saved-search-edit", "saved-search-delete")
+    },
     "history-export": ("post", {}, {"auditor"}),
     "export-list": ("get", {}, {"auditor"}),
     "export-detail": ("get", {"export_id": "EXPORT"}, {"auditor"}),
@@ -289,6 +297,9 @@ def world(
         "PRESET": VisibilityPreset.objects.get(visibility="INT").pk,
         "VIEW": saved_view_create(
             supervisor.to_actor(), name="Mine", audience=Audience.from_text("queue:sales")
+        ).pk,
+        "SEARCH": saved_search_create(
+            supervisor.to_actor(), name="Mine", query={"status": "failed"}
         ).pk,
         "WEBHOOK": message.webhook_id,
         "MESSAGE": message.pk,

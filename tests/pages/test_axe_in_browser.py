@@ -45,6 +45,8 @@ PAGES = {
     "anna": ["/notices/", "/notices/holiday-hours/", "{in_review}", "/sends/approvals/"],
     "audrey": [
         *("/audit/", "/audit/?action=zebra", "/audit/proof/", "/history/?q=zebra", "/history/"),
+        *("/history/?q=2025&period=this_year", "/history/counts/"),
+        *("/history/columns/", "/history/searches/new/?status=failed"),
         *("/exports/", "{export}", "{export_in_work}"),
     ],
     "adam": [

@@ -21,7 +21,7 @@ from tests.support.calling import by_token
 
 pytestmark = pytest.mark.django_db
 CHIP = re.compile(r'<a\s+class="chip chip--set"\s+href="([^"]*)"\s+aria-label="Without ([^"]*)"')
-OFFER = re.compile(r'<a href="([^"]*)"><bdi>“')
+OFFER = re.compile(r'<a class="chip" href="([^"]*)"><bdi>“')
 
 
 @pytest.fixture

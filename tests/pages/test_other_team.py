@@ -18,6 +18,7 @@ from console.exports.services import export_order
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
+from console.sends.asking.saved_searches import saved_search_create
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from tests.pages.test_access import PAGES, _answer, _open_each
@@ -26,7 +27,7 @@ from tests.support.factories import make_playbook
 ROOT = system_actor("tests")
 # All that belongs to teams; auditors and administrators see all teams by their office.
 ROLES = {Role.SUPERVISOR.value, Role.EDITOR.value, Role.APPROVER.value}
-OF_A_TEAM = {"CHAT", "SEND", "DELIVERY", "CATEGORY", "IMPORT", "VIEW", "hello"}
+OF_A_TEAM = {"CHAT", "SEND", "DELIVERY", "CATEGORY", "IMPORT", "VIEW", "SEARCH", "hello"}
 SECRETS = ("chat-of-sales", "Zoë Martin", "Words of Sales")
 
 
@@ -65,6 +66,7 @@ def world(
         "VIEW": saved_view_create(
             actor, name="Words of Sales", audience=Audience.from_text("no:agent"), team=team
         ).pk,
+        "SEARCH": saved_search_create(actor, name="Words of Sales", query={"q": "words"}).pk,
         "PERSON": supervisor.pk,
         "TEAM": team.pk,
         "CLIENT": 1,

@@ -70,6 +70,10 @@ class Found:
         found = self._visible.in_bulk(ids)
         return [found[pk] for pk in ids if pk in found]
 
+    def first_ids(self, most: int) -> list[int]:
+        """Return up to so many keys in order."""
+        return self._ids(most)
+
     def count_to(self, most: int) -> int:
         """Return how many there are, at most `most`."""
         return len(self._ids(most))

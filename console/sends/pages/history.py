@@ -18,17 +18,28 @@ from console.errors import ConsoleError, InvalidInput
 from console.exports.files.formats import ExportFormat
 from console.exports.orders import Order
 from console.exports.pages.exports import answer_order
-from console.interactions.selectors import present_name
+from console.interactions.selectors import chats_seen, present_name
+from console.sends.asking.own import columns_of
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
-from console.sends.pages.history_asked import box_resolved, chips, in_box, offers, presets
+from console.sends.pages.history_asked import (
+    address,
+    box_resolved,
+    chips,
+    counts,
+    in_box,
+    offers,
+    presets,
+    saved,
+)
 from console.sends.pages.sends import tries
 from console.sends.selectors import (
     READERS,
     delivery_entries,
     delivery_evidence,
     delivery_get,
+    history_facets,
     history_search,
     may_witness,
 )
@@ -62,6 +73,13 @@ def history(request: HttpRequest) -> HttpResponse:
         "chips": chips(actor, form, request.GET),
         "offers": list(offers(actor, form, request.GET)),
         "presets": presets(request.GET),
+        "chats": chats_seen(actor, {delivery.interaction_id for delivery in page.rows}),
+        "of_chat": request.GET.get("interaction", ""),
+        "saved": saved(actor, request.GET),
+        "columns": columns_of(actor),
+        "save_url": address(request.GET, {}, name="saved-search-create"),
+        "columns_url": address(request.GET, {}, name="history-columns"),
+        "counts_url": address(request.GET, {}, name="history-counts"),
         "form": form,
         "page": page,
         "filtered": form.is_filled,
@@ -71,6 +89,28 @@ def history(request: HttpRequest) -> HttpResponse:
     }
     status = ended.status if ended.error else form.http_status
     return ended.said_by(render(request, "sends/history.html", context, status=status))
+
+
+@require_GET
+@require(Permission.SEND, Permission.VIEW_HISTORY)
+def history_counts(request: HttpRequest) -> HttpResponse:
+    """Show how what fits the filter is spread over the values of other filters: beside the list,
+    which loads it when it stands, or on a page of its own."""
+    actor = actor_of(request)
+    form = HistoryForm(request.GET)
+    context: dict[str, Any] = {"back": address(request.GET, {})}
+    if form.is_valid():
+        try:
+            chosen = DeliveryFilter.from_mapping(form.to_mapping())
+            with search_time(actor.person_ref):
+                context["counts"] = counts(history_facets(actor, chosen), request.GET)
+        except ConsoleError as refusal:
+            context["refusal"] = refusal.message
+    else:
+        context["refusal"] = form.error
+    in_part = bool(getattr(request, "htmx", False))
+    template = "sends/_history_counts.html" if in_part else "sends/history_counts.html"
+    return render(request, template, context, status=200 if in_part else form.http_status)
 
 
 @require_POST
@@ -100,6 +140,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     context = {
         "delivery": delivery,
         "send": delivery.send,
+        "chats": chats_seen(actor, [delivery.interaction_id]),
         "version": delivery.send.version,
         "notice": delivery.send.version.notice,
         "kind": kind,

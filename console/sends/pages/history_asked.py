@@ -12,16 +12,26 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from console.actors import Actor
+from console.sends.asking.own import saved_searches
 from console.sends.asking.periods import Period, days_of, today
 from console.sends.asking.reading import Offer, box_read, box_text, text_offers
 from console.sends.asking.vocabulary import Reading
+from console.sends.history.facets import Facets
 from console.sends.history_filter import FILTERS
+from console.sends.models import SavedSearch
 from console.sends.pages.forms import HistoryForm
 from console.sends.selectors import name_of_origin
 
 TIMES = ("since", "until")
+HEADINGS = {
+    "status": gettext_lazy("Outcomes"),
+    "notice": gettext_lazy("Notices"),
+    "actor": gettext_lazy("Sent by"),
+    "chat_server": gettext_lazy("Chat Servers"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +50,23 @@ class Link:
     is_chosen: bool = False
 
 
-def address(query: QueryDict, changes: Mapping[str, str], *, name: str = "history") -> str:
-    """Return the history's address with other filters; "" takes one away. The place in the list
-    goes, too, and a period goes in place of times and the other way round."""
-    values = {
+def query_of(query: QueryDict) -> dict[str, str]:
+    """Return the filters of an address, by name."""
+    return {
         key: str(query[key])
         for key in HistoryForm.base_fields
         if key != "box" and str(query.get(key, "")).strip()
     }
+
+
+def address(query: QueryDict, changes: Mapping[str, str], *, name: str = "history") -> str:
+    """Return the history's address with other filters; "" takes one away. The place in the list
+    goes, too, and a period goes in place of times and the other way round."""
     if changes.get("period"):
         changes = {**dict.fromkeys(TIMES, ""), **changes}
     elif any(changes.get(each) for each in TIMES):
         changes = {"period": "", **changes}
-    values = {key: value for key, value in {**values, **changes}.items() if value}
+    values = {key: value for key, value in {**query_of(query), **changes}.items() if value}
     return f"{reverse(name)}?{urlencode(values)}" if values else reverse(name)
 
 
@@ -100,6 +114,56 @@ def presets(query: QueryDict) -> list[Link]:
         )
         for period in Period
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many deliveries have which values of the filters, each value with its address."""
+
+    counted: int
+    is_all: bool
+    lists: list[tuple[str, list[tuple[Link, int]], int]]
+
+
+def counts(facets: Facets, query: QueryDict) -> Counts:
+    lists = []
+    for name, values in facets.values.items():
+        chosen = query.get(name, "").strip()
+        choices = dict(FILTERS[name].choices)
+        links = [
+            (
+                Link(
+                    str(choices.get(each.value, each.name)),
+                    address(query, {name: "" if each.value == chosen else each.value}),
+                    each.value == chosen,
+                ),
+                each.number,
+            )
+            for each in values
+        ]
+        lists.append((str(HEADINGS[name]), links, facets.left_out[name]))
+    return Counts(facets.counted, facets.is_all, [each for each in lists if each[1]])
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A search of the person's own; `edit_url` is for the one that is shown."""
+
+    link: Link
+    edit_url: str
+
+
+def saved_query(search: SavedSearch) -> QueryDict:
+    return QueryDict(urlencode(search.query))
+
+
+def saved(actor: Actor, query: QueryDict) -> list[Saved]:
+    now = query_of(query)
+    found = []
+    for search in saved_searches(actor):
+        link = Link(search.name, address(saved_query(search), {}), search.query == now)
+        found.append(Saved(link, reverse("saved-search-edit", args=[search.pk])))
+    return found
 
 
 def _in_words(actor: Actor, offer: Offer) -> str:

@@ -12,7 +12,7 @@ from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.database.clock import database_now
 from console.editing.paging import keyset_page, numbered_page
-from console.interactions.selectors import present_names
+from console.interactions.selectors import chats_seen, present_names
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
 from console.sends.models import DeliveryStatus, Send, SendStatus
@@ -137,6 +137,7 @@ def send_page(
     context |= {
         "follow_ups": [] if is_part else follow_ups(actor, send_id, context["counts"]),
         "page": page,
+        "chats": chats_seen(actor, {each.interaction_id for each in page or ()}),
         "renamed": present_names(),
         "filters": filters,
         "status": chosen,
