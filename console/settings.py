@@ -115,6 +115,8 @@ TRANSCRIPT_LINES = env.read(
     "CONSOLE_TRANSCRIPT_LINES", env.number(least=0, most=200, unit="lines"), 0
 )
 CUSTOMER_NAME_KEYS = env.read("CONSOLE_CUSTOMER_NAME_KEYS", env.words, ["FirstName", "LastName"])
+# The user-data key whose value is the same in all chats of a customer; "": there is none.
+CUSTOMER_KEY = env.read("CONSOLE_CUSTOMER_KEY", env.text, "")
 CHAT_TIME_ZONE_KEY = env.read("CONSOLE_CHAT_TIME_ZONE_KEY", env.text, "")
 # Polling Interaction Server for live chats, in addition to the feed.
 POLL = read_poll_settings()

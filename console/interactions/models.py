@@ -138,6 +138,8 @@ class Interaction(models.Model):
     agent = models.CharField(max_length=255, blank=True)
     locale = models.CharField(max_length=35, blank=True)
     customer_name = models.CharField(max_length=255, blank=True)
+    # The value of the user data that tells customers apart (a setting); "" for none.
+    customer_key = models.CharField(max_length=255, blank=True, default="", db_default="")
     received_at = models.DateTimeField()
     user_data = models.JSONField(default=dict)
     last_event_at = models.DateTimeField()
@@ -161,6 +163,12 @@ class Interaction(models.Model):
                 F("received_at"), F("id"), name="interaction_live", condition=Q(ended_at=None)
             ),
             models.Index(F("ended_at"), name="interaction_ended", condition=~Q(ended_at=None)),
+            models.Index(
+                F("customer_key"),
+                F("id"),
+                name="interaction_by_customer",
+                condition=~Q(customer_key=""),
+            ),
             models.Index(F("id"), name="interaction_test", condition=Q(is_test=True)),
         ]
 

@@ -79,6 +79,12 @@ def chats_by_id(
     return found.in_bulk(list(interaction_ids))
 
 
+def chats_of_customer(actor: Actor, key: str) -> QuerySet[Interaction]:
+    """Return the chats of a customer that the actor may see, live or not, the newest first."""
+    found = interactions_visible(actor, live_only=False).filter(customer_key=key, is_test=False)
+    return found.exclude(customer_key="").order_by("-received_at", "-id")
+
+
 def chats_seen(actor: Actor, interaction_ids: Collection[str]) -> set[str]:
     """Return those of these chats that the actor may see now, live or not."""
     if not actor.may(Permission.VIEW_INTERACTIONS):

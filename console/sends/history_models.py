@@ -127,3 +127,19 @@ class HistoryColumns(models.Model):
 
     def __str__(self) -> str:
         return f"columns of {self.person_ref}"
+
+
+class CustomerChat(models.Model):
+    """To which customer a chat belongs to which something was sent. Chats are deleted after a
+    while; this is kept as long as their texts."""
+
+    interaction_id = models.CharField(max_length=64, primary_key=True, db_collation="C")
+    customer_key = models.CharField(max_length=255)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["customer_key", "interaction_id"], name="chat_by_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.interaction_id

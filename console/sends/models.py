@@ -14,6 +14,7 @@ from console.interactions.models import Interaction
 from console.sends.contact_models import Contact as Contact
 from console.sends.evidence_models import Evidence as Evidence
 from console.sends.evidence_models import Resolution as Resolution
+from console.sends.history_models import CustomerChat as CustomerChat
 from console.sends.history_models import HistoryColumns as HistoryColumns
 from console.sends.history_models import HistoryFact as HistoryFact
 from console.sends.history_models import HistoryPart as HistoryPart

@@ -108,6 +108,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "sending-restart": ("post", {}, {"administrator"}),
     "history": ("get", {}, {"supervisor", "auditor"}),
     "history-counts": ("get", {}, {"supervisor", "auditor"}),
+    "customer": ("get", {}, {"supervisor", "auditor"}),  # there is none: 404
     "history-columns": ("get", {}, {"supervisor", "auditor"}),
     "saved-search-create": ("get", {}, {"supervisor", "auditor"}),
     **{

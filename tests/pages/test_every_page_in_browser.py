@@ -46,7 +46,9 @@ WITH_A_DIRECTORY = (
 )
 # And nobody has said yet what became of a delivery; tests/sends/test_evidence.py opens them.
 WITH_EVIDENCE = ("evidence-correct", "evidence-withdraw")
-LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO, *WITH_A_DIRECTORY, *WITH_EVIDENCE)
+# Nor does the demo's site name a key of customers; tests/sends/test_customers.py has one.
+WITH_CUSTOMERS = ("customer",)
+LEFT_OUT = (*NO_PAGES, *NOT_AT_THE_DEMO, *WITH_A_DIRECTORY, *WITH_EVIDENCE, *WITH_CUSTOMERS)
 # On which page, and by which link there, one thing of each kind is found.
 FINDS = {
     "CHAT": ("/board/", "/chats/([^/]+)/"),

@@ -96,6 +96,7 @@ NOTHING_OF_ONES_OWN = {
     *("mfa_deactivate_totp", "mfa_view_recovery_codes"),
     *("account-directory", "account-directory-begin", "account-directory-link"),
     *("account-directory-undo", "directory-confirm-begin"),
+    "customer",  # the site names no key of customers
 }
 
 

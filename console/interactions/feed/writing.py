@@ -48,7 +48,7 @@ _NEWER_FACTS = """(event.tells_facts AND (known.facts_at, known.facts_sequence, 
 # says otherwise, and most events say nothing about it.
 _NEWER_TEST = """(event.is_test IS NOT NULL AND (known.test_told_at IS NULL
         OR (known.test_told_at, known.test_told_sequence) < (event.occurred_at, event.sequence)))"""
-_FACTS = ("is_online", "chat_server_name", "customer_name", "user_data")
+_FACTS = ("is_online", "chat_server_name", "customer_name", "customer_key", "user_data")
 _OTHERS = ("media_type", "tenant_id", "state", "queue", "agent", "locale", "received_at")
 
 
@@ -67,6 +67,7 @@ WITH event AS (
     SELECT * FROM json_to_recordset(%(events)s::json) AS event(
         id text, media_type text, tenant_id integer, state text, is_online boolean,
         chat_server_name text, queue text, agent text, locale text, customer_name text,
+        customer_key text,
         received_at timestamptz, user_data jsonb, occurred_at timestamptz, sequence bigint,
         stopped boolean, tells_facts boolean, team_id bigint, is_test boolean))
 """
@@ -76,13 +77,14 @@ WITH event AS (
 INSERT = f"""{_EVENTS}
 INSERT INTO interactions_interaction AS known (
     id, media_type, tenant_id, state, is_online, chat_server_name, queue, agent, locale,
-    customer_name, received_at, user_data, last_event_at, last_sequence, facts_at, facts_sequence,
-    ended_at, team_id, is_test, test_told_at, test_told_sequence)
+    customer_name, customer_key, received_at, user_data, last_event_at, last_sequence, facts_at,
+    facts_sequence, ended_at, team_id, is_test, test_told_at, test_told_sequence)
 SELECT
     id, COALESCE(media_type, ''), tenant_id, COALESCE(state, ''),
     COALESCE(is_online, true), COALESCE(chat_server_name, ''), COALESCE(queue, ''),
     COALESCE(agent, ''), COALESCE(locale, ''), COALESCE(customer_name, ''),
-    COALESCE(received_at, occurred_at), COALESCE(user_data, '{{}}'::jsonb),
+    COALESCE(customer_key, ''), COALESCE(received_at, occurred_at),
+    COALESCE(user_data, '{{}}'::jsonb),
     occurred_at, sequence,
     CASE WHEN tells_facts THEN occurred_at ELSE %(never)s::timestamptz END, sequence,
     CASE WHEN stopped THEN occurred_at END, team_id,
@@ -112,6 +114,7 @@ WHERE known.id = event.id AND ({_NEWER} OR {_NEWER_FACTS} OR {_NEWER_TEST})
 """  # noqa: S608 - put together from the constants above
 # So many events are one statement, and so many bytes of them at most unless one alone has more.
 ROWS, BYTES = 1000, 4 * 1024 * 1024
+CUSTOMER_KEY_LENGTH = 255
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -236,6 +239,7 @@ def _row(event: FeedEvent, teams: dict[str, int], names: dict[str, str]) -> dict
         "agent": event.agent,
         "locale": event.locale,
         "customer_name": customer_name(event.user_data),
+        "customer_key": customer_key(event.user_data),
         "received_at": event.received_at,
         "user_data": event.user_data,
         "occurred_at": event.occurred_at,
@@ -257,3 +261,16 @@ def customer_name(user_data: dict[str, Any] | None) -> str | None:
     parts = (one_line(part).strip() for part in given if isinstance(part, str))
     seen = (part for part in parts if not is_blank(part))
     return " ".join(seen)[:255].strip()
+
+
+def customer_key(user_data: dict[str, Any] | None) -> str | None:
+    """Return what tells the chat's customer from others, from the user-data key that the site uses
+    for it (a setting): a number or a text, exactly; "" for anything else."""
+    if user_data is None:
+        return None
+    given = user_data.get(settings.CUSTOMER_KEY) if settings.CUSTOMER_KEY else None
+    if not isinstance(given, str | int) or isinstance(given, bool):
+        return ""
+    key = str(given).strip()
+    # A part of a long one would be that of several customers.
+    return key if len(key) <= CUSTOMER_KEY_LENGTH and "\0" not in key and not is_blank(key) else ""

@@ -27,7 +27,8 @@ def interaction_blank(interaction_id: str) -> bool:
     its texts records it (console.sends.control.erasure)."""
     lines_erase([interaction_id])
     over = Interaction.objects.filter(pk=interaction_id, ended_at__isnull=False)
-    return bool(over.exclude(customer_name="", user_data={}).update(customer_name="", user_data={}))
+    left = over.exclude(customer_name="", customer_key="", user_data={})
+    return bool(left.update(customer_name="", customer_key="", user_data={}))
 
 
 def interactions_regroup(queues: Collection[str]) -> None:

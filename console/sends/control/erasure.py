@@ -17,6 +17,7 @@ from console.errors import Conflict, NotFound
 from console.exports.services import exports_withdraw
 from console.interactions.models import Interaction
 from console.interactions.services import interaction_blank
+from console.sends.history.customers import customers_forget
 from console.sends.history.filling import history_forget
 from console.sends.history_export import HISTORY
 from console.sends.models import OPEN_STATUSES, Delivery, Send
@@ -119,3 +120,4 @@ def blank(ids: Collection[int], sends: Collection[int], *, on_request: bool, now
     with connection.cursor() as cursor:
         for statement in BLANK:
             cursor.execute(statement, {"ids": list(ids), "now": now, "on_request": on_request})
+    customers_forget(ids)

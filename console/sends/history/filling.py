@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from console.sends.history.customers import customers_note
 from console.sends.history.searchable import PART_MOST, PART_SPAN, marks, searchable
 from console.sends.history_models import HistoryFact, HistoryPart, Origin
 from console.sends.models import Delivery, Send
@@ -44,6 +45,7 @@ def history_fill() -> int:
                 _write(waiting, searched, origins)
                 waiting = []
         _write(waiting, searched, origins)
+        customers_note(list(searched))
         Send.objects.filter(pk__in=[send.pk for send in sends]).update(is_searchable=True)
     return len(sends)
 

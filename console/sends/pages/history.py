@@ -20,6 +20,7 @@ from console.exports.orders import Order
 from console.exports.pages.exports import answer_order
 from console.interactions.selectors import chats_seen, present_name
 from console.sends.asking.own import columns_of
+from console.sends.customers import customer_key_of
 from console.sends.history_filter import DeliveryFilter
 from console.sends.models import Delivery
 from console.sends.pages.forms import HistoryForm
@@ -141,6 +142,7 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "delivery": delivery,
         "send": delivery.send,
         "chats": chats_seen(actor, [delivery.interaction_id]),
+        "customer_key": customer_key_of(delivery.interaction_id),
         "version": delivery.send.version,
         "notice": delivery.send.version.notice,
         "kind": kind,

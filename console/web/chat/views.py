@@ -66,6 +66,7 @@ def _now_context(actor: Actor, chat: Interaction) -> dict[str, Any]:
         topics += [notifications.SENDS, *map(notifications.send_topic, sends)]
     return {
         "chat": chat,
+        "customer_key": chat.customer_key if settings.CUSTOMER_KEY else "",
         "present_name": present_name(chat.chat_server_name),
         "user_data": sorted(chat.user_data.items()),
         "waiting_ones": [each for each in timeline if each.is_open],
