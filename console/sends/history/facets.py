@@ -15,7 +15,7 @@ from console.interactions.selectors import present_names
 from console.sends.history.search import Found
 from console.sends.models import Delivery
 
-COUNTED_MOST = 1000
+COUNTED_MOST = 500
 # So many values of a filter are named.
 VALUES_MOST = 8
 COUNTED = {
