@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0035_sends_to_search'),
+        ('sends', '0037_sends_to_rest'),
     ]
 
     operations = [
