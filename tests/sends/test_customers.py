@@ -15,7 +15,8 @@ from console.errors import NotFound
 from console.interactions.models import Interaction
 from console.interactions.services import feed_apply
 from console.sends import customers
-from console.sends.control.erasure import interaction_erase, texts_expire
+from console.sends.control.erasure import interaction_erase
+from console.sends.control.retention import texts_expire
 from console.sends.customers import customer_get
 from console.sends.engine.record import deliveries_expire
 from console.sends.history.filling import history_fill

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0038_saved_searches'),
+        ('sends', '0041_saved_searches'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sends', '0037_sends_to_rest'),
+        ('sends', '0040_by_approver'),
     ]
 
     operations = [
