@@ -77,6 +77,6 @@ def _made(number: int) -> Measured:
 def _measured_at(url: str) -> Measured:
     say("history: the database that was given …")
     command = [sys.executable, "-m", "tools.bench.history_costs"]
-    environment = {**os.environ, "CONSOLE_DATABASE_URL": url}
+    environment = {**os.environ, "DATABASE_URL": url}
     answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return Measured.from_json(answer.stdout)
