@@ -82,7 +82,7 @@ ONLY ?=
 STANDING ?= 300
 # How many deliveries the history has in which is searched.
 HISTORY ?= 1000000
-# Instead: the URL of a database that `make scale` has filled.
+# Instead: the data folder of a demo that `make scale` has filled.
 HISTORY_AT ?=
 # For how many seconds a round of open boards lasts.
 BOARDS ?= 60

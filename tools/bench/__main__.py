@@ -110,9 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--history-at",
-        metavar="URL",
+        metavar="FOLDER",
         default="",
-        help="a database that make scale has filled, as the long history",
+        help="the data of a console that make scale has filled, as the long history",
     )
     parser.add_argument(
         "--board-seconds",

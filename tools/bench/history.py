@@ -4,8 +4,8 @@ Blocks of 8 kB are what a search costs whatever else the machine does. The two h
 alike (tools.scale): years of sends, skewed. Beside the blocks stands the time of each search as a
 multiple of a look-up of one delivery by its id in the same history.
 
-The long one is made here, or it is that of a database that `make scale` has filled
-(`--history-at`).
+The long one is made here, or it is that of a console with its own PostgreSQL, such as a demo, that
+`make scale` has filled (`--history-at`).
 """
 
 import os
@@ -74,9 +74,9 @@ def _made(number: int) -> Measured:
     return measured()
 
 
-def _measured_at(url: str) -> Measured:
+def _measured_at(folder: str) -> Measured:
     say("history: the database that was given …")
     command = [sys.executable, "-m", "tools.bench.history_costs"]
-    environment = {**os.environ, "DATABASE_URL": url}
+    environment = {**os.environ, "CONSOLE_DATA": folder}
     answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return Measured.from_json(answer.stdout)
