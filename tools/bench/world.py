@@ -46,8 +46,8 @@ ENVIRONMENT = {
 class World:
     """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
     `standing_seconds` is for how long new chats come to a standing stage; `history` is how many
-    deliveries a long history has, and `history_at` the data folder of a console that has them, if they
-    are not made here; `board_seconds` is for how long a round of boards lasts."""
+    deliveries a long history has, and `history_at` the data folder of a console that has them, if
+    they are not made here; `board_seconds` is for how long a round of boards lasts."""
 
     folder: Path
     simulator: "Simulator"
