@@ -10,7 +10,7 @@ from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SET
 from console.catalogue.transfer.jobs.settings import IMPORT_LIMIT as IMPORT_LIMIT
 from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEMORY
 from console.catalogue.transfer.jobs.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
-from console.database.settings import database_settings, postgresql
+from console.database.settings import database_settings, postgresql, standby_settings
 from console.exports.settings import EXPORT_AT_ONCE_ROWS as EXPORT_AT_ONCE_ROWS
 from console.exports.settings import EXPORTS_A_PERSON as EXPORTS_A_PERSON
 from console.interactions.poller.settings import read_poll_settings
@@ -35,6 +35,11 @@ CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
 # Where a worker keeps outcomes that it can't record before it ends.
 OUTCOMES_TO = env.read("CONSOLE_OUTCOMES_TO", env.folder, CONSOLE_DATA / "outcomes")
 DATABASE_URL = env.read("DATABASE_URL", postgresql, "")
+# A standby of it, for searches of the history and exports; and how far it may be behind.
+REPLICA_URL = env.read("CONSOLE_REPLICA_URL", postgresql, "")
+REPLICA_LAG_SECONDS = env.read(
+    "CONSOLE_REPLICA_LAG_SECONDS", env.number(least=1, most=3600, unit="seconds"), 60
+)
 # The console's own PostgreSQL, for trying it out; only if it is requested.
 EMBEDDED = env.read("CONSOLE_EMBEDDED", env.boolean, False)
 DATABASE_POOL_SIZE = env.read(
@@ -288,7 +293,8 @@ TEMPLATES = [
 
 DATABASES = {
     "default": database_settings(DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE)
-}
+} | standby_settings(REPLICA_URL)
+DATABASE_ROUTERS = ["console.database.reading.Router"] if REPLICA_URL else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # All processes share what django-allauth stores for a while: used one-time codes, and counts of
 # wrong ones. The cache "process" is local.

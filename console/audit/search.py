@@ -8,10 +8,10 @@ action occurs, or when.
 from collections.abc import Sequence
 from typing import Any, Self
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from console.audit.models import AuditEntry
+from console.database.reading import connection_here
 
 # Each distinct pair costs one look-up in the index.
 PAIRS = """
@@ -33,7 +33,7 @@ Pair = tuple[str, str]
 def pairs_with(*, action: str = "", target_kind: str = "") -> list[Pair]:
     """Return the actions and kinds of target that stand together in an entry. `action` is a whole
     action or a prefix."""
-    with connection.cursor() as cursor:
+    with connection_here().cursor() as cursor:
         cursor.execute(PAIRS)
         found = cursor.fetchall()
     return [

@@ -1,15 +1,20 @@
 """Limits the time of a search: each of its statements may take what is left of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from psycopg.errors import QueryCanceled
 
+from console.database.reading import alias_here, connection_here
 from console.database.search_places import search_place
+from console.database.standby import Source, checked, first_at_standby
 from console.errors import Unprocessable
+
+R = TypeVar("R")
 
 
 class TooSlow(Exception):
@@ -32,7 +37,10 @@ class Deadline:
         if left <= 0:
             raise TooSlow
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
+            with (
+                transaction.atomic(using=alias_here()),
+                connection_here().cursor() as cursor,
+            ):
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{left}ms"])
                 yield
                 cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
@@ -42,17 +50,25 @@ class Deadline:
             raise
 
 
-@contextmanager
-def search_time(who: str) -> Iterator[None]:
-    """Give the search of a long list in the block one of the places that there are for searches
-    (console.database.search_places), and limit it to CONSOLE_SEARCH_SECONDS. `who` is the person
-    that it counts for.
+def searched(who: str, read: Callable[[], R], *, has_everything: bool = False) -> tuple[R, Source]:
+    """Search a long list: at the standby if it may be read (console.database.standby), otherwise at
+    the primary. Return what `read` returns, and where that was read.
+
+    The search gets one of the places that there are for searches (console.database.search_places),
+    and CONSOLE_SEARCH_SECONDS. `who` is the person that it counts for. `has_everything`: a standby
+    that lacks anything is not read.
 
     Raises Unprocessable, which says how to narrow it, and what `search_place` raises.
     """
+    deadline = Deadline(settings.SEARCH_SECONDS)
+
+    def placed() -> tuple[R, Source]:
+        with search_place(who), deadline.bounded():
+            source = checked(has_everything=has_everything)
+            return read(), source
+
     try:
-        with search_place(who), Deadline(settings.SEARCH_SECONDS).bounded():
-            yield
+        return first_at_standby(placed)
     except TooSlow as error:
         raise Unprocessable(
             "search_too_long",

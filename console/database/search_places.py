@@ -4,8 +4,9 @@ A search of years of data keeps a connection and a core of PostgreSQL for second
 places for searches, and whoever finds none waits for a moment without a connection and is then
 refused. Everything else, such as pages, the feed and sends, keeps its connections.
 
-Places are locks of the search's transaction in PostgreSQL. So they count over all processes, and
-are free again as soon as the transaction is over, however that happens.
+Places are locks of the search's transaction in the PostgreSQL that it reads: the primary and its
+standby have places of their own. So they count over all processes, and are free again as soon as
+the transaction is over, however that happens.
 """
 
 import threading
@@ -15,9 +16,10 @@ from contextlib import contextmanager
 from functools import cache
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from console.database.connections import give_back_connections
+from console.database.reading import alias_here, connection_here
 from console.errors import TooManyRequests, Unavailable
 
 # How long a search waits for a place, and how often it looks.
@@ -55,13 +57,14 @@ def search_place(who: str) -> Iterator[None]:
     try:
         while True:
             try:
-                with _process_place(), transaction.atomic():
+                with _process_place(), transaction.atomic(using=alias_here()):
                     _take(who)
                     yield
                 return
             except _NoPlace as full:
                 is_waiting = is_waiting or _waiting.acquire(blocking=False)
-                if not is_waiting or time.monotonic() >= ends or connection.in_atomic_block:
+                is_over = not is_waiting or time.monotonic() >= ends
+                if is_over or connection_here().in_atomic_block:
                     raise _refusal(of_person=full.of_person) from None
             give_back_connections()
             time.sleep(LOOK_SECONDS)
@@ -88,7 +91,7 @@ def _places(pool_size: int) -> threading.BoundedSemaphore:
 
 
 def _take(who: str) -> None:
-    with connection.cursor() as cursor:
+    with connection_here().cursor() as cursor:
         cursor.execute(
             TAKE,
             {

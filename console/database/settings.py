@@ -4,8 +4,11 @@ from typing import Any
 
 import environ
 
+from console.database.reading import STANDBY
 from console.database.sessions import BoundedConnection
 
+# How long a read waits for a connection to the standby. psycopg takes less for 2.
+STANDBY_SECONDS = 2
 # How long a request waits for a connection of the pool.
 POOL_SECONDS = 4.0
 
@@ -47,3 +50,17 @@ def database_settings(url: str, *, embedded: bool, pool_size: int) -> dict[str, 
             "connection_class": BoundedConnection,
         }
     return chosen
+
+
+def standby_settings(url: str) -> dict[str, Any]:
+    """Return the settings of the standby at `url`, by its name; nothing without one.
+
+    It has no pool: its connections are few, and each read compares the server at its end with the
+    primary. What reads it can write nowhere.
+    """
+    if not url:
+        return {}
+    chosen = environ.Env.db_url_config(url) | {"ENGINE": "console.database.backend"}
+    given = chosen.setdefault("OPTIONS", {})
+    given["connect_timeout"] = min(int(given.get("connect_timeout", STANDBY_SECONDS)), 5)
+    return {STANDBY: chosen | {"TEST": {"MIRROR": "default"}}}

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from console.actors import Actor
 from console.database.deadlines import Deadline, TooSlow
+from console.database.standby import Source, checked, first_at_standby
 from console.errors import InvalidInput
 from console.exports.files.formats import ExportFormat
 from console.exports.subjects import Subject, subject_named
@@ -68,7 +69,13 @@ def is_small(actor: Actor, order: Order) -> bool:
     rows = order.rows(actor)
     limit = settings.EXPORT_AT_ONCE_ROWS
     try:
-        with Deadline(COUNT_SECONDS).bounded():
-            return order.subject.count(rows, limit + 1) <= limit
+        deadline = Deadline(COUNT_SECONDS)
+
+        def counted() -> tuple[int, Source]:
+            with deadline.bounded():
+                source = checked()
+                return order.subject.count(rows, limit + 1), source
+
+        return first_at_standby(counted)[0] <= limit
     except TooSlow:
         return False

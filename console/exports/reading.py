@@ -7,11 +7,14 @@ long statement, and the place in the keys says how much of the list has been rea
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import OperationalError
 from django.db.models import Model
 from psycopg.errors import QueryCanceled
+
+from console.database.standby import WholeReader
 
 BATCH = 500
 # Keys that a piece reads: at first, at most, and at least.
@@ -50,15 +53,22 @@ def extent_of(model: type[Model]) -> Extent:
     return Extent(keys.order_by("pk").first() or newest, newest)
 
 
-def pieces(rows: Any, extent: Extent) -> Iterator[Piece]:
-    """Yield the rows of `extent`, newest first, at most BATCH at once. A piece may have none."""
+def pieces(
+    rows: Any, extent: Extent, reader: WholeReader | None = None, *, keeps_open: bool = False
+) -> Iterator[Piece]:
+    """Yield the rows of `extent`, newest first, at most BATCH at once. A piece may have none.
+
+    `keeps_open` is for a thread that reads nothing else: the standby's connection stays open from
+    one piece to the next.
+    """
+    reader = reader or WholeReader(0)
     following, width = extent.upto, FIRST_RANGE
     while following >= extent.lowest:
         lowest = max(extent.lowest, following - width + 1)
         began = time.monotonic()
         try:
-            between = rows.filter(pk__lt=following + 1, pk__gt=lowest - 1)
-            found = list(between.order_by("-pk")[:BATCH])
+            between = rows.filter(pk__lt=following + 1, pk__gt=lowest - 1).order_by("-pk")
+            found = reader.read(partial(_batch, between), keeps_open=keeps_open)
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled) or width <= LEAST_RANGE:
                 raise
@@ -68,6 +78,10 @@ def pieces(rows: Any, extent: Extent) -> Iterator[Piece]:
         width = _next_width(width, time.monotonic() - began, is_full=len(found) == BATCH)
         following = down_to - 1
         yield Piece(found, down_to)
+
+
+def _batch(rows: Any) -> list[Any]:
+    return list(rows[:BATCH])
 
 
 def _next_width(width: int, seconds: float, *, is_full: bool) -> int:

@@ -20,6 +20,7 @@ from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.database import notifications
+from console.database.standby import WholeReader
 from console.errors import Conflict, ConsoleError
 from console.exports.estimates import rows_in_all
 from console.exports.files.formats import ExportFormat, writer_of
@@ -32,6 +33,8 @@ from console.text.sentences import Sentence, wording
 
 PART_BYTES = 256 * 1024
 SECONDS_A_SIGN = 0.5
+# How long a run waits for the standby to have what the primary has; less than LOST_AFTER.
+STANDBY_SECONDS = 15.0
 # After so many lost runs it is given up: something about this export ends its process.
 LOST_MOST = 3
 PARTS_A_DELETE = 500
@@ -91,9 +94,12 @@ def _write(job: ExportJob) -> None:
     file = _File(job)
     writer = writer_of(job.format, order.subject.columns, order.subject.name)
     file.add(writer.begin())
-    for piece in pieces(rows, job.extent):
+    # Since the run has begun: whoever erases something from now on withdraws this export.
+    reader = WholeReader(STANDBY_SECONDS)
+    for piece in pieces(rows, job.extent, reader, keeps_open=True):
         file.add(writer.add([order.subject.row(row) for row in piece.rows]))
         file.note(len(piece.rows), job.extent.share_read(piece.down_to))
+    reader.close()
     file.add(writer.end())
     file.finish()
 

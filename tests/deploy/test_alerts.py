@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from console.audit.metrics import LedgerMetrics
+from console.database import standby
 from console.interactions.models import ChatServer, InteractionPoll
 from console.notifications.metrics import NotificationMetrics
 from console.notifications.settings import MailServer
@@ -68,11 +69,18 @@ def names(registry: CollectorRegistry) -> set[str]:
 
 
 @pytest.fixture
-def known(settings: Any, db: None, chat_server: ChatServer, tmp_path: Path) -> set[str]:
+def known(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    db: None,
+    chat_server: ChatServer,
+    tmp_path: Path,
+) -> set[str]:
     """All metrics that the console has where it has everything."""
     settings.CHECKPOINTS_TO = str(tmp_path)
     settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
     make_public_webhook()
+    monkeypatch.setattr(standby, "observed", lambda: standby.Source(True, seconds=0.0))
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")
     worker_metrics.drain_counts.setdefault("chat-east", worker_metrics.DrainCounts())
     site = site_registry(WebhookMetrics(), NotificationMetrics(), LedgerMetrics())

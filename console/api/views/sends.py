@@ -16,7 +16,7 @@ from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
 from console.api.serializers.common import ErrorOutput
 from console.api.things import ThingView, action
-from console.database.deadlines import search_time
+from console.database.deadlines import searched
 from console.errors import InvalidInput
 from console.interactions.audience.audience import Audience
 from console.interactions.audience.simple_filter import InteractionFilter
@@ -235,8 +235,12 @@ class Deliveries(ConsoleView):
             )
         )
         rows = selectors.history_search(self.actor, filter).prefetch_related(*serializers.BESIDE)
-        with search_time(self.actor.person_ref):
-            return self.page(request, rows, serializers.DeliveryOutput)
+        answer, _source = searched(
+            self.actor.person_ref,
+            lambda: self.page(request, rows, serializers.DeliveryOutput),
+            has_everything=True,
+        )
+        return answer
 
 
 class DeliveryEvidence(ThingView):

@@ -7,6 +7,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.utils.asyncio import async_unsafe
 
+from console.database.reading import STANDBY
 from console.database.sessions import (
     BoundedConnection,
     client_parameters,
@@ -40,6 +41,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
         """Set up a new session, also one of the pool's. It is in autocommit mode here."""
         set_limits(connection, limits_here(), time_zone=self.timezone_name)
+        if self.alias == STANDBY:  # which may be promoted at any moment
+            connection.execute("SET default_transaction_read_only = on")
         return bool(super()._configure_connection(connection))  # type: ignore[misc]
 
     def ensure_connection(self) -> None:

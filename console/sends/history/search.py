@@ -9,10 +9,11 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Self
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from console.catalogue.models import NoticeVersion
+from console.database.reading import alias_here, connection_here
 from console.interactions.selectors import names_of_chat_server
 from console.sends.history.searchable import PART_SPAN
 from console.sends.history.sources import (
@@ -83,7 +84,7 @@ class Found:
 
     def _ids(self, most: int) -> list[int]:
         """Return up to so many ids in order."""
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(using=alias_here()), connection_here().cursor() as cursor:
             # Each statement has its index; what the planner expects of texts is a guess.
             cursor.execute("SET LOCAL enable_seqscan = off")
             searched = _Search(self._origins, self._filter, self._place)
@@ -247,7 +248,7 @@ def _ids_in(parts: list[Part]) -> list[int]:
     """Return the ids of the deliveries of parts."""
     if not parts:
         return []
-    with connection.cursor() as cursor:
+    with connection_here().cursor() as cursor:
         cursor.execute(
             """
             SELECT d.id FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])

@@ -12,9 +12,9 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import Max, Min, QuerySet
 
+from console.database.reading import connection_here
 from console.sends.history.searchable import LEVELS, PART_SPAN, spaced, span_mark
 from console.sends.history_models import HistoryPart
 from console.sends.models import OPEN_STATUSES, DeliveryStatus
@@ -162,7 +162,7 @@ def _with_keys(
             ORDER BY f.last_id {order} LIMIT %s
         ) found ORDER BY last_id {order}"""  # noqa: S608 - names from above
     limits = [*between, place.before, each_most]
-    with connection.cursor() as cursor:
+    with connection_here().cursor() as cursor:
         cursor.execute(sql, [*keys.values(), *map(list, compared.values()), *limits])
         return [(number, Part(*row)) for number, *row in cursor.fetchall()]
 

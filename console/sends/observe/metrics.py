@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from console.database import standby
 from console.database.budget import budget
 from console.database.clock import clock_ahead, database_now
 from console.interactions.models import Health, InteractionPoll
@@ -61,6 +62,7 @@ class _Site(Collector):
         yield from _liveness(queues, workers, is_stopped=bool(is_stopped))
         yield _workers(workers)
         yield _jobs()
+        yield from _standby_metrics(standby.observed())
         poll = poll_state()
         if poll is not None:
             yield from _poll_metrics(poll)
@@ -204,6 +206,17 @@ def _jobs() -> Metric:
     for (task, status), number in sorted(operations.jobs().items()):
         family.add_metric([task, status], number)
     return family
+
+
+def _standby_metrics(found: standby.Source | None) -> Iterator[Metric]:
+    """Yield nothing if no standby is set, and no lag if nobody knows it."""
+    if found is None:
+        return
+    words = "1 while searches and exports read the standby."
+    yield _gauge_of("standby_readable", words, float(found.is_standby))
+    if found.seconds is not None:
+        words = "Seconds that the standby is behind the primary."
+        yield _gauge_of("standby_lag_seconds", words, found.seconds)
 
 
 def _poll_metrics(poll: InteractionPoll) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
+from console.database import standby
 from console.database.budget import budget
 from console.sends.engine.java import java_problems
 
@@ -51,6 +52,22 @@ def connections_suffice(
             id="sends.W002",
         )
     ]
+
+
+@register(Tags.database)
+def standby_is_one(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Check that CONSOLE_REPLICA_URL leads to a standby of the database."""
+    if not databases or not standby.is_set():
+        return []
+    found = standby.compared_now()
+    if found.wrong is not None:
+        return [Error(found.wrong, id="sends.E002")]
+    if not found.is_standby:
+        hint = "Searches and exports read the primary meanwhile: docs/postgresql.md."
+        return [Warning("The standby can't be read, or is too late.", hint=hint, id="sends.W003")]
+    return []
 
 
 def _servers_that_need_java() -> list[str]:

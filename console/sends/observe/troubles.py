@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from console.audit.metrics import ledger_unsigned_seconds
+from console.database import standby
 from console.database.budget import Budget, budget
 from console.database.clock import TOLERANCE_SECONDS, clock_ahead, database_now
 from console.sends.models import SendingStop
@@ -37,7 +38,7 @@ def troubles() -> list[Sentence]:
     now = database_now()
     alive = [worker for worker in workers() if not worker.is_lost]
     found = [*_sweep(alive, now), *_clocks(alive), *_connections(budget(), len(alive))]
-    found += _unreadable(alive)
+    found += [*_unreadable(alive), *_standby(standby.observed())]
     if not SendingStop.objects.exists():
         found += [said for queue in queues() if (said := _stalled(queue, now))]
     unsigned = ledger_unsigned_seconds()
@@ -123,6 +124,35 @@ def _unreadable(alive: Sequence[WorkerState]) -> list[Sentence]:
         )
         for host, number in sorted(lines.items())
         if number
+    ]
+
+
+def _standby(found: standby.Source | None) -> list[Sentence]:
+    """Return why searches and exports do not read the standby, if one is set."""
+    if found is None or found.is_standby:
+        return []
+    if found.wrong is not None:
+        return [
+            Sentence(
+                "standby_wrong",
+                "{reason} Searches and exports read the primary.",
+                reason=found.wrong,
+            )
+        ]
+    if found.seconds is None:
+        return [
+            Sentence(
+                "standby_away",
+                "The standby of CONSOLE_REPLICA_URL can't be read. Searches and exports read the "
+                "primary.",
+            )
+        ]
+    return [
+        Sentence(
+            "standby_late",
+            "The standby is {seconds:.0f} s behind. Searches and exports read the primary.",
+            seconds=found.seconds,
+        )
     ]
 
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.catalogue.kinds import traits
-from console.database.deadlines import search_time
+from console.database.deadlines import searched
+from console.database.standby import FROM_PRIMARY
 from console.editing.paging import keyset_page
 from console.editing.searching import Ended, ended_by
 from console.errors import ConsoleError, InvalidInput
@@ -57,7 +58,7 @@ def history(request: HttpRequest) -> HttpResponse:
     """Show all deliveries that the person may see, newest first."""
     actor = actor_of(request)
     form = HistoryForm(request.GET)
-    ended = Ended()
+    ended, source = Ended(), FROM_PRIMARY
     page = keyset_page(Delivery.objects.none(), request.GET, DELIVERIES_A_PAGE)
     if form.is_valid():
         if "box" in request.GET:
@@ -65,8 +66,9 @@ def history(request: HttpRequest) -> HttpResponse:
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
             found = history_search(actor, chosen).prefetch_related(*SHOWN)
-            with search_time(actor.person_ref):
-                page = keyset_page(found, request.GET, DELIVERIES_A_PAGE)
+            page, source = searched(
+                actor.person_ref, lambda: keyset_page(found, request.GET, DELIVERIES_A_PAGE)
+            )
         except ConsoleError as refusal:
             ended = ended_by(refusal)
     context = {
@@ -83,6 +85,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "counts_url": address(request.GET, {}, name="history-counts"),
         "form": form,
         "page": page,
+        "source": source,
         "filtered": form.is_filled,
         "error": form.error or ended.error,
         "heading": ended.heading,

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor, Permission
-from console.database import notifications
+from console.database import notifications, standby
 from console.interactions.models import InteractionPoll
 from console.interactions.selectors import poll_is_late, poll_state
 from console.sends.control.retention import retention_state
@@ -91,4 +91,5 @@ def _figures(queues: Sequence[Queue], workers: Sequence[WorkerState]) -> dict[st
         "later": sum(queue.later for queue in queues),
         "oldest_due_seconds": max(ages, default=None),
         "alive": sum(not worker.is_lost for worker in workers),
+        "standby": standby.observed(),
     }

@@ -20,8 +20,9 @@ from console.audit.selectors import audit_checkpoints, audit_entries, audit_seal
 from console.audit.sentences import in_words
 from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Head, Report, Unreadable, sentences
-from console.database.deadlines import search_time
-from console.editing.paging import keyset_page
+from console.database.deadlines import searched
+from console.database.standby import FROM_PRIMARY
+from console.editing.paging import KeysetPage, keyset_page
 from console.editing.searching import Ended, ended_by
 from console.errors import InvalidInput, TooManyRequests, Unavailable, Unprocessable
 from console.exports.files.formats import ExportFormat
@@ -49,17 +50,21 @@ class TrailForm(FilterForm):
 @require(Permission.VIEW_AUDIT)
 def audit_trail(request: HttpRequest) -> HttpResponse:
     form = TrailForm(request.GET)
-    actor, ended = actor_of(request), Ended()
+    actor, ended, source = actor_of(request), Ended(), FROM_PRIMARY
     nothing = audit_entries(actor).none()
     page = keyset_page(nothing, request.GET, ENTRIES_A_PAGE)
+
+    def read() -> KeysetPage:
+        found = audit_search(actor, **form.chosen) if form.is_valid() else nothing
+        return keyset_page(found, request.GET, ENTRIES_A_PAGE)
+
     try:
-        with search_time(actor.person_ref):
-            found = audit_search(actor, **form.chosen) if form.is_valid() else nothing
-            page = keyset_page(found, request.GET, ENTRIES_A_PAGE)
+        page, source = searched(actor.person_ref, read)
     except (Unprocessable, TooManyRequests, Unavailable) as refusal:
         ended = ended_by(refusal)
     context = {
         "page": page,
+        "source": source,
         "error": form.error or ended.error,
         "heading": ended.heading,
         "form": form,

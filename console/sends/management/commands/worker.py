@@ -12,6 +12,7 @@ from django.db import connection
 
 from console.audit.rollback import lost_checkpoint
 from console.database.budget import WORKER_CONNECTIONS, warn_if_short
+from console.database.standby import WrongStandby, require_this_database
 from console.sends.engine.java import allow_java
 from console.sends.engine.worker import run_until_signalled
 from console.sends.observe.scraping import CannotShowMetrics, metrics_port
@@ -84,7 +85,8 @@ class Command(commands.Service):
 
 
 def _require_present() -> None:
-    """Raise CommandError if the database is older than its last checkpoint.
+    """Raise CommandError if the database is older than its last checkpoint, or what is set as its
+    standby is of another.
 
     Such a database does not know what has gone out since, and would send it again.
     """
@@ -96,4 +98,8 @@ def _require_present() -> None:
             "If it was restored on purpose run first: manage.py restored (docs/backup.md)"
         )
     warn_if_short(WORKER_CONNECTIONS)
+    try:
+        require_this_database()
+    except WrongStandby as error:
+        raise CommandError(str(error)) from error
     connection.close()

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from console.database.budget import warn_if_short, web_connections
 from console.database.sessions import WEB, use_limits
+from console.database.standby import WrongStandby, require_this_database
 from console.site import commands
 from console.site.unsafe_settings import is_loopback
 from console.web.server.http import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
@@ -40,6 +41,7 @@ class Command(commands.Service):
         _require_https(options["host"])
         _require_migrations()
         warn_if_short(web_connections())
+        _require_standby()
         connection.close()
         try:
             listener = handed_socket() or listen(options["host"], options["port"])
@@ -85,6 +87,13 @@ def _require_https(host: str) -> None:
             "off. Leave out --host, set CONSOLE_HTTPS=1, or CONSOLE_PLAIN_HTTP=1 where that is "
             "meant."
         )
+
+
+def _require_standby() -> None:
+    try:
+        require_this_database()
+    except WrongStandby as error:
+        raise CommandError(str(error)) from error
 
 
 def _require_migrations() -> None:
