@@ -35,6 +35,8 @@ CONSOLE_DATA = env.read("CONSOLE_DATA", env.folder, BASE_DIR / ".data")
 # Where a worker keeps outcomes that it can't record before it ends.
 OUTCOMES_TO = env.read("CONSOLE_OUTCOMES_TO", env.folder, CONSOLE_DATA / "outcomes")
 DATABASE_URL = env.read("DATABASE_URL", postgresql, "")
+# A pooler in transaction mode before it, for web processes: those that have a pool.
+POOLER_URL = env.read("CONSOLE_POOLER_URL", postgresql, "")
 # A standby of it, for searches of the history and exports; and how far it may be behind.
 REPLICA_URL = env.read("CONSOLE_REPLICA_URL", postgresql, "")
 REPLICA_LAG_SECONDS = env.read(
@@ -292,7 +294,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": database_settings(DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE)
+    "default": database_settings(
+        DATABASE_URL, embedded=EMBEDDED, pool_size=DATABASE_POOL_SIZE, pooler=POOLER_URL
+    )
 } | standby_settings(REPLICA_URL)
 DATABASE_ROUTERS = ["console.database.reading.Router"] if REPLICA_URL else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -95,7 +95,8 @@ def _executed(sql: str, values: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tu
 def _driver() -> psycopg.Connection[tuple[Any, ...]]:
     connection.ensure_connection()
     driver: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    if driver.prepare_threshold is None:
+    is_pooled = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+    if driver.prepare_threshold is None and not is_pooled:
         driver.prepare_threshold = THRESHOLD  # with None psycopg ignores `prepare=True`
     return driver
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import connections
+from psycopg.conninfo import conninfo_to_dict
 
 from console.database.committing import execute_with_commit
-from console.database.sessions import BoundedAsyncConnection, set_up
+from console.database.sessions import BoundedAsyncConnection, client_parameters, set_up
 
 logger = structlog.get_logger("console.database.notifications")
 
@@ -122,6 +124,9 @@ async def _connect() -> BoundedAsyncConnection:
 
 
 def _connection_params() -> dict[str, Any]:
+    if settings.POOLER_URL and settings.DATABASE_URL:  # whoever listens needs a session
+        address = conninfo_to_dict(settings.DATABASE_URL)
+        return client_parameters(address)
     params = connections["default"].get_connection_params()
     # Django's own parameters; all others are the address, with its TLS settings.
     others = {"cursor_factory", "context", "prepare_threshold"}

@@ -32,14 +32,23 @@ def postgresql(url: str) -> str:
     return url
 
 
-def database_settings(url: str, *, embedded: bool, pool_size: int) -> dict[str, Any]:
-    """Return the settings of the PostgreSQL at `url`, the embedded one, or none."""
+def database_settings(
+    url: str, *, embedded: bool, pool_size: int, pooler: str = ""
+) -> dict[str, Any]:
+    """Return the settings of the PostgreSQL at `url`, the embedded one, or none.
+
+    A process with a pool reaches it through `pooler`, if there is one. Each of its transactions may
+    be in another session of PostgreSQL, so it prepares no statements and keeps no cursors.
+    """
+    is_pooled = bool(pooler and pool_size)
+    url = pooler if is_pooled else url
     if not url and not embedded:
         return {"ENGINE": "django.db.backends.dummy"}
     chosen: dict[str, Any] = {"ENGINE": "console.embedded", "NAME": "console"}
     if url:
         chosen = environ.Env.db_url_config(url) | {"ENGINE": "console.database.backend"}
     options = chosen.setdefault("OPTIONS", {})
+    chosen["DISABLE_SERVER_SIDE_CURSORS"] = is_pooled
     if pool_size:
         # Finds connections that died in the pool before they are used.
         chosen["CONN_HEALTH_CHECKS"] = True

@@ -1,4 +1,4 @@
-"""A real PgBouncer in session mode before a PostgreSQL on loopback."""
+"""A real PgBouncer before a PostgreSQL of this machine."""
 
 import os
 import pwd
@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tools.torture.cluster import USER
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 SETTINGS = """
 [databases]
-* = host=127.0.0.1 port={server}
+* = host={host} port={server}
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -26,34 +27,70 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {folder}/users.txt
-pool_mode = session
-default_pool_size = 60
+pool_mode = {mode}
+default_pool_size = {size}
 logfile = {folder}/pgbouncer.log
 """
 
 
-@contextmanager
-def pooler(server: int) -> Iterator[int]:
-    """The port of one before the PostgreSQL on the port `server`. It asks nobody for a password,
-    and has none that PostgreSQL would ask for."""
-    if PGBOUNCER is None:
-        pytest.skip("there is no PgBouncer here: .ci/install-pgbouncer")
-    port = free_port()
-    with data_folder() as folder:
-        (folder / "users.txt").write_text('"console" ""\n')
-        settings = folder / "pgbouncer.ini"
-        settings.write_text(SETTINGS.format(server=server, port=port, folder=folder))
-        as_user: dict[str, Any] = {}
+class Pooler:
+    """One before a PostgreSQL, always on the same port. It asks nobody for a password, and has none
+    that PostgreSQL would ask for."""
+
+    def __init__(
+        self, folder: Path, server: int, *, host: str = "127.0.0.1", user: str, mode: str, size: int
+    ) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "users.txt").write_text(f'"{user}" ""\n')
+        self._settings = folder / "pgbouncer.ini"
+        self._settings.write_text(
+            SETTINGS.format(
+                host=host, server=server, port=self.port, folder=folder, mode=mode, size=size
+            )
+        )
+        self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:  # as which it does not run
             shutil.chown(folder, USER)
-            as_user = {"user": pwd.getpwnam(USER).pw_uid}
-        process = subprocess.Popen([PGBOUNCER, str(settings)], stderr=subprocess.DEVNULL, **as_user)
+            self._as_user = {"user": pwd.getpwnam(USER).pw_uid}
+
+    def start(self) -> None:
+        assert PGBOUNCER is not None
+        command = [PGBOUNCER, str(self._settings)]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **self._as_user)
+        until(lambda: _open(self.port))
+
+    def kill(self) -> None:
+        """End it on the spot: every connection dies."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(30)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(30)
+
+
+@contextmanager
+def pooling(server: int, **how: Any) -> Iterator[Pooler]:
+    """A running one, see Pooler."""
+    if PGBOUNCER is None:
+        pytest.skip("there is no PgBouncer here: .ci/install-pgbouncer")
+    with data_folder() as folder:
+        made = Pooler(folder, server, **how)
         try:
-            until(lambda: _open(port))
-            yield port
+            made.start()
+            yield made
         finally:
-            process.terminate()
-            process.wait(30)
+            made.close()
+
+
+@contextmanager
+def pooler(server: int) -> Iterator[int]:
+    """The port of one in session mode before the PostgreSQL on the port `server`."""
+    with pooling(server, user="console", mode="session", size=60) as running:
+        yield running.port
 
 
 def _open(port: int) -> bool:

@@ -68,13 +68,14 @@ def site() -> Iterator[Site]:
         cluster.start()
         try:
             made = Site(cluster, folder / "data")
-            roles, grants = re.findall(r"(?m)^ {4}(psql .*-f .*)$", DOCUMENT)
+            roles, grants, pooled = re.findall(r"(?m)^ {4}(psql .*-f .*)$", DOCUMENT)
             made.psql(roles)
             with cluster.connect() as opened:  # as \password does, which asks a person
                 for role in ("console_owner", "console"):
                     opened.execute(f"ALTER ROLE {role} PASSWORD 'secret-of-{role}'")
             made.manage("migrate", "-v0", role="console_owner")
             made.psql(grants)
+            made.psql(pooled)
             yield made
         finally:
             cluster.stop_immediately()
