@@ -245,6 +245,7 @@ MIDDLEWARE = [
     "console.web.requests.embedding.EmbeddingMiddleware",
     "console.web.requests.middleware.NotStoredMiddleware",
     "console.web.requests.middleware.ProblemMiddleware",
+    "console.web.server.parts.PartsMiddleware",
     "console.web.requests.middleware.ReadableRequestMiddleware",
     "console.web.requests.static_files.StaticFilesMiddleware",
     "console.web.requests.idle.OpenPageCookiesMiddleware",

@@ -5,7 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,9 +71,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def site_conf(folder: Path, *, upstream: int, plain: int, tls: int) -> str:
-    """The example with this machine's ports and files. Each change must find its place."""
+def site_conf(
+    folder: Path, *, upstream: int, plain: int, tls: int, apart: Mapping[str, int] = {}
+) -> str:
+    """The example with this machine's ports and files. Each change must find its place. `apart` has
+    the ports of upstreams that have processes of their own."""
     text = EXAMPLE.read_text("utf-8")
+    for name, port in apart.items():
+        before, found, after = text.partition(f"upstream {name} {{")
+        assert found, name
+        inside, end, rest = after.partition("}")
+        text = before + found + inside.replace("127.0.0.1:8000", f"127.0.0.1:{port}") + end + rest
     for what, instead in {
         "server 127.0.0.1:8000": f"server 127.0.0.1:{upstream}",
         f"root {INSTALLED};": f"root {ROOT};",
@@ -89,12 +97,12 @@ def site_conf(folder: Path, *, upstream: int, plain: int, tls: int) -> str:
 
 
 @contextmanager
-def proxied(folder: Path, *, upstream: int) -> Iterator[Proxy]:
-    """nginx before a console on the port `upstream`."""
+def proxied(folder: Path, *, upstream: int, apart: Mapping[str, int] = {}) -> Iterator[Proxy]:
+    """nginx before a console on the port `upstream`; `apart` as in site_conf."""
     assert NGINX is not None
     proxy = Proxy(folder, free_port(), free_port())
     make_certificate(folder)
-    conf = site_conf(folder, upstream=upstream, plain=proxy.plain, tls=proxy.tls)
+    conf = site_conf(folder, upstream=upstream, plain=proxy.plain, tls=proxy.tls, apart=apart)
     (folder / "notice-console.conf").write_text(conf, "utf-8")
     (folder / "nginx.conf").write_text(AROUND.format(folder=folder), "utf-8")
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.database import notifications
+from console.web.server.parts import OF_EACH, Part
 from deploy import healthcheck
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
+from tests.support.factories import upsert
 from tests.support.serving import Server, serving
 from tests.support.signing_in import sign_in
 
@@ -19,6 +22,10 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(NGINX is None, reason="there is no nginx: .ci/install-nginx brings one"),
 ]
+
+FEED = "/api/v1/interactions/events/"
+# Of the example; all else goes to the pages.
+UPSTREAMS = {"console_events": "streams", "console_feed": "feed"}
 
 
 @pytest.fixture
@@ -31,6 +38,59 @@ def server() -> Iterator[Server]:
 def proxy(server: Server, tmp_path: Path) -> Iterator[Proxy]:
     with proxied(tmp_path, upstream=server.place[1]) as running:
         yield running
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[tuple[Proxy, dict[str, Server]]]:
+    """A site whose pages, streams and feed are processes of their own."""
+    own = {"CONSOLE_HTTPS": "1", "CONSOLE_TRUST_PROXY": "1", "CONSOLE_ALLOWED_HOSTS": HOST}
+    with ExitStack() as stack:
+        servers = {
+            part.value: stack.enter_context(serving(None, ["--only", part.value], **own))
+            for part in Part
+        }
+        ports = {name: servers[part].place[1] for name, part in UPSTREAMS.items()}
+        upstream = servers["pages"].place[1]
+        yield stack.enter_context(proxied(tmp_path, upstream=upstream, apart=ports)), servers
+
+
+def test_each_part_has_processes_of_its_own(
+    apart: tuple[Proxy, dict[str, Server]],
+    client: Client,
+    supervisor: User,
+    make_client: Callable[..., tuple[Any, str]],
+    chat_server: Any,
+) -> None:
+    proxy, servers = apart
+    _a_page_knows_that_it_came_by_tls(proxy)
+    sign_in(client, supervisor)
+    _an_event_arrives_at_once(proxy, next(iter(client.cookies.values())).value)
+    token = make_client("feed", "read")[1]
+    _the_feed_is_taken(proxy, token)
+    for name, server in servers.items():
+        for path in OF_EACH[:2]:
+            assert server.ask(path, Host=HOST, X_Forwarded_Proto="https").status == 200
+        for part, path in A_PATH.items():
+            refused = server.ask(path, Host=HOST, X_Forwarded_Proto="https")
+            assert (refused.status == 421) == (part != name), (name, path)
+            if part != name:
+                said = f"This process serves {name} alone, and this address belongs to {part}."
+                assert said in refused.body.decode()
+
+
+A_PATH = {"pages": "/accounts/login/", "streams": "/events/", "feed": FEED}
+
+
+def _the_feed_is_taken(proxy: Proxy, token: str) -> None:
+    asking = proxy.https()
+    headers = {"Host": HOST, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    asking.request("POST", FEED, json.dumps({"events": [upsert("new-chat")]}), headers)
+    answer = asking.getresponse()
+    assert (answer.status, json.load(answer)["accepted"]) == (202, 1)
+    asking.request("GET", "/api/v1/interactions/new-chat/", headers=headers)  # of the pages
+    read = asking.getresponse()
+    assert (read.status, json.load(read)["id"]) == (200, "new-chat")
+    asking.close()
 
 
 def test_a_site_behind_the_example(

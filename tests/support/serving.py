@@ -3,7 +3,7 @@
 import http.client
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -51,12 +51,16 @@ class Server(Program):
     """`manage.py serve`. It knows the sessions that the tests make, by their key."""
 
     def __init__(
-        self, data: Path, listener: socket.socket | None = None, **environment: str
+        self,
+        data: Path,
+        listener: socket.socket | None = None,
+        words: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         own = site_settings() | environment
         if environment.get("CONSOLE_HTTPS") == "1" and "CONSOLE_PLAIN_HTTP" not in environment:
             own["CONSOLE_PLAIN_HTTP"] = ""
-        super().__init__("serve", "--port", "0", data=data, listener=listener, **own)
+        super().__init__("serve", "--port", "0", *words, data=data, listener=listener, **own)
         self.settings = own  # for a worker beside it
 
     @property
@@ -104,9 +108,11 @@ class Server(Program):
 
 
 @contextmanager
-def serving(listener: socket.socket | None = None, **environment: str) -> Iterator[Server]:
+def serving(
+    listener: socket.socket | None = None, words: Sequence[str] = (), **environment: str
+) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), listener, **environment)
+        server = Server(Path(folder), listener, words, **environment)
         try:
             yield server
         finally:

@@ -39,6 +39,16 @@ def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     return answer
 
 
+def misdirected(request: HttpRequest, part: str, served: list[str]) -> HttpResponse:
+    said = term(
+        "This process serves {served} alone, and this address belongs to {part}. The proxy has to "
+        "lead it to a process that serves these.",
+        served=served,
+        part=part,
+    )
+    return _answer(request, 421, "other_process", said)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(
         request, 400, "bad_request", term("The request could not be read. Nothing was done.")

@@ -17,6 +17,7 @@ from console.database.standby import WrongStandby, require_this_database
 from console.site import commands
 from console.site.unsafe_settings import is_loopback
 from console.web.server.http import STOP_SECONDS, CannotListen, ConsoleServer, address_of, listen
+from console.web.server.parts import Part, serve_only
 from console.web.server.service_manager import WrongSocket, handed_socket, tell
 
 # The part of STOP_SECONDS for requests that are running at a stop. Event streams end at once.
@@ -35,9 +36,18 @@ class Command(commands.Service):
         parser.add_argument(
             "--port", type=int, default=8000, help="0 is any free one; default: %(default)s"
         )
+        parser.add_argument(
+            "--only",
+            action="append",
+            choices=[part.value for part in Part],
+            help="serve this part alone, or several by several of these: pages and API, event "
+            "streams, the feed; default: all",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         use_limits(WEB)
+        if options["only"]:
+            serve_only(map(Part, options["only"]))
         _require_https(options["host"])
         _require_migrations()
         warn_if_short(web_connections())
