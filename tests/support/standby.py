@@ -59,6 +59,8 @@ class Standby:
             *(str(PROGRAMS / "postgres"), "-D", str(self.data), "-p", str(self.port)),
             *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
             *("-c", f"max_connections={most.fetchone()[0]}", "-c", "hot_standby=on"),
+            # What it replays ends no statement, however long that has waited.
+            *("-c", "max_standby_streaming_delay=-1", "-c", "hot_standby_feedback=on"),
         ]
         with self.log.open("ab") as log:
             self._process = spawn(command, stdout=log, stderr=log, cwd=self.data, **self._as_user)
