@@ -20,6 +20,7 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.database import notifications
+from console.database.connections import execute
 from console.database.sessions import WEB, session_settings
 from console.interactions.services import feed_apply
 from console.sends.models import Outbox, Send, SendStatus, Worker
@@ -223,6 +224,19 @@ def test_events_come_to_pages_behind_it(
 def heard_until(answer: HTTPResponse, wanted: bytes) -> None:
     while wanted not in (line := answer.readline()):
         assert line, "the stream has ended"
+
+
+def test_nothing_is_prepared_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next transaction may be in a session that does not know the statement."""
+    for is_pooled, prepared in ((False, 1), (True, 0)):
+        monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", is_pooled)
+        connection.close()
+        for _ in range(10):
+            execute("SELECT 1 AS one", {})
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+            assert cursor.fetchone() == (prepared,)
+    connection.close()
 
 
 def test_each_session_of_the_role_has_the_limits_of_web_processes() -> None:
