@@ -6,13 +6,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
-from console.database.deadlines import search_time
-from console.editing.paging import keyset_page
+from console.database.deadlines import searched
+from console.editing.paging import KeysetPage, keyset_page
 from console.editing.searching import Ended, ended_by
 from console.errors import ConsoleError
 from console.interactions.selectors import chats_seen
 from console.sends.asking.own import columns_of
-from console.sends.customers import customer_get
+from console.sends.customers import Customer, customer_get
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
 
@@ -33,11 +33,14 @@ def customer(request: HttpRequest) -> HttpResponse:
     ended = Ended()
     found = customer_get(actor, "")
     page = keyset_page(found.deliveries.none(), request.GET, DELIVERIES_A_PAGE)
+
+    def read() -> tuple[Customer, KeysetPage]:
+        theirs = customer_get(actor, form.chosen.get("key", ""))
+        shown = theirs.deliveries.prefetch_related("resolution")
+        return theirs, keyset_page(shown, request.GET, DELIVERIES_A_PAGE)
+
     try:
-        with search_time(actor.person_ref):
-            found = customer_get(actor, form.chosen.get("key", ""))
-            shown = found.deliveries.prefetch_related("resolution")
-            page = keyset_page(shown, request.GET, DELIVERIES_A_PAGE)
+        (found, page), _source = searched(actor.person_ref, read, has_everything=True)
     except ConsoleError as refusal:
         ended = ended_by(refusal)
     context = {

@@ -106,8 +106,10 @@ def history_counts(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            with search_time(actor.person_ref):
-                context["counts"] = counts(history_facets(actor, chosen), request.GET)
+            facets, _source = searched(
+                actor.person_ref, lambda: history_facets(actor, chosen), has_everything=True
+            )
+            context["counts"] = counts(facets, request.GET)
         except ConsoleError as refusal:
             context["refusal"] = refusal.message
     else:
