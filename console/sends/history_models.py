@@ -31,7 +31,7 @@ class Origin(models.Model):
 class HistoryPart(models.Model):
     """Consecutive deliveries of one finished send: all of them from `first_id` to `last_id`.
 
-    `created_at` is when the last of them was made. `text` has what a search finds in them, as
+    `text` has what a search finds in them, as
     `searchable` returns it: chat ids, names of customers and texts, each once. `marks` say in which
     span of the history they are, and what can be searched for beside the text. Written when all
     deliveries have ended (console.sends.history.filling); erased with any of their texts.
@@ -40,13 +40,11 @@ class HistoryPart(models.Model):
     send = models.ForeignKey("sends.Send", on_delete=models.CASCADE, related_name="history_parts")
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField(unique=True)
-    created_at = models.DateTimeField()
     marks = ArrayField(models.TextField())
     text = models.TextField()
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["created_at"], name="history_part_by_time"),
             GinIndex(
                 "marks",
                 OpClass(Upper("text"), "gin_trgm_ops"),
@@ -58,6 +56,18 @@ class HistoryPart(models.Model):
 
     def __str__(self) -> str:
         return f"deliveries {self.first_id} to {self.last_id}"
+
+
+class HistorySpan(models.Model):
+    """When the deliveries of some parts were made: all at `first_at` or later, and at `last_at` or
+    earlier. They are the parts whose last id is `number` without its last SPAN_BITS bits."""
+
+    number = models.BigIntegerField(primary_key=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"span {self.number} of the history"
 
 
 class HistoryFact(models.Model):

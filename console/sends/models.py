@@ -18,6 +18,7 @@ from console.sends.history_models import CustomerChat as CustomerChat
 from console.sends.history_models import HistoryColumns as HistoryColumns
 from console.sends.history_models import HistoryFact as HistoryFact
 from console.sends.history_models import HistoryPart as HistoryPart
+from console.sends.history_models import HistorySpan as HistorySpan
 from console.sends.history_models import Origin as Origin
 from console.sends.history_models import SavedSearch as SavedSearch
 from console.sends.plan.nickname_sources import NicknameSource as NicknameSource

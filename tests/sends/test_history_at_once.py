@@ -42,8 +42,8 @@ def test_an_erasure_waits_for_parts_that_are_just_written(make_send: Callable[..
     with psycopg.connect(**connection.get_connection_params()) as worker:
         worker.execute("SELECT 1 FROM sends_send WHERE id = %s FOR NO KEY UPDATE", [send.pk])
         worker.execute(
-            "INSERT INTO sends_historypart (send_id, first_id, last_id, created_at, marks, text) "
-            "VALUES (%s, %s, %s, now(), %s, %s)",
+            "INSERT INTO sends_historypart (send_id, first_id, last_id, marks, text) "
+            "VALUES (%s, %s, %s, %s, %s)",
             [send.pk, part.first_id, part.last_id, part.marks, part.text],
         )
         worker.execute("UPDATE sends_send SET is_searchable = TRUE WHERE id = %s", [send.pk])

@@ -56,7 +56,9 @@ def _made(number: int) -> Measured:
     say(f"history: {number:,} deliveries …")
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute("TRUNCATE sends_historyfact, sends_historypart, sends_origin")
+        cursor.execute(
+            "TRUNCATE sends_historyfact, sends_historypart, sends_historyspan, sends_origin"
+        )
         cursor.execute("DELETE FROM sends_delivery WHERE id > (SELECT min(id) FROM sends_delivery)")
         cursor.execute("DELETE FROM sends_send WHERE id > (SELECT min(id) FROM sends_send)")
         cursor.execute("DELETE FROM catalogue_noticeversion WHERE id > 1000")

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from console.sends.history.customers import customers_note
-from console.sends.history.searchable import PART_MOST, PART_SPAN, marks, searchable
+from console.sends.history.searchable import PART_MOST, PART_SPAN, SPAN_BITS, marks, searchable
 from console.sends.history_models import HistoryFact, HistoryPart, Origin
 from console.sends.models import Delivery, Send
 
@@ -130,7 +130,6 @@ def _write(
             send=send,
             first_id=first_id,
             last_id=last_id,
-            created_at=max(row.created_at for row in rows),
             marks=marks(
                 last_id=last_id, version_id=send.version_id, origin_id=origin_id, facts=of_part
             ),
@@ -151,9 +150,32 @@ def _write(
             for status, server in of_part
         ]
     HistoryPart.objects.bulk_create(made)
+    _note_times(parts)
     for fact in facts:  # the parts have their numbers now
         fact.part_id = fact.part.pk
     HistoryFact.objects.bulk_create(facts)
+
+
+NOTE_TIMES = """
+INSERT INTO sends_historyspan AS known (number, first_at, last_at)
+SELECT number, min(first_at), max(last_at)
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS part(number, first_at, last_at)
+GROUP BY number ORDER BY number
+ON CONFLICT (number) DO UPDATE SET first_at = least(known.first_at, excluded.first_at),
+    last_at = greatest(known.last_at, excluded.last_at)
+WHERE (known.first_at, known.last_at) IS DISTINCT FROM
+    (least(known.first_at, excluded.first_at), greatest(known.last_at, excluded.last_at))
+"""
+
+
+def _note_times(parts: list[list[_Row]]) -> None:
+    if not parts:
+        return
+    numbers = [rows[-1].pk >> SPAN_BITS for rows in parts]
+    first = [min(row.created_at for row in rows) for rows in parts]
+    last = [max(row.created_at for row in rows) for rows in parts]
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_TIMES, [numbers, first, last])
 
 
 def _lines(rows: list[_Row]) -> Iterator[str]:

@@ -208,20 +208,31 @@ class _Search:
             ids = [part.first_id for part in parts]
             fitting = Delivery.objects.filter(self._filter.to_condition(), pk__in=ids)
             return set(fitting.values_list("pk", flat=True))
-        wholes = _ids_in([part for part in parts if part.is_whole])
-        others = _ids_in([part for part in parts if not part.is_whole])
         found: set[int] = set()
-        for ids, condition in ((wholes, Q()), (others, self._text_condition())):
-            if ids:
-                fitting = Delivery.objects.filter(
-                    condition,
-                    self._row_condition(),
-                    pk__in=ids,
-                    pk__gt=self._place.after,
-                    pk__lt=self._place.before,
-                )
-                found |= set(fitting.values_list("pk", flat=True))
+        for is_whole, condition in ((True, Q()), (False, self._text_condition())):
+            found |= self._ids_in([part for part in parts if part.is_whole == is_whole], condition)
         return found
+
+    def _ids_in(self, parts: list[Part], condition: Q) -> set[int]:
+        """Return the ids of the deliveries of these parts that fit, and are such."""
+        if not parts:
+            return set()
+        fitting = Delivery.objects.filter(
+            condition, self._row_condition(), pk__gt=self._place.after, pk__lt=self._place.before
+        ).extra(where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"])
+        rows, values = fitting.order_by().values("pk", "send_id").query.sql_with_params()
+        # OFFSET makes PostgreSQL read a part by the key, and not all of its send.
+        sql = f"""
+            SELECT found.pk FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+                AS part(first_id, last_id, send_id)
+            CROSS JOIN LATERAL ({rows} OFFSET 0) found
+            WHERE found.send_id = part.send_id"""  # noqa: S608 - put together by Django
+        first_ids, last_ids, sends = (
+            [getattr(part, name) for part in parts] for name in ("first_id", "last_id", "send_id")
+        )
+        with connection_here().cursor() as cursor:
+            cursor.execute(sql, [first_ids, last_ids, sends, *values])
+            return {pk for (pk,) in cursor.fetchall()}
 
     def _row_condition(self) -> Q:
         """Return what each delivery must be, beside what its send is."""
@@ -242,28 +253,6 @@ class _Search:
             | Q(customer_name__icontains=text)
             | Q(body__icontains=text)
         )
-
-
-def _ids_in(parts: list[Part]) -> list[int]:
-    """Return the ids of the deliveries of parts."""
-    if not parts:
-        return []
-    with connection_here().cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT d.id FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
-                AS part(first_id, last_id, send_id)
-            CROSS JOIN LATERAL (
-                SELECT id, send_id FROM sends_delivery
-                WHERE id BETWEEN part.first_id AND part.last_id OFFSET 0
-            ) d WHERE d.send_id = part.send_id""",
-            [
-                [part.first_id for part in parts],
-                [part.last_id for part in parts],
-                [part.send_id for part in parts],
-            ],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
 
 
 def _is_nothing(facts: Facts) -> bool:

@@ -17,6 +17,8 @@ BLANKS = re.compile(" +")
 PART_MOST, PART_SPAN = 64, 256
 # Spans of the history by the last id of a part, each 16 of the one before.
 LEVELS = (12, 16, 20)
+# Spans of which is known when their deliveries were made.
+SPAN_BITS = 12
 
 
 def searchable(lines: Iterable[str]) -> str:
@@ -25,8 +27,9 @@ def searchable(lines: Iterable[str]) -> str:
 
 
 def spaced(text: str) -> str:
-    """Return a text with blanks around each character of a script without blanks."""
-    return BLANKS.sub(" ", WITHOUT_BLANKS.sub(r" \1 ", text)).strip(" ")
+    """Return a text with blanks around each character of a script without blanks: at the ends too,
+    or the index would not know that it is a word."""
+    return BLANKS.sub(" ", WITHOUT_BLANKS.sub(r" \1 ", text))
 
 
 def span_mark(level: int, number: int) -> str:

@@ -7,16 +7,17 @@ but every delivery that fits is in a part of some source, or of a send that has 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, Min, QuerySet, Value
+from django.db.models.functions import Concat
 
 from console.database.reading import connection_here
-from console.sends.history.searchable import LEVELS, PART_SPAN, spaced, span_mark
-from console.sends.history_models import HistoryPart
+from console.sends.history.searchable import LEVELS, PART_SPAN, SPAN_BITS, spaced, span_mark
+from console.sends.history_models import HistoryPart, HistorySpan
 from console.sends.models import OPEN_STATUSES, DeliveryStatus
 
 # Of each source so many parts are read at once, and then more.
@@ -27,8 +28,6 @@ COMBINATIONS_MOST = 300
 NEAREST_PARTS = 200
 # So many spans of a level are one of the next.
 SPANS_MOST = 16
-# Clocks of machines differ, and a send is written later than its deliveries were made.
-CLOCKS_DIFFER = timedelta(days=1)
 LAST = 2**63 - 1
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
@@ -173,18 +172,22 @@ def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
     A text that is found often is found in the newest parts; one that is rare is found by the index
     of texts, in more and more spans of the history at a time.
     """
-    matching = _matching(text, facts)
     nearest = _nearest(place)
-    yield from _read(matching.filter(pk__in=[pk for pk, _last_id in nearest]), place)
+    numbers = [pk for pk, _last_id in nearest]
+    yield from _read(_matching(text, facts, by="text_itself").filter(pk__in=numbers), place)
     if len(nearest) < NEAREST_PARTS:
         return
     place = place.beyond(nearest[-1][1])
+    matching = _matching(text, facts, by="text")
     for marks in _spans(place):
         yield from _read(matching.filter(marks__overlap=marks), place)
 
 
-def _matching(text: str, facts: Facts) -> QuerySet[HistoryPart]:
-    found = HistoryPart.objects.filter(text__icontains=spaced(text))
+def _matching(text: str, facts: Facts, *, by: str) -> QuerySet[HistoryPart]:
+    """Return the parts that have a text and these facts. `by` is "text", which has an index, or
+    "text_itself", so that PostgreSQL reads the parts that are named and nothing else."""
+    every = HistoryPart.objects.annotate(text_itself=Concat("text", Value("")))
+    found = every.filter(**{f"{by}__icontains": spaced(text)})
     for marks in _marks(facts):
         found = found.filter(marks__overlap=marks)
     return found
@@ -245,13 +248,13 @@ def _spans(place: Place) -> Iterator[list[str]]:
 
 
 def times(since: datetime | None, until: datetime | None, place: Place) -> Place:
-    """Return the place without the parts that are surely older or newer."""
-    parts = HistoryPart.objects.order_by("created_at", "pk")
+    """Return the place without the ids of parts that are surely older or newer."""
     after, before = 0, LAST
     if since is not None:
-        first = parts.filter(created_at__gte=since - CLOCKS_DIFFER).first()
-        after = LAST - 1 if first is None else first.first_id - 1
+        first = HistorySpan.objects.filter(last_at__gte=since).aggregate(n=Min("number"))["n"]
+        # Its first part may begin within the span before.
+        after = LAST - 1 if first is None else (first << SPAN_BITS) - PART_SPAN
     if until is not None:
-        first = parts.filter(created_at__gte=until + CLOCKS_DIFFER).first()
-        before = LAST if first is None else first.last_id + 1
+        last = HistorySpan.objects.filter(first_at__lte=until).aggregate(n=Max("number"))["n"]
+        before = 0 if last is None else (last + 1) << SPAN_BITS
     return place.within(after, before)
