@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, QuerySet, Value
+from django.db.models import Max, Min, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from console.database.reading import connection_here
@@ -186,7 +186,9 @@ def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
 def _matching(text: str, facts: Facts, *, by: str) -> QuerySet[HistoryPart]:
     """Return the parts that have a text and these facts. `by` is "text", which has an index, or
     "text_itself", so that PostgreSQL reads the parts that are named and nothing else."""
-    every = HistoryPart.objects.annotate(text_itself=Concat("text", Value("")))
+    every = HistoryPart.objects.annotate(
+        text_itself=Concat("text", Value(""), output_field=TextField())
+    )
     found = every.filter(**{f"{by}__icontains": spaced(text)})
     for marks in _marks(facts):
         found = found.filter(marks__overlap=marks)
