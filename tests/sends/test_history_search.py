@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from console.accounts.models import User
 from console.actors import Actor
 from console.sends.engine.record import deliveries_expire
-from console.sends.history import searchable, sources
+from console.sends.history import filling, searchable, sources
 from console.sends.history.filling import history_fill
 from console.sends.history.resting import deliveries_rest
 from console.sends.history.search import Found
@@ -38,6 +39,9 @@ def make_history(actor: Actor) -> None:
         cursor.execute("SET session_replication_role = replica")
         Send.objects.filter(pk__in=ids[75:90]).update(approved_by_ref=actor.ref)
         sent.update(actor_ref=actor.ref)
+        # A clock went wrong for a while.
+        wrong = Delivery.objects.filter(send__in=ids[20:24])
+        wrong.update(created_at=F("created_at") + timedelta(days=600))
         cursor.execute("SET session_replication_role = origin")
     later = Send.objects.filter(pk__in=[*ids[-30:], *ids[10::13]])
     later.update(is_searchable=True)
@@ -107,6 +111,8 @@ def who(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Whoever searches. To find texts by their index, one looks through few parts, in small
     spans."""
     name: str = request.param
+    for module in (sources, filling):
+        monkeypatch.setattr(module, "SPAN_BITS", 9)
     if name != "supervisor":
         monkeypatch.setattr(sources, "NEAREST_PARTS", 5)
         monkeypatch.setattr(sources, "FIRST_PARTS", 3)

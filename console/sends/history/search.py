@@ -4,9 +4,11 @@ What is over is found by parts (console.sends.history.sources), each kind of fac
 its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Self
 
 from django.db import transaction
@@ -23,7 +25,7 @@ from console.sends.history.sources import (
     Place,
     parts_with,
     parts_with_text,
-    times,
+    places_of_time,
 )
 from console.sends.history_filter import UNRESOLVED, DeliveryFilter
 from console.sends.history_models import HistoryPart, Origin
@@ -84,13 +86,14 @@ class Found:
 
     def _ids(self, most: int) -> list[int]:
         """Return up to so many ids in order."""
-        with transaction.atomic(using=alias_here()), connection_here().cursor() as cursor:
-            # Each statement has its index; what the planner expects of texts is a guess.
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            searched = _Search(self._origins, self._filter, self._place)
-            found = set(self._not_in_parts(most))
-            found |= searched.ids(most)
-            cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
+        asked = self._filter
+        with transaction.atomic(using=alias_here()):
+            # First: what is written to parts meanwhile is found in them.
+            with _by_indexes():
+                found = set(self._not_in_parts(most))
+            places = places_of_time(asked.since, asked.until, self._place)
+            with _by_indexes():
+                found |= _Search(self._origins, asked, self._place, places).ids(most)
         return sorted(found, reverse=self._place.newest_first)[:most]
 
     def _not_in_parts(self, most: int) -> list[int]:
@@ -111,12 +114,23 @@ class Found:
         return list(ordered.values_list("pk", flat=True)[:most])
 
 
+@contextmanager
+def _by_indexes() -> Iterator[None]:
+    """Read no table from one end to the other: each statement has its index, and what PostgreSQL
+    expects of texts is a guess."""
+    with connection_here().cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        yield
+        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
+
+
 class _Search:
     """One search: what is asked for as facts of parts, and as conditions on deliveries."""
 
-    def __init__(self, origins: Q | None, filter: DeliveryFilter, place: Place) -> None:
-        self._filter = filter
-        self._place = times(filter.since, filter.until, place)
+    def __init__(
+        self, origins: Q | None, filter: DeliveryFilter, place: Place, places: list[Place]
+    ) -> None:
+        self._filter, self._place, self._places = filter, place, places
         self._facts = self._read_facts(origins)
 
     def _read_facts(self, visible: Q | None) -> Facts:
@@ -170,14 +184,26 @@ class _Search:
         return found
 
     def _candidates(self) -> Iterator[Part]:
-        place, facts, text = self._place, self._facts, self._filter.q
-        if place.is_empty or _is_nothing(facts):
+        facts, text = self._facts, self._filter.q
+        if _is_nothing(facts):
             return iter(())
-        resolved = self._filter.resolution not in ("", UNRESOLVED)
-        if resolved:
+        if self._filter.resolution not in ("", UNRESOLVED):
             return self._resolved()
-        if not text:
-            return parts_with(facts, place)
+        sources: list[Callable[[Place], Iterator[Part]]] = [partial(parts_with, facts)]
+        if text:
+            sources = [partial(parts_with_text, text, facts), *self._with_wholes(text)]
+        return chain.from_iterable(
+            merge(
+                *(source(place) for source in sources),
+                key=lambda part: part.last_id,
+                reverse=place.newest_first,
+            )
+            for place in self._places
+        )
+
+    def _with_wholes(self, text: str) -> Iterator[Callable[[Place], Iterator[Part]]]:
+        """Yield sources of parts whose notice or sender has this text."""
+        facts = self._facts
         named = NoticeVersion.objects.filter(
             Q(notice__key__icontains=text) | Q(notice__title__icontains=text)
         )
@@ -186,12 +212,9 @@ class _Search:
             _narrowed(facts, versions=list(named.values_list("pk", flat=True))),
             _narrowed(facts, origins=list(sent.values_list("pk", flat=True))),
         )
-        return merge(
-            parts_with_text(text, facts, place),
-            *(parts_with(each, place) for each in wholes if not _is_nothing(each)),
-            key=lambda part: part.last_id,
-            reverse=place.newest_first,
-        )
+        for each in wholes:
+            if not _is_nothing(each):
+                yield partial(parts_with, each)
 
     def _resolved(self) -> Iterator[Part]:
         """Yield what evidence has resolved, each as a part of its own."""

@@ -12,7 +12,8 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, QuerySet, TextField, Value
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Func, Max, Min, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from console.database.reading import connection_here
@@ -29,6 +30,7 @@ NEAREST_PARTS = 200
 # So many spans of a level are one of the next.
 SPANS_MOST = 16
 LAST = 2**63 - 1
+MARKS = ArrayField(TextField())
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
 
@@ -174,24 +176,26 @@ def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
     """
     nearest = _nearest(place)
     numbers = [pk for pk, _last_id in nearest]
-    yield from _read(_matching(text, facts, by="text_itself").filter(pk__in=numbers), place)
+    yield from _read(_matching(text, facts, no_index=True).filter(pk__in=numbers), place)
     if len(nearest) < NEAREST_PARTS:
         return
     place = place.beyond(nearest[-1][1])
-    matching = _matching(text, facts, by="text")
+    matching = _matching(text, facts)
     for marks in _spans(place):
         yield from _read(matching.filter(marks__overlap=marks), place)
 
 
-def _matching(text: str, facts: Facts, *, by: str) -> QuerySet[HistoryPart]:
-    """Return the parts that have a text and these facts. `by` is "text", which has an index, or
-    "text_itself", so that PostgreSQL reads the parts that are named and nothing else."""
+def _matching(text: str, facts: Facts, *, no_index: bool = False) -> QuerySet[HistoryPart]:
+    """Return the parts that have a text and these facts, by the index. With `no_index` PostgreSQL
+    reads the parts that the caller names, and nothing else."""
+    suffix = "_themselves" if no_index else ""
     every = HistoryPart.objects.annotate(
-        text_itself=Concat("text", Value(""), output_field=TextField())
+        text_themselves=Concat("text", Value(""), output_field=TextField()),
+        marks_themselves=Func("marks", Value([], MARKS), function="array_cat", output_field=MARKS),
     )
-    found = every.filter(**{f"{by}__icontains": spaced(text)})
+    found = every.filter(**{f"text{suffix}__icontains": spaced(text)})
     for marks in _marks(facts):
-        found = found.filter(marks__overlap=marks)
+        found = found.filter(**{f"marks{suffix}__overlap": marks})
     return found
 
 
@@ -249,14 +253,21 @@ def _spans(place: Place) -> Iterator[list[str]]:
         yield [span_mark(level, each) for each in range(first, last + 1)]
 
 
-def times(since: datetime | None, until: datetime | None, place: Place) -> Place:
-    """Return the place without the ids of parts that are surely older or newer."""
-    after, before = 0, LAST
+def places_of_time(since: datetime | None, until: datetime | None, place: Place) -> list[Place]:
+    """Return the places within this one whose parts may have deliveries of this time, in order."""
+    if since is None and until is None:
+        return [place]
+    spans = HistorySpan.objects.all()
     if since is not None:
-        first = HistorySpan.objects.filter(last_at__gte=since).aggregate(n=Min("number"))["n"]
-        # Its first part may begin within the span before.
-        after = LAST - 1 if first is None else (first << SPAN_BITS) - PART_SPAN
+        spans = spans.filter(last_at__gte=since)
     if until is not None:
-        last = HistorySpan.objects.filter(first_at__lte=until).aggregate(n=Max("number"))["n"]
-        before = 0 if last is None else (last + 1) << SPAN_BITS
-    return place.within(after, before)
+        spans = spans.filter(first_at__lte=until)
+    numbers = sorted(spans.values_list("pk", flat=True))
+    # Neighbours are one place, which begins where the first of its parts may begin.
+    ends = [at for at, number in enumerate(numbers) if numbers[at + 1 : at + 2] != [number + 1]]
+    begins = [0, *(at + 1 for at in ends)]
+    found = [
+        place.within((numbers[begin] << SPAN_BITS) - PART_SPAN, (numbers[end] + 1) << SPAN_BITS)
+        for begin, end in zip(begins, ends, strict=False)
+    ]
+    return found[::-1] if place.newest_first else found
