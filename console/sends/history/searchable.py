@@ -18,7 +18,7 @@ PART_MOST, PART_SPAN = 64, 256
 # Spans of the history by the last id of a part, each 16 of the one before.
 LEVELS = (12, 16, 20)
 # Spans of which is known when their deliveries were made.
-SPAN_BITS = 12
+SPAN_BITS = 10
 
 
 def searchable(lines: Iterable[str]) -> str:
