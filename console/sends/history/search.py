@@ -4,7 +4,8 @@ What is over is found by parts (console.sends.history.sources), each kind of fac
 its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from heapq import merge
@@ -32,6 +33,8 @@ from console.sends.history_models import HistoryPart, Origin
 from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
 
 PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
+# Parts that are so near to each other are read as one.
+NEIGHBOURS_WITHIN = 16
 # More sends than this are compared by the database.
 LISTED_MOST = 1000
 
@@ -244,18 +247,26 @@ class _Search:
             condition, self._row_condition(), pk__gt=self._place.after, pk__lt=self._place.before
         ).extra(where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"])
         rows, values = fitting.order_by().values("pk", "send_id").query.sql_with_params()
-        # OFFSET makes PostgreSQL read a part by the key, and not all of its send.
+        # OFFSET makes PostgreSQL read them by the key, and not all of a send.
         sql = f"""
-            SELECT found.pk FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
-                AS part(first_id, last_id, send_id)
-            CROSS JOIN LATERAL ({rows} OFFSET 0) found
-            WHERE found.send_id = part.send_id"""  # noqa: S608 - put together by Django
-        first_ids, last_ids, sends = (
-            [getattr(part, name) for part in parts] for name in ("first_id", "last_id", "send_id")
+            SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
+            CROSS JOIN LATERAL ({rows} OFFSET 0) found"""  # noqa: S608 - put together by Django
+        first_ids, last_ids = zip(
+            *ranges((part.first_id, part.last_id) for part in parts), strict=True
         )
         with connection_here().cursor() as cursor:
-            cursor.execute(sql, [first_ids, last_ids, sends, *values])
-            return {pk for (pk,) in cursor.fetchall()}
+            cursor.execute(sql, [list(first_ids), list(last_ids), *values])
+            read = cursor.fetchall()
+        # Other sends may have ids between those of a part.
+        of_sends: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for part in parts:
+            of_sends[part.send_id].append((part.first_id, part.last_id))
+        theirs = {send: list(ranges(each, gap=1)) for send, each in of_sends.items()}
+        return {
+            pk
+            for pk, send in read
+            if any(first <= pk <= last for first, last in theirs.get(send, ()))
+        }
 
     def _row_condition(self) -> Q:
         """Return what each delivery must be, beside what its send is."""
@@ -276,6 +287,23 @@ class _Search:
             | Q(customer_name__icontains=text)
             | Q(body__icontains=text)
         )
+
+
+def ranges(
+    pairs: Iterable[tuple[int, int]], *, gap: int = NEIGHBOURS_WITHIN
+) -> Iterator[tuple[int, int]]:
+    """Yield the ranges that these make together, in order: neighbours whose ids are at most `gap`
+    apart are one. Each is its first and its last id."""
+    begin, end = None, 0
+    for first, last in sorted(pairs):
+        if begin is not None and first - end <= gap:
+            end = max(end, last)
+            continue
+        if begin is not None:
+            yield begin, end
+        begin, end = first, last
+    if begin is not None:
+        yield begin, end
 
 
 def _is_nothing(facts: Facts) -> bool:

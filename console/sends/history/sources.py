@@ -23,6 +23,8 @@ from console.sends.models import OPEN_STATUSES, DeliveryStatus
 
 # Of each source so many parts are read at once, and then more.
 FIRST_PARTS, MOST_PARTS, GROWTH = 24, 384, 4
+# Of each combination of values two are read at first, and up to so many in the end.
+LEAST_MOST = 32
 # For more combinations of values than this, the longest list of them is compared row by row.
 COMBINATIONS_MOST = 300
 # So many parts are looked through one by one before the index of texts is asked.
@@ -95,11 +97,11 @@ def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
     """Yield the parts with these facts, in order, read by the index that has what is asked for."""
     keys, compared = _keys(facts)
     number_of_keys = len(keys["statuses"])
-    most = FIRST_PARTS
+    most, least = FIRST_PARTS, 2
     # Not of the place, beyond whose ends parts can reach: whatever was read is never read again.
     low, high = place.after, place.reach
     while number_of_keys and not place.is_empty:
-        each_most = max(2, 2 * most // number_of_keys)
+        each_most = max(least, 2 * most // number_of_keys)
         rows = _with_keys(keys, compared, place, (low, high), each_most)
         numbers = Counter(key for key, _part in rows)
         # Of a key that has more, nothing is known behind its last.
@@ -115,7 +117,7 @@ def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
         )
         yield from dict.fromkeys(known)
         low, high = (low, edge) if place.newest_first else (edge, high)
-        most = min(most * GROWTH, MOST_PARTS)
+        most, least = min(most * GROWTH, MOST_PARTS), min(2 * least, LEAST_MOST)
 
 
 Compared = dict[str, Sequence[int] | Sequence[str]]
