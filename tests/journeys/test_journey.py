@@ -1,5 +1,6 @@
 """The whole journey, from a click to a customer's chat, in a real browser on the real demo."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -150,8 +151,10 @@ def look_at_customers_page(sue: Person, chat: Chat) -> None:
 
 def find_in_history(page: Page, chat: Chat) -> None:
     page.goto("/history/")
-    page.get_by_label("Chat id", exact=True).fill(chat.id)
-    page.get_by_role("button", name="Search", exact=True).click()
+    search = page.get_by_role("search", name="Search the history")
+    search.get_by_role("searchbox").fill(chat.id)
+    search.get_by_role("button", name="Search", exact=True).click()
+    expect(page).to_have_url(re.compile(f"interaction={chat.id}"))
     rows = page.get_by_role("row").filter(has_text=chat.customer)
     expect(rows).to_have_count(3)
     for text in (MESSAGE, PUSHED, NOTE):

@@ -1,6 +1,7 @@
 """Parts of the history that lie beside each other are read as one."""
 
 import random
+from itertools import pairwise
 
 from console.sends.history.search import ranges
 
@@ -18,7 +19,7 @@ def test_they_cover_what_is_given_and_little_else() -> None:
         pairs = [(first, first + chance.randrange(9)) for first in chance.sample(range(300), 20)]
         gap = chance.randrange(1, 6)
         found = list(ranges(pairs, gap=gap))
-        assert all(one[1] + gap < other[0] for one, other in zip(found, found[1:], strict=False))
+        assert all(one[1] + gap < other[0] for one, other in pairwise(found))
         covered = {each for first, last in found for each in range(first, last + 1)}
         given = {each for first, last in pairs for each in range(first, last + 1)}
         assert given <= covered
