@@ -291,7 +291,7 @@ QUERIES = {
     "sends/{send}/deliveries/": ["status"],
     "deliveries/": [
         *("actor", "notice", "interaction", "version", "chat_server", "status", "from"),
-        "resolution",
+        *("resolution", "send", "delivery"),
         *("until", "q", "cursor"),
     ],
     "notices/delay/versions/1/preview/": ["interaction"],
