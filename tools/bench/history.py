@@ -19,7 +19,7 @@ from tools.bench.measures import create_send
 from tools.bench.progress import say
 from tools.bench.results import Row
 from tools.bench.world import World
-from tools.scale.filling import fill, searchable
+from tools.scale.filling import NUMBERS_FROM, fill, searchable
 
 SHORT = 100_000
 BLOCKS_MOST, RATIO_MOST, TIMES_MOST = 2000, 2.0, 20.0
@@ -61,8 +61,8 @@ def _made(number: int) -> Measured:
         )
         cursor.execute("DELETE FROM sends_delivery WHERE id > (SELECT min(id) FROM sends_delivery)")
         cursor.execute("DELETE FROM sends_send WHERE id > (SELECT min(id) FROM sends_send)")
-        cursor.execute("DELETE FROM catalogue_noticeversion WHERE id > 1000")
-        cursor.execute("DELETE FROM catalogue_cannednotice WHERE id > 1000")
+        cursor.execute("DELETE FROM catalogue_noticeversion WHERE id > %s", [NUMBERS_FROM])
+        cursor.execute("DELETE FROM catalogue_cannednotice WHERE id > %s", [NUMBERS_FROM])
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM FULL sends_delivery")
         cursor.execute("VACUUM FULL sends_delivery_at_rest")

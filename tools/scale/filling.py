@@ -18,6 +18,8 @@ YEARS = 3
 SIZE_MOST = 5000
 SIZE_SKEW = 0.8
 NOTICES = 300
+# Beyond the numbers of all notices and versions that are there.
+NUMBERS_FROM = 1_000_000
 # A client of the API sends three in ten.
 CLIENT, CLIENT_SHARE = ("client:7", "Workflow"), 0.3
 # The number of the first person.
@@ -77,7 +79,7 @@ def _notices(cursor: Any) -> list[int]:
         cursor,
         "catalogue_cannednotice",
         {
-            "id": "1000 + n",
+            "id": f"{NUMBERS_FROM} + n",
             "key": "'years-' || n",
             "title": "'Notice number ' || n",
             "shortcut": "''",
@@ -88,11 +90,11 @@ def _notices(cursor: Any) -> list[int]:
     _copied(
         cursor,
         "catalogue_noticeversion",
-        {"id": "1000 + n", "notice_id": "1000 + n"},
+        {"id": f"{NUMBERS_FROM} + n", "notice_id": f"{NUMBERS_FROM} + n"},
         f"(SELECT * FROM catalogue_noticeversion ORDER BY id LIMIT 1) s, "
         f"generate_series(1, {NOTICES}) n",
     )
-    return [1000 + number for number in range(1, NOTICES + 1)]
+    return [NUMBERS_FROM + number for number in range(1, NOTICES + 1)]
 
 
 def _planned(
