@@ -244,7 +244,9 @@ def while_they_move(work: Callable[[str], None], chat: str) -> None:
                 cursor.execute("SELECT pg_backend_pid()")
                 (pid,) = cursor.fetchone()
             working = pool.submit(work, chat)
-            with psycopg.connect(**connection.get_connection_params()) as watching:
+            # Within a transaction PostgreSQL would tell the same of all sessions each time.
+            watched = psycopg.connect(**connection.get_connection_params(), autocommit=True)
+            with watched as watching:
                 waits = (
                     "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
                 )
