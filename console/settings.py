@@ -113,6 +113,9 @@ AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.public_keys, list[str]()
 CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
     str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""
 )
+# The tree over the ledger: its name, and the folder where it is published.
+LOG_ORIGIN = env.read("CONSOLE_LOG_ORIGIN", env.log_name, "")
+LOG_TO = env.read("CONSOLE_LOG_TO", env.whole_path, "")
 CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000

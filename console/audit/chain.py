@@ -67,14 +67,14 @@ def canonical_parts(
 ) -> tuple[str, str]:
     """Return the canonical form before the data and after the number. Between them PostgreSQL puts
     data, hash and number (migration 0006_append). `target` is (kind, name, ref)."""
-    head = _sorted_json(_Head(action, actor_name, actor_ref, at))
-    tail = _sorted_json(_Tail(*target))
+    head = sorted_json(_Head(action, actor_name, actor_ref, at))
+    tail = sorted_json(_Tail(*target))
     return f'{head[:-1].decode()},"data":', f",{tail[1:].decode()}"
 
 
 def canonical(entry: Mapping[str, Any]) -> bytes:
     """Return the bytes that are hashed."""
-    return _sorted_json(_chained(entry))
+    return sorted_json(_chained(entry))
 
 
 def _chained(entry: Mapping[str, Any]) -> ChainedEntry:
@@ -89,12 +89,12 @@ def canonical_data(data: Mapping[str, Any]) -> bytes:
     form, so the entry would not verify.
     """
     _require_exact(data)
-    return _sorted_json(data)
+    return sorted_json(data)
 
 
 # The same bytes as json.dumps(…, sort_keys=True, separators=(",", ":"), ensure_ascii=False), which
 # a test checks, in a fifth of the time.
-_sorted_json = msgspec.json.Encoder(order="sorted").encode
+sorted_json = msgspec.json.Encoder(order="sorted").encode
 _EXACT = frozenset({str, int, bool, type(None)})
 
 

@@ -54,11 +54,16 @@ def _private(text: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text))
 
 
-def signed(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `said` with the key's id and the signature. Raises Unsigned."""
+def private_key() -> Ed25519PrivateKey:
+    """Return the key that signs. Raises Unsigned."""
     if not settings.AUDIT_KEY:
         raise Unsigned
-    private = _private(settings.AUDIT_KEY)
+    return _private(settings.AUDIT_KEY)
+
+
+def signed(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `said` with the key's id and the signature. Raises Unsigned."""
+    private = private_key()
     whole = {**said, "key_id": key_id(private.public_key().public_bytes_raw())}
     signature = private.sign(signed_bytes(kind, whole))
     return {**whole, "signature": base64.b64encode(signature).decode()}

@@ -109,3 +109,81 @@ class AuditSeal(models.Model):
         """The signed content, with its signature."""
         names = ("first", "before", "last", "hash", "file", "sha256", "at", "key_id", "signature")
         return {name: getattr(self, name) for name in names}
+
+
+class AuditLog(models.Model):
+    """A name of the tree, and the secret of its salts. The newest counts.
+
+    A name is made once. After entries were lost another one begins, with the same secret: under
+    the old name there would be two trees of one size.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    origin = models.CharField(max_length=200, unique=True)
+    secret = models.BinaryField()
+    begun_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class AuditTile(models.Model):
+    """Hashes of the tree, 256 at most, which only grow.
+
+    At level -1 these are the leaves themselves, from which the tiles of level 0 are made. From
+    level 1 on they are as published.
+    """
+
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hashes = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["level", "index"], name="audit_tile")
+        ]
+
+    def __str__(self) -> str:
+        return f"tile {self.index} of level {self.level}"
+
+
+class AuditTreeHead(models.Model):
+    """A signed checkpoint of the tree: `note` is it as published, with any cosignatures."""
+
+    size = models.BigIntegerField(primary_key=True)
+    origin = models.CharField(max_length=200)
+    root = models.BinaryField()
+    at = models.DateTimeField()
+    note = models.TextField()
+
+    class Meta:
+        ordering: ClassVar = ["-size"]
+
+    def __str__(self) -> str:
+        return f"tree of {self.size} entries"
+
+
+class AuditReceipt(models.Model):
+    """A signed statement that an `https://` place took the checkpoints up to entry `seq`.
+
+    Without the audit key nobody can write one, so nobody can keep checkpoints from leaving by
+    writing here that they have left.
+    """
+
+    place = models.CharField(max_length=2048, primary_key=True)
+    seq = models.BigIntegerField()
+    at = models.CharField(max_length=27)  # exactly as signed
+    key_id = models.CharField(max_length=16)
+    signature = models.CharField(max_length=88)
+
+    def __str__(self) -> str:
+        return f"{self.place} has checkpoints up to entry {self.seq}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The signed content, with its signature."""
+        names = ("place", "seq", "at", "key_id", "signature")
+        return {name: getattr(self, name) for name in names}

@@ -99,6 +99,10 @@ class Keys:
                     )
                 ) from error
 
+    def raw(self) -> list[bytes]:
+        """Return the bytes of the keys."""
+        return [key.public_bytes_raw() for key in self._keys.values()]
+
     def complaint(self, kind: str, said: Mapping[str, Any]) -> str:
         """Return what is wrong with a signature; "" if it is valid."""
         key = self._keys.get(str(said.get("key_id")))

@@ -198,6 +198,23 @@ def place(raw: str) -> str:
     return raw
 
 
+def whole_path(raw: str) -> str:
+    """Convert a folder that need not be there yet."""
+    if not Path(raw).is_absolute():
+        raise ValueError("set it to a folder with its whole path")
+    return raw
+
+
+def log_name(raw: str) -> str:
+    """Convert the name of a transparency log."""
+    if len(raw) > 150 or not raw.isprintable() or re.search(r"[\s+]", raw):
+        raise ValueError(
+            "set it to a name without blanks and + of at most 150 characters, such as "
+            "console.example.com/ledger"
+        )
+    return raw
+
+
 def file(raw: str) -> str:
     """Convert the path of a readable file."""
     if not (Path(raw).is_absolute() and os.access(raw, os.R_OK) and Path(raw).is_file()):

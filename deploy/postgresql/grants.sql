@@ -12,6 +12,10 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO console;
 -- The ledger is added to, by the function audit_append. Of a checkpoint it is noted when it came to be kept outside.
 REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal FROM console;
 GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
+-- The tree over it only grows: a tile by hashes, the note of a head by cosignatures.
+REVOKE UPDATE, DELETE ON audit_auditlog, audit_audittile, audit_audittreehead FROM console;
+GRANT UPDATE (hashes) ON audit_audittile TO console;
+GRANT UPDATE (note) ON audit_audittreehead TO console;
 -- Evidence of unknown deliveries stays as well. Only remarks are erased.
 REVOKE UPDATE, DELETE ON sends_evidence FROM console;
 GRANT UPDATE (remark, remark_salt) ON sends_evidence TO console;

@@ -1,0 +1,292 @@
+"""Writes the tree: adds the ledger's entries to it, and signs its heads.
+
+The tree follows the checkpoints of the chain: it takes the entries up to the newest checkpoint that
+the console signed, and only if they chain to it. So a head vouches for nothing that no checkpoint
+vouches for. A head is signed only if the tree goes on from the last head, in the database and in
+the folder outside: otherwise everything stops, and says so, since two signed trees that don't agree
+can't be taken back.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from console.audit.chain import GENESIS, entry_hash
+from console.audit.checkpoints import Unsigned, private_key, trusted_keys
+from console.audit.export import as_hashed
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditSeal, AuditTreeHead
+from console.audit.tlog import leaves, notes
+from console.audit.tlog.merkle import HASH_BYTES, leaf_hash, root_at
+from console.audit.tlog.notes import BadNote, Checkpoint
+from console.audit.tlog.outside import head_outside
+from console.audit.tlog.tiles import WIDTH, NoTile, hashes_of, tile_root
+from console.audit.tlog.tree import (
+    LEAVES,
+    current_log,
+    head_said,
+    leaves_of,
+    newest_head,
+    reader,
+    stored,
+    tree_size,
+)
+from console.database.clock import near_now
+from console.errors import Conflict
+
+# An arbitrary fixed number of the lock for growing. Those beside it are in console.audit.services.
+TREE_LOCK = 0x4C45444745520003
+# Of one transaction: a second of work. A multiple of a tile's width, so that pieces end with one.
+ENTRIES_A_PIECE = 16 * WIDTH
+ENTRIES_A_FETCH = 500
+# Of one run of the periodic task; the next one goes on.
+PIECES_A_RUN = 250
+
+PUT = """
+INSERT INTO audit_audittile (level, index, hashes) VALUES (%s, %s, %s)
+ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes
+"""
+
+Told = Callable[[int, int], object]
+
+
+class TreeRefused(Conflict):
+    """The tree can't go on. Whoever would let it all the same would make a second history."""
+
+
+def tree_grow(
+    *, pieces: int | None = None, told: Told = lambda _done, _of: None
+) -> AuditTreeHead | None:
+    """Add the entries up to the newest checkpoint to the tree, and sign its head.
+
+    It takes `pieces` pieces at most, each in a transaction of its own, and `told` hears after each
+    how many entries are in the tree and how many are to be. Return the new head; None if nothing is
+    new, or if pieces are left. Raises TreeRefused, Unsigned, OSError if the folder outside can't be
+    read.
+    """
+    if not settings.AUDIT_KEY:
+        raise Unsigned
+    target = _vouched()
+    if target is None:
+        return None
+    log = log_begin()
+    taken = 0
+    while (size := _grow_piece(log, target)) < target.seq:
+        told(size, target.seq)
+        taken += 1
+        if pieces is not None and taken >= pieces:
+            return None
+    return _sign_head()
+
+
+def log_begin() -> AuditLog:
+    """Return the tree's name and secret, made with the first call."""
+    with tree_locked():
+        log = current_log()
+        if log is None:
+            log = AuditLog.objects.create(
+                origin=settings.LOG_ORIGIN or f"notice-console/{secrets.token_hex(8)}",
+                secret=secrets.token_bytes(leaves.SECRET_BYTES),
+                begun_at=near_now(),
+            )
+    return log
+
+
+def log_begin_anew() -> AuditLog | None:
+    """Give the tree another name, in the caller's transaction, since entries of the ledger were
+    lost: under the old name there would be two trees of one size. Return None if there is no tree.
+    """
+    old = current_log()
+    if old is None:
+        return None
+    base = AuditLog.objects.earliest("id").origin
+    at = near_now()
+    origin = f"{base}/{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    return AuditLog.objects.create(origin=origin, secret=bytes(old.secret), begun_at=at)
+
+
+@contextmanager
+def tree_locked() -> Iterator[None]:
+    """A transaction that alone writes the tree."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TREE_LOCK])
+        yield
+
+
+# --- Entries -----------------------------------------------------------------------------------
+
+
+def _vouched() -> AuditCheckpoint | None:
+    """Return the newest checkpoint. Raises TreeRefused if the console did not sign it."""
+    newest = AuditCheckpoint.objects.first()
+    if newest is not None and (complaint := trusted_keys().complaint("checkpoint", newest.said)):
+        raise TreeRefused(
+            "tree_unvouched",
+            "The checkpoint of entry {seq} is worth nothing: {complaint}. The tree does not grow.",
+            seq=newest.seq,
+            complaint=complaint,
+        )
+    return newest
+
+
+def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
+    """Add the next entries, at most a piece. Return how many are in the tree then."""
+    with tree_locked():
+        size = tree_size()
+        if size >= target.seq:
+            return size
+        upto = min(target.seq, (size // ENTRIES_A_PIECE + 1) * ENTRIES_A_PIECE)
+        found = AuditEntry.objects.filter(seq__gt=size, seq__lte=upto).order_by("seq")
+        chained = _chained(found.iterator(ENTRIES_A_FETCH), size, target)
+        new = list(leaves_of(chained, bytes(log.secret)))
+        if len(new) != upto - size:
+            raise _missing(size + len(new) + 1)
+        _add(size, new)
+    return upto
+
+
+def _chained(
+    entries: Iterator[AuditEntry], size: int, target: AuditCheckpoint
+) -> Iterator[AuditEntry]:
+    """Yield entries as long as each follows the one before, and is what its hash was made of."""
+    previous = _hash_of(size)
+    for number, entry in enumerate(entries, start=size + 1):
+        if entry.seq != number:
+            raise _missing(number)
+        is_end = entry.seq == target.seq
+        if (
+            entry.prev_hash != previous
+            or entry.hash != entry_hash(as_hashed(entry))
+            or (is_end and entry.hash != target.hash)
+        ):
+            raise TreeRefused(
+                "tree_broken_chain",
+                "The chain is broken at entry {seq}. The tree does not grow. Run: manage.py "
+                "audit_verify",
+                seq=entry.seq,
+            )
+        previous = entry.hash
+        yield entry
+
+
+def _hash_of(seq: int) -> str:
+    if seq == 0:
+        return GENESIS
+    found = AuditEntry.objects.filter(seq=seq).values_list("hash", flat=True).first()
+    found = found or AuditSeal.objects.filter(last=seq).values_list("hash", flat=True).first()
+    if found is None:
+        raise _missing(seq)
+    return found
+
+
+def _missing(seq: int) -> TreeRefused:
+    return TreeRefused(
+        "tree_missing_entry",
+        "Entry {seq} is missing, and the tree has to take it next. The tree does not grow. Run: "
+        "manage.py audit_verify",
+        seq=seq,
+    )
+
+
+def _add(size: int, new: Sequence[bytes]) -> None:
+    """Add leaves to the tiles, and each full tile's hash to the level above."""
+    level, start, hashes = LEAVES, size, list(new)
+    with connection.cursor() as cursor:
+        while hashes:
+            full = []
+            for index, tile in _filled(level, start, hashes):
+                cursor.execute(PUT, [level, index, tile])
+                if len(tile) == WIDTH * HASH_BYTES:
+                    if level == LEAVES:
+                        tile = b"".join(map(leaf_hash, hashes_of(tile)))
+                    full.append(tile_root(tile))
+            level, start, hashes = max(level, 0) + 1, start // WIDTH, full
+
+
+def _filled(level: int, start: int, hashes: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the tiles, with their index, that these hashes from `start` on belong to."""
+    index, width = divmod(start, WIDTH)
+    before = stored(level, index) if width else b""
+    if len(before) != width * HASH_BYTES:
+        raise NoTile(f"tile {index} of level {level} has not {width} hashes")
+    while hashes:
+        room = WIDTH - len(before) // HASH_BYTES
+        yield index, before + b"".join(hashes[:room])
+        hashes, before, index = hashes[room:], b"", index + 1
+
+
+# --- Heads -------------------------------------------------------------------------------------
+
+
+def _sign_head() -> AuditTreeHead | None:
+    """Sign the tree if it goes on from the last head, and ends where a checkpoint does."""
+    with tree_locked():
+        size, log = tree_size(), current_log()
+        last = newest_head()
+        if log is None or (last is not None and last.size == size):
+            return None
+        if not AuditCheckpoint.objects.filter(seq=size).exists():
+            return None  # somebody else is about to grow it on, and to sign it
+        tree_require_going_on()
+        said = Checkpoint(log.origin, size, root_at(reader(), size))
+        signature = notes.sign(said.text(), log.origin, private_key())
+        return AuditTreeHead.objects.create(
+            size=size,
+            origin=log.origin,
+            root=said.root,
+            at=near_now(),
+            note=notes.written(said.text(), [signature]),
+        )
+
+
+def tree_require_going_on() -> None:
+    """Raise TreeRefused unless the tree goes on from the last head in the database, and from the
+    one that is published.
+
+    Raises OSError if the folder outside can't be read.
+    """
+    size, log, last = tree_size(), current_log(), newest_head()
+    try:
+        outside = head_outside()  # after the tree, which only grows meanwhile
+        if last is not None:
+            _require_begins_with(head_said(last), size)
+        if outside is None:
+            return
+        if log is None or outside.origin != log.origin:
+            raise TreeRefused(
+                "tree_of_another",
+                "In the folder of the published tree is that of the log {found}, and this one is "
+                "{origin}. Nothing is signed or published: set another CONSOLE_LOG_TO, or move "
+                "that tree to elsewhere.",
+                found=outside.origin,
+                origin=log.origin if log else "-",
+            )
+        _require_begins_with(outside, size)
+    except (BadNote, NoTile) as error:
+        raise TreeRefused(
+            "tree_damaged",
+            "The tree is damaged: {error}. Nothing is signed or published. Run: manage.py "
+            "audit_verify",
+            error=error,
+        ) from error
+
+
+def _require_begins_with(head: Checkpoint, size: int) -> None:
+    if head.size > size:
+        raise TreeRefused(
+            "tree_older",
+            "This database has a tree of {size} entries, and a head of {head} entries is signed: "
+            "it is older than what was done. Nothing is signed or published. If it was restored on "
+            "purpose run: manage.py restored (docs/backup.md)",
+            size=size,
+            head=head.size,
+        )
+    if root_at(reader(), head.size) != head.root:
+        raise TreeRefused(
+            "tree_forked",
+            "The tree does not go on from the signed head of {head} entries: of these at least one "
+            "is another one now. Nothing is signed or published. Run: manage.py audit_verify",
+            head=head.size,
+        )
