@@ -328,7 +328,7 @@ EVENTS = {
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),
     Action.DATABASE_RESTORED: _event(
-        "database", "nothing_sent_since unknown ledger_of_backup lost_to_at_least"
+        "database", "nothing_sent_since unknown ledger_of_backup lost_to_at_least log"
     ),
 }
 # An import adds these to each of its entries.

@@ -8,27 +8,52 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from console.audit.checkpoints import trusted_keys
 from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.outside import kept_to
+from console.audit.tlog.notes import BadNote
+from console.audit.tlog.outside import folder
+from console.audit.tlog.publishing import published_to
+from console.audit.tlog.standing import TreeRefused, tree_require_going_on
+from console.audit.tlog.tree import head_said, newest_head
 from console.database.clock import near_now
+from console.text.sentences import Sentence
 
 
 class LedgerMetrics(Collector):
-    """How long entries have waited for a checkpoint. Each query reads one row by its key."""
+    """How long entries have waited for a checkpoint and for the tree. Each query reads one row by
+    its key."""
 
     def collect(self) -> Iterator[Metric]:
-        yield _seconds(
+        yield _gauge(
             "console_ledger_unsigned_seconds",
             "Seconds since the oldest entry that no checkpoint vouches for; 0 where none is.",
             ledger_unsigned_seconds(),
         )
-        if not settings.CHECKPOINTS_TO:
-            return
-        outside = AuditCheckpoint.objects.exclude(outside_at=None).first()
-        yield _seconds(
-            "console_ledger_not_kept_outside_seconds",
-            "Seconds since the oldest entry that no checkpoint kept outside vouches for; 0 where "
-            "none is.",
-            _waits_since(_first_after(outside.seq if outside else 0)),
+        if settings.CHECKPOINTS_TO:
+            yield _gauge(
+                "console_ledger_not_kept_outside_seconds",
+                "Seconds since the oldest entry that no checkpoint kept outside vouches for; 0 "
+                "where none is.",
+                ledger_not_outside_seconds(),
+            )
+        yield _gauge(
+            "console_ledger_tree_unsigned_seconds",
+            "Seconds since the oldest entry that no signed head of the tree covers; 0 where none "
+            "is.",
+            tree_unsigned_seconds(),
+        )
+        if folder() is not None:
+            yield _gauge(
+                "console_ledger_tree_not_published_seconds",
+                "Seconds since the oldest entry that no published head of the tree covers; 0 "
+                "where none is.",
+                tree_not_published_seconds(),
+            )
+        yield _gauge(
+            "console_ledger_tree_refused",
+            "1 while the tree does not grow because it would contradict what was signed; else 0.",
+            tree_refusal() is not None,
         )
 
 
@@ -40,14 +65,46 @@ def _first_after(seq: int) -> datetime | None:
 def ledger_unsigned_seconds() -> float:
     """Return how long the oldest entry without a checkpoint has waited for one; 0 if none does."""
     newest = AuditCheckpoint.objects.first()
-    return _waits_since(_first_after(newest.seq if newest else 0))
+    is_signed = newest is not None and not trusted_keys().complaint("checkpoint", newest.said)
+    return _waits_since(_first_after(newest.seq if newest and is_signed else 0))
+
+
+def ledger_not_outside_seconds() -> float:
+    """Return how long the oldest entry has waited for a checkpoint that stands outside."""
+    return _waits_since(_first_after(kept_to()))
 
 
 def _waits_since(since: datetime | None) -> float:
     return max(0.0, (near_now() - since).total_seconds()) if since else 0.0
 
 
-def _seconds(name: str, words: str, seconds: float) -> Metric:
+def tree_unsigned_seconds() -> float:
+    """Return how long the oldest entry has waited for a signed head of the tree."""
+    head = newest_head()
+    try:
+        size = head_said(head).size if head else 0
+    except BadNote:
+        size = 0
+    return _waits_since(_first_after(size))
+
+
+def tree_not_published_seconds() -> float:
+    """Return how long the oldest entry has waited for a head of the tree that is published."""
+    return _waits_since(_first_after(published_to()))
+
+
+def tree_refusal() -> Sentence | None:
+    """Return why the tree does not grow any more; None if it does."""
+    try:
+        tree_require_going_on()
+    except TreeRefused as refusal:
+        return refusal.said
+    except OSError:
+        return None  # it is not published, which is told
+    return None
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
     family = GaugeMetricFamily(name, words)
-    family.add_metric([], seconds)
+    family.add_metric([], value)
     return family

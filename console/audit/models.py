@@ -167,23 +167,25 @@ class AuditTreeHead(models.Model):
 
 
 class AuditReceipt(models.Model):
-    """A signed statement that an `https://` place took the checkpoints up to entry `seq`.
+    """A signed statement that a place outside has all up to entry `seq`, of which `hash` is the
+    checkpoint's or the tree's root.
 
-    Without the audit key nobody can write one, so nobody can keep checkpoints from leaving by
-    writing here that they have left.
+    Without the audit key nobody can write one. So nobody keeps checkpoints from leaving by writing
+    here that they have left.
     """
 
     place = models.CharField(max_length=2048, primary_key=True)
     seq = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
     at = models.CharField(max_length=27)  # exactly as signed
     key_id = models.CharField(max_length=16)
     signature = models.CharField(max_length=88)
 
     def __str__(self) -> str:
-        return f"{self.place} has checkpoints up to entry {self.seq}"
+        return f"{self.place} has all up to entry {self.seq}"
 
     @property
     def said(self) -> dict[str, Any]:
         """The signed content, with its signature."""
-        names = ("place", "seq", "at", "key_id", "signature")
+        names = ("place", "seq", "hash", "at", "key_id", "signature")
         return {name: getattr(self, name) for name in names}

@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Max
 
 from console.audit.checkpoints import FILE, TAIL_BYTES, file_outside, trusted_keys
 from console.audit.models import AuditEntry, AuditSeal
+from console.audit.tlog.notes import BadNote, Checkpoint
+from console.audit.tlog.outside import HEAD, TILES, folder, head_outside
+from console.audit.tlog.tree import current_log
 from console.audit.verify import checkpoints_from
 
 AT_ONCE = 5000
@@ -51,7 +55,20 @@ def _if_signed(line: bytes) -> dict[str, Any] | None:
 def lost_checkpoint() -> dict[str, Any] | None:
     """Return the newest checkpoint outside if its entry is missing or different here, else None."""
     newest = newest_kept_outside()  # before the ledger, which only grows meanwhile
-    return None if newest is None or _those_here([newest]) else newest
+    return None if newest is None or those_here([newest]) else newest
+
+
+def lost_head() -> Checkpoint | None:
+    """Return the published head of the tree if it has more entries than this ledger, else None."""
+    try:
+        head = head_outside()
+    except (OSError, BadNote):
+        return None  # whatever it is, the tree does not grow beside it
+    log = current_log()
+    if head is None or log is None or head.origin != log.origin:
+        return None
+    newest = AuditEntry.objects.aggregate(seq=Max("seq"))["seq"] or 0
+    return head if head.size > newest else None
 
 
 def set_aside(now: datetime) -> Path | None:
@@ -68,7 +85,7 @@ def set_aside(now: datetime) -> Path | None:
     lost = 0
     with begun.open("w", encoding="utf-8") as file:
         for kept in _parts(path):
-            here = _those_here(kept)
+            here = those_here(kept)
             lost += len(kept) - len(here)
             file.writelines(json.dumps(said, sort_keys=True) + "\n" for said in here)
     if not lost:
@@ -76,6 +93,22 @@ def set_aside(now: datetime) -> Path | None:
         return None
     path.rename(aside)
     begun.rename(path)
+    return aside
+
+
+def set_tree_aside(now: datetime) -> Path | None:
+    """Move the published tree into a folder beside it, so that one with another name can begin.
+
+    Returns that folder; None if nothing is published. Raises OSError.
+    """
+    place = folder()
+    there = [place / name for name in (HEAD, TILES) if (place / name).exists()] if place else []
+    if place is None or not there:
+        return None
+    aside = place / f"before-{now:%Y%m%dT%H%M%SZ}"
+    aside.mkdir()
+    for path in there:  # the head first: what is left has none, and is no tree
+        path.rename(aside / path.name)
     return aside
 
 
@@ -100,7 +133,7 @@ def put_back(copy: Path) -> bool:
     return True
 
 
-def _those_here(checkpoints: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def those_here(checkpoints: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the checkpoints whose entry is unchanged in this ledger, or archived."""
     seal = AuditSeal.objects.order_by("last").last()
     archived_to = seal.last if seal else 0

@@ -13,12 +13,14 @@ from django.db.models import Subquery
 from msgspec import Struct
 
 from console.actors import Actor, Permission, system_actor
+from console.audit import outside
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_parts, canonical_time
 from console.audit.checkpoints import kept_outside, most_at_once, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.sentences import as_sentence
+from console.audit.tlog.tree import newest_head
 from console.audit.verify import verify_export
 from console.database.clock import near_now
 from console.database.committing import add_to_commit, carry_out_now
@@ -125,17 +127,22 @@ def checkpoint_make() -> AuditCheckpoint | None:
 
 
 def _put_pending_outside() -> None:
-    last, most = 0, most_at_once()
-    pending = AuditCheckpoint.objects.filter(outside_at=None).order_by("seq")
-    while part := list(pending.filter(seq__gt=last)[:most]):
-        last = part[-1].seq
+    """Put outside what does not stand there. `outside_at` is for people to read: nothing follows
+    from it."""
+    if outside.is_of_another():
+        logger.error("checkpoints not kept outside", error="those there are of another ledger")
+        return
+    most, waiting = most_at_once(), outside.pending()
+    for start in range(0, len(waiting), most):
+        part = AuditCheckpoint.objects.filter(seq__in=waiting[start : start + most])
+        said = [checkpoint.said for checkpoint in part.order_by("seq")]
         try:
-            put_outside(*(checkpoint.said for checkpoint in part))
+            put_outside(*said)
         except OSError as error:
-            logger.error("checkpoint not kept outside", seq=part[0].seq, error=str(error))
+            logger.error("checkpoint not kept outside", seq=said[0]["seq"], error=str(error))
             return
-        kept = AuditCheckpoint.objects.filter(pk__in=[checkpoint.pk for checkpoint in part])
-        kept.update(outside_at=near_now())
+        outside.receipt_write(settings.CHECKPOINTS_TO, said[-1]["seq"], said[-1]["hash"])
+        part.filter(outside_at=None).update(outside_at=near_now())
 
 
 def _checkpoint_newest() -> AuditCheckpoint | None:
@@ -181,6 +188,7 @@ def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
     """
     actor.require(Permission.ADMINISTER)
     checkpoint = _last_checkpoint(before)
+    _require_in_tree(checkpoint.seq)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"ledger-to-{checkpoint.seq}.zip"
     with path.open("xb"):
@@ -233,6 +241,20 @@ def _last_checkpoint(before: datetime) -> AuditCheckpoint:
             before=before,
         )
     return found
+
+
+def _require_in_tree(last: int) -> None:
+    """Raise Conflict unless a signed head of the tree covers the entries: once they are gone, the
+    tree can't take them any more."""
+    head = newest_head()
+    if head is None or head.size < last:
+        raise Conflict(
+            "not_in_tree",
+            "Nothing was archived, since the tree has entries up to {size} only, and those up to "
+            "{last} are to go. Let it grow first: manage.py audit_tree",
+            size=head.size if head else 0,
+            last=last,
+        )
 
 
 def _require_whole(path: Path, last: int) -> None:

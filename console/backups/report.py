@@ -8,6 +8,7 @@ from django.conf import settings
 
 from console.actors import Actor
 from console.audit.services import checkpoint_make
+from console.audit.tlog.making import tree_make
 from console.audit.verification import verify_database
 from console.audit.verify import sentences
 from console.backups.progress import Progress, Tell, nobody
@@ -39,6 +40,7 @@ def settle_and_tell(
         tell(line)
     if settings.AUDIT_KEY:
         checkpoint_make()
+        tree_make()
     has_more = checkpoints is not None and checkpoints.exists()
     said = Progress(progress)
     report = verify_database(
@@ -62,6 +64,13 @@ def _became(settled: Settled) -> Iterator[str]:
         )
     if settled.aside is not None:
         yield f"Their checkpoints are in {settled.aside}: keep that file, it is the evidence."
+    if settled.log is not None:
+        yield (
+            f"The tree of the ledger is called {settled.log['now']} from now on, and no longer "
+            f"{settled.log['before']}: tell whoever reads it or cosigns it."
+        )
+    if settled.tree_aside is not None:
+        yield f"The tree that was published is in {settled.tree_aside}: keep it, too."
     total = sum(settled.unknown.values())
     yield f"{total} deliveries were open and are unknown now: a person decides about each send."
     named = sorted(settled.unknown)[:SENDS_NAMED]

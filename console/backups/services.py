@@ -24,6 +24,8 @@ from console.actors import Actor, Permission
 from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.tlog.growing import log_begin_anew
+from console.audit.tlog.tree import current_log
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import APPLICATION, database_environment, failure, program
 from console.backups.progress import Tell, nobody, telling
@@ -306,13 +308,16 @@ class Settled:
 
     `unknown` has the number of unknown deliveries by send, `webhooks` the number that were switched
     off. `lost` is the newest checkpoint of what was lost, and `aside` the file with those
-    checkpoints.
+    checkpoints. `log` has the tree's names before and now, if it has another one, and `tree_aside`
+    is the folder with the tree that was published before.
     """
 
     unknown: Counter[int]
     webhooks: int
     lost: Mapping[str, Any] | None
     aside: Path | None
+    log: Mapping[str, str] | None
+    tree_aside: Path | None
 
 
 def database_settle(
@@ -344,14 +349,24 @@ def database_settle(
             stages_pause_after_restore(actor)
         sessions_forget_all()
         notifications_drop_after_restore()
+        log = None if nothing_sent_since else _another_log()
         audit.record(
             actor,
             Action.DATABASE_RESTORED,
             target=("database", backup["made_at"] if backup else now.isoformat(), of),
-            data=_said_of_it(backup, lost_since, unknown, nothing_sent_since),
+            data=_said_of_it(backup, lost_since, unknown, nothing_sent_since)
+            | ({"log": log} if log else {}),
         )
     aside = rollback.set_aside(now) if lost_since is not None else None
-    return Settled(unknown, webhooks, lost_since, aside)
+    tree_aside = None if nothing_sent_since else rollback.set_tree_aside(now)
+    return Settled(unknown, webhooks, lost_since, aside, log, tree_aside)
+
+
+def _another_log() -> dict[str, str] | None:
+    """Give the tree another name, since heads that this database does not know may have been signed
+    under the old one. Return both; None if there is no tree."""
+    old, new = current_log(), log_begin_anew()
+    return {"before": old.origin, "now": new.origin} if old and new else None
 
 
 def _require_nothing_lost(lost_since: Mapping[str, Any] | None) -> None:

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('place', models.CharField(max_length=2048, primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField()),
+                ('hash', models.CharField(max_length=64)),
                 ('at', models.CharField(max_length=27)),
                 ('key_id', models.CharField(max_length=16)),
                 ('signature', models.CharField(max_length=88)),

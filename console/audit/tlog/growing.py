@@ -20,13 +20,12 @@ from console.audit.export import as_hashed
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditSeal, AuditTreeHead
 from console.audit.tlog import leaves, notes
 from console.audit.tlog.merkle import HASH_BYTES, leaf_hash, root_at
-from console.audit.tlog.notes import BadNote, Checkpoint
-from console.audit.tlog.outside import head_outside
+from console.audit.tlog.notes import Checkpoint
+from console.audit.tlog.standing import TreeRefused, tree_require_going_on
 from console.audit.tlog.tiles import WIDTH, NoTile, hashes_of, tile_root
 from console.audit.tlog.tree import (
     LEAVES,
     current_log,
-    head_said,
     leaves_of,
     newest_head,
     reader,
@@ -34,15 +33,12 @@ from console.audit.tlog.tree import (
     tree_size,
 )
 from console.database.clock import near_now
-from console.errors import Conflict
 
 # An arbitrary fixed number of the lock for growing. Those beside it are in console.audit.services.
 TREE_LOCK = 0x4C45444745520003
 # Of one transaction: a second of work. A multiple of a tile's width, so that pieces end with one.
 ENTRIES_A_PIECE = 16 * WIDTH
 ENTRIES_A_FETCH = 500
-# Of one run of the periodic task; the next one goes on.
-PIECES_A_RUN = 250
 
 PUT = """
 INSERT INTO audit_audittile (level, index, hashes) VALUES (%s, %s, %s)
@@ -50,10 +46,6 @@ ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes
 """
 
 Told = Callable[[int, int], object]
-
-
-class TreeRefused(Conflict):
-    """The tree can't go on. Whoever would let it all the same would make a second history."""
 
 
 def tree_grow(
@@ -79,6 +71,12 @@ def tree_grow(
         if pieces is not None and taken >= pieces:
             return None
     return _sign_head()
+
+
+def tree_is_grown() -> bool:
+    """Return whether the tree has all entries up to the newest checkpoint."""
+    newest = AuditCheckpoint.objects.first()
+    return newest is None or tree_size() >= newest.seq
 
 
 def log_begin() -> AuditLog:
@@ -238,55 +236,4 @@ def _sign_head() -> AuditTreeHead | None:
             root=said.root,
             at=near_now(),
             note=notes.written(said.text(), [signature]),
-        )
-
-
-def tree_require_going_on() -> None:
-    """Raise TreeRefused unless the tree goes on from the last head in the database, and from the
-    one that is published.
-
-    Raises OSError if the folder outside can't be read.
-    """
-    size, log, last = tree_size(), current_log(), newest_head()
-    try:
-        outside = head_outside()  # after the tree, which only grows meanwhile
-        if last is not None:
-            _require_begins_with(head_said(last), size)
-        if outside is None:
-            return
-        if log is None or outside.origin != log.origin:
-            raise TreeRefused(
-                "tree_of_another",
-                "In the folder of the published tree is that of the log {found}, and this one is "
-                "{origin}. Nothing is signed or published: set another CONSOLE_LOG_TO, or move "
-                "that tree to elsewhere.",
-                found=outside.origin,
-                origin=log.origin if log else "-",
-            )
-        _require_begins_with(outside, size)
-    except (BadNote, NoTile) as error:
-        raise TreeRefused(
-            "tree_damaged",
-            "The tree is damaged: {error}. Nothing is signed or published. Run: manage.py "
-            "audit_verify",
-            error=error,
-        ) from error
-
-
-def _require_begins_with(head: Checkpoint, size: int) -> None:
-    if head.size > size:
-        raise TreeRefused(
-            "tree_older",
-            "This database has a tree of {size} entries, and a head of {head} entries is signed: "
-            "it is older than what was done. Nothing is signed or published. If it was restored on "
-            "purpose run: manage.py restored (docs/backup.md)",
-            size=size,
-            head=head.size,
-        )
-    if root_at(reader(), head.size) != head.root:
-        raise TreeRefused(
-            "tree_forked",
-            "The tree does not go on from the signed head of {head} entries: of these at least one "
-            "is another one now. Nothing is signed or published. Run: manage.py audit_verify",
-            head=head.size,
         )

@@ -12,6 +12,7 @@ from console.audit.tlog.notes import Checkpoint
 from console.audit.tlog.tree import verifiers
 
 HEAD = "checkpoint"
+TILES = "tile"
 FOLDER = "log"
 
 

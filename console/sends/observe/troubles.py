@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from console.audit.metrics import ledger_unsigned_seconds
+from console.audit.troubles import ledger_troubles
 from console.database import standby
 from console.database.budget import Budget, budget
 from console.database.clock import TOLERANCE_SECONDS, clock_ahead, database_now
@@ -21,7 +21,6 @@ from console.text.sentences import Sentence
 # A sweep comes every five seconds.
 SWEEP_LATE_SECONDS = 30.0
 STALLED_SECONDS = 30.0
-UNSIGNED_SECONDS = 900.0
 
 
 Source = Callable[[], Sequence[Sentence]]
@@ -41,16 +40,7 @@ def troubles() -> list[Sentence]:
     found += [*_unreadable(alive), *_standby(standby.observed())]
     if not SendingStop.objects.exists():
         found += [said for queue in queues() if (said := _stalled(queue, now))]
-    unsigned = ledger_unsigned_seconds()
-    if unsigned > UNSIGNED_SECONDS:
-        found.append(
-            Sentence(
-                "checkpoints_late",
-                "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
-                seconds=unsigned,
-            )
-        )
-    return [*found, *(said for source in _others for said in source())]
+    return [*found, *ledger_troubles(), *(said for source in _others for said in source())]
 
 
 def _sweep(alive: Sequence[WorkerState], now: datetime) -> list[Sentence]:

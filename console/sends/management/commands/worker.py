@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from console.audit.rollback import lost_checkpoint
+from console.audit.rollback import lost_checkpoint, lost_head
 from console.database.budget import WORKER_CONNECTIONS, warn_if_short
 from console.database.standby import WrongStandby, require_this_database
 from console.sends.engine.java import allow_java
@@ -96,6 +96,13 @@ def _require_present() -> None:
             f"This database is older than what was done: entry {lost['seq']} of the ledger was "
             f"signed at {lost['at']}, and is not in it. What waits here may have been sent since. "
             "If it was restored on purpose run first: manage.py restored (docs/backup.md)"
+        )
+    head = lost_head()
+    if head is not None:
+        raise CommandError(
+            f"This database is older than what was done: the published tree of the ledger has "
+            f"{head.size} entries, and more than are in it. What waits here may have been sent "
+            "since. If it was restored on purpose run first: manage.py restored (docs/backup.md)"
         )
     warn_if_short(WORKER_CONNECTIONS)
     try:

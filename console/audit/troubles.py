@@ -1,0 +1,58 @@
+"""What a person should know of checkpoints and of the tree, for /readyz and Operations."""
+
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+
+from console.audit.metrics import (
+    ledger_not_outside_seconds,
+    ledger_unsigned_seconds,
+    tree_not_published_seconds,
+    tree_refusal,
+    tree_unsigned_seconds,
+)
+from console.audit.tlog.outside import folder
+from console.text.sentences import Sentence
+
+UNSIGNED_SECONDS = 900.0
+# Twice that, since it follows on a checkpoint.
+NOT_OUTSIDE_SECONDS = 1800.0
+
+
+def ledger_troubles() -> Iterator[Sentence]:
+    unsigned = ledger_unsigned_seconds()
+    if unsigned > UNSIGNED_SECONDS:
+        yield Sentence(
+            "checkpoints_late",
+            "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
+            seconds=unsigned,
+        )
+    if settings.CHECKPOINTS_TO and (seconds := _late(ledger_not_outside_seconds)):
+        yield Sentence(
+            "checkpoints_not_outside",
+            "Checkpoints of the ledger have not left for {seconds:.0f} s. The worker's log says "
+            "why.",
+            seconds=seconds,
+        )
+    refused = tree_refusal()
+    if refused is not None:
+        yield refused
+    elif seconds := _late(tree_unsigned_seconds):
+        yield Sentence(
+            "tree_late",
+            "Entries of the ledger have waited for the tree for {seconds:.0f} s.",
+            seconds=seconds,
+        )
+    elif folder() is not None and (seconds := _late(tree_not_published_seconds)):
+        yield Sentence(
+            "tree_not_published",
+            "The tree of the ledger has not been published for {seconds:.0f} s. The worker's log "
+            "says why.",
+            seconds=seconds,
+        )
+
+
+def _late(waits: Callable[[], float]) -> float:
+    """Return how long it waits, if that is too long; else 0."""
+    seconds = waits()
+    return seconds if seconds > NOT_OUTSIDE_SECONDS else 0.0
