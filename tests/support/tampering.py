@@ -12,6 +12,7 @@ from console.audit.export import as_hashed
 from console.audit.models import AuditEntry
 
 LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
+TREE = ("audit_auditlog", "audit_audittile", "audit_audittreehead")
 
 
 @contextmanager
@@ -21,10 +22,10 @@ def triggers_off() -> Iterator[None]:
         cursor.execute("SELECT current_user")
         (role,) = cursor.fetchone()
         cursor.execute("RESET ROLE")
-        for table in LEDGER:
+        for table in (*LEDGER, *TREE):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        for table in LEDGER:
+        for table in (*LEDGER, *TREE):
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         cursor.execute(f'SET ROLE "{role}"')
 

@@ -135,14 +135,36 @@ def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
         size = tree_size()
         if size >= target.seq:
             return size
+        _require_same_end(size, bytes(log.secret))
         upto = min(target.seq, (size // ENTRIES_A_PIECE + 1) * ENTRIES_A_PIECE)
-        found = AuditEntry.objects.filter(seq__gt=size, seq__lte=upto).order_by("seq")
-        chained = _chained(found.iterator(ENTRIES_A_FETCH), size, target)
+        chained = _chained(_entries(size, upto), size, target)
         new = list(leaves_of(chained, bytes(log.secret)))
         if len(new) != upto - size:
             raise _missing(size + len(new) + 1)
         _add(size, new)
     return upto
+
+
+def _require_same_end(size: int, own: bytes) -> None:
+    """Raise TreeRefused unless the tree's last entry is the ledger's: its hash covers all before
+    it. An archived entry was compared before it went."""
+    last = AuditEntry.objects.filter(seq=size).first()
+    if last is None:
+        return
+    (leaf,) = leaves_of([last], own)
+    if leaf != [*hashes_of(stored(LEAVES, (size - 1) // WIDTH))][-1]:
+        raise TreeRefused(
+            "tree_rewritten",
+            "Entry {seq} is not the one that the tree has: the chain was written anew. The tree "
+            "does not grow. Run: manage.py audit_verify",
+            seq=size,
+        )
+
+
+def _entries(after: int, upto: int) -> Iterator[AuditEntry]:
+    for start in range(after, upto, ENTRIES_A_FETCH):
+        end = min(start + ENTRIES_A_FETCH, upto)
+        yield from list(AuditEntry.objects.filter(seq__gt=start, seq__lte=end).order_by("seq"))
 
 
 def _chained(
