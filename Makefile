@@ -52,6 +52,7 @@ test: install-dev
 	@.ci/install-nginx
 	@.ci/install-pgbouncer
 	@.ci/install-promtool
+	@.ci/install-go
 	@.ci/test
 
 TESTS ?= tests

@@ -33,11 +33,20 @@ def ledger_lines(
 
     It yields at most `most` lines, and none after `upto`. Call it in a transaction.
     """
+    for _entry, _said, line in ledger_said(after, most=most, upto=upto):
+        yield line
+
+
+def ledger_said(
+    after: int = 0, *, most: int | None = None, upto: int | None = None
+) -> Iterator[tuple[AuditEntry, bytes, bytes]]:
+    """Yield the entries of `ledger_lines`, each with its canonical form and its line."""
     entries = AuditEntry.objects.filter(seq__gt=after)
     if upto is not None:
         entries = entries.filter(seq__lte=upto)
     for entry in entries.order_by("seq")[:most].iterator(ENTRIES_A_FETCH):
-        yield export_line(canonical(as_hashed(entry)), entry.hash)
+        said = canonical(as_hashed(entry))
+        yield entry, said, export_line(said, entry.hash)
 
 
 def as_hashed(entry: AuditEntry) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Any
 from django.db import transaction
 
 from console.audit.checkpoints import file_outside, trusted_keys
-from console.audit.export import ledger_lines, sealed_to, seals_said
+from console.audit.export import ledger_said, sealed_to, seals_said
 from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.tlog.checking import TreeCheck
 from console.audit.verify import (
     Keys,
     Report,
@@ -89,11 +90,13 @@ class CheckpointFile:
 
 @dataclass
 class Verification:
-    """A run, or the rest of one that stopped with `report` and at `place` of the file outside."""
+    """A run, or the rest of one that stopped with `report`, at `place` of the file outside, and
+    after `tiles` of archived entries."""
 
     report: Report = field(default_factory=Report)
     place: int = 0
     elsewhere: Path | None = None
+    tiles: int = 0
 
     def __post_init__(self) -> None:
         outside = file_outside()
@@ -109,8 +112,8 @@ class Verification:
         """
         report, keys = self.report, trusted_keys()
         with transaction.atomic():
-            after = report.checked
-            upto = self._reach(after, max(report.head.seq, after) + most)
+            after, tree = report.checked, TreeCheck(report, self.tiles)
+            upto = self._reach(after, max(report.head.seq, after) + most, tree)
             if after < 0:
                 self._begin(keys)
             else:
@@ -120,20 +123,25 @@ class Verification:
             if report.holds:
                 # By number, not up to an entry: what comes after a gap shows that there is one.
                 number = max(0, upto - report.head.seq)
-                follow(ledger_lines(report.head.seq, most=number), report, marks)
+                said = ledger_said(report.head.seq, most=number)
+                follow(tree.lines(said), report, marks)
+            if report.holds:
+                tree.heads(after, upto)
             is_end = report.head.seq < upto
             if is_end and report.holds:
                 self._end(upto, marks, keys)
-                is_end = all(file.is_read for file in self._files)
-            report.checked = upto
+                tree.end()
+                is_end = all(file.is_read for file in self._files) and tree.archived()
+            report.checked, self.tiles = upto, tree.place
         self.place = self._outside.place if self._outside else 0
         return is_end or not report.holds
 
-    def _reach(self, after: int, upto: int) -> int:
+    def _reach(self, after: int, upto: int, tree: TreeCheck) -> int:
         """Return up to which entry this part goes, so that it has no more checkpoints than it has
         time for."""
         stored = AuditCheckpoint.objects.filter(seq__gt=after, seq__lte=upto).order_by("seq")
-        last = stored.values_list("seq", flat=True)[CHECKPOINTS_A_PART - 1 : CHECKPOINTS_A_PART]
+        numbers = stored.values_list("seq", flat=True)
+        last = [*numbers[CHECKPOINTS_A_PART - 1 : CHECKPOINTS_A_PART], *tree.reach(after, upto)]
         return max(after, 0, min([*last, *(file.reach(upto) for file in self._files), upto]))
 
     def _begin(self, keys: Keys) -> None:

@@ -151,7 +151,8 @@ class Report:
 
     `checked` is the entry up to whose checkpoints all are checked; below 0 before it has begun.
     `vouched` is the last entry that a valid checkpoint covers. `sealed` are the files with older
-    entries, which were not read. `proved` are the sentences about a send.
+    entries, which were not read. `proved` are the sentences about a send. `treed` is
+    the last entry that a signed head of the tree covers.
     """
 
     followed: int = 0
@@ -162,6 +163,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     sealed: list[Mapping[str, Any]] = field(default_factory=list)
     proved: list[str] = field(default_factory=list)
+    treed: int = 0
 
     @property
     def holds(self) -> bool:
@@ -943,6 +945,12 @@ def sentences(report: Report) -> Iterator[str]:
             "Up to entry {vouched:,} a signed checkpoint vouches for it: nothing of that was "
             "changed, removed or put in since.",
             vouched=report.vouched,
+        )
+    if report.treed:
+        yield phrase(
+            "Up to entry {treed:,} it is in the tree, as its signed head says: whoever has seen "
+            "that head, or an earlier one, can prove any other history false.",
+            treed=report.treed,
         )
     if report.holds and report.vouched < report.head.seq:
         yield phrase(

@@ -25,6 +25,7 @@ from console.accounts.states import api_client_state
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.checkpoints import new_key
+from console.audit.tlog.growing import tree_grow
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
@@ -242,6 +243,7 @@ class World:
             patch.setattr("console.audit.services.near_now", lambda: long_ago)
             self.draft()
             audit.checkpoint_make()
+        tree_grow()
         self.make_notice()
         before = timezone.now() - timedelta(days=30)
         return partial(audit.audit_archive, self.root, before=before, folder=self.folder)

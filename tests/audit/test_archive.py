@@ -18,6 +18,7 @@ from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.services import audit_export, checkpoint_make, record
+from console.audit.tlog.growing import tree_grow
 from console.audit.verification import Verification, verify_database
 from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
 from tests.support.factories import ROOT
@@ -57,6 +58,7 @@ def ledger(in_month: Callable[[int], Any]) -> None:
                 write(number)
                 if AuditEntry.objects.count() == signed_at:
                     checkpoint_make()
+    tree_grow()
     write(11)
 
 

@@ -137,8 +137,11 @@ def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
             return size
         _require_same_end(size, bytes(log.secret))
         upto = min(target.seq, (size // ENTRIES_A_PIECE + 1) * ENTRIES_A_PIECE)
-        chained = _chained(_entries(size, upto), size, target)
-        new = list(leaves_of(chained, bytes(log.secret)))
+        new = [leaves.ABSENT] * (min(_archived(), upto) - size)
+        begin = size + len(new)
+        if begin < upto:
+            chained = _chained(_entries(begin, upto), begin, target)
+            new += leaves_of(chained, bytes(log.secret))
         if len(new) != upto - size:
             raise _missing(size + len(new) + 1)
         _add(size, new)
@@ -159,6 +162,22 @@ def _require_same_end(size: int, own: bytes) -> None:
             "does not grow. Run: manage.py audit_verify",
             seq=size,
         )
+
+
+def _archived() -> int:
+    """Return up to which entry all are in archives. Those that went before the tree began have no
+    leaf of their own: the next entry has the hash of the last one, which covers them."""
+    seal = AuditSeal.objects.last()
+    if seal is not None and (complaint := trusted_keys().complaint("seal", seal.said)):
+        raise TreeRefused(
+            "tree_unsealed",
+            "The seal of entries {first} to {last} is worth nothing: {complaint}. The tree does "
+            "not grow.",
+            first=seal.first,
+            last=seal.last,
+            complaint=complaint,
+        )
+    return seal.last if seal else 0
 
 
 def _entries(after: int, upto: int) -> Iterator[AuditEntry]:

@@ -15,6 +15,8 @@ from console.audit.tlog.merkle import Reader, leaf_hash, root_of
 from console.audit.tlog.tiles import WIDTH
 
 SECRET_BYTES, SALT_BYTES = 32, 16
+# The leaf of an entry that was archived before there was a tree.
+ABSENT = bytes(32)
 _PREVIOUS = b',"prev_hash":"'
 DELIVERIES, DELIVERIES_ROOT = "deliveries", "deliveries_root"
 _DELIVERIES_KEY = b'"deliveries":['

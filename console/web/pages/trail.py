@@ -152,16 +152,16 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
 def _state_of(verification: Verification) -> str:
     report, head = verification.report, verification.report.head
     done = [report.followed, head.seq, head.hash, report.vouched, report.checked]
-    return signing.dumps([*done, report.checkpoints, verification.place], salt=STATE_SALT)
+    places = [verification.place, verification.tiles, report.treed]
+    return signing.dumps([*done, report.checkpoints, *places], salt=STATE_SALT)
 
 
 def _verification_of(state: str) -> Verification:
     """Return the progress so far; none if `state` is empty, forged or expired."""
     try:
-        followed, seq, digest, vouched, checked, checkpoints, place = signing.loads(
-            state, salt=STATE_SALT, max_age=STATE_SECONDS
-        )
+        *done, place, tiles, treed = signing.loads(state, salt=STATE_SALT, max_age=STATE_SECONDS)
+        followed, seq, digest, vouched, checked, checkpoints = done
     except (signing.BadSignature, ValueError):  # also of an earlier version
         return Verification()
-    report = Report(followed, Head(seq, digest), vouched, checked, checkpoints)
-    return Verification(report, place)
+    report = Report(followed, Head(seq, digest), vouched, checked, checkpoints, treed=treed)
+    return Verification(report, place, tiles=tiles)

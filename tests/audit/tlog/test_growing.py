@@ -14,7 +14,7 @@ from console.audit.checkpoints import Unsigned, new_key, public_key
 from console.audit.metrics import tree_refusal, tree_unsigned_seconds
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditTile, AuditTreeHead
 from console.audit.services import checkpoint_make
-from console.audit.tlog import growing, tree
+from console.audit.tlog import growing, tiles, tree
 from console.audit.tlog.growing import log_begin_anew, tree_grow
 from console.audit.tlog.making import tree_make
 from console.audit.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -127,7 +127,7 @@ def test_what_ends_in_between_is_gone_as_a_whole(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(growing, "ENTRIES_A_PIECE", 300)
     write(700)
     checkpoint_make()
-    real = growing.tile_root
+    real = tiles.tile_root
 
     def ends(tile: bytes) -> bytes:
         if tree.tree_size() >= 512:

@@ -66,7 +66,7 @@ def read_by_a_stranger(place: Path) -> int:
         return (place / tile_path(level, index, widths[level, index])).read_bytes()
 
     assert root_at(hash_reader(read_tile), said.size) == said.root
-    hashes = []
+    hashes: list[bytes] = []
     for (level, index), width in widths.items():
         if level == 0:
             data = bundled((place / tile_path("entries", index, width)).read_bytes())
