@@ -12,13 +12,16 @@ from django.utils import timezone
 
 from console.audit.chain import canonical, canonical_time
 from console.audit.checkpoints import signed
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal, as_hashed
+from console.audit.tlog.exporting import tree_of_export
 from console.audit.verify import (
     CHECKPOINTS,
     ENTRIES,
     FORMAT,
+    LEAF_KEYS,
     MANIFEST,
     SEALS,
+    TREE,
     Head,
     export_line,
 )
@@ -47,22 +50,6 @@ def ledger_said(
     for entry in entries.order_by("seq")[:most].iterator(ENTRIES_A_FETCH):
         said = canonical(as_hashed(entry))
         yield entry, said, export_line(said, entry.hash)
-
-
-def as_hashed(entry: AuditEntry) -> dict[str, Any]:
-    """Return an entry's fields in the form that `chain` takes."""
-    return {
-        "seq": entry.seq,
-        "at": canonical_time(entry.at),
-        "actor_ref": entry.actor_ref,
-        "actor_name": entry.actor_name,
-        "action": entry.action,
-        "target_kind": entry.target_kind,
-        "target_ref": entry.target_ref,
-        "target_name": entry.target_name,
-        "data": entry.data,
-        "prev_hash": entry.prev_hash,
-    }
 
 
 def seals_said() -> list[dict[str, Any]]:
@@ -94,6 +81,10 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
         write_part(archive, CHECKPOINTS, json_lines(item.said for item in checkpoints))
         if begin.seq:
             write_part(archive, SEALS, json_lines(seals_said()))
+        tree = tree_of_export(begin.seq + 1, end.seq)
+        if tree is not None:
+            write_part(archive, TREE, json_lines([tree.said()]))
+            write_part(archive, LEAF_KEYS, json_lines(tree.keys()))
         write_manifest(
             archive,
             "manifest",
@@ -103,6 +94,7 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
                 "last": end.seq,
                 "head": end.hash,
                 **({"archive": True} if archive_to is not None else {}),
+                **({"tree": tree.size} if tree is not None else {}),
             },
         )
     return begin.seq + 1, end.seq

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from console.audit.actions import Action
+from console.audit.chain import canonical_time
 
 ACTION_LABELS = dict(Action.choices)
 
@@ -48,6 +49,22 @@ class AuditEntry(models.Model):
     def action_label(self) -> str:
         """The action's label, or its name if another version of the console wrote it."""
         return str(ACTION_LABELS.get(self.action, self.action))
+
+
+def as_hashed(entry: AuditEntry) -> dict[str, Any]:
+    """Return an entry's fields in the form that `chain` takes."""
+    return {
+        "seq": entry.seq,
+        "at": canonical_time(entry.at),
+        "actor_ref": entry.actor_ref,
+        "actor_name": entry.actor_name,
+        "action": entry.action,
+        "target_kind": entry.target_kind,
+        "target_ref": entry.target_ref,
+        "target_name": entry.target_name,
+        "data": entry.data,
+        "prev_hash": entry.prev_hash,
+    }
 
 
 class AuditCheckpoint(models.Model):

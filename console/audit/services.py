@@ -259,7 +259,7 @@ def _require_in_tree(last: int) -> None:
 
 def _require_whole(path: Path, last: int) -> None:
     """Raise Conflict unless the file verifies: otherwise the entries stay, as the only evidence."""
-    report = verify_export(path, trusted_keys(), kept_outside())
+    report = verify_export(path, trusted_keys(), kept_outside(), [])
     if report.holds and (report.head.seq, report.vouched) == (last, last):
         return
     found = [as_sentence(finding.sentence) for finding in report.findings]

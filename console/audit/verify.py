@@ -11,7 +11,9 @@ everything verifies, 1 if something does not, 2 if it can't be read.
 An export has these files. `entries.jsonl` has a line for each entry, `{"entry":{…},"hash":"…"}`:
 the entry in its canonical form, exactly the bytes that were hashed. `manifest.json` states where
 the entries begin and end, and is signed. `checkpoints.jsonl` has the signed checkpoints. If the
-oldest entries were archived, `seals.jsonl` names their files, signed. The proof of a send also has
+oldest entries were archived, `seals.jsonl` names their files, signed. `tree.json` has a signed head
+of the transparency log, `leaf_keys.jsonl` the keys of the salts; --tree checks the entries against
+it, and --head FILE against a head that was kept elsewhere. The proof of a send also has
 `send.json`, the request and its author, and `deliveries.jsonl`, the outcome in each chat with the
 exact text.
 """
@@ -19,6 +21,7 @@ exact text.
 import argparse
 import base64
 import hashlib
+import hmac
 import io
 import json
 import sys
@@ -37,6 +40,7 @@ GENESIS = "0" * 64
 FORMAT = 1
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
+TREE, LEAF_KEYS = "tree.json", "leaf_keys.jsonl"
 
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
@@ -426,17 +430,26 @@ class _Export:
         return not complaint
 
 
-def verify_export(path: Path, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
+def verify_export(
+    path: Path,
+    keys: Keys,
+    outside: Sequence[Mapping[str, Any]] = (),
+    heads: Sequence[bytes] | None = None,
+) -> Report:
     """Verify one whole export, or the proof of a send. Raises Unreadable."""
-    return verify_exports([path], keys, outside)
+    return verify_exports([path], keys, outside, heads)
 
 
 def verify_exports(
-    paths: Sequence[Path], keys: Keys, outside: Sequence[Mapping[str, Any]] = ()
+    paths: Sequence[Path],
+    keys: Keys,
+    outside: Sequence[Mapping[str, Any]] = (),
+    heads: Sequence[bytes] | None = None,
 ) -> Report:
     """Verify exports as one ledger, the oldest first; each has to begin where the last one ends.
 
-    Raises Unreadable.
+    The tree is checked unless `heads` is None: against the heads in the exports, and against these
+    others. Raises Unreadable.
     """
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
@@ -448,7 +461,7 @@ def verify_exports(
             return report
     kept = [said for export in exports for said in export.lines(CHECKPOINTS)]
     marks = checked_marks([*kept, *outside], keys, report)
-    first = exports[0]
+    first, tree = exports[0], None if heads is None else _Tree(keys, report, heads)
     if first.manifest["first"] > 1 and not first.manifest.get("archive"):
         begin_after(first.lines(SEALS), keys, marks, report)
     else:
@@ -458,10 +471,14 @@ def verify_exports(
         if not report.holds or not _joins(report, export):
             return report
         with export.open(ENTRIES) as file:
-            follow(file, report, marks)
+            follow(tree.lines(export, file) if tree else file, report, marks)
         _compare(report, manifest)
+        if tree and report.holds:
+            tree.end(export)
     if not exports[-1].manifest.get("archive"):
         beyond(report, marks)
+        if tree:
+            tree.finish()
     return report
 
 
@@ -532,6 +549,244 @@ def checkpoints_from(path: Path, place: int = 0) -> Iterator[tuple[dict[str, Any
         raise Unreadable(
             phrase("{path} can't be read: {error}.", path=path, error=error)
         ) from error
+
+
+# --- The tree ----------------------------------------------------------------------------------
+
+# Entries whose salts have a key in common.
+_TILE = 256
+_DELIVERIES_KEY = b'"deliveries":['
+
+
+def _hash(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _derived(key: bytes, words: str) -> bytes:
+    return hmac.digest(key, words.encode(), "sha256")
+
+
+def leaf_of(entry: bytes, digest: bytes, key: bytes) -> bytes:
+    """Return the hash of an entry's leaf. `entry` is its canonical form, `digest` its hash, `key`
+    the key of its salts."""
+    at = entry.rfind(_PREVIOUS)
+    said = b'%b,"hash":"%b"%b' % (entry[:at], digest, entry[at:])
+    if _DELIVERIES_KEY in entry:
+        told = json.loads(entry)
+        items = told["data"].pop("deliveries", None) if isinstance(told["data"], dict) else None
+        if isinstance(items, list):
+            tree = Peaks()
+            for number, item in enumerate(items):
+                salt = _derived(key, f"item {number}")[:16]
+                tree.push(_hash(b"\x00", _hash(salt, _canonical(item))))
+            told["data"]["deliveries_root"] = tree.root().hex()
+            said = _canonical({**told, "hash": digest.decode()})
+    return _hash(b"\x00", _hash(_derived(key, "leaf")[:16], said))
+
+
+class Peaks:
+    """A growing Merkle tree of RFC 6962: the hashes of its complete subtrees, the largest first."""
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        self.size, self.hashes = size, [*hashes]
+
+    def push(self, leaf: bytes) -> None:
+        rest = self.size
+        while rest & 1:
+            leaf = _hash(b"\x01", self.hashes.pop(), leaf)
+            rest >>= 1
+        self.hashes.append(leaf)
+        self.size += 1
+
+    def root(self) -> bytes:
+        if not self.hashes:
+            return _hash()
+        root = self.hashes[-1]
+        for left in reversed(self.hashes[:-1]):
+            root = _hash(b"\x01", left, root)
+        return root
+
+
+def goes_on(old: Peaks, size: int, root: bytes, path: Sequence[bytes]) -> bool:
+    """Return whether `path` shows that the tree of `size` leaves with this root begins with `old`
+    (RFC 9162, 2.1.4.2)."""
+    number, last = old.size - 1, size - 1
+    if not 0 <= number < last:
+        return (old.size, old.root(), [*path]) == (size, root, [])
+    path = [*path] if old.size & number else [old.root(), *path]
+    if not path:
+        return False
+    while number & 1:
+        number, last = number >> 1, last >> 1
+    before = after = path[0]
+    for each in path[1:]:
+        if last == 0:
+            return False
+        if number & 1 or number == last:
+            before, after = _hash(b"\x01", each, before), _hash(b"\x01", each, after)
+            while number and not number & 1:
+                number, last = number >> 1, last >> 1
+        else:
+            after = _hash(b"\x01", after, each)
+        number, last = number >> 1, last >> 1
+    return (before, after, last) == (old.root(), root, 0)
+
+
+def head_of(note: bytes, keys: Keys) -> tuple[int, bytes]:
+    """Return size and root of a signed head of the tree. Raises Unreadable."""
+    try:
+        text, _empty, lines = note.decode().rpartition("\n\n")
+        origin, size, root = text.split("\n")
+        signatures = [line.removeprefix("\u2014 ").split(" ") for line in lines.splitlines()]
+        signed = f"{text}\n".encode()
+        for name, value in signatures:
+            given = base64.b64decode(value, validate=True)
+            for raw in keys.raw() if name == origin else ():
+                if given[:4] == _hash(f"{name}\n".encode(), b"\x01", raw)[:4]:
+                    Ed25519PublicKey.from_public_bytes(raw).verify(given[4:], signed)
+                    return int(size), base64.b64decode(root, validate=True)
+    except (ValueError, InvalidSignature) as error:
+        raise Unreadable(phrase("A head of the tree is damaged, or not signed by it.")) from error
+    raise Unreadable(phrase("A head of the tree is not signed by one of the trusted keys."))
+
+
+class _Tree:
+    """Checks the entries of exports, as they are followed, against heads of the tree.
+
+    It begins with the first export that has something of the tree.
+    """
+
+    def __init__(self, keys: Keys, report: Report, heads: Sequence[bytes]) -> None:
+        self._keys, self._report = keys, report
+        self._peaks: Peaks | None = None
+        self._roots: dict[int, bytes] = {}
+        # The sizes of heads that were kept elsewhere, and were not come by yet.
+        self._elsewhere = set[int]()
+        for note in heads:
+            size, root = head_of(note, keys)
+            self._expect(size, root)
+            self._elsewhere.add(size)
+
+    def _expect(self, size: int, root: bytes) -> None:
+        if self._roots.setdefault(size, root) != root:
+            self._report.fault(
+                size, "Two signed heads of the tree of {seq} entries contradict each other."
+            )
+
+    def lines(self, export: _Export, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines unchanged, and add each entry to the tree once the chain has passed it.
+
+        Raises Unreadable.
+        """
+        if "tree" not in export.manifest:
+            if self._peaks is not None:
+                self._peaks = None
+            yield from lines
+            return
+        self._begin(export)
+        with export.open(LEAF_KEYS) as file:
+            keys = self._leaf_keys(file)
+            seq = export.manifest["first"] - 1
+            for line in lines:
+                yield line
+                seq += 1
+                if seq <= export.manifest["tree"] and self._report.holds:
+                    self._add(seq, line, next(keys, None))
+
+    def _begin(self, export: _Export) -> None:
+        head, hashes, _path = self._said(export)
+        size, one_before = export.manifest["first"] - 1, self._peaks
+        if len(hashes) != size.bit_count():
+            raise Unreadable(phrase("{name} is not whole.", name=TREE))
+        before = Peaks(size, hashes)
+        if one_before and one_before.size == size and one_before.root() != before.root():
+            self._report.fault(
+                size,
+                "The tree of {file} does not go on from the one before.",
+                file=export.path.name,
+            )
+        self._peaks = before
+        self._expect(*head_of(head.encode(), self._keys))
+
+    def _said(self, export: _Export) -> tuple[str, list[bytes], list[bytes]]:
+        """Return the head, the peaks before the first entry, and the path to the head."""
+        with export.open(TREE) as file:
+            said = _json(file.read(), TREE)
+        try:
+            before, path = (
+                [bytes.fromhex(each) for each in said[name]] for name in ("before", "consistency")
+            )
+            return str(said["head"]), before, path
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unreadable(phrase("{name} is not whole.", name=TREE)) from error
+
+    def _leaf_keys(self, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Yield an entry's number and the key of its salts, in order."""
+        for line in lines:
+            said = _json(line, LEAF_KEYS)
+            try:
+                key = bytes.fromhex(said["key"])
+                if "seq" in said:
+                    yield int(said["seq"]), key
+                    continue
+                first = int(said["tile"]) * _TILE + 1
+            except (KeyError, TypeError, ValueError) as error:
+                raise Unreadable(phrase("{name} is not whole.", name=LEAF_KEYS)) from error
+            for seq in range(first, first + _TILE):
+                yield seq, _derived(key, f"entry {seq}")
+
+    def _add(self, seq: int, line: bytes, found: tuple[int, bytes] | None) -> None:
+        if found is None or found[0] != seq or self._peaks is None:
+            self._report.fault(seq, "{name} has no key for entry {seq}.", name=LEAF_KEYS)
+            return
+        digest = line[-_TAIL_SIZE + len(_BEFORE_HASH) : -len(_TAIL)]
+        self._peaks.push(leaf_of(line[len(_HEAD) : -_TAIL_SIZE], digest, found[1]))
+        expected = self._roots.get(seq)
+        if expected is not None and self._peaks.root() != expected:
+            self._fork(seq)
+        elif expected is not None:
+            self._report.treed = seq
+            self._elsewhere.discard(seq)
+
+    def _fork(self, seq: int) -> None:
+        self._report.fault(
+            seq,
+            "Entries 1 to {seq} are not those of the signed head of the tree: at least one of "
+            "them was changed, put in or removed.",
+        )
+
+    def finish(self) -> None:
+        """Report the heads kept elsewhere that have more entries than there are.
+
+        Raises Unreadable for those of entries that are not here.
+        """
+        for size in sorted(self._elsewhere) if self._report.holds else ():
+            if size <= self._report.head.seq:
+                raise Unreadable(
+                    phrase(
+                        "The head of {size} entries can't be compared: give all exports, the "
+                        "oldest first, that have the tree up to there.",
+                        size=size,
+                    )
+                )
+            self._report.fault(
+                self._report.head.seq + 1,
+                "The ledger ends with entry {last}, and a signed head of the tree has {size} "
+                "entries: the newest are gone.",
+                last=self._report.head.seq,
+                size=size,
+            )
+
+    def end(self, export: _Export) -> None:
+        """Check that the head goes on from the export's last entry, if it has more entries."""
+        size, last = export.manifest.get("tree", 0), export.manifest["last"]
+        if size <= last or self._peaks is None:
+            return
+        _head, _before, path = self._said(export)
+        if size in self._roots and goes_on(self._peaks, size, self._roots[size], path):
+            self._report.treed = last
+        else:
+            self._fork(last)
 
 
 # --- The proof of a send -----------------------------------------------------------------------
@@ -979,10 +1234,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--checkpoints", type=Path, help="checkpoints that were kept outside, one a line"
     )
+    parser.add_argument(
+        "--tree", action="store_true", help="also check the entries against the tree's signed head"
+    )
+    parser.add_argument(
+        "--head",
+        type=Path,
+        action="append",
+        help="a head of the tree that was kept elsewhere, as a witness has it; checks the tree",
+    )
     options = parser.parse_args(arguments)
     try:
         outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
-        report = verify_exports(options.exports, Keys(options.key), outside)
+        heads = [path.read_bytes() for path in options.head or ()]
+        given = heads if heads or options.tree else None
+        report = verify_exports(options.exports, Keys(options.key), outside, given)
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except Unreadable as error:
         sys.stderr.write(f"{error}\n")
         return 2

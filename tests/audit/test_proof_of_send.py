@@ -20,8 +20,7 @@ from console.actors import Permission
 from console.audit import verify
 from console.audit.chain import entry_hash
 from console.audit.checkpoints import new_key, public_key
-from console.audit.export import as_hashed
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry, as_hashed
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, MANIFEST, SEND, Keys
 from console.catalogue.models import NoticeVersion

@@ -8,8 +8,7 @@ from typing import Any
 from django.db import connection
 
 from console.audit.chain import entry_hash
-from console.audit.export import as_hashed
-from console.audit.models import AuditEntry
+from console.audit.models import AuditEntry, as_hashed
 
 LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
 TREE = ("audit_auditlog", "audit_audittile", "audit_audittreehead")

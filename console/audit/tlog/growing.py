@@ -16,8 +16,14 @@ from django.db import connection, transaction
 
 from console.audit.chain import GENESIS, entry_hash
 from console.audit.checkpoints import Unsigned, private_key, trusted_keys
-from console.audit.export import as_hashed
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditSeal, AuditTreeHead
+from console.audit.models import (
+    AuditCheckpoint,
+    AuditEntry,
+    AuditLog,
+    AuditSeal,
+    AuditTreeHead,
+    as_hashed,
+)
 from console.audit.tlog import leaves, notes
 from console.audit.tlog.merkle import HASH_BYTES, leaf_hash, root_at
 from console.audit.tlog.notes import Checkpoint

@@ -5,8 +5,7 @@ from functools import lru_cache
 
 from console.audit.chain import canonical
 from console.audit.checkpoints import trusted_keys
-from console.audit.export import as_hashed
-from console.audit.models import AuditEntry, AuditLog, AuditTile, AuditTreeHead
+from console.audit.models import AuditEntry, AuditLog, AuditTile, AuditTreeHead, as_hashed
 from console.audit.tlog import leaves, notes
 from console.audit.tlog.merkle import (
     HASH_BYTES,

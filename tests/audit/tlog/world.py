@@ -9,8 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from console.audit.export import as_hashed
-from console.audit.models import AuditEntry, AuditLog
+from console.audit.models import AuditEntry, AuditLog, as_hashed
 from console.audit.services import Record, checkpoint_make, record_many
 from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.publishing import tree_publish
