@@ -1195,6 +1195,18 @@ def sentences(report: Report) -> Iterator[str]:
             first=first,
             head=report.head.seq,
         )
+    yield from _vouched_for(report)
+    if report.holds and report.vouched < report.head.seq:
+        yield phrase(
+            "For entries {next:,} to {head:,} no checkpoint vouches yet: that they are the "
+            "ones that were written is not proved, and newer ones may be missing.",
+            next=report.vouched + 1,
+            head=report.head.seq,
+        )
+    yield "HOLDS" if report.holds else "DOES NOT HOLD"
+
+
+def _vouched_for(report: Report) -> Iterator[str]:
     if report.vouched:
         yield phrase(
             "Up to entry {vouched:,} a signed checkpoint vouches for it: nothing of that was "
@@ -1207,17 +1219,9 @@ def sentences(report: Report) -> Iterator[str]:
             "that head, or an earlier one, can prove any other history false.",
             treed=report.treed,
         )
-    if report.holds and report.vouched < report.head.seq:
-        yield phrase(
-            "For entries {next:,} to {head:,} no checkpoint vouches yet: that they are the "
-            "ones that were written is not proved, and newer ones may be missing.",
-            next=report.vouched + 1,
-            head=report.head.seq,
-        )
-    yield "HOLDS" if report.holds else "DOES NOT HOLD"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m console.audit.verify", description="Verifies an export of the ledger."
     )
@@ -1243,7 +1247,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         help="a head of the tree that was kept elsewhere, as a witness has it; checks the tree",
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
     try:
         outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
         heads = [path.read_bytes() for path in options.head or ()]

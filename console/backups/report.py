@@ -66,8 +66,8 @@ def _became(settled: Settled) -> Iterator[str]:
         yield f"Their checkpoints are in {settled.aside}: keep that file, it is the evidence."
     if settled.log is not None:
         yield (
-            f"The tree of the ledger is called {settled.log['now']} from now on, and no longer "
-            f"{settled.log['before']}: tell whoever reads it or cosigns it."
+            f"The tree of the ledger is called {settled.log['now']} from now on: tell whoever "
+            "reads it or cosigns it."
         )
     if settled.tree_aside is not None:
         yield f"The tree that was published is in {settled.tree_aside}: keep it, too."

@@ -364,9 +364,9 @@ def database_settle(
 
 def _another_log() -> dict[str, str] | None:
     """Give the tree another name, since heads that this database does not know may have been signed
-    under the old one. Return both; None if there is no tree."""
+    under the old one. Return both; None if it has none yet."""
     old, new = current_log(), log_begin_anew()
-    return {"before": old.origin, "now": new.origin} if old and new else None
+    return {"before": old.origin if old else "", "now": new.origin} if new else None
 
 
 def _require_nothing_lost(lost_since: Mapping[str, Any] | None) -> None:

@@ -100,15 +100,19 @@ def log_begin() -> AuditLog:
 
 def log_begin_anew() -> AuditLog | None:
     """Give the tree another name, in the caller's transaction, since entries of the ledger were
-    lost: under the old name there would be two trees of one size. Return None if there is no tree.
+    lost: under the old name there would be two trees of one size.
+
+    Return None if there is no name yet: the random one that it will get is another one.
     """
-    old = current_log()
-    if old is None:
+    first, at = AuditLog.objects.order_by("id").first(), near_now()
+    base = first.origin if first else settings.LOG_ORIGIN
+    if not base:
         return None
-    base = AuditLog.objects.earliest("id").origin
-    at = near_now()
-    origin = f"{base}/{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    return AuditLog.objects.create(origin=origin, secret=bytes(old.secret), begun_at=at)
+    return AuditLog.objects.create(
+        origin=f"{base}/{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        secret=bytes(first.secret) if first else secrets.token_bytes(leaves.SECRET_BYTES),
+        begun_at=at,
+    )
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def tree_publish(*, most: int | None = None, whole: bool = False) -> bool:
         if most is not None and written >= most:
             break
         folders = [_put(place, name, data) for name, data in _files(level, index, width)]
-        changed.update(*folders)
+        changed |= set[Path]().union(*folders)
         written += any(folders)
     else:
         most = None

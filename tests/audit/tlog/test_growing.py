@@ -372,6 +372,20 @@ def test_after_a_loss_the_same_entries_stand_under_another_name(published: Path)
     assert (published / "checkpoint").read_text("utf-8") == head.note
 
 
+def test_a_loss_before_there_is_a_tree_makes_another_name_too(settings: Any) -> None:
+    log = log_begin_anew()
+    assert log is not None
+    assert log.origin.startswith(f"{ORIGIN}/")
+    write(1)
+    sign()
+    assert {head.origin for head in AuditTreeHead.objects.all()} == {log.origin}
+
+
+def test_without_a_name_a_loss_needs_no_other(settings: Any) -> None:
+    settings.LOG_ORIGIN = ""
+    assert log_begin_anew() is None
+
+
 def test_a_new_key_signs_on(settings: Any) -> None:
     write(5)
     sign()

@@ -13,6 +13,7 @@ TEMPLATES = {
     **dict.fromkeys(("ConsoleError", "InvalidInput", "PermissionRefused", "NotFound"), (2,)),
     **dict.fromkeys(("Conflict", "PreconditionFailed", "Unprocessable", "TooManyRequests"), (2,)),
     **dict.fromkeys(("Unavailable", "BodyTooLarge", "UnsupportedEncoding"), (2,)),
+    "TreeRefused": (2,),
     "invalid_content": (2,),
 }
 
