@@ -3,11 +3,18 @@
 from collections.abc import Collection
 
 from django.db.models import QuerySet
+from msgspec import Struct
 
 from console.actors import Actor, Permission
 from console.audit.actions import Action
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.metrics import tree_refusal
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal, AuditTreeHead
+from console.audit.outside import kept_to
 from console.audit.search import Ranges, pairs_with
+from console.audit.tlog.outside import folder
+from console.audit.tlog.publishing import published_to
+from console.audit.tlog.tree import current_log, newest_head, verifiers
+from console.text.sentences import Sentence
 
 
 def audit_entries(
@@ -62,3 +69,32 @@ def audit_seals(actor: Actor) -> QuerySet[AuditSeal]:
     """Return the seals, newest first, for those who may read the ledger."""
     actor.require(Permission.VIEW_AUDIT)
     return AuditSeal.objects.order_by("-last")
+
+
+class Tree(Struct, frozen=True):
+    """The tree over the ledger. `keys` are those of its heads, the present one first. `published`
+    is the size of the published tree, None if it goes nowhere. `refused` is why it does not grow.
+    """
+
+    origin: str
+    keys: list[str]
+    head: AuditTreeHead
+    published: int | None
+    refused: Sentence | None
+
+
+def audit_tree(actor: Actor) -> Tree | None:
+    """Return the tree, for those who may read the ledger; None before its first head."""
+    actor.require(Permission.VIEW_AUDIT)
+    log, head = current_log(), newest_head()
+    if log is None or head is None:
+        return None
+    keys = [key.vkey() for key in verifiers(log.origin)]
+    published = published_to() if folder() else None
+    return Tree(log.origin, keys, head, published, tree_refusal())
+
+
+def audit_kept_to(actor: Actor) -> int:
+    """Return up to which entry checkpoints stand outside, for those who may read the ledger."""
+    actor.require(Permission.VIEW_AUDIT)
+    return kept_to()

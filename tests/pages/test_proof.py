@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key
-from console.audit.models import AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import checkpoint_make, record
+from console.audit.tlog.making import tree_make
 from console.web.pages import trail
 from tests.support.factories import ROOT
 from tests.support.tampering import run, triggers_off
@@ -47,6 +48,39 @@ def test_the_page_shows_checkpoints_and_what_is_newer(page: Client, settings: An
     assert made.hash[:12] in shown
     assert "1 entry since the newest" in shown
     assert public_key(settings.AUDIT_KEY) in shown
+
+
+def test_the_page_shows_the_tree(page: Client, settings: Any, tmp_path: Any) -> None:
+    settings.LOG_ORIGIN = "console.example/ledger"
+    assert "No tree yet" in text_of(page.get(PROOF))
+    checkpoint_make()
+    assert tree_make()
+    shown = text_of(page.get(PROOF))
+    assert "console.example/ledger+" in shown
+    assert f"{AuditCheckpoint.objects.latest('seq').seq} entries in the newest head" in shown
+    assert "up to the newest head" in shown
+    assert "it is in the tree, as its signed head says" in text_of(page.post(VERIFY))
+    (tmp_path / "log" / "checkpoint").write_text("no note")
+    assert "The tree is damaged" in text_of(page.get(PROOF))
+
+
+def test_kept_outside_is_what_stands_there(page: Client, tmp_path: Any) -> None:
+    checkpoint_make()
+    assert "not yet" not in text_of(page.get(PROOF))
+    (tmp_path / "checkpoints.jsonl").unlink()
+    assert "not yet" in text_of(page.get(PROOF))
+
+
+def test_a_long_one_has_what_it_found_of_the_tree(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint_make()
+    assert tree_make()
+    monkeypatch.setattr(trail, "ENTRIES_A_PART", 4)
+    shown = text_of(page.post(VERIFY))
+    while 'hx-trigger="submit, load"' in shown:
+        shown = text_of(page.post(VERIFY, {"state": state_in(shown)}))
+    assert f"Up to entry {AuditCheckpoint.objects.latest('seq').seq} it is in the tree" in shown
 
 
 def test_verifying_says_in_words_what_was_proved(page: Client) -> None:

@@ -7,6 +7,7 @@ the folder outside: otherwise everything stops, and says so, since two signed tr
 can't be taken back.
 """
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection, transaction
 
-from console.audit.chain import GENESIS, entry_hash
+from console.audit.chain import GENESIS, canonical
 from console.audit.checkpoints import Unsigned, private_key, trusted_keys
 from console.audit.models import (
     AuditCheckpoint,
@@ -164,7 +165,7 @@ def _require_same_end(size: int, own: bytes) -> None:
     last = AuditEntry.objects.filter(seq=size).first()
     if last is None:
         return
-    (leaf,) = leaves_of([last], own)
+    (leaf,) = leaves_of([(last, canonical(as_hashed(last)))], own)
     if leaf != [*hashes_of(stored(LEAVES, (size - 1) // WIDTH))][-1]:
         raise TreeRefused(
             "tree_rewritten",
@@ -198,16 +199,17 @@ def _entries(after: int, upto: int) -> Iterator[AuditEntry]:
 
 def _chained(
     entries: Iterator[AuditEntry], size: int, target: AuditCheckpoint
-) -> Iterator[AuditEntry]:
-    """Yield entries as long as each follows the one before, and is what its hash was made of."""
+) -> Iterator[tuple[AuditEntry, bytes]]:
+    """Yield entries with their canonical form, as long as each follows the one before, and is what
+    its hash was made of."""
     previous = _hash_of(size)
     for number, entry in enumerate(entries, start=size + 1):
         if entry.seq != number:
             raise _missing(number)
-        is_end = entry.seq == target.seq
+        said, is_end = canonical(as_hashed(entry)), entry.seq == target.seq
         if (
             entry.prev_hash != previous
-            or entry.hash != entry_hash(as_hashed(entry))
+            or entry.hash != hashlib.sha256(said).hexdigest()
             or (is_end and entry.hash != target.hash)
         ):
             raise TreeRefused(
@@ -217,7 +219,7 @@ def _chained(
                 seq=entry.seq,
             )
         previous = entry.hash
-        yield entry
+        yield entry, said
 
 
 def _hash_of(seq: int) -> str:

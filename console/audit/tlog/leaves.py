@@ -7,8 +7,9 @@ entry. So an export needs few keys, and the proof of one delivery shows two salt
 
 import hashlib
 import hmac
-import json
 from typing import Any
+
+import msgspec
 
 from console.audit.chain import sorted_json
 from console.audit.tlog.merkle import Reader, leaf_hash, root_of
@@ -20,6 +21,9 @@ ABSENT = bytes(32)
 _PREVIOUS = b',"prev_hash":"'
 DELIVERIES, DELIVERIES_ROOT = "deliveries", "deliveries_root"
 _DELIVERIES_KEY = b'"deliveries":['
+
+
+_decoded = msgspec.json.Decoder().decode
 
 
 def tile_key(secret: bytes, tile: int) -> bytes:
@@ -82,7 +86,7 @@ def leaf_bytes(canonical: bytes, digest: str, key: bytes) -> bytes:
     it, so that one of them can be shown without the others.
     """
     if _DELIVERIES_KEY in canonical:
-        entry = json.loads(canonical)
+        entry = _decoded(canonical)
         items = entry["data"].get(DELIVERIES) if isinstance(entry["data"], dict) else None
         if isinstance(items, list):
             del entry["data"][DELIVERIES]

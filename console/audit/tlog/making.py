@@ -7,8 +7,8 @@ from console.audit.tlog.publishing import tree_publish
 from console.audit.tlog.standing import TreeRefused
 
 # Of one run of the periodic task; the next one goes on.
-PIECES_A_RUN = 250
-TILES_A_RUN = 2000
+PIECES_A_RUN = 50
+TILES_A_RUN = 1000
 
 logger = structlog.get_logger("console.audit")
 

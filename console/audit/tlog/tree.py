@@ -126,12 +126,12 @@ def item_proof(entry: AuditEntry, index: int) -> list[bytes]:
     return inclusion_path(leaves.reader_of(hashes), index, len(hashes))
 
 
-def leaves_of(entries: Iterable[AuditEntry], own: bytes) -> Iterator[bytes]:
-    """Yield the data of the leaves of these entries. `own` is the secret."""
+def leaves_of(entries: Iterable[tuple[AuditEntry, bytes]], own: bytes) -> Iterator[bytes]:
+    """Yield the data of the leaves of these entries, each given with its canonical form. `own` is
+    the secret."""
     tile, key = -1, b""
-    for entry in entries:
+    for entry, said in entries:
         if (entry.seq - 1) // WIDTH != tile:
             tile = (entry.seq - 1) // WIDTH
             key = leaves.tile_key(own, tile)
-        said = canonical(as_hashed(entry))
         yield leaves.leaf_data(said, entry.hash, leaves.entry_key(key, entry.seq))

@@ -16,7 +16,14 @@ from console.actors import Permission
 from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
-from console.audit.selectors import audit_checkpoints, audit_entries, audit_seals, audit_search
+from console.audit.selectors import (
+    audit_checkpoints,
+    audit_entries,
+    audit_kept_to,
+    audit_seals,
+    audit_search,
+    audit_tree,
+)
 from console.audit.sentences import in_words
 from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Head, Report, Unreadable, sentences
@@ -30,6 +37,7 @@ from console.exports.orders import Order
 from console.exports.pages.exports import answer_order
 from console.site.access import actor_of, require
 from console.text.form_fields import FilterForm, LineField
+from console.text.wording import worded
 
 ENTRIES_A_PAGE = 100
 CHECKPOINTS_SHOWN = 20
@@ -139,13 +147,16 @@ def audit_export(request: HttpRequest) -> StreamingHttpResponse:
 def _proof_context(request: HttpRequest) -> dict[str, Any]:
     actor = actor_of(request)
     checkpoints = list(audit_checkpoints(actor)[:CHECKPOINTS_SHOWN])
-    newest = audit_entries(actor).first()
+    newest, tree = audit_entries(actor).first(), audit_tree(actor)
     return {
         "checkpoints": checkpoints,
         "newest_seq": newest.seq if newest else 0,
         "unsigned": (newest.seq if newest else 0) - (checkpoints[0].seq if checkpoints else 0),
         "public_key": own_public_key(),
         "seals": list(audit_seals(actor)),
+        "kept_to": audit_kept_to(actor),
+        "tree": tree,
+        "tree_refused": worded(tree.refused) if tree and tree.refused else "",
     }
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from console.audit import tasks
 from console.audit.checkpoints import Unsigned, new_key, public_key
 from console.audit.metrics import tree_refusal, tree_unsigned_seconds
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditTile, AuditTreeHead
@@ -449,3 +451,52 @@ def test_the_leaves_are_32_bytes_each() -> None:
         (-1, 1): 44 * 32,
         (1, 0): 32,
     }
+
+
+# --- Jobs ----------------------------------------------------------------------------------------
+
+
+def waiting() -> int:
+    return ProcrastinateJob.objects.filter(task_name=tasks.TREE, status="todo").count()
+
+
+def test_each_checkpoint_lets_the_tree_grow_by_one_job() -> None:
+    write(3)
+    tasks.checkpoint(0)
+    tasks.checkpoint(0)
+    assert waiting() == 1
+    tasks.tree()
+    head = tree.newest_head()
+    assert head is not None
+    assert head.size == 3
+
+
+def test_what_one_job_has_no_time_for_the_next_one_does(
+    monkeypatch: pytest.MonkeyPatch, published: Path
+) -> None:
+    monkeypatch.setattr(growing, "ENTRIES_A_PIECE", 300)
+    monkeypatch.setattr(tasks, "PIECES_A_RUN", 1)
+    monkeypatch.setattr(tasks, "TILES_A_RUN", 2)
+    write(800)
+    checkpoint_make()
+    jobs = 1
+    tasks.tree()
+    while waiting():
+        run("DELETE FROM procrastinate_jobs")
+        tasks.tree()
+        jobs += 1
+        assert jobs < 20
+    assert jobs > 3
+    head = tree.newest_head()
+    assert head is not None
+    assert (published / "checkpoint").read_text("utf-8") == head.note
+    assert bytes(head.root) == naive_root(naive_hashes(800))
+
+
+def test_what_refuses_is_not_tried_at_once_again(published: Path) -> None:
+    published.mkdir(parents=True)
+    (published / "checkpoint").write_text("no note")
+    write(3)
+    checkpoint_make()
+    tasks.tree()
+    assert waiting() == 0
