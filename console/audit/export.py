@@ -12,13 +12,21 @@ from django.utils import timezone
 
 from console.audit.chain import canonical, canonical_time
 from console.audit.checkpoints import signed
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.models import (
+    AuditCertificate,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSeal,
+    AuditSignature,
+)
 from console.audit.verify import (
+    CERTIFICATES,
     CHECKPOINTS,
     ENTRIES,
     FORMAT,
     MANIFEST,
     SEALS,
+    SIGNATURES,
     Head,
     export_line,
 )
@@ -56,6 +64,25 @@ def as_hashed(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
+def signatures_said(after: int, upto: int) -> Iterator[dict[str, Any]]:
+    """Yield the signatures of the entries after `after` up to `upto`, in their order."""
+    rows = AuditSignature.objects.filter(last__gt=after, last__lte=upto).order_by("last")
+    for row in rows.iterator(ENTRIES_A_FETCH):
+        yield row.said
+
+
+def begin_of_batch(seq: int) -> int:
+    """Return the first entry of the batch that has the entry `seq`; `seq` if none has."""
+    row = AuditSignature.objects.filter(last__gte=seq).order_by("last").first()
+    return row.first if row is not None and row.first <= seq else seq
+
+
+def certificates_said() -> Iterator[dict[str, Any]]:
+    """Yield the certificates of the processes' keys."""
+    for certificate in AuditCertificate.objects.iterator():
+        yield certificate.said
+
+
 def seals_said() -> list[dict[str, Any]]:
     """Return the signed contents of the seals, the oldest first."""
     return [seal.said for seal in AuditSeal.objects.order_by("last")]
@@ -82,9 +109,13 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
         end = Head(newest.seq, newest.hash) if newest else begin
         write_part(archive, ENTRIES, ledger_lines(begin.seq, upto=end.seq))
         checkpoints = AuditCheckpoint.objects.filter(seq__lte=end.seq).order_by("seq")
-        write_part(archive, CHECKPOINTS, json_lines(item.said for item in checkpoints))
-        if begin.seq:
-            write_part(archive, SEALS, json_lines(seals_said()))
+        parts: dict[str, Iterator[Mapping[str, Any]]] = {
+            CHECKPOINTS: (item.said for item in checkpoints),
+            SIGNATURES: signatures_said(begin.seq, end.seq),
+            CERTIFICATES: certificates_said(),
+            **({SEALS: iter(seals_said())} if begin.seq else {}),
+        }
+        files = {name: write_part(archive, name, json_lines(s)) for name, s in parts.items()}
         write_manifest(
             archive,
             "manifest",
@@ -93,6 +124,7 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
                 "before": begin.hash,
                 "last": end.seq,
                 "head": end.hash,
+                "files": files,
                 **({"archive": True} if archive_to is not None else {}),
             },
         )

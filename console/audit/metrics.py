@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal
 from console.database.clock import near_now
 
 
@@ -21,6 +21,12 @@ class LedgerMetrics(Collector):
             "Seconds since the oldest entry that no checkpoint vouches for; 0 where none is.",
             ledger_unsigned_seconds(),
         )
+        refused = GaugeMetricFamily(
+            "console_ledger_refused",
+            "1 while no checkpoint is made, since what stands in the ledger does not hold.",
+        )
+        refused.add_metric([], AuditRefusal.objects.exists())
+        yield refused
         if not settings.CHECKPOINTS_TO:
             return
         outside = AuditCheckpoint.objects.exclude(outside_at=None).first()

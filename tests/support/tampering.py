@@ -11,7 +11,10 @@ from console.audit.chain import entry_hash
 from console.audit.export import as_hashed
 from console.audit.models import AuditEntry
 
-LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
+LEDGER = (
+    *("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal"),
+    *("audit_auditsignature", "audit_auditcertificate"),
+)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from console.audit.metrics import ledger_unsigned_seconds
+from console.audit.models import AuditRefusal
 from console.database import standby
 from console.database.budget import Budget, budget
 from console.database.clock import TOLERANCE_SECONDS, clock_ahead, database_now
@@ -48,6 +49,17 @@ def troubles() -> list[Sentence]:
                 "checkpoints_late",
                 "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
                 seconds=unsigned,
+            )
+        )
+    refusal = AuditRefusal.objects.first()
+    if refusal is not None:
+        found.append(
+            Sentence(
+                "ledger_refused",
+                "No checkpoint is made since {at}: at entry {seq} the ledger does not hold. Verify "
+                "the trail, and find out who wrote to the database.",
+                at=refusal.at,
+                seq=refusal.seq,
             )
         )
     return [*found, *(said for source in _others for said in source())]
