@@ -138,6 +138,9 @@ class AuditSignature(models.Model):
 
     class Meta:
         ordering: ClassVar = ["last"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["stream", "number"], name="audit_stream")
+        ]
 
     def __str__(self) -> str:
         return f"signature of entries {self.first} to {self.last}"

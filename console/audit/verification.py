@@ -37,6 +37,7 @@ from console.audit.verify import (
     must_be_signed,
     rewritten,
     signed_and_gone,
+    take_signed,
 )
 
 # A second or two of work.
@@ -294,8 +295,8 @@ def said_of_signatures() -> tuple[int, list[Sequence[int]]]:
     have signed, or 0, and which entries are nobody's."""
     stored = AuditCheckpoint.objects.exclude(signed_from=None).first()
     known = Report()
-    found = [stored.said if stored else None, newest_kept_outside()]
-    checked_marks(filter(None, found), trusted_keys(), known)
+    checked_marks([stored.said] if stored else [], trusted_keys(), known)
+    take_signed(known, newest_kept_outside() or {})
     return known.signed_from, known.foreign
 
 

@@ -193,63 +193,53 @@ def export_line(entry: bytes, digest: str) -> bytes:
 
 
 def follow(
-    lines: Iterable[bytes],
-    report: Report,
-    marks: Mapping[int, str],
-    batches: "Batches | None" = None,
+    lines: Iterable[bytes], report: Report, marks: Mapping[int, str], batches: "Batches"
 ) -> None:
     """Follow the chain from `report.head` until it ends or breaks.
 
-    `marks` are the hashes in checkpoints, by entry; `batches` the signatures of the processes that
-    wrote the entries. It takes the same memory for any number of lines.
+    `marks` are the hashes in checkpoints, by entry. Its memory does not grow with the lines.
     """
-    head = report.head
-    seq, previous = head.seq, head.hash.encode()
-    begun_at = seq
-    batches = batches if batches is not None else Batches((), {}, Keys(()))
-    finding = batches.begin(report)
-    if finding is not None:
-        report.findings.append(finding)
-        return
-    hashes, contents, first, last = batches.hashes, batches.contents, batches.first, batches.last
+    seq, previous = report.head.seq, report.head.hash.encode()
     sha256, size = hashlib.sha256, len(_PREVIOUS)
-    for line in lines:
+    finding = batches.begin(report)
+    hashes, contents, first, last = batches.hashes, batches.contents, batches.first, batches.last
+    for line in lines if finding is None else ():
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
         digest = sha256(entry).hexdigest().encode()
-        # The last occurrence: an entry's data, which comes before it, may contain the same text.
-        at = entry.rfind(_PREVIOUS)
+        at = entry.rfind(_PREVIOUS)  # the last one, since the data may have the same text
         expected = b'%b"seq":%d,' % (previous + b'",', seq)
         if (
             line[-_TAIL_SIZE:] != b"%b%b%b" % (_BEFORE_HASH, digest, _TAIL)
             or entry[at + size : at + size + len(expected)] != expected
             or line[: len(_HEAD)] != _HEAD
         ):
-            seq -= 1
-            finding = _diagnosis(line, seq + 1, previous.decode())
+            finding, seq = _diagnosis(line, seq, previous.decode()), seq - 1
             break
-        previous = digest
-        hashes[seq & _MASK] = digest
+        hashes[seq & _MASK] = previous = digest
         if seq >= first:
-            contents.append(entry[:at])
-            contents.append(entry[at + size + len(expected) - 1 :])
+            contents += (entry[:at], entry[at + size + len(expected) - 1 :])
             if seq == last:
                 finding = batches.close()
                 first, last = batches.first, batches.last
         else:
             finding = batches.unsigned(seq)
+        if finding is None and seq in marks:
+            finding = _mark(marks[seq], digest.decode(), seq, report)
         if finding is not None:
             break
-        if seq in marks:
-            if marks[seq].encode() != digest:
-                finding = rewritten(seq, report.vouched)
-                break
-            report.vouched = seq
-    report.followed += seq - begun_at
+    report.followed += seq - report.head.seq
     report.head = Head(seq, previous.decode())
     finding = batches.end() or finding  # what it finds is of entries before
-    if finding is not None:
-        report.findings.append(finding)
+    report.findings += [finding] if finding else []
+
+
+def _mark(mark: str, digest: str, seq: int, report: Report) -> Finding | None:
+    """Compare an entry with its checkpoint, and note that this vouches for it."""
+    if mark != digest:
+        return rewritten(seq, report.vouched)
+    report.vouched = seq
+    return None
 
 
 def unsigned(seq: int) -> Finding:
@@ -642,11 +632,16 @@ def checked_marks(
         seq, digest = said["seq"], said["hash"]
         if marks.setdefault(seq, digest) != digest:
             report.fault(seq, "{name} contradicts another one, which is signed as well.", name=name)
-        if isinstance(begin := said.get("signed_from"), int):
-            report.signed_from = min(begin, report.signed_from or begin)
-        report.foreign += [pair for pair in said.get("foreign", ()) if pair not in report.foreign]
+        take_signed(report, said)
         report.checkpoints += 1
     return marks
+
+
+def take_signed(report: Report, said: Mapping[str, Any]) -> None:
+    """Take from a valid checkpoint what it says of the signatures of processes."""
+    if isinstance(begin := said.get("signed_from"), int):
+        report.signed_from = min(begin, report.signed_from or begin)
+    report.foreign += [pair for pair in said.get("foreign", ()) if pair not in report.foreign]
 
 
 def beyond(report: Report, marks: Mapping[int, str]) -> None:
@@ -1319,6 +1314,24 @@ def sentences(report: Report) -> Iterator[str]:
             first=first,
             head=report.head.seq,
         )
+    yield from _of_signatures(report)
+    if report.vouched:
+        yield phrase(
+            "Up to entry {vouched:,} a signed checkpoint vouches for it: nothing of that was "
+            "changed, removed or put in since.",
+            vouched=report.vouched,
+        )
+    if report.holds and report.vouched < report.head.seq:
+        yield phrase(
+            "For entries {next:,} to {head:,} no checkpoint vouches yet: that they are the "
+            "ones that were written is not proved, and newer ones may be missing.",
+            next=report.vouched + 1,
+            head=report.head.seq,
+        )
+    yield "HOLDS" if report.holds else "DOES NOT HOLD"
+
+
+def _of_signatures(report: Report) -> Iterator[str]:
     if report.signed:
         yield phrase(
             "Processes of the console signed {signed:,} of them, with keys that the audit key "
@@ -1346,20 +1359,6 @@ def sentences(report: Report) -> Iterator[str]:
             begin=begin,
             end=end,
         )
-    if report.vouched:
-        yield phrase(
-            "Up to entry {vouched:,} a signed checkpoint vouches for it: nothing of that was "
-            "changed, removed or put in since.",
-            vouched=report.vouched,
-        )
-    if report.holds and report.vouched < report.head.seq:
-        yield phrase(
-            "For entries {next:,} to {head:,} no checkpoint vouches yet: that they are the "
-            "ones that were written is not proved, and newer ones may be missing.",
-            next=report.vouched + 1,
-            head=report.head.seq,
-        )
-    yield "HOLDS" if report.holds else "DOES NOT HOLD"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,7 @@ from console.actors import Actor, Permission
 from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.signing import forget_signer
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
 from console.backups.programs import APPLICATION, database_environment, failure, program
 from console.backups.progress import Tell, nobody, telling
@@ -210,6 +211,7 @@ def database_fill(backup: Path, said: Mapping[str, Any], *, tell: Tell = nobody)
             tables=tables,
         )
     _restore(backup / DUMP, tell)
+    forget_signer()  # what it knows of the ledger is of another database
     with connection.cursor() as cursor:
         found = facts_with(cursor)
     different = [name for name in found if found[name] != said[name]]

@@ -114,7 +114,8 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "verification", "verify"),
+    *("rollback", "selectors", "sentences", "services", "signing"),
+    *("verification", "verify"),
 }
 
 

@@ -155,7 +155,7 @@ def test_batches_of_a_process_are_one_stream() -> None:
     for number in range(5):
         write(number)
     assert set(AuditSignature.objects.values_list("stream", flat=True).order_by()) == {
-        AuditSignature.objects.first().stream  # type: ignore[union-attr]
+        AuditSignature.objects.first().stream
     }
     assert [batch.number for batch in AuditSignature.objects.all()] == [1, 2, 3, 4, 5]
 
@@ -411,9 +411,13 @@ def as_hashed_text(entry: AuditEntry, text: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("ledger")
-@pytest.mark.parametrize("number", [10, 11])
+@pytest.mark.parametrize("number", [5, 11])
 def test_a_repeated_batch_is_found(number: int, settings: Any, tmp_path: Path) -> None:
-    """A true batch, signature and all, once more: with its own number, or with the next one."""
+    """A true batch, signature and all, once more, with the next number or that of a dropped one.
+    PostgreSQL refuses its own number."""
+    if number == 5:
+        run("RESET ROLE")
+        run("ALTER TABLE audit_auditsignature DROP CONSTRAINT audit_stream")
     true = AuditSignature.objects.get(last=10)
     content = batch_content(10)
     newest = AuditEntry.objects.latest("seq")

@@ -45,6 +45,12 @@ BEGIN
             RAISE EXCEPTION 'These entries were signed after entry %, which is not a recent one here.',
                 after USING ERRCODE = 'serialization_failure';
         END IF;
+        IF batch > 1 AND NOT EXISTS (SELECT FROM audit_auditsignature s
+            WHERE s.stream = audit_append.stream AND s.number = batch - 1)
+        THEN
+            RAISE EXCEPTION 'The batch before these entries is not here.'
+                USING ERRCODE = 'serialization_failure';
+        END IF;
         IF EXISTS (SELECT FROM audit_auditentry e WHERE e.action = 'audit.key_revoked'
             AND e.target_kind = 'key' AND e.target_ref = signer AND e.seq <= begun)
         THEN
@@ -168,6 +174,10 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['last'],
             },
+        ),
+        migrations.AddConstraint(
+            model_name='auditsignature',
+            constraint=models.UniqueConstraint(fields=('stream', 'number'), name='audit_stream'),
         ),
         migrations.CreateModel(
             name='AuditRefusal',
