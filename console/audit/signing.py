@@ -30,7 +30,7 @@ from django.conf import settings
 from console.audit.chain import GENESIS, canonical_time
 from console.audit.checkpoints import signed
 from console.audit.models import AuditCertificate
-from console.audit.verify import batch_said, key_id, signed_bytes
+from console.audit.verify import batch_bytes, key_id
 from console.database.clock import near_now
 from console.errors import Unavailable
 
@@ -125,6 +125,21 @@ class Stream:
     is_lost: bool = False
 
 
+def signed_batch(
+    key: ProcessKey, stream: Stream, anchor: tuple[int, str], contents: Sequence[bytes]
+) -> Signature:
+    """Sign a batch as the next one of its stream, which goes on with it. `contents` are its entries
+    as verify.batch_bytes takes them, `anchor` is number and hash of an entry before them."""
+    after, after_hash = anchor
+    stream.number, prev = stream.number + 1, stream.link
+    said = {"after": after, "after_hash": after_hash, "key_id": key.id}
+    said |= {"number": stream.number, "prev": prev, "stream": stream.id}
+    message = batch_bytes(contents, said)
+    stream.link = hashlib.sha256(message).hexdigest()
+    made = key.private.sign(message)
+    return Signature(key.id, stream.id, stream.number, after, after_hash, prev, made)
+
+
 class Signer:
     """Signs the batches of this process, from any of its threads."""
 
@@ -139,23 +154,8 @@ class Signer:
 
     def sign(self, wrapper: "DatabaseWrapper", contents: Sequence[bytes]) -> Signature:
         """Return the signature of a batch, for the present transaction of a connection. `contents`
-        are its entries as verify.batch_said takes them."""
-        after, after_hash = self._anchor_of(wrapper)
-        stream = self._stream_of(wrapper)
-        said = batch_said(
-            contents,
-            key_id=self.key.id,
-            stream=stream.id,
-            number=stream.number + 1,
-            after=after,
-            after_hash=after_hash,
-            prev=stream.link,
-        )
-        message = signed_bytes("batch", said)
-        stream.number, prev = stream.number + 1, stream.link
-        stream.link = hashlib.sha256(message).hexdigest()
-        signature = self.key.private.sign(message)
-        return Signature(self.key.id, stream.id, stream.number, after, after_hash, prev, signature)
+        are its entries as verify.batch_bytes takes them."""
+        return signed_batch(self.key, self._stream_of(wrapper), self._anchor_of(wrapper), contents)
 
     def require_valid(self) -> None:
         """Raise KeyEnded once the certificate has ended, KeyRevoked if the key was revoked."""

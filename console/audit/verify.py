@@ -47,7 +47,7 @@ SIGNATURES, CERTIFICATES = "signatures.jsonl", "certificates.jsonl"
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
 _TAIL_SIZE = len(_BEFORE_HASH) + 64 + len(_TAIL)
-_PREVIOUS = b',"prev_hash":"'
+_MIDDLE = b',"prev_hash":"%b","seq":%d'
 
 
 class Unreadable(Exception):
@@ -200,25 +200,24 @@ def follow(
     `marks` are the hashes in checkpoints, by entry. Its memory does not grow with the lines.
     """
     seq, previous = report.head.seq, report.head.hash.encode()
-    sha256, size = hashlib.sha256, len(_PREVIOUS)
-    finding = batches.begin(report)
+    finding, sha256 = batches.begin(report), hashlib.sha256
     hashes, contents, first, last = batches.hashes, batches.contents, batches.first, batches.last
     for line in lines if finding is None else ():
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
         digest = sha256(entry).hexdigest().encode()
-        at = entry.rfind(_PREVIOUS)  # the last one, since the data may have the same text
-        expected = b'%b"seq":%d,' % (previous + b'",', seq)
+        # The last occurrence: an entry's data, which comes before it, may contain the same text.
+        before, middle, after = entry.rpartition(_MIDDLE % (previous, seq))
         if (
-            line[-_TAIL_SIZE:] != b"%b%b%b" % (_BEFORE_HASH, digest, _TAIL)
-            or entry[at + size : at + size + len(expected)] != expected
-            or line[: len(_HEAD)] != _HEAD
+            not (middle and after.startswith(b","))
+            or not line.endswith(_BEFORE_HASH + digest + _TAIL)
+            or not line.startswith(_HEAD)
         ):
             finding, seq = _diagnosis(line, seq, previous.decode()), seq - 1
             break
         hashes[seq & _MASK] = previous = digest
         if seq >= first:
-            contents += (entry[:at], entry[at + size + len(expected) - 1 :])
+            contents += (before, after)
             if seq == last:
                 finding = batches.close()
                 first, last = batches.first, batches.last
@@ -317,14 +316,19 @@ _REVOKED = b'{"action":"audit.key_revoked"'
 _AT = b'","at":"'
 
 
-def batch_said(contents: Sequence[bytes], **said: Any) -> dict[str, Any]:
+def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
     """Return what the signature of a batch is over: the SHA-256 of its entries without their
-    numbers and the hashes before them, and their place in a stream.
+    numbers and the hashes before them, and their place in a stream. It has the form of all signed
+    statements (`signed_bytes`).
 
     `contents` are for each entry its canonical form up to `prev_hash`, and from after `seq` on.
     """
     entries = hashlib.sha256(b"".join(contents)).hexdigest()
-    return {**said, "count": len(contents) // 2, "entries": entries}
+    return (
+        f'notice-console batch\n{{"after":{said["after"]:d},"after_hash":"{said["after_hash"]}",'
+        f'"count":{len(contents) // 2},"entries":"{entries}","key_id":"{said["key_id"]}",'
+        f'"number":{said["number"]:d},"prev":"{said["prev"]}","stream":"{said["stream"]}"}}'
+    ).encode()
 
 
 @dataclass
@@ -333,7 +337,7 @@ class _Stream:
 
     number: int
     link: str | None
-    waiting: list[tuple[int, str, bytes, bytes]] = field(default_factory=list)
+    waiting: list[tuple[int, str, bytes, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -456,25 +460,19 @@ class Batches:
 
     def _complaint(self, row: Mapping[str, Any], contents: Sequence[bytes]) -> str:
         try:
-            said = batch_said(
-                contents,
-                **{name: row[name] for name in ("key_id", "stream", "number", "after")},
-                **{name: row[name] for name in ("after_hash", "prev")},
-            )
-            signature = base64.b64decode(row["signature"], validate=True)
             complaint = (
-                self._of_key(said["key_id"], contents)
-                or self._of_anchor(said["after"], said["after_hash"])
-                or self._of_stream(said)
+                self._of_key(row["key_id"], contents)
+                or self._of_anchor(row["after"], row["after_hash"])
+                or self._of_stream(row["stream"], row["number"], row["prev"])
             )
+            message = batch_bytes(contents, row)
         except (KeyError, ValueError, TypeError):
             return phrase("it is not in the form in which the console writes signatures")
         if complaint:
             return complaint
-        message = signed_bytes("batch", said)
-        stream = self._streams[said["stream"]]
+        stream = self._streams[row["stream"]]
         stream.link = hashlib.sha256(message).hexdigest()
-        stream.waiting.append((self.first, said["key_id"], message, signature))
+        stream.waiting.append((self.first, row["key_id"], message, row["signature"]))
         return self._checked(stream) if len(stream.waiting) >= BATCHES_AT_ONCE else ""
 
     def _of_key(self, name: str, contents: Sequence[bytes]) -> str:
@@ -520,8 +518,7 @@ class Batches:
             )
         return ""
 
-    def _of_stream(self, said: Mapping[str, Any]) -> str:
-        stream, number, prev = said["stream"], said["number"], said["prev"]
+    def _of_stream(self, stream: str, number: int, prev: str) -> str:
         known = self._streams.pop(stream, None)
         if known is None:
             if number == 1 and prev != GENESIS:
@@ -552,13 +549,13 @@ class Batches:
             "what stands from entry {first} on is not what was signed", first=self._faulty
         )
 
-    def _is_signed(self, name: str, message: bytes, signature: bytes) -> bool:
+    def _is_signed(self, name: str, message: bytes, signature: str) -> bool:
         found = self._certificates[name]
         try:
             if isinstance(found, _Certificate):
-                found.key.verify(signature, message)
+                found.key.verify(base64.b64decode(signature, validate=True), message)
                 return True
-        except InvalidSignature:
+        except (InvalidSignature, ValueError, TypeError):
             pass
         return False
 
